@@ -1,0 +1,129 @@
+import * as z from "zod";
+import { FactsReading, HostPolicy, HostSettings, Metrics } from "./facts.ts";
+import { Commit, HostId, HostName, RunId, Timestamp } from "./ids.ts";
+import { RefusalCode } from "./refusals.ts";
+import { RunEvent } from "./run-events.ts";
+import { plainText } from "./text.ts";
+
+/** Path of the agent's WebSocket below the dashboard's address. */
+export const AGENT_LINK_PATH = "/agent/link";
+/** WebSocket subprotocol. Its number is the major version: within it, unknown messages and fields are ignored. */
+export const AGENT_SUBPROTOCOL = "nixfleet.agent.v1";
+export const PROTOCOL_VERSION = 1;
+/** Largest frame in bytes, either way. */
+export const MAX_FRAME_BYTES = 1024 * 1024;
+/** Bytes of run events that an agent may have on the wire without an acknowledgement. */
+export const MAX_UNACKNOWLEDGED_BYTES = 1024 * 1024;
+/** The agent pings this often, in milliseconds. */
+export const PING_INTERVAL = 20_000;
+/** Either side drops a link on which it heard nothing for this long, in milliseconds. */
+export const SILENCE_LIMIT = 60_000;
+
+const seq = z.number().int().min(0);
+
+const UnacknowledgedRun = z.object({
+  runId: RunId,
+  state: z.enum(["queued", "active", "finished"]),
+  lastSeq: seq.describe("Seq of the last event in the agent's spool; 0 before the first"),
+});
+export type UnacknowledgedRun = z.infer<typeof UnacknowledgedRun>;
+
+const messagesFromAgent = {
+  hello: z.object({
+    type: z.literal("hello"),
+    protocol: z.number().int().min(1),
+    hostname: HostName.describe("The name that the agent goes by"),
+    instance: z.string().min(1).max(200).describe("Names this process of this host: boot id, pid and start time"),
+    policy: HostPolicy,
+    settings: HostSettings,
+    facts: FactsReading,
+    runs: z.array(UnacknowledgedRun).max(1000).describe("Every run whose events the dashboard has not all acknowledged"),
+  }),
+  facts: z.object({ type: z.literal("facts"), reading: FactsReading }),
+  metrics: z.object({ type: z.literal("metrics"), metrics: Metrics }),
+  runEvents: z.object({ type: z.literal("runEvents"), runId: RunId, events: z.array(RunEvent).min(1).max(1000) }),
+  runRefused: z.object({ type: z.literal("runRefused"), runId: RunId, code: RefusalCode, reason: plainText(2000) }),
+  pong: z.object({ type: z.literal("pong"), nonce: z.string().max(100) }),
+} as const;
+
+const messagesFromDashboard = {
+  welcome: z.object({
+    type: z.literal("welcome"),
+    hostId: HostId,
+    serverTime: Timestamp,
+    runs: z
+      .array(z.object({ runId: RunId, storedSeq: seq, known: z.boolean() }))
+      .max(1000)
+      .describe(
+        "For each run of the hello, the last seq that is stored; a run that the dashboard does not know is not to be sent",
+      ),
+  }),
+  ack: z.object({ type: z.literal("ack"), runId: RunId, storedSeq: seq }),
+  startRun: z.object({
+    type: z.literal("startRun"),
+    runId: RunId,
+    op: z.string().max(40),
+    args: z.record(z.string().max(40), z.unknown()),
+    commit: Commit.nullable().describe("The target commit when the run was asked for; null for an op that needs none"),
+    deadline: z.number().int().min(1000).describe("Milliseconds from the runner's start until it ends the run"),
+    askedBy: plainText(100),
+    force: z.boolean(),
+  }),
+  cancelRun: z.object({ type: z.literal("cancelRun"), runId: RunId }),
+  watch: z.object({ type: z.literal("watch"), on: z.boolean() }),
+  ping: z.object({ type: z.literal("ping"), nonce: z.string().max(100) }),
+  goodbye: z.object({
+    type: z.literal("goodbye"),
+    code: z.enum(["revoked", "conflict", "unsupported-protocol", "invalid-message", "shutting-down", "removed"]),
+    reason: plainText(2000),
+    comeBackAfter: z
+      .number()
+      .min(0)
+      .max(86_400)
+      .nullable()
+      .describe("Seconds; null: not before the cause is mended, so try rarely"),
+  }),
+} as const;
+
+type Shapes<T extends Record<string, z.ZodType>> = { [K in keyof T]: z.output<T[K]> }[keyof T];
+export type FromAgent = Shapes<typeof messagesFromAgent>;
+export type FromDashboard = Shapes<typeof messagesFromDashboard>;
+export type FromAgentOf<T extends FromAgent["type"]> = Extract<FromAgent, { type: T }>;
+export type FromDashboardOf<T extends FromDashboard["type"]> = Extract<FromDashboard, { type: T }>;
+export type StartRun = FromDashboardOf<"startRun">;
+export type Goodbye = FromDashboardOf<"goodbye">;
+
+export type ReadMessage<M> =
+  | { kind: "message"; message: M }
+  /** Of a type that this version does not know: to be ignored. */
+  | { kind: "unknown"; type: string }
+  /** Malformed: the link is to be closed with this reason, which names the path of the fault. */
+  | { kind: "invalid"; reason: string };
+
+function read<M>(schemas: Readonly<Record<string, z.ZodType>>, text: string): ReadMessage<M> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    return { kind: "invalid", reason: `The message is not JSON: ${(error as Error).message.slice(0, 200)}` };
+  }
+  const type = typeof value === "object" && value !== null && "type" in value ? value.type : undefined;
+  if (typeof type !== "string" || type.length > 60) return { kind: "invalid", reason: "The message has no type." };
+  const schema = Object.hasOwn(schemas, type) ? schemas[type] : undefined;
+  if (schema === undefined) return { kind: "unknown", type };
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return { kind: "message", message: parsed.data as M };
+  const issue = parsed.error.issues[0];
+  return {
+    kind: "invalid",
+    reason: `${[type, ...(issue?.path ?? [])].join(".")}: ${issue?.message ?? "does not fit"}`.slice(0, 500),
+  };
+}
+
+/** Reads a frame that an agent sent. Never throws. */
+export const readFromAgent = (text: string): ReadMessage<FromAgent> => read(messagesFromAgent, text);
+/** Reads a frame that the dashboard sent. Never throws. */
+export const readFromDashboard = (text: string): ReadMessage<FromDashboard> => read(messagesFromDashboard, text);
+
+export const FROM_AGENT_TYPES = Object.keys(messagesFromAgent) as FromAgent["type"][];
+export const FROM_DASHBOARD_TYPES = Object.keys(messagesFromDashboard) as FromDashboard["type"][];

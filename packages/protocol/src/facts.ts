@@ -1,0 +1,132 @@
+import * as z from "zod";
+import { FailureCode } from "./failures.ts";
+import { Commit, RunId, StorePath, Timestamp } from "./ids.ts";
+import { plainText } from "./text.ts";
+import { Platform } from "./words.ts";
+
+const bytes = z.number().int().min(0);
+const shortText = plainText(120);
+
+/** Something that keeps a fact from being read: which failure, in the tool's own words, since when. */
+export const FactProblem = z.object({ code: FailureCode, message: plainText(2000), at: Timestamp });
+export type FactProblem = z.infer<typeof FactProblem>;
+
+/** An input of a `flake.lock`: its locked revision, and the date of that in milliseconds. */
+export const LockInput = z.object({
+  revision: plainText(80).optional(),
+  lastModified: Timestamp.optional(),
+  from: plainText(300).optional(),
+});
+export type LockInput = z.infer<typeof LockInput>;
+
+export const Generation = z.object({
+  number: z.number().int().min(0),
+  at: Timestamp,
+  closure: StorePath.optional(),
+  commit: Commit.optional(),
+  current: z.boolean(),
+});
+export type Generation = z.infer<typeof Generation>;
+
+/**
+ * What is known of a host. Each key is one fact, read and replaced as a whole; a fact that cannot be read is absent (R24).
+ * Three of them are never mixed up (R16): `clone` is what was pulled, `running` is what runs, and the target is the dashboard's to know.
+ */
+export const Facts = z.object({
+  platform: Platform,
+  system: shortText.describe("Nix system, such as x86_64-linux"),
+  os: z.object({ name: shortText, version: shortText }),
+  kernel: shortText,
+  nix: shortText.describe("Nix's version"),
+  boot: z.object({ id: shortText, at: Timestamp }),
+  cores: z.number().int().min(1),
+  memoryTotal: bytes,
+  agent: z.object({
+    version: shortText,
+    revision: plainText(64).optional().describe("Source commit that this agent was built from"),
+    storePath: StorePath.optional().describe("Store path that this agent runs from"),
+    installedPath: StorePath.optional().describe("Store path of the agent that the running configuration installs"),
+    startedAt: Timestamp,
+  }),
+  clone: z.object({
+    commit: Commit.nullable().describe("Commit that the agent's own clone is at; null before the first pull"),
+    branch: plainText(250),
+    fetchedAt: Timestamp.optional(),
+    problem: FactProblem.optional(),
+  }),
+  lock: z.union([
+    z.object({ hash: z.string().regex(/^[0-9a-f]{64}$/), inputs: z.record(z.string().max(100), LockInput) }),
+    z.object({ problem: FactProblem }),
+  ]),
+  running: z.object({
+    closure: StorePath.describe("What /run/current-system, or the platform's own link, resolves to"),
+    revision: Commit.optional().describe("configurationRevision that the running system names, if clean"),
+    since: Timestamp.optional(),
+  }),
+  booted: z.object({ closure: StorePath }),
+  profile: z.object({ closure: StorePath, generation: z.number().int().min(0).optional() }),
+  generations: z.array(Generation).max(500),
+  reboot: z.object({ needed: z.boolean(), reasons: z.array(shortText).max(10) }),
+  failedUnits: z.array(plainText(256)).max(200),
+  tests: z.object({ defined: z.number().int().min(0) }).describe("Scripts of this host's own tests in the clone"),
+  problems: z.array(FactProblem).max(20).describe("What keeps this agent from working, found at its start"),
+});
+export type Facts = z.infer<typeof Facts>;
+export type FactName = keyof Facts;
+export const FACT_NAMES = Object.keys(Facts.shape) as FactName[];
+
+/** Some facts, and when they were read: an older reading never replaces a newer one. */
+export const FactsReading = z.object({ readAt: Timestamp, facts: Facts.partial() });
+export type FactsReading = z.infer<typeof FactsReading>;
+
+const usage = z.object({ used: bytes, total: bytes });
+
+/** One measurement. What cannot be read is absent; zero is a measured zero (R24). */
+export const Metrics = z.object({
+  at: Timestamp,
+  cpu: z.number().min(0).max(1).optional().describe("Share of all cores in use since the measurement before"),
+  load: z.number().min(0).optional().describe("Load average of the last minute"),
+  memory: usage.optional(),
+  swap: usage.optional(),
+  disks: z
+    .array(usage.extend({ mount: plainText(100) }))
+    .max(20)
+    .optional(),
+  network: z
+    .object({ in: z.number().min(0), out: z.number().min(0) })
+    .optional()
+    .describe("Bytes a second"),
+});
+export type Metrics = z.infer<typeof Metrics>;
+
+/** What the host's own configuration allows; the host enforces it, the dashboard shows it. */
+export const HostPolicy = z.object({
+  allowedOps: z.array(z.string().max(40)).max(100),
+  allowRewind: z.boolean(),
+});
+export type HostPolicy = z.infer<typeof HostPolicy>;
+
+/** Settings of the agent that the page shows, read-only. */
+export const HostSettings = z.object({
+  tags: z.array(plainText(40)).max(50),
+  location: plainText(40),
+  deviceType: plainText(40),
+  themeColor: z
+    .string()
+    .regex(/^#[0-9a-fA-F]{6}$/)
+    .nullable(),
+  interval: z.number().min(1).max(3600).describe("Seconds between metrics while watched"),
+  repoUrl: plainText(500),
+});
+export type HostSettings = z.infer<typeof HostSettings>;
+
+/** Recorded by the runner for each activation that it did. */
+export const Deployment = z.object({
+  closure: StorePath,
+  commit: Commit,
+  runId: RunId,
+  at: Timestamp,
+  generation: z.number().int().min(0).optional(),
+  mode: z.enum(["switch", "boot", "test"]),
+});
+export type Deployment = z.infer<typeof Deployment>;

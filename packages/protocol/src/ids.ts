@@ -1,0 +1,43 @@
+import * as z from "zod";
+
+/**
+ * A run's id: a ULID in lower case, 26 characters of Crockford's base 32, so that ids sort by time and are safe as file names.
+ * Made by the dashboard only.
+ */
+export const RunId = z
+  .string()
+  .regex(/^[0-9a-hjkmnp-tv-z]{26}$/, "must be 26 characters of Crockford's base 32 in lower case")
+  .brand<"RunId">();
+export type RunId = z.infer<typeof RunId>;
+
+/** A host's id: the same shape as a run's. It stays when the host is renamed. */
+export const HostId = z
+  .string()
+  .regex(/^[0-9a-hjkmnp-tv-z]{26}$/, "must be 26 characters of Crockford's base 32 in lower case")
+  .brand<"HostId">();
+export type HostId = z.infer<typeof HostId>;
+
+/** A host's name: one DNS label, as NixOS demands of `networking.hostName`, but also dots and upper case, as macOS has them. */
+export const HostName = z
+  .string()
+  .min(1)
+  .max(63)
+  .regex(
+    /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/,
+    "letters, digits, dots, dashes and underscores; begins and ends with a letter or digit",
+  );
+
+/** A git commit: 40 hex digits (SHA-1) or 64 (SHA-256), whole, never shortened. */
+export const Commit = z.string().regex(/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/, "must be a whole commit id");
+export type Commit = z.infer<typeof Commit>;
+
+/** A path of a Nix store, whatever the store's directory is. One path component below it, as Nix makes them. */
+export const StorePath = z
+  .string()
+  .max(512)
+  .regex(/^\/[^\0\n]*\/[0-9a-df-np-sv-z]{32}-[A-Za-z0-9+._?=-]+$/, "must be a store path");
+export type StorePath = z.infer<typeof StorePath>;
+
+/** Milliseconds since 1970, as `Date.now()` gives them. */
+export const Timestamp = z.number().int().min(0).max(8.64e15);
+export type Timestamp = z.infer<typeof Timestamp>;

@@ -1,0 +1,324 @@
+import * as z from "zod";
+import { HostName, RunId, Timestamp } from "./ids.ts";
+import { OpName } from "./ops.ts";
+import type { ProblemCode } from "./problems.ts";
+import {
+  AuditEntry,
+  HostRow,
+  HostView,
+  NumberedLine,
+  RunSummary,
+  RunView,
+  Session,
+  SessionListing,
+  TargetView,
+} from "./views.ts";
+import { Platform, type Role, RunState } from "./words.ts";
+
+/** Below this path stand all routes of this file. */
+export const API_PATH = "/api/v1";
+export const CSRF_HEADER = "X-CSRF-Token";
+export const IDEMPOTENCY_HEADER = "Idempotency-Key";
+
+export interface Route {
+  readonly method: "get" | "post" | "patch" | "delete";
+  /** Below `API_PATH`, with `{name}` for parameters. */
+  readonly path: string;
+  readonly summary: string;
+  /** The least role; null: no session is needed. */
+  readonly role: Role | null;
+  readonly params?: z.ZodObject;
+  readonly query?: z.ZodObject;
+  readonly body?: z.ZodType;
+  /** Of the 2xx answer; null: no body (204). */
+  readonly response: z.ZodType | null;
+  readonly problems: readonly ProblemCode[];
+}
+
+const page = z.object({
+  cursor: z.string().max(200).optional(),
+  limit: z.coerce.number().int().min(1).max(500).default(50),
+});
+function pageOf<T extends z.ZodType>(item: T) {
+  return z.object({ items: z.array(item), next: z.string().nullable().describe("Cursor of the next page") });
+}
+
+const host = z.object({ host: z.string().min(1).max(80).describe("Id or name") });
+const run = z.object({ run: RunId });
+const password = z.string().min(12, "at least 12 characters").max(1000);
+const personName = z.string().trim().min(1).max(60);
+const token = z.object({ token: z.string().describe("Shown this once; stored only as a hash") });
+
+export const StartRunBody = z.strictObject({
+  op: z.string().max(40),
+  args: z.record(z.string(), z.unknown()).default({}),
+  whenBlocked: z.enum(["queue", "refuse"]).default("refuse").describe("When the host is offline or busy: wait, or be refused"),
+  force: z.boolean().default(false).describe("Skips the pre-checks that may be skipped"),
+});
+
+const RefusedStart = z.object({ code: z.string(), sentence: z.string(), next: z.string() });
+
+/** Every route: the server, the page, the command line and the OpenAPI document are made from this table. */
+export const ROUTES = {
+  setupState: {
+    method: "get",
+    path: "/setup",
+    summary: "Whether the first administrator is still to be made",
+    role: null,
+    response: z.object({ needed: z.boolean() }),
+    problems: [],
+  },
+  setup: {
+    method: "post",
+    path: "/setup",
+    summary: "Make the first administrator with the one-time token of the setup link, and sign in",
+    role: null,
+    body: z.strictObject({ token: z.string().max(200), name: personName, password }),
+    response: Session,
+    problems: ["setup-link-invalid", "already-set-up", "too-many-attempts"],
+  },
+  signIn: {
+    method: "post",
+    path: "/session",
+    summary: "Sign in",
+    role: null,
+    body: z.strictObject({ name: z.string().max(60), password: z.string().max(1000) }),
+    response: Session,
+    problems: ["wrong-credentials", "too-many-attempts"],
+  },
+  session: { method: "get", path: "/session", summary: "Who is signed in", role: "viewer", response: Session, problems: [] },
+  signOut: { method: "delete", path: "/session", summary: "Sign out", role: "viewer", response: null, problems: [] },
+  sessions: {
+    method: "get",
+    path: "/sessions",
+    summary: "Your sessions",
+    role: "viewer",
+    response: z.object({ items: z.array(SessionListing) }),
+    problems: [],
+  },
+  endSession: {
+    method: "delete",
+    path: "/sessions/{session}",
+    summary: "End one of your sessions",
+    role: "viewer",
+    params: z.object({ session: z.string().max(100) }),
+    response: null,
+    problems: ["not-found"],
+  },
+  changePassword: {
+    method: "post",
+    path: "/password",
+    summary: "Change your password; every other session of yours ends",
+    role: "viewer",
+    body: z.strictObject({ current: z.string().max(1000), next: password }),
+    response: null,
+    problems: ["wrong-credentials", "too-many-attempts"],
+  },
+  hosts: {
+    method: "get",
+    path: "/hosts",
+    summary: "All hosts",
+    role: "viewer",
+    response: z.object({ items: z.array(HostRow) }),
+    problems: [],
+  },
+  addHost: {
+    method: "post",
+    path: "/hosts",
+    summary: "Add a host and make its token",
+    role: "admin",
+    body: z.strictObject({ name: HostName, platform: Platform }),
+    response: z.object({ host: HostView, token: z.string() }),
+    problems: ["name-taken"],
+  },
+  host: {
+    method: "get",
+    path: "/hosts/{host}",
+    summary: "One host",
+    role: "viewer",
+    params: host,
+    response: HostView,
+    problems: ["host-not-found"],
+  },
+  changeHost: {
+    method: "patch",
+    path: "/hosts/{host}",
+    summary: "Rename a host or change its notes",
+    role: "admin",
+    params: host,
+    body: z.strictObject({ name: HostName.optional(), notes: z.string().max(10_000).optional() }),
+    response: HostView,
+    problems: ["host-not-found", "name-taken"],
+  },
+  removeHost: {
+    method: "delete",
+    path: "/hosts/{host}",
+    summary: "Remove a host, its token and its runs; the machine itself is left as it is",
+    role: "admin",
+    params: host,
+    response: null,
+    problems: ["host-not-found"],
+  },
+  rotateToken: {
+    method: "post",
+    path: "/hosts/{host}/token",
+    summary: "Replace the host's token; the old one and its link end at once",
+    role: "admin",
+    params: host,
+    response: token,
+    problems: ["host-not-found"],
+  },
+  revokeToken: {
+    method: "delete",
+    path: "/hosts/{host}/token",
+    summary: "Revoke the host's token; its link ends at once",
+    role: "admin",
+    params: host,
+    response: null,
+    problems: ["host-not-found"],
+  },
+  hostMetrics: {
+    method: "get",
+    path: "/hosts/{host}/metrics",
+    summary: "The last day's measurements, five minutes each",
+    role: "viewer",
+    params: host,
+    response: z.object({
+      items: z.array(
+        z.object({
+          at: Timestamp,
+          cpu: z.number().nullable(),
+          load: z.number().nullable(),
+          memory: z.number().nullable(),
+          networkIn: z.number().nullable(),
+          networkOut: z.number().nullable(),
+        }),
+      ),
+    }),
+    problems: ["host-not-found"],
+  },
+  hostRuns: {
+    method: "get",
+    path: "/hosts/{host}/runs",
+    summary: "A host's runs, newest first",
+    role: "viewer",
+    params: host,
+    query: page,
+    response: pageOf(RunSummary),
+    problems: ["host-not-found"],
+  },
+  startRun: {
+    method: "post",
+    path: "/hosts/{host}/runs",
+    summary: "Start an op on a host",
+    role: "operator",
+    params: host,
+    body: StartRunBody,
+    response: RunSummary,
+    problems: ["host-not-found", "run-refused", "invalid-request"],
+  },
+  runs: {
+    method: "get",
+    path: "/runs",
+    summary: "Runs, newest first",
+    role: "viewer",
+    query: page.extend({ state: RunState.optional(), op: OpName.optional(), host: z.string().max(80).optional() }),
+    response: pageOf(RunSummary),
+    problems: [],
+  },
+  startRuns: {
+    method: "post",
+    path: "/runs",
+    summary: "Start an op on several hosts; each is started or refused by itself",
+    role: "operator",
+    body: StartRunBody.extend({ hosts: z.array(z.string().max(80)).min(1).max(1000) }),
+    response: z.object({
+      items: z.array(z.object({ host: z.string(), run: RunSummary.nullable(), refused: RefusedStart.nullable() })),
+    }),
+    problems: ["invalid-request"],
+  },
+  run: {
+    method: "get",
+    path: "/runs/{run}",
+    summary: "One run",
+    role: "viewer",
+    params: run,
+    response: RunView,
+    problems: ["run-not-found"],
+  },
+  cancelRun: {
+    method: "post",
+    path: "/runs/{run}/cancel",
+    summary: "Cancel a run",
+    role: "operator",
+    params: run,
+    response: RunSummary,
+    problems: ["run-not-found", "run-ended"],
+  },
+  runLog: {
+    method: "get",
+    path: "/runs/{run}/log",
+    summary: "Lines of a run's log: as JSON, JSON lines, or the text as it was written",
+    role: "viewer",
+    params: run,
+    query: z.object({
+      from: z.coerce.number().int().min(1).default(1),
+      limit: z.coerce.number().int().min(1).max(10_000).optional().describe("Absent: 1,000 lines as json, all of them otherwise"),
+      format: z.enum(["json", "jsonl", "text"]).default("json"),
+    }),
+    response: z.object({ lines: z.array(NumberedLine), last: z.number().int() }),
+    problems: ["run-not-found"],
+  },
+  searchLog: {
+    method: "get",
+    path: "/runs/{run}/log/search",
+    summary: "Numbers of the lines that contain a text, whatever its case; or those of a level",
+    role: "viewer",
+    params: run,
+    query: z.object({ q: z.string().max(500).optional(), level: z.enum(["error", "warning"]).optional() }),
+    response: z.object({ lines: z.array(z.number().int()), truncated: z.boolean() }),
+    problems: ["run-not-found"],
+  },
+  target: {
+    method: "get",
+    path: "/target",
+    summary: "What hosts should run",
+    role: "viewer",
+    response: TargetView,
+    problems: [],
+  },
+  refreshTarget: {
+    method: "post",
+    path: "/target/refresh",
+    summary: "Read the config repository now",
+    role: "operator",
+    response: TargetView,
+    problems: ["target-not-configured"],
+  },
+  audit: {
+    method: "get",
+    path: "/audit",
+    summary: "The audit trail, newest first",
+    role: "viewer",
+    query: page.extend({
+      who: z.string().max(60).optional(),
+      action: z.string().max(60).optional(),
+      host: z.string().max(80).optional(),
+    }),
+    response: pageOf(AuditEntry),
+    problems: [],
+  },
+} as const satisfies Record<string, Route>;
+
+export type RouteName = keyof typeof ROUTES;
+type Shape<R, K extends string> = R extends Record<K, infer S extends z.ZodType> ? S : never;
+/** What a caller sends, by route name. */
+export type RouteInput<N extends RouteName> = ([Shape<(typeof ROUTES)[N], "params">] extends [never]
+  ? unknown
+  : { params: z.input<Shape<(typeof ROUTES)[N], "params">> }) &
+  ([Shape<(typeof ROUTES)[N], "query">] extends [never] ? unknown : { query?: z.input<Shape<(typeof ROUTES)[N], "query">> }) &
+  ([Shape<(typeof ROUTES)[N], "body">] extends [never] ? unknown : { body: z.input<Shape<(typeof ROUTES)[N], "body">> });
+/** What a caller gets, by route name; undefined where there is no body. */
+export type RouteOutput<N extends RouteName> = (typeof ROUTES)[N]["response"] extends infer S extends z.ZodType
+  ? z.output<S>
+  : undefined;

@@ -1,0 +1,101 @@
+import * as z from "zod";
+import { Deployment, FactsReading } from "./facts.ts";
+import { FailureCode } from "./failures.ts";
+import { Timestamp } from "./ids.ts";
+import { RefusalCode } from "./refusals.ts";
+import { plainText } from "./text.ts";
+import { Phase } from "./words.ts";
+
+/** Longest piece of a line in characters; a longer line comes in pieces, all but the last with `continues` (R8). */
+export const MAX_LINE_PIECE = 64 * 1024;
+
+const stream = z.enum(["agent", "git", "nix", "build", "activation", "test"]);
+const level = z.enum(["error", "warning", "noise"]);
+
+/** A line of output. Text is what the program wrote, escape sequences included: whoever shows it renders it as text. */
+export const LogLine = z.object({
+  at: Timestamp,
+  stream,
+  text: z.string().max(MAX_LINE_PIECE),
+  level: level.optional().describe("Noise is what Nix repeats for each path: the page folds it"),
+  continues: z.literal(true).optional().describe("The line goes on in the next one"),
+});
+export type LogLine = z.infer<typeof LogLine>;
+
+const count = z.number().int().min(0);
+const share = z.object({ done: count, expected: count });
+
+/** Where a build stands, whole each time: a later progress replaces an earlier one. */
+export const BuildProgress = z.object({
+  builds: share.extend({ running: count, failed: count }),
+  copies: share.describe("Store paths fetched from caches"),
+  bytes: share.describe("Bytes fetched"),
+  now: z.array(z.object({ name: plainText(250), phase: plainText(60).optional(), since: Timestamp })).max(32),
+});
+export type BuildProgress = z.infer<typeof BuildProgress>;
+
+const packageVersions = z.object({ name: plainText(200), versions: z.array(plainText(100)).max(20) });
+
+/** What changes between two closures, by package name. */
+export const ClosureDiff = z.object({
+  from: z.string().max(512).nullable(),
+  to: z.string().max(512),
+  added: z.array(packageVersions).max(2000),
+  removed: z.array(packageVersions).max(2000),
+  changed: z
+    .array(z.object({ name: plainText(200), from: z.array(plainText(100)).max(20), to: z.array(plainText(100)).max(20) }))
+    .max(2000),
+  sizeBefore: count.nullable(),
+  sizeAfter: count,
+});
+export type ClosureDiff = z.infer<typeof ClosureDiff>;
+
+export const TestResult = z.object({
+  script: plainText(200),
+  outcome: z.enum(["passed", "failed", "timed-out", "cancelled"]),
+  milliseconds: count,
+  number: z.number().int().min(1),
+  total: z.number().int().min(1),
+});
+export type TestResult = z.infer<typeof TestResult>;
+
+/** How a run ended on the host. `reason` is one sentence; `firstError` is the tool's own first line. */
+export const Outcome = z.discriminatedUnion("state", [
+  z.object({ state: z.literal("succeeded"), reason: plainText(500).optional() }),
+  z.object({
+    state: z.enum(["failed", "rolled-back", "timed-out"]),
+    code: FailureCode,
+    reason: plainText(2000),
+    firstError: plainText(2000).optional(),
+    exitCode: z.number().int().optional(),
+  }),
+  z.object({ state: z.literal("cancelled"), reason: plainText(500) }),
+  z.object({ state: z.literal("refused"), code: RefusalCode, reason: plainText(2000) }),
+]);
+export type Outcome = z.infer<typeof Outcome>;
+
+const body = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("started"), agentVersion: plainText(120) }),
+  z.object({ kind: z.literal("phase"), phase: Phase }).describe("This phase begins; the one before it has ended"),
+  z.object({ kind: z.literal("command"), argv: z.array(z.string().max(4000)).min(1).max(100) }),
+  z.object({ kind: z.literal("log"), lines: z.array(LogLine).min(1).max(2000) }),
+  z.object({ kind: z.literal("progress"), progress: BuildProgress }),
+  z.object({ kind: z.literal("diff"), diff: ClosureDiff }),
+  z.object({ kind: z.literal("deployed"), deployment: Deployment }),
+  z.object({ kind: z.literal("testResult"), result: TestResult }),
+  z.object({ kind: z.literal("warning"), message: plainText(2000) }),
+  z
+    .object({ kind: z.literal("restart"), instance: z.string().max(200) })
+    .describe("The daemon of this instance is to end, to be started anew"),
+  z
+    .object({ kind: z.literal("finished"), outcome: Outcome, proof: FactsReading.optional() })
+    .describe("The last event. The proof is what the runner read of the host after its work ended (R22)"),
+]);
+
+/** An event of a run: numbered from 1 without gaps by the runner, stored by (run, seq), never changed. */
+export const RunEvent = z.intersection(z.object({ seq: z.number().int().min(1), at: Timestamp }), body);
+export type RunEventBody = z.infer<typeof body>;
+export type RunEvent = { seq: number; at: Timestamp } & RunEventBody;
+
+/** The bodies by kind, for those who handle one of them. */
+export type RunEventOf<K extends RunEventBody["kind"]> = Extract<RunEventBody, { kind: K }>;

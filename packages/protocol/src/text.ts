@@ -1,0 +1,23 @@
+import * as z from "zod";
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: finding control characters is what it is for.
+const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+
+/**
+ * One line of text that a host reports, for a name, a subject or a message: at most `max` characters; control characters and
+ * bidirectional overrides, which could act in a terminal or disguise a text, become U+FFFD (R50).
+ */
+export function plainText(max: number) {
+  return z
+    .string()
+    .max(max)
+    .transform((text) => text.replace(CONTROL, "\u{fffd}").replace(/[\t\n]/g, " "));
+}
+
+/** Shortens a text that this side made itself to what `plainText(max)` takes, with an ellipsis. */
+export function shorten(text: string, max: number): string {
+  if (text.length <= max) return text;
+  // A cut between the halves of a surrogate pair would leave a broken character.
+  const end = text.charCodeAt(max - 2) >= 0xd800 && text.charCodeAt(max - 2) <= 0xdbff ? max - 2 : max - 1;
+  return `${text.slice(0, end)}…`;
+}

@@ -1,0 +1,227 @@
+import * as z from "zod";
+import { Facts, HostPolicy, HostSettings, LockInput, Metrics } from "./facts.ts";
+import { Commit, HostId, RunId, Timestamp } from "./ids.ts";
+import { OpName } from "./ops.ts";
+import { BuildProgress, ClosureDiff, TestResult } from "./run-events.ts";
+import { Compartment, Phase, Platform, QueueReason, Reachability, Role, RunState, Status } from "./words.ts";
+
+/** One of the five answers about a host. The word has at most 14 characters. */
+export const CompartmentAnswer = z.object({ status: Status, word: z.string().max(14), sentence: z.string() });
+export type CompartmentAnswer = z.infer<typeof CompartmentAnswer>;
+
+/** The one action that helps a host now; what a click on it sends. */
+export const NextAction = z.discriminatedUnion("kind", [
+  z.object({
+    kind: z.literal("start"),
+    label: z.string().describe("Pull, Switch, Run tests, Retry, Queue pull, …"),
+    op: OpName,
+    args: z.record(z.string(), z.unknown()),
+    whenBlocked: z.enum(["queue", "refuse"]).describe("What to ask for when the host is offline or busy"),
+    compartment: Compartment.nullable().describe("The compartment whose sentence it belongs to"),
+  }),
+  z.object({ kind: z.literal("open-run"), label: z.string(), runId: RunId }),
+]);
+export type NextAction = z.infer<typeof NextAction>;
+
+/** Where a host's commit stands to the target. */
+export const CommitRelation = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("equal") }),
+  z.object({ kind: z.literal("behind"), behind: z.number().int() }),
+  z.object({ kind: z.literal("ahead"), ahead: z.number().int() }),
+  z.object({ kind: z.literal("diverged"), ahead: z.number().int(), behind: z.number().int() }),
+  z.object({ kind: z.literal("unknown") }).describe("The mirror does not have this commit"),
+]);
+export type CommitRelation = z.infer<typeof CommitRelation>;
+
+export const PhaseView = z.object({
+  phase: Phase,
+  state: z.enum(["done", "current", "to-come", "failed", "skipped"]),
+  startedAt: Timestamp.nullable(),
+  endedAt: Timestamp.nullable(),
+  estimate: z.number().nullable().describe("Milliseconds that it usually takes on this host"),
+  share: z.number().min(0).max(1).nullable().describe("Done share of the current phase; null: its length is not known"),
+});
+export type PhaseView = z.infer<typeof PhaseView>;
+
+/** What every screen needs to draw a run; `RunView` has the rest. */
+export const RunSummary = z.object({
+  id: RunId,
+  number: z.number().int().describe("Counts the dashboard's runs from 1; for people"),
+  hostId: HostId,
+  hostName: z.string(),
+  op: OpName,
+  title: z.string().describe("Switch to 7f3a91c"),
+  state: RunState,
+  status: Status,
+  word: z.string().describe("Build 61 %, queued, succeeded, …"),
+  sentence: z.string().describe("What is so now, or how it ended, with the first error"),
+  queueReason: QueueReason.nullable(),
+  by: z.string(),
+  createdAt: Timestamp,
+  startedAt: Timestamp.nullable(),
+  endedAt: Timestamp.nullable(),
+  phases: z.array(PhaseView),
+  remaining: z.number().nullable().describe("Milliseconds that it probably still takes"),
+  slow: z.boolean().describe("Past half of its deadline"),
+  linkLost: z.boolean(),
+  cancelling: z.boolean(),
+});
+export type RunSummary = z.infer<typeof RunSummary>;
+
+export const RunOutcomeView = z.object({
+  code: z.string().nullable().describe("Failure or refusal code"),
+  sentence: z.string(),
+  next: z.string().nullable(),
+  reason: z.string().nullable(),
+  firstError: z.string().nullable(),
+  firstErrorLine: z.number().int().nullable().describe("Line of the log"),
+});
+export type RunOutcomeView = z.infer<typeof RunOutcomeView>;
+
+export const RunView = z.object({
+  summary: RunSummary,
+  args: z.record(z.string(), z.unknown()),
+  force: z.boolean(),
+  commit: Commit.nullable(),
+  subject: z.string().nullable(),
+  deadlineAt: Timestamp.nullable(),
+  command: z.array(z.string()).nullable().describe("The last command that the runner started"),
+  progress: BuildProgress.nullable(),
+  diff: ClosureDiff.nullable(),
+  tests: z.array(TestResult),
+  warnings: z.array(z.string()),
+  outcome: RunOutcomeView.nullable(),
+  lateReport: z.string().nullable().describe("What the host reported after the run had ended without it"),
+  cancelWarning: z.string().nullable().describe("What cancelling now can leave behind"),
+  mayCancel: z.boolean(),
+  retry: NextAction.nullable(),
+  usualDuration: z.number().nullable().describe("Milliseconds, from this host's last runs of this op"),
+  log: z.object({
+    lines: z.number().int(),
+    bytes: z.number().int(),
+    errors: z.number().int(),
+    warnings: z.number().int(),
+    discarded: z.boolean().describe("The log is older than its retention"),
+  }),
+});
+export type RunView = z.infer<typeof RunView>;
+
+/** A line of a log with its number, from 1. */
+export const NumberedLine = z.object({
+  n: z.number().int().min(1),
+  at: Timestamp,
+  stream: z.string(),
+  text: z.string(),
+  level: z.enum(["error", "warning", "noise"]).optional(),
+  continues: z.literal(true).optional(),
+});
+export type NumberedLine = z.infer<typeof NumberedLine>;
+
+export const HostRow = z.object({
+  id: HostId,
+  name: z.string(),
+  platform: Platform,
+  system: z.string().nullable(),
+  tags: z.array(z.string()),
+  location: z.string().nullable(),
+  deviceType: z.string().nullable(),
+  color: z.string().nullable().describe("#rrggbb from its configuration, else null: the page picks an accent"),
+  reachability: z.object({ state: Reachability, since: Timestamp.nullable() }),
+  status: Status.describe("The worst of its compartments, or working"),
+  since: Timestamp.nullable().describe("Since when it needs attention"),
+  cause: z
+    .object({ lead: z.string(), detail: z.string().nullable() })
+    .nullable()
+    .describe("Why it needs attention; null: it does not"),
+  compartments: z.record(Compartment, CompartmentAnswer),
+  next: NextAction.nullable(),
+  deniedOps: z.partialRecord(OpName, z.string()).describe("Ops that cannot be started now, with the reason"),
+  runs: z.object({ commit: Commit.nullable(), since: Timestamp.nullable(), generation: z.number().int().nullable() }),
+  relation: CommitRelation.describe("Of what was pulled, to the target"),
+  load: z.number().nullable(),
+  cores: z.number().int().nullable(),
+  memory: z.number().min(0).max(1).nullable(),
+  disk: z.number().min(0).max(1).nullable().describe("Of the fullest disk"),
+  run: RunSummary.nullable().describe("The active run; else the first that waits"),
+  conflict: z.string().nullable(),
+});
+export type HostRow = z.infer<typeof HostRow>;
+
+export const HostView = z.object({
+  row: HostRow,
+  addedAt: Timestamp,
+  notes: z.string(),
+  facts: Facts.partial(),
+  factsReadAt: Timestamp.nullable(),
+  runningSubject: z.string().nullable(),
+  deployedBy: z.string().nullable(),
+  metrics: Metrics.nullable(),
+  policy: HostPolicy.nullable(),
+  settings: HostSettings.nullable(),
+  failure: RunSummary.nullable().describe("The last switch, while the host still suffers from its failure"),
+  failureLog: z.array(NumberedLine).describe("The lines around its first error"),
+  token: z.object({ createdAt: Timestamp, lastUsedAt: Timestamp.nullable(), lastUsedFrom: z.string().nullable() }).nullable(),
+  lastRefusedLink: z.object({ at: Timestamp, reason: z.string() }).nullable().describe("Why the last link was not accepted"),
+});
+export type HostView = z.infer<typeof HostView>;
+
+export const TargetView = z.discriminatedUnion("state", [
+  z.object({ state: z.literal("not-configured") }),
+  z.object({ state: z.literal("never-read"), branch: z.string(), problem: z.string().nullable(), next: z.string().nullable() }),
+  z.object({
+    state: z.literal("known"),
+    branch: z.string(),
+    commit: Commit,
+    subject: z.string(),
+    author: z.string(),
+    committedAt: Timestamp,
+    fetchedAt: Timestamp.describe("When the config repository was last read with success"),
+    lockHash: z.string().nullable(),
+    inputs: z.record(z.string(), LockInput),
+    url: z.string().nullable().describe("Page of the commit, where the forge is known"),
+    stale: z.boolean().describe("The grace period for failed fetches is over: nothing can be proven current"),
+    problem: z.string().nullable().describe("Why the last fetch failed"),
+    next: z.string().nullable(),
+  }),
+]);
+export type TargetView = z.infer<typeof TargetView>;
+
+export const AuditEntry = z.object({
+  seq: z.number().int(),
+  at: Timestamp,
+  who: z.string(),
+  action: z.string().describe("run.start, run.cancel, host.add, session.start, …"),
+  sentence: z.string(),
+  hosts: z.array(z.object({ id: z.string(), name: z.string() })),
+  runId: RunId.nullable(),
+  from: z.string().nullable().describe("Address"),
+  outcome: z.enum(["done", "refused", "failed"]),
+});
+export type AuditEntry = z.infer<typeof AuditEntry>;
+
+export const Session = z.object({
+  person: z.object({ name: z.string(), role: Role }),
+  csrf: z.string().describe("To be sent as X-CSRF-Token with every request that changes something"),
+});
+export type Session = z.infer<typeof Session>;
+
+export const SessionListing = z.object({
+  id: z.string(),
+  createdAt: Timestamp,
+  lastSeenAt: Timestamp,
+  address: z.string(),
+  agent: z.string(),
+  current: z.boolean(),
+});
+export type SessionListing = z.infer<typeof SessionListing>;
+
+/** What the page needs to know of the dashboard itself. */
+export const ServerInfo = z.object({
+  version: z.string(),
+  startedAt: Timestamp,
+  repoUrl: z.string().nullable(),
+  origin: z.string(),
+  notice: z.string().nullable().describe("A sentence from the operator, shown on every page"),
+  storage: z.string().nullable().describe("Why nothing can be stored now; null: all is well"),
+});
+export type ServerInfo = z.infer<typeof ServerInfo>;

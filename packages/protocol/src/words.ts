@@ -1,0 +1,91 @@
+import * as z from "zod";
+
+/** What is built and how it is activated. */
+export const Platform = z.enum(["nixos", "darwin", "home-manager"]);
+export type Platform = z.infer<typeof Platform>;
+
+export const PLATFORM_LABELS = { nixos: "NixOS", darwin: "macOS", "home-manager": "Home Manager" } as const satisfies Record<
+  Platform,
+  string
+>;
+
+/** States that a run passes through. The order is that of the diagram: a run only moves forward. */
+export const ActiveState = z.enum(["queued", "starting", "running"]);
+export type ActiveState = z.infer<typeof ActiveState>;
+
+/** How a run ends. A run has exactly one of these, and it never changes. */
+export const TerminalState = z.enum(["succeeded", "failed", "rolled-back", "cancelled", "timed-out", "refused", "lost"]);
+export type TerminalState = z.infer<typeof TerminalState>;
+
+export const RunState = z.enum([...ActiveState.options, ...TerminalState.options]);
+export type RunState = z.infer<typeof RunState>;
+
+export function isTerminal(state: RunState): state is TerminalState {
+  return TerminalState.safeParse(state).success;
+}
+
+/** Why a run waits. */
+export const QueueReason = z.enum(["host-offline", "host-busy"]);
+export type QueueReason = z.infer<typeof QueueReason>;
+
+/** Parts of a run, in the order in which a switch passes them. */
+export const Phase = z.enum([
+  "fetch",
+  "verify",
+  "evaluate",
+  "build",
+  "diff",
+  "activate",
+  "confirm",
+  "test",
+  "restart",
+  "refresh",
+]);
+export type Phase = z.infer<typeof Phase>;
+
+export const PHASE_LABELS = {
+  fetch: "Fetch",
+  verify: "Verify",
+  evaluate: "Evaluate",
+  build: "Build",
+  diff: "Diff",
+  activate: "Activate",
+  confirm: "Confirm",
+  test: "Test",
+  restart: "Restart",
+  refresh: "Refresh",
+} as const satisfies Record<Phase, string>;
+
+/** The five answers about a host, in the order in which they are drawn. */
+export const Compartment = z.enum(["agent", "git", "lock", "system", "tests"]);
+export type Compartment = z.infer<typeof Compartment>;
+
+export const COMPARTMENT_LABELS = {
+  agent: "Agent",
+  git: "Git",
+  lock: "Lock",
+  system: "System",
+  tests: "Tests",
+} as const satisfies Record<Compartment, string>;
+
+/** Green, yellow, red, blue, grey; never told by colour alone. */
+export const Status = z.enum(["ok", "attention", "broken", "working", "unknown"]);
+export type Status = z.infer<typeof Status>;
+
+/** From the one to look at first to the one to look at last. */
+export const WORST_FIRST = ["broken", "attention", "working", "unknown", "ok"] as const satisfies readonly Status[];
+
+/** Whether a host can be spoken to. It says nothing about its configuration. */
+export const Reachability = z.enum(["online", "stale", "offline", "never"]);
+export type Reachability = z.infer<typeof Reachability>;
+
+export const DeviceType = z.enum(["server", "desktop", "laptop", "gaming"]);
+export type DeviceType = z.infer<typeof DeviceType>;
+
+/** Each role may do what the ones before it may. */
+export const Role = z.enum(["viewer", "operator", "admin"]);
+export type Role = z.infer<typeof Role>;
+
+export function roleAllows(has: Role, needs: Role): boolean {
+  return Role.options.indexOf(has) >= Role.options.indexOf(needs);
+}
