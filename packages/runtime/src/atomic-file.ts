@@ -1,0 +1,80 @@
+import { randomBytes } from "node:crypto";
+import { constants } from "node:fs";
+import { open, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+
+/**
+ * Writes a file so that a reader sees the old content or the new one, never part of it, also after a power loss: a temporary
+ * file in the same directory, flushed, renamed over, and the directory flushed. Throws what the file system says (ENOSPC, …);
+ * then the old content stands and the temporary file is gone.
+ */
+export async function writeAtomic(path: string, data: string | Uint8Array, { mode = 0o600 } = {}): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
+  try {
+    const file = await open(temporary, "wx", mode);
+    try {
+      await file.writeFile(data);
+      await file.chmod(mode); // `open` takes the umask off; the mode is a promise to the other side.
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await syncDirectory(dirname(path));
+}
+
+/** Flushes a directory's entries (new, renamed, removed names) to disk. */
+export async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+export type StrangerRead =
+  | { kind: "ok"; bytes: Buffer }
+  | { kind: "missing" }
+  | { kind: "refused"; reason: "not-a-regular-file" | "too-large" | "unreadable"; detail: string };
+
+/**
+ * Reads a file that another party wrote and may be hostile: the last step of the path is not followed if it is a link, only a
+ * regular file with one name is read (a pipe would block, a hard link could show what the party may not read itself), and
+ * never more than `maxBytes`, even while it grows.
+ */
+export async function readStranger(path: string, maxBytes: number): Promise<StrangerRead> {
+  let file: Awaited<ReturnType<typeof open>>;
+  try {
+    file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === "ENOENT" || code === "ENOTDIR") return { kind: "missing" };
+    if (code === "ELOOP") return { kind: "refused", reason: "not-a-regular-file", detail: `${path} is a symbolic link` };
+    if (code === "ENXIO") return { kind: "refused", reason: "not-a-regular-file", detail: `${path} is a socket` };
+    if (code === "EACCES" || code === "EPERM") return { kind: "refused", reason: "unreadable", detail: `${path}: ${code}` };
+    throw error;
+  }
+  try {
+    const stats = await file.stat();
+    if (!stats.isFile() || stats.nlink > 1) {
+      return { kind: "refused", reason: "not-a-regular-file", detail: `${path} is not a regular file with one name` };
+    }
+    const tooLarge: StrangerRead = { kind: "refused", reason: "too-large", detail: `${path} is over ${maxBytes} bytes` };
+    if (stats.size > maxBytes) return tooLarge;
+    const buffer = Buffer.alloc(Math.min(maxBytes, stats.size + 4096) + 1);
+    let length = 0;
+    while (length < buffer.length) {
+      const { bytesRead } = await file.read(buffer, length, buffer.length - length, length);
+      if (bytesRead === 0) return { kind: "ok", bytes: buffer.subarray(0, length) };
+      length += bytesRead;
+    }
+    return tooLarge;
+  } finally {
+    await file.close();
+  }
+}

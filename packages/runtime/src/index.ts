@@ -1,0 +1,34 @@
+export { readStranger, type StrangerRead, syncDirectory, writeAtomic } from "./atomic-file.ts";
+export { type Clock, systemClock } from "./clock.ts";
+export {
+  describeEnd,
+  type Exec,
+  type ExecEnd,
+  type ExecRequest,
+  type ExecResult,
+  exec,
+  type RunningProcess,
+  succeeded,
+} from "./exec.ts";
+export { createGit, type Git, type GitCredentials, type GitDeps, type GitRequest } from "./git.ts";
+export { explainGitFailure, type GitFailure, type GitFailureCode } from "./git-failure.ts";
+export { createLineSplitter, type LineSplitter, maxFragmentBytes, type OutputLine } from "./lines.ts";
+export { type Lock, type LockResult, takeLock } from "./lock.ts";
+export { bootId, identifyProcess, isAlive, type ProcessIdentity, processIdentitySchema } from "./process-identity.ts";
+export { type ProcessEntry, readProcess, readProcessTable } from "./process-table.ts";
+export { createProcessTree, type ProcessTree } from "./process-tree.ts";
+export { redact, redactUrls } from "./redact.ts";
+export { checkRepoUrl, type RepoTransport, type RepoUrlCheck } from "./repo-url.ts";
+export { absolutePath, oneOf, onOff, wholeNumber, wordList } from "./setting-schemas.ts";
+export {
+  defineSettings,
+  formatFaults,
+  readSettings,
+  type SettingFault,
+  type SettingSpec,
+  type SettingsOf,
+  type SettingsResult,
+  type SettingsSpec,
+  settingsHelp,
+} from "./settings.ts";
+export type { TextSocket } from "./text-socket.ts";

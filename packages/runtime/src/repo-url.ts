@@ -1,0 +1,52 @@
+/** How git reaches a repository. `path` is a directory of this machine. */
+export type RepoTransport = "https" | "http" | "ssh" | "file" | "path";
+
+export type RepoUrlCheck = { ok: true; transport: RepoTransport } | { ok: false; fault: string; fix: string };
+
+const forms = "https://host/path, ssh://user@host/path, user@host:path, file:///path or /path";
+
+/**
+ * Whether a text is a repository URL that this project hands to git. Git itself takes more: `ext::` runs commands, a leading
+ * dash is an option. A URL with a password in it is refused, since URLs stand in process lists and in `.git/config` (R32).
+ */
+export function checkRepoUrl(url: string): RepoUrlCheck {
+  if (/[\s\p{Cc}]/u.test(url) || url === "") return refuse("it is empty or holds white space");
+  if (url.startsWith("-")) return refuse("it begins with a dash");
+  if (url.startsWith("/")) return { ok: true, transport: "path" };
+  if (url.includes("://")) return checkWithScheme(url);
+  if (/^[a-z][a-z0-9+.-]*::/i.test(url)) return refuse("it asks git to run a helper program");
+  // The short form of ssh; a Windows path or a bare word is none.
+  const short = /^(?:([A-Za-z0-9_][\w.-]*)@)?(\[[0-9a-fA-F:]+\]|[A-Za-z0-9][\w.-]*):(?!\/\/)([^:].*)$/.exec(url);
+  if (short === null) return refuse("it is none of the forms that git reaches over a network or a file system");
+  if (short[3]?.startsWith("-")) return refuse("its path begins with a dash");
+  return { ok: true, transport: "ssh" };
+}
+
+function checkWithScheme(url: string): RepoUrlCheck {
+  let parsed: URL;
+  try {
+    parsed = new URL(url);
+  } catch {
+    return refuse("it cannot be read as a URL"); // Node says no more than that either.
+  }
+  const transport = parsed.protocol.slice(0, -1);
+  if (transport !== "https" && transport !== "http" && transport !== "ssh" && transport !== "file") {
+    return refuse(`${transport}:// is not one of https, http, ssh and file`);
+  }
+  const secretInside = parsed.password !== "" || ((transport === "https" || transport === "http") && parsed.username !== "");
+  if (secretInside) {
+    return {
+      ok: false,
+      fault: "it holds a user name or password, which would stand in process lists and in .git/config",
+      fix: "Take it out of the URL and put it into the file that gitCredentialsFile (NIXFLEET_GIT_CREDENTIALS_FILE) names, one line: https://user:token@host",
+    };
+  }
+  if (transport === "file") return parsed.hostname === "" ? { ok: true, transport } : refuse("file:// URLs name no host");
+  // Such a host or path would reach ssh as an option (CVE-2017-1000117).
+  if (parsed.hostname === "" || parsed.hostname.startsWith("-")) return refuse("it names no host");
+  return { ok: true, transport };
+}
+
+function refuse(fault: string): RepoUrlCheck {
+  return { ok: false, fault, fix: `Use one of: ${forms}.` };
+}

@@ -1,0 +1,32 @@
+import * as z from "zod";
+
+/** A whole number within bounds, in decimal. */
+export function wholeNumber(min: number, max: number) {
+  const message = `a whole number from ${min} to ${max} is expected`;
+  return z
+    .string()
+    .regex(/^\d{1,15}$/, message)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, message);
+}
+
+/** `true`, `yes`, `on`, `1` or their opposites. */
+export const onOff = z
+  .string()
+  .toLowerCase()
+  .pipe(z.enum(["true", "yes", "on", "1", "false", "no", "off", "0"], { error: "true or false is expected" }))
+  .transform((text) => ["true", "yes", "on", "1"].includes(text));
+
+/** Items separated by commas or white space, without empty ones and doubles. */
+export const wordList = z.string().transform((text) => [...new Set(text.split(/[\s,]+/).filter((word) => word !== ""))]);
+
+/** A path from the root. Nothing is said about what is there. */
+export const absolutePath = z
+  .string()
+  .startsWith("/", "a path that begins with / is expected")
+  .refine((path) => !path.includes("\0"), "a path cannot hold a zero byte");
+
+/** One of a few words. */
+export function oneOf<const Words extends readonly [string, ...string[]]>(words: Words) {
+  return z.enum(words, { error: `one of ${words.join(", ")} is expected` });
+}
