@@ -272,11 +272,23 @@ export const ROUTES = {
   searchLog: {
     method: "get",
     path: "/runs/{run}/log/search",
-    summary: "Numbers of the lines that contain a text, whatever its case; or those of a level",
+    summary: "Numbers of the lines that contain a text, whatever its case",
     role: "viewer",
     params: run,
-    query: z.object({ q: z.string().max(500).optional(), level: z.enum(["error", "warning"]).optional() }),
-    response: z.object({ lines: z.array(z.number().int()), truncated: z.boolean() }),
+    query: z.object({ q: z.string().min(1).max(500) }),
+    response: z.object({
+      lines: z.array(z.number().int()),
+      truncated: z.boolean().describe("There are more than the 10,000 first"),
+    }),
+    problems: ["run-not-found"],
+  },
+  logOutline: {
+    method: "get",
+    path: "/runs/{run}/log/outline",
+    summary: "Where a log has errors, warnings, and noise to fold",
+    role: "viewer",
+    params: run,
+    response: LogOutline,
     problems: ["run-not-found"],
   },
   target: {

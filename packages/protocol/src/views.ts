@@ -117,6 +117,15 @@ export const NumberedLine = z.object({
 });
 export type NumberedLine = z.infer<typeof NumberedLine>;
 
+/** Line numbers by level, up to the last line that was stored when it was asked for; noise as ranges, both ends included. */
+export const LogOutline = z.object({
+  last: z.number().int(),
+  errors: z.array(z.number().int()).max(1000),
+  warnings: z.array(z.number().int()).max(1000),
+  noise: z.array(z.tuple([z.number().int(), z.number().int()])).max(10_000),
+});
+export type LogOutline = z.infer<typeof LogOutline>;
+
 export const HostRow = z.object({
   id: HostId,
   name: z.string(),
