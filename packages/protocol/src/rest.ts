@@ -6,6 +6,7 @@ import {
   AuditEntry,
   HostRow,
   HostView,
+  LogOutline,
   NumberedLine,
   RunSummary,
   RunView,
