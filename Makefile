@@ -1,0 +1,73 @@
+# The front door. Each target installs and builds what it needs first, and does nothing twice.
+
+# Runs a command with this project's Node (24 or newer) and its installed tools first in PATH.
+RUN := tools/node/run
+
+INSTALLED := node_modules/.package-lock.json
+PROGRAMS := packages/agent/dist/nixfleet-agent.js packages/dashboard/dist/nixfleet-dashboard.js
+PAGE := packages/web/dist/index.html
+
+# Everything that a build reads. Tests are no part of it, so that writing one builds nothing.
+files_in = $(shell find $(wildcard $(1)) -type f ! -name '*.test.ts' ! -name '*.test.tsx')
+PROGRAM_SOURCES := $(call files_in,packages/protocol/src packages/runtime/src packages/agent/src packages/dashboard/src) \
+  rolldown.config.ts package-lock.json
+PAGE_SOURCES := $(call files_in,packages/protocol/src packages/web/src packages/web/public) \
+  $(wildcard packages/web/index.html packages/web/vite.config.ts) package-lock.json
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test dev check check-format check-lint check-types check-boundaries bench build clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(INSTALLED) $(PROGRAMS) $(PAGE) ## a dashboard, a config repository and three hosts on this machine
+	@$(RUN) node demo/start.ts
+
+dev: $(INSTALLED) ## the same with reload on every change, and a simulated fleet at hand
+	@$(RUN) node demo/dev.ts
+
+test: $(INSTALLED) $(PROGRAMS) $(PAGE) ## every test that needs no root; the last line counts them
+	@$(RUN) node tools/test/run.ts
+
+check: check-format check-lint check-types check-boundaries ## format, lint, types, boundaries between packages
+
+check-format: $(INSTALLED)
+	@$(RUN) biome check --error-on-warnings .
+
+check-lint: $(INSTALLED)
+	@$(RUN) oxlint
+
+# All packages are looked at, also after one that fails.
+check-types: $(INSTALLED)
+	@failed=0; \
+	for project in . packages/* demo bench e2e; do $(RUN) tsc --project $$project || failed=1; done; \
+	exit $$failed
+
+# First everything, tests included, for what nothing uses; then the code that is shipped, which may import only what its own
+# package.json names as a dependency.
+check-boundaries: $(INSTALLED)
+	@$(RUN) knip --no-progress --no-config-hints
+	@$(RUN) knip --no-progress --no-config-hints --strict --files --dependencies
+
+bench: $(INSTALLED) $(PROGRAMS) $(PAGE) ## measure, and print a table and JSON
+	@$(RUN) node bench/run.ts
+
+build: $(PROGRAMS) $(PAGE) ## agent and dashboard as one file each, and the page
+
+clean: ## remove everything that was installed, built or left by the demo
+	rm -rf node_modules packages/*/node_modules packages/*/dist tools/node/.installed test-results .demo
+
+$(INSTALLED): package-lock.json
+	@$(RUN) npm ci --no-audit --no-fund --loglevel=error
+
+# Both programs come from one run of the bundler. The first is its witness, the second only follows it: GNU make 3.81, which
+# macOS has, knows no rule with several targets.
+packages/agent/dist/nixfleet-agent.js: $(PROGRAM_SOURCES) | $(INSTALLED)
+	@$(RUN) rolldown --config --logLevel warn
+
+packages/dashboard/dist/nixfleet-dashboard.js: packages/agent/dist/nixfleet-agent.js
+	@if [ -s $@ ]; then touch $@; else $(RUN) rolldown --config --logLevel warn; fi
+
+$(PAGE): $(PAGE_SOURCES) | $(INSTALLED)
+	@cd packages/web && ../../$(RUN) vite build --logLevel warn

@@ -1,0 +1,35 @@
+import { defineConfig } from "vitest/config";
+
+/** Bounds that only a test that hangs reaches; no promise is measured by them. */
+const bounds = { testTimeout: 60_000, hookTimeout: 60_000, teardownTimeout: 10_000 };
+
+export default defineConfig({
+  test: {
+    // Real processes, signals and SQLite: each test file has a process of its own.
+    pool: "forks",
+    allowOnly: false,
+    projects: [
+      {
+        test: {
+          name: "parts",
+          include: ["packages/*/src/**/*.test.{ts,tsx}", "demo/**/*.test.ts", "bench/**/*.test.ts", "tools/**/*.test.ts"],
+          pool: "forks",
+          maxWorkers: 2,
+          ...bounds,
+        },
+      },
+      {
+        test: {
+          name: "e2e",
+          include: ["e2e/**/*.test.ts"],
+          pool: "forks",
+          // A browser and a fleet need the machine: these come after all others, one at a time.
+          sequence: { groupOrder: 1 },
+          maxWorkers: 1,
+          ...bounds,
+          testTimeout: 120_000,
+        },
+      },
+    ],
+  },
+});
