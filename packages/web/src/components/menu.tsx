@@ -1,0 +1,113 @@
+import { Menu as Base } from "@base-ui/react/menu";
+import type { ReactElement, ReactNode } from "react";
+import { classNames } from "./class-names.ts";
+import { Icon, type LucideIcon } from "./icon.tsx";
+
+/** A menu that opens from a button of its own. */
+export function Menu({
+  trigger,
+  children,
+  align = "end",
+}: {
+  trigger: ReactElement;
+  children: ReactNode;
+  align?: "start" | "end";
+}) {
+  return (
+    <Base.Root modal={false}>
+      <Base.Trigger render={trigger} />
+      <MenuPopup align={align}>{children}</MenuPopup>
+    </Base.Root>
+  );
+}
+
+/** What opens, for a menu that has many triggers and hence one root of its own. */
+export function MenuPopup({ children, align = "end" }: { children: ReactNode; align?: "start" | "end" }) {
+  return (
+    <Base.Portal>
+      <Base.Positioner align={align} sideOffset={4} collisionPadding={8} className="z-30">
+        <Base.Popup className="max-h-(--available-height) min-w-48 max-w-80 overflow-y-auto rounded-l border border-border-strong bg-raised p-1 shadow-2 outline-none transition-opacity data-ending-style:opacity-0 data-starting-style:opacity-0">
+          {children}
+        </Base.Popup>
+      </Base.Positioner>
+    </Base.Portal>
+  );
+}
+
+const ITEM =
+  "flex min-h-8 w-full cursor-default items-center gap-2.5 rounded-m px-2.5 py-1 text-left text-small outline-none select-none data-highlighted:bg-hover max-phone:min-h-11";
+
+/** One thing to do. `off` says why it cannot be done now, in the menu itself. */
+export function MenuItem({
+  icon,
+  danger = false,
+  off,
+  hint,
+  onSelect,
+  children,
+}: {
+  icon?: LucideIcon;
+  danger?: boolean;
+  off?: string | undefined;
+  hint?: string;
+  onSelect: () => void;
+  children: ReactNode;
+}) {
+  return (
+    <Base.Item
+      className={classNames(ITEM, off ? "text-faint" : danger && "text-broken")}
+      disabled={off !== undefined}
+      onClick={onSelect}
+    >
+      {icon && <Icon of={icon} size={16} className={off || danger ? undefined : "text-muted"} />}
+      <span className="min-w-0 flex-1">
+        {children}
+        {off && <span className="block text-label text-faint">{off}</span>}
+      </span>
+      {hint && <span className="text-label text-faint">{hint}</span>}
+    </Base.Item>
+  );
+}
+
+/** A link in a menu. */
+export function MenuLink({ icon, render, children }: { icon?: LucideIcon; render: ReactElement; children: ReactNode }) {
+  return (
+    <Base.LinkItem className={ITEM} render={render} closeOnClick>
+      {icon && <Icon of={icon} size={16} className="text-muted" />}
+      <span className="min-w-0 flex-1">{children}</span>
+    </Base.LinkItem>
+  );
+}
+
+/** One of several, of which one holds. */
+export function MenuChoice<T extends string>({
+  label,
+  value,
+  choices,
+  onChoose,
+}: {
+  label: string;
+  value: T;
+  choices: readonly { value: T; label: string }[];
+  onChoose: (value: T) => void;
+}) {
+  return (
+    <Base.RadioGroup value={value} onValueChange={(next) => onChoose(next as T)}>
+      <Base.Group>
+        <Base.GroupLabel className="px-2.5 pt-2 pb-1 text-label text-faint">{label}</Base.GroupLabel>
+        {choices.map((choice) => (
+          <Base.RadioItem key={choice.value} value={choice.value} className={ITEM} closeOnClick>
+            <span className="grid w-4 place-items-center">
+              <Base.RadioItemIndicator className="size-1.5 rounded-full bg-accent-fill" />
+            </span>
+            {choice.label}
+          </Base.RadioItem>
+        ))}
+      </Base.Group>
+    </Base.RadioGroup>
+  );
+}
+
+export function MenuLine() {
+  return <Base.Separator className="my-1 h-px bg-border" />;
+}

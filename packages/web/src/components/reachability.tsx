@@ -1,0 +1,32 @@
+import type { Reachability as Reach } from "@nixfleet/protocol";
+import { Clock, type LucideIcon, Wifi, WifiOff } from "lucide-react";
+import { formatAge, formatExact } from "../format/duration.ts";
+import { useTimed } from "../time/clock.ts";
+import { Icon } from "./icon.tsx";
+import { Tip } from "./tooltip.tsx";
+
+const LOOKS = {
+  online: { icon: Wifi, className: "text-muted", iconClass: "text-faint" },
+  stale: { icon: Clock, className: "text-attention", iconClass: undefined },
+  offline: { icon: WifiOff, className: "text-muted", iconClass: undefined },
+  never: { icon: WifiOff, className: "text-faint", iconClass: undefined },
+} as const satisfies Record<Reach, { icon: LucideIcon; className: string; iconClass: string | undefined }>;
+
+/** Whether a host can be spoken to, and since when not. It never tints the host's status. */
+export function Reachability({ state, since }: { state: Reach; since?: number | undefined }) {
+  const look = LOOKS[state];
+  const age = useTimed((now) =>
+    since === undefined || state === "online" || state === "never" ? "" : ` ${formatAge(now - since)}`,
+  );
+  return (
+    <Tip text={since === undefined ? undefined : `Last word ${formatExact(since)}`}>
+      <span className={`inline-flex items-center gap-[5px] text-small whitespace-nowrap ${look.className}`}>
+        <Icon of={look.icon} className={look.iconClass} />
+        <span>
+          {state === "never" ? "not yet seen" : state}
+          {age}
+        </span>
+      </span>
+    </Tip>
+  );
+}
