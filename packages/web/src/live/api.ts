@@ -1,0 +1,103 @@
+import {
+  API_PATH,
+  CSRF_HEADER,
+  IDEMPOTENCY_HEADER,
+  type Problem,
+  ROUTES,
+  type Route,
+  type RouteInput,
+  type RouteName,
+  type RouteOutput,
+} from "@nixfleet/protocol";
+
+/** An answer of the dashboard other than the one that was asked for: what happened, and what to do. */
+export class ProblemError extends Error {
+  readonly problem: Problem;
+  constructor(problem: Problem) {
+    super(problem.detail ?? problem.title);
+    this.name = "ProblemError";
+    this.problem = problem;
+  }
+}
+
+/** The dashboard could not be asked at all. */
+export class UnreachableError extends Error {
+  constructor(cause: unknown) {
+    super("The dashboard does not answer. Check that it runs and that this device is connected.", { cause });
+    this.name = "UnreachableError";
+  }
+}
+
+let csrf: string | null = null;
+/** Set after signing in; every request that changes something carries it. */
+export function setCsrf(token: string | null): void {
+  csrf = token;
+}
+
+interface Parts {
+  readonly params?: Record<string, string>;
+  readonly query?: Record<string, unknown>;
+  readonly body?: unknown;
+}
+
+/** The address of a route, with its parameters filled in. */
+export function routeUrl<N extends RouteName>(name: N, input: RouteInput<N>): string {
+  const { params = {}, query = {} } = input as Parts;
+  const path = ROUTES[name].path.replace(/\{(\w+)\}/g, (_, key: string) => encodeURIComponent(String(params[key])));
+  const search = new URLSearchParams();
+  for (const [key, value] of Object.entries(query)) if (value !== undefined) search.set(key, String(value));
+  const text = search.toString();
+  return `${API_PATH}${path}${text === "" ? "" : `?${text}`}`;
+}
+
+/**
+ * Calls a route of the REST interface. A POST carries a key that makes it safe to repeat.
+ * @throws ProblemError for every answer that is not the one asked for; UnreachableError where there is none
+ */
+export async function call<N extends RouteName>(name: N, input: RouteInput<N>, signal?: AbortSignal): Promise<RouteOutput<N>> {
+  const route: Route = ROUTES[name];
+  const { body } = input as Parts;
+  const headers = new Headers({ Accept: "application/json" });
+  if (body !== undefined) headers.set("Content-Type", "application/json");
+  if (route.method !== "get" && csrf !== null) headers.set(CSRF_HEADER, csrf);
+  if (route.method === "post") headers.set(IDEMPOTENCY_HEADER, newKey());
+  let response: Response;
+  try {
+    response = await fetch(routeUrl(name, input), {
+      method: route.method.toUpperCase(),
+      headers,
+      credentials: "same-origin",
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+      ...(signal !== undefined && { signal }),
+    });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new UnreachableError(error);
+  }
+  if (response.status === 204) return undefined as RouteOutput<N>;
+  const answer = await readJson(response);
+  if (response.ok && answer !== undefined) return answer as RouteOutput<N>;
+  if (isProblem(answer)) throw new ProblemError(answer);
+  // A proxy in between answers for a dashboard that is away.
+  throw new UnreachableError(new Error(`HTTP ${response.status}`));
+}
+
+/** The body as JSON; undefined where it is something else, such as a proxy's page. */
+async function readJson(response: Response): Promise<unknown> {
+  const text = await response.text();
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+function isProblem(value: unknown): value is Problem {
+  return typeof value === "object" && value !== null && "code" in value && "title" in value;
+}
+
+// crypto.randomUUID exists on secure origins only; a home network without TLS has getRandomValues.
+function newKey(): string {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}

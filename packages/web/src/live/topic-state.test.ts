@@ -1,0 +1,34 @@
+import { expect, test } from "vitest";
+import { stepTopic, type TopicState } from "./topic-state.ts";
+
+const at = (version: number, values: Record<string, unknown>): TopicState => ({
+  version,
+  values: new Map(Object.entries(values)),
+});
+const delta = (version: number, set: Record<string, unknown>, unset: string[] = []) =>
+  ({ type: "delta", topic: "fleet", version, set, unset }) as const;
+
+test("R25: a delta sets and unsets keys and leaves the others as they are", () => {
+  const kept = { name: "web1" };
+  const step = stepTopic(
+    at(4, { "host:a": kept, "host:b": 1, target: "old" }),
+    delta(5, { target: "new", "host:c": 2 }, ["host:b"]),
+  );
+  expect(step).toEqual({
+    kind: "next",
+    state: at(5, { "host:a": kept, target: "new", "host:c": 2 }),
+    changed: ["target", "host:c", "host:b"],
+  });
+  expect(step.kind === "next" && step.state.values.get("host:a")).toBe(kept);
+});
+
+test("R39: a delta that does not follow is a gap, as is one before any snapshot", () => {
+  expect(stepTopic(at(4, {}), delta(6, {}))).toEqual({ kind: "gap" });
+  expect(stepTopic(at(4, {}), delta(4, {}))).toEqual({ kind: "gap" });
+  expect(stepTopic(undefined, delta(1, {}))).toEqual({ kind: "gap" });
+});
+
+test("a snapshot replaces all, and says that what is gone has changed too", () => {
+  const step = stepTopic(at(9, { "host:a": 1 }), { type: "snapshot", topic: "fleet", version: 2, values: { "host:b": 2 } });
+  expect(step).toEqual({ kind: "next", state: at(2, { "host:b": 2 }), changed: ["host:b", "host:a"] });
+});
