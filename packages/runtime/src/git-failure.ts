@@ -8,7 +8,6 @@ export type GitFailureCode =
   | "commit-missing"
   | "clone-corrupt"
   | "disk-full"
-  | "git-missing"
   | "git-failed";
 
 /** Why git failed, for a person: git's own first meaningful line is part of the sentence; `next` is what to do about it. */

@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from "node:crypto";
-import { link, open, rm } from "node:fs/promises";
+import { link, open, readFile, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import * as z from "zod";
-import { readStranger, syncDirectory } from "./atomic-file.ts";
+import { syncDirectory } from "./atomic-file.ts";
 import { identifyProcess, isAlive, type ProcessIdentity, processIdentitySchema } from "./process-identity.ts";
 
 const contentSchema = z.object({ owner: processIdentitySchema, nonce: z.string().max(64) });
@@ -79,10 +79,13 @@ async function linkUnlessThere(from: string, to: string): Promise<boolean> {
 
 /** Whose file it is. A file that does not say so (torn by a power loss, or not ours) has no owner, and its content as nonce. */
 async function readHolder(path: string): Promise<{ owner: ProcessIdentity | undefined; nonce: string } | undefined> {
-  const read = await readStranger(path, 4096);
-  if (read.kind === "missing") return undefined;
-  if (read.kind === "refused") throw new Error(`the lock file cannot be read: ${read.detail}`);
-  const text = read.bytes.toString("utf8");
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
   let json: unknown;
   try {
     json = JSON.parse(text);

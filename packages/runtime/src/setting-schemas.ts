@@ -27,6 +27,6 @@ export const absolutePath = z
   .refine((path) => !path.includes("\0"), "a path cannot hold a zero byte");
 
 /** One of a few words. */
-export function oneOf<const Words extends readonly [string, ...string[]]>(words: Words) {
+export function oneOf<const Words extends readonly string[]>(words: Words) {
   return z.enum(words, { error: `one of ${words.join(", ")} is expected` });
 }

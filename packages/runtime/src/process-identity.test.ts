@@ -1,0 +1,62 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { expect, test } from "vitest";
+import { identifyProcess, isAlive } from "./process-identity.ts";
+import { parsePs, parseStat } from "./process-table.ts";
+
+function sleeper(): ChildProcess {
+  return spawn("sleep", ["60"], { stdio: "ignore" });
+}
+
+test("a process is alive until it ends, and its identity is not that of another one", async () => {
+  const child = sleeper();
+  const identity = identifyProcess(child.pid);
+  if (identity === undefined) throw new Error("a child that was just started is alive");
+  expect(isAlive(identity)).toBe(true);
+  expect(identifyProcess()).not.toEqual(identity);
+  child.kill("SIGKILL");
+  await once(child, "exit");
+  expect(isAlive(identity)).toBe(false);
+  expect(identifyProcess(child.pid)).toBeUndefined();
+});
+
+test("a pid that is used again, or a pid of another boot, is another process", () => {
+  const self = identifyProcess();
+  if (self === undefined) throw new Error("this process is alive");
+  expect(isAlive(self)).toBe(true);
+  expect(isAlive({ ...self, startTime: "1" })).toBe(false);
+  expect(isAlive({ ...self, bootId: "00000000-0000-0000-0000-000000000000" })).toBe(false);
+});
+
+test("a zombie is not alive", async () => {
+  // The shell does not wait for its child, which so stays a zombie until the shell ends.
+  const shell = spawn("sh", ["-c", "sleep 0 & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "ignore"] });
+  const [chunk] = (await once(shell.stdout, "data")) as [Buffer];
+  const pid = Number(chunk.toString());
+  while (identifyProcess(pid) !== undefined) await new Promise((resolve) => setTimeout(resolve, 5));
+  shell.kill("SIGKILL");
+  await once(shell, "exit");
+});
+
+test("/proc/<pid>/stat is read whatever the program calls itself", () => {
+  const rest = "S 7 8 9 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 4242 1000 100";
+  for (const name of ["sh", "a b", "x) R 1 1", "((", ""]) {
+    expect(parseStat(`12 (${name}) ${rest}`)).toEqual({
+      pid: 12,
+      parent: 7,
+      group: 8,
+      session: 9,
+      startTime: "4242",
+      zombie: false,
+    });
+  }
+  expect(parseStat("")).toBeUndefined();
+});
+
+test("ps(1) as macOS prints it is read", () => {
+  const text = "    1     0     1 Ss   Mon Nov  3 10:00:00 2025    \n  501   1   501 Z+  Tue Nov  4 11:22:33 2025\n";
+  expect(parsePs(text)).toEqual([
+    { pid: 1, parent: 0, group: 1, session: undefined, startTime: "Mon Nov  3 10:00:00 2025", zombie: false },
+    { pid: 501, parent: 1, group: 501, session: undefined, startTime: "Tue Nov  4 11:22:33 2025", zombie: true },
+  ]);
+});
