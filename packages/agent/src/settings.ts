@@ -1,0 +1,193 @@
+import { homedir, hostname } from "node:os";
+import { join } from "node:path";
+import { DeviceType, HostName, OpName, Platform } from "@nixfleet/protocol";
+import {
+  absolutePath,
+  checkRepoUrl,
+  defineSettings,
+  oneOf,
+  onOff,
+  type SettingsOf,
+  wholeNumber,
+  wordList,
+} from "@nixfleet/runtime";
+import * as z from "zod";
+import { linkUrl } from "./link/link-url.ts";
+import { LOG_LEVELS } from "./log.ts";
+
+const dashboardUrl = z.string().transform((text, context) => {
+  const read = linkUrl(text);
+  if (read.ok) return text;
+  context.addIssue(read.fault);
+  return z.NEVER;
+});
+
+/** A raw token, or a line as systemd's environment files have it; white space around it is no part of it. */
+const token = z
+  .string()
+  .transform((text) =>
+    text
+      .trim()
+      .replace(/^NIXFLEET_TOKEN=(["']?)(.*)\1$/s, "$2")
+      .trim(),
+  )
+  .pipe(z.string().regex(/^[\x21-\x7e]{8,512}$/, "one line of 8 to 512 visible ASCII characters is expected"));
+
+const repoUrl = z.string().transform((text, context) => {
+  const checked = checkRepoUrl(text);
+  if (checked.ok) return text;
+  context.addIssue(`${checked.fault}. ${checked.fix}`);
+  return z.NEVER;
+});
+
+/** git-check-ref-format(1), as far as a branch that git would refuse is named here already. */
+const branch = z
+  .string()
+  .max(250)
+  .regex(
+    /^(?!-|\/|\.)(?!.*(\.\.|@\{|\/\/|\/\.|\.lock(\/|$)))[^\s~^:?*[\\\x00-\x1f\x7f]+(?<![/.])$/u,
+    "a branch's name is expected",
+  );
+
+const allowedOps = wordList.pipe(
+  z.array(z.enum(OpName.options, { error: `ops are expected, out of ${OpName.options.join(", ")}` })),
+);
+
+/** What the host's own configuration says of the host, its repository and its policy: daemon and runner read it alike. */
+const hostSettings = defineSettings({
+  repoUrl: {
+    env: "NIXFLEET_REPO_URL",
+    schema: repoUrl,
+    required: true,
+    help: "config repository to follow",
+    example: "ssh://git@example.org/config.git",
+  },
+  branch: { env: "NIXFLEET_BRANCH", schema: branch, default: "main", help: "branch of the config repository to follow" },
+  sshKeyFile: {
+    env: "NIXFLEET_SSH_KEY_FILE",
+    schema: absolutePath,
+    help: "private key with read access to the config repository",
+  },
+  knownHostsFile: { env: "NIXFLEET_KNOWN_HOSTS_FILE", schema: absolutePath, help: "host keys of git servers to trust" },
+  gitCredentialsFile: {
+    env: "NIXFLEET_GIT_CREDENTIALS_FILE",
+    schema: absolutePath,
+    help: "file with a line https://user:token@host with read access to the config repository",
+  },
+  hostname: {
+    env: "NIXFLEET_HOSTNAME",
+    schema: HostName,
+    help: "this host's name, where it is not the machine's own",
+    example: "gate",
+  },
+  flakeAttr: {
+    env: "NIXFLEET_FLAKE_ATTR",
+    schema: z
+      .string()
+      .regex(/^[\w.@"'/+-]{1,200}$/, "an attribute path of letters, digits and . _ - @ + / and quotes is expected"),
+    help: "attribute of the flake to build, where it is not the one of this host's name",
+    example: "nixosConfigurations.gate.config.system.build.toplevel",
+  },
+  platform: {
+    env: "NIXFLEET_PLATFORM",
+    schema: oneOf(Platform.options),
+    help: "nixos, darwin or home-manager, where it is not found out",
+  },
+  allowedOps: {
+    env: "NIXFLEET_ALLOWED_OPS",
+    schema: allowedOps,
+    default: OpName.options,
+    help: "ops that this host does at all",
+  },
+  allowRewind: {
+    env: "NIXFLEET_ALLOW_REWIND",
+    schema: onOff,
+    default: false,
+    help: "let a forced switch go back to an older commit",
+  },
+  stateDir: { env: "NIXFLEET_STATE_DIR", schema: absolutePath, help: "directory that the daemon writes" },
+  runnerDir: {
+    env: "NIXFLEET_RUNNER_DIR",
+    schema: absolutePath,
+    help: "directory that the runner writes: clone, spools, ledger",
+  },
+  systemRoot: {
+    env: "NIXFLEET_SYSTEM_ROOT",
+    schema: absolutePath,
+    default: "",
+    help: "put before /run and /nix/var of hosts that share a machine",
+  },
+  logLevel: { env: "NIXFLEET_LOG_LEVEL", schema: oneOf(LOG_LEVELS), default: "info", help: `one of ${LOG_LEVELS.join(", ")}` },
+});
+
+export const runnerSettings = hostSettings;
+export type RunnerSettings = SettingsOf<typeof runnerSettings>;
+
+export const daemonSettings = defineSettings({
+  url: {
+    env: "NIXFLEET_URL",
+    schema: dashboardUrl,
+    required: true,
+    help: "address of the dashboard, http(s) or ws(s), with or without a path",
+    example: "https://fleet.example.org",
+  },
+  token: {
+    env: "NIXFLEET_TOKEN",
+    schema: token,
+    required: true,
+    secret: true,
+    help: "this host's token, as the dashboard showed it when the host was added",
+  },
+  ...hostSettings,
+  interval: {
+    env: "NIXFLEET_INTERVAL",
+    schema: wholeNumber(1, 3600),
+    default: 5,
+    help: "seconds between metrics while somebody watches",
+  },
+  location: {
+    env: "NIXFLEET_LOCATION",
+    schema: z.string().trim().min(1).max(40),
+    default: "home",
+    help: "where the host is: home, work, cloud, or a name of your own",
+  },
+  deviceType: {
+    env: "NIXFLEET_DEVICE_TYPE",
+    schema: oneOf(DeviceType.options),
+    default: "desktop",
+    help: "server, desktop, laptop or gaming",
+  },
+  tags: {
+    env: "NIXFLEET_TAGS",
+    schema: wordList.pipe(z.array(z.string().max(40, "a tag has at most 40 characters")).max(50, "at most 50 tags are expected")),
+    default: [],
+    help: "tags, separated by commas",
+  },
+  themeColor: {
+    env: "NIXFLEET_THEME_COLOR",
+    schema: z.string().regex(/^#[0-9a-fA-F]{6}$/, "a colour such as #7aa2f7 is expected"),
+    help: "the host's colour on the page, as #rrggbb",
+  },
+});
+export type DaemonSettings = SettingsOf<typeof daemonSettings>;
+
+/** Every name that either process reads, so that neither warns of the other's. */
+export const ALL_SETTING_NAMES: readonly string[] = Object.values(daemonSettings).map(({ env }) => env);
+
+/** The name that this host goes by: its setting, else the machine's name without a domain. */
+export function hostNameOf(settings: Pick<RunnerSettings, "hostname">, machineName = hostname()): string {
+  return settings.hostname ?? machineName.split(".", 1)[0] ?? machineName;
+}
+
+/** Where daemon and runner keep their state: as set, else the system's place for the root user and the user's own for others. */
+export function stateDirsOf(
+  settings: Pick<RunnerSettings, "stateDir" | "runnerDir">,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+  isRoot = process.getuid?.() === 0,
+): { stateDir: string; runnerDir: string } {
+  const base = isRoot ? "/var/lib" : (env["XDG_STATE_HOME"] ?? join(env["HOME"] ?? homedir(), ".local/state"));
+  return {
+    stateDir: settings.stateDir ?? join(base, "nixfleet-agent"),
+    runnerDir: settings.runnerDir ?? join(base, "nixfleet-runner"),
+  };
+}
