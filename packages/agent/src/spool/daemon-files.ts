@@ -1,0 +1,68 @@
+import { mkdir, readdir, rm } from "node:fs/promises";
+import { RunId } from "@nixfleet/protocol";
+import { syncDirectory, writeAtomic } from "@nixfleet/runtime";
+import { daemonLayout } from "./layout.ts";
+import { Acknowledged, DaemonStatus, type RunRequest } from "./shapes.ts";
+import { type JsonRead, readStrangerJson } from "./stranger-json.ts";
+
+/** What the daemon leaves for the runner. Every file appears whole or not at all, and is on the disk when the call returns. */
+export interface DaemonFiles {
+  /** Makes the directories. */
+  prepare(): Promise<void>;
+  putRequest(request: RunRequest): Promise<void>;
+  /** Ids of requests that no runner has taken yet. */
+  queued(): Promise<RunId[]>;
+  askCancel(runId: RunId): Promise<void>;
+  writeAcknowledged(acknowledged: Acknowledged): Promise<void>;
+  /** The daemon's own file of earlier; none, if it cannot be understood: then every run is offered again. */
+  readAcknowledged(): Promise<JsonRead<Acknowledged>>;
+  writeStatus(status: DaemonStatus): Promise<void>;
+  readStatus(): Promise<JsonRead<DaemonStatus>>;
+}
+
+/** Both sides may run as different users of one group: it reads what the other writes. */
+const mode = 0o640;
+const directoryMode = 0o770;
+
+export function createDaemonFiles(stateDir: string): DaemonFiles {
+  const layout = daemonLayout(stateDir);
+  const write = (path: string, value: unknown) => writeAtomic(path, `${JSON.stringify(value)}\n`, { mode });
+  return {
+    async prepare() {
+      await mkdir(layout.queue, { recursive: true, mode: directoryMode });
+      await mkdir(layout.cancel, { recursive: true, mode: directoryMode });
+    },
+    putRequest: (request) => write(layout.request(request.runId), request),
+    queued: () => queuedRuns(stateDir),
+    askCancel: (runId) => write(layout.cancelRequest(runId), {}),
+    writeAcknowledged: (acknowledged) => write(layout.acknowledged, acknowledged),
+    readAcknowledged: () => readStrangerJson(layout.acknowledged, Acknowledged),
+    writeStatus: (status) => write(layout.status, status),
+    readStatus: () => readStrangerJson(layout.status, DaemonStatus),
+  };
+}
+
+/** Ids in the queue, oldest first. */
+export async function queuedRuns(stateDir: string): Promise<RunId[]> {
+  const names = await listDirectory(daemonLayout(stateDir).queue);
+  return names.flatMap((name) => {
+    const id = RunId.safeParse(name.replace(/\.json$/, ""));
+    return name.endsWith(".json") && id.success ? [id.data] : [];
+  });
+}
+
+/** Names in a directory, sorted; none, if it is not there. */
+export async function listDirectory(path: string): Promise<string[]> {
+  try {
+    return (await readdir(path)).sort();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
+}
+
+/** Removes an entry that the runner has taken, so that a power loss does not bring it back. */
+export async function removeTaken(directory: string, path: string): Promise<void> {
+  await rm(path, { force: true, recursive: true });
+  await syncDirectory(directory);
+}

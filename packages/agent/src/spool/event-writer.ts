@@ -1,0 +1,160 @@
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, writeSync } from "node:fs";
+import type { BuildProgress, LogLine, RunEventBody } from "@nixfleet/protocol";
+import type { Clock } from "@nixfleet/runtime";
+import { createPendingEvents } from "./pending-events.ts";
+
+/** How long log lines wait for others, in milliseconds. */
+const BATCH_MS = 50;
+/** At most one progress in this many milliseconds. */
+const PROGRESS_MS = 250;
+/** How often a full disk is tried again, in milliseconds. */
+const RETRY_MS = 1000;
+
+/** Appends the events of one run to its spool, numbered without gaps. One write for each batch. */
+export interface EventWriter {
+  /** Number of the last event that is in the file. */
+  lastSeq(): number;
+  /** Appends at once, behind all that was given before. */
+  append(body: RunEventBody): void;
+  /** Appends within 50 ms, together with other lines. */
+  log(line: LogLine): void;
+  /** Appends the latest progress, at most four times a second. */
+  progress(progress: BuildProgress): void;
+  /** Writes what waits. False: the disk is full, and something still waits. */
+  flush(): boolean;
+  /** Cuts all lines that wait, so that the end of the run fits on a full disk. */
+  cutLines(): void;
+  /** Writes what waits and asks the disk to keep it. False as for `flush`. */
+  sync(): boolean;
+  close(): void;
+}
+
+export interface EventWriterDeps {
+  path: string;
+  clock: Clock;
+  /** Number of the last event that is already in the file. */
+  lastSeq?: number;
+  /** As `fs.writeSync` (write(2)): may write less than asked. */
+  write?: (fd: number, bytes: Uint8Array, offset: number, length: number) => number;
+}
+
+/**
+ * When the disk is full, the run goes on: what is in the file stays (the head), what follows is kept in bounded memory (the
+ * tail) and tried again every second; a warning in its place says how much was cut between the two.
+ */
+export function createEventWriter({ path, clock, lastSeq = 0, write = writeSync }: EventWriterDeps): EventWriter {
+  const fd = openSync(path, "a+", 0o640);
+  const pending = createPendingEvents();
+  let seq = lastSeq;
+  let full = false;
+  let timer: { cancel(): void } | undefined;
+  let latestProgress: BuildProgress | undefined;
+  let progressTimer: { cancel(): void } | undefined;
+  let nextProgressAt = 0;
+
+  const flushSoon = (ms: number) => {
+    timer ??= clock.setTimeout(() => {
+      timer = undefined;
+      flush();
+    }, ms);
+  };
+
+  const flush = (): boolean => {
+    timer?.cancel();
+    timer = undefined;
+    const entries = pending.entries();
+    if (entries.length === 0) return true;
+    const lines = entries.map(({ at, body }, index) => Buffer.from(`${JSON.stringify({ seq: seq + index + 1, at, ...body })}\n`));
+    const whole = writeWholeLines(fd, lines, write);
+    seq += whole;
+    pending.drop(whole);
+    full = whole < lines.length;
+    if (full) flushSoon(RETRY_MS);
+    return !full;
+  };
+
+  const append = (body: RunEventBody) => {
+    pending.add(clock.now(), body);
+    if (full) {
+      pending.cut();
+      flushSoon(RETRY_MS);
+    } else flush();
+  };
+
+  const writeProgress = () => {
+    progressTimer?.cancel();
+    progressTimer = undefined;
+    if (latestProgress === undefined) return;
+    const progress = latestProgress;
+    latestProgress = undefined;
+    nextProgressAt = clock.now() + PROGRESS_MS;
+    append({ kind: "progress", progress });
+  };
+
+  return {
+    lastSeq: () => seq,
+    append(body) {
+      writeProgress();
+      append(body);
+    },
+    log(line) {
+      const batchIsFull = pending.addLine(line);
+      if (full) {
+        pending.cut();
+        flushSoon(RETRY_MS);
+      } else if (batchIsFull) flush();
+      else flushSoon(BATCH_MS);
+    },
+    progress(progress) {
+      latestProgress = progress;
+      const wait = nextProgressAt - clock.now();
+      if (wait <= 0) writeProgress();
+      else progressTimer ??= clock.setTimeout(writeProgress, wait);
+    },
+    flush() {
+      writeProgress();
+      return flush();
+    },
+    cutLines: () => pending.cut(0),
+    sync() {
+      writeProgress();
+      if (!flush()) return false;
+      fsyncSync(fd);
+      return true;
+    },
+    close() {
+      timer?.cancel();
+      progressTimer?.cancel();
+      closeSync(fd);
+    },
+  };
+}
+
+/**
+ * Writes lines one behind the other and returns how many are in the file whole. A line that the full disk tore is taken off
+ * again; the whole ones before it stay, since the daemon may have read them.
+ */
+function writeWholeLines(fd: number, lines: readonly Buffer[], write: NonNullable<EventWriterDeps["write"]>): number {
+  const bytes = Buffer.concat(lines);
+  let written = 0;
+  try {
+    while (written < bytes.length) {
+      const count = write(fd, bytes, written, bytes.length - written);
+      if (count === 0) break;
+      written += count;
+    }
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code !== "ENOSPC" && code !== "EDQUOT") throw error;
+  }
+  if (written === bytes.length) return lines.length;
+  let whole = 0;
+  let wholeBytes = 0;
+  for (const line of lines) {
+    if (wholeBytes + line.length > written) break;
+    wholeBytes += line.length;
+    whole++;
+  }
+  if (written > wholeBytes) ftruncateSync(fd, fstatSync(fd).size - (written - wholeBytes));
+  return whole;
+}

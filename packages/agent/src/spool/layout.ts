@@ -1,0 +1,78 @@
+import { join } from "node:path";
+import type { RunId } from "@nixfleet/protocol";
+
+/** Paths below the daemon's state directory. The daemon writes there; the runner reads, and removes what it has taken. */
+export interface DaemonLayout {
+  readonly queue: string;
+  readonly cancel: string;
+  readonly acknowledged: string;
+  readonly status: string;
+  request(runId: RunId): string;
+  cancelRequest(runId: RunId): string;
+}
+
+export function daemonLayout(stateDir: string): DaemonLayout {
+  const queue = join(stateDir, "queue");
+  const cancel = join(stateDir, "cancel");
+  return {
+    queue,
+    cancel,
+    acknowledged: join(stateDir, "acked.json"),
+    status: join(stateDir, "daemon.json"),
+    request: (runId) => join(queue, `${runId}.json`),
+    cancelRequest: (runId) => join(cancel, runId),
+  };
+}
+
+/** Paths of one run's spool. */
+export interface RunLayout {
+  readonly dir: string;
+  readonly request: string;
+  readonly events: string;
+  readonly outcome: string;
+  /** Which processes work on it: for whoever finds the run after its runner was killed. */
+  readonly process: string;
+  /** Space held back, so that the end of the run can be written when the disk is full. */
+  readonly reserve: string;
+  /** Garbage-collector root of what was built. */
+  readonly result: string;
+  /** What the activation prints, and how it ended: files, so that it does not depend on the runner's life. */
+  readonly activationOutput: string;
+  readonly activationStatus: string;
+}
+
+/** Paths below the runner's state directory. The runner alone writes there. */
+export interface RunnerLayout {
+  readonly runs: string;
+  readonly clone: string;
+  /** When the clone was last fetched, and why not since. */
+  readonly cloneState: string;
+  readonly deployments: string;
+  readonly lock: string;
+  run(runId: RunId): RunLayout;
+}
+
+export function runnerLayout(runnerDir: string): RunnerLayout {
+  const runs = join(runnerDir, "runs");
+  return {
+    runs,
+    clone: join(runnerDir, "repo"),
+    cloneState: join(runnerDir, "clone.json"),
+    deployments: join(runnerDir, "deployments.jsonl"),
+    lock: join(runnerDir, "runner.lock"),
+    run: (runId) => {
+      const dir = join(runs, runId);
+      return {
+        dir,
+        request: join(dir, "request.json"),
+        events: join(dir, "events.jsonl"),
+        outcome: join(dir, "outcome.json"),
+        process: join(dir, "process.json"),
+        reserve: join(dir, "reserve"),
+        result: join(dir, "result"),
+        activationOutput: join(dir, "activation.log"),
+        activationStatus: join(dir, "activation.status"),
+      };
+    },
+  };
+}
