@@ -10,15 +10,19 @@ interface Manifest {
   readonly devDependencies?: Readonly<Record<string, string>>;
 }
 
-function readJson<T>(path: string): T {
-  return JSON.parse(readFileSync(resolve(root, path), "utf8")) as T;
+interface LockFile {
+  readonly packages: Readonly<Record<string, Manifest>>;
+}
+
+function readJson(path: string): unknown {
+  return JSON.parse(readFileSync(resolve(root, path), "utf8"));
 }
 
 const named = ({ dependencies = {}, devDependencies = {} }: Manifest) => ({ dependencies, devDependencies });
 
 test("package-lock.json pins exactly what every package.json asks for", () => {
-  const lock = readJson<{ packages: Record<string, Manifest> }>("package-lock.json");
-  const { workspaces = [] } = readJson<Manifest>("package.json");
+  const lock = readJson("package-lock.json") as LockFile;
+  const { workspaces = [] } = readJson("package.json") as Manifest;
   const manifests = [
     "package.json",
     ...globSync(
@@ -28,7 +32,7 @@ test("package-lock.json pins exactly what every package.json asks for", () => {
   ];
 
   const locked = manifests.map((path) => [path, named(lock.packages[dirname(path).replace(/^\.$/, "")] ?? {})]);
-  const asked = manifests.map((path) => [path, named(readJson<Manifest>(path))]);
+  const asked = manifests.map((path) => [path, named(readJson(path) as Manifest)]);
 
   expect(manifests.length).toBeGreaterThan(1);
   expect(Object.fromEntries(locked)).toEqual(Object.fromEntries(asked));
