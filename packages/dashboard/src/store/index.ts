@@ -1,0 +1,3 @@
+export { NewerSchemaError } from "./migrations.ts";
+export { openStore, type StorageState, StorageUnavailable, type Store, type StoreDeps } from "./open.ts";
+export type * from "./schema.ts";

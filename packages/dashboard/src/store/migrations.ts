@@ -1,0 +1,55 @@
+import type { Kysely } from "kysely";
+import { type Migration, Migrator } from "kysely/migration";
+import { type ColumnTypes, createSpine } from "./migration-0001-spine.ts";
+
+/** Every schema change, in order; forward only. A name sorts after the one before it. */
+export function migrations(types: ColumnTypes): Record<string, Migration> {
+  return {
+    "0001-spine": { up: (db) => createSpine(db, types) },
+  };
+}
+
+/** The database holds a schema that this program does not know: a newer program wrote it. */
+export class NewerSchemaError extends Error {
+  override name = "NewerSchemaError";
+  constructor(unknown: readonly string[]) {
+    super(
+      `The database was written by a newer version of NixFleet (it has ${unknown.join(", ")}). ` +
+        "Start that version or a later one, or restore the backup that was made beside the database before it was migrated.",
+    );
+  }
+}
+
+async function applied(db: Kysely<unknown>): Promise<string[]> {
+  const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
+  if (!tables.some((table) => table.name === "kysely_migration")) return [];
+  const rows = await (db as Kysely<{ kysely_migration: { name: string } }>)
+    .selectFrom("kysely_migration")
+    .select("name")
+    .orderBy("name")
+    .execute();
+  return rows.map((row) => row.name);
+}
+
+/**
+ * Brings the schema to what `known` says (R42). `backUp` is called before anything is changed, unless the database is new.
+ * Throws NewerSchemaError, having changed nothing, where the database is ahead of the program.
+ */
+export async function migrate(
+  db: Kysely<unknown>,
+  known: Record<string, Migration>,
+  backUp: (before: string) => Promise<void>,
+): Promise<{ applied: string[] }> {
+  const done = await applied(db);
+  const newer = done.filter((name) => !Object.hasOwn(known, name));
+  if (newer.length > 0) throw new NewerSchemaError(newer);
+  const missing = Object.keys(known)
+    .sort()
+    .filter((name) => !done.includes(name));
+  const next = missing[0];
+  if (next === undefined) return { applied: [] };
+  if (done.length > 0) await backUp(next);
+  const { error } = await new Migrator({ db, provider: { getMigrations: async () => known } }).migrateToLatest();
+  if (error !== undefined) throw new Error(`The database could not be migrated: ${String(error)}`, { cause: error });
+  return { applied: missing };
+}
