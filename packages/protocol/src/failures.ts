@@ -31,6 +31,10 @@ export const FAILURES = {
     sentence: "The agent's clone is damaged and could not be made anew.",
     next: "Check the disk of the host's state directory, then pull again.",
   },
+  "lock-missing": {
+    sentence: "The commit has no flake.lock.",
+    next: "Run nix flake lock in the config repository, commit the file and push.",
+  },
   "git-failed": { sentence: "git failed.", next: "Read git's message in the log." },
   "attribute-missing": {
     sentence: "The flake has no configuration for this host.",

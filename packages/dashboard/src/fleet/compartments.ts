@@ -1,0 +1,33 @@
+import type { Compartment } from "@nixfleet/protocol";
+import { agentFinding } from "./compartments/agent.ts";
+import { gitFinding } from "./compartments/git.ts";
+import type { Finding, HostInput, RunsInput, TargetInput } from "./compartments/input.ts";
+import { lockFinding } from "./compartments/lock.ts";
+import { runsCommit } from "./compartments/running.ts";
+import { systemFinding } from "./compartments/system.ts";
+import { testsFinding } from "./compartments/tests.ts";
+import { working } from "./compartments/wording.ts";
+
+export type Findings = Readonly<Record<Compartment, Finding>>;
+
+/**
+ * The five answers about a host, from what was reported and stored: nothing is asked of the host for them (R21). Words have at
+ * most 14 characters. Git comes before Lock before System before Tests: each is green only if the one before it is.
+ */
+export function compartments(host: HostInput, target: TargetInput, runs: RunsInput, now: number): Findings {
+  const runsTarget = target.state === "known" && runsCommit(host, target.commit);
+  const git = gitFinding(host, target);
+  const lock = lockFinding(host, target, now);
+  const cloneAtTarget =
+    target.state === "known" && host.facts.clone?.problem === undefined && host.facts.clone?.commit === target.commit;
+  // A stale target leaves Lock unproven; System then says the same of itself.
+  const lockEqual = lock.answer.status === "ok" || (target.state === "known" && target.stale && lock.answer.status === "unknown");
+  const system = systemFinding(host, target, runs, { cloneAtTarget, lockEqual });
+  const tests = testsFinding(host, runs, system);
+  const agent = agentFinding(host, target, runsTarget);
+  const findings: Findings = { agent, git, lock, system, tests };
+  const { active } = runs;
+  if (active === null) return findings;
+  const at = ({ pull: "git", switch: "system", test: "tests", "restart-agent": "agent", refresh: null } as const)[active.op];
+  return at === null ? findings : { ...findings, [at]: working(active) };
+}

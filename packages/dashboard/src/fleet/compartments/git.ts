@@ -1,0 +1,86 @@
+import { type CommitRelation, FAILURES, type FactProblem } from "@nixfleet/protocol";
+import type { Finding, Help, HostInput, TargetInput } from "./input.ts";
+import { count, finding, sentence, shortCommit } from "./wording.ts";
+
+const pull: Help = { label: "Pull", op: "pull", args: {} };
+
+/** Is the agent's clone at the target? */
+export function gitFinding({ facts }: HostInput, target: TargetInput): Finding {
+  const { clone } = facts;
+  if (clone === undefined) return finding("unknown", "not yet", "The host has not reported its clone yet.");
+  if (clone.problem !== undefined) return cannotFetch(clone.problem);
+  if (target.state !== "known") return noTarget(target);
+  if (clone.commit === null) {
+    return finding("attention", "no clone", "The host has no clone of the config repository yet. A pull makes it.", {
+      cause: { lead: "No clone yet", detail: "a pull makes it", since: null },
+      help: pull,
+    });
+  }
+  const standing = target.standings.get(clone.commit);
+  const since = standing?.lackingSince ?? null;
+  const asks = (word: string, text: string, lead: string): Finding =>
+    finding("attention", word, text, { cause: { lead, detail: null, since }, help: pull });
+  const at = `The clone is at ${shortCommit(clone.commit)}`;
+  const goal = `the target, ${shortCommit(target.commit)}`;
+  const relation: CommitRelation = standing?.relation ?? { kind: "unknown" };
+  switch (relation.kind) {
+    case "equal":
+      // Said once, as the fleet's problem: no host is to be mended for it.
+      if (target.stale) {
+        return finding(
+          "attention",
+          "target stale",
+          `${at}, the last known target. The config repository has not been read for a while.`,
+        );
+      }
+      return finding("ok", "at target", `${at}, the target.`);
+    case "behind": {
+      const n = count(relation.behind, "commit");
+      return asks(`${relation.behind} behind`, `${at}, ${n} behind ${goal}.`, `${n} behind`);
+    }
+    case "ahead": {
+      const n = count(relation.ahead, "commit");
+      return asks(
+        `${relation.ahead} ahead`,
+        `${at}, ${n} ahead of ${goal}. A pull puts it at the target.`,
+        `${n} ahead of the target`,
+      );
+    }
+    case "diverged":
+      return asks(
+        "diverged",
+        `${at}: it has ${count(relation.ahead, "commit")} that ${goal}, does not have, and lacks ${relation.behind}. A pull puts it at the target.`,
+        `Diverged from the target by ${relation.ahead} and ${relation.behind}`,
+      );
+    case "unknown":
+      return asks(
+        "not on branch",
+        `${at}, which the config repository does not have on the tracked branch. A pull puts it at ${goal}.`,
+        "At a commit that is not on the branch",
+      );
+  }
+}
+
+/** What every compartment says that has nothing to be compared with. */
+export function noTarget(target: Exclude<TargetInput, { state: "known" }>): Finding {
+  if (target.state === "not-configured") {
+    return finding("unknown", "no target", "No config repository is configured: set NIXFLEET_REPO_URL on the dashboard.");
+  }
+  const why = target.problem === null ? "" : ` ${sentence(target.problem)}`;
+  return finding("unknown", "no target", `The target is not known: the config repository has not been read yet.${why}`);
+}
+
+function cannotFetch(problem: FactProblem): Finding {
+  const words: Partial<Record<FactProblem["code"], string>> = {
+    "clone-corrupt": "clone damaged",
+    "branch-missing": "no branch",
+    "disk-full": "disk full",
+  };
+  const word = words[problem.code] ?? "cannot fetch";
+  const { next, sentence: lead } = FAILURES[problem.code];
+  return finding("broken", word, `${sentence(problem.message)} ${next}`, {
+    cause: { lead: lead.replace(/\.$/, ""), detail: problem.message, since: problem.at },
+    note: word,
+    help: { ...pull, label: "Retry" },
+  });
+}

@@ -1,0 +1,51 @@
+import type { Commit, Deployment, Timestamp } from "@nixfleet/protocol";
+import type { HostInput } from "./input.ts";
+
+/** What runs on a host, and how that is known. */
+export type Running =
+  /** Its running closure has not been reported. */
+  | { readonly kind: "unknown" }
+  /** This project activated the closure; `deployments` of this very closure, newest first. */
+  | { readonly kind: "deployed"; readonly closure: string; readonly deployments: readonly [Deployment, ...Deployment[]] }
+  /** Somebody else did, and the system itself names the commit that it was built from. */
+  | { readonly kind: "named"; readonly closure: string; readonly commit: Commit }
+  /** Somebody else did. `drift`: after this project had deployed another closure (R17). */
+  | { readonly kind: "foreign"; readonly closure: string; readonly drift: boolean };
+
+/** Finds out by store path what runs: names and commits of a clone prove nothing (R16, R17). */
+export function whatRuns({ facts, deployments }: Pick<HostInput, "facts" | "deployments">): Running {
+  if (facts.running === undefined) return { kind: "unknown" };
+  const { closure, revision } = facts.running;
+  const [first, ...more] = deployments.filter((deployment) => deployment.closure === closure);
+  if (first !== undefined) return { kind: "deployed", closure, deployments: [first, ...more] };
+  if (revision !== undefined) return { kind: "named", closure, commit: revision };
+  return { kind: "foreign", closure, drift: deployments.length > 0 };
+}
+
+/** The commit that the running system was built from, and since when it runs; nulls where that is not known. */
+export function runningCommit(
+  host: Pick<HostInput, "facts" | "deployments">,
+  target: Commit | null,
+): { commit: Commit | null; since: Timestamp | null } {
+  const running = whatRuns(host);
+  const since = host.facts.running?.since ?? null;
+  switch (running.kind) {
+    case "deployed": {
+      // One closure can be what several commits build: the target counts before the newest.
+      const deployment = running.deployments.find(({ commit }) => commit === target) ?? running.deployments[0];
+      return { commit: deployment.commit, since: since ?? deployment.at };
+    }
+    case "named":
+      return { commit: running.commit, since };
+    case "foreign":
+    case "unknown":
+      return { commit: null, since };
+  }
+}
+
+/** Whether the running closure was deployed from this commit, or names it as what it was built from. */
+export function runsCommit(host: Pick<HostInput, "facts" | "deployments">, commit: Commit): boolean {
+  const running = whatRuns(host);
+  if (running.kind === "deployed") return running.deployments.some((deployment) => deployment.commit === commit);
+  return running.kind === "named" && running.commit === commit;
+}

@@ -1,0 +1,104 @@
+import type { Finding, Help, HostInput, RunInput, RunsInput } from "./input.ts";
+import { count, finding, listed, NOT_PROVEN, sentence } from "./wording.ts";
+
+const runTests: Help = { label: "Run tests", op: "test", args: {} };
+
+/** Do the host's own tests pass on what runs now? Green only if System is. */
+export function testsFinding(host: HostInput, { lastTest }: RunsInput, system: Finding): Finding {
+  const last = lastTest !== null && isAboutWhatRuns(host, lastTest) ? lastTest : null;
+  // A failure on the running closure is true whatever the target is.
+  if (last !== null) {
+    const failure = failureOf(last);
+    if (failure !== null) return failure;
+  }
+  if (system.answer.word === NOT_PROVEN) {
+    return finding(
+      "unknown",
+      NOT_PROVEN,
+      `They are proven with the system.${lastTest === null ? "" : ` Last: ${tally(lastTest)}.`}`,
+    );
+  }
+  if (system.answer.status !== "ok") {
+    const word = system.answer.status === "broken" ? "not run" : "not yet";
+    return finding(
+      "unknown",
+      word,
+      `They run once the target is active.${lastTest === null ? "" : ` Last: ${tally(lastTest)}.`}`,
+    );
+  }
+  const { tests } = host.facts;
+  if (last?.state === "succeeded" && last.tests.length > 0) {
+    const passed = last.tests.filter(({ outcome }) => outcome === "passed").length;
+    return finding("ok", `${passed} passed`, `${count(passed, "test")} passed on what runs now.`);
+  }
+  if (tests === undefined) return finding("unknown", "not yet", "The host has not reported its tests yet.");
+  if (tests.defined === 0 || last?.state === "succeeded") {
+    // Yellow, since nothing proves that the host works; but nothing is broken, so it asks nobody for attention.
+    return finding(
+      "attention",
+      "no tests",
+      `No tests are defined: hosts/${host.name}/tests/T*.sh in the config repository would run here.`,
+    );
+  }
+  const why =
+    last?.state === "cancelled"
+      ? "The last tests were cancelled."
+      : last?.state === "lost"
+        ? "The last tests ended without a report."
+        : null;
+  return finding(
+    "attention",
+    "not run",
+    why ?? `${tests.defined === 1 ? "The one test has" : `The ${tests.defined} tests have`} not run since the last switch.`,
+    {
+      cause: {
+        lead: "Switched, not tested",
+        detail: count(tests.defined, "test") + (tests.defined === 1 ? " waits" : " wait"),
+        since: host.facts.running?.since ?? null,
+      },
+      note: "tests have not run",
+      help: runTests,
+    },
+  );
+}
+
+/** Tests tell of the closure that ran when they ended, and only until it is deployed again. */
+function isAboutWhatRuns({ facts, deployments }: HostInput, run: RunInput): boolean {
+  const closure = facts.running?.closure;
+  if (closure === undefined || run.closureAtEnd !== closure) return false;
+  const deployed = deployments.find((deployment) => deployment.closure === closure);
+  return deployed === undefined || run.startedAt === null || run.startedAt >= deployed.at;
+}
+
+function failureOf(run: RunInput): Finding | null {
+  if (run.state !== "failed" && run.state !== "timed-out") return null;
+  const failed = run.tests.filter(({ outcome }) => outcome === "failed" || outcome === "timed-out").map(({ script }) => script);
+  const help: Help = { ...runTests, label: "Retry" };
+  if (failed.length === 0) {
+    const word = run.state === "timed-out" ? "timed out" : "failed";
+    const text =
+      run.state === "timed-out"
+        ? "The tests took longer than their deadline."
+        : `The tests failed. ${sentence(run.firstError ?? "See their log")}`;
+    return finding("broken", word, text, {
+      cause: { lead: text.split(".")[0] ?? text, detail: run.firstError, since: run.endedAt },
+      note: "tests failed",
+      help,
+    });
+  }
+  const names = listed(failed);
+  const lead = `${count(failed.length, "test")} failed`;
+  const error = run.firstError === null ? "" : ` ${sentence(run.firstError)}`;
+  return finding("broken", `${failed.length} failed`, `${names} failed, ${run.tests.length - failed.length} passed.${error}`, {
+    cause: { lead, detail: names, since: run.endedAt },
+    note: lead,
+    help,
+  });
+}
+
+function tally(run: RunInput): string {
+  const passed = run.tests.filter(({ outcome }) => outcome === "passed").length;
+  const failed = run.tests.length - passed;
+  if (run.tests.length === 0) return run.state;
+  return failed === 0 ? `${passed} passed` : `${failed} failed, ${passed} passed`;
+}

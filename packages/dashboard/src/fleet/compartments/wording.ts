@@ -1,0 +1,42 @@
+import type { Commit, Status } from "@nixfleet/protocol";
+import type { Finding, RunInput } from "./input.ts";
+
+/** Longest word of a compartment, in characters. */
+export const LONGEST_WORD = 14;
+
+/** The word of what equals the last known target while the config repository cannot be read. */
+export const NOT_PROVEN = "not proven";
+
+/** A commit as people read it. */
+export function shortCommit(commit: Commit): string {
+  return commit.slice(0, 7);
+}
+
+/** "1 commit", "3 commits". */
+export function count(n: number, one: string, many = `${one}s`): string {
+  return `${n} ${n === 1 ? one : many}`;
+}
+
+/** "a", "a and b", "a, b and c", "a, b and 4 more". */
+export function listed(names: readonly string[], most = 3): string {
+  const shown = names.length > most ? [...names.slice(0, most - 1), `${names.length - most + 1} more`] : names;
+  if (shown.length < 2) return shown.join("");
+  return `${shown.slice(0, -1).join(", ")} and ${shown.at(-1)}`;
+}
+
+/** Ends a text as a sentence. */
+export function sentence(text: string): string {
+  const trimmed = text.trim();
+  return /[.!?…]$/.test(trimmed) ? trimmed : `${trimmed}.`;
+}
+
+/** Makes an answer that asks for nothing unless `more` says so. */
+export function finding(status: Status, word: string, text: string, more: Partial<Omit<Finding, "answer">> = {}): Finding {
+  return { answer: { status, word, sentence: text }, cause: null, note: null, help: null, ...more };
+}
+
+/** A run at work takes its compartment's place. */
+export function working(run: RunInput): Finding {
+  const word = run.word.length > LONGEST_WORD ? `${run.word.slice(0, LONGEST_WORD - 1)}…` : run.word;
+  return finding("working", word, sentence(run.sentence));
+}
