@@ -58,6 +58,7 @@ export async function createSpine(db: Kysely<unknown>, types: ColumnTypes): Prom
     .addColumn("state", "text", (column) => column.notNull())
     .addColumn("queue_reason", "text")
     .addColumn("by", "text", (column) => column.notNull())
+    .addColumn("request_key", "text", (column) => column.unique())
     .addColumn("commit_id", "text")
     .addColumn("subject", "text")
     .addColumn("deadline", "bigint", (column) => column.notNull())
@@ -137,7 +138,8 @@ export async function createSpine(db: Kysely<unknown>, types: ColumnTypes): Prom
     .addColumn("name", "text", (column) => column.notNull())
     .addColumn("name_key", "text", (column) => column.notNull().unique())
     .addColumn("role", "text", (column) => column.notNull())
-    .addColumn("password_hash", "text", (column) => column.notNull())
+    .addColumn("password_hash", "text")
+    .addColumn("declared", "integer", (column) => column.notNull())
     .addColumn("created_at", "bigint", (column) => column.notNull())
     .execute();
 
@@ -146,7 +148,6 @@ export async function createSpine(db: Kysely<unknown>, types: ColumnTypes): Prom
     .addColumn("id", "text", (column) => column.primaryKey())
     .addColumn("hash", "text", (column) => column.notNull().unique())
     .addColumn("person_id", "text", (column) => column.notNull().references("people.id").onDelete("cascade"))
-    .addColumn("csrf", "text", (column) => column.notNull())
     .addColumn("created_at", "bigint", (column) => column.notNull())
     .addColumn("last_seen_at", "bigint", (column) => column.notNull())
     .addColumn("expires_at", "bigint", (column) => column.notNull())

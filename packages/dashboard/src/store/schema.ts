@@ -76,6 +76,8 @@ export interface RunsTable {
   queue_reason: string | null;
   /** Who asked. */
   by: string;
+  /** Names the request that asked for it, so that the same request asked again finds it (R1). */
+  request_key: string | null;
   /** The commit that it is about: of its arguments, else the target when it was asked for. */
   commit_id: string | null;
   subject: string | null;
@@ -167,8 +169,10 @@ export interface PeopleTable {
   /** Lower case of the name. */
   name_key: string;
   role: string;
-  /** PHC string of argon2id. */
-  password_hash: string;
+  /** PHC string of argon2id; null: cannot sign in, since the settings declare this person no more. */
+  password_hash: string | null;
+  /** The settings declare this person and the password. */
+  declared: number;
   created_at: number;
 }
 
@@ -178,7 +182,6 @@ export interface SessionsTable {
   /** SHA-256 of the cookie's value, in hex. */
   hash: string;
   person_id: string;
-  csrf: string;
   created_at: number;
   last_seen_at: number;
   expires_at: number;
@@ -190,9 +193,10 @@ export interface SessionsTable {
 export interface IdempotencyTable {
   person_id: string;
   key: string;
-  /** SHA-256 over method, path and body. */
+  /** Tells one request from another: SHA-256 of method, path and body, keyed by the session where the request is `confidential`. */
   request: string;
   status: number;
+  /** The answer's body; where the route is `confidential`, encrypted with a key that only the session's cookie gives. */
   body: string;
   created_at: number;
 }
