@@ -29,6 +29,11 @@ export const PROBLEMS = {
   "run-ended": { status: 409, title: "The run has ended.", next: "There is nothing to cancel." },
   "run-refused": { status: 409, title: "The run was refused.", next: "See the reason." },
   "already-set-up": { status: 409, title: "The dashboard has its administrator.", next: "Sign in." },
+  "password-declared": {
+    status: 409,
+    title: "This password is declared by the dashboard's settings.",
+    next: "Set NIXFLEET_ADMIN_PASSWORD_HASH to a new hash and restart the dashboard.",
+  },
   "idempotency-mismatch": {
     status: 422,
     title: "This Idempotency-Key was used for another request.",

@@ -34,6 +34,8 @@ export interface Route {
   /** Of the 2xx answer; null: no body (204). */
   readonly response: z.ZodType | null;
   readonly problems: readonly ProblemCode[];
+  /** Request or answer hold a secret: nothing of them is stored that could be read without the caller's session. */
+  readonly confidential?: true;
 }
 
 const page = z.object({
@@ -113,7 +115,8 @@ export const ROUTES = {
     role: "viewer",
     body: z.strictObject({ current: z.string().max(1000), next: password }),
     response: null,
-    problems: ["wrong-credentials", "too-many-attempts"],
+    problems: ["wrong-credentials", "password-declared", "too-many-attempts"],
+    confidential: true,
   },
   hosts: {
     method: "get",
@@ -131,6 +134,7 @@ export const ROUTES = {
     body: z.strictObject({ name: HostName, platform: Platform }),
     response: z.object({ host: HostView, token: z.string() }),
     problems: ["name-taken"],
+    confidential: true,
   },
   host: {
     method: "get",
@@ -168,6 +172,7 @@ export const ROUTES = {
     params: host,
     response: token,
     problems: ["host-not-found"],
+    confidential: true,
   },
   revokeToken: {
     method: "delete",
