@@ -1,0 +1,56 @@
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { createBackoff, LONGEST_WAIT, rareWait, waitAfter } from "./backoff.ts";
+
+const fractions = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+
+test("R28: each wait lies between nothing and a window that doubles from one second to thirty, and stays there", () => {
+  fc.assert(
+    fc.property(fc.array(fractions, { minLength: 1, maxLength: 30 }), (draws) => {
+      let drawn = 0;
+      const backoff = createBackoff(() => draws[drawn++] ?? 0);
+      draws.forEach((draw, failures) => {
+        const window = Math.min(1000 * 2 ** failures, LONGEST_WAIT);
+        const wait = backoff.next();
+        expect(wait).toBe(Math.floor(draw * window));
+        expect(wait).toBeLessThan(LONGEST_WAIT);
+      });
+    }),
+  );
+});
+
+test("R28: a thousand agents that lose the dashboard together come back spread over the window, not in waves", () => {
+  // Park and Miller's generator: the same draws on every machine.
+  let state = 42;
+  const random = () => {
+    state = (state * 48_271) % 2_147_483_647;
+    return state / 2_147_483_647;
+  };
+  const agents = Array.from({ length: 1000 }, () => createBackoff(random));
+  for (let failures = 0; failures < 4; failures++) for (const agent of agents) agent.next();
+  const waits = agents.map((agent) => agent.next());
+  const tenths = Array.from({ length: 10 }, (_, i) => waits.filter((wait) => Math.floor(wait / 1600) === i).length);
+  for (const count of tenths) {
+    expect(count).toBeGreaterThan(60);
+    expect(count).toBeLessThan(140);
+  }
+});
+
+test("R28: after a stable link the first window is short again", () => {
+  const backoff = createBackoff(() => 0.999);
+  for (let i = 0; i < 10; i++) backoff.next();
+  backoff.reset();
+  expect(backoff.next()).toBe(999);
+});
+
+test("R28: a time that the dashboard names is kept, and spread", () => {
+  fc.assert(
+    fc.property(fractions, fc.integer({ min: 0, max: 86_400 }), (draw, seconds) => {
+      const wait = waitAfter(seconds, () => draw);
+      expect(wait).toBeGreaterThanOrEqual(seconds * 1000);
+      expect(wait).toBeLessThan(seconds * 1000 + 5000);
+    }),
+  );
+  expect(rareWait(() => 0)).toBe(LONGEST_WAIT);
+  expect(rareWait(() => 0.999)).toBeLessThan(2 * LONGEST_WAIT);
+});
