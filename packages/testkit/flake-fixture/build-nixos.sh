@@ -1,0 +1,33 @@
+# Builds a system closure of the fixture: the files that a real one has, as far as its switching needs them.
+mkdir -p "$out/bin" "$out/etc" "$out/sw/bin" "$out/kernel-modules"
+echo "$parts" > "$out/parts"
+echo 25.11 > "$out/nixos-version"
+echo "$system" > "$out/system"
+echo "$kernel" > "$out/kernel"
+echo "$kernel" > "$out/initrd"
+echo "$host" > "$out/etc/hostname"
+printf 'ID=nixos\nNAME=NixOS\nVERSION_ID="25.11"\nPRETTY_NAME="NixOS 25.11 (Xantusia)"\n' > "$out/etc/os-release"
+revisionEntry=${revision:+"\"configurationRevision\":\"$revision\","}
+printf '#!/bin/sh\necho '\''{%s"nixosVersion":"25.11"}'\''\n' "$revisionEntry" > "$out/sw/bin/nixos-version"
+printf '#!/bin/sh\nexit 0\n' > "$out/activate"
+cat > "$out/bin/switch-to-configuration" <<END
+#!/bin/sh
+PATH=$PATH
+root="\$NIXFLEET_SYSTEM_ROOT"
+echo "\$1 $out" >> "\$root/activations"
+echo "activating the configuration..."
+sleep $activationSeconds
+case "\$1" in
+  switch | test)
+    mkdir -p "\$root/run"
+    ln -sfn $out "\$root/run/current-system" ;;
+  boot) echo "updating the boot loader..." ;;
+  *) echo "usage: switch-to-configuration switch|boot|test" >&2; exit 1 ;;
+esac
+if [ -n "$failActivation" ]; then
+  echo "warning: the following units failed: fixture.service" >&2
+  exit 4
+fi
+echo "setting up /etc..."
+END
+chmod +x "$out/bin/switch-to-configuration" "$out/sw/bin/nixos-version" "$out/activate"

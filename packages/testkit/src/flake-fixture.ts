@@ -1,0 +1,103 @@
+import { readFileSync } from "node:fs";
+import { createGitFixture, type FileChanges, type GitFixture, type GitFixtureOptions } from "./git-fixture.ts";
+
+/** A host of the fixture's flake. All fields but the platform have quiet defaults. */
+export interface FixtureHost {
+  /** `nixos` hosts are at nixosConfigurations.<name>, `home-manager` ones at homeConfigurations.<name>. */
+  platform?: "nixos" | "home-manager";
+  /** Packages in the closure, each a derivation that the one before it needs. Default 2. */
+  packages?: number;
+  /** How long each package builds. Default 0. */
+  secondsPerPackage?: number;
+  /** Lines that each package's build prints. Default 1. */
+  linesPerPackage?: number;
+  /** The version that all packages carry: change it, and the whole closure is another. Default "1.0". */
+  version?: string;
+  /** The number of the package whose build fails, from 1. */
+  failingPackage?: number;
+  /** The activation prints a failed unit and exits 4, as switch-to-configuration does. */
+  failActivation?: boolean;
+  /** Content of the kernel: another one needs a reboot. Default "6.12.40". */
+  kernel?: string;
+  /** How long the activation takes. Default 0. */
+  activationSeconds?: number;
+  /** Scripts below hosts/<name>/tests, by file name. Default none. */
+  tests?: Record<string, string>;
+}
+
+export interface FlakeShape {
+  hosts: Record<string, FixtureHost>;
+  /** The flake cannot be parsed. */
+  syntaxError?: boolean;
+  /** Evaluation ends with this message. */
+  evaluationError?: string;
+  /** Files besides. */
+  more?: FileChanges;
+}
+
+export interface FlakeFixture extends GitFixture {
+  /** Commits and pushes the flake in this shape; what an earlier shape had and this one has not is gone. */
+  commitFlake(subject: string, shape: FlakeShape): Promise<string>;
+}
+
+/**
+ * A config repository with a real flake that needs no nixpkgs: systems are plain derivations whose activation is switched
+ * by the same steps as a real NixOS. Activation links "$NIXFLEET_SYSTEM_ROOT/run/current-system" in the modes `switch` and
+ * `test`, and appends a line to "$NIXFLEET_SYSTEM_ROOT/activations" in every mode, so that a test can count activations.
+ */
+export async function createFlakeFixture(options: GitFixtureOptions = {}): Promise<FlakeFixture> {
+  const repository = await createGitFixture(options);
+  let files: string[] = [];
+  return {
+    ...repository,
+    async commitFlake(subject, shape) {
+      const changes = shapeFiles(shape);
+      const gone = files.filter((path) => !(path in changes)).map((path) => [path, null] as const);
+      files = Object.keys(changes);
+      return repository.commit(subject, { ...Object.fromEntries(gone), ...changes });
+    },
+  };
+}
+
+function shapeFiles(shape: FlakeShape): FileChanges {
+  const hosts = Object.entries(shape.hosts).map(([name, { tests: _, ...host }]) => [name, { ...defaults, ...host }] as const);
+  const tests = Object.entries(shape.hosts).flatMap(([name, { tests = {} }]) =>
+    Object.entries(tests).map(
+      ([file, content]) => [`hosts/${name}/tests/${file}`, { content, executable: true as const }] as const,
+    ),
+  );
+  const data = { system: nixSystem(), evaluationError: shape.evaluationError ?? "", hosts: Object.fromEntries(hosts) };
+  return {
+    ...templates(),
+    ...(shape.syntaxError ? { "flake.nix": "{\n  outputs = { self }: oops = ;\n}\n" } : {}),
+    "hosts.json": `${JSON.stringify(data, null, 2)}\n`,
+    "flake.lock": `${JSON.stringify({ nodes: { root: {} }, root: "root", version: 7 }, null, 2)}\n`,
+    ...Object.fromEntries(tests),
+    ...shape.more,
+  };
+}
+
+function templates(): FileChanges {
+  const names = ["flake.nix", "build-package.sh", "build-nixos.sh", "build-home.sh"];
+  return Object.fromEntries(
+    names.map((name) => [name, readFileSync(new URL(`../flake-fixture/${name}`, import.meta.url), "utf8")]),
+  );
+}
+
+const defaults = {
+  platform: "nixos",
+  packages: 2,
+  secondsPerPackage: 0,
+  linesPerPackage: 1,
+  version: "1.0",
+  failingPackage: 0,
+  failActivation: false,
+  kernel: "6.12.40",
+  activationSeconds: 0,
+} satisfies FixtureHost;
+
+/** This machine's system, as Nix names it. */
+export function nixSystem(): string {
+  const machine = process.arch === "arm64" ? "aarch64" : "x86_64";
+  return `${machine}-${process.platform === "darwin" ? "darwin" : "linux"}`;
+}
