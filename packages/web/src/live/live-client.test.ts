@@ -61,8 +61,7 @@ function setup() {
 }
 const snapshot = (version: number, values: Record<string, unknown>) =>
   ({ type: "snapshot", topic: "fleet", version, values }) as const;
-const delta = (version: number, set: Record<string, unknown>) =>
-  ({ type: "delta", topic: "fleet", version, set, unset: [] }) as const;
+const delta = (version: number, set: Record<string, unknown>): ToBrowser => ({ type: "delta", topic: "fleet", version, set, unset: [] });
 const lines = (...numbers: number[]): NumberedLine[] => numbers.map((n) => ({ n, at: 0, stream: "nix", text: `${n}` }));
 
 test("a followed topic is subscribed once the link is open, and many messages are one call a frame", () => {
