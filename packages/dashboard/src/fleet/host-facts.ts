@@ -1,0 +1,70 @@
+import type { FactName, Facts, FactsReading, HostId } from "@nixfleet/protocol";
+import type { Transaction } from "kysely";
+import type { Database } from "../store/index.ts";
+
+/** A fact with the time at which its host read it, by the host's clock. */
+export interface KnownFact<N extends FactName = FactName> {
+  value: NonNullable<Facts[N]>;
+  readAt: number;
+}
+export type KnownFacts = { [N in FactName]?: KnownFact<N> };
+
+interface Row {
+  name: string;
+  value: string;
+  read_at: number;
+}
+
+/** Rows of `host_facts`; their values passed the schema when they came. */
+export function knownFacts(rows: readonly Row[]): KnownFacts {
+  return Object.fromEntries(
+    rows.map((row) => [row.name, { value: JSON.parse(row.value), readAt: Number(row.read_at) }]),
+  ) as KnownFacts;
+}
+
+const rowsOf = (hostId: HostId, { facts, readAt }: FactsReading) =>
+  Object.entries(facts)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => ({ host_id: hostId, name, value: JSON.stringify(value), read_at: readAt }));
+
+/** Facts of this many rows go into one statement: SQLite takes 32,766 parameters, PostgreSQL 65,535. */
+const ROWS_AT_ONCE = 500;
+
+/**
+ * Stores some facts: each replaces the one stored unless that was read later; what the reading does not name stays as it is (R20).
+ * Returns whether a value changed.
+ */
+export async function storeFacts(trx: Transaction<Database>, hostId: HostId, reading: FactsReading): Promise<boolean> {
+  const stored = knownFacts(await trx.selectFrom("host_facts").selectAll().where("host_id", "=", hostId).execute());
+  const newer = rowsOf(hostId, reading).filter((row) => (stored[row.name as FactName]?.readAt ?? -1) <= row.read_at);
+  await upsert(trx, newer);
+  return newer.some((row) => JSON.stringify(stored[row.name as FactName]?.value) !== row.value);
+}
+
+/** Stores the facts of a hello: they are all that the host knows of itself, so what they lack is known no more (R24). */
+export async function replaceFacts(trx: Transaction<Database>, hostId: HostId, reading: FactsReading): Promise<void> {
+  const rows = rowsOf(hostId, reading);
+  let gone = trx.deleteFrom("host_facts").where("host_id", "=", hostId);
+  if (rows.length > 0)
+    gone = gone.where(
+      "name",
+      "not in",
+      rows.map((row) => row.name),
+    );
+  await gone.execute();
+  await upsert(trx, rows);
+}
+
+async function upsert(trx: Transaction<Database>, rows: ReturnType<typeof rowsOf>): Promise<void> {
+  for (let first = 0; first < rows.length; first += ROWS_AT_ONCE) {
+    await trx
+      .insertInto("host_facts")
+      .values(rows.slice(first, first + ROWS_AT_ONCE))
+      .onConflict((conflict) =>
+        conflict
+          .columns(["host_id", "name"])
+          .doUpdateSet((eb) => ({ value: eb.ref("excluded.value"), read_at: eb.ref("excluded.read_at") })),
+      )
+      .execute();
+  }
+}

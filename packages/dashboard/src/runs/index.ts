@@ -1,0 +1,1 @@
+export { createIds, type Ids } from "./run-id.ts";
