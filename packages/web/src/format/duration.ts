@@ -60,3 +60,8 @@ export function formatClock(at: number, now: number): string {
   if (then.toDateString() === new Date(now).toDateString()) return time;
   return `${then.toLocaleDateString(undefined, { day: "numeric", month: "short" })}, ${time}`;
 }
+
+/** The time of day to the second, as a log has it: `12:04:09`. */
+export function formatTimeOfDay(at: number): string {
+  return new Date(at).toTimeString().slice(0, 8);
+}

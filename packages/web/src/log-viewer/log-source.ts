@@ -29,6 +29,8 @@ export interface LogSource {
   readonly push: (lines: readonly NumberedLine[], last: number) => void;
   /** What the server knows of the log's errors, warnings and noise. */
   readonly outline: (outline: LogOutline) => void;
+  /** Something about the log could not be read. */
+  readonly fail: (error: unknown) => void;
 }
 
 /**
@@ -66,8 +68,11 @@ export function createLogSource(
     }
   };
 
+  const fail = (error: unknown) => change({ problem: error instanceof Error ? error.message : String(error) });
+
   return {
     state: () => state,
+    fail,
     subscribe(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -82,13 +87,10 @@ export function createLogSource(
         if (lines >= Math.min(PAGE, state.last - index * PAGE)) continue;
         reading.add(index);
         read(index * PAGE + 1, PAGE)
-          .then(
-            (answer) => {
-              keep(answer.lines);
-              change({ last: Math.max(state.last, answer.last), problem: null });
-            },
-            (error: unknown) => change({ problem: error instanceof Error ? error.message : String(error) }),
-          )
+          .then((answer) => {
+            keep(answer.lines);
+            change({ last: Math.max(state.last, answer.last), problem: null });
+          }, fail)
           .finally(() => reading.delete(index));
       }
     },
