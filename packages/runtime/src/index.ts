@@ -10,6 +10,7 @@ export {
   type RunningProcess,
   succeeded,
 } from "./exec.ts";
+export { type FlakeLockInput, type FlakeLockRead, readFlakeLock } from "./flake-lock.ts";
 export { createGit, type Git, type GitCredentials, type GitDeps, type GitRequest } from "./git.ts";
 export { explainGitFailure, type GitFailure, type GitFailureCode } from "./git-failure.ts";
 export { createLineSplitter, type LineSplitter, maxFragmentBytes, type OutputLine } from "./lines.ts";

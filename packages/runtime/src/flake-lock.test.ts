@@ -1,0 +1,59 @@
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { readFlakeLock } from "./flake-lock.ts";
+
+const read = (value: unknown) => readFlakeLock(new TextEncoder().encode(JSON.stringify(value)));
+const github = (owner: string, repo: string, rev: string, lastModified: number) => ({
+  locked: { type: "github", owner, repo, rev, lastModified, narHash: "sha256-x" },
+});
+
+test("the root's inputs are read by the names that the flake gives them, with revision, date and origin", () => {
+  const lock = {
+    version: 7,
+    root: "root",
+    nodes: {
+      root: { inputs: { nixpkgs: "nixpkgs_2", tools: "tools", same: ["tools", "nixpkgs"] } },
+      nixpkgs_2: github("NixOS", "nixpkgs", "1".repeat(40), 1_700_000_000),
+      nixpkgs: github("NixOS", "nixpkgs", "2".repeat(40), 1_600_000_000),
+      tools: {
+        inputs: { nixpkgs: "nixpkgs" },
+        locked: { type: "git", url: "https://git.example.org/tools", rev: "3".repeat(40) },
+      },
+    },
+  };
+
+  expect(read(lock)).toEqual({
+    ok: true,
+    hash: expect.stringMatching(/^[0-9a-f]{64}$/),
+    inputs: {
+      nixpkgs: { revision: "1".repeat(40), lastModified: 1_700_000_000_000, from: "github:NixOS/nixpkgs" },
+      tools: { revision: "3".repeat(40), from: "https://git.example.org/tools" },
+      same: { revision: "2".repeat(40), lastModified: 1_600_000_000_000, from: "github:NixOS/nixpkgs" },
+    },
+  });
+});
+
+test("inputs that follow one another in a circle end", () => {
+  const inputs = { a: ["b"], b: ["a"] };
+  expect(read({ nodes: { root: { inputs } } })).toMatchObject({ ok: true, inputs: { a: {}, b: {} } });
+});
+
+test("what is no lock file is told as such", () => {
+  expect(readFlakeLock(new TextEncoder().encode("<<<<<<< HEAD"))).toMatchObject({ ok: false, fault: /not JSON/ });
+  expect(read({ nodes: [] })).toMatchObject({ ok: false, fault: /nodes/ });
+});
+
+test("R50: whatever a lock file holds, reading it neither throws nor takes long texts over", () => {
+  fc.assert(
+    fc.property(fc.json(), fc.string(), (json, text) => {
+      readFlakeLock(new TextEncoder().encode(json));
+      const nodes = {
+        root: { inputs: { constructor: "__proto__", toString: "n" } },
+        n: { locked: { rev: text.repeat(100), lastModified: -1 } },
+      };
+      const result = read({ nodes });
+      expect(result).toMatchObject({ ok: true, inputs: { constructor: {} } });
+      if (result.ok) expect((result.inputs["toString"]?.revision ?? "").length).toBeLessThanOrEqual(80);
+    }),
+  );
+});

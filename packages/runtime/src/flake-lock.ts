@@ -1,0 +1,92 @@
+import { createHash } from "node:crypto";
+import * as z from "zod";
+
+/** An input of a `flake.lock`, as far as status needs it. Times are milliseconds since 1970. */
+export interface FlakeLockInput {
+  revision?: string;
+  lastModified?: number;
+  from?: string;
+}
+
+export type FlakeLockRead =
+  /** `hash`: SHA-256 of the file's bytes, in hex. `inputs`: those of the root, by the names that the flake gives them. */
+  { ok: true; hash: string; inputs: Record<string, FlakeLockInput> } | { ok: false; fault: string };
+
+/** Inputs that are kept; a flake has a handful. */
+const MOST_INPUTS = 200;
+
+/** Format 7 of lock files, as https://nix.dev/manual/nix/latest/command-ref/new-cli/nix3-flake#lock-files describes it. */
+const lockFile = z.object({
+  root: z.string().default("root"),
+  nodes: z.record(
+    z.string(),
+    z.object({
+      // The name of a node, or a path of input names from the root, for an input that follows another one.
+      inputs: z.record(z.string(), z.union([z.string(), z.array(z.string())])).default({}),
+      locked: z.record(z.string(), z.unknown()).optional(),
+    }),
+  ),
+});
+type Nodes = z.infer<typeof lockFile>["nodes"];
+
+/** Reads a `flake.lock`. Never throws: whatever it holds, it was written by others. */
+export function readFlakeLock(bytes: Uint8Array): FlakeLockRead {
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder().decode(bytes));
+  } catch (error) {
+    return { ok: false, fault: `flake.lock is not JSON: ${(error as Error).message.slice(0, 200)}` };
+  }
+  const parsed = lockFile.safeParse(value);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    return {
+      ok: false,
+      fault: `flake.lock does not have its format: ${issue?.path.join(".") ?? ""} ${issue?.message ?? ""}`.slice(0, 300),
+    };
+  }
+  const { nodes, root } = parsed.data;
+  const inputs = Object.entries(own(nodes, root)?.inputs ?? {})
+    .filter(([name]) => name.length <= 100)
+    .slice(0, MOST_INPUTS)
+    .map(([name, reference]) => [name, describe(own(nodes, resolve(nodes, root, reference, 0) ?? "")?.locked ?? {})] as const);
+  return { ok: true, hash: createHash("sha256").update(bytes).digest("hex"), inputs: Object.fromEntries(inputs) };
+}
+
+/** Follows an input to its node. Paths can be made to run in circles: 32 steps are more than any real one has. */
+function resolve(nodes: Nodes, root: string, reference: string | string[], depth: number): string | null {
+  if (typeof reference === "string") return reference;
+  if (depth > 32) return null;
+  let node = root;
+  for (const name of reference) {
+    const next = own(own(nodes, node)?.inputs ?? {}, name);
+    const resolved = next === undefined ? null : resolve(nodes, root, next, depth + 1);
+    if (resolved === null) return null;
+    node = resolved;
+  }
+  return node;
+}
+
+function describe(locked: Record<string, unknown>): FlakeLockInput {
+  const text = (name: string, max: number): string | undefined => {
+    const value = own(locked, name);
+    return typeof value === "string" && value !== "" ? value.slice(0, max) : undefined;
+  };
+  const seconds = own(locked, "lastModified");
+  // What has no revision (a path, a tarball) is told apart by its content.
+  const revision = text("rev", 80) ?? text("narHash", 80);
+  const [type, owner, repo] = [text("type", 20), text("owner", 100), text("repo", 100)];
+  const from =
+    owner !== undefined && repo !== undefined ? `${type ?? "git"}:${owner}/${repo}` : (text("url", 300) ?? text("path", 300));
+  return {
+    ...(revision === undefined ? {} : { revision }),
+    ...(Number.isSafeInteger(seconds) && (seconds as number) >= 0 && (seconds as number) <= 8.64e12
+      ? { lastModified: (seconds as number) * 1000 }
+      : {}),
+    ...(from === undefined ? {} : { from: from.slice(0, 300) }),
+  };
+}
+
+function own<T>(record: Record<string, T>, name: string): T | undefined {
+  return Object.hasOwn(record, name) ? record[name] : undefined;
+}
