@@ -1,0 +1,243 @@
+import {
+  type HostId,
+  isTerminal,
+  OPS,
+  type Outcome,
+  type RunEvent,
+  type RunEventBody,
+  type RunId,
+  RunState,
+} from "@nixfleet/protocol";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { KnownFacts } from "../fleet/host-facts.ts";
+import { advance, dueAt, PROOF_LIMIT, QUEUE_LIMIT, REPORT_GRACE, type RunInput } from "./advance.ts";
+import { newRun, type Run } from "./run.ts";
+
+const NOW = 1_790_000_000_000;
+const HOUR = 3_600_000;
+const COMMIT = "a".repeat(40);
+const OTHER_COMMIT = "b".repeat(40);
+const CLOSURE = `/nix/store/${"1".repeat(32)}-system`;
+const OTHER_CLOSURE = `/nix/store/${"2".repeat(32)}-system`;
+
+const aRun = (
+  op: "switch" | "pull" | "test" = "switch",
+  more: { deadline?: number; mode?: "switch" | "boot" | "test" } = {},
+): Run =>
+  newRun({
+    id: "01j00000000000000000000001" as RunId,
+    hostId: "01j00000000000000000000000" as HostId,
+    request:
+      op === "switch" ? { op, args: { mode: more.mode ?? "switch" } } : op === "pull" ? { op, args: {} } : { op, args: {} },
+    commit: op === "test" ? null : COMMIT,
+    deadline: more.deadline ?? OPS[op].deadline,
+    createdAt: NOW,
+  });
+
+const report = (body: RunEventBody, at = NOW, facts: KnownFacts = {}): RunInput => ({
+  kind: "report",
+  event: { seq: 1, at, ...body } as RunEvent,
+  facts,
+});
+const started = report({ kind: "started", agentVersion: "1" });
+const deployed = report({
+  kind: "deployed",
+  deployment: { closure: CLOSURE, commit: COMMIT, runId: "01j00000000000000000000001" as RunId, at: NOW, mode: "switch" },
+});
+const runs = (closure: string, readAt: number): KnownFacts => ({ running: { value: { closure }, readAt } });
+const ended = (outcome: Outcome, at = NOW, facts: KnownFacts = {}) => report({ kind: "finished", outcome }, at, facts);
+const failed = ended({ state: "failed", code: "build-failed", reason: "hello does not build", firstError: "error: no" });
+
+/** Feeds inputs one after another, all at one time. */
+const feed = (run: Run, inputs: readonly RunInput[], now = NOW): Run =>
+  inputs.reduce((current, input) => advance(current, input, now).run, run);
+const starting = () => feed(aRun(), [{ kind: "dispatch" }]);
+const running = () => feed(starting(), [started]);
+
+test("a run passes from queued to succeeded, sending its start once", () => {
+  const dispatched = advance(aRun(), { kind: "dispatch" }, NOW);
+  expect(dispatched).toMatchObject({ run: { state: "starting" }, effects: ["sendStart"] });
+  const atWork = feed(dispatched.run, [started, report({ kind: "phase", phase: "build" }), deployed]);
+  expect(atWork).toMatchObject({ state: "running", phases: [{ phase: "build", endedAt: null }] });
+  const done = feed(atWork, [ended({ state: "succeeded" }, NOW, runs(CLOSURE, NOW))]);
+  expect(done).toMatchObject({ state: "succeeded", outcome: { reported: true }, phases: [{ phase: "build", endedAt: NOW }] });
+});
+
+test("R2: a link that drops and comes back says nothing about the outcome; the report of the host does", () => {
+  const dropped = feed(running(), [{ kind: "linkDown" }]);
+  expect(dropped).toMatchObject({ state: "running", linkLost: true });
+  const back = advance(dropped, { kind: "linkUp", known: "active" }, NOW + HOUR / 2);
+  expect(back).toMatchObject({ run: { state: "running", linkLost: false }, effects: [] });
+  expect(feed(back.run, [failed]).state).toBe("failed");
+});
+
+test("R2: a host that never reports again ends as lost, a minute after its deadline and not before", () => {
+  const dropped = feed(running(), [{ kind: "linkDown" }]);
+  const limit = NOW + OPS.switch.deadline + REPORT_GRACE;
+  expect(feed(dropped, [{ kind: "tick" }], limit - 1).state).toBe("running");
+  expect(feed(dropped, [{ kind: "tick" }], limit)).toMatchObject({
+    state: "lost",
+    outcome: { code: "no-report", reported: false },
+  });
+});
+
+test("a start that did not reach the host is sent again at its next hello; one that nobody wants any more is cancelled instead", () => {
+  expect(advance(starting(), { kind: "linkUp", known: null }, NOW).effects).toEqual(["sendStart"]);
+  expect(advance(starting(), { kind: "linkUp", known: "queued" }, NOW).effects).toEqual([]);
+  const cancelled = feed(starting(), [{ kind: "linkDown" }, { kind: "cancel", by: "ada" }]);
+  expect(cancelled).toMatchObject({ state: "starting", cancelAskedBy: "ada" });
+  expect(feed(cancelled, [{ kind: "linkUp", known: null }])).toMatchObject({ state: "cancelled" });
+  expect(advance(cancelled, { kind: "linkUp", known: "active" }, NOW).effects).toEqual(["sendCancel"]);
+});
+
+test("a host that no longer knows of a running run has lost its state, and says so", () => {
+  expect(feed(running(), [{ kind: "linkUp", known: null }])).toMatchObject({ state: "lost", outcome: { code: "state-lost" } });
+});
+
+test("R12: a repeated or late terminal report changes nothing but what is told of it", () => {
+  const done = feed(running(), [failed]);
+  expect(feed(done, [ended({ state: "succeeded" }), failed, started, { kind: "cancel", by: "ada" }, { kind: "tick" }])).toBe(
+    done,
+  );
+
+  const gone = feed(running(), [{ kind: "tick" }], NOW + 2 * HOUR);
+  expect(gone.state).toBe("lost");
+  const told = feed(gone, [failed]);
+  expect(told).toMatchObject({ state: "lost", lateReport: "The host reported that it failed: hello does not build" });
+  expect(feed(told, [ended({ state: "succeeded" })])).toBe(told);
+});
+
+test("R15: a run of hours is at work until its deadline; half of it informs, only the deadline ends", () => {
+  const long = feed(aRun("switch", { deadline: 6 * HOUR }), [{ kind: "dispatch" }, started]);
+  const early = feed(long, [{ kind: "tick" }], NOW + 3 * HOUR - 1);
+  expect(early).toBe(long);
+  expect(dueAt(long)).toBe(NOW + 3 * HOUR);
+  const slow = feed(long, [{ kind: "tick" }], NOW + 3 * HOUR);
+  expect(slow).toMatchObject({ state: "running", slow: true });
+  expect(feed(slow, [{ kind: "tick" }], NOW + 6 * HOUR)).toBe(slow);
+  const late = feed(slow, [{ kind: "tick" }], NOW + 6 * HOUR + REPORT_GRACE);
+  expect(late.state).toBe("lost");
+});
+
+test("R22: facts read at or after the end by the host's own clock decide; older ones do not, whenever they arrive", () => {
+  const hostTime = NOW - 5 * HOUR; // A clock that is wrong is wrong for both.
+  const work = feed(running(), [deployed]);
+  const waiting = feed(work, [ended({ state: "succeeded" }, hostTime, runs(OTHER_CLOSURE, hostTime - 1))]);
+  expect(waiting.state).toBe("running");
+  expect(feed(waiting, [{ kind: "facts", facts: runs(OTHER_CLOSURE, hostTime - 1) }]).state).toBe("running");
+  expect(feed(waiting, [{ kind: "linkUp", known: null }]).state).toBe("running");
+  expect(feed(waiting, [{ kind: "facts", facts: runs(CLOSURE, hostTime) }]).state).toBe("succeeded");
+  expect(feed(waiting, [{ kind: "facts", facts: runs(OTHER_CLOSURE, hostTime + 1) }])).toMatchObject({
+    state: "failed",
+    outcome: { code: "post-check-failed", reason: expect.stringContaining(OTHER_CLOSURE) },
+  });
+  expect(feed(waiting, [{ kind: "tick" }], NOW + PROOF_LIMIT)).toMatchObject({
+    state: "failed",
+    outcome: { code: "post-check-failed" },
+  });
+});
+
+test("R22: a pull is met by the clone at its commit, a boot by the profile, and neither by anything else", () => {
+  const pulled = (commit: string) => {
+    const facts = { clone: { value: { commit, branch: "main" }, readAt: NOW } };
+    return feed(aRun("pull"), [{ kind: "dispatch" }, started, ended({ state: "succeeded" }, NOW, facts)]).state;
+  };
+  expect([pulled(COMMIT), pulled(OTHER_COMMIT)]).toEqual(["succeeded", "failed"]);
+
+  const booted = (facts: KnownFacts) => {
+    const deployment = { closure: CLOSURE, commit: COMMIT, runId: aRun().id, at: NOW, mode: "boot" as const };
+    const work = feed(aRun("switch", { mode: "boot" }), [
+      { kind: "dispatch" },
+      started,
+      report({ kind: "deployed", deployment }),
+    ]);
+    return feed(work, [ended({ state: "succeeded" }, NOW, facts)]).state;
+  };
+  expect(booted({ profile: { value: { closure: CLOSURE }, readAt: NOW }, ...runs(OTHER_CLOSURE, NOW) })).toBe("succeeded");
+  expect(booted({ profile: { value: { closure: OTHER_CLOSURE }, readAt: NOW } })).toBe("failed");
+});
+
+test("R45: a switch that names no activation cannot succeed, whatever the host says", () => {
+  expect(feed(running(), [ended({ state: "succeeded" }, NOW, runs(CLOSURE, NOW))])).toMatchObject({
+    state: "failed",
+    outcome: { code: "post-check-failed", reason: "The host reported no activation." },
+  });
+});
+
+const inputs: fc.Arbitrary<RunInput> = fc.oneof(
+  fc.constant<RunInput>({ kind: "dispatch" }),
+  fc.constantFrom<RunInput>({ kind: "blocked", reason: "host-busy" }, { kind: "blocked", reason: "host-offline" }),
+  fc.constantFrom<RunInput>(
+    { kind: "refuse", by: "agent", code: "op-unknown", reason: "no" },
+    { kind: "refuse", by: "dashboard", code: "already-current", reason: "no" },
+  ),
+  fc.constant<RunInput>({ kind: "cancel", by: "ada" }),
+  fc.constantFrom<RunInput>(
+    { kind: "linkUp", known: null },
+    { kind: "linkUp", known: "queued" },
+    { kind: "linkUp", known: "active" },
+    { kind: "linkUp", known: "finished" },
+    { kind: "linkDown" },
+  ),
+  fc.constantFrom<RunInput>(started, deployed, report({ kind: "phase", phase: "build" }), failed),
+  fc.constantFrom<RunInput>(
+    ended({ state: "succeeded" }, NOW, runs(CLOSURE, NOW)),
+    ended({ state: "succeeded" }),
+    ended({ state: "cancelled", reason: "stopped" }),
+    ended({ state: "timed-out", code: "deadline-passed", reason: "too long" }),
+  ),
+  fc.constantFrom<RunInput>({ kind: "facts", facts: runs(CLOSURE, NOW) }, { kind: "facts", facts: {} }),
+  fc.constant<RunInput>({ kind: "tick" }),
+);
+const history = fc.array(fc.tuple(inputs, fc.nat({ max: 4 * HOUR })), { maxLength: 40 });
+const rank = (state: RunState) => (isTerminal(state) ? 3 : RunState.options.indexOf(state));
+
+test("R11: from any interleaving states only move forward, a terminal state is final, and the host is idle within the bound", () => {
+  fc.assert(
+    fc.property(history, fc.constantFrom("switch" as const, "pull" as const, "test" as const), (steps, op) => {
+      let run = aRun(op);
+      let now = NOW;
+      for (const [input, pause] of steps) {
+        now += pause;
+        const next = advance(run, input, now);
+        expect(rank(next.run.state)).toBeGreaterThanOrEqual(rank(run.state));
+        if (isTerminal(run.state)) {
+          expect({ ...next.run, lateReport: null }).toEqual({ ...run, lateReport: null });
+          expect(next.effects).not.toContain("sendStart");
+        }
+        run = next.run;
+      }
+      // Nobody speaks any more: time alone must end it, each tick at the time that was asked for.
+      const limit = run.createdAt + QUEUE_LIMIT + now - NOW + 2 * run.deadline + 2 * REPORT_GRACE + PROOF_LIMIT;
+      for (let due = dueAt(run); due !== null; due = dueAt(run)) {
+        now = Math.max(now, due);
+        const next = advance(run, { kind: "tick" }, now).run;
+        expect(next).not.toBe(run);
+        run = next;
+      }
+      expect(isTerminal(run.state)).toBe(true);
+      expect(now).toBeLessThanOrEqual(limit);
+      expect(run.phases.every((phase) => phase.endedAt !== null)).toBe(true);
+      expect(run.outcome).not.toBeNull();
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+test("R1: whatever is repeated on the wire, a start goes out only while the host has not reported it", () => {
+  fc.assert(
+    fc.property(history, (steps) => {
+      let run = aRun();
+      let now = NOW;
+      for (const [input, pause] of steps) {
+        now += pause;
+        const before = run.state;
+        const next = advance(run, input, now);
+        if (next.effects.includes("sendStart")) expect(["queued", "starting"]).toContain(before);
+        run = next.run;
+      }
+    }),
+    { numRuns: 500 },
+  );
+});

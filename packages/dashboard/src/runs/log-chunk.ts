@@ -1,0 +1,71 @@
+import { promisify } from "node:util";
+import { zstdCompress, zstdDecompress } from "node:zlib";
+import type { LogLine } from "@nixfleet/protocol";
+
+/**
+ * Lines as they lie in the database: a JSON text per line, `[at, stream, text, level or 0, continues or 0]` with what is 0 at the
+ * end left out. JSON keeps every text exactly, also half a surrogate pair (R8); one line each lets a reader stop early.
+ */
+type Packed = [at: number, stream: LogLine["stream"], text: string, level?: LogLine["level"] | 0, continues?: 1];
+
+export function packLines(lines: readonly LogLine[]): Buffer {
+  let text = "";
+  for (const line of lines) {
+    const packed: Packed = [line.at, line.stream, line.text];
+    if (line.level !== undefined || line.continues) packed.push(line.level ?? 0);
+    if (line.continues) packed.push(1);
+    text += `${JSON.stringify(packed)}\n`;
+  }
+  return Buffer.from(text);
+}
+
+export function unpackLines(data: Uint8Array): LogLine[] {
+  const text = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("utf8");
+  const lines: LogLine[] = [];
+  for (let start = 0; start < text.length; ) {
+    const end = text.indexOf("\n", start);
+    const [at, stream, written, level, continues] = JSON.parse(text.slice(start, end)) as Packed;
+    const line: LogLine = { at, stream, text: written };
+    if (level) line.level = level;
+    if (continues) line.continues = true;
+    lines.push(line);
+    start = end + 1;
+  }
+  return lines;
+}
+
+const compressAsync = promisify(zstdCompress);
+const decompressAsync = promisify(zstdDecompress);
+
+/** Off the event loop's thread. */
+export const compress = (data: Uint8Array): Promise<Uint8Array> => compressAsync(data);
+
+/** The packed lines of a chunk, whatever its codec. */
+export async function decode(codec: string, data: Uint8Array): Promise<Uint8Array> {
+  return codec === "zstd" ? await decompressAsync(data) : data;
+}
+
+/** Which lines of a chunk have a level, by their place in it from 0; noise as ranges, both ends included. */
+export interface ChunkMarks {
+  errors: number[];
+  warnings: number[];
+  noise: [number, number][];
+}
+
+/** Null: none has. */
+export function markLines(lines: readonly LogLine[]): ChunkMarks | null {
+  const marks: ChunkMarks = { errors: [], warnings: [], noise: [] };
+  lines.forEach(({ level }, place) => {
+    if (level === "error") marks.errors.push(place);
+    else if (level === "warning") marks.warnings.push(place);
+    else if (level === "noise") addNoise(marks.noise, [place, place]);
+  });
+  return marks.errors.length + marks.warnings.length + marks.noise.length === 0 ? null : marks;
+}
+
+/** Adds a range behind the others, or lengthens the last one that it goes on from. */
+export function addNoise(ranges: [number, number][], [from, to]: readonly [number, number]): void {
+  const last = ranges.at(-1);
+  if (last !== undefined && last[1] + 1 === from) last[1] = to;
+  else ranges.push([from, to]);
+}

@@ -1,0 +1,162 @@
+import type { LogLine, LogOutline, NumberedLine, RunId } from "@nixfleet/protocol";
+import { sql, type Transaction } from "kysely";
+import type { Database, Store } from "../store/index.ts";
+import { addNoise, type ChunkMarks, decode, markLines, packLines, unpackLines } from "./log-chunk.ts";
+
+/** Lines in one chunk at most: what a reader of one line has to unpack. */
+export const CHUNK_LINES = 2000;
+/** Search answers with this many lines at most, as the route's description says. */
+const SEARCH_LIMIT = 10_000;
+const OUTLINE_LEVELS = 1000;
+const OUTLINE_NOISE = 10_000;
+
+/** What an append adds to the counts that the run's row keeps. */
+export interface Appended {
+  lines: number;
+  bytes: number;
+  errors: number;
+  warnings: number;
+  stored: number;
+  /** Number of the first line at level error; null: none of these is. */
+  firstError: number | null;
+}
+
+/** Stores lines behind the ones that are there; `after` is the number of the last of those. */
+export async function appendLines(
+  trx: Transaction<Database>,
+  runId: RunId,
+  after: number,
+  lines: readonly LogLine[],
+): Promise<Appended> {
+  const added: Appended = { lines: lines.length, bytes: 0, errors: 0, warnings: 0, stored: 0, firstError: null };
+  for (let start = 0; start < lines.length; start += CHUNK_LINES) {
+    const part = lines.slice(start, start + CHUNK_LINES);
+    const marks = markLines(part);
+    const data = packLines(part);
+    await trx
+      .insertInto("log_chunks")
+      .values({
+        run_id: runId,
+        first_line: after + start + 1,
+        count: part.length,
+        codec: "plain",
+        data,
+        marks: marks === null ? null : JSON.stringify(marks),
+      })
+      .execute();
+    added.stored += data.byteLength;
+    added.errors += marks?.errors.length ?? 0;
+    added.warnings += marks?.warnings.length ?? 0;
+    const error = marks?.errors[0];
+    if (error !== undefined) added.firstError ??= after + start + 1 + error;
+  }
+  for (const line of lines) added.bytes += Buffer.byteLength(line.text);
+  return added;
+}
+
+/** Reads the logs of runs. A line is known by its number, from 1. */
+export interface RunLogs {
+  /** Consecutive lines from line `from`, at most `limit` of them, and the number of the last line that there is. */
+  read(runId: RunId, from: number, limit: number): Promise<{ lines: NumberedLine[]; last: number }>;
+  /** Chunk by chunk, to the last line that is stored when it gets there. */
+  lines(runId: RunId, from?: number): AsyncGenerator<NumberedLine[]>;
+  /** What the programs wrote, line ends added where they ended a line: pieces of one line are joined (R8). */
+  text(runId: RunId, from?: number): AsyncGenerator<string>;
+  /** Numbers of the lines that contain a text, whatever its case. A line that came in pieces counts by its first piece. */
+  search(runId: RunId, text: string, signal?: AbortSignal): Promise<{ lines: number[]; truncated: boolean }>;
+  outline(runId: RunId): Promise<LogOutline>;
+}
+
+export function createRunLogs(store: Store): RunLogs {
+  /** The chunks from the one that holds line `from`, one at a time: a log of a million lines is never in memory. */
+  async function* chunks(runId: RunId, from: number) {
+    let next = from;
+    while (true) {
+      const row = await store.db
+        .selectFrom("log_chunks")
+        .selectAll()
+        .where("run_id", "=", runId)
+        .where(sql<number>`first_line + count`, ">", next)
+        .orderBy("first_line")
+        .limit(1)
+        .executeTakeFirst();
+      if (row === undefined) return;
+      const lines = unpackLines(await decode(row.codec, row.data)).map((line, place) => ({ n: row.first_line + place, ...line }));
+      const wanted = row.first_line < next ? lines.slice(next - row.first_line) : lines;
+      next = row.first_line + row.count;
+      yield wanted;
+      // Others have their turn between two chunks.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  async function lastLine(runId: RunId): Promise<number> {
+    const row = await store.db.selectFrom("runs").select("log_lines").where("id", "=", runId).executeTakeFirst();
+    return row?.log_lines ?? 0;
+  }
+
+  return {
+    async read(runId, from, limit) {
+      const lines: NumberedLine[] = [];
+      for await (const some of chunks(runId, from)) {
+        lines.push(...some.slice(0, limit - lines.length));
+        if (lines.length >= limit) break;
+      }
+      return { lines, last: await lastLine(runId) };
+    },
+
+    lines: (runId, from = 1) => chunks(runId, from),
+
+    async *text(runId, from = 1) {
+      for await (const lines of chunks(runId, from)) {
+        let text = "";
+        for (const line of lines) text += line.continues ? line.text : `${line.text}\n`;
+        yield text;
+      }
+    },
+
+    async search(runId, text, signal) {
+      const wanted = text.toLowerCase();
+      const found: number[] = [];
+      // Of a line in pieces: its number, whether it was counted, and the end of it that a match may begin in.
+      let line = { n: 0, found: false, tail: "", open: false };
+      for await (const lines of chunks(runId, 1)) {
+        signal?.throwIfAborted();
+        for (const piece of lines) {
+          if (!line.open) line = { n: piece.n, found: false, tail: "", open: false };
+          if (!line.found) {
+            const written = line.tail + piece.text.toLowerCase();
+            if (written.includes(wanted)) {
+              if (found.length >= SEARCH_LIMIT) return { lines: found, truncated: true };
+              found.push(line.n);
+              line.found = true;
+            } else line.tail = wanted.length > 1 ? written.slice(1 - wanted.length) : "";
+          }
+          line.open = piece.continues === true;
+        }
+      }
+      return { lines: found, truncated: false };
+    },
+
+    async outline(runId) {
+      const outline: LogOutline = { last: 0, errors: [], warnings: [], noise: [] };
+      const rows = await store.db
+        .selectFrom("log_chunks")
+        .select(["first_line", "marks"])
+        .where("run_id", "=", runId)
+        .where("marks", "is not", null)
+        .orderBy("first_line")
+        .execute();
+      for (const { first_line, marks } of rows) {
+        const { errors, warnings, noise } = JSON.parse(marks ?? "{}") as ChunkMarks;
+        for (const place of errors) if (outline.errors.length < OUTLINE_LEVELS) outline.errors.push(first_line + place);
+        for (const place of warnings) if (outline.warnings.length < OUTLINE_LEVELS) outline.warnings.push(first_line + place);
+        for (const [from, to] of noise) {
+          if (outline.noise.length < OUTLINE_NOISE) addNoise(outline.noise, [first_line + from, first_line + to]);
+        }
+      }
+      outline.last = await lastLine(runId);
+      return outline;
+    },
+  };
+}

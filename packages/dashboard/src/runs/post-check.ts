@@ -1,0 +1,53 @@
+import { opDeclaration } from "@nixfleet/protocol";
+import type { KnownFacts } from "../fleet/host-facts.ts";
+import { opOf, type Run } from "./run.ts";
+
+export type PostCheck =
+  | { kind: "met" }
+  | { kind: "missed"; reason: string }
+  /** A fact that decides has not been read since the work ended. */
+  | { kind: "unknown"; reason: string };
+
+const short = (commit: string | null | undefined) => commit?.slice(0, 7) ?? "nothing";
+
+/**
+ * Whether the goal of a run is met, by facts that the host read at or after `since`, its own time of the end: causality decides,
+ * not a timer (R22).
+ */
+export function postCheck(run: Run, facts: KnownFacts, since: number): PostCheck {
+  const check = opDeclaration(opOf(run)).postCheck;
+  switch (check) {
+    case "none":
+      return { kind: "met" };
+
+    case "clone-at-commit": {
+      const clone = facts.clone;
+      if (clone === undefined || clone.readAt < since) {
+        return { kind: "unknown", reason: "The host has not told where its clone stands after the run." };
+      }
+      const at = clone.value as { commit: string | null };
+      if (run.commit === null || at.commit === run.commit) return { kind: "met" };
+      return { kind: "missed", reason: `The clone is at ${short(at.commit)} instead of ${short(run.commit)}.` };
+    }
+
+    case "system-is-closure": {
+      // An op that cannot name what it activated has activated nothing (R45).
+      if (run.deployed === null) return { kind: "missed", reason: "The host reported no activation." };
+      if (run.commit !== null && run.deployed.commit !== run.commit) {
+        return { kind: "missed", reason: `The host deployed ${short(run.deployed.commit)} instead of ${short(run.commit)}.` };
+      }
+      const name = run.deployed.mode === "boot" ? "profile" : "running";
+      const fact = facts[name];
+      if (fact === undefined || fact.readAt < since) {
+        return { kind: "unknown", reason: "The host has not told what it runs after the run." };
+      }
+      const { closure } = fact.value as { closure: string };
+      if (closure === run.deployed.closure) return { kind: "met" };
+      const where = name === "profile" ? "The system profile names" : "The host runs";
+      return { kind: "missed", reason: `${where} ${closure} instead of ${run.deployed.closure}.` };
+    }
+
+    default:
+      return check satisfies never;
+  }
+}
