@@ -1,0 +1,131 @@
+import type { IncomingMessage } from "node:http";
+import { AGENT_SUBPROTOCOL, MAX_FRAME_BYTES } from "@nixfleet/protocol";
+import { WebSocket } from "ws";
+import type { Dial, DialFailure, LinkSocket } from "./link-socket.ts";
+
+export interface WsDialOptions {
+  /** As `linkUrl` gives it. */
+  url: string;
+  token: string;
+  /** Told to the dashboard's log. */
+  userAgent: string;
+}
+
+/**
+ * Dials by `ws`. Certificates are verified (R32) and redirects are not followed, since both would hand the token to somebody
+ * else. The token stands in a header only: never in a URL, an argument or a message.
+ */
+export function createWsDial({ url, token, userAgent }: WsDialOptions): Dial {
+  return ({ onOpen, onFailure }) => {
+    let settled = false;
+    const socket = new WebSocket(url, [AGENT_SUBPROTOCOL], {
+      headers: { authorization: `Bearer ${token}`, "user-agent": userAgent },
+      perMessageDeflate: false,
+      maxPayload: MAX_FRAME_BYTES,
+      followRedirects: false,
+    });
+    const fail = (failure: DialFailure) => {
+      if (settled) return;
+      settled = true;
+      onFailure(failure);
+    };
+    socket.once("open", () => {
+      if (settled) return;
+      settled = true;
+      onOpen(asLinkSocket(socket));
+    });
+    socket.once("unexpected-response", (request, response) => {
+      fail(explainResponse(response));
+      response.resume();
+      request.destroy();
+    });
+    // Stays for the socket's whole life: whatever breaks it, its close tells the rest.
+    socket.on("error", (error: NodeJS.ErrnoException) => fail(explainError(error)));
+    return {
+      cancel() {
+        settled = true;
+        socket.terminate();
+      },
+    };
+  };
+}
+
+function asLinkSocket(socket: WebSocket): LinkSocket {
+  return {
+    send(text) {
+      if (socket.readyState === WebSocket.OPEN) socket.send(text);
+    },
+    close: (code, reason) => socket.close(code, reason),
+    terminate: () => socket.terminate(),
+    ping() {
+      if (socket.readyState === WebSocket.OPEN) socket.ping();
+    },
+    onMessage(handler) {
+      socket.removeAllListeners("message");
+      socket.on("message", (data, isBinary) => {
+        if (isBinary) socket.close(1003, "text is spoken here");
+        else handler(data.toString());
+      });
+    },
+    onClose(handler) {
+      socket.removeAllListeners("close");
+      socket.once("close", (code, reason) => handler(code, reason.toString()));
+    },
+    onControl(handler) {
+      socket.on("ping", handler);
+      socket.on("pong", handler);
+    },
+    get bufferedAmount() {
+      return socket.bufferedAmount;
+    },
+  };
+}
+
+function explainResponse({ statusCode = 0, headers }: IncomingMessage): DialFailure {
+  const named = Number(headers["retry-after"]);
+  const retryAfter = Number.isInteger(named) && named >= 0 ? { retryAfter: Math.min(named, 86_400) } : {};
+  if (statusCode === 401 || statusCode === 403) {
+    return {
+      kind: "unauthorized",
+      detail: `The dashboard does not accept this host's token (HTTP ${statusCode}).`,
+      ...retryAfter,
+    };
+  }
+  const location = statusCode >= 300 && statusCode < 400 ? originOf(headers.location) : undefined;
+  const where = location === undefined ? "" : ` and points to ${location}`;
+  return {
+    kind: "not-a-dashboard",
+    detail: `The server answers HTTP ${statusCode} instead of opening the link${where}.`,
+    ...retryAfter,
+  };
+}
+
+/** Scheme and host of a redirect: its path and query may be anything, and are not for a log. */
+function originOf(location: string | undefined): string | undefined {
+  return location !== undefined && URL.canParse(location) ? new URL(location).origin : undefined;
+}
+
+const unreachable: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "Nobody listens at the dashboard's address.",
+  ENOTFOUND: "The dashboard's name is not known to the resolver.",
+  EAI_AGAIN: "No resolver answers, so the dashboard's name cannot be looked up.",
+  ENETUNREACH: "There is no network to the dashboard.",
+  EHOSTUNREACH: "There is no route to the dashboard.",
+  ETIMEDOUT: "The dashboard does not answer.",
+  ECONNRESET: "The connection was cut before the link was open.",
+};
+
+function explainError(error: NodeJS.ErrnoException): DialFailure {
+  const { code = "", message } = error;
+  // OpenSSL's and Node's names for what is wrong with a certificate or a handshake (nodejs.org, tls, "X509 certificate error codes").
+  if (/CERT|SELF_SIGNED|UNABLE_TO_|^ERR_TLS|^ERR_SSL|^EPROTO$|HOSTNAME_MISMATCH/.test(code)) {
+    return {
+      kind: "tls",
+      detail: `The dashboard's certificate or TLS handshake is refused: ${message.slice(0, 200)} (${code}).`,
+    };
+  }
+  if (code.startsWith("E") && !code.startsWith("ERR_")) {
+    return { kind: "unreachable", detail: unreachable[code] ?? `The dashboard cannot be reached: ${code}.` };
+  }
+  return { kind: "not-a-dashboard", detail: `The server does not open the link: ${message.slice(0, 200)}.` };
+}
