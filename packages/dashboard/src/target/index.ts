@@ -1,0 +1,1 @@
+export { createTarget, GRACE, type Target, type TargetDeps } from "./target.ts";

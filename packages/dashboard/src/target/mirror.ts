@@ -1,0 +1,170 @@
+import { mkdir, rm } from "node:fs/promises";
+import { type Commit, type CommitRelation, Commit as CommitSchema, plainText, shorten } from "@nixfleet/protocol";
+import { explainGitFailure, type FlakeLockRead, type Git, type GitFailure, readFlakeLock, succeeded } from "@nixfleet/runtime";
+
+/** Longest subject and author that are kept, in characters. */
+const LONGEST_TEXT = 300;
+/** A `flake.lock` is some tens of kilobytes; a larger one is not read. */
+const LARGEST_LOCK = 8 * 1024 * 1024;
+
+export interface CommitNote {
+  commit: Commit;
+  subject: string;
+  author: string;
+  committedAt: number;
+}
+
+export interface MirrorDeps {
+  /** A directory that is this mirror's alone; it is made, and made anew if it is damaged or of another repository. */
+  directory: string;
+  repoUrl: string;
+  branch: string;
+  /** Reaches the repository and nothing else. */
+  git: Git;
+  /** Reaches nothing: a question about a commit that a host made up must not turn into a request to the server. */
+  localGit: Git;
+}
+
+export type Reading<T> = { ok: true; value: T } | { ok: false; failure: GitFailure };
+
+/** A bare mirror of one branch, without the content of files (blobless) where the server can leave it out. */
+export interface Mirror {
+  /** Reads the branch from the server; gives its tip. */
+  fetch(signal: AbortSignal): Promise<Reading<CommitNote>>;
+  /** The lock file at a commit, null: it has none. May ask the server for its content. */
+  lock(commit: Commit, signal: AbortSignal): Promise<Reading<FlakeLockRead | null>>;
+  /** What is said of a commit; null: the mirror does not have it. */
+  note(commit: Commit): Promise<CommitNote | null>;
+  /** Where a commit stands to another one, and the date of the first commit that it lacks. */
+  relate(commit: Commit, target: Commit): Promise<{ relation: CommitRelation; lackingSince: number | null }>;
+}
+
+export function createMirror({ directory, repoUrl, branch, git, localGit }: MirrorDeps): Mirror {
+  const failed = (stderr: string): { ok: false; failure: GitFailure } => ({
+    ok: false,
+    failure: explainGitFailure(stderr, repoUrl),
+  });
+
+  /** Makes the repository where it is missing, damaged, or of another URL. */
+  async function prepare(signal: AbortSignal): Promise<Reading<null>> {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const url = await localGit(["config", "--file", `${directory}/config`, "--get", "remote.origin.url"], { signal });
+    if (succeeded(url) && url.stdout.trim() === repoUrl) return { ok: true, value: null };
+    await rm(directory, { recursive: true, force: true });
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const settings: readonly (readonly [string, string])[] = [
+      ["remote.origin.promisor", "true"],
+      ["remote.origin.partialCloneFilter", "blob:none"],
+      // The last one: with it, the mirror counts as made.
+      ["remote.origin.url", repoUrl],
+    ];
+    const made = await localGit(["init", "--quiet", "--bare", directory], { signal });
+    if (!succeeded(made)) return failed(made.stderr);
+    for (const [name, value] of settings) {
+      const set = await localGit(["config", name, value], { cwd: directory, signal });
+      if (!succeeded(set)) return failed(set.stderr);
+    }
+    return { ok: true, value: null };
+  }
+
+  async function fetchOnce(signal: AbortSignal): Promise<Reading<CommitNote>> {
+    const prepared = await prepare(signal);
+    if (!prepared.ok) return prepared;
+    const ref = `refs/heads/${branch}`;
+    const fetched = await git(
+      [
+        "fetch",
+        "--quiet",
+        "--no-tags",
+        "--no-write-fetch-head",
+        "--filter=blob:none",
+        "--end-of-options",
+        "origin",
+        `+${ref}:${ref}`,
+      ],
+      { cwd: directory, signal },
+    );
+    if (fetched.aborted) return failed("fatal: operation timed out");
+    if (!succeeded(fetched)) return failed(fetched.end.kind === "spawn-failed" ? fetched.end.message : fetched.stderr);
+    const tip = await describe(ref, signal);
+    return tip === null ? failed("fatal: bad object of the branch") : { ok: true, value: tip };
+  }
+
+  /** `name` is a ref of the mirror's own making or a whole commit id, so never an option. */
+  async function describe(name: string, signal?: AbortSignal): Promise<CommitNote | null> {
+    const shown = await localGit(
+      ["log", "-1", "--no-show-signature", "--format=%H%x00%ct%x00%an%x00%s", "--end-of-options", name],
+      {
+        cwd: directory,
+        signal,
+        captureBytes: 64 * 1024,
+      },
+    );
+    if (!succeeded(shown)) return null;
+    const [id, seconds, author = "", ...subject] = shown.stdout.replace(/\n$/, "").split("\0");
+    const commit = CommitSchema.safeParse(id);
+    if (!commit.success) return null;
+    return {
+      commit: commit.data,
+      // Git takes any number for a date.
+      committedAt: Math.min(Math.max(0, Number(seconds) * 1000 || 0), 8.64e15),
+      author: printable(author),
+      subject: printable(subject.join(" ")),
+    };
+  }
+
+  return {
+    async fetch(signal) {
+      const first = await fetchOnce(signal);
+      if (first.ok || first.failure.code !== "clone-corrupt" || signal.aborted) return first;
+      await rm(directory, { recursive: true, force: true });
+      return fetchOnce(signal);
+    },
+
+    async lock(commit, signal) {
+      const listed = await localGit(["ls-tree", "--end-of-options", commit, "flake.lock"], { cwd: directory, signal });
+      if (!succeeded(listed)) return failed(listed.stderr);
+      if (listed.stdout === "") return { ok: true, value: null };
+      const [, type, blob] = /^\d+ (\w+) ([0-9a-f]+)\t/.exec(listed.stdout) ?? [];
+      if (type !== "blob" || blob === undefined) return { ok: true, value: { ok: false, fault: "flake.lock is not a file" } };
+      const chunks: Buffer[] = [];
+      let size = 0;
+      const read = await git(["cat-file", "blob", blob], {
+        cwd: directory,
+        signal,
+        captureBytes: 0,
+        onStdout: (chunk) => {
+          size += chunk.length;
+          if (size <= LARGEST_LOCK) chunks.push(chunk);
+        },
+      });
+      if (!succeeded(read)) return failed(read.stderr);
+      if (size > LARGEST_LOCK) return { ok: true, value: { ok: false, fault: "flake.lock is larger than 8 MiB" } };
+      return { ok: true, value: readFlakeLock(Buffer.concat(chunks)) };
+    },
+
+    note: (commit) => describe(commit),
+
+    async relate(commit, target) {
+      if (commit === target) return { relation: { kind: "equal" }, lackingSince: null };
+      const counted = await localGit(["rev-list", "--left-right", "--count", "--end-of-options", `${commit}...${target}`], {
+        cwd: directory,
+      });
+      const [ahead, behind] = succeeded(counted) ? counted.stdout.trim().split("\t").map(Number) : [];
+      if (ahead === undefined || behind === undefined) return { relation: { kind: "unknown" }, lackingSince: null };
+      if (behind === 0) return { relation: { kind: "ahead", ahead }, lackingSince: null };
+      const first = await localGit(
+        ["log", "-1", `--skip=${behind - 1}`, "--format=%ct", "--end-of-options", `${commit}..${target}`],
+        { cwd: directory },
+      );
+      const seconds = succeeded(first) ? Number(first.stdout.trim()) : Number.NaN;
+      const lackingSince = seconds >= 0 && seconds <= 8.64e12 && first.stdout.trim() !== "" ? seconds * 1000 : null;
+      return { relation: ahead === 0 ? { kind: "behind", behind } : { kind: "diverged", ahead, behind }, lackingSince };
+    },
+  };
+}
+
+/** One line of somebody's commit, as text that acts nowhere (R50). */
+function printable(text: string): string {
+  return plainText(LONGEST_TEXT).parse(shorten(text.trim(), LONGEST_TEXT));
+}
