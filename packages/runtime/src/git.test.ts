@@ -1,0 +1,262 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { access, chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import { type AddressInfo, createServer as createTcpServer } from "node:net";
+import { tmpdir, userInfo } from "node:os";
+import { join } from "node:path";
+import { findProgram } from "@nixfleet/testkit";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { type Exec, type ExecRequest, type ExecResult, exec, succeeded } from "./exec.ts";
+import { createGit, type GitCredentials } from "./git.ts";
+import { explainGitFailure } from "./git-failure.ts";
+
+const secret = "s3cret/t+ken";
+const env = { PATH: process.env.PATH };
+let folder: string;
+let origin: string;
+let commit: string;
+const cleanups: (() => Promise<void> | void)[] = [];
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "git-"));
+  origin = join(folder, "origin.git");
+  const author = ["-c", "user.name=Ada", "-c", "user.email=ada@fleet.example"];
+  const git = createGit({ exec, env });
+  const work = join(folder, "work");
+  await git(["init", "--quiet", work]);
+  await writeFile(join(work, "flake.nix"), "{ }\n");
+  await git(["add", "."], { cwd: work });
+  await git([...author, "commit", "--quiet", "-m", "first"], { cwd: work });
+  commit = (await git(["rev-parse", "HEAD"], { cwd: work })).stdout.trim();
+  await createGit({ exec, env, repoUrl: work })(["clone", "--quiet", "--bare", work, origin]);
+  await git(["update-server-info"], { cwd: origin });
+});
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** Serves the origin over http to whoever gives the credentials `me:<secret>`. */
+async function serveOrigin(): Promise<{ url: string; server: Server }> {
+  const expected = `Basic ${Buffer.from(`me:${secret}`).toString("base64")}`;
+  const server = createServer((request, response) => {
+    if (request.headers.authorization !== expected) {
+      response.writeHead(401, { "www-authenticate": 'Basic realm="git"' }).end();
+      return;
+    }
+    const path = new URL(request.url ?? "/", "http://h").pathname.replace(/^\/origin\.git/, "");
+    readFile(join(origin, path)).then(
+      (bytes) => response.end(bytes),
+      () => response.writeHead(404).end(),
+    );
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  cleanups.push(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/origin.git`, server };
+}
+
+/** Clones, and keeps every argument and environment variable that was given to a process. */
+async function clone(url: string, credentials: GitCredentials = {}, more: Record<string, string> = {}) {
+  const requests: ExecRequest[] = [];
+  const recording: Exec = (request) => {
+    requests.push(request);
+    return exec(request);
+  };
+  const target = join(folder, "clone");
+  const git = createGit({ exec: recording, env: { ...env, ...more }, repoUrl: url, credentials });
+  const result = await git(["clone", "--quiet", "--end-of-options", url, target]);
+  return { result, target, requests };
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+test("R32: credentials come from their file alone, and stand in no argument, no .git/config and no message", async () => {
+  const { url } = await serveOrigin();
+  const credentialsFile = join(folder, "my 'odd' credentials");
+  const line = `${url.replace("http://", `http://me:${encodeURIComponent(secret)}@`).replace("/origin.git", "")}\n`;
+  await writeFile(credentialsFile, line, { mode: 0o600 });
+
+  const { result, target, requests } = await clone(url, { credentialsFile });
+  expect(result.stderr).toBe("");
+  expect(succeeded(result)).toBe(true);
+  const everywhere = [
+    JSON.stringify(requests),
+    await readFile(join(target, ".git/config"), "utf8"),
+    result.stderr,
+    result.stdout,
+  ].join("\n");
+  for (const form of [secret, encodeURIComponent(secret)]) expect(everywhere).not.toContain(form);
+});
+
+test("R32: a refused credential is told as such, and stays in the user's file", async () => {
+  const { url } = await serveOrigin();
+  const credentialsFile = join(folder, "credentials");
+  const line = `http://me:wrong-secret@${new URL(url).host}\n`;
+  await writeFile(credentialsFile, line);
+
+  const { result } = await clone(url, { credentialsFile });
+  expect(explainGitFailure(result.stderr, url)).toMatchObject({ code: "auth-failed" });
+  expect(result.stderr).not.toContain("wrong-secret");
+  expect(await readFile(credentialsFile, "utf8")).toBe(line);
+});
+
+test("R32: without credentials the private repository is told as such at once, and nobody is asked for any", async () => {
+  const { url } = await serveOrigin();
+  const asked = join(folder, "asked");
+  const askpass = join(folder, "askpass");
+  await writeFile(askpass, `#!/bin/sh\ntouch ${asked}\n`, { mode: 0o755 });
+  const { result } = await clone(url, {}, { GIT_ASKPASS: askpass, SSH_ASKPASS: askpass });
+  expect(explainGitFailure(result.stderr, url).code).toBe("auth-failed");
+  expect(await exists(asked)).toBe(false);
+});
+
+test("R32: nothing of the user's or the system's git configuration has a say", async () => {
+  const home = join(folder, "home");
+  await mkdir(home);
+  const marker = join(folder, "marker");
+  await writeFile(
+    join(home, ".gitconfig"),
+    `[url "/nowhere/"]\n  insteadOf = /\n[core]\n  fsmonitor = "touch ${marker}; false"\n`,
+  );
+  const hostile = {
+    HOME: home,
+    GIT_CONFIG_GLOBAL: join(home, ".gitconfig"),
+    GIT_SSH_COMMAND: `touch ${marker}`,
+    GIT_DIR: "/nowhere",
+  };
+  const { result } = await clone(origin, {}, hostile);
+  expect(succeeded(result)).toBe(true);
+  expect(await exists(marker)).toBe(false);
+});
+
+test("R10: hooks, filters of fsmonitor and ssh commands of a clone do not run", async () => {
+  const { target } = await clone(origin);
+  const marker = join(folder, "marker");
+  const git = createGit({ exec, env, repoUrl: origin });
+  for (const hook of ["post-checkout", "reference-transaction", "post-merge", "pre-auto-gc"]) {
+    const path = join(target, ".git/hooks", hook);
+    await writeFile(path, `#!/bin/sh\ntouch ${marker}\n`);
+    await chmod(path, 0o755);
+  }
+  const config = join(target, ".git/config");
+  await writeFile(
+    config,
+    `${await readFile(config, "utf8")}[core]\n  fsmonitor = "touch ${marker}"\n  sshCommand = touch ${marker}\n`,
+  );
+  expect(succeeded(await git(["fetch", "--quiet", "origin"], { cwd: target }))).toBe(true);
+  expect(succeeded(await git(["reset", "--quiet", "--hard", "origin/HEAD"], { cwd: target }))).toBe(true);
+  expect((await git(["status", "--porcelain"], { cwd: target })).stdout).toBe("");
+  expect(await exists(marker)).toBe(false);
+});
+
+test("R10: only the transport of the repository is open, whatever a clone's remote says", async () => {
+  const { target } = await clone(origin);
+  const marker = join(folder, "marker");
+  const git = createGit({ exec, env, repoUrl: "https://h.example/r" });
+  for (const url of [`ext::sh -c touch% ${marker}`, origin, "http://127.0.0.1:1/r", "ssh://127.0.0.1:1/r"]) {
+    await git(["remote", "set-url", "origin", url], { cwd: target });
+    const result = await git(["fetch", "origin"], { cwd: target });
+    expect(result.stderr).toMatch(/transport '\w+' not allowed/);
+  }
+  expect(await exists(marker)).toBe(false);
+});
+
+test("a missing branch and a repository that is not there are told apart", async () => {
+  const git = createGit({ exec, env, repoUrl: origin });
+  const target = (await clone(origin)).target;
+  const branch: ExecResult = await git(["fetch", "--quiet", "origin", "--", "refs/heads/nope"], { cwd: target });
+  expect(explainGitFailure(branch.stderr).code).toBe("branch-missing");
+  await rm(origin, { recursive: true });
+  expect(explainGitFailure((await git(["fetch", "--quiet", "origin"], { cwd: target })).stderr).code).toBe("repo-unreachable");
+});
+
+const sshd = findProgram("sshd");
+
+/** A real ssh server on loopback that takes the client's key, if it is given one to take. */
+async function serveSsh(takes: boolean): Promise<{ url: string; port: number; sshKeyFile: string; hostKey: string }> {
+  const key = async (name: string) => {
+    const path = join(folder, name);
+    const made = await exec({ argv: ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path], env: { PATH: env.PATH ?? "" } })
+      .result;
+    expect(succeeded(made)).toBe(true);
+    return { path, line: (await readFile(`${path}.pub`, "utf8")).split(" ").slice(0, 2).join(" ") };
+  };
+  const [host, client] = [await key("host_key"), await key("client key")];
+  await writeFile(join(folder, "authorized"), takes ? `${client.line}\n` : "");
+  const port = await freePort();
+  const config = [
+    `HostKey "${host.path}"`,
+    `AuthorizedKeysFile "${join(folder, "authorized")}"`,
+    "ListenAddress 127.0.0.1",
+    `Port ${port}`,
+    "StrictModes no",
+    "UsePAM no",
+    "PasswordAuthentication no",
+    "KbdInteractiveAuthentication no",
+    "PermitRootLogin prohibit-password",
+    "PidFile none",
+  ];
+  await writeFile(join(folder, "sshd_config"), `${config.join("\n")}\n`);
+  if (process.getuid?.() === 0) await mkdir("/run/sshd", { recursive: true }); // where sshd parks itself; Debian makes it at boot
+  const server = spawn(sshd ?? "", ["-D", "-e", "-f", join(folder, "sshd_config")], { stdio: ["ignore", "ignore", "pipe"] });
+  cleanups.push(async () => {
+    server.kill("SIGTERM");
+    if (server.exitCode === null && server.signalCode === null) await once(server, "exit");
+  });
+  let said = "";
+  for await (const chunk of server.stderr) {
+    said += chunk;
+    if (said.includes("Server listening")) break;
+  }
+  expect(said).toContain("Server listening");
+  const url = `ssh://${userInfo().username}@127.0.0.1:${port}${origin}`;
+  return { url, port, sshKeyFile: client.path, hostKey: `[127.0.0.1]:${port} ${host.line}` };
+}
+
+async function freePort(): Promise<number> {
+  const server = createTcpServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+test.runIf(sshd !== undefined)(
+  "R32: an ssh host key is verified against the given file: unknown, changed and known",
+  async () => {
+    const { url, port, sshKeyFile, hostKey } = await serveSsh(true);
+    const knownHostsFile = join(folder, "known 100% hosts");
+    const attempt = async (content: string) => {
+      await writeFile(knownHostsFile, content);
+      return clone(url, { sshKeyFile, knownHostsFile });
+    };
+    const stranger = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
+    expect(explainGitFailure((await attempt("")).result.stderr).code).toBe("host-key-unknown");
+    expect(explainGitFailure((await attempt(`[127.0.0.1]:${port} ${stranger}\n`)).result.stderr).code).toBe("host-key-unknown");
+    expect(await readFile(knownHostsFile, "utf8")).not.toContain(hostKey);
+
+    const { result, target } = await attempt(`${hostKey}\n`);
+    expect(result.stderr).toBe("");
+    const head = await createGit({ exec, env })(["rev-parse", "HEAD"], { cwd: target });
+    expect(head.stdout.trim()).toBe(commit);
+  },
+);
+
+test.runIf(sshd !== undefined)("R32: a key that the ssh server does not take is told as such", async () => {
+  const { url, sshKeyFile, hostKey } = await serveSsh(false);
+  const knownHostsFile = join(folder, "known_hosts");
+  await writeFile(knownHostsFile, `${hostKey}\n`);
+  const { result } = await clone(url, { sshKeyFile, knownHostsFile });
+  expect(explainGitFailure(result.stderr, url)).toMatchObject({ code: "auth-failed" });
+});
