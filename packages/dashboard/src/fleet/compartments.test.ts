@@ -13,6 +13,7 @@ const X = commit("e");
 const closure = (letter: string) => `/nix/store/${letter.repeat(32)}-nixos-system-csb1`;
 const hash = (digit: string) => digit.repeat(64);
 const runId = "01jd00000000000000000000aa" as RunId;
+const laterRunId = "01jd00000000000000000000zz" as RunId;
 
 const deployment = (path: string, of: Commit, more: Partial<Deployment> = {}): Deployment => ({
   closure: path as Deployment["closure"],
@@ -72,7 +73,6 @@ const run = (more: Partial<RunInput>): RunInput => ({
   args: {},
   state: "succeeded",
   commit: T,
-  startedAt: now - 1000,
   endedAt: now - 900,
   phase: "activate",
   firstError: null,
@@ -82,7 +82,7 @@ const run = (more: Partial<RunInput>): RunInput => ({
   sentence: "",
   ...more,
 });
-const tested = run({ op: "test", commit: null, phase: "test", tests: passed(12) });
+const tested = run({ id: "01jd00000000000000000000bb" as RunId, op: "test", commit: null, phase: "test", tests: passed(12) });
 const runs = (more: Partial<RunsInput> = {}): RunsInput => ({ active: null, lastSwitch: null, lastTest: tested, ...more });
 
 const at = (c: Commit | null, problem?: NonNullable<Facts["clone"]>["problem"]) => ({
@@ -285,21 +285,18 @@ const cases: Case[] = [
   },
   {
     title: "a switch that was rolled back is red and says so",
-    host: host({ running: { closure: closure("c") as never, since: now - 5000 } }),
     runs: runs({ lastSwitch: run({ state: "rolled-back" }) }),
     is: { system: ["broken", "rolled back"] },
     says: { system: /rolled back to generation 287/ },
   },
   {
     title: "a failure is over when something else was switched after it",
-    host: host({ running: { closure: closure("c") as never, since: now - 100 } }),
-    runs: runs({ lastSwitch: run({ state: "failed" }), lastTest: null }),
+    runs: runs({ lastSwitch: run({ state: "failed", closureAtEnd: closure("d") }), lastTest: null }),
     is: { system: ["ok", "current"] },
   },
   {
     title: "R2: a lost switch is not called failed; what runs decides",
-    host: host({ running: { closure: closure("c") as never } }),
-    runs: runs({ lastSwitch: run({ state: "lost" }) }),
+    runs: runs({ lastSwitch: run({ state: "lost", closureAtEnd: null }) }),
     is: { system: ["ok", "current"] },
   },
   {
@@ -340,7 +337,7 @@ const cases: Case[] = [
   },
   {
     title: "tests that have not run since the last switch are yellow",
-    host: host({}, { deployments: [deployment(closure("c"), T, { at: now - 500 })] }),
+    host: host({}, { deployments: [deployment(closure("c"), T, { runId: laterRunId })] }),
     is: { tests: ["attention", "not run"] },
   },
   {

@@ -80,6 +80,7 @@ export async function createSpine(db: Kysely<unknown>, types: ColumnTypes): Prom
     .addColumn("outcome", "text")
     .addColumn("first_error_line", "bigint")
     .addColumn("late_report", "text")
+    .addColumn("closure_at_end", "text")
     .addColumn("log_lines", "bigint", (column) => column.notNull().defaultTo(0))
     .addColumn("log_bytes", "bigint", (column) => column.notNull().defaultTo(0))
     .addColumn("log_errors", "bigint", (column) => column.notNull().defaultTo(0))

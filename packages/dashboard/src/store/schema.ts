@@ -112,6 +112,8 @@ export interface RunsTable {
   outcome: string | null;
   first_error_line: number | null;
   late_report: string | null;
+  /** What ran on the host when the run had ended there, by its own proof: what it says holds for this closure. */
+  closure_at_end: string | null;
   log_lines: number;
   /** Bytes of UTF-8 of the text of its lines. */
   log_bytes: number;

@@ -49,14 +49,13 @@ export type TargetInput =
 
 export type KnownTarget = Extract<TargetInput, { state: "known" }>;
 
-/** A run, as far as it says something about the host's status. Times are the host's own, where it reported them. */
+/** A run, as far as it says something about the host's status. */
 export interface RunInput {
   readonly id: RunId;
   readonly op: OpName;
   readonly args: Readonly<Record<string, unknown>>;
   readonly state: RunState;
   readonly commit: Commit | null;
-  readonly startedAt: Timestamp | null;
   readonly endedAt: Timestamp | null;
   /** The phase that it is in, or ended in. */
   readonly phase: string | null;
@@ -93,4 +92,6 @@ export interface Finding {
   /** The same in a few words, for when another compartment gives the cause. */
   readonly note: string | null;
   readonly help: Help | null;
+  /** The run whose failure it tells of. */
+  readonly failedRun: RunId | null;
 }

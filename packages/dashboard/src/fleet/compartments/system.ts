@@ -108,7 +108,9 @@ function finished({ facts }: HostInput, target: KnownTarget): Finding {
  * of whoever: a new target does not mend it.
  */
 function failureOf(host: HostInput, run: RunInput, target: TargetInput): Finding | null {
-  if (host.facts.running?.since !== undefined && run.endedAt !== null && host.facts.running.since > run.endedAt) return null;
+  const { running } = host.facts;
+  // By what ran then and runs now, not by time: the host's clock and this one may differ.
+  if (running !== undefined && run.closureAtEnd !== null && running.closure !== run.closureAtEnd) return null;
   const to = run.commit === null ? "The last switch" : `The switch to ${shortCommit(run.commit)}`;
   const phase = run.phase === null ? "" : ` in ${run.phase}`;
   const error = run.firstError === null ? "" : ` ${sentence(run.firstError)}`;
@@ -122,7 +124,12 @@ function failureOf(host: HostInput, run: RunInput, target: TargetInput): Finding
     args: mode === undefined || mode === "switch" ? {} : { mode },
   };
   const broken = (word: string, text: string, lead: string): Finding =>
-    finding("broken", word, text, { cause: { lead, detail: run.firstError, since: run.endedAt }, note: lead, help });
+    finding("broken", word, text, {
+      cause: { lead, detail: run.firstError, since: run.endedAt },
+      note: lead,
+      help,
+      failedRun: run.id,
+    });
   switch (run.state) {
     case "failed":
       return broken("failed", `${to} failed${phase}.${error}`, "Switch failed");

@@ -67,7 +67,8 @@ function isAboutWhatRuns({ facts, deployments }: HostInput, run: RunInput): bool
   const closure = facts.running?.closure;
   if (closure === undefined || run.closureAtEnd !== closure) return false;
   const deployed = deployments.find((deployment) => deployment.closure === closure);
-  return deployed === undefined || run.startedAt === null || run.startedAt >= deployed.at;
+  // Ids sort by time, and are all of one clock.
+  return deployed === undefined || run.id > deployed.runId;
 }
 
 function failureOf(run: RunInput): Finding | null {

@@ -32,7 +32,7 @@ export function sentence(text: string): string {
 
 /** Makes an answer that asks for nothing unless `more` says so. */
 export function finding(status: Status, word: string, text: string, more: Partial<Omit<Finding, "answer">> = {}): Finding {
-  return { answer: { status, word, sentence: text }, cause: null, note: null, help: null, ...more };
+  return { answer: { status, word, sentence: text }, cause: null, note: null, help: null, failedRun: null, ...more };
 }
 
 /** A run at work takes its compartment's place. */
