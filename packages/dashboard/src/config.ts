@@ -1,0 +1,188 @@
+import { BlockList, isIP } from "node:net";
+import { resolve } from "node:path";
+import {
+  absolutePath,
+  checkRepoUrl,
+  defineSettings,
+  oneOf,
+  readSettings,
+  type SettingFault,
+  type SettingsOf,
+  type SettingsResult,
+  wholeNumber,
+} from "@nixfleet/runtime";
+import * as z from "zod";
+import { parsePasswordHash } from "./people/password-hash.ts";
+
+const GIB = 1024 ** 3;
+
+/** Scheme, host and port of an http(s) URL, as browsers send it in `Origin`. */
+const origin = z
+  .string()
+  .refine((text) => originOf(text) !== null, "an http or https address without a path is expected")
+  .transform((text) => originOf(text) ?? text);
+
+function originOf(text: string): string | null {
+  const url = URL.parse(text);
+  if (url === null || (url.protocol !== "http:" && url.protocol !== "https:")) return null;
+  const bare = url.pathname === "/" && url.search === "" && url.hash === "" && url.username === "" && url.password === "";
+  return bare ? url.origin : null;
+}
+
+const ipAddress = z.string().refine((text) => isIP(text) !== 0, "an IP address is expected, such as 0.0.0.0 or ::");
+
+const repoUrl = z.string().superRefine((text, context) => {
+  const check = checkRepoUrl(text);
+  if (!check.ok) context.addIssue({ code: "custom", message: `${check.fault}. ${check.fix}` });
+});
+
+/** Git's own rules (git-check-ref-format) for what can do harm; git refuses the rest. */
+const branch = z
+  .string()
+  .max(250)
+  .regex(/^(?![-/.])(?!.*(?:\.\.|\/\/|@\{))[^\s~^:?*[\\\p{Cc}]+(?<![/.])$/u, "a branch name is expected");
+
+/** Addresses and networks in CIDR notation, separated by commas or white space. */
+const networks = z.string().transform((text, context) => {
+  const list = new BlockList();
+  for (const word of text.split(/[\s,]+/).filter((part) => part !== "")) {
+    const [address = "", prefix, ...rest] = word.split("/");
+    const family = isIP(address) === 4 ? "ipv4" : isIP(address) === 6 ? "ipv6" : null;
+    const length = prefix === undefined ? (family === "ipv4" ? 32 : 128) : /^\d{1,3}$/.test(prefix) ? Number(prefix) : -1;
+    if (family === null || rest.length > 0 || length < 0 || length > (family === "ipv4" ? 32 : 128)) {
+      context.addIssue({ code: "custom", message: `${word} is neither an IP address nor a network such as 10.0.0.0/8` });
+    } else {
+      list.addSubnet(address, length, family);
+    }
+  }
+  return list;
+});
+
+const passwordHash = z.string().superRefine((text, context) => {
+  const parsed = parsePasswordHash(text);
+  if (!parsed.ok) context.addIssue({ code: "custom", message: parsed.fault });
+});
+
+const FILE_SETTINGS = ["NIXFLEET_SSH_KEY_FILE", "NIXFLEET_KNOWN_HOSTS_FILE", "NIXFLEET_GIT_CREDENTIALS_FILE"] as const;
+
+/** Every setting of the dashboard. */
+export const DASHBOARD_SETTINGS = defineSettings({
+  listen: {
+    env: "NIXFLEET_LISTEN",
+    schema: ipAddress,
+    default: "127.0.0.1",
+    help: "the address to listen on",
+    example: "0.0.0.0",
+  },
+  port: {
+    env: "NIXFLEET_PORT",
+    schema: wholeNumber(0, 65_535),
+    default: 8000,
+    help: "the port to listen on; 0 lets the system choose",
+  },
+  origin: {
+    env: "NIXFLEET_ORIGIN",
+    schema: origin,
+    help: "the address that people open, without a path; http://localhost:<port> when not set",
+    example: "https://fleet.example.org",
+  },
+  dataDir: {
+    env: "NIXFLEET_DATA_DIR",
+    schema: z.string().transform((path) => resolve(path)),
+    default: resolve("data"),
+    help: "the directory of the database and of the mirror of the config repository",
+    example: "/var/lib/nixfleet",
+  },
+  repoUrl: {
+    env: "NIXFLEET_REPO_URL",
+    schema: repoUrl,
+    help: "the config repository that hosts should run",
+    example: "https://git.example.org/me/config.git",
+  },
+  branch: { env: "NIXFLEET_BRANCH", schema: branch, default: "main", help: "the branch of it" },
+  sshKeyFile: { env: "NIXFLEET_SSH_KEY_FILE", schema: absolutePath, help: "a private key for ssh, read-only access is enough" },
+  knownHostsFile: { env: "NIXFLEET_KNOWN_HOSTS_FILE", schema: absolutePath, help: "the ssh host keys that are trusted" },
+  gitCredentialsFile: {
+    env: "NIXFLEET_GIT_CREDENTIALS_FILE",
+    schema: absolutePath,
+    help: "a file in the form of git-credential-store, for https",
+  },
+  adminName: {
+    env: "NIXFLEET_ADMIN_NAME",
+    schema: z.string().trim().min(1, "a name is expected").max(60, "at most 60 characters are expected"),
+    default: "admin",
+    help: "the name of the administrator that NIXFLEET_ADMIN_PASSWORD_HASH declares",
+  },
+  adminPasswordHash: {
+    env: "NIXFLEET_ADMIN_PASSWORD_HASH",
+    schema: passwordHash,
+    secret: true,
+    help: "an argon2id hash, as `nixfleet-dashboard hash-password` prints it: declares the administrator",
+  },
+  fetchInterval: {
+    env: "NIXFLEET_FETCH_INTERVAL",
+    schema: wholeNumber(5, 86_400),
+    default: 60,
+    help: "seconds between two readings of the config repository",
+  },
+  trustedProxies: {
+    env: "NIXFLEET_TRUSTED_PROXIES",
+    schema: networks,
+    help: "addresses and networks of the reverse proxies whose X-Forwarded-For counts; none when not set",
+    example: "127.0.0.1,10.0.0.0/8",
+  },
+  logLevel: {
+    env: "NIXFLEET_LOG_LEVEL",
+    schema: oneOf(["debug", "info", "warn", "error"]),
+    default: "info",
+    help: "the least level that is logged: debug, info, warn or error",
+  },
+  logKeepDays: {
+    env: "NIXFLEET_LOG_KEEP_DAYS",
+    schema: wholeNumber(1, 36_500),
+    default: 365,
+    help: "days for which the logs of runs are kept",
+  },
+  logKeepBytes: {
+    env: "NIXFLEET_LOG_KEEP_BYTES",
+    schema: wholeNumber(1024 ** 2, 1024 ** 5),
+    default: 10 * GIB,
+    help: "bytes that the logs of runs may take, as they are stored; the oldest go first",
+  },
+  notice: {
+    env: "NIXFLEET_NOTICE",
+    schema: z.string().trim().max(500, "at most 500 characters are expected"),
+    help: "a sentence that is shown on every page",
+  },
+  webDir: {
+    env: "NIXFLEET_WEB_DIR",
+    schema: z.string().transform((path) => resolve(path)),
+    default: resolve(import.meta.dirname, "../../web/dist"),
+    help: "the directory of the built page",
+  },
+});
+
+export type DashboardSettings = SettingsOf<typeof DASHBOARD_SETTINGS>;
+
+/** Reads all settings and reports every fault at once, also a file that is named and cannot be read. */
+export function readConfig(
+  env: Readonly<Record<string, string | undefined>>,
+  readFile: (path: string) => string,
+): SettingsResult<typeof DASHBOARD_SETTINGS> {
+  const read = readSettings(DASHBOARD_SETTINGS, env, readFile);
+  const unreadable = FILE_SETTINGS.flatMap((name): SettingFault[] => {
+    const path = env[name];
+    if (!path?.startsWith("/")) return [];
+    try {
+      readFile(path);
+      return [];
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      return [
+        { name, fault: `names a file that cannot be read: ${reason}`, fix: "Name a file that this program's user may read." },
+      ];
+    }
+  });
+  if (unreadable.length === 0) return read;
+  return { ok: false, faults: [...(read.ok ? [] : read.faults), ...unreadable], warnings: read.warnings };
+}

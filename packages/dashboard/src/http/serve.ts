@@ -1,0 +1,184 @@
+import { timingSafeEqual } from "node:crypto";
+import {
+  API_PATH,
+  CSRF_HEADER,
+  IDEMPOTENCY_HEADER,
+  PROBLEMS,
+  ROUTES,
+  type Route,
+  type RouteName,
+  roleAllows,
+} from "@nixfleet/protocol";
+import type { Context, Hono } from "hono";
+import type * as z from "zod";
+import type { Logger } from "../logger.ts";
+import type { Caller, People, Whence } from "../people/index.ts";
+import type { Answer, Call, Handler } from "./answer.ts";
+import type { Idempotency, StoredAnswer } from "./idempotency.ts";
+import type { Origins } from "./origins.ts";
+import { problemDocument, problemResponse } from "./problem.ts";
+import { type Fault, faultsOf, parseJson, readBody } from "./request-body.ts";
+import { readSessionCookie } from "./session-cookie.ts";
+
+/** A thousand host names fit; nothing that the page sends is larger. */
+const MAX_BODY = 256 * 1024;
+
+export interface ServeDeps {
+  readonly app: Hono;
+  readonly people: Pick<People, "sessions">;
+  readonly idempotency: Idempotency;
+  readonly origins: Origins;
+  readonly log: Logger;
+  /** Where a request comes from, proxies taken into account. */
+  whence(context: Context): Whence;
+  /** Holds every answer against its schema before it is sent: for tests. */
+  readonly checkAnswers?: boolean | undefined;
+}
+
+/** Registers one route of the table with the handler that does its work. */
+export type Serve = <N extends RouteName>(name: N, handler: Handler<N>) => void;
+
+/**
+ * The one way in which a route of `ROUTES` is served: session and role, Origin and CSRF token for what changes something,
+ * parameters, query and body against their schemas, Idempotency-Key for every POST of a session; then the handler.
+ */
+export function createServe(deps: ServeDeps): Serve {
+  return (name, handler) => {
+    const route: Route = ROUTES[name];
+    const path = `${API_PATH}${route.path}`.replace(/\{(\w+)\}/g, ":$1");
+    deps.app.on(route.method.toUpperCase(), path, (context) =>
+      answerRoute(deps, route, handler as unknown as AnyHandler, context),
+    );
+  };
+}
+
+type AnyHandler = (call: AnyCall) => Promise<Answer<RouteName>>;
+type AnyCall = { [K in keyof Call<RouteName>]: unknown };
+
+async function answerRoute(deps: ServeDeps, route: Route, handler: AnyHandler, context: Context): Promise<Response> {
+  const request = context.req.raw;
+  const whence = deps.whence(context);
+  const changes = route.method !== "get";
+
+  let caller: Caller | null = null;
+  if (route.role !== null) {
+    const secret = readSessionCookie(request.headers.get("Cookie"), deps.origins.secure);
+    caller = secret === null ? null : await deps.people.sessions.find(secret);
+    if (caller === null) return problemResponse("not-signed-in");
+    if (!roleAllows(caller.role, route.role)) {
+      return problemResponse("role-too-low", { detail: `It needs the role ${route.role}; yours is ${caller.role}.` });
+    }
+  }
+  if (changes) {
+    if (!deps.origins.has(request.headers.get("Origin"))) {
+      return problemResponse("cross-site", { detail: `Open the dashboard at ${deps.origins.own}.` });
+    }
+    if (caller !== null && !isCsrfToken(request.headers.get(CSRF_HEADER), caller)) {
+      return problemResponse("cross-site", { detail: `The header ${CSRF_HEADER} is not the one of your session.` });
+    }
+  }
+
+  const body = changes ? await readBody(request, MAX_BODY) : { kind: "text" as const, text: "" };
+  if (body.kind === "too-large") {
+    return problemResponse("too-large", { detail: `At most ${MAX_BODY} bytes are taken.` });
+  }
+  if (body.kind === "broken") return problemResponse("invalid-request", { detail: "The body could not be read as UTF-8." });
+
+  const parsed = parseParts(route, context, body.text);
+  if (!parsed.ok) return problemResponse("invalid-request", { faults: parsed.faults });
+
+  const key = route.method === "post" ? (request.headers.get(IDEMPOTENCY_HEADER) ?? null) : null;
+  if (key !== null && !/^[\x21-\x7e]{1,200}$/.test(key)) {
+    return problemResponse("invalid-request", {
+      faults: [{ path: IDEMPOTENCY_HEADER, message: "1 to 200 visible ASCII characters" }],
+    });
+  }
+  const requestKey = key === null || caller === null ? null : `${caller.personId} ${key}`;
+  const call: AnyCall = { ...parsed.value, caller, whence, requestKey, signal: request.signal };
+  if (key === null || caller === null) return responseOf(await handler(call), route, deps);
+
+  const url = new URL(request.url);
+  const once = await deps.idempotency.once(
+    {
+      caller,
+      key,
+      text: `${route.method} ${url.pathname}${url.search}\n${body.text}`,
+      confidential: route.confidential === true,
+    },
+    async () => storedAnswer(await handler(call), route, deps),
+  );
+  if (once.kind === "mismatch") return problemResponse("idempotency-mismatch", { detail: once.detail });
+  const headers = new Headers({ "Cache-Control": "no-store", "Content-Type": contentType(once.answer.status) });
+  if (once.repeated) headers.set("Idempotency-Replayed", "true");
+  if (once.answer.retryAfter !== undefined) headers.set("Retry-After", String(once.answer.retryAfter));
+  return new Response(once.answer.status === 204 ? null : once.answer.body, { status: once.answer.status, headers });
+}
+
+function isCsrfToken(sent: string | null, caller: Caller): boolean {
+  const given = Buffer.from(sent ?? "");
+  const expected = Buffer.from(caller.csrf);
+  return given.length === expected.length && timingSafeEqual(given, expected);
+}
+
+type Parts = { params: unknown; query: unknown; body: unknown };
+
+function parseParts(route: Route, context: Context, text: string): { ok: true; value: Parts } | { ok: false; faults: Fault[] } {
+  const faults: Fault[] = [];
+  const parse = (schema: z.ZodType | undefined, value: () => unknown, part: "path" | "query" | "body") => {
+    if (schema === undefined) return undefined;
+    const result = schema.safeParse(value());
+    if (result.success) return result.data;
+    faults.push(...faultsOf(result.error, part));
+    return undefined;
+  };
+  const params = parse(route.params, () => context.req.param(), "path");
+  const query = parse(route.query, () => context.req.query(), "query");
+  let body: unknown;
+  if (route.body !== undefined) {
+    const json = parseJson(text);
+    if (json.ok) body = parse(route.body, () => json.value, "body");
+    else faults.push(...json.faults);
+  }
+  return faults.length === 0 ? { ok: true, value: { params, query, body } } : { ok: false, faults };
+}
+
+function contentType(status: number): string {
+  return status < 400 ? "application/json; charset=utf-8" : "application/problem+json; charset=utf-8";
+}
+
+/** An answer as it can be kept and given again. */
+function storedAnswer(answer: Answer<RouteName>, route: Route, deps: ServeDeps): StoredAnswer {
+  switch (answer.kind) {
+    case "problem":
+      return {
+        status: PROBLEMS[answer.code].status,
+        body: JSON.stringify(problemDocument(answer.code, answer.details)),
+        retryAfter: answer.details.retryAfter,
+      };
+    case "body":
+      return { status: route.response === null ? 204 : 200, body: bodyText(answer.body, route, deps) };
+    case "raw":
+      throw new Error(`${route.method} ${route.path} gives a stream, which cannot be kept for an Idempotency-Key`);
+  }
+}
+
+function responseOf(answer: Answer<RouteName>, route: Route, deps: ServeDeps): Response {
+  switch (answer.kind) {
+    case "problem":
+      return problemResponse(answer.code, answer.details);
+    case "raw":
+      return answer.response;
+    case "body": {
+      const headers = new Headers({ "Cache-Control": "no-store", ...answer.headers });
+      if (route.response === null) return new Response(null, { status: 204, headers });
+      headers.set("Content-Type", contentType(200));
+      return new Response(bodyText(answer.body, route, deps), { headers });
+    }
+  }
+}
+
+function bodyText(body: unknown, route: Route, { checkAnswers }: ServeDeps): string {
+  if (route.response === null) return "";
+  if (checkAnswers) route.response.parse(body);
+  return JSON.stringify(body);
+}

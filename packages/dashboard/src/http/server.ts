@@ -1,0 +1,141 @@
+import { createServer, type IncomingMessage, type Server, STATUS_CODES } from "node:http";
+import type { AddressInfo, BlockList } from "node:net";
+import type { Duplex } from "node:stream";
+import { getRequestListener } from "@hono/node-server";
+import { AGENT_LINK_PATH, LIVE_PATH } from "@nixfleet/protocol";
+import type { Hono } from "hono";
+import type { Logger } from "../logger.ts";
+import type { Caller, People } from "../people/index.ts";
+import { clientAddress } from "./client-address.ts";
+import type { Origins } from "./origins.ts";
+import { problemDocument, problemResponse } from "./problem.ts";
+import { readSessionCookie } from "./session-cookie.ts";
+
+/** A request that wants to become a WebSocket. */
+export interface Upgrade {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  readonly head: Buffer;
+  /** Where it comes from, proxies taken into account. */
+  readonly address: string;
+}
+
+export interface HttpServer {
+  /** Listens; gives the port. Rejects if the address is taken or not this machine's. */
+  listen(address: string, port: number): Promise<number>;
+  /** From now on requests are answered. Upgrades that come earlier are refused. */
+  open(parts: { app: Hono; origins: Origins; people: Pick<People, "sessions">; onAgent: OnAgent; onLive: OnLive }): void;
+  /** Takes no more requests, and ends those that are under way after `grace` milliseconds. */
+  stop(grace: number): Promise<void>;
+}
+
+type OnAgent = (upgrade: Upgrade) => void;
+type OnLive = (upgrade: Upgrade, caller: Caller) => void;
+
+export interface HttpServerDeps {
+  readonly log: Logger;
+  readonly trustedProxies: BlockList | undefined;
+}
+
+/** The HTTP server: its limits, its requests, and what becomes a WebSocket. */
+export function createHttpServer({ log, trustedProxies }: HttpServerDeps): HttpServer {
+  let parts: Parameters<HttpServer["open"]>[0] | null = null;
+  const listener = getRequestListener(
+    (request, env) => parts?.app.fetch(request, env) ?? problemResponse("unavailable", { detail: "The dashboard starts." }),
+    { overrideGlobalObjects: false },
+  );
+  const server: Server = createServer(
+    {
+      maxHeaderSize: 16 * 1024,
+      headersTimeout: 15_000,
+      requestTimeout: 60_000,
+      keepAliveTimeout: 65_000,
+      connectionsCheckingInterval: 5000,
+    },
+    (incoming, outgoing) => void listener(incoming, outgoing),
+  );
+
+  server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+    // Whoever speaks no HTTP gets one answer and is gone; it is nothing to wake anybody for.
+    log.debug({ err: error }, "A request could not be read");
+    const code = error.code === "HPE_HEADER_OVERFLOW" ? "too-large" : "invalid-request";
+    if (socket.writable) refuseUpgrade(socket, code);
+    else socket.destroy();
+  });
+
+  // Once upgraded, a socket is no longer among the server's connections, but still keeps it from closing.
+  const upgraded = new Set<Duplex>();
+  server.on("upgrade", (request, socket, head) => {
+    upgraded.add(socket);
+    socket.once("close", () => upgraded.delete(socket));
+    // Without a listener a reset by the other side would end the process.
+    socket.on("error", (error) => log.debug({ err: error }, "A socket broke while it was upgraded"));
+    void upgrade(request, socket, head).catch((error: unknown) => {
+      log.error({ err: error }, "An upgrade failed by a fault of the dashboard");
+      refuseUpgrade(socket, "internal");
+    });
+  });
+
+  async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    if (parts === null) return refuseUpgrade(socket, "unavailable");
+    const path = (request.url ?? "").split("?")[0];
+    const forwarded = request.headers["x-forwarded-for"];
+    const address = clientAddress(
+      request.socket.remoteAddress,
+      Array.isArray(forwarded) ? forwarded.join(",") : (forwarded ?? null),
+      trustedProxies,
+    );
+    if (path === AGENT_LINK_PATH) return parts.onAgent({ request, socket, head, address });
+    if (path !== LIVE_PATH) return refuseUpgrade(socket, "not-found");
+    // Browsers let any site open a WebSocket with this one's cookies: only the Origin tells (R53).
+    if (!parts.origins.has(request.headers.origin)) return refuseUpgrade(socket, "cross-site");
+    const secret = readSessionCookie(request.headers.cookie, parts.origins.secure);
+    const caller = secret === null ? null : await parts.people.sessions.find(secret);
+    if (caller === null) return refuseUpgrade(socket, "not-signed-in");
+    parts.onLive({ request, socket, head, address }, caller);
+  }
+
+  return {
+    listen(address, port) {
+      return new Promise((resolve, reject) => {
+        server.once("error", reject);
+        server.listen({ host: address, port }, () => {
+          server.off("error", reject);
+          resolve((server.address() as AddressInfo).port);
+        });
+      });
+    },
+    open(given) {
+      parts = given;
+    },
+    async stop(grace) {
+      parts = null;
+      if (!server.listening) return;
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeIdleConnections();
+      const timer = setTimeout(() => {
+        server.closeAllConnections();
+        for (const socket of upgraded) socket.destroy();
+      }, grace);
+      await closed;
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** Answers an upgrade with a problem document instead, and ends the connection. */
+export function refuseUpgrade(socket: Duplex, code: Parameters<typeof problemDocument>[0]): void {
+  const document = problemDocument(code);
+  const body = JSON.stringify(document);
+  socket.end(
+    [
+      `HTTP/1.1 ${document.status} ${STATUS_CODES[document.status] ?? "Error"}`,
+      "Content-Type: application/problem+json; charset=utf-8",
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      "Cache-Control: no-store",
+      "Connection: close",
+      "",
+      body,
+    ].join("\r\n"),
+  );
+}

@@ -1,0 +1,41 @@
+import type { Audit } from "../audit/index.ts";
+import type { Bus } from "../bus.ts";
+import type { Logger } from "../logger.ts";
+import type { Store } from "../store/index.ts";
+import { createLoginLimits, type LoginLimits } from "./login-limits.ts";
+import type { Argon2Cost } from "./password-hash.ts";
+import { createPasswords } from "./passwords.ts";
+import { createPeople, type People } from "./people.ts";
+import { createSessions } from "./sessions.ts";
+import { createSetupLink } from "./setup-link.ts";
+
+export type { LimitRule, LoginLimits } from "./login-limits.ts";
+export { createLoginLimits } from "./login-limits.ts";
+export { ARGON2_COST, type Argon2Cost, hashPassword, parsePasswordHash } from "./password-hash.ts";
+export type { PasswordResult, People, SetupResult, SignInResult } from "./people.ts";
+export { type Caller, SESSION_IDLE, SESSION_LONGEST, type Whence } from "./sessions.ts";
+
+export interface OpenPeopleDeps {
+  readonly store: Store;
+  readonly bus: Bus;
+  readonly log: Logger;
+  readonly audit: Audit;
+  now(): number;
+  randomBytes(size: number): Buffer;
+  readonly cost?: Argon2Cost | undefined;
+  readonly limits?: LoginLimits | undefined;
+}
+
+/** The people, put together from their parts. */
+export function openPeople({ store, bus, log, audit, now, randomBytes, cost, limits }: OpenPeopleDeps): People {
+  return createPeople({
+    store,
+    audit,
+    sessions: createSessions({ store, bus, log, now, randomBytes }),
+    passwords: createPasswords({ randomBytes, ...(cost === undefined ? {} : { cost }) }),
+    limits: limits ?? createLoginLimits({ now }),
+    setupLink: createSetupLink({ now, randomBytes }),
+    now,
+    randomBytes,
+  });
+}

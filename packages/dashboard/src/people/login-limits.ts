@@ -1,0 +1,136 @@
+import { isIPv6 } from "node:net";
+
+/** How fast one account or one address may guess. */
+export interface LimitRule {
+  /** Attempts that may fail before the first delay. */
+  readonly free: number;
+  /** Milliseconds of the first delay; each further failure doubles it. */
+  readonly firstDelay: number;
+  /** Milliseconds that no delay exceeds: nobody is ever locked out for good. */
+  readonly longestDelay: number;
+}
+
+export interface LoginLimitsDeps {
+  /** Milliseconds. */
+  now(): number;
+  readonly account?: LimitRule;
+  readonly address?: LimitRule;
+  /** Accounts, and addresses, that are remembered at most. */
+  readonly remembered?: number;
+}
+
+export type Attempt =
+  /** May be tried. It counts as failed until `succeeded` is called, so that a burst cannot outrun the count. */
+  | { ok: true; succeeded(): void }
+  /** Seconds, rounded up. */
+  | { ok: false; retryAfter: number };
+
+export interface LoginLimits {
+  begin(account: string, address: string): Attempt;
+  /** Entries that are remembered now, of all kinds. */
+  size(): number;
+}
+
+const second = 1000;
+const minute = 60 * second;
+/** A failure is forgotten after this long without another one. */
+const MEMORY = 60 * minute;
+
+/** Short for accounts, since a stranger can fail on purpose to keep the owner out; long for addresses. */
+const ACCOUNT_RULE: LimitRule = { free: 5, firstDelay: second, longestDelay: minute };
+const ADDRESS_RULE: LimitRule = { free: 20, firstDelay: second, longestDelay: 15 * minute };
+
+/** Counts failed sign-ins per account and per address, each with growing delays, in bounded memory (R52). */
+export function createLoginLimits({
+  now,
+  account: accountRule = ACCOUNT_RULE,
+  address: addressRule = ADDRESS_RULE,
+  remembered = 10_000,
+}: LoginLimitsDeps): LoginLimits {
+  const accounts = createCounter(accountRule, remembered, now);
+  const addresses = createCounter(addressRule, remembered, now);
+  // Where an account has signed in from is counted apart, so that strangers who fail on purpose do not keep its owner out.
+  const known = new Set<string>();
+  return {
+    begin(account, address) {
+      const name = account.trim().normalize("NFKC").toLowerCase();
+      const network = networkOf(address);
+      const pair = `${name}\0${network}`;
+      const counted = known.has(pair) ? pair : name;
+      const wait = Math.max(accounts.wait(counted), addresses.wait(network));
+      if (wait > 0) return { ok: false, retryAfter: Math.ceil(wait / second) };
+      accounts.count(counted);
+      addresses.count(network);
+      return {
+        ok: true,
+        succeeded() {
+          accounts.forget(counted);
+          known.delete(pair);
+          known.add(pair);
+          forgetOldest(known, remembered);
+          // Only this attempt is taken back: an account of one's own must not clear the way to guess at others.
+          addresses.takeBack(network);
+        },
+      };
+    },
+    size: () => accounts.size() + addresses.size() + known.size,
+  };
+}
+
+function createCounter(rule: LimitRule, remembered: number, now: () => number) {
+  // In the order of the last failure, so that the first entry is the one to give up.
+  const entries = new Map<string, { failures: number; last: number }>();
+  const find = (key: string) => {
+    const entry = entries.get(key);
+    if (entry === undefined) return undefined;
+    if (now() - entry.last < MEMORY) return entry;
+    entries.delete(key);
+    return undefined;
+  };
+  return {
+    wait(key: string): number {
+      const entry = find(key);
+      if (entry === undefined || entry.failures < rule.free) return 0;
+      const delay = Math.min(rule.firstDelay * 2 ** (entry.failures - rule.free), rule.longestDelay);
+      return Math.max(0, entry.last + delay - now());
+    },
+    count(key: string): void {
+      const failures = (find(key)?.failures ?? 0) + 1;
+      entries.delete(key);
+      entries.set(key, { failures, last: now() });
+      forgetOldest(entries, remembered);
+    },
+    takeBack(key: string): void {
+      const entry = find(key);
+      if (entry === undefined) return;
+      entry.failures -= 1;
+      if (entry.failures <= 0) entries.delete(key);
+    },
+    forget: (key: string) => entries.delete(key),
+    size: () => entries.size,
+  };
+}
+
+/** Drops entries in the order in which they came until no more than `limit` are left. */
+function forgetOldest(entries: Set<string> | Map<string, unknown>, limit: number): void {
+  for (const key of entries.keys()) {
+    if (entries.size <= limit) return;
+    entries.delete(key);
+  }
+}
+
+/** One IPv4 address, or the /64 of an IPv6 one: whoever has one address of it has them all. */
+function networkOf(address: string): string {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
+  if (mapped?.[1] !== undefined) return mapped[1];
+  if (!isIPv6(address)) return address;
+  const [head = "", tail] = address.toLowerCase().split("::");
+  const left = head === "" ? [] : head.split(":");
+  const right = tail === undefined || tail === "" ? [] : tail.split(":");
+  const zeros = tail === undefined ? 0 : Math.max(0, 8 - left.length - right.length);
+  const groups = [...left, ...Array<string>(zeros).fill("0"), ...right];
+  return `${groups
+    .slice(0, 4)
+    .map((group) => group.replace(/^0+(?=.)/, ""))
+    .join(":")}::/64`;
+}

@@ -1,0 +1,60 @@
+import { ARGON2_COST, type Argon2Cost, hashPassword, parsePasswordHash, verifyPassword } from "./password-hash.ts";
+
+export interface PasswordsDeps {
+  randomBytes(size: number): Buffer;
+  /** Cost of new hashes. */
+  readonly cost?: Argon2Cost;
+  /** Hashes that are computed at a time: each takes its memory and a thread. */
+  readonly parallel?: number;
+  /** Callers that may wait for their turn. */
+  readonly waiting?: number;
+}
+
+export interface Passwords {
+  /** A PHC string, or null while too many wait. */
+  hash(password: string): Promise<string | null>;
+  /**
+   * Whether the password fits; null while too many wait. Without a hash (an unknown name) the same work is done for nothing,
+   * so that the time of the answer does not tell which names exist.
+   */
+  verify(password: string, hash: string | null): Promise<boolean | null>;
+  /** The hash that an unknown name is measured against: of the cost that real ones have. */
+  readonly decoy: string;
+  isCurrent(hash: string): boolean;
+}
+
+/** Hashes and verifies passwords, a few at a time, so that a flood of sign-ins takes bounded memory and leaves the disk its threads. */
+export function createPasswords({ randomBytes, cost = ARGON2_COST, parallel = 2, waiting = 32 }: PasswordsDeps): Passwords {
+  const base64 = (size: number) => randomBytes(size).toString("base64").replace(/=+$/, "");
+  const decoy = `$argon2id$v=19$m=${cost.memory},t=${cost.passes},p=${cost.parallelism}$${base64(16)}$${base64(32)}`;
+  let running = 0;
+  const queue: (() => void)[] = [];
+
+  async function inTurn<T>(work: () => Promise<T>): Promise<T | null> {
+    if (running >= parallel) {
+      if (queue.length >= waiting) return null;
+      await new Promise<void>((resolve) => queue.push(resolve));
+    } else {
+      running += 1;
+    }
+    try {
+      return await work();
+    } finally {
+      const next = queue.shift();
+      if (next === undefined) running -= 1;
+      else next(); // The turn is handed over.
+    }
+  }
+
+  return {
+    decoy,
+    hash: (password) => inTurn(() => hashPassword(password, randomBytes, cost)),
+    verify: (password, hash) => inTurn(async () => (await verifyPassword(password, hash ?? decoy)) && hash !== null),
+    isCurrent(hash) {
+      const parsed = parsePasswordHash(hash);
+      if (!parsed.ok) return false;
+      const { memory, passes, parallelism } = parsed.value.cost;
+      return memory === cost.memory && passes === cost.passes && parallelism === cost.parallelism;
+    },
+  };
+}

@@ -1,0 +1,179 @@
+import { createHash, createHmac } from "node:crypto";
+import { type Role, Role as RoleSchema, type SessionListing, shorten } from "@nixfleet/protocol";
+import type { Transaction } from "kysely";
+import type { Bus } from "../bus.ts";
+import type { Logger } from "../logger.ts";
+import type { Database, Store } from "../store/index.ts";
+
+const minute = 60_000;
+const day = 24 * 60 * minute;
+/** A session ends after this long without a request … */
+export const SESSION_IDLE = 7 * day;
+/** … and after this long in any case. */
+export const SESSION_LONGEST = 30 * day;
+/** A session's last use is written once in this time, not with every request (R43). */
+const TOUCH_EVERY = minute;
+/** Of one person; those that were used longest ago end for a new one. */
+const MAX_SESSIONS = 50;
+
+/** Who makes a request. */
+export interface Caller {
+  readonly personId: string;
+  readonly name: string;
+  readonly role: Role;
+  readonly sessionId: string;
+  /** What a request that changes something must send. */
+  readonly csrf: string;
+  /** The cookie's value: the only secret that both sides have. For deriving keys; never to be stored. */
+  readonly secret: string;
+}
+
+/** Where a request comes from. */
+export interface Whence {
+  readonly address: string;
+  /** `User-Agent` as it came. */
+  readonly agent: string;
+}
+
+export interface Sessions {
+  /**
+   * Makes a session and gives the value of its cookie, which is stored only as a hash. `ended` are those that had to make room;
+   * `said` must be called with them once the transaction is stored.
+   */
+  begin(trx: Transaction<Database>, person: Person, whence: Whence): Promise<{ caller: Caller; ended: string[] }>;
+  /** Whose cookie this is; null: nobody's, or the session has ended. */
+  find(secret: string): Promise<Caller | null>;
+  list(caller: Caller): Promise<SessionListing[]>;
+  /** Ends sessions of a person: this one, or all but that one. Gives the ids of those that ended, for `said`. */
+  end(trx: Transaction<Database>, personId: string, which: { only: string } | { allBut: string | null }): Promise<string[]>;
+  /** Tells who listens that these have ended. */
+  said(ended: readonly string[]): void;
+  /** Ends those whose time is over. */
+  sweep(): Promise<void>;
+}
+
+interface Person {
+  readonly id: string;
+  readonly name: string;
+  readonly role: Role;
+}
+
+export interface SessionsDeps {
+  readonly store: Store;
+  readonly bus: Bus;
+  readonly log: Logger;
+  now(): number;
+  randomBytes(size: number): Buffer;
+}
+
+/** Sessions of people: 256 random bits in a cookie, their SHA-256 in the database (R53). */
+export function createSessions({ store, bus, log, now, randomBytes }: SessionsDeps): Sessions {
+  const said = (ended: readonly string[]) => {
+    for (const sessionId of ended) bus.emit("session.ended", { sessionId });
+  };
+
+  async function touch(id: string, createdAt: number): Promise<void> {
+    const at = now();
+    const change = { last_seen_at: at, expires_at: Math.min(at + SESSION_IDLE, createdAt + SESSION_LONGEST) };
+    try {
+      await store.write((trx) => trx.updateTable("sessions").set(change).where("id", "=", id).execute());
+    } catch (error) {
+      // With a full disk people must still be able to look: the session only ends earlier than it could.
+      log.warn({ err: error }, "The last use of a session could not be stored");
+    }
+  }
+
+  return {
+    said,
+
+    async begin(trx, person, { address, agent }) {
+      const secret = randomBytes(32).toString("base64url");
+      const id = randomBytes(16).toString("base64url");
+      const at = now();
+      const others = await trx
+        .selectFrom("sessions")
+        .select("id")
+        .where("person_id", "=", person.id)
+        .orderBy("last_seen_at", "desc")
+        .execute();
+      const ended = others.slice(MAX_SESSIONS - 1).map((row) => row.id);
+      if (ended.length > 0) await trx.deleteFrom("sessions").where("id", "in", ended).execute();
+      await trx
+        .insertInto("sessions")
+        .values({
+          id,
+          hash: digest(secret),
+          person_id: person.id,
+          created_at: at,
+          last_seen_at: at,
+          expires_at: at + SESSION_IDLE,
+          address,
+          agent: printable(agent),
+        })
+        .execute();
+      const { id: personId, name, role } = person;
+      return { caller: { personId, name, role, sessionId: id, csrf: csrfOf(secret), secret }, ended };
+    },
+
+    async find(secret) {
+      // Whatever is longer or shorter was not made here; hashing a megabyte for it would be work for nothing.
+      if (!/^[A-Za-z0-9_-]{43}$/.test(secret)) return null;
+      const row = await store.db
+        .selectFrom("sessions")
+        .innerJoin("people", "people.id", "sessions.person_id")
+        .select(["sessions.id", "sessions.created_at", "sessions.last_seen_at", "sessions.expires_at"])
+        .select(["people.id as person_id", "people.name", "people.role"])
+        .where("sessions.hash", "=", digest(secret))
+        .executeTakeFirst();
+      if (row === undefined || now() >= row.expires_at) return null;
+      if (now() - row.last_seen_at >= TOUCH_EVERY) await touch(row.id, row.created_at);
+      const role = RoleSchema.parse(row.role);
+      return { personId: row.person_id, name: row.name, role, sessionId: row.id, csrf: csrfOf(secret), secret };
+    },
+
+    async list(caller) {
+      const rows = await store.db
+        .selectFrom("sessions")
+        .select(["id", "created_at", "last_seen_at", "address", "agent"])
+        .where("person_id", "=", caller.personId)
+        .where("expires_at", ">", now())
+        .orderBy("last_seen_at", "desc")
+        .execute();
+      return rows.map((row) => ({
+        id: row.id,
+        createdAt: row.created_at,
+        lastSeenAt: row.last_seen_at,
+        address: row.address,
+        agent: row.agent,
+        current: row.id === caller.sessionId,
+      }));
+    },
+
+    async end(trx, personId, which) {
+      const rows = await trx.selectFrom("sessions").select("id").where("person_id", "=", personId).execute();
+      const ended = rows.map((row) => row.id).filter((id) => ("only" in which ? id === which.only : id !== which.allBut));
+      if (ended.length > 0) await trx.deleteFrom("sessions").where("id", "in", ended).execute();
+      return ended;
+    },
+
+    async sweep() {
+      const ended = await store.write((trx) =>
+        trx.deleteFrom("sessions").where("expires_at", "<=", now()).returning("id").execute(),
+      );
+      said(ended.map((row) => row.id));
+    },
+  };
+}
+
+function digest(secret: string): string {
+  return createHash("sha256").update(secret).digest("hex");
+}
+
+/** Bound to the session and not stored: whoever reads the database learns neither. */
+function csrfOf(secret: string): string {
+  return createHmac("sha256", secret).update("nixfleet csrf").digest("base64url");
+}
+
+function printable(agent: string): string {
+  return shorten(agent.replace(/[^\x20-\x7e]/g, "?"), 200);
+}
