@@ -1,0 +1,84 @@
+import { createFakeClock } from "@nixfleet/testkit";
+import { sql } from "kysely";
+import { afterEach, expect, test } from "vitest";
+import { createBus } from "../bus.ts";
+import type { Logger } from "../logger.ts";
+import { openStore, type Store } from "../store/index.ts";
+import { type AuditFact, createAudit } from "./index.ts";
+
+const quiet: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+const stores: Store[] = [];
+afterEach(async () => {
+  for (const store of stores.splice(0)) await store.close();
+});
+
+async function open() {
+  const bus = createBus({ log: quiet });
+  const clock = createFakeClock();
+  const store = await openStore({ path: ":memory:", clock, bus, log: quiet });
+  stores.push(store);
+  const seqs: number[] = [];
+  bus.on("audit.added", ({ seq }) => void seqs.push(seq), { owner: "test" });
+  return { audit: createAudit({ store, bus, log: quiet, now: () => clock.now() }), store, seqs };
+}
+
+const fact = (more: Partial<AuditFact> = {}): AuditFact => ({
+  who: "alice",
+  action: "run.start",
+  sentence: "alice started a switch on pi.",
+  outcome: "done",
+  ...more,
+});
+
+test("entries are numbered without gaps, and each is said once it is stored", async () => {
+  const { audit, seqs } = await open();
+  await Promise.all([audit.record(fact()), audit.record(fact()), audit.record(fact())]);
+  expect(seqs).toEqual([1, 2, 3]);
+  expect(await audit.verify()).toMatchObject({ ok: true, entries: 3 });
+});
+
+test("an entry that was changed in the database is found, whichever column it was", async () => {
+  for (const change of [
+    "who = 'mallory'",
+    "at = at + 1",
+    "sentence = ''",
+    "address = '192.0.2.1'",
+    "outcome = 'failed'",
+    "hosts = '[{}]'",
+  ]) {
+    const { audit, store } = await open();
+    for (let i = 0; i < 4; i++) await audit.record(fact());
+    await store.write((trx) => sql`update audit set ${sql.raw(change)} where seq = 3`.execute(trx));
+    expect(await audit.verify(), change).toEqual({ ok: false, seq: 3, reason: "An entry was changed." });
+  }
+});
+
+test("an entry that was removed from between is found, also if the rest is numbered anew", async () => {
+  const { audit, store } = await open();
+  for (let i = 0; i < 4; i++) await audit.record(fact());
+  await store.write((trx) => trx.deleteFrom("audit").where("seq", "=", 2).execute());
+  expect(await audit.verify()).toEqual({ ok: false, seq: 2, reason: "An entry was removed." });
+  await store.write((trx) => sql`update audit set seq = seq - 1 where seq > 2`.execute(trx));
+  expect(await audit.verify()).toEqual({ ok: false, seq: 2, reason: "An entry was changed." });
+});
+
+test("the list is newest first, in pages, and filtered by person, action or its first part, and host by id or name", async () => {
+  const { audit } = await open();
+  const pi = { id: "01hosta", name: "pi_1" };
+  await audit.record(fact({ who: "bob", action: "host.add", hosts: [pi] }));
+  await audit.record(fact({ action: "run.start", hosts: [pi, { id: "01hostb", name: "piX1" }] }));
+  await audit.record(fact({ action: "run.cancel", hosts: [{ id: "01hostb", name: "piX1" }] }));
+  await audit.record(fact({ action: "runner.x" }));
+  const seqs = async (filter: Parameters<typeof audit.list>[0]) =>
+    (await audit.list(filter, 50, null)).items.map((entry) => entry.seq);
+  expect(await seqs({})).toEqual([4, 3, 2, 1]);
+  expect(await seqs({ who: "bob" })).toEqual([1]);
+  expect(await seqs({ action: "run" })).toEqual([3, 2]);
+  expect(await seqs({ action: "run.start" })).toEqual([2]);
+  expect(await seqs({ host: "pi_1" })).toEqual([2, 1]);
+  expect(await seqs({ host: "01hostb" })).toEqual([3, 2]);
+  const first = await audit.list({}, 3, null);
+  expect({ seqs: first.items.map((entry) => entry.seq), next: first.next }).toEqual({ seqs: [4, 3, 2], next: 2 });
+  const second = await audit.list({}, 3, first.next);
+  expect({ seqs: second.items.map((entry) => entry.seq), next: second.next }).toEqual({ seqs: [1], next: null });
+});

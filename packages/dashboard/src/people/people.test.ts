@@ -1,0 +1,233 @@
+import { createHash, randomBytes } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createFakeClock, createTempDir } from "@nixfleet/testkit";
+import { afterEach, expect, test } from "vitest";
+import { createAudit } from "../audit/index.ts";
+import { createBus } from "../bus.ts";
+import type { Logger } from "../logger.ts";
+import { openStore } from "../store/index.ts";
+import { hashPassword, openPeople, SESSION_IDLE, SESSION_LONGEST, type Whence } from "./index.ts";
+import { createPasswords } from "./passwords.ts";
+
+const cost = { memory: 64, passes: 1, parallelism: 1 };
+const day = 24 * 3_600_000;
+const from: Whence = { address: "192.0.2.1", agent: "Firefox" };
+const cleanups: (() => PromiseLike<unknown>)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+async function open() {
+  const folder = await createTempDir();
+  cleanups.push(() => folder[Symbol.asyncDispose]());
+  const lines: string[] = [];
+  const write = (facts: unknown, text?: string) => void lines.push(`${JSON.stringify(facts)} ${text ?? ""}`);
+  const log = { debug: write, info: write, warn: write, error: write } as unknown as Logger;
+  const clock = createFakeClock();
+  const bus = createBus({ log });
+  const store = await openStore({ path: join(folder.path, "db"), clock, bus, log });
+  cleanups.push(() => store.close());
+  const ended: string[] = [];
+  bus.on("session.ended", ({ sessionId }) => void ended.push(sessionId), { owner: "test" });
+  const audit = createAudit({ store, bus, log, now: () => clock.now() });
+  const people = openPeople({ store, bus, log, audit, now: () => clock.now(), randomBytes, cost });
+  return { people, clock, store, audit, ended, lines, folder: folder.path };
+}
+
+async function withAdmin(password = "correct horse battery") {
+  const parts = await open();
+  const token = await parts.people.issueSetupToken();
+  const made = await parts.people.setup({ token: token ?? "", name: "Alice", password }, from);
+  if (made.kind !== "signed-in") throw new Error(made.kind);
+  return { ...parts, caller: made.caller, token: token ?? "" };
+}
+
+test("the setup link makes one administrator, once, and is worth nothing afterwards", async () => {
+  const { people, token, caller } = await withAdmin();
+  expect(caller).toMatchObject({ name: "Alice", role: "admin" });
+  expect(await people.setupNeeded()).toBe(false);
+  expect(await people.issueSetupToken()).toBe(null);
+  const again = { token, name: "Mallory", password: "correct horse battery" };
+  expect(await people.setup(again, from)).toEqual({ kind: "already-set-up" });
+});
+
+test("a setup link is refused when it is wrong, older than an hour, or replaced by a newer one", async () => {
+  const { people, clock } = await open();
+  const request = (token: string) => ({ token, name: "Alice", password: "correct horse battery" });
+  const first = (await people.issueSetupToken()) ?? "";
+  expect(await people.setup(request("wrong"), from)).toEqual({ kind: "setup-link-invalid" });
+  clock.advance(3_600_000);
+  expect(await people.setup(request(first), from)).toEqual({ kind: "setup-link-invalid" });
+  const second = (await people.issueSetupToken()) ?? "";
+  const third = (await people.issueSetupToken()) ?? "";
+  expect(await people.setup(request(second), from)).toEqual({ kind: "setup-link-invalid" });
+  expect(await people.setup(request(third), from)).toMatchObject({ kind: "signed-in" });
+});
+
+test("of two who send the setup link at once, one becomes the administrator", async () => {
+  const { people } = await open();
+  const token = (await people.issueSetupToken()) ?? "";
+  const request = (name: string) => people.setup({ token, name, password: "correct horse battery" }, from);
+  const kinds = (await Promise.all([request("Alice"), request("Bob")])).map((result) => result.kind);
+  expect(kinds.sort()).toEqual(["already-set-up", "signed-in"]);
+});
+
+test("signing in takes the name in any case, and the right password only", async () => {
+  const { people } = await withAdmin();
+  const signIn = (name: string, password: string) => people.signIn({ name, password }, from);
+  expect(await signIn(" aLICE ", "correct horse battery")).toMatchObject({ kind: "signed-in", caller: { name: "Alice" } });
+  expect(await signIn("Alice", "correct horse batterz")).toEqual({ kind: "wrong-credentials" });
+  expect(await signIn("Bob", "correct horse battery")).toEqual({ kind: "wrong-credentials" });
+});
+
+test("an unknown name costs the same work as a known one", async () => {
+  const passwords = createPasswords({ randomBytes, cost });
+  const known = await hashPassword("correct horse battery", randomBytes, cost);
+  const costOf = (hash: string) => hash.split("$").slice(1, 4).join("$");
+  expect(costOf(passwords.decoy)).toBe(costOf(known));
+  expect(await passwords.verify("correct horse battery", null)).toBe(false);
+  expect(await passwords.verify("correct horse battery", known)).toBe(true);
+});
+
+test("a flood of sign-ins is turned away beyond the few that may wait", async () => {
+  const passwords = createPasswords({ randomBytes, cost, parallel: 1, waiting: 2 });
+  const answers = await Promise.all(Array.from({ length: 10 }, () => passwords.verify("x", null)));
+  expect(answers.filter((answer) => answer === null)).toHaveLength(7);
+  expect(await passwords.verify("x", null)).toBe(false);
+});
+
+test("R52: guessing is slowed down per account and per address, and audited without what was typed as an unknown name", async () => {
+  const { people, audit } = await withAdmin();
+  const wrong = () => people.signIn({ name: "Alice", password: "wrong" }, { ...from, address: "203.0.113.9" });
+  for (let i = 0; i < 5; i++) expect(await wrong()).toEqual({ kind: "wrong-credentials" });
+  expect(await wrong()).toEqual({ kind: "too-many-attempts", retryAfter: 1 });
+  await people.signIn({ name: "hunter2 typed as a name", password: "x" }, from);
+  const { items } = await audit.list({ action: "session" }, 50, null);
+  expect(items.filter((entry) => entry.outcome === "failed")).toHaveLength(6);
+  expect(items[0]).toMatchObject({ who: "unknown", from: "192.0.2.1", outcome: "failed" });
+  expect(JSON.stringify(items)).not.toContain("hunter2");
+});
+
+test("R53: a session ends after 7 days without use, and after 30 in any case", async () => {
+  const { people, clock, caller } = await withAdmin();
+  clock.advance(SESSION_IDLE - 1);
+  expect(await people.sessions.find(caller.secret)).toMatchObject({ name: "Alice" });
+  for (let at = SESSION_IDLE - 1; at + 6 * day < SESSION_LONGEST; at += 6 * day) {
+    clock.advance(6 * day);
+    expect(await people.sessions.find(caller.secret)).toMatchObject({ name: "Alice" });
+  }
+  clock.advance(6 * day);
+  expect(await people.sessions.find(caller.secret)).toBe(null);
+
+  const idle = await people.signIn({ name: "Alice", password: "correct horse battery" }, from);
+  clock.advance(SESSION_IDLE);
+  expect(idle.kind === "signed-in" && (await people.sessions.find(idle.caller.secret))).toBe(null);
+});
+
+test("R53: sessions whose time is over are removed, and said to have ended", async () => {
+  const { people, clock, caller, store, ended } = await withAdmin();
+  clock.advance(SESSION_IDLE);
+  await people.sessions.sweep();
+  expect(ended).toEqual([caller.sessionId]);
+  expect(await store.db.selectFrom("sessions").selectAll().execute()).toEqual([]);
+});
+
+test("R53: one's sessions are listed with address, browser and last use, and each can be ended", async () => {
+  const { people, clock, caller, ended } = await withAdmin();
+  const other = await people.signIn(
+    { name: "Alice", password: "correct horse battery" },
+    { address: "203.0.113.5", agent: "Safari\u001b[2J" },
+  );
+  if (other.kind !== "signed-in") throw new Error(other.kind);
+  clock.advance(60_000);
+  await people.sessions.find(caller.secret);
+  expect(await people.sessions.list(caller)).toMatchObject([
+    { id: caller.sessionId, current: true, address: "192.0.2.1", agent: "Firefox", lastSeenAt: clock.now() },
+    { id: other.caller.sessionId, current: false, address: "203.0.113.5", agent: "Safari?[2J", lastSeenAt: clock.now() - 60_000 },
+  ]);
+  expect(await people.endSession(caller, other.caller.sessionId, from)).toBe(true);
+  expect(await people.endSession(caller, other.caller.sessionId, from)).toBe(false);
+  expect(await people.sessions.find(other.caller.secret)).toBe(null);
+  expect(ended).toEqual([other.caller.sessionId]);
+});
+
+test("R53: changing the password needs the old one, ends the other sessions and keeps this one", async () => {
+  const { people, caller, ended } = await withAdmin();
+  const other = await people.signIn({ name: "Alice", password: "correct horse battery" }, from);
+  if (other.kind !== "signed-in") throw new Error(other.kind);
+  const change = (current: string) => people.changePassword(caller, { current, next: "a quite different one" }, from);
+  expect(await change("wrong")).toEqual({ kind: "wrong-credentials" });
+  expect(await people.sessions.find(other.caller.secret)).not.toBe(null);
+  expect(await change("correct horse battery")).toEqual({ kind: "changed" });
+  expect(await people.sessions.find(other.caller.secret)).toBe(null);
+  expect(await people.sessions.find(caller.secret)).not.toBe(null);
+  expect(ended).toEqual([other.caller.sessionId]);
+  expect(await people.signIn({ name: "Alice", password: "correct horse battery" }, from)).toEqual({ kind: "wrong-credentials" });
+  expect(await people.signIn({ name: "Alice", password: "a quite different one" }, from)).toMatchObject({ kind: "signed-in" });
+});
+
+test("R53: the database holds the hash of a session's cookie, not the cookie nor what is derived from it", async () => {
+  const { caller, store, folder, token } = await withAdmin();
+  const [row] = await store.db.selectFrom("sessions").selectAll().execute();
+  expect(row?.hash).toBe(createHash("sha256").update(caller.secret).digest("hex"));
+  for (const name of await readdir(folder)) {
+    const bytes = (await readFile(join(folder, name))).toString("latin1");
+    for (const secret of [caller.secret, caller.csrf, token, "correct horse battery"]) expect(bytes).not.toContain(secret);
+  }
+});
+
+test("R43: the last use of a session is written once a minute, not with every request", async () => {
+  const { people, clock, caller, store } = await withAdmin();
+  const before = store.writes;
+  for (let second = 0; second < 120; second += 5) {
+    clock.advance(5000);
+    await people.sessions.find(caller.secret);
+  }
+  expect(store.writes - before).toBe(2);
+});
+
+test("R53: a person has at most 50 sessions: those used longest ago make room", async () => {
+  const { people, clock, store, caller, ended } = await withAdmin();
+  for (let i = 0; i < 50; i++) {
+    clock.advance(1000);
+    expect(await people.signIn({ name: "Alice", password: "correct horse battery" }, from)).toMatchObject({ kind: "signed-in" });
+  }
+  expect(await store.db.selectFrom("sessions").select("id").execute()).toHaveLength(50);
+  expect(ended).toEqual([caller.sessionId]);
+});
+
+test("a declared administrator signs in with the declared password, and no setup link is made", async () => {
+  const { people } = await open();
+  const hash = await hashPassword("declared password", randomBytes, cost);
+  await people.declareAdmin({ name: "root", hash });
+  expect(await people.setupNeeded()).toBe(false);
+  const signedIn = await people.signIn({ name: "root", password: "declared password" }, from);
+  if (signedIn.kind !== "signed-in") throw new Error(signedIn.kind);
+  expect(signedIn.caller.role).toBe("admin");
+  const change = { current: "declared password", next: "another password" };
+  expect(await people.changePassword(signedIn.caller, change, from)).toEqual({ kind: "password-declared" });
+});
+
+test("R53: another declared hash ends the sessions of the old one; the same hash keeps them", async () => {
+  const { people } = await open();
+  const hash = await hashPassword("declared password", randomBytes, cost);
+  await people.declareAdmin({ name: "root", hash });
+  const signedIn = await people.signIn({ name: "root", password: "declared password" }, from);
+  if (signedIn.kind !== "signed-in") throw new Error(signedIn.kind);
+  await people.declareAdmin({ name: "root", hash });
+  expect(await people.sessions.find(signedIn.caller.secret)).not.toBe(null);
+  await people.declareAdmin({ name: "root", hash: await hashPassword("another password", randomBytes, cost) });
+  expect(await people.sessions.find(signedIn.caller.secret)).toBe(null);
+});
+
+test("who is declared no more cannot sign in, and a first start comes again", async () => {
+  const { people } = await open();
+  await people.declareAdmin({ name: "root", hash: await hashPassword("declared password", randomBytes, cost) });
+  await people.declareAdmin(null);
+  expect(await people.signIn({ name: "root", password: "declared password" }, from)).toEqual({ kind: "wrong-credentials" });
+  expect(await people.setupNeeded()).toBe(true);
+  const token = (await people.issueSetupToken()) ?? "";
+  const made = await people.setup({ token, name: "Root", password: "correct horse battery" }, from);
+  expect(made).toMatchObject({ kind: "signed-in", caller: { name: "Root" } });
+});
