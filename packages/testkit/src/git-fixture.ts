@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describeEnd, exec, succeeded } from "@nixfleet/runtime";
@@ -24,7 +25,7 @@ export interface GitFixture extends AsyncDisposable {
 }
 
 export interface GitFixtureOptions {
-  /** Where to build it; by default a temporary directory that goes when the fixture is disposed. */
+  /** Where to build it, or where it was built before; by default a temporary directory that goes when the fixture is disposed. */
   directory?: string;
   branch?: string;
   /** Called for the date of each commit, in seconds since the epoch. By default one minute apart, from 2026-01-01. */
@@ -44,10 +45,12 @@ export async function createGitFixture(options: GitFixtureOptions = {}): Promise
   const dates = options.dates ?? (() => firstDate + 60 * minutes++);
 
   const run = (cwd: string, args: readonly string[], date = firstDate) => runGit(cwd, args, date);
-  await mkdir(workTree, { recursive: true });
-  await run(root, ["init", "--quiet", "--bare", `--initial-branch=${branch}`, origin]);
-  await run(workTree, ["init", "--quiet", `--initial-branch=${branch}`]);
-  await run(workTree, ["remote", "add", "origin", origin]);
+  if (!existsSync(origin)) {
+    await mkdir(workTree, { recursive: true });
+    await run(workTree, ["init", "--quiet", `--initial-branch=${branch}`]);
+    await run(workTree, ["remote", "add", "origin", origin]);
+    await run(root, ["init", "--quiet", "--bare", `--initial-branch=${branch}`, origin]);
+  }
 
   const fixture: GitFixture = {
     origin,
