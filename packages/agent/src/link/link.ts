@@ -40,6 +40,8 @@ export interface Link extends AsyncDisposable {
   start(): void;
   /** Whether the message was given to an open link. It may be lost with it all the same. */
   send(message: FromAgent): boolean;
+  /** The same for a message that is already text, since its size had to be known. */
+  sendFrame(frame: string): boolean;
   /** Bytes given to `send` that have not left this process. */
   readonly backlog: number;
   readonly up: boolean;
@@ -215,6 +217,12 @@ export function createLink(deps: LinkDeps): Link {
     if (wasUp) deps.onDown();
   };
 
+  const sendFrame = (frame: string): boolean => {
+    if (state.kind !== "up") return false;
+    state.socket.send(frame);
+    return true;
+  };
+
   const stop = () => {
     const last = state;
     state = { kind: "stopped" };
@@ -232,11 +240,8 @@ export function createLink(deps: LinkDeps): Link {
     start() {
       if (state.kind === "stopped") dial();
     },
-    send(message) {
-      if (state.kind !== "up") return false;
-      state.socket.send(JSON.stringify(message));
-      return true;
-    },
+    send: (message) => sendFrame(JSON.stringify(message)),
+    sendFrame,
     get backlog() {
       return state.kind === "up" ? state.socket.bufferedAmount : 0;
     },
