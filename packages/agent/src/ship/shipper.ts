@@ -1,0 +1,226 @@
+import {
+  type FromAgentOf,
+  type FromDashboardOf,
+  MAX_FRAME_BYTES,
+  MAX_UNACKNOWLEDGED_BYTES,
+  type RunEvent,
+  type RunId,
+} from "@nixfleet/protocol";
+import { type Log, messageOf } from "../log.ts";
+import type { EventCursor, SpoolReader } from "../spool/event-reader.ts";
+import type { Acknowledgements } from "./acknowledgements.ts";
+
+/** Bytes of events that are read and sent at a time: small enough for a page to follow, large enough for a fast log. */
+const BATCH_BYTES = 256 * 1024;
+/** Events of one message (`runEvents` of the contract). */
+const BATCH_EVENTS = 1000;
+
+export interface ShipperDeps {
+  spool: Pick<SpoolReader, "openEvents">;
+  acknowledgements: Pick<Acknowledgements, "get" | "set">;
+  /** Sends one frame; false if the link is not up. */
+  send: (frame: string) => boolean;
+  log: Log;
+  /** The spool of this run cannot be read any further. */
+  onFault: (runId: RunId, reason: string) => void;
+  /** Bytes that may be on the wire without an acknowledgement. */
+  limit?: number;
+}
+
+/**
+ * Sends the events of every run in order, from behind the last one that the dashboard has stored: after each welcome again
+ * from there. So nothing is lost, and what is doubled on the wire is stored once (R4, R5). It holds one batch of each run in
+ * memory, however long the spool is.
+ */
+export interface Shipper extends AsyncDisposable {
+  /** A run whose events the dashboard has not all stored. */
+  add(runId: RunId): void;
+  /** There may be new events of this run. */
+  changed(runId: RunId): void;
+  /** Sends this run again from its first event. */
+  again(runId: RunId): void;
+  onWelcome(runs: FromDashboardOf<"welcome">["runs"]): void;
+  onAck(ack: FromDashboardOf<"ack">): void;
+  onDown(): void;
+  /** Resolves when all that can be sent now is sent. */
+  settled(): Promise<void>;
+}
+
+interface Shipping {
+  readonly runId: RunId;
+  cursor: EventCursor | undefined;
+  /** Which link the cursor is for. */
+  link: number;
+  /** Read, and not sent yet. */
+  held: RunEvent[];
+  sent: number;
+  inFlight: { seq: number; bytes: number }[];
+  /** Seq of the event that ends the run, once it was sent. */
+  lastSeq: number | undefined;
+  /** The dashboard does not know this run, or its spool is damaged. */
+  idle: boolean;
+}
+
+export function createShipper(deps: ShipperDeps): Shipper {
+  const { spool, acknowledgements, send, log, limit = MAX_UNACKNOWLEDGED_BYTES } = deps;
+  const runs = new Map<RunId, Shipping>();
+  /** All stored; their cursors are closed where nothing reads by them. */
+  const done: Shipping[] = [];
+  let link = 0;
+  let up = false;
+  let unacknowledged = 0;
+  let pumping: Promise<void> | undefined;
+  let changedMeanwhile = false;
+
+  const pump = () => {
+    changedMeanwhile = true;
+    pumping ??= pumpAll();
+  };
+
+  const pumpAll = async () => {
+    await undefined; // So that `pumping` is set before it is cleared.
+    while (changedMeanwhile && up) {
+      changedMeanwhile = false;
+      for (const { cursor } of done.splice(0)) await cursor?.[Symbol.asyncDispose]();
+      for (const run of [...runs.values()]) {
+        try {
+          await ship(run);
+        } catch (error) {
+          fault(run, messageOf(error));
+        }
+      }
+    }
+    pumping = undefined;
+  };
+
+  const fault = (run: Shipping, reason: string) => {
+    run.idle = true;
+    log.error("spool-unreadable", { runId: run.runId, message: reason });
+    deps.onFault(run.runId, reason);
+  };
+
+  const rewind = async (run: Shipping) => {
+    await run.cursor?.[Symbol.asyncDispose]();
+    run.held = [];
+    run.inFlight = [];
+    run.lastSeq = undefined;
+    run.link = link;
+    run.sent = acknowledgements.get(run.runId);
+    run.cursor = spool.openEvents(run.runId, run.sent);
+  };
+
+  /** Sends of one run what there is and what the window takes. */
+  const ship = async (run: Shipping) => {
+    while (up && !run.idle && runs.has(run.runId)) {
+      if (run.link !== link || run.cursor === undefined) {
+        await rewind(run);
+        continue;
+      }
+      if (run.held.length === 0) {
+        const room = limit - unacknowledged;
+        if (room <= 0) return;
+        const read = await run.cursor.read(Math.min(BATCH_BYTES, room));
+        if (run.link !== link) continue;
+        if (read.kind === "fault") return fault(run, read.reason);
+        if (read.events.length === 0) return;
+        run.held = read.events;
+      }
+      if (!sendHeld(run)) return;
+    }
+  };
+
+  /** Sends the first held events as one frame. False: they have to wait. */
+  const sendHeld = (run: Shipping): boolean => {
+    let count = Math.min(run.held.length, BATCH_EVENTS);
+    let frame = frameOf(run.runId, run.held.slice(0, count));
+    while (Buffer.byteLength(frame) > MAX_FRAME_BYTES) {
+      if (count === 1) run.held[0] = replacementOf(run.held[0] as RunEvent);
+      count = Math.ceil(count / 2);
+      frame = frameOf(run.runId, run.held.slice(0, count));
+    }
+    const bytes = Buffer.byteLength(frame);
+    if (unacknowledged > 0 && unacknowledged + bytes > limit) return false;
+    if (!send(frame)) return false;
+    const sent = run.held.splice(0, count);
+    const last = sent.at(-1);
+    if (last === undefined) return false;
+    run.sent = last.seq;
+    run.inFlight.push({ seq: last.seq, bytes });
+    unacknowledged += bytes;
+    if (last.kind === "finished") run.lastSeq = last.seq;
+    return true;
+  };
+
+  const forget = (run: Shipping) => {
+    runs.delete(run.runId);
+    done.push(run);
+    log.debug("run-shipped", { runId: run.runId, events: run.lastSeq });
+  };
+
+  const add = (runId: RunId) => {
+    if (!runs.has(runId)) {
+      runs.set(runId, { runId, cursor: undefined, link: -1, held: [], sent: 0, inFlight: [], lastSeq: undefined, idle: false });
+    }
+    pump();
+  };
+
+  return {
+    add,
+    changed(runId) {
+      if (runs.has(runId)) pump();
+    },
+    again(runId) {
+      if (runs.has(runId)) return;
+      acknowledgements.set(runId, 0);
+      add(runId);
+    },
+    onWelcome(stored) {
+      link += 1;
+      up = true;
+      unacknowledged = 0;
+      for (const run of runs.values()) run.idle = false;
+      for (const { runId, storedSeq, known } of stored) {
+        const run = runs.get(runId);
+        if (run === undefined) continue;
+        run.idle = !known;
+        if (known) acknowledgements.set(runId, storedSeq);
+        else log.warn("run-unknown-to-dashboard", { runId });
+      }
+      pump();
+    },
+    onAck({ runId, storedSeq }) {
+      const run = runs.get(runId);
+      if (run === undefined || run.link !== link) return;
+      // Only what was sent can be stored.
+      const seq = Math.min(storedSeq, run.sent);
+      if (seq <= acknowledgements.get(runId)) return;
+      acknowledgements.set(runId, seq);
+      while (run.inFlight[0] !== undefined && run.inFlight[0].seq <= seq) unacknowledged -= run.inFlight.shift()?.bytes ?? 0;
+      if (run.lastSeq !== undefined && seq >= run.lastSeq) forget(run);
+      pump();
+    },
+    onDown() {
+      up = false;
+      link += 1;
+    },
+    async settled() {
+      while (pumping !== undefined) await pumping;
+    },
+    async [Symbol.asyncDispose]() {
+      up = false;
+      await pumping;
+      await Promise.all([...runs.values(), ...done].map((run) => run.cursor?.[Symbol.asyncDispose]()));
+      runs.clear();
+    },
+  };
+}
+
+function frameOf(runId: RunId, events: RunEvent[]): string {
+  return JSON.stringify({ type: "runEvents", runId, events } satisfies FromAgentOf<"runEvents">);
+}
+
+/** What stands for an event that fits into no frame: the numbers stay without gaps, and the log says what is missing. */
+function replacementOf(event: RunEvent): RunEvent {
+  const message = `An event of kind ${event.kind} was larger than ${MAX_FRAME_BYTES} bytes and could not be sent.`;
+  return { seq: event.seq, at: event.at, kind: "warning", message };
+}
