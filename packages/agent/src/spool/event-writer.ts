@@ -18,8 +18,8 @@ export interface EventWriter {
   append(body: RunEventBody): void;
   /** Appends within 50 ms, together with other lines. */
   log(line: LogLine): void;
-  /** Appends the latest progress, at most four times a second. */
-  progress(progress: BuildProgress): void;
+  /** Appends the progress as it is then, at most four times a second. */
+  progress(read: () => BuildProgress): void;
   /** Writes what waits. False: the disk is full, and something still waits. */
   flush(): boolean;
   /** Cuts all lines that wait, so that the end of the run fits on a full disk. */
@@ -48,7 +48,7 @@ export function createEventWriter({ path, clock, lastSeq = 0, write = writeSync 
   let seq = lastSeq;
   let full = false;
   let timer: { cancel(): void } | undefined;
-  let latestProgress: BuildProgress | undefined;
+  let latestProgress: (() => BuildProgress) | undefined;
   let progressTimer: { cancel(): void } | undefined;
   let nextProgressAt = 0;
 
@@ -85,7 +85,7 @@ export function createEventWriter({ path, clock, lastSeq = 0, write = writeSync 
     progressTimer?.cancel();
     progressTimer = undefined;
     if (latestProgress === undefined) return;
-    const progress = latestProgress;
+    const progress = latestProgress();
     latestProgress = undefined;
     nextProgressAt = clock.now() + PROGRESS_MS;
     append({ kind: "progress", progress });
@@ -105,8 +105,8 @@ export function createEventWriter({ path, clock, lastSeq = 0, write = writeSync 
       } else if (batchIsFull) flush();
       else flushSoon(BATCH_MS);
     },
-    progress(progress) {
-      latestProgress = progress;
+    progress(read) {
+      latestProgress = read;
       const wait = nextProgressAt - clock.now();
       if (wait <= 0) writeProgress();
       else progressTimer ??= clock.setTimeout(writeProgress, wait);

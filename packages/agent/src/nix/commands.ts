@@ -1,0 +1,24 @@
+import type { Commit } from "@nixfleet/protocol";
+
+type Argv = [string, ...string[]];
+
+/** Prints the derivation of an attribute of the flake at that commit. What its lock file lacks is a fault, never looked up. */
+export function evaluateCommand(cloneDir: string, commit: Commit, attribute: string): Argv {
+  const flake = `git+file://${encodeURI(cloneDir)}?rev=${commit}`;
+  return [
+    "nix",
+    ...["--extra-experimental-features", "nix-command flakes"],
+    ...["eval", "--raw", "--no-update-lock-file", "--log-format", "internal-json"],
+    `${flake}#${attribute}.drvPath`,
+  ];
+}
+
+/** Builds a derivation, or fetches its output, and roots it. The old command: its arguments mean the same in 2.8 and 2.34. */
+export function buildCommand(derivation: string, root: string): Argv {
+  return ["nix-store", "--realise", derivation, "--add-root", root, "--log-format", "internal-json", "-v"];
+}
+
+/** Lists a closure with sizes, as `parsePathInfo` reads it. */
+export function closureCommand(closure: string): Argv {
+  return ["nix", "--extra-experimental-features", "nix-command flakes", "path-info", "--recursive", "--size", closure];
+}

@@ -1,0 +1,100 @@
+import { readlink } from "node:fs/promises";
+import { type Commit, type Outcome, StorePath } from "@nixfleet/protocol";
+import { describeEnd, type ExecResult, succeeded } from "@nixfleet/runtime";
+import { diffClosures, parsePathInfo } from "../nix/closures.ts";
+import { buildCommand, closureCommand, evaluateCommand } from "../nix/commands.ts";
+import { nixEnvironment } from "../nix/environment.ts";
+import { nixFailureCode } from "../nix/nix-failure.ts";
+import { failure, type RunContext, STOPPED } from "./context.ts";
+import { createNixOutput } from "./output.ts";
+
+export type Step<T> = { ok: true; value: T } | { ok: false; outcome: Outcome };
+
+/** Evaluates the host's attribute of the flake at the commit. Gives the derivation's path. */
+export async function evaluate(context: RunContext, commit: Commit): Promise<Step<string>> {
+  const { platform } = context.deps;
+  let last: Step<string> | undefined;
+  for (const attribute of platform.attributes) {
+    last = await evaluateAttribute(context, commit, attribute);
+    const isMissing = !last.ok && last.outcome.state === "failed" && last.outcome.code === "attribute-missing";
+    if (!isMissing) return last;
+  }
+  return last ?? { ok: false, outcome: failure("attribute-missing", "The platform names no attribute to build.") };
+}
+
+async function evaluateAttribute(context: RunContext, commit: Commit, attribute: string): Promise<Step<string>> {
+  const argv = evaluateCommand(context.layout.clone, commit, attribute);
+  const result = await runNix(context, argv, "evaluate", `Nix could not evaluate ${attribute}`);
+  if (!result.ok) return result;
+  const derivation = result.value.trim();
+  if (StorePath.safeParse(derivation).success && derivation.endsWith(".drv")) return { ok: true, value: derivation };
+  return { ok: false, outcome: failure("evaluation-failed", `${attribute} is not a derivation.`, { firstError: derivation }) };
+}
+
+/** Builds the derivation and roots the result. Gives the closure's path. */
+export async function build(context: RunContext, derivation: string): Promise<Step<string>> {
+  const argv = buildCommand(derivation, context.run.result);
+  const result = await runNix(context, argv, "build", `Nix could not build ${derivation}`);
+  if (!result.ok) return result;
+  const closure = await readlink(context.run.result);
+  if (StorePath.safeParse(closure).success) return { ok: true, value: closure };
+  return { ok: false, outcome: failure("build-failed", `What was built is not a store path: ${closure}`) };
+}
+
+/** Tells what changes from the running closure to the new one. It informs only: a failure is a warning. */
+export async function tellDiff(context: RunContext, closure: string): Promise<void> {
+  const running = await context.deps.platform.runningClosure();
+  const to = await readClosure(context, closure);
+  const from = running === undefined ? undefined : await readClosure(context, running);
+  if (context.signal.aborted) return;
+  if (to === undefined) context.warn("The new closure could not be listed, so what changes is not known.");
+  else {
+    const before = running === undefined || from === undefined ? null : { path: running, members: from };
+    context.events.append({ kind: "diff", diff: diffClosures(before, { path: closure, members: to }) });
+  }
+}
+
+async function readClosure(context: RunContext, closure: string) {
+  const result = await context.execute({
+    argv: closureCommand(closure),
+    env: nixEnvironment(context.deps.env),
+    signal: context.signal,
+    captureBytes: 64 * 1024 * 1024,
+  }).result;
+  return succeeded(result) ? parsePathInfo(result.stdout) : undefined;
+}
+
+async function runNix(
+  context: RunContext,
+  argv: [string, ...string[]],
+  during: "evaluate" | "build",
+  sentence: string,
+): Promise<Step<string>> {
+  const output = createNixOutput(context.output);
+  const result = await context.command({
+    argv,
+    env: nixEnvironment(context.deps.env),
+    cwd: context.layout.runs,
+    signal: context.signal,
+    onStderr: (chunk) => output.write(chunk),
+  });
+  output.end();
+  if (succeeded(result)) return { ok: true, value: result.stdout };
+  if (result.aborted) return { ok: false, outcome: STOPPED };
+  return { ok: false, outcome: nixFailure(context, result, output.nix.errors(), output.nix.firstError(), during, sentence) };
+}
+
+function nixFailure(
+  { redact }: RunContext,
+  { end }: ExecResult,
+  errors: string,
+  firstError: string | undefined,
+  during: "evaluate" | "build",
+  sentence: string,
+): Outcome {
+  if (end.kind === "spawn-failed")
+    return failure("nix-missing", `Nix cannot be run: ${end.message}.`, { firstError: end.message });
+  const exitCode = end.kind === "exited" ? end.exitCode : undefined;
+  const said = firstError === undefined ? describeEnd(end) : redact(firstError);
+  return failure(nixFailureCode(errors, during), `${sentence}: ${said}`, { firstError: said, exitCode });
+}

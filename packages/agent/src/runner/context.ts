@@ -1,0 +1,134 @@
+import { type FailureCode, type Outcome, type Phase, shorten } from "@nixfleet/protocol";
+import { createGit, type Exec, type ExecResult, identifyProcess } from "@nixfleet/runtime";
+import { type Clone, createClone } from "../git/clone.ts";
+import type { EventWriter } from "../spool/event-writer.ts";
+import { type RunLayout, type RunnerLayout, runnerLayout } from "../spool/layout.ts";
+import { createLedger, type Ledger } from "../spool/ledger.ts";
+import { writeRunProcess } from "../spool/run-record.ts";
+import type { BegunActivation, RunProcess, RunRequest } from "../spool/shapes.ts";
+import type { RunnerDeps } from "./deps.ts";
+import type { OutputDeps } from "./output.ts";
+import type { Redactor } from "./redactor.ts";
+
+/** How long a program may take to end after SIGTERM, in milliseconds; then SIGKILL. Within the 5 s of a cancelled run. */
+const GRACE_MS = 2000;
+
+/** All that an op needs while it runs. */
+export interface RunContext {
+  readonly deps: RunnerDeps;
+  readonly request: RunRequest;
+  readonly layout: RunnerLayout;
+  readonly run: RunLayout;
+  readonly events: EventWriter;
+  /** Aborted by a cancel or the deadline. */
+  readonly signal: AbortSignal;
+  readonly clone: Clone;
+  readonly ledger: Ledger;
+  readonly output: OutputDeps;
+  readonly redact: Redactor;
+  phase(phase: Phase): void;
+  /** A sentence of the runner itself, in the log. */
+  say(text: string): void;
+  warn(message: string): void;
+  /** Runs a program as a process of this run: it is ended with the run, and found again if this runner is killed. */
+  execute: Exec;
+  /** The same, told as the run's command. */
+  command(request: Parameters<Exec>[0]): Promise<ExecResult>;
+  /** Writes down that an activation begins. */
+  noteActivation(activation: BegunActivation): void;
+}
+
+export interface RunContextDeps {
+  deps: RunnerDeps;
+  request: RunRequest;
+  events: EventWriter;
+  signal: AbortSignal;
+  deadlineAt: number;
+  redact: Redactor;
+}
+
+export function createRunContext({ deps, request, events, signal, deadlineAt, redact }: RunContextDeps): RunContext {
+  const { config, clock, env } = deps;
+  const layout = runnerLayout(config.runnerDir);
+  const run = layout.run(request.runId);
+  const runner = identifyProcess();
+  if (runner === undefined) throw new Error("this process cannot find itself in the process table");
+
+  let state: RunProcess = { runner, startedAt: clock.now(), deadlineAt, child: null, activation: null };
+  const note = (change: Partial<RunProcess>) => {
+    state = { ...state, ...change };
+    writeRunProcess(run, state);
+  };
+  note({});
+
+  const execute: Exec = (asked) => {
+    const running = deps.exec({ graceMs: GRACE_MS, ...asked });
+    const child = running.pid === undefined ? undefined : identifyProcess(running.pid);
+    note({ child: child ?? null });
+    return { pid: running.pid, result: running.result.finally(() => note({ child: null })) };
+  };
+  const tellCommand = (argv: readonly string[]) =>
+    events.append({ kind: "command", argv: argv.slice(0, 100).map((word) => shorten(redact(word), 4000)) });
+  const say = (text: string) => events.log({ at: clock.now(), stream: "agent", text: redact(text) });
+  const git = createGit({
+    exec: (asked) => {
+      const words = visibleGitWords(asked.argv);
+      if (words[1] === "fetch" || words[1] === "checkout") tellCommand(words);
+      return execute(asked);
+    },
+    env,
+    repoUrl: config.repoUrl,
+    credentials: config.credentials,
+  });
+
+  return {
+    deps,
+    request,
+    layout,
+    run,
+    events,
+    signal,
+    clone: createClone({ git, dir: layout.clone, url: config.repoUrl, branch: config.branch, say }),
+    ledger: createLedger(layout.deployments),
+    output: { log: events.log, progress: events.progress, now: clock.now, redact },
+    redact,
+    phase: (phase) => events.append({ kind: "phase", phase }),
+    say,
+    warn: (message) => events.append({ kind: "warning", message: shorten(redact(message), 2000) }),
+    execute,
+    command(asked) {
+      tellCommand(asked.argv);
+      return execute(asked).result;
+    },
+    noteActivation: (activation) => note({ activation }),
+  };
+}
+
+/** The words of a git command that mean something to a person: not the settings that keep git in its place. */
+function visibleGitWords(argv: readonly string[]): string[] {
+  const words: string[] = [];
+  for (let i = 0; i < argv.length; i++) {
+    const word = argv[i] ?? "";
+    if (word === "-c" && words.length === 1) i++;
+    else if (!/^--(git-dir|work-tree)=/.test(word)) words.push(word);
+  }
+  return words;
+}
+
+/** How a run fails: one sentence, and the tool's own first line where there is one. */
+export function failure(
+  code: FailureCode,
+  reason: string,
+  { firstError, exitCode }: { firstError?: string | undefined; exitCode?: number | undefined } = {},
+): Outcome {
+  return {
+    state: "failed",
+    code,
+    reason: shorten(reason, 2000),
+    ...(firstError === undefined ? {} : { firstError: shorten(firstError, 2000) }),
+    ...(exitCode === undefined ? {} : { exitCode }),
+  };
+}
+
+/** What a step returns when the run was stopped in it; why it was stopped is for the executor to say. */
+export const STOPPED: Outcome = { state: "cancelled", reason: "Stopped." };

@@ -1,0 +1,40 @@
+import type { Deployment, Facts, FactsReading } from "@nixfleet/protocol";
+import { createGit } from "@nixfleet/runtime";
+import { type Clone, createClone } from "../git/clone.ts";
+import { readCloneFacts } from "../git/clone-facts.ts";
+import type { Platform } from "../platforms/platform.ts";
+import { runnerLayout } from "../spool/layout.ts";
+import { createLedger } from "../spool/ledger.ts";
+import type { RunnerDeps } from "./deps.ts";
+
+/** The clone as one who only reads it sees it. */
+export function createCloneOf({ config, exec, env }: Pick<RunnerDeps, "config" | "exec" | "env">): Clone {
+  const { repoUrl, branch, credentials, runnerDir } = config;
+  const git = createGit({ exec, env, repoUrl, credentials });
+  return createClone({ git, dir: runnerLayout(runnerDir).clone, url: repoUrl, branch, say: () => {} });
+}
+
+export interface HostFactsDeps {
+  clone: Clone;
+  platform: Platform;
+  runnerDir: string;
+  branch: string;
+  hostname: string;
+  now: () => number;
+}
+
+/** What clone and platform tell of the host. `readAt` is before the first of them was read. */
+export async function readHostFacts({ platform, ...deps }: HostFactsDeps): Promise<FactsReading> {
+  const readAt = deps.now();
+  const cloneFacts = await readCloneFacts(deps);
+  const systemFacts = await platform.readFacts();
+  const deployments = await createLedger(runnerLayout(deps.runnerDir).deployments).read();
+  const facts: Partial<Facts> = { ...cloneFacts, ...systemFacts };
+  if (facts.generations !== undefined) facts.generations = facts.generations.map((one) => withCommit(one, deployments));
+  return { readAt, facts };
+}
+
+function withCommit(generation: Facts["generations"][number], deployments: readonly Deployment[]): Facts["generations"][number] {
+  const deployment = deployments.findLast(({ closure }) => closure === generation.closure);
+  return deployment === undefined ? generation : { ...generation, commit: deployment.commit };
+}

@@ -1,0 +1,27 @@
+import type { OpName, OpRequest, Outcome } from "@nixfleet/protocol";
+import type { RunContext } from "./context.ts";
+import { pull } from "./ops/pull.ts";
+import { refresh } from "./ops/refresh.ts";
+import { restartAgent } from "./ops/restart-agent.ts";
+import { switchOp } from "./ops/switch.ts";
+import { test } from "./ops/test.ts";
+
+type ArgsOf<N extends OpName> = Extract<OpRequest, { op: N }>["args"];
+
+/** Does the work of an op. Ends early when the context's signal is aborted; throws only for faults of this program. */
+export type OpImplementation<N extends OpName> = (context: RunContext, args: ArgsOf<N>) => Promise<Outcome>;
+
+/** Every op that the protocol declares. One that is missing here does not compile. */
+export const OP_IMPLEMENTATIONS = {
+  pull,
+  switch: switchOp,
+  test,
+  refresh,
+  "restart-agent": restartAgent,
+} as const satisfies { [N in OpName]: OpImplementation<N> };
+
+export function runOp(context: RunContext, request: OpRequest): Promise<Outcome> {
+  // The table's type ties each implementation to the arguments of its own op; TypeScript cannot follow that through an index.
+  const implementation = OP_IMPLEMENTATIONS[request.op] as OpImplementation<OpName>;
+  return implementation(context, request.args as ArgsOf<OpName>);
+}

@@ -1,0 +1,28 @@
+import { daemonLayout } from "../../spool/layout.ts";
+import { wait } from "../../spool/run-record.ts";
+import { DaemonStatus } from "../../spool/shapes.ts";
+import { readStrangerJson } from "../../spool/stranger-json.ts";
+import { failure, STOPPED } from "../context.ts";
+import type { OpImplementation } from "../op-table.ts";
+
+const POLL_MS = 100;
+
+/** Tells the daemon to end, and is done when another one has connected. What starts that one is the service manager. */
+export const restartAgent: OpImplementation<"restart-agent"> = async (context) => {
+  const { deps, signal } = context;
+  const path = daemonLayout(deps.config.stateDir).status;
+  context.phase("restart");
+  const before = await readStrangerJson(path, DaemonStatus);
+  if (before.kind !== "ok") {
+    const why = before.kind === "missing" ? "it has not said which process it is" : before.reason;
+    return failure("restart-not-seen", `No agent runs that could be told to restart: ${why}.`);
+  }
+  const { instance } = before.value;
+  context.events.append({ kind: "restart", instance });
+  while (!signal.aborted) {
+    const now = await readStrangerJson(path, DaemonStatus);
+    if (now.kind === "ok" && now.value.instance !== instance && now.value.connectedAt !== null) return { state: "succeeded" };
+    await wait(deps.clock, POLL_MS);
+  }
+  return STOPPED;
+};

@@ -1,0 +1,75 @@
+import { type BuildProgress, type LogLine, MAX_LINE_PIECE } from "@nixfleet/protocol";
+import { createLineSplitter } from "@nixfleet/runtime";
+import { createNixLog, type NixLog, stripColours } from "../nix/log-stream.ts";
+import type { Redactor } from "./redactor.ts";
+
+export interface OutputDeps {
+  log(line: LogLine): void;
+  progress(read: () => BuildProgress): void;
+  now(): number;
+  redact: Redactor;
+}
+
+/** Takes the bytes of a stream and turns them into lines of the run's log. */
+export interface Output {
+  write(chunk: Uint8Array): void;
+  /** The stream has ended: a last line without an end is a line. */
+  end(): void;
+}
+
+const ERROR = /^(error|fatal)\b:?/i;
+const WARNING = /^warning\b:?/i;
+
+/** The output of a program that writes plain lines. */
+export function createPlainOutput(deps: OutputDeps, stream: LogLine["stream"], onLine?: (text: string) => void): Output {
+  const splitter = createLineSplitter(({ text, continues }) => {
+    onLine?.(text);
+    const level = levelOf(text);
+    deps.log({
+      at: deps.now(),
+      stream,
+      text: deps.redact(text),
+      ...(level === undefined ? {} : { level }),
+      ...(continues ? { continues: true as const } : {}),
+    });
+  });
+  return { write: (chunk) => splitter.push(chunk), end: () => splitter.end() };
+}
+
+function levelOf(text: string): LogLine["level"] {
+  const first = text.charCodeAt(0) === 0x1b ? stripColours(text) : text;
+  if (ERROR.test(first)) return "error";
+  return WARNING.test(first) ? "warning" : undefined;
+}
+
+/** A message of Nix holds a whole line of a build, so it can be longer than a line of the log. */
+const MAX_MESSAGE_BYTES = 1024 * 1024;
+
+/** The standard error of a Nix command with `--log-format internal-json`. */
+export function createNixOutput(deps: OutputDeps): Output & { readonly nix: NixLog } {
+  const nix = createNixLog(deps.now, {
+    onLine: ({ text, ...line }) => {
+      const pieces = splitText(deps.redact(text));
+      pieces.forEach((piece, index) => {
+        deps.log({ at: deps.now(), ...line, text: piece, ...(index < pieces.length - 1 ? { continues: true as const } : {}) });
+      });
+    },
+    onProgress: () => deps.progress(() => nix.progress()),
+  });
+  const splitter = createLineSplitter(({ text }) => nix.line(text), MAX_MESSAGE_BYTES);
+  return { write: (chunk) => splitter.push(chunk), end: () => splitter.end(), nix };
+}
+
+/** Cuts a text into pieces that fit a line of the log, never between the halves of a surrogate pair. */
+export function splitText(text: string): string[] {
+  if (text.length <= MAX_LINE_PIECE) return [text];
+  const pieces: string[] = [];
+  for (let start = 0; start < text.length; ) {
+    let end = Math.min(start + MAX_LINE_PIECE, text.length);
+    const last = text.charCodeAt(end - 1);
+    if (end < text.length && last >= 0xd800 && last <= 0xdbff) end--;
+    pieces.push(text.slice(start, end));
+    start = end;
+  }
+  return pieces;
+}

@@ -1,0 +1,38 @@
+import { readStranger, redact } from "@nixfleet/runtime";
+
+/** Removes this host's secrets from a text before it becomes an event. */
+export type Redactor = (text: string) => string;
+
+/** Most lines hold nothing like a secret: a look at them is cheap, the whole search is not. */
+const SUSPICIOUS = /:\/\/[^\s/]*@|authorization:/i;
+
+export function createRedactor(secrets: readonly string[]): Redactor {
+  const forms = secrets.flatMap((secret) => [
+    secret,
+    encodeURIComponent(secret),
+    Buffer.from(secret).toString("base64"),
+    Buffer.from(secret).toString("base64url"),
+  ]);
+  return (text) => (SUSPICIOUS.test(text) || forms.some((form) => text.includes(form)) ? redact(text, secrets) : text);
+}
+
+/** Passwords and tokens in a file of lines `https://user:token@host`, as git-credential-store(1) has them. */
+export async function readCredentialSecrets(path: string | undefined): Promise<string[]> {
+  if (path === undefined) return [];
+  const read = await readStranger(path, 1024 * 1024);
+  if (read.kind !== "ok") return []; // Git will say that it cannot read it.
+  return read.bytes
+    .toString("utf8")
+    .split("\n")
+    .flatMap((line) => /^[a-z+]+:\/\/[^:@/]*:([^@/]+)@/.exec(line.trim())?.[1] ?? [])
+    .flatMap((secret) => [secret, decode(secret)])
+    .filter((secret) => secret.length >= 4);
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // A stray percent sign: the text stands for itself.
+  }
+}

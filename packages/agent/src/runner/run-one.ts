@@ -1,0 +1,126 @@
+import { access, rm } from "node:fs/promises";
+import { type FactsReading, type OpRequest, type Outcome, parseOpRequest, shorten } from "@nixfleet/protocol";
+import type { Clock } from "@nixfleet/runtime";
+import { createEventWriter } from "../spool/event-writer.ts";
+import { daemonLayout, runnerLayout } from "../spool/layout.ts";
+import { finishRun, reserveSpace } from "../spool/run-record.ts";
+import type { RunRequest } from "../spool/shapes.ts";
+import { createRunContext, failure, type RunContext } from "./context.ts";
+import type { RunnerDeps } from "./deps.ts";
+import { readHostFacts } from "./facts.ts";
+import { runOp } from "./op-table.ts";
+import type { Redactor } from "./redactor.ts";
+
+const CANCEL_POLL_MS = 100;
+
+type StopReason = "cancelled" | "timed-out";
+
+/** Does one run that was taken, from its first event to its outcome on the disk. */
+export async function runOne(deps: RunnerDeps, request: RunRequest, redact: Redactor): Promise<void> {
+  const { config, clock } = deps;
+  const run = runnerLayout(config.runnerDir).run(request.runId);
+  const cancelFile = daemonLayout(config.stateDir).cancelRequest(request.runId);
+  const hasReserve = await reserveSpace(run);
+  const events = createEventWriter({ path: run.events, clock });
+  try {
+    const allowed = judgeRequest(deps, request);
+    if (!allowed.ok) {
+      await finishRun(run, events, { outcome: allowed.outcome, proof: undefined }, clock);
+    } else if (await exists(cancelFile)) {
+      const outcome: Outcome = { state: "cancelled", reason: "Cancelled before it began." };
+      await finishRun(run, events, { outcome, proof: undefined }, clock);
+    } else {
+      const stop = new AbortController();
+      const deadline = clock.setTimeout(() => stop.abort("timed-out" satisfies StopReason), request.deadline);
+      const cancelWatch = watchForFile(cancelFile, clock, () => stop.abort("cancelled" satisfies StopReason));
+      const deadlineAt = clock.now() + request.deadline;
+      const context = createRunContext({ deps, request, events, signal: stop.signal, deadlineAt, redact });
+      events.append({ kind: "started", agentVersion: shorten(config.agentVersion, 120) });
+      if (!hasReserve) context.warn("The disk under the agent's state is full.");
+      const worked = await work(context, allowed.request);
+      deadline.cancel();
+      cancelWatch.stop();
+      const outcome = withReason(worked, stop.signal, request);
+      await finishRun(run, events, { outcome, proof: await prove(context, allowed.request) }, clock);
+    }
+  } finally {
+    events.close();
+  }
+  await rm(cancelFile, { force: true });
+}
+
+/** The daemon's word counts for nothing here: op, arguments and the host's own policy are looked at again. */
+function judgeRequest(
+  { config }: RunnerDeps,
+  { op, args }: RunRequest,
+): { ok: true; request: OpRequest } | { ok: false; outcome: Outcome } {
+  const parsed = parseOpRequest(op, args);
+  if (!parsed.ok) return { ok: false, outcome: { state: "refused", code: parsed.code, reason: shorten(parsed.reason, 2000) } };
+  if (config.allowedOps.includes(parsed.request.op)) return parsed;
+  const reason = `This host's own configuration does not allow ${op}.`;
+  return { ok: false, outcome: { state: "refused", code: "op-not-allowed-on-host", reason } };
+}
+
+async function work(context: RunContext, request: OpRequest): Promise<Outcome> {
+  try {
+    return await runOp(context, request);
+  } catch (error) {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    for (const line of text.split("\n")) context.say(line);
+    const message = error instanceof Error ? error.message : String(error);
+    return failure("internal", `The agent met a fault of its own: ${context.redact(message)}`);
+  }
+}
+
+/** A run that was stopped says so, unless its work was done before the stop took hold. */
+function withReason(outcome: Outcome, signal: AbortSignal, { deadline }: RunRequest): Outcome {
+  if (!signal.aborted || outcome.state === "succeeded") return outcome;
+  const told = outcome.state === "cancelled" && outcome.reason !== "Stopped." ? ` ${outcome.reason}` : "";
+  if ((signal.reason as StopReason) === "cancelled") {
+    return { state: "cancelled", reason: shorten(`Cancelled by a person.${told}`, 500) };
+  }
+  const reason = `The run took longer than ${Math.round(deadline / 1000)} s and was stopped.${told}`;
+  return { state: "timed-out", code: "deadline-passed", reason };
+}
+
+/** What is so after the work: read by the runner itself, whatever the op reported (R22). */
+async function prove(context: RunContext, { op }: OpRequest): Promise<FactsReading | undefined> {
+  const { deps, clone } = context;
+  const { runnerDir, branch, hostname } = deps.config;
+  try {
+    const reading = await readHostFacts({ clone, platform: deps.platform, runnerDir, branch, hostname, now: deps.clock.now });
+    if (op !== "refresh") return reading;
+    return { readAt: reading.readAt, facts: { ...(await deps.readMachineFacts()), ...reading.facts } };
+  } catch (error) {
+    context.warn(`What the host runs now could not be read: ${(error as Error).message}`);
+    return undefined;
+  }
+}
+
+/** Calls once when the file is there. */
+function watchForFile(path: string, clock: Clock, onThere: () => void): { stop(): void } {
+  let stopped = false;
+  let timer: { cancel(): void } | undefined;
+  const look = async () => {
+    if (await exists(path)) {
+      if (!stopped) onThere();
+    } else if (!stopped) timer = clock.setTimeout(look, CANCEL_POLL_MS);
+  };
+  timer = clock.setTimeout(look, CANCEL_POLL_MS);
+  return {
+    stop() {
+      stopped = true;
+      timer?.cancel();
+    },
+  };
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw error;
+  }
+}

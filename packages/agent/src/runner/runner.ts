@@ -1,0 +1,55 @@
+import { mkdir } from "node:fs/promises";
+import { type ProcessIdentity, takeLock } from "@nixfleet/runtime";
+import { queuedRuns } from "../spool/daemon-files.ts";
+import { daemonLayout, runnerLayout } from "../spool/layout.ts";
+import { pruneSpools } from "../spool/prune.ts";
+import { Acknowledged } from "../spool/shapes.ts";
+import { readStrangerJson } from "../spool/stranger-json.ts";
+import type { RunnerDeps } from "./deps.ts";
+import { probeRepository } from "./probe.ts";
+import { recoverRuns } from "./recover.ts";
+import { createRedactor, readCredentialSecrets } from "./redactor.ts";
+import { runOne } from "./run-one.ts";
+import { takeNext } from "./take.ts";
+
+export type RunnerResult =
+  | { kind: "done"; runs: number }
+  /** Another runner is at work. It takes what is in the queue. */
+  | { kind: "busy"; owner: ProcessIdentity };
+
+/**
+ * Does all that is in the queue, one run at a time, and returns when it is empty. First it ends what a killed runner has left;
+ * if there is nothing to do at all, it looks whether the repository can be read.
+ */
+export async function runRunner(deps: RunnerDeps): Promise<RunnerResult> {
+  const { config } = deps;
+  const layout = runnerLayout(config.runnerDir);
+  await mkdir(layout.runs, { recursive: true, mode: 0o750 });
+  const redact = createRedactor(await readCredentialSecrets(config.credentials.credentialsFile));
+  let runs = 0;
+  let isFirst = true;
+  // A request that came while the lock was given back found it taken: so the queue is looked at once more afterwards.
+  while (isFirst || (await queuedRuns(config.stateDir)).length > 0) {
+    const taken = await takeLock(layout.lock);
+    if (!taken.ok) return { kind: "busy", owner: taken.owner };
+    await using _lock = taken.lock;
+    for (const request of await recoverRuns(deps, redact)) {
+      await runOne(deps, request, redact);
+      runs++;
+    }
+    for (let request = await takeNext(deps); request !== undefined; request = await takeNext(deps)) {
+      await runOne(deps, request, redact);
+      runs++;
+    }
+    await prune(deps);
+    if (isFirst && runs === 0) await probeRepository(deps, redact);
+    isFirst = false;
+  }
+  return { kind: "done", runs };
+}
+
+async function prune({ config, clock, log }: RunnerDeps): Promise<void> {
+  const read = await readStrangerJson(daemonLayout(config.stateDir).acknowledged, Acknowledged);
+  if (read.kind === "refused") log(`What the dashboard has stored cannot be read, so no spool is removed: ${read.reason}`);
+  if (read.kind === "ok") await pruneSpools(config.runnerDir, read.value.runs, clock.now());
+}

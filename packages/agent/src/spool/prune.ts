@@ -1,0 +1,53 @@
+import { rm, stat } from "node:fs/promises";
+import type { RunId } from "@nixfleet/protocol";
+import { runnerLayout } from "./layout.ts";
+import { listRuns } from "./run-directories.ts";
+import { type Acknowledged, RunOutcome } from "./shapes.ts";
+import { readStrangerJson } from "./stranger-json.ts";
+
+const hour = 3_600_000;
+
+export interface Retention {
+  /** Events of a run that the dashboard has stored are kept so long, in milliseconds… */
+  events: number;
+  /** …unless there are more bytes of them. */
+  eventBytes: number;
+  /** Request and outcome stay longer, so that the same request is known again. */
+  record: number;
+}
+
+export const RETENTION: Retention = { events: 24 * hour, eventBytes: 256 * 1024 * 1024, record: 30 * 24 * hour };
+
+/** Removes what is no longer needed of finished runs that the dashboard has stored whole. Others are never touched. */
+export async function pruneSpools(
+  runnerDir: string,
+  acknowledged: Acknowledged["runs"],
+  now: number,
+  { events, eventBytes, record }: Retention = RETENTION,
+): Promise<void> {
+  const layout = runnerLayout(runnerDir);
+  let bytes = 0;
+  for (const runId of (await listRuns(runnerDir)).reverse()) {
+    const run = layout.run(runId);
+    const read = await readStrangerJson(run.outcome, RunOutcome);
+    if (read.kind !== "ok" || (acknowledged[runId as RunId] ?? 0) < read.value.lastSeq) continue;
+    const age = now - read.value.endedAt;
+    if (age > record) {
+      await rm(run.dir, { recursive: true, force: true });
+      continue;
+    }
+    bytes += await sizeOf(run.events);
+    if (age > events || bytes > eventBytes) {
+      for (const path of [run.events, run.activationOutput, run.result]) await rm(path, { force: true });
+    }
+  }
+}
+
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return 0;
+    throw error;
+  }
+}
