@@ -1,0 +1,48 @@
+import { type BrowserContext, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+
+const executablePath = process.env.NIXFLEET_CHROMIUM ?? "/usr/bin/chromium";
+
+/** Debian's Chromium, kept from looking for a network of its own. */
+export async function startBrowser() {
+  const browser = await chromium.launch({
+    executablePath,
+    args: [
+      "--headless",
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+  return {
+    browser,
+    /** A browser window of somebody new, at a size and in a theme. */
+    async open(options: BrowserContextOptions = {}): Promise<{ context: BrowserContext; page: Page } & AsyncDisposable> {
+      const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
+      const page = await context.newPage();
+      return { context, page, [Symbol.asyncDispose]: () => context.close() };
+    },
+    [Symbol.asyncDispose]: () => browser.close(),
+  };
+}
+
+export const PHONE = { viewport: { width: 375, height: 812 }, hasTouch: true, isMobile: true } as const;
+export const DESK = { viewport: { width: 1440, height: 900 } } as const;
+
+/** Everything that went wrong on a page: errors of scripts, of the console, and requests to anywhere but its own origin. */
+export function watchPage(page: Page, origin: string) {
+  const errors: string[] = [];
+  const strangers: string[] = [];
+  page.on("pageerror", (error) => errors.push(String(error)));
+  page.on("console", (message) => {
+    if (message.type() === "error") errors.push(message.text());
+  });
+  page.on("request", (request) => {
+    const url = request.url();
+    if (!url.startsWith(origin) && !url.startsWith("data:") && !url.startsWith("blob:")) strangers.push(url);
+  });
+  return { errors, strangers };
+}
