@@ -60,8 +60,6 @@ export interface Hosts {
   revokeToken(id: HostId): Promise<boolean>;
   token(id: HostId): Promise<HostTokenRecord | null>;
   authenticate(token: string): Promise<Authentication>;
-  /** Records in one transaction who was connected when, and which tokens were used. */
-  noteSeen(seen: readonly { hostId: HostId; at: number; from: string }[]): Promise<void>;
 }
 
 export interface HostsDeps {
@@ -216,20 +214,6 @@ export function createHosts({ store, bus, clock, ids, randomBytes }: HostsDeps):
         reason: name === null ? "This is not a host token." : "This token was replaced, revoked or mistyped.",
         namedHost: (named?.id as HostId | undefined) ?? null,
       };
-    },
-
-    async noteSeen(seen) {
-      if (seen.length === 0) return;
-      await store.write(async (trx) => {
-        for (const { hostId, at, from } of seen) {
-          await trx.updateTable("hosts").set({ last_seen_at: at }).where("id", "=", hostId).execute();
-          await trx
-            .updateTable("host_tokens")
-            .set({ last_used_at: at, last_used_from: from })
-            .where("host_id", "=", hostId)
-            .execute();
-        }
-      });
     },
   };
 }

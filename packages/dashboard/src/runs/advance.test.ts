@@ -33,6 +33,8 @@ const aRun = (
     commit: op === "test" ? null : COMMIT,
     deadline: more.deadline ?? OPS[op].deadline,
     createdAt: NOW,
+    askedBy: "ada",
+    force: false,
   });
 
 const report = (body: RunEventBody, at = NOW, facts: KnownFacts = {}): RunInput => ({

@@ -1,5 +1,5 @@
 import type { LogLine, LogOutline, NumberedLine, RunId } from "@nixfleet/protocol";
-import { sql, type Transaction } from "kysely";
+import type { Transaction } from "kysely";
 import type { Database, Store } from "../store/index.ts";
 import { addNoise, type ChunkMarks, decode, markLines, packLines, unpackLines } from "./log-chunk.ts";
 
@@ -70,20 +70,19 @@ export interface RunLogs {
 export function createRunLogs(store: Store): RunLogs {
   /** The chunks from the one that holds line `from`, one at a time: a log of a million lines is never in memory. */
   async function* chunks(runId: RunId, from: number) {
+    const of = () => store.db.selectFrom("log_chunks").selectAll().where("run_id", "=", runId).limit(1);
+    let row = await of().where("first_line", "<=", from).orderBy("first_line", "desc").executeTakeFirst();
     let next = from;
     while (true) {
-      const row = await store.db
-        .selectFrom("log_chunks")
-        .selectAll()
-        .where("run_id", "=", runId)
-        .where(sql<number>`first_line + count`, ">", next)
-        .orderBy("first_line")
-        .limit(1)
-        .executeTakeFirst();
+      // The one before may end above `from`; a log that begins later, since its first part was discarded, begins where it begins.
+      if (row === undefined || row.first_line + row.count <= next) {
+        row = await of().where("first_line", ">=", next).orderBy("first_line").executeTakeFirst();
+      }
       if (row === undefined) return;
-      const lines = unpackLines(await decode(row.codec, row.data)).map((line, place) => ({ n: row.first_line + place, ...line }));
-      const wanted = row.first_line < next ? lines.slice(next - row.first_line) : lines;
-      next = row.first_line + row.count;
+      const first = row.first_line;
+      const lines = unpackLines(await decode(row.codec, row.data)).map((line, place) => ({ n: first + place, ...line }));
+      const wanted = first < next ? lines.slice(next - first) : lines;
+      next = first + row.count;
       yield wanted;
       // Others have their turn between two chunks.
       await new Promise((resolve) => setImmediate(resolve));

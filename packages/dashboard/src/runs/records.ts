@@ -12,8 +12,6 @@ export type RunRow = Selectable<RunsTable>;
 /** What a row holds of a run beside what `advance` decides on. */
 export interface RunDetails {
   number: number;
-  by: string;
-  force: boolean;
   subject: string | null;
   storedSeq: number;
   command: string[] | null;
@@ -35,6 +33,8 @@ export function runOf(row: RunRow): Run {
     commit: row.commit_id,
     deadline: row.deadline,
     createdAt: row.created_at,
+    askedBy: row.by,
+    force: row.force === 1,
     state: row.state as RunState,
     queueReason: row.queue_reason as QueueReason | null,
     sentAt: row.sent_at,
@@ -53,8 +53,6 @@ export function detailsOf(row: RunRow): RunDetails {
   const read = <T>(json: string | null) => (json === null ? null : (JSON.parse(json) as T));
   return {
     number: row.number,
-    by: row.by,
-    force: row.force === 1,
     subject: row.subject,
     storedSeq: row.stored_seq,
     command: read<string[]>(row.command),
@@ -93,18 +91,15 @@ export function changedColumns(run: Run): Updateable<RunsTable> {
 }
 
 /** The row of a new run. */
-export function newRow(
-  run: Run,
-  { number, by, force, subject }: Pick<RunDetails, "number" | "by" | "force" | "subject">,
-): Insertable<RunsTable> {
+export function newRow(run: Run, { number, subject }: Pick<RunDetails, "number" | "subject">): Insertable<RunsTable> {
   return {
     id: run.id,
     number,
     host_id: run.hostId,
     op: run.request.op,
     args: JSON.stringify(run.request.args),
-    force: force ? 1 : 0,
-    by,
+    force: run.force ? 1 : 0,
+    by: run.askedBy,
     commit_id: run.commit,
     subject,
     deadline: run.deadline,

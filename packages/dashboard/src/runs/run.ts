@@ -48,6 +48,10 @@ export interface Run {
   /** Milliseconds that it may take on the host. */
   readonly deadline: number;
   readonly createdAt: number;
+  /** Who asked for it. */
+  readonly askedBy: string;
+  /** Checks that may be skipped are. */
+  readonly force: boolean;
   readonly state: RunState;
   /** Why it waits; null unless it is queued. */
   readonly queueReason: QueueReason | null;
@@ -70,7 +74,9 @@ export interface Run {
 
 /** A run that nobody has sent yet. */
 export function newRun(
-  asked: Pick<Run, "id" | "hostId" | "request" | "commit" | "deadline" | "createdAt"> & { queueReason?: QueueReason | null },
+  asked: Pick<Run, "id" | "hostId" | "request" | "commit" | "deadline" | "createdAt" | "askedBy" | "force"> & {
+    queueReason?: QueueReason | null;
+  },
 ): Run {
   return {
     queueReason: null,

@@ -1,0 +1,63 @@
+import { type OPS, type OpRequest, opDeclaration, type Platform, REFUSALS, type RefusalCode } from "@nixfleet/protocol";
+import type { KnownFacts } from "../fleet/host-facts.ts";
+
+/** What is known of a host and the target when a run is asked for, and again when it is about to be sent. */
+export interface PreCheckFacts {
+  platform: Platform;
+  /** Ops that the host's own configuration allows; null before its first hello. */
+  allowedOps: readonly string[] | null;
+  facts: KnownFacts;
+  /** Commits for which the closure that is asked about was deployed on this host. */
+  deployedCommits: (closure: string) => readonly string[];
+  /** The commit that the run is about; null: the target is not known. */
+  commit: string | null;
+}
+
+export interface Refusal {
+  code: RefusalCode;
+  reason: string;
+}
+
+const refusal = (code: RefusalCode): Refusal => ({ code, reason: REFUSALS[code].sentence });
+
+/** Whether a run may go to its host; null: it may. `force` skips the checks that may be skipped. */
+export function preCheck(request: OpRequest, force: boolean, known: PreCheckFacts): Refusal | null {
+  if (known.allowedOps !== null && !known.allowedOps.includes(request.op)) return refusal("op-not-allowed-on-host");
+  for (const check of opDeclaration(request.op).preChecks) {
+    const found = check === "target-known" ? targetKnown(known) : notAlreadyCurrent(request, known);
+    if (found !== null && !(force && REFUSALS[found.code].skippable)) return found;
+  }
+  return null;
+}
+
+function targetKnown({ commit }: PreCheckFacts): Refusal | null {
+  return commit === null ? refusal("target-unknown") : null;
+}
+
+/**
+ * A switch would change nothing: the closure that it would make current is there, and was deployed from this commit or names it as
+ * its own revision. A mode that only tries (`test`) or only sets the next boot (`boot`) asks for the link that it changes.
+ */
+function notAlreadyCurrent(request: OpRequest, { commit, facts, deployedCommits }: PreCheckFacts): Refusal | null {
+  if (request.op !== "switch" || commit === null) return null;
+  const running = facts.running?.value as { closure: string; revision?: string } | undefined;
+  const profile = facts.profile?.value as { closure: string } | undefined;
+  const closure = request.args.mode === "boot" ? profile?.closure : running?.closure;
+  if (closure === undefined) return null;
+  // A switch also sets the profile, where there is one: after a `test` it still has something to do.
+  if (request.args.mode === "switch" && profile !== undefined && profile.closure !== closure) return null;
+  const revision = closure === running?.closure ? running.revision : undefined;
+  return deployedCommits(closure).includes(commit) || revision === commit ? refusal("already-current") : null;
+}
+
+/** The commit of its arguments, else the target; null: the op needs none, or the target is not known. */
+export function commitOf(request: OpRequest, target: string | null): string | null {
+  if ("commit" in request.args && request.args.commit !== undefined) return request.args.commit;
+  const needsOne = opDeclaration(request.op).preChecks.includes("target-known");
+  return needsOne ? target : null;
+}
+
+/** Milliseconds that a run of an op may take, its own setting first. */
+export function deadlineOf(request: OpRequest, deadlines: Partial<Record<keyof typeof OPS, number>>): number {
+  return deadlines[request.op] ?? opDeclaration(request.op).deadline;
+}

@@ -1,0 +1,132 @@
+import type { HostId, LogLine, RunEvent, RunId } from "@nixfleet/protocol";
+import type { Transaction, Updateable } from "kysely";
+import { type KnownFacts, knownFacts, storeFacts } from "../fleet/host-facts.ts";
+import type { Database, RunsTable } from "../store/index.ts";
+import { advance, type RunEffect } from "./advance.ts";
+import { appendLines } from "./log.ts";
+import { changedColumns, detailsOf, type RunRow, runOf } from "./records.ts";
+import type { Run } from "./run.ts";
+
+/** What is kept of what a host may send without end. */
+const KEPT_TESTS = 1000;
+const KEPT_WARNINGS = 200;
+
+export interface StoredEvents {
+  run: Run;
+  before: Run;
+  effects: readonly RunEffect[];
+  /** Seq of the last event that is stored now. */
+  storedSeq: number;
+  /** Number of the log's last line if it grew. */
+  lastLine: number | null;
+  /** Anything that a page shows of the run changed, its log apart. */
+  changed: boolean;
+  /** Facts of the host were stored with the end. */
+  proof: boolean;
+}
+
+/**
+ * Stores the events of one run that are not stored yet and lets each of them have its effect, all in the caller's transaction.
+ * `events` follow one another; those up to the row's `stored_seq` were stored before and change nothing (R1, R12). The first of the
+ * others must be the next one: null if it is not.
+ */
+export async function storeEvents(
+  trx: Transaction<Database>,
+  row: RunRow,
+  events: readonly RunEvent[],
+  now: number,
+): Promise<StoredEvents | null> {
+  const before = runOf(row);
+  const fresh = events.filter((event) => event.seq > row.stored_seq);
+  const result: StoredEvents = {
+    run: before,
+    before,
+    effects: [],
+    storedSeq: row.stored_seq,
+    lastLine: null,
+    changed: false,
+    proof: false,
+  };
+  if (fresh.length === 0) return result;
+  if (fresh.some((event, place) => event.seq !== row.stored_seq + 1 + place)) return null;
+
+  const lines: LogLine[] = [];
+  const columns: Updateable<RunsTable> = {};
+  const details = detailsOf(row);
+  for (const event of fresh) {
+    let facts: KnownFacts = {};
+    switch (event.kind) {
+      case "log":
+        for (const line of event.lines) lines.push(line);
+        break;
+      case "command":
+        columns.command = JSON.stringify(event.argv);
+        break;
+      case "progress":
+        columns.progress = JSON.stringify(event.progress);
+        break;
+      case "diff":
+        columns.diff = JSON.stringify(event.diff);
+        break;
+      case "testResult":
+        if (details.tests.length < KEPT_TESTS) columns.tests = JSON.stringify([...details.tests, event.result]);
+        details.tests.push(event.result);
+        break;
+      case "warning":
+        if (details.warnings.length < KEPT_WARNINGS) columns.warnings = JSON.stringify([...details.warnings, event.message]);
+        details.warnings.push(event.message);
+        break;
+      case "deployed":
+        await recordDeployment(trx, before, event);
+        break;
+      case "finished":
+        if (event.proof !== undefined) {
+          await storeFacts(trx, before.hostId, event.proof);
+          result.proof = true;
+          columns.closure_at_end = event.proof.facts.running?.closure ?? null;
+        }
+        facts = knownFacts(await trx.selectFrom("host_facts").selectAll().where("host_id", "=", before.hostId).execute());
+        break;
+      default:
+        break;
+    }
+    const next = advance(result.run, { kind: "report", event, facts }, now);
+    result.run = next.run;
+    result.effects = [...result.effects, ...next.effects];
+  }
+  result.changed = result.run !== before || Object.keys(columns).length > 0;
+  result.storedSeq = fresh.at(-1)?.seq ?? row.stored_seq;
+
+  if (lines.length > 0) {
+    const added = await appendLines(trx, before.id, row.log_lines, lines);
+    result.lastLine = row.log_lines + added.lines;
+    columns.log_lines = result.lastLine;
+    columns.log_bytes = row.log_bytes + added.bytes;
+    columns.log_errors = row.log_errors + added.errors;
+    columns.log_warnings = row.log_warnings + added.warnings;
+    columns.log_stored = row.log_stored + added.stored;
+    columns.log_compacted = 0;
+    if (added.firstError !== null && row.first_error_line === null) columns.first_error_line = added.firstError;
+  }
+  await trx
+    .updateTable("runs")
+    .set({ ...columns, ...(result.run === before ? {} : changedColumns(result.run)), stored_seq: result.storedSeq })
+    .where("id", "=", before.id)
+    .execute();
+  return result;
+}
+
+async function recordDeployment(trx: Transaction<Database>, run: Run, event: RunEvent & { kind: "deployed" }): Promise<void> {
+  const { closure, commit, at, generation, mode } = event.deployment;
+  const columns = { host_id: run.hostId, closure, commit_id: commit, at, generation: generation ?? null, mode };
+  await trx
+    .insertInto("deployments")
+    .values({ run_id: run.id, ...columns })
+    .onConflict((conflict) => conflict.column("run_id").doUpdateSet(columns))
+    .execute();
+}
+
+/** The row of a run if it is this host's: a host speaks for nobody else (R51). */
+export async function rowOfHost(trx: Transaction<Database>, hostId: HostId, runId: RunId): Promise<RunRow | undefined> {
+  return await trx.selectFrom("runs").selectAll().where("id", "=", runId).where("host_id", "=", hostId).executeTakeFirst();
+}
