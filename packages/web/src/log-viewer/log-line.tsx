@@ -1,8 +1,10 @@
 import type { NumberedLine } from "@nixfleet/protocol";
+import { ChevronDown } from "lucide-react";
 import { memo } from "react";
 import { classNames } from "../components/class-names.ts";
-import { formatTimeOfDay } from "../format/duration.ts";
+import { Icon } from "../components/icon.tsx";
 import { type AnsiColor, type AnsiSpan, parseAnsi } from "./ansi.ts";
+import { LineNumber, LineTime } from "./line-margin.tsx";
 import { markHits } from "./marks.ts";
 
 const COLORS = {
@@ -18,6 +20,8 @@ const COLORS = {
 } as const satisfies Record<AnsiColor, string>;
 
 const LEVELS = { error: "text-broken", warning: "text-attention", noise: "text-faint" } as const;
+
+const MARK = "rounded-[2px] bg-accent-soft text-accent outline outline-accent-fill";
 
 /** The builder that speaks, as Nix writes it before each of its lines: `linux-6.12.61> `. */
 const BUILDER = /^[\w.+?=-]+> /;
@@ -37,6 +41,7 @@ export const LogLineRow = memo(function LogLineRow({
   query,
   current,
   onPick,
+  onFold,
 }: {
   n: number;
   /** Absent while it is being read. */
@@ -46,6 +51,8 @@ export const LogLineRow = memo(function LogLineRow({
   query: string;
   current: boolean;
   onPick: (n: number) => void;
+  /** Of the first line of a fold that was opened: folds it again. */
+  onFold?: ((from: number) => void) | undefined;
 }) {
   const broken = line?.level === "error";
   return (
@@ -57,21 +64,18 @@ export const LogLineRow = memo(function LogLineRow({
         current && "bg-accent-soft",
       )}
     >
-      <a
-        href={`#L${n}`}
-        onClick={(event) => {
-          event.preventDefault();
-          onPick(n);
-        }}
-        tabIndex={-1}
-        className="w-14 flex-none text-right text-faint tabular-nums select-none hover:text-text max-phone:w-9"
-      >
-        {n}
-      </a>
-      {times && (
-        <span className="w-15 flex-none text-faint tabular-nums select-none max-phone:hidden">
-          {line === undefined ? "" : formatTimeOfDay(line.at)}
-        </span>
+      <LineNumber n={n} onPick={onPick} />
+      {times && <LineTime at={line?.at} />}
+      {onFold && (
+        <button
+          type="button"
+          tabIndex={-1}
+          aria-label="Fold these lines"
+          onClick={() => onFold(n)}
+          className="text-muted hover:text-text"
+        >
+          <Icon of={ChevronDown} />
+        </button>
       )}
       <span
         className={classNames(
@@ -88,20 +92,12 @@ export const LogLineRow = memo(function LogLineRow({
               span.italic && "italic",
               span.underline && "underline",
             );
-            // Spans of a line never change places: their index is what they are.
-            return span.marked ? (
-              // biome-ignore lint/suspicious/noArrayIndexKey: see above.
-              <mark
-                key={index}
-                className={classNames("rounded-[2px] bg-accent-soft text-accent outline outline-accent-fill", look)}
-              >
+            const Part = span.marked ? "mark" : "span";
+            return (
+              // biome-ignore lint/suspicious/noArrayIndexKey: spans of a line never change places.
+              <Part key={index} className={span.marked ? classNames(MARK, look) : look}>
                 {span.text}
-              </mark>
-            ) : (
-              // biome-ignore lint/suspicious/noArrayIndexKey: see above.
-              <span key={index} className={look}>
-                {span.text}
-              </span>
+              </Part>
             );
           })}
       </span>

@@ -1,5 +1,5 @@
 import type { RunId } from "@nixfleet/protocol";
-import { useContext, useEffect, useState, useSyncExternalStore } from "react";
+import { useCallback, useContext, useEffect, useState, useSyncExternalStore } from "react";
 import { call } from "../live/api.ts";
 import { LiveContext } from "../live/use-live.ts";
 import { createLogSource, type LogSource, type LogState } from "./log-source.ts";
@@ -11,29 +11,34 @@ const TAIL = 500;
  * A run's log: its end live, the rest as it is looked at.
  * @param lines number of lines that the log had when the page was opened
  */
-export function useLog(run: RunId, lines: number): { source: LogSource; state: LogState } {
+export function useLog(run: RunId, lines: number): { source: LogSource; state: LogState; readOutline: () => void } {
   const live = useContext(LiveContext);
   if (live === null) throw new Error("A log needs the live link, which exists after signing in.");
   const [source] = useState(() => createLogSource((from, limit) => call("runLog", { params: { run }, query: { from, limit } })));
   const [from] = useState(() => Math.max(1, lines - TAIL));
   useEffect(() => {
-    const leaving = new AbortController();
     // Lines that have not arrived are asked for anew after a reconnect: the next one is the one after the newest that has.
     let next = from;
-    const stop = live.follow(`run:${run}`, () => {}, {
+    return live.follow(`run:${run}`, () => {}, {
       from: () => next,
       onLines(arrived, last) {
         next = Math.max(next, (arrived.at(-1)?.n ?? 0) + 1);
         source.push(arrived, last);
       },
     });
-    call("logOutline", { params: { run } }, leaving.signal).then(source.outline, (error: unknown) => {
-      if (!leaving.signal.aborted) source.fail(error);
-    });
-    return () => {
-      stop();
-      leaving.abort();
-    };
   }, [live, run, source, from]);
-  return { source, state: useSyncExternalStore(source.subscribe, source.state) };
+  const readOutline = useCallback(
+    (signal?: AbortSignal) => {
+      call("logOutline", { params: { run } }, signal).then(source.outline, (error: unknown) => {
+        if (!signal?.aborted) source.fail(error);
+      });
+    },
+    [run, source],
+  );
+  useEffect(() => {
+    const leaving = new AbortController();
+    readOutline(leaving.signal);
+    return () => leaving.abort();
+  }, [readOutline]);
+  return { source, state: useSyncExternalStore(source.subscribe, source.state), readOutline: () => readOutline() };
 }

@@ -1,0 +1,43 @@
+import type { NumberedLine } from "@nixfleet/protocol";
+import { ChevronRight } from "lucide-react";
+import { Icon } from "../components/icon.tsx";
+import { foldWords } from "./fold-words.ts";
+import { LineNumber, LineTime } from "./line-margin.tsx";
+
+/** One row for a range of noise; a press opens it. */
+export function FoldRow({
+  from,
+  to,
+  first,
+  last,
+  times,
+  onPick,
+  onOpen,
+}: {
+  from: number;
+  to: number;
+  first: NumberedLine | undefined;
+  last: NumberedLine | undefined;
+  times: boolean;
+  onPick: (n: number) => void;
+  onOpen: (from: number) => void;
+}) {
+  const { lead, rest } = foldWords(to - from + 1, first, last);
+  return (
+    <div data-line={from} className="flex min-h-5 gap-4 border-l-[3px] border-transparent pr-5 leading-5">
+      <LineNumber n={from} onPick={onPick} />
+      {times && <LineTime at={first?.at} />}
+      <button
+        type="button"
+        tabIndex={-1}
+        aria-label={`Show ${lead}`}
+        onClick={() => onOpen(from)}
+        className="flex items-center gap-1 whitespace-pre text-muted hover:text-text"
+      >
+        <Icon of={ChevronRight} />
+        <span className="underlined">{lead}</span>
+        {rest && <span className="text-faint">{rest}</span>}
+      </button>
+    </div>
+  );
+}

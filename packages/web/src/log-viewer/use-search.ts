@@ -1,0 +1,59 @@
+import type { RunId } from "@nixfleet/protocol";
+import { useEffect, useRef, useState } from "react";
+import { call } from "../live/api.ts";
+
+/** So long a text stands still before it is searched, in milliseconds. */
+const STILL = 150;
+/** A growing log is searched anew this often, in milliseconds. */
+const ANEW = 2_000;
+
+export interface Hits {
+  /** What was searched. */
+  readonly query: string;
+  readonly lines: readonly number[];
+  /** There are more than the server lists. */
+  readonly truncated: boolean;
+}
+
+export type Search = { kind: "none" } | { kind: "asking" } | { kind: "found"; hits: Hits } | { kind: "failed"; reason: string };
+
+/**
+ * The lines that contain a text, by the server, which has all of the log. While the log grows they are asked for again.
+ * @param last number of the log's last line
+ */
+export function useSearch(run: RunId, query: string, last: number): Search {
+  const [search, setSearch] = useState<Search>({ kind: "none" });
+  const lastNow = useRef(last);
+  lastNow.current = last;
+  useEffect(() => {
+    if (query === "") {
+      setSearch({ kind: "none" });
+      return;
+    }
+    const leaving = new AbortController();
+    let searchedTo = -1;
+    let timer: ReturnType<typeof setTimeout>;
+    const ask = async () => {
+      searchedTo = lastNow.current;
+      try {
+        const { lines, truncated } = await call("searchLog", { params: { run }, query: { q: query } }, leaving.signal);
+        if (leaving.signal.aborted) return;
+        setSearch({ kind: "found", hits: { query, lines, truncated } });
+      } catch (error) {
+        if (leaving.signal.aborted) return;
+        setSearch({ kind: "failed", reason: error instanceof Error ? error.message : String(error) });
+      }
+      look();
+    };
+    const look = () => {
+      timer = setTimeout(() => (lastNow.current > searchedTo ? void ask() : look()), ANEW);
+    };
+    setSearch({ kind: "asking" });
+    timer = setTimeout(() => void ask(), STILL);
+    return () => {
+      clearTimeout(timer);
+      leaving.abort();
+    };
+  }, [run, query]);
+  return search;
+}
