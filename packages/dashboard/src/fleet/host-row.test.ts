@@ -1,0 +1,212 @@
+import type { HostId, HostPolicy, HostRow, NextAction, RunId, RunSummary } from "@nixfleet/protocol";
+import { OpName } from "@nixfleet/protocol";
+import { expect, test } from "vitest";
+import type { HostInput, RunsInput, TargetInput } from "./compartments/input.ts";
+import { compartments } from "./compartments.ts";
+import { hostRow, type RowInput } from "./host-row.ts";
+import { A, at, closure, deployment, host, now, run, runs, target, tested } from "./sample-status.ts";
+
+const policy: HostPolicy = { allowedOps: [...OpName.options], allowRewind: false };
+const summary = (state: RunSummary["state"]) =>
+  ({ id: "01jd00000000000000000000cc" as RunId, state, op: "switch" }) as RunSummary;
+
+const row = (more: Partial<Omit<RowInput, "input" | "findings">> & { input?: HostInput; by?: RunsInput } = {}): HostRow => {
+  const { input = host(), target: to = target() as TargetInput, by = runs(), ...rest } = more;
+  return hostRow({
+    id: "01jd000000000000000000000a" as HostId,
+    name: "csb1",
+    platform: "nixos",
+    policy,
+    settings: null,
+    input,
+    target: to,
+    findings: compartments(input, to, by, now),
+    reach: { state: "online", since: now },
+    metrics: null,
+    run: null,
+    ...rest,
+  });
+};
+const offline = { reach: { state: "offline" as const, since: now } };
+const behind = host(at(A), { deployments: [deployment(closure("c"), A)] });
+const pulled = host({}, { deployments: [deployment(closure("c"), A)] });
+const start = (label: string, op: string, more: object = {}) => expect.objectContaining({ kind: "start", label, op, ...more });
+
+interface Case {
+  title: string;
+  row: HostRow;
+  next: unknown;
+  cause?: HostRow["cause"];
+  status: HostRow["status"];
+}
+const cases: Case[] = [
+  { title: "a host that is current needs nothing", row: row(), next: null, cause: null, status: "ok" },
+  {
+    title: "a host that is behind is helped by a pull before anything else",
+    row: row({ input: behind }),
+    next: start("Pull", "pull", { compartment: "git", whenBlocked: "refuse" }),
+    cause: { lead: "3 commits behind", detail: null },
+    status: "attention",
+  },
+  {
+    title: "an offline host keeps its status, and its pull can wait in the queue",
+    row: row({ input: behind, ...offline }),
+    next: start("Queue pull", "pull", { whenBlocked: "queue" }),
+    cause: { lead: "3 commits behind, offline", detail: "the pull can wait in the queue until it comes back" },
+    status: "attention",
+  },
+  {
+    title: "what was pulled is to be switched",
+    row: row({ input: pulled }),
+    next: start("Switch", "switch", { compartment: "system" }),
+    cause: { lead: "Pulled, not switched", detail: "runs aaaaaaa, 3 commits behind" },
+    status: "attention",
+  },
+  {
+    title: "a failed switch is retried, and its first error line is the cause's detail",
+    row: row({ input: pulled, by: runs({ lastSwitch: run({ state: "failed", firstError: "nginx.service: host not found" }) }) }),
+    next: start("Retry", "switch"),
+    cause: { lead: "Switch failed", detail: "nginx.service: host not found" },
+    status: "broken",
+  },
+  {
+    title: "a failed switch of an older commit is switched anew after a pull, not retried",
+    row: row({ input: behind, by: runs({ lastSwitch: run({ state: "failed", commit: A, firstError: "no" }) }) }),
+    next: start("Pull", "pull"),
+    cause: { lead: "Switch failed", detail: "no" },
+    status: "broken",
+  },
+  {
+    title: "tests that have not run are run",
+    row: row({ by: runs({ lastTest: null }) }),
+    next: start("Run tests", "test", { compartment: "tests" }),
+    cause: { lead: "Switched, not tested", detail: "12 tests wait" },
+    status: "attention",
+  },
+  {
+    title: "a failed test is named",
+    row: row({
+      by: runs({
+        lastTest: {
+          ...tested,
+          state: "failed",
+          tests: [{ script: "T1-dns.sh", outcome: "failed", milliseconds: 1, number: 1, total: 1 }],
+        },
+      }),
+    }),
+    next: start("Retry", "test"),
+    cause: { lead: "1 test failed", detail: "T1-dns.sh" },
+    status: "broken",
+  },
+  {
+    title: "a host without tests is current: nothing on it is to be mended",
+    row: row({ input: host({ tests: { defined: 0 } }), by: runs({ lastTest: null }) }),
+    next: null,
+    cause: null,
+    status: "ok",
+  },
+  {
+    title: "R19: a stale target is nobody's cause but the fleet's, and leaves no host green",
+    row: row({ target: target({ stale: true }) }),
+    next: null,
+    cause: null,
+    status: "unknown",
+  },
+  {
+    title: "a run at work is opened",
+    row: row({ input: pulled, run: summary("running") }),
+    next: expect.objectContaining({ kind: "open-run" }),
+    cause: null,
+    status: "working",
+  },
+  {
+    title: "a waiting run is opened too, but the host still needs attention",
+    row: row({ input: pulled, run: summary("queued") }),
+    next: expect.objectContaining({ kind: "open-run" }),
+    status: "attention",
+  },
+  {
+    title: "a host that has never connected is helped by nothing from here",
+    row: row({
+      input: { ...host({}, { deployments: [] }), facts: {} },
+      by: runs({ lastTest: null }),
+      reach: { state: "never", since: null },
+      policy: null,
+    }),
+    next: null,
+    cause: null,
+    status: "unknown",
+  },
+  {
+    title: "an op that the host does not allow is not offered",
+    row: row({ input: behind, policy: { ...policy, allowedOps: ["switch", "test"] } }),
+    next: null,
+    status: "attention",
+  },
+  {
+    title: "several yellow answers make one cause, the first one leading",
+    row: row({
+      input: host(
+        {
+          ...at(A),
+          agent: { version: "1.8.1", revision: "0".repeat(40), startedAt: 1 },
+          lock: { hash: "2".repeat(64), inputs: {} },
+        },
+        { deployments: [deployment(closure("c"), A)] },
+      ),
+    }),
+    next: start("Pull", "pull"),
+    cause: { lead: "3 commits behind", detail: "2 lock inputs differ; a newer agent is pinned" },
+    status: "attention",
+  },
+];
+
+test.each(cases)("$title", ({ row: made, next, cause, status }) => {
+  expect(made.next).toEqual(next as NextAction | null);
+  expect(made.status).toBe(status);
+  if (cause !== undefined) expect(made.cause).toEqual(cause);
+});
+
+test("R16: a row tells what runs, since when and as which generation, apart from what was pulled", () => {
+  const made = row({ input: pulled });
+
+  expect(made.runs).toEqual({ commit: A, since: now - 1500, generation: 287 });
+  expect(made.relation).toEqual({ kind: "equal" });
+});
+
+test("R24: a measured zero is zero, and what was not measured is null", () => {
+  const at = now;
+  expect(
+    row({ metrics: { at, load: 0, memory: { used: 0, total: 8 }, disks: [{ mount: "/", used: 0, total: 4 }] } }),
+  ).toMatchObject({ load: 0, memory: 0, disk: 0 });
+  expect(row({ metrics: { at, cpu: 0.5 } })).toMatchObject({ load: null, memory: null, disk: null });
+  expect(
+    row({
+      metrics: {
+        at,
+        memory: { used: 0, total: 0 },
+        disks: [
+          { mount: "/a", used: 1, total: 4 },
+          { mount: "/b", used: 3, total: 4 },
+        ],
+      },
+    }),
+  ).toMatchObject({ memory: null, disk: 0.75 });
+});
+
+test("ops that cannot be started say why; what may wait for the host is not denied for its absence", () => {
+  expect(row().deniedOps).toEqual({});
+  expect(row(offline).deniedOps).toEqual({
+    refresh: "The host is not connected.",
+    "restart-agent": "The host is not connected.",
+  });
+  expect(row({ run: summary("running") }).deniedOps).toEqual({
+    refresh: "Another run is active on this host.",
+    "restart-agent": "Another run is active on this host.",
+  });
+  expect(Object.keys(row({ target: { state: "never-read", problem: null } }).deniedOps)).toEqual(["pull", "switch"]);
+  expect(row({ policy: { ...policy, allowedOps: ["pull"] } }).deniedOps).toMatchObject({
+    switch: "The host's own configuration does not allow this op.",
+  });
+  expect(row({ input: host(at(null)) }).deniedOps).toEqual({ test: "The host has no clone of the config repository yet." });
+});

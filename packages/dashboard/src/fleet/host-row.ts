@@ -1,0 +1,137 @@
+import {
+  Compartment,
+  type HostId,
+  type HostPolicy,
+  type HostRow,
+  type HostSettings,
+  type Metrics,
+  type Platform,
+  type RunSummary,
+  type Status,
+  WORST_FIRST,
+} from "@nixfleet/protocol";
+import type { Finding, HostInput, TargetInput } from "./compartments/input.ts";
+import { runningCommit } from "./compartments/running.ts";
+import type { Findings } from "./compartments.ts";
+import { deniedOps, HELP_ORDER, nextAction } from "./next-action.ts";
+import type { HostReach } from "./reachability.ts";
+
+export interface RowInput {
+  readonly id: HostId;
+  readonly name: string;
+  readonly platform: Platform;
+  readonly policy: HostPolicy | null;
+  readonly settings: HostSettings | null;
+  readonly input: HostInput;
+  readonly target: TargetInput;
+  readonly findings: Findings;
+  readonly reach: HostReach;
+  readonly metrics: Metrics | null;
+  /** The run that is starting or running; else the first that waits. */
+  readonly run: RunSummary | null;
+}
+
+/** Everything that the fleet's table and its list of what needs attention draw of a host. */
+export function hostRow(of: RowInput): HostRow {
+  const { input, target, findings, reach, settings, run } = of;
+  const { facts } = input;
+  const commit = target.state === "known" ? target.commit : null;
+  const atWork = run !== null && run.state !== "queued";
+  const status = atWork ? "working" : rowStatus(findings);
+  const next = nextAction(findings, {
+    reachability: reach.state,
+    policy: of.policy,
+    targetKnown: target.state === "known",
+    hasClone: facts.clone?.commit != null,
+    run,
+  });
+  const found = status === "attention" || status === "broken" ? cause(findings, status) : null;
+  const runs = runningCommit(input, commit);
+  const cloned = facts.clone?.commit ?? null;
+  return {
+    id: of.id,
+    name: of.name,
+    platform: facts.platform ?? of.platform,
+    system: facts.system ?? null,
+    tags: settings?.tags ?? [],
+    location: settings?.location ?? null,
+    deviceType: settings?.deviceType ?? null,
+    color: settings?.themeColor ?? null,
+    reachability: { state: reach.state, since: reach.since },
+    status,
+    since: found?.since ?? null,
+    cause: found === null ? null : withReach(found, reach, next),
+    compartments: Object.fromEntries(Compartment.options.map((name) => [name, findings[name].answer])) as HostRow["compartments"],
+    next,
+    deniedOps: deniedOps({
+      reachability: reach.state,
+      policy: of.policy,
+      targetKnown: target.state === "known",
+      hasClone: cloned !== null,
+      run: atWork ? run : null,
+    }),
+    runs: { ...runs, generation: runningGeneration(input) },
+    relation: (target.state === "known" && cloned !== null ? target.standings.get(cloned)?.relation : undefined) ?? {
+      kind: "unknown",
+    },
+    ...meters(of.metrics),
+    cores: facts.cores ?? null,
+    run,
+    conflict: input.conflict,
+  };
+}
+
+/** What a measurement changes of a row, and nothing else. What was not measured is null, a measured zero is zero (R24). */
+export function meters(metrics: Metrics | null): Pick<HostRow, "load" | "memory" | "disk"> {
+  const share = ({ used, total }: { used: number; total: number }) => (total > 0 ? Math.min(1, used / total) : null);
+  const disks = (metrics?.disks ?? []).map(share).filter((value) => value !== null);
+  return {
+    load: metrics?.load ?? null,
+    memory: metrics?.memory === undefined ? null : share(metrics.memory),
+    disk: disks.length === 0 ? null : Math.max(...disks),
+  };
+}
+
+/**
+ * The worst of the five. A yellow one that asks for nothing (a stale target, which is the fleet's problem and no host's; a host
+ * without tests) does not make the host need attention.
+ */
+function rowStatus(findings: Findings): Status {
+  const counted = Compartment.options.map((name): Status => {
+    const { answer, cause: why } = findings[name];
+    return answer.status === "attention" && why === null ? "ok" : answer.status;
+  });
+  return WORST_FIRST.find((status) => counted.includes(status)) ?? "unknown";
+}
+
+type Cause = NonNullable<Finding["cause"]>;
+
+function cause(findings: Findings, status: Status): Cause | null {
+  const asking = HELP_ORDER.filter(
+    (name) => findings[name].cause !== null && ["broken", "attention"].includes(findings[name].answer.status),
+  );
+  const first = asking.find((name) => findings[name].answer.status === status);
+  const found = first === undefined ? null : findings[first].cause;
+  if (found === null || first === undefined) return null;
+  const others = asking.filter((name) => name !== first).flatMap((name) => findings[name].note ?? []);
+  // A failure's own first line says more than what else is yellow.
+  const detail =
+    status === "broken" && found.detail !== null
+      ? found.detail
+      : [found.detail, ...others].filter((text) => text !== null).join("; ");
+  return { ...found, detail: detail === "" ? null : detail };
+}
+
+function withReach({ lead, detail }: Cause, { state }: HostReach, next: HostRow["next"]): NonNullable<HostRow["cause"]> {
+  if (state !== "offline") return { lead, detail };
+  const waits =
+    next?.kind === "start" && next.whenBlocked === "queue" ? `the ${next.op} can wait in the queue until it comes back` : null;
+  return { lead: `${lead}, offline`, detail: waits ?? detail };
+}
+
+function runningGeneration({ facts }: HostInput): number | null {
+  const { running, profile, generations } = facts;
+  if (running === undefined) return null;
+  if (profile?.generation !== undefined && profile.closure === running.closure) return profile.generation;
+  return generations?.findLast(({ closure }) => closure === running.closure)?.number ?? null;
+}

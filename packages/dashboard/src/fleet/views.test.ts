@@ -1,0 +1,317 @@
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import type { Commit, Facts, HostId, Metrics, OpRequest, RunId, RunSummary, TargetView } from "@nixfleet/protocol";
+import { createFakeClock, createTempDir } from "@nixfleet/testkit";
+import { expect, test } from "vitest";
+import { createBus } from "../bus.ts";
+import type { Logger } from "../logger.ts";
+import { createIds } from "../runs/index.ts";
+import { createRunLogs } from "../runs/log.ts";
+import { changedColumns, newRow } from "../runs/records.ts";
+import { newRun, type Run } from "../runs/run.ts";
+import { openStore } from "../store/index.ts";
+import type { Standing } from "./compartments/input.ts";
+import { storeFacts } from "./host-facts.ts";
+import { createFleetViews, createHosts, type HostLink } from "./index.ts";
+import { A, baseFacts, closure, hash, T } from "./sample-status.ts";
+
+const quiet: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
+async function arrange() {
+  const scope = new AsyncDisposableStack();
+  const dir = scope.use(await createTempDir());
+  const clock = createFakeClock();
+  const bus = createBus({ log: quiet });
+  const store = scope.use(await openStore({ path: join(dir.path, "nixfleet.db"), clock, bus, log: quiet }));
+  const ids = createIds({ now: clock.now, randomBytes });
+  const hosts = createHosts({ store, bus, clock, ids, randomBytes });
+  const links = new Map<HostId, HostLink>();
+  const noLink: HostLink = { connectedSince: null, lastSeenAt: null, metrics: null, conflict: null, refused: null };
+  const link = (id: HostId, more: Partial<HostLink>) => links.set(id, { ...noLink, ...links.get(id), ...more });
+  const asked = { hosts: 0, standings: 0 };
+  const known = {
+    state: "known",
+    branch: "main",
+    commit: T,
+    subject: "nginx: raise worker connections",
+    author: "Ada",
+    committedAt: 1,
+    fetchedAt: clock.now(),
+    lockHash: hash("1"),
+    inputs: {},
+    url: null,
+    stale: false,
+    problem: null,
+    next: null,
+  } satisfies TargetView;
+  let target = known as TargetView;
+  const setTarget = (more: { commit?: Commit; stale?: boolean }) => {
+    target = { ...known, ...more };
+    bus.emit("target.changed", {});
+  };
+  const views = scope.use(
+    createFleetViews({
+      store,
+      bus,
+      clock,
+      log: quiet,
+      hosts: {
+        list: hosts.list,
+        token: hosts.token,
+        get: (id) => {
+          asked.hosts += 1;
+          return hosts.get(id);
+        },
+      },
+      target: {
+        view: () => target,
+        standing: async (commit): Promise<Standing> => {
+          asked.standings += 1;
+          const equal = target.state === "known" && target.commit === commit;
+          return { relation: equal ? { kind: "equal" } : { kind: "behind", behind: 3 }, lackingSince: null };
+        },
+        subject: async (commit) => (commit === A ? "grafana: move to mon0" : null),
+      },
+      links: { state: (id) => links.get(id) ?? noLink },
+      runs: {
+        summary: async (id) => {
+          const row = await store.db.selectFrom("runs").selectAll().where("id", "=", id).executeTakeFirst();
+          return row === undefined
+            ? null
+            : ({ id, state: row.state, op: row.op, word: "Build 61 %", sentence: "214 of 351" } as RunSummary);
+        },
+      },
+      logs: createRunLogs(store),
+    }),
+  );
+  const told: HostId[] = [];
+  views.onChange((id) => told.push(id));
+
+  const add = async (name: string) => {
+    const added = await hosts.add({ name, platform: "nixos" });
+    if (!added.ok) throw new Error(added.code);
+    return added.id;
+  };
+  const report = async (hostId: HostId, facts: Partial<Facts>) => {
+    await store.write((trx) => storeFacts(trx, hostId, { readAt: clock.now(), facts }));
+    bus.emit("host.changed", { hostId });
+  };
+  let number = 0;
+  const done = async (hostId: HostId, request: OpRequest, more: Partial<Run>, columns: object = {}) => {
+    const made = newRun({
+      id: ids.run(),
+      hostId,
+      request,
+      commit: T,
+      deadline: 1000,
+      createdAt: clock.now(),
+      askedBy: "admin",
+      force: false,
+    });
+    await store.write(async (trx) => {
+      await trx
+        .insertInto("runs")
+        .values(newRow(made, { number: ++number, subject: null }))
+        .execute();
+      await trx
+        .updateTable("runs")
+        .set({ ...changedColumns({ ...made, ...more }), ...columns })
+        .where("id", "=", made.id)
+        .execute();
+    });
+    bus.emit("run.changed", { runId: made.id, hostId });
+    return made.id;
+  };
+  const deployed = (hostId: HostId, runId: RunId, path: string, commit: Commit) =>
+    store.write((trx) =>
+      trx
+        .insertInto("deployments")
+        .values({
+          run_id: runId,
+          host_id: hostId,
+          closure: path,
+          commit_id: commit,
+          at: clock.now(),
+          generation: 287,
+          mode: "switch",
+        })
+        .execute(),
+    );
+  return { scope, store, bus, clock, hosts, views, links: { set: link }, told, asked, add, report, done, deployed, setTarget };
+}
+const switching: OpRequest = { op: "switch", args: { mode: "switch" } };
+const facts = { ...baseFacts, lock: { hash: hash("1"), inputs: {} } };
+
+test("R25: a host that is added, renamed or removed is told, and the rows follow", async () => {
+  const { scope, views, hosts, add, told } = await arrange();
+  await using _ = scope;
+  await views.start();
+
+  const b = await add("beta");
+  const a = await add("Alpha");
+  expect((await views.rows()).map(({ name }) => name)).toEqual(["Alpha", "beta"]);
+
+  await hosts.change(b, { name: "aardvark" });
+  expect((await views.rows()).map(({ name }) => name)).toEqual(["aardvark", "Alpha"]);
+
+  await hosts.remove(a);
+  expect((await views.rows()).map(({ name }) => name)).toEqual(["aardvark"]);
+  expect(await views.row(a)).toBeNull();
+  expect(told).toEqual([b, a, b, a]);
+});
+
+test("R16: what a host pulled and what it runs come from what was reported and deployed, and outlive a restart", async () => {
+  const { scope, views, add, report, done, deployed } = await arrange();
+  await using _ = scope;
+  const id = await add("csb1");
+  const run = await done(id, switching, { state: "succeeded" });
+  await deployed(id, run, closure("c"), A);
+  await report(id, facts);
+
+  await views.start();
+
+  const row = await views.row(id);
+  expect(row).toMatchObject({
+    relation: { kind: "equal" },
+    runs: { commit: A, generation: 287 },
+    cause: { lead: "Pulled, not switched" },
+  });
+  expect(await views.view(id)).toMatchObject({ runningSubject: "grafana: move to mon0", deployedBy: "admin", failure: null });
+});
+
+test("R20: facts that a message does not name stay as they were", async () => {
+  const { scope, views, add, report, clock } = await arrange();
+  await using _ = scope;
+  await views.start();
+  const id = await add("csb1");
+  await report(id, facts);
+  clock.advance(1000);
+
+  await report(id, { kernel: "6.12.61" });
+
+  expect((await views.row(id))?.compartments.git.word).toBe("at target");
+  expect((await views.view(id))?.facts).toMatchObject({ kernel: "6.12.61", clone: { commit: T } });
+});
+
+test("R25: a target that moves changes the rows of all hosts without one of them being read again", async () => {
+  const { scope, views, add, report, setTarget, asked } = await arrange();
+  await using _ = scope;
+  await views.start();
+  const ids = [await add("a"), await add("b")];
+  for (const id of ids) await report(id, facts);
+  await views.rows();
+  const before = asked.hosts;
+
+  setTarget({ commit: "9".repeat(40) });
+
+  expect((await views.rows()).map((row) => row.compartments.git.word)).toEqual(["3 behind", "3 behind"]);
+  expect(asked.hosts).toBe(before);
+});
+
+test("R19: the rows turn unproven together when the target turns stale, and green again", async () => {
+  const { scope, views, add, report, done, deployed, setTarget } = await arrange();
+  await using _ = scope;
+  await views.start();
+  const id = await add("csb1");
+  await deployed(id, await done(id, switching, { state: "succeeded" }), closure("c"), T);
+  await done(
+    id,
+    { op: "test", args: {} },
+    { state: "succeeded" },
+    {
+      closure_at_end: closure("c"),
+      tests: JSON.stringify([{ script: "T1.sh", outcome: "passed", milliseconds: 1, number: 1, total: 1 }]),
+    },
+  );
+  await report(id, facts);
+  expect(await views.row(id)).toMatchObject({ status: "ok", cause: null });
+
+  setTarget({ stale: true });
+  expect(await views.row(id)).toMatchObject({ status: "unknown", cause: null, compartments: { git: { word: "target stale" } } });
+
+  setTarget({ stale: false });
+  expect(await views.row(id)).toMatchObject({ status: "ok" });
+});
+
+test("R21, R43: heartbeats of 1,000 hosts change meters only: nothing is read, written, compared with the target or started", async () => {
+  const { scope, views, store, bus, clock, links, asked, told } = await arrange();
+  await using _ = scope;
+  const ids = createIds({ now: clock.now, randomBytes });
+  const all = Array.from({ length: 1000 }, () => ids.host());
+  await store.write(async (trx) => {
+    for (const [i, id] of all.entries()) {
+      await trx
+        .insertInto("hosts")
+        .values({ id, name: `h${i}`, name_key: `h${i}`, platform: "nixos", notes: "", added_at: 0 })
+        .execute();
+    }
+  });
+  await views.start();
+  const before = { ...asked, writes: store.writes, told: told.length };
+
+  for (let beat = 0; beat < 5; beat++) {
+    for (const id of all) {
+      links.set(id, { connectedSince: 1, metrics: { at: clock.now(), load: beat } satisfies Metrics });
+      bus.emit("host.metrics", { hostId: id });
+    }
+  }
+
+  expect((await views.rows()).every(({ load }) => load === 4)).toBe(true);
+  expect({ ...asked, writes: store.writes }).toEqual({ hosts: before.hosts, standings: before.standings, writes: before.writes });
+  expect(await store.db.selectFrom("runs").selectAll().execute()).toEqual([]);
+  expect(told.length - before.told).toBe(5000);
+});
+
+test("progress of a run at work is followed without reading its host again; its end is", async () => {
+  const { scope, views, store, bus, add, report, done, asked } = await arrange();
+  await using _ = scope;
+  await views.start();
+  const id = await add("csb1");
+  await report(id, facts);
+  const runId = await done(id, switching, { state: "running" });
+  expect(await views.row(id)).toMatchObject({
+    status: "working",
+    compartments: { system: { word: "Build 61 %" } },
+    next: { kind: "open-run" },
+  });
+  const before = asked.hosts;
+
+  for (let i = 0; i < 10; i++) bus.emit("run.changed", { runId, hostId: id });
+  await views.rows();
+  expect(asked.hosts).toBe(before);
+
+  await store.write((trx) =>
+    trx
+      .updateTable("runs")
+      .set({
+        state: "failed",
+        outcome: JSON.stringify({ code: "build-failed", reason: "It failed.", firstError: "builder failed", reported: true }),
+      })
+      .where("id", "=", runId)
+      .execute(),
+  );
+  bus.emit("run.changed", { runId, hostId: id });
+  expect(await views.row(id)).toMatchObject({ status: "broken", cause: { lead: "Switch failed", detail: "builder failed" } });
+  expect(asked.hosts).toBe(before + 1);
+  expect(await views.view(id)).toMatchObject({ failure: { id: runId }, failureLog: [] });
+});
+
+test("a host that goes is stale, then offline, by time alone", async () => {
+  const { scope, views, bus, clock, links, add } = await arrange();
+  await using _ = scope;
+  await views.start();
+  const id = await add("csb1");
+  expect(await views.row(id)).toMatchObject({ reachability: { state: "never", since: null } });
+
+  const since = clock.now();
+  links.set(id, { connectedSince: since });
+  bus.emit("host.changed", { hostId: id });
+  expect(await views.row(id)).toMatchObject({ reachability: { state: "online", since } });
+
+  links.set(id, { connectedSince: null, lastSeenAt: since });
+  bus.emit("host.changed", { hostId: id });
+  expect(await views.row(id)).toMatchObject({ reachability: { state: "stale", since } });
+
+  clock.advance(5 * 60_000);
+  expect(await views.row(id)).toMatchObject({ reachability: { state: "offline", since } });
+});

@@ -1,0 +1,310 @@
+import type { Commit, HostId, HostRow, HostView, Metrics, NumberedLine, RunId, RunSummary, TargetView } from "@nixfleet/protocol";
+import type { Clock } from "@nixfleet/runtime";
+import type { Bus } from "../bus.ts";
+import type { Logger } from "../logger.ts";
+import type { Store } from "../store/index.ts";
+import type { Target } from "../target/index.ts";
+import type { HostInput, RunsInput, Standing, TargetInput } from "./compartments/input.ts";
+import { runningCommit } from "./compartments/running.ts";
+import { compartments, type Findings } from "./compartments.ts";
+import { type HostHistory, readHistory } from "./host-history.ts";
+import { hostRow, meters, type RowInput } from "./host-row.ts";
+import { factValues, type HostRecord, type Hosts } from "./hosts.ts";
+import { createKeyedWork } from "./keyed-work.ts";
+import { reachability } from "./reachability.ts";
+
+/** What only the links know of a host. */
+export interface HostLink {
+  /** Since when its link is open; null: it is not. */
+  readonly connectedSince: number | null;
+  /** When it was last heard of; null: not since this program's start. */
+  readonly lastSeenAt: number | null;
+  readonly metrics: Metrics | null;
+  /** A second machine claims to be this host: in which words. */
+  readonly conflict: string | null;
+  readonly refused: { readonly at: number; readonly reason: string; readonly unsupported: boolean } | null;
+}
+
+export interface FleetViewsDeps {
+  store: Store;
+  bus: Bus;
+  clock: Clock;
+  log: Logger;
+  hosts: Pick<Hosts, "list" | "get" | "token">;
+  target: Pick<Target, "view" | "standing" | "subject">;
+  links: { state(hostId: HostId): HostLink };
+  runs: { summary(runId: RunId): Promise<RunSummary | null> };
+  logs: { read(runId: RunId, from: number, limit: number): Promise<{ lines: NumberedLine[] }> };
+}
+
+/** What pages show of hosts: kept up to date by what the bus says, so that asking costs nothing. */
+export interface FleetViews extends AsyncDisposable {
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  /** By name. Holds every change that was said before the call. */
+  rows(): Promise<HostRow[]>;
+  row(id: HostId): Promise<HostRow | null>;
+  view(id: HostId): Promise<HostView | null>;
+  /** The row as it is now; null: there is no such host, or it was not read yet. */
+  peek(id: HostId): HostRow | null;
+  readonly ids: Iterable<HostId>;
+  /** Calls the listener after something of a host came, changed or went. A row that is the same as before is the same object. */
+  onChange(listener: (id: HostId) => void): () => void;
+}
+
+/** Sentences tell ages in days: this often they are told anew. */
+const RETELL_INTERVAL = 60 * 60_000;
+/** Lines of the log that are shown around the first error. */
+const LINES_AROUND_ERROR = 5;
+
+/** What is to be done for a host, from little to much: tell its row anew, follow its run at work, read all of it. */
+const WHATS = ["tell", "follow", "read"] as const;
+type What = (typeof WHATS)[number];
+
+interface Entry {
+  record: HostRecord;
+  history: HostHistory;
+  run: RunSummary | null;
+  input: HostInput;
+  findings: Findings;
+  row: HostRow;
+  turning: { cancel(): void } | undefined;
+}
+
+export function createFleetViews(deps: FleetViewsDeps): FleetViews {
+  const { store, bus, clock, log, hosts, target, links, runs, logs } = deps;
+  const entries = new Map<HostId, Entry>();
+  const listeners = new Set<(id: HostId) => void>();
+  let ending = new AbortController();
+  let retelling: { cancel(): void } | undefined;
+  let targetSeen = "";
+
+  const tell = (id: HostId) => {
+    for (const listener of listeners) listener(id);
+  };
+
+  const queue = createKeyedWork<HostId, What>({
+    work: async (id, what) => {
+      if (ending.signal.aborted) return;
+      const entry = entries.get(id);
+      if (what === "read" || entry === undefined) await read(id);
+      else if (what === "tell") await place(id, entry);
+      else await follow(id, entry);
+    },
+    merge: (first, second) => (WHATS.indexOf(first) > WHATS.indexOf(second) ? first : second),
+    // The row stays as it is until the host changes again; the store's own state tells if it cannot be read at all.
+    onError: (hostId, error) => log.error({ err: error, hostId }, "A host could not be read"),
+  });
+
+  async function read(id: HostId): Promise<void> {
+    const record = await hosts.get(id);
+    if (record === null) return forget(id);
+    const { running, profile } = record.facts;
+    const closures = [running?.value.closure, profile?.value.closure].filter((closure) => closure !== undefined);
+    const history = await readHistory(store, id, closures);
+    const run = history.currentRun === null ? null : await runs.summary(history.currentRun);
+    await place(id, { record, history, run });
+  }
+
+  /** The run at work went on: unless it ended, nothing else of the host can have changed by it. */
+  async function follow(id: HostId, entry: Entry): Promise<void> {
+    const { run } = entry;
+    const now = run === null ? null : await runs.summary(run.id);
+    if (run === null || now === null || now.state !== run.state) await read(id);
+    else await place(id, { ...entry, run: now });
+  }
+
+  /** Makes the row from what was read, with the target and the link as they are now. */
+  async function place(id: HostId, { record, history, run }: Pick<Entry, "record" | "history" | "run">): Promise<void> {
+    const link = links.state(id);
+    const input: HostInput = {
+      name: record.name,
+      facts: factValues(record.facts),
+      deployments: history.deployments,
+      conflict: link.conflict,
+      unsupported: link.connectedSince === null && link.refused?.unsupported === true ? link.refused.reason : null,
+    };
+    const to = await targetFor(input);
+    if (ending.signal.aborted) return;
+    const findings = compartments(input, to, runsInput(history, run), clock.now());
+    const reach = reachability(
+      { connectedSince: link.connectedSince, lastSeenAt: link.lastSeenAt ?? record.lastSeenAt },
+      clock.now(),
+    );
+    const { policy, settings, name, platform } = record;
+    const rowInput: RowInput = {
+      id,
+      name,
+      platform,
+      policy,
+      settings,
+      input,
+      target: to,
+      findings,
+      reach,
+      metrics: link.metrics,
+      run,
+    };
+    const before = entries.get(id);
+    before?.turning?.cancel();
+    const row = hostRow(rowInput);
+    const turning = reach.changesIn === null ? undefined : clock.setTimeout(() => void queue.ask(id, "tell"), reach.changesIn);
+    const same = before !== undefined && JSON.stringify(before.row) === JSON.stringify(row);
+    entries.set(id, { record, history, run, input, findings, row: same ? before.row : row, turning });
+    tell(id);
+  }
+
+  function runChanged(id: HostId, runId: RunId): void {
+    void queue.ask(id, entries.get(id)?.run?.id === runId ? "follow" : "read");
+  }
+
+  function forget(id: HostId): void {
+    entries.get(id)?.turning?.cancel();
+    if (entries.delete(id)) tell(id);
+  }
+
+  async function targetFor(input: HostInput): Promise<TargetInput> {
+    const view = target.view();
+    if (view.state === "not-configured") return view;
+    if (view.state === "never-read") return { state: "never-read", problem: view.problem };
+    const { commit, subject, lockHash, inputs, stale } = view;
+    const commits = [input.facts.clone?.commit ?? null, runningCommit(input, commit).commit].filter((known) => known !== null);
+    const standings = new Map<Commit, Standing>();
+    for (const known of commits) standings.set(known, await target.standing(known));
+    return { state: "known", commit, subject, lockHash, inputs, stale, standings };
+  }
+
+  function targetChanged(): void {
+    const seen = identity(target.view());
+    if (seen === targetSeen) return;
+    targetSeen = seen;
+    retell();
+  }
+
+  /** Tells every row anew without reading anything. */
+  function retell(): void {
+    for (const id of entries.keys()) void queue.ask(id, "tell");
+  }
+
+  function measured(id: HostId): void {
+    const entry = entries.get(id);
+    if (entry === undefined) return;
+    const values = meters(links.state(id).metrics);
+    const { load, memory, disk } = entry.row;
+    const same = values.load === load && values.memory === memory && values.disk === disk;
+    if (!same) entry.row = { ...entry.row, ...values };
+    tell(id);
+  }
+
+  const views: FleetViews = {
+    async start() {
+      ending = new AbortController();
+      const { signal } = ending;
+      const owner = "fleet views";
+      targetSeen = identity(target.view());
+      bus.on("host.changed", ({ hostId }) => void queue.ask(hostId, "read"), { owner, signal });
+      bus.on("run.changed", ({ hostId, runId }) => runChanged(hostId, runId), { owner, signal });
+      bus.on("host.removed", ({ hostId }) => void queue.ask(hostId, "read"), { owner, signal });
+      bus.on("host.metrics", ({ hostId }) => measured(hostId), { owner, signal });
+      bus.on("target.changed", () => targetChanged(), { owner, signal });
+      const retellLater = () => {
+        retelling = clock.setTimeout(() => {
+          retellLater();
+          retell();
+        }, RETELL_INTERVAL);
+      };
+      retellLater();
+      await Promise.all((await hosts.list()).map(({ id }) => queue.ask(id, "read")));
+    },
+
+    async stop() {
+      ending.abort();
+      retelling?.cancel();
+      for (const entry of entries.values()) entry.turning?.cancel();
+      await queue.settled();
+    },
+
+    async rows() {
+      await queue.settled();
+      return [...entries.values()].map(({ row }) => row).sort((a, b) => (a.name.toLowerCase() < b.name.toLowerCase() ? -1 : 1));
+    },
+
+    async row(id) {
+      await queue.settled(id);
+      return entries.get(id)?.row ?? null;
+    },
+
+    async view(id) {
+      await queue.settled(id);
+      const entry = entries.get(id);
+      return entry === undefined ? null : await hostView(entry);
+    },
+
+    peek: (id) => entries.get(id)?.row ?? null,
+    get ids() {
+      return entries.keys();
+    },
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    [Symbol.asyncDispose]: () => views.stop(),
+  };
+
+  async function hostView({ record, row, findings, history }: Entry): Promise<HostView> {
+    const { id, facts } = record;
+    const link = links.state(id);
+    const read = Object.values(facts).map(({ readAt }) => readAt);
+    const closure = facts.running?.value.closure;
+    const deployment = history.deployments.find((known) => known.closure === closure && known.commit === row.runs.commit);
+    const deployedBy =
+      deployment === undefined
+        ? undefined
+        : await store.db.selectFrom("runs").select("by").where("id", "=", deployment.runId).executeTakeFirst();
+    const { failedRun } = findings.system;
+    return {
+      row,
+      addedAt: record.addedAt,
+      notes: record.notes,
+      facts: factValues(facts),
+      factsReadAt: read.length === 0 ? null : Math.max(...read),
+      runningSubject: row.runs.commit === null ? null : await target.subject(row.runs.commit),
+      deployedBy: deployedBy?.by ?? null,
+      metrics: link.metrics,
+      policy: record.policy,
+      settings: record.settings,
+      failure: failedRun === null ? null : await runs.summary(failedRun),
+      failureLog: failedRun === null ? [] : await aroundFirstError(failedRun),
+      token: await hosts.token(id),
+      lastRefusedLink: link.refused === null ? null : { at: link.refused.at, reason: link.refused.reason },
+    };
+  }
+
+  async function aroundFirstError(runId: RunId): Promise<NumberedLine[]> {
+    const row = await store.db
+      .selectFrom("runs")
+      .select(["first_error_line", "log_lines"])
+      .where("id", "=", runId)
+      .executeTakeFirst();
+    if (row === undefined || row.log_lines === 0) return [];
+    // Without a line that is marked as an error, the last ones tell most.
+    const middle = row.first_error_line ?? row.log_lines;
+    const from = Math.max(1, Math.min(middle - 2, row.log_lines - LINES_AROUND_ERROR + 1));
+    return (await logs.read(runId, from, LINES_AROUND_ERROR)).lines;
+  }
+
+  return views;
+}
+
+function runsInput(history: HostHistory, run: RunSummary | null): RunsInput {
+  const { active, lastSwitch, lastTest } = history;
+  const shown = active !== null && run?.id === active.id ? { ...active, word: run.word, sentence: run.sentence } : active;
+  return { active: shown, lastSwitch, lastTest };
+}
+
+/** What of the target rows depend on: a reading that found the same changes none. */
+function identity(view: TargetView): string {
+  if (view.state !== "known") return JSON.stringify(view);
+  const { commit, lockHash, stale } = view;
+  return JSON.stringify([commit, lockHash, stale]);
+}
