@@ -4,6 +4,7 @@ import type { Commit, Facts, HostId, Metrics, OpRequest, RunId, RunSummary, Targ
 import { createFakeClock, createTempDir } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
 import { createBus } from "../bus.ts";
+import type { HostLive } from "../links/index.ts";
 import type { Logger } from "../logger.ts";
 import { createIds } from "../runs/index.ts";
 import { createRunLogs } from "../runs/log.ts";
@@ -12,7 +13,7 @@ import { newRun, type Run } from "../runs/run.ts";
 import { openStore } from "../store/index.ts";
 import type { Standing } from "./compartments/input.ts";
 import { storeFacts } from "./host-facts.ts";
-import { createFleetViews, createHosts, type HostLink } from "./index.ts";
+import { createFleetViews, createHosts } from "./index.ts";
 import { A, baseFacts, closure, hash, T } from "./sample-status.ts";
 
 const quiet: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
@@ -25,9 +26,9 @@ async function arrange() {
   const store = scope.use(await openStore({ path: join(dir.path, "nixfleet.db"), clock, bus, log: quiet }));
   const ids = createIds({ now: clock.now, randomBytes });
   const hosts = createHosts({ store, bus, clock, ids, randomBytes });
-  const links = new Map<HostId, HostLink>();
-  const noLink: HostLink = { connectedSince: null, lastSeenAt: null, metrics: null, conflict: null, refused: null };
-  const link = (id: HostId, more: Partial<HostLink>) => links.set(id, { ...noLink, ...links.get(id), ...more });
+  const links = new Map<HostId, HostLive>();
+  const noLink: HostLive = { connectedSince: null, lastWordAt: null, metrics: null, conflict: null, lastRefused: null };
+  const link = (id: HostId, more: Partial<HostLive>) => links.set(id, { ...noLink, ...links.get(id), ...more });
   const asked = { hosts: 0, standings: 0 };
   const known = {
     state: "known",
@@ -72,7 +73,7 @@ async function arrange() {
         },
         subject: async (commit) => (commit === A ? "grafana: move to mon0" : null),
       },
-      links: { state: (id) => links.get(id) ?? noLink },
+      links: { live: (id) => links.get(id) ?? noLink },
       runs: {
         summary: async (id) => {
           const row = await store.db.selectFrom("runs").selectAll().where("id", "=", id).executeTakeFirst();
@@ -308,10 +309,29 @@ test("a host that goes is stale, then offline, by time alone", async () => {
   bus.emit("host.changed", { hostId: id });
   expect(await views.row(id)).toMatchObject({ reachability: { state: "online", since } });
 
-  links.set(id, { connectedSince: null, lastSeenAt: since });
+  links.set(id, { connectedSince: null, lastWordAt: since });
   bus.emit("host.changed", { hostId: id });
   expect(await views.row(id)).toMatchObject({ reachability: { state: "stale", since } });
 
   clock.advance(5 * 60_000);
   expect(await views.row(id)).toMatchObject({ reachability: { state: "offline", since } });
+});
+
+test("R30: a second machine that claims to be a host is a conflict until it has not tried for half an hour", async () => {
+  const { scope, views, bus, clock, links, add, report } = await arrange();
+  await using _ = scope;
+  await views.start();
+  const id = await add("csb1");
+  await report(id, facts);
+
+  links.set(id, { connectedSince: clock.now(), conflict: { at: clock.now(), reason: "A second agent claims to be this host." } });
+  bus.emit("host.changed", { hostId: id });
+  expect(await views.row(id)).toMatchObject({
+    status: "broken",
+    conflict: "A second agent claims to be this host.",
+    compartments: { agent: { word: "conflict" } },
+  });
+
+  clock.advance(30 * 60_000);
+  expect(await views.row(id)).toMatchObject({ conflict: null, compartments: { agent: { word: "current" } } });
 });

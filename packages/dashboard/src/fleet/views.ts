@@ -1,6 +1,7 @@
-import type { Commit, HostId, HostRow, HostView, Metrics, NumberedLine, RunId, RunSummary, TargetView } from "@nixfleet/protocol";
+import type { Commit, HostId, HostRow, HostView, NumberedLine, RunId, RunSummary, TargetView } from "@nixfleet/protocol";
 import type { Clock } from "@nixfleet/runtime";
 import type { Bus } from "../bus.ts";
+import type { HostLive } from "../links/index.ts";
 import type { Logger } from "../logger.ts";
 import type { Store } from "../store/index.ts";
 import type { Target } from "../target/index.ts";
@@ -13,18 +14,6 @@ import { factValues, type HostRecord, type Hosts } from "./hosts.ts";
 import { createKeyedWork } from "./keyed-work.ts";
 import { reachability } from "./reachability.ts";
 
-/** What only the links know of a host. */
-export interface HostLink {
-  /** Since when its link is open; null: it is not. */
-  readonly connectedSince: number | null;
-  /** When it was last heard of; null: not since this program's start. */
-  readonly lastSeenAt: number | null;
-  readonly metrics: Metrics | null;
-  /** A second machine claims to be this host: in which words. */
-  readonly conflict: string | null;
-  readonly refused: { readonly at: number; readonly reason: string; readonly unsupported: boolean } | null;
-}
-
 export interface FleetViewsDeps {
   store: Store;
   bus: Bus;
@@ -32,7 +21,7 @@ export interface FleetViewsDeps {
   log: Logger;
   hosts: Pick<Hosts, "list" | "get" | "token">;
   target: Pick<Target, "view" | "standing" | "subject">;
-  links: { state(hostId: HostId): HostLink };
+  links: { live(hostId: HostId): HostLive };
   runs: { summary(runId: RunId): Promise<RunSummary | null> };
   logs: { read(runId: RunId, from: number, limit: number): Promise<{ lines: NumberedLine[] }> };
 }
@@ -54,6 +43,8 @@ export interface FleetViews extends AsyncDisposable {
 
 /** Sentences tell ages in days: this often they are told anew. */
 const RETELL_INTERVAL = 60 * 60_000;
+/** A second machine that has not tried again for this long counts as mended, in milliseconds. */
+const CONFLICT_LIMIT = 30 * 60_000;
 /** Lines of the log that are shown around the first error. */
 const LINES_AROUND_ERROR = 5;
 
@@ -116,19 +107,19 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
 
   /** Makes the row from what was read, with the target and the link as they are now. */
   async function place(id: HostId, { record, history, run }: Pick<Entry, "record" | "history" | "run">): Promise<void> {
-    const link = links.state(id);
+    const link = links.live(id);
     const input: HostInput = {
       name: record.name,
       facts: factValues(record.facts),
       deployments: history.deployments,
-      conflict: link.conflict,
-      unsupported: link.connectedSince === null && link.refused?.unsupported === true ? link.refused.reason : null,
+      conflict: link.conflict !== null && clock.now() < link.conflict.at + CONFLICT_LIMIT ? link.conflict.reason : null,
+      unsupported: link.connectedSince === null && link.lastRefused?.unsupported === true ? link.lastRefused.reason : null,
     };
     const to = await targetFor(input);
     if (ending.signal.aborted) return;
     const findings = compartments(input, to, runsInput(history, run), clock.now());
     const reach = reachability(
-      { connectedSince: link.connectedSince, lastSeenAt: link.lastSeenAt ?? record.lastSeenAt },
+      { connectedSince: link.connectedSince, lastSeenAt: link.lastWordAt ?? record.lastSeenAt },
       clock.now(),
     );
     const { policy, settings, name, platform } = record;
@@ -148,7 +139,10 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
     const before = entries.get(id);
     before?.turning?.cancel();
     const row = hostRow(rowInput);
-    const turning = reach.changesIn === null ? undefined : clock.setTimeout(() => void queue.ask(id, "tell"), reach.changesIn);
+    const conflictEnds =
+      input.conflict === null || link.conflict === null ? null : link.conflict.at + CONFLICT_LIMIT - clock.now();
+    const turns = [reach.changesIn, conflictEnds].filter((ms) => ms !== null);
+    const turning = turns.length === 0 ? undefined : clock.setTimeout(() => void queue.ask(id, "tell"), Math.min(...turns));
     const same = before !== undefined && JSON.stringify(before.row) === JSON.stringify(row);
     entries.set(id, { record, history, run, input, findings, row: same ? before.row : row, turning });
     tell(id);
@@ -189,7 +183,7 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
   function measured(id: HostId): void {
     const entry = entries.get(id);
     if (entry === undefined) return;
-    const values = meters(links.state(id).metrics);
+    const values = meters(links.live(id).metrics);
     const { load, memory, disk } = entry.row;
     const same = values.load === load && values.memory === memory && values.disk === disk;
     if (!same) entry.row = { ...entry.row, ...values };
@@ -253,7 +247,7 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
 
   async function hostView({ record, row, findings, history }: Entry): Promise<HostView> {
     const { id, facts } = record;
-    const link = links.state(id);
+    const link = links.live(id);
     const read = Object.values(facts).map(({ readAt }) => readAt);
     const closure = facts.running?.value.closure;
     const deployment = history.deployments.find((known) => known.closure === closure && known.commit === row.runs.commit);
@@ -276,7 +270,7 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
       failure: failedRun === null ? null : await runs.summary(failedRun),
       failureLog: failedRun === null ? [] : await aroundFirstError(failedRun),
       token: await hosts.token(id),
-      lastRefusedLink: link.refused === null ? null : { at: link.refused.at, reason: link.refused.reason },
+      lastRefusedLink: link.lastRefused === null ? null : { at: link.lastRefused.at, reason: link.lastRefused.reason },
     };
   }
 

@@ -10,8 +10,8 @@ export interface HostLive {
   metrics: Metrics | null;
   /** Another machine has tried to be this host, and was refused. */
   conflict: { at: number; reason: string } | null;
-  /** Why its last link was not accepted; null: it was. */
-  lastRefused: { at: number; reason: string } | null;
+  /** Why its last link was not accepted; null: it was. `unsupported`: since it speaks another protocol. */
+  lastRefused: { at: number; reason: string; unsupported: boolean } | null;
 }
 
 /** An open link, as the table knows it. */

@@ -36,8 +36,8 @@ export interface AgentLinks extends AsyncDisposable {
   start(): void;
   /** Takes over a socket whose host token was accepted. */
   accept(socket: LinkSocket, from: { hostId: HostId; address: string }): void;
-  /** Records why somebody who named this host was not let in. */
-  noteRefused(hostId: HostId, reason: string): void;
+  /** Records why somebody who named this host was not let in; `unsupported`: since it speaks another protocol. */
+  noteRefused(hostId: HostId, reason: string, unsupported?: boolean): void;
   live(hostId: HostId): HostLive;
   /** Somebody looks at this host: it sends metrics every interval until the returned function is called. */
   watch(hostId: HostId): () => void;
@@ -103,14 +103,14 @@ export function createAgentLinks(deps: AgentLinksDeps): AgentLinks {
     if (stopping) link.goodbye("shutting-down", "The dashboard is restarting.", comeBackAfter());
   }
 
-  function refuse(link: Link, reason: string, what: string): void {
+  function refuse(link: Link, reason: string, what: string, unsupported = false): void {
     logOnce(link.hostId, reason, what);
-    noteRefused(link.hostId, reason);
+    noteRefused(link.hostId, reason, unsupported);
   }
 
-  function noteRefused(hostId: HostId, reason: string): void {
+  function noteRefused(hostId: HostId, reason: string, unsupported = false): void {
     const before = table.live(hostId).lastRefused;
-    table.change(hostId, { lastRefused: { at: clock.now(), reason } });
+    table.change(hostId, { lastRefused: { at: clock.now(), reason, unsupported } });
     // Whoever knocks again and again changes nothing that a page would have to draw each time.
     if (before?.reason !== reason || clock.now() - before.at > SWEEP_INTERVAL) bus.emit("host.changed", { hostId });
   }
@@ -121,7 +121,7 @@ export function createAgentLinks(deps: AgentLinksDeps): AgentLinks {
       const update = hello.protocol > PROTOCOL_VERSION ? "Update the dashboard" : "Update the agent: pull and switch this host";
       const reason = `The agent speaks protocol ${hello.protocol}, this dashboard ${PROTOCOL_VERSION}. ${update}.`;
       link.goodbye("unsupported-protocol", reason, null);
-      refuse(link, reason, "An agent speaks another protocol");
+      refuse(link, reason, "An agent speaks another protocol", true);
       return;
     }
     if (!(await mayTakeOver(link))) {

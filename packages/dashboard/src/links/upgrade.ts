@@ -46,7 +46,7 @@ export function createAgentUpgrade({ hosts, links, log, addressOf }: AgentUpgrad
     const offered = (request.headers["sec-websocket-protocol"] ?? "").split(",").map((name) => name.trim());
     if (!offered.includes(AGENT_SUBPROTOCOL)) {
       const reason = `The agent speaks ${offered.join(", ").slice(0, 100) || "no protocol"}, this dashboard ${AGENT_SUBPROTOCOL}. Update the older one.`;
-      links.noteRefused(who.hostId, reason);
+      links.noteRefused(who.hostId, reason, true);
       answer(socket, "400 Bad Request", "unsupported-protocol", reason);
       return;
     }
