@@ -192,7 +192,7 @@ export function createAgentLinks(deps: AgentLinksDeps): AgentLinks {
     const { hostId } = link;
     switch (message.type) {
       case "metrics":
-        table.change(hostId, { metrics: message.metrics, lastWordAt: link.lastWordAt });
+        table.change(hostId, { metrics: message.metrics });
         bus.emit("host.metrics", { hostId });
         break;
       case "facts":
@@ -275,7 +275,7 @@ export function createAgentLinks(deps: AgentLinksDeps): AgentLinks {
     if (waitingOf.get(link) === 0) waitingOf.delete(link);
     if (!table.remove(hostId, link)) return;
     const seenAt = link.lastWordAt;
-    table.change(hostId, { connectedSince: null, lastWordAt: seenAt });
+    table.change(hostId, { connectedSince: null, lastWordAt: seenAt, metrics: null });
     bus.emit("host.changed", { hostId });
     writes
       .add(

@@ -11,14 +11,18 @@ export interface AgentUpgradeDeps {
   hosts: Hosts;
   links: AgentLinks;
   log: Logger;
-  /** The address that a request came from, trusted proxies taken into account. */
-  addressOf: (request: IncomingMessage) => string;
 }
 
 /** Takes the upgrade requests of the agents' path: who has no good token gets an HTTP answer and no WebSocket. */
-export type AgentUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+export type AgentUpgrade = (upgrade: {
+  request: IncomingMessage;
+  socket: Duplex;
+  head: Buffer;
+  /** Where it comes from, trusted proxies taken into account. */
+  address: string;
+}) => void;
 
-export function createAgentUpgrade({ hosts, links, log, addressOf }: AgentUpgradeDeps): AgentUpgrade {
+export function createAgentUpgrade({ hosts, links, log }: AgentUpgradeDeps): AgentUpgrade {
   const server = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -27,7 +31,7 @@ export function createAgentUpgrade({ hosts, links, log, addressOf }: AgentUpgrad
     handleProtocols: (offered) => (offered.has(AGENT_SUBPROTOCOL) ? AGENT_SUBPROTOCOL : false),
   });
 
-  async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+  async function upgrade({ request, socket, head, address }: Parameters<AgentUpgrade>[0]): Promise<void> {
     if (links.stopping) {
       answer(socket, "503 Service Unavailable", "shutting-down", "The dashboard is restarting.", ["Retry-After: 5"]);
       return;
@@ -52,15 +56,16 @@ export function createAgentUpgrade({ hosts, links, log, addressOf }: AgentUpgrad
     }
     if (socket.destroyed) return;
     server.handleUpgrade(request, socket, head, (webSocket) => {
-      links.accept(linkSocket(webSocket), { hostId: who.hostId, address: addressOf(request) });
+      links.accept(linkSocket(webSocket), { hostId: who.hostId, address });
     });
   }
 
-  return (request, socket, head) => {
+  return (asked) => {
+    const { socket } = asked;
     // A caller that hangs up while its token is looked up is no fault of ours.
     const gone = () => socket.destroy();
     socket.on("error", gone);
-    upgrade(request, socket, head)
+    upgrade(asked)
       .catch((error: unknown) => {
         log.error({ err: error }, "An agent could not be let in");
         answer(socket, "503 Service Unavailable", "unavailable", "The dashboard cannot look the token up now.", [

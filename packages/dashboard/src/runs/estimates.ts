@@ -1,0 +1,85 @@
+import type { HostId, OpName, Phase, PhaseView } from "@nixfleet/protocol";
+import { isTerminal, opDeclaration } from "@nixfleet/protocol";
+import type { Store } from "../store/index.ts";
+import { opOf, type PhaseRecord, type Run } from "./run.ts";
+
+/** Runs that an estimate looks back on. */
+const LOOK_BACK = 10;
+/** Before this share of a phase is done, its own speed says less than history. */
+const TELLING_SHARE = 0.1;
+
+/** How long an op usually takes on a host, in milliseconds, from its last runs that succeeded there. */
+export interface Estimates {
+  total: number | null;
+  phases: Partial<Record<Phase, number>>;
+}
+
+export async function readEstimates(store: Store, hostId: HostId, op: OpName): Promise<Estimates> {
+  const rows = await store.db
+    .selectFrom("runs")
+    .select(["progress_state", "started_at", "ended_at"])
+    .where("host_id", "=", hostId)
+    .where("op", "=", op)
+    .where("state", "=", "succeeded")
+    .orderBy("id", "desc")
+    .limit(LOOK_BACK)
+    .execute();
+  const totals: number[] = [];
+  const phases = new Map<Phase, number[]>();
+  for (const row of rows) {
+    if (row.started_at !== null && row.ended_at !== null) totals.push(row.ended_at - row.started_at);
+    for (const { phase, startedAt, endedAt } of (JSON.parse(row.progress_state) as { phases: PhaseRecord[] }).phases) {
+      if (endedAt !== null) phases.set(phase, [...(phases.get(phase) ?? []), endedAt - startedAt]);
+    }
+  }
+  const medians = [...phases].map(([phase, durations]) => [phase, median(durations)]);
+  return { total: median(totals), phases: Object.fromEntries(medians) as Estimates["phases"] };
+}
+
+/** One slow run among many says little about the next: the middle one counts. */
+function median(values: readonly number[]): number | null {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = Math.floor((sorted.length - 1) / 2);
+  return sorted[middle] ?? null;
+}
+
+/** The phases that the op has, with those that ran, in order; how far each is. */
+export function phaseViews(run: Run, share: number | null, estimates: Estimates): PhaseView[] {
+  const ended = isTerminal(run.state);
+  const ran = new Map(run.phases.map((record) => [record.phase, record]));
+  const last = run.phases.at(-1)?.phase;
+  const declared = [...opDeclaration(opOf(run)).phases];
+  const order = declared.concat([...ran.keys()].filter((phase) => !declared.includes(phase)));
+  const reached = Math.max(-1, ...[...ran.keys()].map((phase) => order.indexOf(phase)));
+
+  return order.map((phase, place) => {
+    const record = ran.get(phase);
+    const current = phase === last && !ended;
+    const view = { phase, estimate: estimates.phases[phase] ?? null, share: current ? share : null };
+    if (record === undefined) {
+      const skipped = ended || place < reached;
+      return { ...view, state: skipped ? "skipped" : "to-come", startedAt: null, endedAt: null };
+    }
+    const failed = phase === last && ended && run.state !== "succeeded";
+    const state = current ? "current" : failed ? "failed" : "done";
+    return { ...view, state, startedAt: record.startedAt, endedAt: record.endedAt };
+  });
+}
+
+/** Milliseconds that a run probably still takes; null: nothing is known of one of the phases to come. */
+export function remaining(run: Run, phases: readonly PhaseView[], now: number): number | null {
+  if (run.state !== "running" || run.linkLost) return null;
+  let sum = 0;
+  for (const { state, estimate, startedAt, share } of phases) {
+    if (state === "to-come") {
+      if (estimate === null) return null;
+      sum += estimate;
+    } else if (state === "current") {
+      const elapsed = now - (startedAt ?? now);
+      if (share !== null && share >= TELLING_SHARE) sum += (elapsed / share) * (1 - share);
+      else if (estimate !== null) sum += Math.max(0, estimate - elapsed);
+      else return null;
+    }
+  }
+  return Math.round(sum);
+}

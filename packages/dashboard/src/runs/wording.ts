@@ -1,0 +1,148 @@
+import {
+  FAILURES,
+  type FailureCode,
+  type OpRequest,
+  opDeclaration,
+  PHASE_LABELS,
+  type QueueReason,
+  REFUSALS,
+  type RefusalCode,
+  type RunState,
+  type Status,
+} from "@nixfleet/protocol";
+import type { RunDetails } from "./records.ts";
+import type { Run } from "./run.ts";
+
+const short = (commit: string | null) => commit?.slice(0, 7) ?? "an unknown commit";
+
+/** What a run does, as a heading. */
+export function titleOf(request: OpRequest, commit: string | null): string {
+  switch (request.op) {
+    case "pull":
+      return `Pull ${short(commit)}`;
+    case "switch":
+      if (request.args.mode === "boot") return `Switch to ${short(commit)} at the next boot`;
+      return request.args.mode === "test" ? `Try ${short(commit)} until the next boot` : `Switch to ${short(commit)}`;
+    default:
+      return opDeclaration(request.op).label;
+  }
+}
+
+export const STATUS_OF = {
+  queued: "unknown",
+  starting: "working",
+  running: "working",
+  succeeded: "ok",
+  failed: "broken",
+  "rolled-back": "broken",
+  "timed-out": "broken",
+  lost: "broken",
+  refused: "attention",
+  cancelled: "unknown",
+} as const satisfies Record<RunState, Status>;
+
+const WAITS = {
+  "host-offline": "Waits until the host connects.",
+  "host-busy": "Waits for the run before it on this host.",
+} as const satisfies Record<QueueReason, string>;
+
+/** The share of the current phase that is done; null: its length is not known. */
+export function shareOf(run: Run, { progress, tests }: Pick<RunDetails, "progress" | "tests">): number | null {
+  const phase = run.phases.at(-1);
+  if (phase === undefined || phase.endedAt !== null) return null;
+  if (phase.phase === "build" && progress !== null) {
+    const expected = progress.builds.expected + progress.copies.expected;
+    return expected === 0 ? null : Math.min(1, (progress.builds.done + progress.copies.done) / expected);
+  }
+  const last = tests.at(-1);
+  return phase.phase === "test" && last !== undefined ? Math.min(1, last.number / last.total) : null;
+}
+
+/** State in a word or two, for where there is room for no more. */
+export function wordOf(run: Run, share: number | null): string {
+  if (run.state !== "running") return run.state;
+  if (run.cancelAskedAt !== null) return "cancelling";
+  const phase = run.phases.at(-1)?.phase;
+  if (phase === undefined) return "running";
+  return share === null ? PHASE_LABELS[phase] : `${PHASE_LABELS[phase]} ${Math.round(share * 100)} %`;
+}
+
+/** What is so now, or how it ended. */
+export function sentenceOf(run: Run, details: Pick<RunDetails, "progress" | "tests">): string {
+  switch (run.state) {
+    case "queued":
+      return WAITS[run.queueReason ?? "host-busy"];
+    case "starting":
+      if (run.linkLost) return "The host was sent this run and is not connected now. Whether it began is known when it is back.";
+      return run.cancelAskedAt === null ? "Sent to the host, which has not begun yet." : "Cancelling before it begins.";
+    case "running":
+      return runningSentence(run, details);
+    default:
+      return outcomeSentence(run);
+  }
+}
+
+function runningSentence(run: Run, { progress, tests }: Pick<RunDetails, "progress" | "tests">): string {
+  if (run.linkLost) return "The host is not connected. The run goes on there, and is told when the host is back.";
+  if (run.cancelAskedAt !== null) return "The host is stopping it.";
+  if (run.awaitedProof !== null) return "Done by the host's account; waiting for what it reads of itself.";
+  const phase = run.phases.at(-1)?.phase;
+  switch (phase) {
+    case undefined:
+      return "The host has begun.";
+    case "fetch":
+      return "Fetching the config repository.";
+    case "verify":
+      return "Verifying the commit.";
+    case "evaluate":
+      return "Evaluating the configuration.";
+    case "build":
+      return buildSentence(progress);
+    case "diff":
+      return "Comparing what was built with what runs.";
+    case "activate":
+      return "Activating.";
+    case "confirm":
+      return "Confirming that the host can still reach the dashboard.";
+    case "test": {
+      const last = tests.at(-1);
+      return last === undefined ? "Running the host's tests." : `Test ${last.number} of ${last.total} is done.`;
+    }
+    case "restart":
+      return "The agent restarts.";
+    case "refresh":
+      return "Reading every fact of the host.";
+    default:
+      return phase satisfies never;
+  }
+}
+
+function buildSentence(progress: RunDetails["progress"]): string {
+  if (progress === null) return "Building.";
+  const { builds, copies, now } = progress;
+  const parts = [
+    builds.expected > 0 ? `${builds.done} of ${builds.expected} built` : null,
+    copies.expected > 0 ? `${copies.done} of ${copies.expected} fetched` : null,
+  ].filter((part) => part !== null);
+  const names = now.slice(0, 3).map(({ name }) => name);
+  const rest = now.length > names.length ? ` and ${now.length - names.length} more` : "";
+  if (names.length > 0) parts.push(`${names.join(", ")}${rest} now`);
+  return parts.length === 0 ? "Building." : `${parts.join(", ")}.`.replace(/^./, (first) => first.toUpperCase());
+}
+
+function outcomeSentence(run: Run): string {
+  const { outcome } = run;
+  if (run.state === "succeeded") return outcome?.reason ?? "Succeeded.";
+  const told = explain(run).sentence;
+  const first = outcome?.firstError;
+  if (first && !outcome?.reason?.includes(first)) return `${told} ${first}`;
+  return outcome?.reason && outcome.reason !== told ? outcome.reason : told;
+}
+
+/** The sentence and next step of a run's code. */
+export function explain(run: Run): { sentence: string; next: string | null } {
+  const code = run.outcome?.code ?? null;
+  if (code === null) return { sentence: run.outcome?.reason ?? `It ended as ${run.state}.`, next: null };
+  if (Object.hasOwn(FAILURES, code)) return FAILURES[code as FailureCode];
+  return REFUSALS[code as RefusalCode];
+}
