@@ -1,14 +1,17 @@
+import type { Status } from "@nixfleet/protocol";
 import type { ReactNode } from "react";
-import { StatusIcon } from "./status-icon.tsx";
+import { STATUS_FILL, StatusIcon } from "./status-icon.tsx";
 
 /** Something failed: what, the next step, and what can be pressed. Stands where the thing would have stood. */
 export function ProblemNotice({
+  status = "broken",
   title,
   children,
   next,
   actions,
   aside,
 }: {
+  status?: Status;
   title: ReactNode;
   /** The first error lines, or whatever shows the cause. */
   children?: ReactNode;
@@ -18,12 +21,10 @@ export function ProblemNotice({
   aside?: ReactNode;
 }) {
   return (
-    <section
-      role="alert"
-      className="relative grid gap-3 overflow-hidden rounded-l border border-border bg-surface px-5 py-3.5 before:absolute before:inset-y-0 before:left-0 before:w-[3px] before:bg-broken-fill"
-    >
+    <section role="alert" className="relative grid gap-3 overflow-hidden rounded-l border border-border bg-surface px-5 py-3.5">
+      <i aria-hidden="true" className={`absolute inset-y-0 left-0 w-[3px] ${STATUS_FILL[status]}`} />
       <div className="flex items-center gap-2">
-        <StatusIcon status="broken" size={18} />
+        <StatusIcon status={status} size={18} />
         <p className="min-w-0 flex-1 font-semibold">{title}</p>
         {aside && <span className="text-label text-faint">{aside}</span>}
       </div>

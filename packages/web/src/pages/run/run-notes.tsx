@@ -1,0 +1,21 @@
+import type { RunView } from "@nixfleet/protocol";
+import { StatusIcon } from "../../components/status-icon.tsx";
+
+/** What is worth knowing of a run beside its outcome: its warnings, and what the host said after the run had ended without it. */
+export function RunNotes({ view }: { view: RunView }) {
+  const notes = [...(view.lateReport === null ? [] : [view.lateReport]), ...view.warnings];
+  if (notes.length === 0) return null;
+  return (
+    <ul aria-label="Warnings" className="grid gap-1.5 pt-4">
+      {notes.map((note, index) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: notes are only ever added at the end.
+        <li key={index} className="flex items-start gap-2 text-small">
+          <span className="grid h-5 place-items-center">
+            <StatusIcon status="attention" size={16} />
+          </span>
+          <span className="min-w-0 wrap-anywhere">{note}</span>
+        </li>
+      ))}
+    </ul>
+  );
+}

@@ -1,0 +1,53 @@
+import { isTerminal, type RunView } from "@nixfleet/protocol";
+import { PhaseBar } from "../../components/phase-bar.tsx";
+import { phaseSegments } from "../../components/run-phases.ts";
+import { formatClock, formatDuration } from "../../format/duration.ts";
+import { serverNow, useTimed } from "../../time/clock.ts";
+import { headlineOf } from "./run-words.ts";
+
+/** Where the run stands in one line, and its phases with their times. */
+export function RunProgress({ view }: { view: RunView }) {
+  const { summary } = view;
+  const active = !isTerminal(summary.state);
+  // Drawn anew each second while something counts.
+  useTimed((now) => (active ? Math.floor(now / 1_000) : 0));
+  const now = serverNow();
+  const { lead, time, left } = headlineOf(summary, now);
+  const segments = phaseSegments(summary.phases, now).map((segment) => {
+    const { startedAt } = summary.phases.find(({ phase }) => phase === segment.name) ?? {};
+    // How far it is stands above; here, how long it goes.
+    return segment.state === "current" && startedAt ? { ...segment, note: formatDuration(now - startedAt) } : segment;
+  });
+  return (
+    <section aria-label="Progress" className="border-t border-border pt-4 pb-5">
+      <div className="flex flex-wrap items-baseline gap-x-3 gap-y-1">
+        <p className="text-lead font-semibold">{lead}</p>
+        <p className="text-small text-muted tabular-nums">
+          {time}
+          {left && (
+            <>
+              , about <b className="font-semibold text-text">{left}</b> left
+            </>
+          )}
+        </p>
+        <span className="flex-1 max-phone:hidden" />
+        {view.usualDuration !== null && (
+          <p className="text-small text-faint tabular-nums">
+            {summary.hostName} usually takes {formatDuration(view.usualDuration)}
+          </p>
+        )}
+      </div>
+      {active && summary.slow && (
+        <p className="text-small text-attention">
+          It takes longer than most.
+          {view.deadlineAt !== null && ` At ${formatClock(view.deadlineAt, now)} its time is over, and it is stopped.`}
+        </p>
+      )}
+      {segments.length > 0 && summary.state !== "queued" && (
+        <div className="mt-3.5">
+          <PhaseBar segments={segments} tall />
+        </div>
+      )}
+    </section>
+  );
+}
