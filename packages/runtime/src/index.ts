@@ -14,7 +14,7 @@ export { type FlakeLockInput, type FlakeLockRead, readFlakeLock } from "./flake-
 export { createGit, type Git, type GitCredentials, type GitDeps, type GitRequest } from "./git.ts";
 export { explainGitFailure, type GitFailure, type GitFailureCode } from "./git-failure.ts";
 export { createLineSplitter, type LineSplitter, maxFragmentBytes, type OutputLine } from "./lines.ts";
-export { type Lock, type LockResult, takeLock } from "./lock.ts";
+export { type Lock, type LockResult, lockOwner, takeLock } from "./lock.ts";
 export { bootId, identifyProcess, isAlive, type ProcessIdentity, processIdentitySchema } from "./process-identity.ts";
 export { type ProcessEntry, readProcess, readProcessTable } from "./process-table.ts";
 export { createProcessTree, type ProcessTree } from "./process-tree.ts";

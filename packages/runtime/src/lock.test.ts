@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { takeLock } from "./lock.ts";
+import { lockOwner, takeLock } from "./lock.ts";
 import { identifyProcess } from "./process-identity.ts";
 
 const lockModule = fileURLToPath(new URL("./lock.ts", import.meta.url));
@@ -108,4 +108,15 @@ test("R30: of many processes that find a dead owner's lock at once, one at a tim
   const takers = Array.from({ length: 4 }, () => contender(script, { DEAD, INSIDE: join(folder, "inside") }));
   expect(await Promise.all(takers.map(({ next }) => next()))).toEqual(["40", "40", "40", "40"]);
   expect(await readFile(path, "utf8")).toContain("dead");
+});
+
+test("the owner of a lock is named while it lives, without touching the lock", async () => {
+  expect(await lockOwner(path)).toBeUndefined();
+  const taken = await takeLock(path);
+  if (!taken.ok) throw new Error("it was taken");
+  expect(await lockOwner(path)).toEqual(identifyProcess());
+  await taken.lock.release();
+  await writeFile(path, JSON.stringify({ owner: { ...identifyProcess(), startTime: "1" }, nonce: "a" }));
+  expect(await lockOwner(path)).toBeUndefined();
+  expect(await readdir(folder)).toEqual(["runner.lock"]);
 });

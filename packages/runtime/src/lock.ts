@@ -25,6 +25,12 @@ export async function takeLock(path: string): Promise<LockResult> {
   return take(path, 0);
 }
 
+/** The living process that has the lock at `path`, or nothing. Takes nothing and changes nothing. */
+export async function lockOwner(path: string): Promise<ProcessIdentity | undefined> {
+  const owner = (await readHolder(path))?.owner;
+  return owner !== undefined && isAlive(owner) ? owner : undefined;
+}
+
 async function take(path: string, depth: number): Promise<LockResult> {
   const owner = identifyProcess();
   if (owner === undefined) throw new Error("this process cannot find itself in the process table");

@@ -1,4 +1,4 @@
-import { FACT_NAMES, type FactName, type Facts, type FactsReading } from "@nixfleet/protocol";
+import { FACT_NAMES, type FactName, Facts, type FactsReading } from "@nixfleet/protocol";
 import type { Clock } from "@nixfleet/runtime";
 import { type Log, messageOf } from "../log.ts";
 
@@ -13,6 +13,8 @@ export interface FactKeeper {
   refresh(): Promise<FactsReading | undefined>;
   /** All facts as last read, for a hello; they count as taken. */
   all(): FactsReading;
+  /** All facts as last read. */
+  current(): Partial<Facts>;
 }
 
 export interface FactKeeperDeps {
@@ -48,10 +50,24 @@ export function createFactKeeper({ readers, clock, log, limit = 5000 }: FactKeep
     }
   };
 
+  /** A fact that does not fit the contract would cost the whole link: it is left out. */
+  const fitting = (read: Partial<Facts>): Partial<Facts> => {
+    const fit: Partial<Facts> = {};
+    for (const name of FACT_NAMES) {
+      if (read[name] === undefined) continue;
+      const parsed = Facts.shape[name].safeParse(read[name]);
+      if (parsed.success) Object.assign(fit, { [name]: parsed.data });
+      else if (!failing.has(name)) log.warn("fact-misshapen", { fact: name, message: parsed.error.issues[0]?.message });
+      if (parsed.success) failing.delete(name);
+      else failing.add(name);
+    }
+    return fit;
+  };
+
   const read = async () => {
     const at = clock.now();
     const parts = await Promise.all(Object.entries(readers).map(([name, reader]) => readOne(name, reader)));
-    facts = Object.assign({}, ...parts);
+    facts = fitting(Object.assign({}, ...parts));
     readAt = at;
     return takeChanged();
   };
@@ -75,6 +91,7 @@ export function createFactKeeper({ readers, clock, log, limit = 5000 }: FactKeep
       underWay = next;
       return next;
     },
+    current: () => facts,
     all() {
       // The dashboard takes a hello for the whole truth: what is not in it is to be told when it can be read again.
       taken.clear();

@@ -8,8 +8,8 @@ export interface RunWatchDeps {
   runnerDir: string;
   spool: Pick<SpoolReader, "runs" | "outcome">;
   log: Log;
-  /** A run's spool was found: once for each run, before its other calls. */
-  onRun: (runId: RunId, ended: boolean) => void;
+  /** A run's spool was found: once for each run, before its other calls. Ended ones come with the seq of their last event. */
+  onRun: (runId: RunId, run: { ended: boolean; lastSeq?: number }) => void;
   /** Something was written to the spool of a run that has not ended. */
   onChange: (runId: RunId) => void;
   /** A run that was active has its outcome on the disk. */
@@ -66,13 +66,14 @@ export function createRunWatch({ runnerDir, spool, log, onRun, onChange, onEnd }
 
   const begin = async (runId: RunId) => {
     known.add(runId);
-    const ended = await hasEnded(runId);
+    const outcome = await spool.outcome(runId);
+    const ended = outcome.kind !== "missing";
     if (!ended)
       active.set(
         runId,
         watchDirectory(layout.run(runId).dir, () => lookLater(runId)),
       );
-    onRun(runId, ended);
+    onRun(runId, { ended, ...(outcome.kind === "ok" && { lastSeq: outcome.value.lastSeq }) });
     // It may have ended between the reading and the watching.
     if (!ended) await look(runId);
   };

@@ -33,8 +33,10 @@ export interface ShipperDeps {
  * memory, however long the spool is.
  */
 export interface Shipper extends AsyncDisposable {
-  /** A run whose events the dashboard has not all stored. */
-  add(runId: RunId): void;
+  /** A run whose events the dashboard has perhaps not all stored; for one that has ended, with the seq of its last event. */
+  add(runId: RunId, lastSeq?: number): void;
+  /** Runs that are not stored whole, oldest first. */
+  pending(): RunId[];
   /** There may be new events of this run. */
   changed(runId: RunId): void;
   /** Sends this run again from its first event. */
@@ -55,7 +57,7 @@ interface Shipping {
   held: RunEvent[];
   sent: number;
   inFlight: { seq: number; bytes: number }[];
-  /** Seq of the event that ends the run, once it was sent. */
+  /** Seq of the event that ends the run, where it is known. */
   lastSeq: number | undefined;
   /** The dashboard does not know this run, or its spool is damaged. */
   idle: boolean;
@@ -103,7 +105,6 @@ export function createShipper(deps: ShipperDeps): Shipper {
     await run.cursor?.[Symbol.asyncDispose]();
     run.held = [];
     run.inFlight = [];
-    run.lastSeq = undefined;
     run.link = link;
     run.sent = acknowledgements.get(run.runId);
     run.cursor = spool.openEvents(run.runId, run.sent);
@@ -157,15 +158,16 @@ export function createShipper(deps: ShipperDeps): Shipper {
     log.debug("run-shipped", { runId: run.runId, events: run.lastSeq });
   };
 
-  const add = (runId: RunId) => {
-    if (!runs.has(runId)) {
-      runs.set(runId, { runId, cursor: undefined, link: -1, held: [], sent: 0, inFlight: [], lastSeq: undefined, idle: false });
-    }
+  const add = (runId: RunId, lastSeq?: number) => {
+    if (lastSeq !== undefined && acknowledgements.get(runId) >= lastSeq) return;
+    if (!runs.has(runId))
+      runs.set(runId, { runId, cursor: undefined, link: -1, held: [], sent: 0, inFlight: [], lastSeq, idle: false });
     pump();
   };
 
   return {
     add,
+    pending: () => [...runs.keys()].sort(),
     changed(runId) {
       if (runs.has(runId)) pump();
     },
@@ -183,8 +185,10 @@ export function createShipper(deps: ShipperDeps): Shipper {
         const run = runs.get(runId);
         if (run === undefined) continue;
         run.idle = !known;
-        if (known) acknowledgements.set(runId, storedSeq);
-        else log.warn("run-unknown-to-dashboard", { runId });
+        if (known) {
+          acknowledgements.set(runId, storedSeq);
+          if (run.lastSeq !== undefined && storedSeq >= run.lastSeq) forget(run);
+        } else log.warn("run-unknown-to-dashboard", { runId });
       }
       pump();
     },
