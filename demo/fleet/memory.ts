@@ -1,0 +1,70 @@
+import { argon2, randomBytes } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { promisify } from "node:util";
+import { writeAtomic } from "@nixfleet/runtime";
+import * as z from "zod";
+import type { Places } from "./places.ts";
+
+const memorySchema = z.object({
+  /** Where all this lies: repositories and stores name each other by path, so it cannot be moved. */
+  root: z.string(),
+  administrator: z.object({ name: z.string(), password: z.string(), hash: z.string() }),
+  port: z.number(),
+});
+
+/** What the demo keeps from one start to the next. */
+export type Memory = z.infer<typeof memorySchema>;
+
+/** Reads what an earlier start wrote, or makes it: a random password, and port 8000 or a free one if that is taken. */
+export async function openMemory(places: Places, wantedPort: number | undefined): Promise<Memory> {
+  const kept = existsSync(places.memory) ? memorySchema.parse(JSON.parse(readFileSync(places.memory, "utf8"))) : undefined;
+  if (kept !== undefined && kept.root !== places.root) {
+    throw new Error(`The demo was made in ${kept.root} and cannot be moved: remove ${places.root} (make clean) and start again.`);
+  }
+  const wanted = wantedPort ?? kept?.port ?? 8000;
+  const memory = {
+    root: places.root,
+    administrator: kept?.administrator ?? (await createAdministrator()),
+    port: (await isFree(wanted)) ? wanted : await freePort(),
+  };
+  await writeAtomic(places.memory, `${JSON.stringify(memory, null, 2)}\n`);
+  return memory;
+}
+
+async function createAdministrator(): Promise<Memory["administrator"]> {
+  // Without the letters that are taken for others: 12 of 30 are 58 bits.
+  const letters = "abcdefghjkmnpqrstuvwxyz2345679";
+  const words = Array.from({ length: 3 }, () => [...randomBytes(4)].map((byte) => letters[byte % letters.length]).join(""));
+  const password = words.join("-");
+  return { name: "admin", password, hash: await hashPassword(password) };
+}
+
+/** A PHC string of argon2id, as NIXFLEET_ADMIN_PASSWORD_HASH takes it. */
+async function hashPassword(password: string): Promise<string> {
+  const nonce = randomBytes(16);
+  const cost = { memory: 19_456, passes: 2, parallelism: 1 };
+  const hash = await promisify(argon2)("argon2id", { message: password, nonce, tagLength: 32, ...cost });
+  const text = (bytes: Buffer) => bytes.toString("base64").replace(/=+$/, "");
+  return `$argon2id$v=19$m=${cost.memory},t=${cost.passes},p=${cost.parallelism}$${text(nonce)}$${text(hash)}`;
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      const port = typeof address === "object" && address !== null ? address.port : 0;
+      server.close(() => resolve(port));
+    });
+  });
+}

@@ -1,0 +1,190 @@
+/** `make demo`: a dashboard, a config repository and three hosts on this machine, until Ctrl-C. */
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { takeLock, writeAtomic } from "@nixfleet/runtime";
+import { hasNix } from "@nixfleet/testkit";
+import { type DashboardClient, DashboardProblem, signIn, untilHealthy } from "./fleet/dashboard-client.ts";
+import { demoHosts, type HostMachine, installMachine, prepareMachine } from "./fleet/hosts.ts";
+import { type Memory, openMemory } from "./fleet/memory.ts";
+import { createPlaces, type Places } from "./fleet/places.ts";
+import { endLeftovers, programArgv, runProgram } from "./fleet/programs.ts";
+import { openRepositories, type Repositories } from "./fleet/repositories.ts";
+import { installStandIn } from "./stand-in/install.ts";
+
+const help = `Usage: node demo/start.ts [--port N] [--root DIR] [--source] [--stand-in]
+
+Starts a dashboard and three hosts on this machine. Ctrl-C stops them, the next start goes on where this one stopped.
+
+  --port N     port of the dashboard; 8000, or a free one if that is taken
+  --root DIR   where everything is kept; .demo in the checkout
+  --source     run the programs from source, also where they are built
+  --stand-in   pretend to build, also where Nix is installed`;
+
+const notice =
+  "Nix is not used in this demo: a stand-in pretends to build. Install Nix and run make clean demo to see hosts build for real.";
+
+const { values } = parseArgs({
+  options: {
+    port: { type: "string" },
+    root: { type: "string" },
+    source: { type: "boolean", default: false },
+    "stand-in": { type: "boolean", default: false },
+    help: { type: "boolean", short: "h" },
+  },
+});
+
+const stop = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => stop.abort());
+
+if (values.help) {
+  console.log(help);
+} else {
+  try {
+    await start(createPlaces(values.root));
+  } catch (error) {
+    if (!stop.signal.aborted) {
+      console.error(error instanceof Error ? error.message : error);
+      process.exitCode = 1;
+    }
+  }
+}
+
+async function start(places: Places): Promise<void> {
+  await mkdir(places.root, { recursive: true });
+  const locked = await takeLock(places.lock);
+  if (!locked.ok) throw new Error(`The demo runs already, as process ${locked.owner.pid}.`);
+  await using _lock = locked.lock;
+  await endLeftovers(places);
+
+  const pretend = values["stand-in"] || !hasNix;
+  const memory = await openMemory(places, values.port === undefined ? undefined : Number(values.port));
+  const path = pretend ? `${await installStandIn(places)}:${process.env.PATH}` : (process.env.PATH ?? "");
+  const repositories = await openRepositories(places, Math.floor(Date.now() / 1000));
+  const machines = await Promise.all(demoHosts.map((host) => prepareMachine(host, places, path)));
+  await installAll(machines, repositories, places);
+
+  const url = `http://localhost:${memory.port}`;
+  const programs = new AbortController();
+  const { signal } = programs;
+  stop.signal.addEventListener("abort", () => programs.abort(), { once: true });
+  const running: Promise<void>[] = [runDashboard(memory, repositories, places, pretend, signal)];
+  try {
+    // A dashboard that ends, ends this: then the hosts need not be added any more.
+    await Promise.race([...running, addHosts(url, memory, machines, signal)]);
+    if (stop.signal.aborted) return;
+    running.push(...machines.map((machine) => runAgent(machine, url, repositories, places, signal)));
+    console.log(welcome(url, memory, places, pretend));
+    await Promise.all(running);
+  } finally {
+    if (stop.signal.aborted) console.log("\nStopping.");
+    programs.abort();
+    await Promise.allSettled(running);
+  }
+}
+
+async function installAll(machines: readonly HostMachine[], { config }: Repositories, places: Places): Promise<void> {
+  console.log("Preparing three hosts.");
+  writeFileSync(places.quickly, "");
+  try {
+    await Promise.all(machines.map((machine) => installMachine(machine, config)));
+  } finally {
+    rmSync(places.quickly, { force: true });
+  }
+}
+
+function runDashboard(memory: Memory, { config }: Repositories, places: Places, pretend: boolean, signal: AbortSignal) {
+  return runProgram(
+    {
+      name: "dashboard",
+      argv: programArgv("dashboard", values.source),
+      env: {
+        PATH: process.env.PATH ?? "",
+        NIXFLEET_LISTEN: "127.0.0.1",
+        NIXFLEET_PORT: String(memory.port),
+        NIXFLEET_ORIGIN: `http://localhost:${memory.port}`,
+        NIXFLEET_DATA_DIR: places.dashboard,
+        NIXFLEET_REPO_URL: config.url,
+        NIXFLEET_BRANCH: "main",
+        NIXFLEET_ADMIN_NAME: memory.administrator.name,
+        NIXFLEET_ADMIN_PASSWORD_HASH: memory.administrator.hash,
+        NIXFLEET_FETCH_INTERVAL: "5",
+        ...(pretend ? { NIXFLEET_NOTICE: notice } : {}),
+      },
+      restart: "never",
+      graceMs: 12_000,
+    },
+    places,
+    signal,
+  );
+}
+
+function runAgent(
+  { host, env, tokenFile }: HostMachine,
+  url: string,
+  { config }: Repositories,
+  places: Places,
+  signal: AbortSignal,
+) {
+  const root = places.host(host.name);
+  return runProgram(
+    {
+      name: host.name,
+      argv: [...programArgv("agent", values.source), "run", "--runner=spawn"],
+      env: {
+        ...env,
+        ...host.settings,
+        NIXFLEET_URL: url,
+        NIXFLEET_TOKEN_FILE: tokenFile,
+        NIXFLEET_REPO_URL: config.url,
+        NIXFLEET_BRANCH: "main",
+        NIXFLEET_HOSTNAME: host.name,
+        NIXFLEET_PLATFORM: host.platform,
+        NIXFLEET_STATE_DIR: join(root, "daemon"),
+        NIXFLEET_RUNNER_DIR: join(root, "runner"),
+        NIXFLEET_INTERVAL: "5",
+      },
+      restart: "always",
+      graceMs: 5000,
+    },
+    places,
+    signal,
+  );
+}
+
+/** Adds each host by the REST API, as the page does, and keeps the token that is shown once. */
+async function addHosts(url: string, { administrator }: Memory, machines: readonly HostMachine[], signal: AbortSignal) {
+  await untilHealthy(url, signal);
+  const client = await signIn(url, administrator.name, administrator.password);
+  for (const { host, tokenFile } of machines) {
+    if (!existsSync(tokenFile) || readFileSync(tokenFile, "utf8") === "") {
+      await writeAtomic(tokenFile, `${await tokenFor(client, host)}\n`);
+    }
+  }
+  await client.call("signOut", {});
+}
+
+async function tokenFor(client: DashboardClient, { name, platform }: (typeof demoHosts)[number]): Promise<string> {
+  try {
+    return (await client.call("addHost", { body: { name, platform } })).token;
+  } catch (error) {
+    if (!(error instanceof DashboardProblem) || error.code !== "name-taken") throw error;
+    return (await client.call("rotateToken", { params: { host: name } })).token; // Stopped before the token was kept.
+  }
+}
+
+function welcome(url: string, { administrator }: Memory, places: Places, pretend: boolean): string {
+  return `
+  NixFleet demo
+
+    Open      ${url}
+    Sign in   ${administrator.name}   ${administrator.password}
+
+    Hosts     web1 and db1 (NixOS), laptop (the home of ada)
+    Builds    ${pretend ? "a stand-in pretends: Nix is not used" : "real, by Nix, in stores of their own"}
+    Change    tools/node/run node demo/commit.ts    (--break, --fail-activation)
+    Logs      ${join(places.root, "logs")}
+    Stop      Ctrl-C; the next start goes on from here
+`;
+}
