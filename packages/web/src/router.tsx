@@ -1,7 +1,71 @@
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
+import { call, ProblemError } from "./live/api.ts";
+import { readFleetSearch } from "./pages/fleet/view.ts";
 import { Frame } from "./shell/frame.tsx";
+import { NotFound } from "./shell/not-found.tsx";
+import { PageFault } from "./shell/page-fault.tsx";
+import { queryClient, sessionQuery } from "./shell/session.ts";
 
-const root = createRootRoute({ component: Frame });
+const root = createRootRoute({ component: Frame, notFoundComponent: NotFound, errorComponent: PageFault });
+
+/** Everything behind the sign-in. Who has no session is sent to get one, and comes back here. */
+const signedIn = createRoute({
+  getParentRoute: () => root,
+  id: "signed-in",
+  component: lazyRouteComponent(() => import("./shell/signed-in.tsx"), "SignedIn"),
+  beforeLoad: async ({ location }) => {
+    try {
+      await queryClient.ensureQueryData(sessionQuery);
+    } catch (error) {
+      if (!(error instanceof ProblemError) || error.problem.code !== "not-signed-in") throw error;
+      const { needed } = await call("setupState", {});
+      if (needed) throw redirect({ to: "/setup" });
+      throw redirect({ to: "/sign-in", search: location.href === "/" ? {} : { back: location.href } });
+    }
+  },
+});
+
+const fleet = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/",
+  validateSearch: readFleetSearch,
+  component: lazyRouteComponent(() => import("./pages/fleet/fleet-page.tsx"), "FleetPage"),
+});
+const host = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/hosts/$host",
+  component: lazyRouteComponent(() => import("./pages/host/host-frame.tsx"), "HostFrame"),
+});
+const hostOverview = createRoute({
+  getParentRoute: () => host,
+  path: "/",
+  component: lazyRouteComponent(() => import("./pages/host/host-overview.tsx"), "HostOverview"),
+});
+const hostRuns = createRoute({
+  getParentRoute: () => host,
+  path: "/runs",
+  component: lazyRouteComponent(() => import("./pages/host/host-runs.tsx"), "HostRuns"),
+});
+const account = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/account",
+  component: lazyRouteComponent(() => import("./pages/account/account-page.tsx"), "AccountPage"),
+});
+const run = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/runs/$run",
+  component: lazyRouteComponent(() => import("./pages/run/run-page.tsx"), "RunPage"),
+});
+const addHost = createRoute({ getParentRoute: () => signedIn, path: "/add-host" });
+const activity = createRoute({ getParentRoute: () => signedIn, path: "/activity" });
+
+/** An address of this dashboard to go back to after signing in; anything else is left out, so that nobody is led elsewhere. */
+function readBack(search: Readonly<Record<string, unknown>>): { back?: string } {
+  const { back } = search;
+  return typeof back === "string" && /^\/(?![/\\])/.test(back) ? { back } : {};
+}
+const signIn = createRoute({ getParentRoute: () => root, path: "/sign-in", validateSearch: readBack });
+const setup = createRoute({ getParentRoute: () => root, path: "/setup" });
 
 const sheet = import.meta.env.DEV
   ? [
@@ -13,7 +77,17 @@ const sheet = import.meta.env.DEV
     ]
   : [];
 
-export const router = createRouter({ routeTree: root.addChildren([...sheet]) });
+export const router = createRouter({
+  routeTree: root.addChildren([
+    signedIn.addChildren([fleet, host.addChildren([hostOverview, hostRuns]), account, run, addHost, activity]),
+    signIn,
+    setup,
+    ...sheet,
+  ]),
+  defaultPreload: "intent",
+  defaultPendingMs: 300,
+  scrollRestoration: true,
+});
 
 declare module "@tanstack/react-router" {
   interface Register {

@@ -1,4 +1,5 @@
 import { Menu as Base } from "@base-ui/react/menu";
+import { Check } from "lucide-react";
 import type { ReactElement, ReactNode } from "react";
 import { classNames } from "./class-names.ts";
 import { Icon, type LucideIcon } from "./icon.tsx";
@@ -105,6 +106,20 @@ export function MenuChoice<T extends string>({
         ))}
       </Base.Group>
     </Base.RadioGroup>
+  );
+}
+
+/** Something that is on or off. The menu stays open, so that several can be set. */
+export function MenuCheck({ checked, onChange, children }: { checked: boolean; onChange: () => void; children: ReactNode }) {
+  return (
+    <Base.CheckboxItem checked={checked} onCheckedChange={onChange} className={ITEM} closeOnClick={false}>
+      <span className="grid w-4 place-items-center">
+        <Base.CheckboxItemIndicator>
+          <Icon of={Check} />
+        </Base.CheckboxItemIndicator>
+      </span>
+      {children}
+    </Base.CheckboxItem>
   );
 }
 

@@ -19,6 +19,7 @@ export function Bar({
   tone?: keyof typeof TONES;
   /** Names it for those who do not see it; without it the bar is decoration beside its number. */
   label?: string;
+  /** Its height and place; 4 high if nothing is said. */
   className?: string;
 }) {
   const fill = (
@@ -27,7 +28,7 @@ export function Bar({
       style={{ transform: `scaleX(${Math.min(1, Math.max(0, share ?? 0))})` }}
     />
   );
-  const classes = classNames("block h-1 min-w-4 overflow-hidden rounded-[2px] bg-track", className);
+  const classes = classNames("block min-w-4 overflow-hidden rounded-[2px] bg-track", className ?? "h-1");
   if (!label) {
     return (
       <span aria-hidden="true" className={classes}>

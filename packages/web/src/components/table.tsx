@@ -11,25 +11,45 @@ export function Table({ className, ...rest }: ComponentProps<"table">) {
   return <table {...rest} className={classNames("w-full table-fixed border-separate border-spacing-0 text-small", className)} />;
 }
 
-export function Th({ className, ...rest }: ComponentProps<"th">) {
+/** Room at the sides of a cell: usual; at its start alone; little, for what brings its own; that of the table's first column; none. */
+export type CellPad = "usual" | "start" | "tight" | "edge" | "none";
+
+const PADS = {
+  usual: "px-2",
+  start: "pr-0 pl-2",
+  tight: "px-0.5",
+  edge: "pr-0 pl-3.5",
+  none: "px-0",
+} as const satisfies Record<CellPad, string>;
+
+export function Th({ pad = "usual", className, ...rest }: ComponentProps<"th"> & { pad?: CellPad }) {
   return (
     <th
       scope="col"
       {...rest}
       className={classNames(
-        "h-8 border-b border-border bg-surface px-2 text-left text-label font-medium whitespace-nowrap text-faint",
+        "h-8 border-b border-border bg-surface text-left text-label font-medium whitespace-nowrap text-faint",
+        PADS[pad],
         className,
       )}
     />
   );
 }
 
-export function Td({ className, ...rest }: ComponentProps<"td">) {
+/** A cell. What is too long ends in an ellipsis, unless it is a control (`whole`). */
+export function Td({
+  pad = "usual",
+  whole = false,
+  className,
+  ...rest
+}: ComponentProps<"td"> & { pad?: CellPad; whole?: boolean }) {
   return (
     <td
       {...rest}
       className={classNames(
-        "h-(--row) truncate border-b border-border px-2 align-middle whitespace-nowrap group-last/row:border-b-0",
+        "h-(--row) border-b border-border align-middle whitespace-nowrap group-last/row:border-b-0",
+        whole ? "overflow-visible" : "truncate",
+        PADS[pad],
         className,
       )}
     />

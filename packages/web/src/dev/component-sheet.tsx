@@ -354,7 +354,7 @@ function Rows() {
                     </Button>
                   )}
                 </Td>
-                <Td className="px-0">
+                <Td pad="none" whole>
                   <IconButton icon={MoreHorizontal} label={`More for ${row.name}`} size="row" />
                 </Td>
               </tr>

@@ -26,6 +26,8 @@ export interface LiveDeps {
   readonly clearTimeout: (timer: unknown) => void;
   /** Runs `fn` before the next frame: listeners hear of many messages once. */
   readonly beforeFrame: (fn: () => void) => void;
+  /** Hears the dashboard's time in milliseconds whenever a link is made. */
+  readonly onServerTime?: (milliseconds: number) => void;
   /** The dashboard was updated while the page was open. */
   readonly onNewVersion: () => void;
 }
@@ -98,6 +100,7 @@ export function createLiveClient(deps: LiveDeps): LiveClient {
 
   const onMessage = (message: ToBrowser) => {
     if (message.type === "hello") {
+      deps.onServerTime?.(message.serverTime);
       if (version !== null && version !== message.version) deps.onNewVersion();
       version = message.version;
       return;

@@ -1,0 +1,43 @@
+import { PHASE_LABELS, type PhaseView, type RunSummary } from "@nixfleet/protocol";
+import { formatDuration, formatEstimate } from "../format/duration.ts";
+import { formatPercent } from "../format/quantity.ts";
+import type { PhaseSegment } from "./phase-bar.tsx";
+
+/** The phases of a run as a bar draws them: what is done with its time, the current one with its share, the others with an estimate. */
+export function phaseSegments(phases: readonly PhaseView[], now: number): readonly PhaseSegment[] {
+  return phases.map((phase) => ({
+    name: phase.phase,
+    label: PHASE_LABELS[phase.phase],
+    state: phase.state,
+    weight: weightOf(phase),
+    share: phase.share ?? undefined,
+    note: noteOf(phase, now),
+  }));
+}
+
+/** Between the width that the time asks for and one for all: a build of minutes must leave a phase of seconds readable. */
+function weightOf(phase: PhaseView): number {
+  const taken = phase.startedAt !== null && phase.endedAt !== null ? phase.endedAt - phase.startedAt : null;
+  const time = phase.estimate ?? taken ?? 1_000;
+  return Math.max(2, Math.sqrt(time / 1_000));
+}
+
+function noteOf(phase: PhaseView, now: number): string {
+  switch (phase.state) {
+    case "failed":
+    case "skipped":
+      return phase.state;
+    case "to-come":
+      return phase.estimate === null ? "" : formatEstimate(phase.estimate);
+    case "done":
+      return phase.startedAt === null || phase.endedAt === null ? "" : formatDuration(phase.endedAt - phase.startedAt);
+    case "current":
+      if (phase.share !== null) return formatPercent(phase.share);
+      return phase.startedAt === null ? "" : formatDuration(now - phase.startedAt);
+  }
+}
+
+/** How far the phase is in which a run stands; undefined where nobody can tell. */
+export function currentShare(run: RunSummary): number | undefined {
+  return run.phases.find((phase) => phase.state === "current")?.share ?? undefined;
+}

@@ -1,0 +1,52 @@
+import type { HostRow } from "@nixfleet/protocol";
+import { Link } from "@tanstack/react-router";
+import { Button, type ButtonLook, type ButtonSize, buttonClass } from "../components/button.tsx";
+import { classNames } from "../components/class-names.ts";
+import { useSession } from "../shell/session.ts";
+import { useOps } from "./ops-provider.tsx";
+import { denialOf, startOf } from "./requests.ts";
+import { useSent } from "./sent.ts";
+
+/** The one action that helps a host now, as the server says; nothing when nothing helps. */
+export function NextButton({
+  row,
+  size = "row",
+  look = "outline",
+  className,
+}: {
+  row: HostRow;
+  size?: ButtonSize;
+  look?: ButtonLook;
+  className?: string;
+}) {
+  const ops = useOps();
+  const sent = useSent(row.id);
+  const { person } = useSession();
+  const { next } = row;
+  if (next === null) return null;
+  if (next.kind === "open-run") {
+    return (
+      <Link
+        to="/runs/$run"
+        params={{ run: next.runId }}
+        aria-label={`${next.label} of ${row.name}`}
+        className={classNames(buttonClass({ look: "ghost", size }), className)}
+      >
+        {next.label}
+      </Link>
+    );
+  }
+  return (
+    <Button
+      look={look}
+      size={size}
+      className={className}
+      sent={sent === next.op}
+      off={denialOf(row, next.op, person.role)}
+      aria-label={`${next.label}, ${row.name}`}
+      onClick={() => ops.start(startOf(next), [row])}
+    >
+      {next.label}
+    </Button>
+  );
+}

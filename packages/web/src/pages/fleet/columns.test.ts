@@ -1,0 +1,37 @@
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { columnsFor } from "./columns.ts";
+
+const names = (width: number) => columnsFor(width, []).map(({ column }) => column);
+const total = (width: number) => columnsFor(width, []).reduce((sum, column) => sum + column.width, 0);
+
+test("at the width of the pictures every column stands", () => {
+  expect(names(1374)).toHaveLength(16);
+});
+
+test("room runs short: generation, load and memory go first, then tags", () => {
+  const gone = (width: number) => names(1374).filter((column) => !names(width).includes(column));
+  expect(gone(1373)).toEqual(["generation"]);
+  expect(gone(1270)).toEqual(["generation", "load"]);
+  expect(gone(1200)).toEqual(["generation", "load", "memory"]);
+  expect(gone(1100)).toEqual(["tags", "generation", "load", "memory"]);
+});
+
+test("where five compartments have no room, one column says what is not well", () => {
+  expect(names(800)).toContain("state");
+  expect(names(800)).not.toContain("git");
+});
+
+test("nothing is cut off at any width that has a table", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 490, max: 3000 }), (width) => {
+      expect(total(width)).toBeLessThanOrEqual(width);
+    }),
+  );
+});
+
+test("a column that the person hid stays hidden, and leaves its room to others", () => {
+  const hidden = columnsFor(1330, ["generation"]).map(({ column }) => column);
+  expect(hidden).not.toContain("generation");
+  expect(hidden).toContain("load");
+});

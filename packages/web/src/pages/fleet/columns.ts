@@ -1,0 +1,93 @@
+import type { OptionalColumn } from "./view.ts";
+
+export type Column =
+  | "select"
+  | "host"
+  | "tags"
+  | "platform"
+  | "agent"
+  | "git"
+  | "lock"
+  | "system"
+  | "tests"
+  | "state"
+  | "runs"
+  | "generation"
+  | "load"
+  | "memory"
+  | "seen"
+  | "action"
+  | "menu";
+
+export interface ColumnLayout {
+  readonly column: Column;
+  /** Pixels. What is left of the table's width goes to all in proportion, which is how a fixed table lays itself out. */
+  readonly width: number;
+}
+
+const WIDTHS = {
+  select: 32,
+  host: 124,
+  tags: 122,
+  platform: 60,
+  agent: 96,
+  git: 94,
+  lock: 90,
+  system: 118,
+  tests: 102,
+  state: 190,
+  runs: 112,
+  generation: 44,
+  load: 64,
+  memory: 68,
+  seen: 112,
+  action: 100,
+  menu: 36,
+} as const satisfies Record<Column, number>;
+
+/** Where nothing is short of room, in this order. */
+const FULL = [
+  "select",
+  "host",
+  "tags",
+  "platform",
+  "agent",
+  "git",
+  "lock",
+  "system",
+  "tests",
+  "runs",
+  "generation",
+  "load",
+  "memory",
+  "seen",
+  "action",
+  "menu",
+] as const satisfies readonly Column[];
+
+const COMPARTMENTS: readonly Column[] = ["agent", "git", "lock", "system", "tests"];
+
+/** What goes first when room runs short; after these, the five compartments become one column that names what is not well. */
+const DROPPED = ["generation", "load", "memory", "tags", "platform", "runs"] as const satisfies readonly OptionalColumn[];
+
+/** The columns that fit into a width, less those that the person hid. Nothing is ever cut off. */
+export function columnsFor(width: number, hide: readonly OptionalColumn[]): readonly ColumnLayout[] {
+  let columns: Column[] = FULL.filter((column) => !(hide as readonly Column[]).includes(column));
+  for (const drop of DROPPED) {
+    if (total(columns) <= width) return layout(columns);
+    columns = columns.filter((column) => column !== drop);
+  }
+  if (total(columns) <= width) return layout(columns);
+  const narrow: Column[] = columns.flatMap((column) =>
+    column === "agent" ? ["state"] : COMPARTMENTS.includes(column) ? [] : [column],
+  );
+  return layout(total(narrow) <= width ? narrow : narrow.filter((column) => column !== "seen"));
+}
+
+function total(columns: readonly Column[]): number {
+  return columns.reduce((sum, column) => sum + WIDTHS[column], 0);
+}
+
+function layout(columns: readonly Column[]): readonly ColumnLayout[] {
+  return columns.map((column) => ({ column, width: WIDTHS[column] }));
+}

@@ -1,0 +1,83 @@
+import type { HostRow } from "@nixfleet/protocol";
+import { Link } from "@tanstack/react-router";
+import { Clock, Plus, WifiOff } from "lucide-react";
+import { buttonClass } from "../../components/button.tsx";
+import { classNames } from "../../components/class-names.ts";
+import { Icon } from "../../components/icon.tsx";
+import { Verdict } from "../../components/verdict.tsx";
+import { type Group, isInGroup, verdictOf } from "./groups-of-status.ts";
+import type { FleetView } from "./view.ts";
+
+/** How the fleet is, in numbers that are filters; apart from that, who can be reached. */
+export function FleetHead({ rows, view }: { rows: readonly HostRow[]; view: FleetView }) {
+  return (
+    <header className="flex flex-wrap items-center gap-x-6 gap-y-3 pt-7 pb-6 max-phone:gap-y-1 max-phone:pt-3 max-phone:pb-3">
+      <div className="min-w-0 flex-1 max-phone:basis-full">
+        <Verdict
+          parts={verdictOf(rows).map(({ group, status, words }) => ({
+            key: group,
+            status,
+            words,
+            on: view.show === group,
+            link: <FilterLink group={group} on={view.show === group} />,
+          }))}
+        />
+      </div>
+      <div className="flex flex-wrap items-center gap-4 text-muted max-phone:gap-3 max-phone:text-small">
+        <ReachCount rows={rows} view={view} group="online" />
+        <ReachCount rows={rows} view={view} group="stale" />
+        <ReachCount rows={rows} view={view} group="offline" />
+      </div>
+      <Link to="/add-host" className={classNames(buttonClass(), "max-phone:hidden")}>
+        <Icon of={Plus} />
+        Add host
+      </Link>
+    </header>
+  );
+}
+
+/** Shows only a group, or all again. What else the address holds stays. */
+function FilterLink({ group, on, ...rest }: { group: Group; on: boolean; className?: string }) {
+  return (
+    <Link
+      {...rest}
+      to="/"
+      search={({ show: _, ...others }) => (on ? others : { ...others, show: group })}
+      replace
+      resetScroll={false}
+      activeProps={{}}
+      aria-current={on ? "true" : undefined}
+    />
+  );
+}
+
+const REACH = {
+  online: { icon: undefined, className: "" },
+  stale: { icon: Clock, className: "text-attention" },
+  offline: { icon: WifiOff, className: "" },
+} as const;
+
+function ReachCount({ rows, view, group }: { rows: readonly HostRow[]; view: FleetView; group: keyof typeof REACH }) {
+  const count = rows.filter((row) => isInGroup(row, group)).length;
+  if (count === 0) return null;
+  const { icon, className } = REACH[group];
+  const on = view.show === group;
+  return (
+    <Link
+      to="/"
+      search={({ show: _, ...others }) => (on ? others : { ...others, show: group })}
+      replace
+      resetScroll={false}
+      activeProps={{}}
+      aria-current={on ? "true" : undefined}
+      className={classNames(
+        "inline-flex items-center gap-1 whitespace-nowrap underlined max-phone:min-h-11",
+        className,
+        on && "decoration-accent-fill! decoration-2!",
+      )}
+    >
+      {icon && <Icon of={icon} />}
+      {count} {group}
+    </Link>
+  );
+}

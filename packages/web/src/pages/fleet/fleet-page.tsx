@@ -1,0 +1,144 @@
+import { Link, useSearch } from "@tanstack/react-router";
+import { SearchX, Server } from "lucide-react";
+import { useCallback, useEffect, useMemo, useState } from "react";
+import { Button, buttonClass } from "../../components/button.tsx";
+import { EmptyState } from "../../components/empty-state.tsx";
+import { Skeleton, SkeletonRows } from "../../components/skeleton.tsx";
+import { TableFrame } from "../../components/table.tsx";
+import { countOf } from "../../format/quantity.ts";
+import { useFleetRuns, useHostRows, useTarget } from "../../live/use-live.ts";
+import { useIsPhone } from "../../screen/use-media.ts";
+import { usePageTitle } from "../../screen/use-page-title.ts";
+import { FleetHead } from "./fleet-head.tsx";
+import { FleetList } from "./fleet-list.tsx";
+import { FleetTools, FleetToolsPhone, useSetView } from "./fleet-tools.tsx";
+import { isInGroup } from "./groups-of-status.ts";
+import { NeedsAttention } from "./needs-attention.tsx";
+import { sortRows } from "./order.ts";
+import { RunningCards, RunningNow } from "./running-now.tsx";
+import { matches, parseSearch } from "./search.ts";
+import { keepExisting, NOTHING, type Selection } from "./selection.ts";
+import { SelectionBar } from "./selection-bar.tsx";
+import { TargetPanel } from "./target-panel.tsx";
+import { type FleetView, viewOf } from "./view.ts";
+
+/** The home page: is everything all right, what is not and what to press, what happens now, and every host. */
+export function FleetPage() {
+  const all = useHostRows();
+  const runs = useFleetRuns() ?? [];
+  const target = useTarget();
+  const search = useSearch({ from: "/signed-in/" });
+  const view = useMemo(() => viewOf(search), [search]);
+  const phone = useIsPhone();
+  usePageTitle("Fleet");
+  if (all === undefined) return <Waiting />;
+  if (all.length === 0) {
+    return (
+      <div className="mx-auto grid max-w-[640px] gap-6 pt-16">
+        <EmptyState
+          icon={Server}
+          title="No host is in the fleet yet"
+          action={
+            <Link to="/add-host" className={buttonClass({ look: "ink" })}>
+              Add host
+            </Link>
+          }
+        >
+          A host is a machine with the NixFleet agent. Adding one takes its name and about three minutes.
+        </EmptyState>
+        <TargetPanel target={target} rows={all} />
+      </div>
+    );
+  }
+  const worst = sortRows(all, "worst");
+  return (
+    <>
+      <FleetHead rows={all} view={view} />
+      {phone ? (
+        <>
+          <RunningCards runs={runs} rows={all} />
+          <div className="rounded-l border border-border bg-surface px-3.5 pb-3.5">
+            <TargetPanel target={target} rows={all} />
+          </div>
+        </>
+      ) : (
+        <section
+          aria-label="Now"
+          className="grid grid-cols-[minmax(0,1fr)_376px] rounded-l border border-border bg-surface max-desk:grid-cols-1"
+        >
+          <div className="min-w-0 pt-2 pb-4.5">
+            <NeedsAttention rows={worst} />
+            <RunningNow runs={runs} rows={all} />
+          </div>
+          <aside aria-label="Target" className="border-border px-5 pt-2 pb-4.5 max-desk:border-t desk:border-l">
+            <TargetPanel target={target} rows={all} />
+          </aside>
+        </section>
+      )}
+      <Hosts all={all} view={view} />
+    </>
+  );
+}
+
+function Hosts({ all, view }: { all: NonNullable<ReturnType<typeof useHostRows>>; view: FleetView }) {
+  const phone = useIsPhone();
+  const setView = useSetView();
+  const query = useMemo(() => parseSearch(view.q), [view.q]);
+  const [selection, setSelection] = useState<Selection>(NOTHING);
+  const onSelection = useCallback((next: Selection) => setSelection(next), []);
+  useEffect(() => {
+    const ids = new Set<string>(all.map((row) => row.id));
+    setSelection((before) => keepExisting(before, (id) => ids.has(id)));
+  }, [all]);
+  const rows = useMemo(
+    () =>
+      sortRows(
+        all.filter(
+          (row) =>
+            (!view.show || isInGroup(row, view.show)) &&
+            (!view.platform || row.platform === view.platform) &&
+            matches(row, query),
+        ),
+        view.sort,
+      ),
+    [all, view, query],
+  );
+  const Tools = phone ? FleetToolsPhone : FleetTools;
+  return (
+    <section aria-label="Hosts">
+      <Tools rows={all} view={view} faults={query.faults} />
+      {rows.length === 0 ? (
+        <EmptyState
+          icon={SearchX}
+          title="No host matches"
+          action={<Button onClick={() => setView({ q: "", show: undefined, platform: undefined })}>Clear the search</Button>}
+        >
+          Nothing matches{" "}
+          <code>
+            {[view.q, view.show && `is:${view.show}`, view.platform && `platform:${view.platform}`].filter(Boolean).join(" ")}
+          </code>
+          . {countOf(all.length, "host")} {all.length === 1 ? "is" : "are"} in the fleet.
+        </EmptyState>
+      ) : (
+        <FleetList rows={rows} all={all} view={view} selection={selection} onSelection={onSelection} />
+      )}
+      <p className="pt-3 text-label text-faint">
+        {rows.length === all.length ? countOf(all.length, "host") : `${rows.length} of ${countOf(all.length, "host")}`}
+      </p>
+      <SelectionBar selection={selection} all={all} matching={rows} onSelection={onSelection} />
+    </section>
+  );
+}
+
+function Waiting() {
+  return (
+    <div role="status" aria-label="The fleet is being read">
+      <div className="flex h-[84px] items-center">
+        <Skeleton className="h-6 w-96 max-w-full" />
+      </div>
+      <TableFrame>
+        <SkeletonRows rows={8} label="" />
+      </TableFrame>
+    </div>
+  );
+}

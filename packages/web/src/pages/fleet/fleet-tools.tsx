@@ -1,0 +1,253 @@
+import { type HostRow, PLATFORM_LABELS, Platform } from "@nixfleet/protocol";
+import { Link, useNavigate } from "@tanstack/react-router";
+import {
+  ArrowDownWideNarrow,
+  Columns3,
+  Group as GroupIcon,
+  type LucideIcon,
+  Rows2,
+  Rows4,
+  SlidersHorizontal,
+} from "lucide-react";
+import { type ReactElement, useEffect, useEffectEvent, useRef, useState } from "react";
+import { Button } from "../../components/button.tsx";
+import { chipClass } from "../../components/chip.tsx";
+import { classNames } from "../../components/class-names.ts";
+import { Icon } from "../../components/icon.tsx";
+import { SearchInput } from "../../components/input.tsx";
+import { Kbd } from "../../components/kbd.tsx";
+import { Menu, MenuCheck, MenuChoice, MenuLine } from "../../components/menu.tsx";
+import { Tip } from "../../components/tooltip.tsx";
+import { isInGroup } from "./groups-of-status.ts";
+import { SORT_LABELS, SORTS } from "./order.ts";
+import {
+  DENSITIES,
+  type FleetSearch,
+  type FleetView,
+  GROUPINGS,
+  type Grouping,
+  OPTIONAL_COLUMNS,
+  type OptionalColumn,
+  readFleetSearch,
+} from "./view.ts";
+
+/** Changes parts of the view; what is as usual leaves the address again. */
+export function useSetView(): (change: { readonly [K in keyof FleetSearch]: FleetSearch[K] | undefined }) => void {
+  const navigate = useNavigate();
+  return (change) =>
+    void navigate({ to: "/", search: (search) => readFleetSearch({ ...search, ...change }), replace: true, resetScroll: false });
+}
+
+const GROUPING_LABELS = {
+  none: "No groups",
+  tag: "By tag",
+  location: "By place",
+  platform: "By platform",
+} as const satisfies Record<Grouping, string>;
+
+const COLUMN_LABELS = {
+  tags: "Tags",
+  platform: "Platform",
+  runs: "Runs",
+  generation: "Generation",
+  load: "Load",
+  memory: "Memory",
+  seen: "Seen",
+} as const satisfies Record<OptionalColumn, string>;
+
+/** Searching, filtering and arranging the list. */
+export function FleetTools({ rows, view, faults }: { rows: readonly HostRow[]; view: FleetView; faults: readonly string[] }) {
+  const setView = useSetView();
+  const platforms = Platform.options.filter((platform) => rows.some((row) => row.platform === platform));
+  return (
+    <div className="pt-6 pb-3 max-phone:hidden">
+      <div className="flex flex-wrap items-center gap-2">
+        <SearchBox q={view.q} onSearch={(q) => setView({ q })} className="w-80 max-desk:w-full" />
+        <FilterChip label={`All ${rows.length}`} on={!view.show && !view.platform} change={{}} />
+        <FilterChip
+          label={`Needs attention ${rows.filter((row) => isInGroup(row, "attention")).length}`}
+          on={view.show === "attention"}
+          change={{ show: "attention" }}
+        />
+        {platforms.length > 1 &&
+          platforms.map((platform) => (
+            <FilterChip
+              key={platform}
+              label={`${PLATFORM_LABELS[platform]} ${rows.filter((row) => row.platform === platform).length}`}
+              on={view.platform === platform}
+              change={{ platform }}
+            />
+          ))}
+        <span className="flex-1" />
+        <Menu trigger={<ToolButton icon={ArrowDownWideNarrow} label={SORT_LABELS[view.sort]} />}>
+          <SortChoice view={view} />
+        </Menu>
+        <Menu trigger={<ToolButton icon={GroupIcon} label={view.group === "none" ? "Group" : GROUPING_LABELS[view.group]} />}>
+          <GroupChoice view={view} />
+        </Menu>
+        <Menu trigger={<ToolButton icon={Columns3} label="Columns" />}>
+          {OPTIONAL_COLUMNS.map((column) => {
+            const shown = !view.hide.includes(column);
+            return (
+              <MenuCheck
+                key={column}
+                checked={shown}
+                onChange={() =>
+                  setView({ hide: (shown ? [...view.hide, column] : view.hide.filter((name) => name !== column)).join(",") })
+                }
+              >
+                {COLUMN_LABELS[column]}
+              </MenuCheck>
+            );
+          })}
+        </Menu>
+        <fieldset className="inline-flex h-7 overflow-hidden rounded-m border border-border bg-surface">
+          <legend className="sr-only">Density</legend>
+          {DENSITIES.map((density) => (
+            <Tip key={density} text={density === "compact" ? "Compact" : "Comfortable"}>
+              <button
+                type="button"
+                aria-pressed={view.density === density}
+                aria-label={density === "compact" ? "Compact" : "Comfortable"}
+                onClick={() => setView({ density })}
+                className={classNames(
+                  "grid w-[30px] place-items-center focus-visible:-outline-offset-2",
+                  view.density === density ? "bg-hover text-text" : "text-faint hover:text-text",
+                )}
+              >
+                <Icon of={density === "compact" ? Rows4 : Rows2} size={16} />
+              </button>
+            </Tip>
+          ))}
+        </fieldset>
+      </div>
+      <Faults faults={faults} />
+    </div>
+  );
+}
+
+/** The same on a phone: a search box, and one button for the rest. */
+export function FleetToolsPhone({ view, faults }: { view: FleetView; faults: readonly string[] }) {
+  const setView = useSetView();
+  return (
+    <div className="pb-2">
+      <div className="flex h-11 items-center gap-2">
+        <h2 className="font-semibold tracking-name">Hosts</h2>
+        <span className="text-small text-faint">{SORT_LABELS[view.sort].toLowerCase()}</span>
+        <span className="flex-1" />
+        <Menu
+          trigger={
+            <Button look="ghost" icon={SlidersHorizontal}>
+              View
+            </Button>
+          }
+        >
+          <SortChoice view={view} />
+          <MenuLine />
+          <GroupChoice view={view} />
+        </Menu>
+      </div>
+      <SearchBox q={view.q} onSearch={(q) => setView({ q })} />
+      <Faults faults={faults} />
+    </div>
+  );
+}
+
+function ToolButton({ icon, label, ...rest }: { icon: LucideIcon; label: string } & Record<string, unknown>): ReactElement {
+  return (
+    <Button look="ghost" size="row" icon={icon} {...rest}>
+      {label}
+    </Button>
+  );
+}
+
+function SortChoice({ view }: { view: FleetView }) {
+  const setView = useSetView();
+  return (
+    <MenuChoice
+      label="Order"
+      value={view.sort}
+      choices={SORTS.map((value) => ({ value, label: SORT_LABELS[value] }))}
+      onChoose={(sort) => setView({ sort })}
+    />
+  );
+}
+
+function GroupChoice({ view }: { view: FleetView }) {
+  const setView = useSetView();
+  return (
+    <MenuChoice
+      label="Groups"
+      value={view.group}
+      choices={GROUPINGS.map((value) => ({ value, label: GROUPING_LABELS[value] }))}
+      onChoose={(group) => setView({ group })}
+    />
+  );
+}
+
+function FilterChip({ label, on, change }: { label: string; on: boolean; change: FleetSearch }) {
+  return (
+    <Link
+      to="/"
+      search={({ show: _show, platform: _platform, ...others }) => (on ? others : { ...others, ...change })}
+      replace
+      resetScroll={false}
+      activeProps={{}}
+      aria-current={on ? "true" : undefined}
+      className={chipClass(on)}
+    >
+      {label}
+    </Link>
+  );
+}
+
+/** Keeps what is typed at once and puts it into the address a little later, so that typing never waits for a list. */
+function SearchBox({ q, onSearch, className }: { q: string; onSearch: (q: string) => void; className?: string }) {
+  const [text, setText] = useState(q);
+  const latest = useRef(q);
+  useEffect(() => {
+    // The address changed otherwise: a link, the way back, a cleared search.
+    if (q !== latest.current) {
+      latest.current = q;
+      setText(q);
+    }
+  }, [q]);
+  const search = useEffectEvent(() => {
+    latest.current = text;
+    onSearch(text);
+  });
+  useEffect(() => {
+    if (text === latest.current) return;
+    const timer = setTimeout(search, 120);
+    return () => clearTimeout(timer);
+  }, [text]);
+  return (
+    <SearchInput
+      data-search=""
+      label="Search hosts"
+      placeholder="Search, or tag:web behind:>0"
+      value={text}
+      onChange={(event) => setText(event.currentTarget.value)}
+      onKeyDown={(event) => {
+        if (event.key !== "Escape") return;
+        if (text === "") event.currentTarget.blur();
+        else setText("");
+      }}
+      end={
+        <span className="max-phone:hidden">
+          <Kbd>/</Kbd>
+        </span>
+      }
+      {...(className && { className })}
+    />
+  );
+}
+
+function Faults({ faults }: { faults: readonly string[] }) {
+  if (faults.length === 0) return null;
+  return (
+    <p role="status" className="pt-2 text-small text-attention">
+      {faults.join(" ")}
+    </p>
+  );
+}

@@ -1,0 +1,71 @@
+import { type HostRow, opDeclaration } from "@nixfleet/protocol";
+import { ChevronUp } from "lucide-react";
+import { ActionBar } from "../../components/action-bar.tsx";
+import { Button } from "../../components/button.tsx";
+import { Icon } from "../../components/icon.tsx";
+import { Menu, MenuItem } from "../../components/menu.tsx";
+import { countOf } from "../../format/quantity.ts";
+import { useOps } from "../../ops/ops-provider.tsx";
+import { ALL_OPS, opStart } from "../../ops/requests.ts";
+import { NOTHING, type Selection, selectAll } from "./selection.ts";
+
+const FIRST = ["pull", "switch", "test"] as const satisfies readonly (typeof ALL_OPS)[number][];
+
+/** What can be done to all selected hosts. Each op opens a dialog that names them. */
+export function SelectionBar({
+  selection,
+  all,
+  matching,
+  onSelection,
+}: {
+  selection: Selection;
+  all: readonly HostRow[];
+  matching: readonly HostRow[];
+  onSelection: (selection: Selection) => void;
+}) {
+  const ops = useOps();
+  if (selection.ids.size === 0) return null;
+  const rows = all.filter((row) => selection.ids.has(row.id));
+  const start = (op: (typeof ALL_OPS)[number]) => ops.start(opStart(op), rows);
+  const more = matching.some((row) => !selection.ids.has(row.id));
+  const mark = rows.length > 1 ? "…" : "";
+  return (
+    <ActionBar
+      label={`${countOf(rows.length, "host")} selected`}
+      onClear={() => onSelection(NOTHING)}
+      extend={
+        more && (
+          <button
+            type="button"
+            className="ml-2 truncate text-small text-accent max-phone:min-h-11"
+            onClick={() => onSelection(selectAll(matching.map((row) => row.id)))}
+          >
+            Select all {matching.length} that match
+          </button>
+        )
+      }
+    >
+      {FIRST.map((op) => (
+        <Button key={op} size="row" onClick={() => start(op)}>
+          {opDeclaration(op).label}
+          {mark}
+        </Button>
+      ))}
+      <Menu
+        trigger={
+          <Button look="ghost" size="row">
+            More
+            <Icon of={ChevronUp} />
+          </Button>
+        }
+      >
+        {ALL_OPS.filter((op) => !(FIRST as readonly string[]).includes(op)).map((op) => (
+          <MenuItem key={op} onSelect={() => start(op)}>
+            {opDeclaration(op).label}
+            {mark}
+          </MenuItem>
+        ))}
+      </Menu>
+    </ActionBar>
+  );
+}

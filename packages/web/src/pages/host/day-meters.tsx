@@ -1,0 +1,102 @@
+import type { HostView, RouteOutput } from "@nixfleet/protocol";
+import { useQuery } from "@tanstack/react-query";
+import { useMemo } from "react";
+import { SectionHead } from "../../components/section-head.tsx";
+import { Sparkline } from "../../components/sparkline.tsx";
+import { formatClock } from "../../format/duration.ts";
+import { formatBytes, formatBytesOf, formatLoad, formatPercent } from "../../format/quantity.ts";
+import { call } from "../../live/api.ts";
+import { messageOf } from "../../ops/ops-provider.tsx";
+import { serverNow } from "../../time/clock.ts";
+import { daySamples, peakOf } from "./day-samples.ts";
+
+type Sample = RouteOutput<"hostMetrics">["items"][number];
+
+/** What the machine does now and did in the last day. */
+export function DayMeters({ view }: { view: HostView }) {
+  const { metrics, row, settings } = view;
+  const history = useQuery({
+    queryKey: ["metrics", row.id],
+    queryFn: ({ signal }) => call("hostMetrics", { params: { host: row.id } }, signal),
+    refetchInterval: 5 * 60_000,
+    staleTime: 60_000,
+  });
+  const items = history.data?.items ?? [];
+  const now = serverNow();
+  const cpuPeak = peakOf(items, (item) => item.cpu);
+  return (
+    <section>
+      <SectionHead
+        title="Last 24 hours"
+        className="mt-4"
+        end={
+          <span className="text-label text-faint">
+            {history.isError ? messageOf(history.error) : settings && `every ${settings.interval}\u00a0s while somebody looks`}
+          </span>
+        }
+      />
+      <div className="grid grid-cols-4 gap-8 max-desk:grid-cols-2 max-phone:gap-4">
+        <DayMeter
+          name="CPU"
+          value={metrics?.cpu === undefined ? undefined : formatPercent(metrics.cpu)}
+          items={items}
+          read={(item) => item.cpu}
+          max={1}
+          note={cpuPeak && `peak ${formatPercent(cpuPeak.value)} at ${formatClock(cpuPeak.at, now)}`}
+        />
+        <DayMeter
+          name="Load"
+          value={metrics?.load === undefined ? undefined : formatLoad(metrics.load)}
+          items={items}
+          read={(item) => item.load}
+          max={row.cores ?? undefined}
+          note={row.cores === null ? undefined : `${row.cores} ${row.cores === 1 ? "core" : "cores"}`}
+        />
+        <DayMeter
+          name="Memory"
+          value={metrics?.memory && formatPercent(metrics.memory.used / metrics.memory.total)}
+          items={items}
+          read={(item) => item.memory}
+          max={1}
+          note={metrics?.memory && formatBytesOf(metrics.memory.used, metrics.memory.total)}
+        />
+        <DayMeter
+          name="Network"
+          value={metrics?.network && `${formatBytes(metrics.network.in)}/s`}
+          items={items}
+          read={(item) => item.networkIn}
+          note={metrics?.network && `in; out ${formatBytes(metrics.network.out)}/s`}
+        />
+      </div>
+    </section>
+  );
+}
+
+function DayMeter({
+  name,
+  value,
+  items,
+  read,
+  max,
+  note,
+}: {
+  name: string;
+  value: string | undefined;
+  items: readonly Sample[];
+  read: (item: Sample) => number | null;
+  max?: number | undefined;
+  note: string | undefined;
+}) {
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `read` picks a field; it is the same whenever the items are.
+  const samples = useMemo(() => daySamples(items, read, serverNow()), [items]);
+  return (
+    <div className="min-w-0">
+      <div className="flex items-center justify-between gap-2">
+        <span className="text-small text-muted">{name}</span>
+        <span className="text-subject tabular-nums">{value ?? "–"}</span>
+      </div>
+      <Sparkline samples={samples} max={max} />
+      <p className="mt-1 truncate text-label text-faint tabular-nums">{note ?? "\u00a0"}</p>
+    </div>
+  );
+}

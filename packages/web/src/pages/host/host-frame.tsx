@@ -1,0 +1,152 @@
+import type { HostView } from "@nixfleet/protocol";
+import { Link, Outlet, useParams } from "@tanstack/react-router";
+import { MoreHorizontal, ScrollText, SearchX } from "lucide-react";
+import { createContext, useContext } from "react";
+import { Breadcrumb, Crumb } from "../../components/breadcrumb.tsx";
+import { buttonClass, IconButton } from "../../components/button.tsx";
+import { EmptyState } from "../../components/empty-state.tsx";
+import { HostName } from "../../components/host-name.tsx";
+import { Icon } from "../../components/icon.tsx";
+import { Reachability } from "../../components/reachability.tsx";
+import { Skeleton } from "../../components/skeleton.tsx";
+import { STATUS_WORDS } from "../../components/status-icon.tsx";
+import { StatusPill } from "../../components/status-pill.tsx";
+import { TabRow, tabClass } from "../../components/tabs.tsx";
+import { Tag } from "../../components/tag.tsx";
+import { useHost, useHostRows } from "../../live/use-live.ts";
+import { NextButton } from "../../ops/next-button.tsx";
+import { OpMenu } from "../../ops/op-menu.tsx";
+import { usePageTitle } from "../../screen/use-page-title.ts";
+import { RemoveHostDialog, RemoveHostItem } from "./remove-host.tsx";
+
+const HostContext = createContext<HostView | null>(null);
+
+/** The host that the page is about. Only below its frame. */
+export function useThisHost(): HostView {
+  const host = useContext(HostContext);
+  if (host === null) throw new Error("This part of the page is about a host, and stands outside of one.");
+  return host;
+}
+
+/** The head and the tabs of a host's pages. A host is named in the address by its name, or by its id, which outlives a new name. */
+export function HostFrame() {
+  const { host: name } = useParams({ from: "/signed-in/hosts/$host" });
+  const rows = useHostRows();
+  usePageTitle(name);
+  if (rows === undefined) return <Waiting />;
+  const row = rows.find((row) => row.name === name) ?? rows.find((row) => row.id === name);
+  if (row === undefined) return <NoHost name={name} />;
+  return <FoundHost key={row.id} id={row.id} name={name} />;
+}
+
+function FoundHost({ id, name }: { id: string; name: string }) {
+  const view = useHost(id);
+  if (view === undefined) return <Waiting />;
+  if (view === "gone") return <NoHost name={name} />;
+  return (
+    <HostContext value={view}>
+      <Breadcrumb>
+        <Crumb>
+          <Link to="/">Fleet</Link>
+        </Crumb>
+        <Crumb>{view.row.name}</Crumb>
+      </Breadcrumb>
+      <Head view={view} />
+      <TabRow label="About this host">
+        <Link
+          to="/hosts/$host"
+          params={{ host: name }}
+          className={tabClass}
+          activeOptions={{ exact: true, includeSearch: false }}
+        >
+          Overview
+        </Link>
+        <Link to="/hosts/$host/runs" params={{ host: name }} className={tabClass}>
+          Runs
+        </Link>
+      </TabRow>
+      <Outlet />
+      <RemoveHostDialog />
+    </HostContext>
+  );
+}
+
+function Head({ view }: { view: HostView }) {
+  const { row, facts, failure } = view;
+  return (
+    <header className="flex flex-wrap items-center gap-x-6 gap-y-3 pt-3">
+      <div className="min-w-0 flex-1 max-phone:basis-full">
+        <h1 className="flex flex-wrap items-center gap-x-3.5 gap-y-1 text-title">
+          <HostName name={row.name} colour={row.color} away={row.reachability.state !== "online"} size="head" />
+          <StatusPill status={row.status} loud className="tracking-normal">
+            {pillWord(view)}
+          </StatusPill>
+        </h1>
+        <div className="mt-1 flex flex-wrap items-center gap-x-5 gap-y-1 pl-[15px] text-small text-muted">
+          <Reachability state={row.reachability.state} since={row.reachability.since ?? undefined} />
+          {facts.os && (
+            <span>
+              {facts.os.name} {facts.os.version}
+            </span>
+          )}
+          {row.system && <span>{row.system}</span>}
+          {row.location && <span>{row.location}</span>}
+          {row.deviceType && <span>{row.deviceType}</span>}
+          {row.tags.length > 0 && (
+            <span className="flex flex-wrap gap-1">
+              {row.tags.map((tag) => (
+                <Tag key={tag}>{tag}</Tag>
+              ))}
+            </span>
+          )}
+        </div>
+      </div>
+      <div className="flex flex-wrap items-center gap-2">
+        {failure && (
+          <Link to="/runs/$run" params={{ run: failure.id }} className={buttonClass()}>
+            <Icon of={ScrollText} />
+            Log of the failure
+          </Link>
+        )}
+        <NextButton row={row} size="normal" look="ink" />
+        <OpMenu row={row} trigger={<IconButton icon={MoreHorizontal} label="All actions" look="outline" />}>
+          <RemoveHostItem host={row} />
+        </OpMenu>
+      </div>
+    </header>
+  );
+}
+
+function pillWord({ row }: HostView): string {
+  if (row.run && row.run.state !== "queued") return row.run.word;
+  if (row.status === "ok") return "current";
+  return row.cause?.lead ?? STATUS_WORDS[row.status];
+}
+
+function NoHost({ name }: { name: string }) {
+  return (
+    <div className="mx-auto max-w-[560px] pt-16">
+      <EmptyState
+        icon={SearchX}
+        title={`There is no host ${name}`}
+        action={
+          <Link to="/" className={buttonClass()}>
+            All hosts
+          </Link>
+        }
+      >
+        It was removed, or it has another name now.
+      </EmptyState>
+    </div>
+  );
+}
+
+function Waiting() {
+  return (
+    <div role="status" aria-label="The host is being read" className="grid gap-5 pt-14">
+      <Skeleton className="h-6 w-56" />
+      <Skeleton className="w-96 max-w-full" />
+      <Skeleton className="mt-10 h-40" />
+    </div>
+  );
+}

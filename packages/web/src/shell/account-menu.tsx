@@ -1,0 +1,59 @@
+import { Link, useRouter } from "@tanstack/react-router";
+import { KeyRound, LogOut, MonitorSmartphone } from "lucide-react";
+import type { ReactElement } from "react";
+import { Menu, MenuChoice, MenuItem, MenuLine, MenuLink } from "../components/menu.tsx";
+import { notify } from "../components/toast.tsx";
+import { call } from "../live/api.ts";
+import { forgetSession, useSession } from "./session.ts";
+import { setTheme, type Theme, useTheme } from "./theme.ts";
+
+const THEMES = [
+  { value: "system", label: "Like the system" },
+  { value: "light", label: "Light" },
+  { value: "dark", label: "Dark" },
+] as const satisfies readonly { value: Theme; label: string }[];
+
+/** What concerns the person: password, sessions, theme, signing out. */
+export function AccountMenu({ trigger }: { trigger: ReactElement }) {
+  const { person } = useSession();
+  const theme = useTheme();
+  const router = useRouter();
+  const signOut = async () => {
+    try {
+      await call("signOut", {});
+    } catch (error) {
+      notify({ status: "broken", fact: "You are still signed in", follows: error instanceof Error ? error.message : "" });
+      return;
+    }
+    forgetSession();
+    await router.navigate({ to: "/sign-in" });
+  };
+  return (
+    <Menu trigger={trigger}>
+      <p className="px-2.5 pt-1.5 pb-1">
+        <b className="block truncate">{person.name}</b>
+        <span className="text-label text-faint">{person.role}</span>
+      </p>
+      <MenuLine />
+      <MenuLink icon={KeyRound} render={<Link to="/account" hash="password" />}>
+        Change password
+      </MenuLink>
+      <MenuLink icon={MonitorSmartphone} render={<Link to="/account" hash="sessions" />}>
+        Sessions
+      </MenuLink>
+      <MenuLine />
+      <MenuChoice label="Theme" value={theme} choices={THEMES} onChoose={setTheme} />
+      <MenuLine />
+      <MenuItem icon={LogOut} onSelect={signOut}>
+        Sign out
+      </MenuItem>
+    </Menu>
+  );
+}
+
+/** The person's initials, as many as a circle holds. */
+export function initials(name: string): string {
+  const words = name.split(/[\s._-]+/).filter(Boolean);
+  const [first = "?", second] = words;
+  return (second ? `${first.charAt(0)}${second.charAt(0)}` : first.slice(0, 2)).toUpperCase();
+}

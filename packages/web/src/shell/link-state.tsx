@@ -1,0 +1,77 @@
+import { useRouter } from "@tanstack/react-router";
+import { Banner } from "../components/banner.tsx";
+import { Button } from "../components/button.tsx";
+import { LinkDot } from "../components/link-dot.tsx";
+import { formatClock } from "../format/duration.ts";
+import { useLink, useRetryLink, useServerInfo } from "../live/use-live.ts";
+import { useTimed } from "../time/clock.ts";
+import { forgetSession } from "./session.ts";
+
+/** The link's state, for the corner of the page. */
+export function LinkCorner() {
+  const link = useLink();
+  const words = useTimed((now) => {
+    switch (link.kind) {
+      case "connecting":
+        return "Connecting";
+      case "live":
+        return "Live";
+      case "reconnecting":
+        return `Reconnecting in ${Math.max(1, Math.ceil((link.at - Date.now()) / 1_000))}\u00a0s`;
+      case "offline":
+        return `Offline since ${formatClock(link.since, now)}`;
+      case "signed-out":
+        return "Signed out";
+    }
+  });
+  const state =
+    link.kind === "live" ? "live" : link.kind === "offline" || link.kind === "signed-out" ? "offline" : "reconnecting";
+  return <LinkDot state={state} words={words} />;
+}
+
+/** What concerns every page and must be said before anything else: the session, the link, the dashboard's own trouble. */
+export function Banners() {
+  const link = useLink();
+  const retry = useRetryLink();
+  const server = useServerInfo();
+  const router = useRouter();
+  const since = useTimed((now) => (link.kind === "offline" ? formatClock(link.since, now) : ""));
+  const signIn = () => {
+    forgetSession();
+    void router.navigate({ to: "/sign-in", search: { back: router.state.location.href } });
+  };
+  return (
+    <>
+      {link.kind === "signed-out" && (
+        <Banner
+          status="broken"
+          action={
+            <Button size="row" onClick={signIn}>
+              Sign in
+            </Button>
+          }
+        >
+          <b>Your session has ended.</b> What stands here is as it was then.
+        </Banner>
+      )}
+      {link.kind === "offline" && (
+        <Banner
+          status="attention"
+          action={
+            <Button size="row" onClick={retry}>
+              Try now
+            </Button>
+          }
+        >
+          <b>The dashboard does not answer since {since}.</b> What stands here is as it was then; hosts go on with what they do.
+        </Banner>
+      )}
+      {server?.storage && (
+        <Banner status="broken">
+          <b>The dashboard cannot store anything now.</b> {server.storage}
+        </Banner>
+      )}
+      {server?.notice && <Banner status="working">{server.notice}</Banner>}
+    </>
+  );
+}

@@ -1,0 +1,30 @@
+import { type ErrorComponentProps, useRouter } from "@tanstack/react-router";
+import { Button } from "../components/button.tsx";
+import { ProblemNotice } from "../components/problem-notice.tsx";
+import { ProblemError, UnreachableError } from "../live/api.ts";
+
+/** What stands in place of a page that could not be drawn: why, and the way on. */
+export function PageFault({ error }: ErrorComponentProps) {
+  const router = useRouter();
+  const known = error instanceof ProblemError || error instanceof UnreachableError;
+  const message = error instanceof Error ? error.message : String(error);
+  return (
+    <main className="mx-auto max-w-[640px] px-(--gutter) pt-24">
+      <ProblemNotice
+        title={error instanceof UnreachableError ? "The dashboard does not answer" : "This page could not be shown"}
+        next={
+          error instanceof ProblemError
+            ? error.problem.next
+            : known
+              ? message
+              : "Reload the page. If it happens again, report it with the words above."
+        }
+        actions={
+          <Button onClick={() => (known ? void router.invalidate() : location.reload())}>{known ? "Try again" : "Reload"}</Button>
+        }
+      >
+        {error instanceof UnreachableError ? undefined : <p className="text-small wrap-anywhere">{message}</p>}
+      </ProblemNotice>
+    </main>
+  );
+}
