@@ -34,7 +34,12 @@ export async function evaluate(flake: string, store: StandInStore): Promise<stri
   const lock = JSON.parse(show(config, rev, "flake.lock")) as { nodes: { nixpkgs: { locked: Locked } } };
   const { locked } = lock.nodes.nixpkgs;
   const nixpkgs = fileURLToPath(locked.url);
-  const source = (file: string) => show(nixpkgs, locked.rev, file);
+  const sources = new Map<string, string>();
+  const source = (file: string) => {
+    const text = sources.get(file) ?? show(nixpkgs, locked.rev, file);
+    sources.set(file, text);
+    return text;
+  };
   const versions = JSON.parse(source("versions.json")) as PackageSet;
   const quickly = /quickly = "(.*)";/.exec(source("lib.nix"))?.[1] ?? join(checkout, ".demo/quickly");
 

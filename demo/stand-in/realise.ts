@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { mkdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { dirname } from "node:path";
-import { createLineSplitter } from "@nixfleet/runtime";
+import { createInterface } from "node:readline";
 import type { Derivation, StandInStore } from "./store.ts";
 
 export interface RealiseOptions {
@@ -89,25 +89,23 @@ async function buildOne(derivation: Derivation, store: StandInStore, say: Report
   const build = say.started(derivation);
   rmSync(out, { recursive: true, force: true });
   const tail: string[] = [];
-  const splitter = createLineSplitter(({ text }) => {
+  const read = (text: string) => {
     const phase = /^@nix .*"setPhase".*"phase": *"(\w+)"/.exec(text)?.[1];
     if (phase !== undefined) return build.phase(phase);
     build.line(text);
     tail.push(text);
     if (tail.length > 10) tail.shift();
-  });
+  };
   const child = spawn("/bin/sh", ["-e", "-c", script], {
     env: { ...env, out, name, NIX_LOG_FD: "2" },
     cwd: "/",
     stdio: ["ignore", "pipe", "pipe"],
   });
-  child.stdout.on("data", (chunk: Buffer) => splitter.push(chunk));
-  child.stderr.on("data", (chunk: Buffer) => splitter.push(chunk));
+  for (const input of [child.stdout, child.stderr]) createInterface({ input }).on("line", read);
   const exitCode = await new Promise<number>((resolve, reject) => {
     child.once("error", reject);
     child.once("close", (code) => resolve(code ?? 1));
   });
-  splitter.end();
   if (exitCode === 0) {
     const outputs = inputs.flatMap((input) => store.closure(store.read(input).out));
     store.register(out, [...new Set(outputs)]);
