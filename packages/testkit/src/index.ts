@@ -3,5 +3,9 @@ export { createFlakeFixture, type FixtureHost, type FlakeFixture, type FlakeShap
 export { createGitFixture, type FileChanges, type GitFixture, type GitFixtureOptions } from "./git-fixture.ts";
 export { createNixEnv, type NixEnv, offlineNixConfig } from "./nix-env.ts";
 export { findProgram, hasNix } from "./programs.ts";
+export { createFleetSimulator, type FleetSimulator, type FleetSimulatorOptions } from "./simulator/fleet.ts";
+export { sampleFacts, samplePolicy, sampleSettings } from "./simulator/sample-facts.ts";
+export { type Behaviour, obedient, type Script, type Step, simulatedClosure } from "./simulator/script.ts";
+export type { SimulatedHost, SimulatedHostOptions } from "./simulator/simulated-host.ts";
 export { createSocketPair, type SocketPair, type Wire } from "./socket-pair.ts";
 export { createTempDir, removeTree, type TempDir } from "./temp-dir.ts";

@@ -12,6 +12,7 @@ export const offlineNixConfig = [
   "substituters =",
   "max-jobs = 4",
   "warn-dirty = false",
+  "fsync-metadata = false", // nothing here outlives a power loss
 ].join("\n");
 
 export interface NixEnv {
