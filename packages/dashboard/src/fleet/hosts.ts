@@ -1,9 +1,9 @@
 import type { Facts, HostId, HostPolicy, HostSettings, Platform } from "@nixfleet/protocol";
 import type { Clock } from "@nixfleet/runtime";
-import type { Selectable } from "kysely";
+import type { Selectable, Transaction } from "kysely";
 import type { Bus } from "../bus.ts";
 import type { Ids } from "../runs/run-id.ts";
-import type { HostsTable, Store } from "../store/index.ts";
+import type { Database, HostsTable, Store } from "../store/index.ts";
 import { type KnownFacts, knownFacts } from "./host-facts.ts";
 import { hashToken, makeToken, nameInToken } from "./host-token.ts";
 
@@ -36,6 +36,9 @@ export type Authentication =
   /** `namedHost`: the host whose name stands in the token, though the token does not open its door. */
   | { ok: false; reason: string; namedHost: HostId | null };
 
+/** Stores what is told of a change, for the audit trail, in the same transaction. */
+export type Note = (trx: Transaction<Database>, host: { id: HostId; name: string }) => Promise<unknown>;
+
 /** The records of hosts and their tokens. */
 export interface Hosts {
   /** By name. */
@@ -44,20 +47,21 @@ export interface Hosts {
   /** By id, or by name whatever its case. */
   find(idOrName: string): Promise<HostRecord | null>;
   /** The token is given out here and nowhere else (R51). */
-  add(host: {
-    name: string;
-    platform: Platform;
-  }): Promise<{ ok: true; id: HostId; token: string } | { ok: false; code: "name-taken" }>;
+  add(
+    host: { name: string; platform: Platform },
+    note?: Note,
+  ): Promise<{ ok: true; id: HostId; token: string } | { ok: false; code: "name-taken" }>;
   change(
     id: HostId,
     change: { name?: string | undefined; notes?: string | undefined },
+    note?: Note,
   ): Promise<{ ok: true } | { ok: false; code: "name-taken" | "host-not-found" }>;
   /** Removes the host with its facts, token, runs and logs, and ends its link. False: there is none. */
-  remove(id: HostId): Promise<boolean>;
+  remove(id: HostId, note?: Note): Promise<boolean>;
   /** Replaces the token; the old one and its link end at once. Null: there is no such host. */
-  rotateToken(id: HostId): Promise<string | null>;
+  rotateToken(id: HostId, note?: Note): Promise<string | null>;
   /** False: there was none. */
-  revokeToken(id: HostId): Promise<boolean>;
+  revokeToken(id: HostId, note?: Note): Promise<boolean>;
   token(id: HostId): Promise<HostTokenRecord | null>;
   authenticate(token: string): Promise<Authentication>;
 }
@@ -98,6 +102,13 @@ export function createHosts({ store, bus, clock, ids, randomBytes }: HostsDeps):
     return toRecord(row, knownFacts(await store.db.selectFrom("host_facts").selectAll().where("host_id", "=", row.id).execute()));
   };
 
+  /** Tells of a host by the name that it has now; of one that is not there nothing is told. */
+  async function noteOf(trx: Transaction<Database>, id: HostId, note: Note | undefined): Promise<void> {
+    if (note === undefined) return;
+    const host = await trx.selectFrom("hosts").select("name").where("id", "=", id).executeTakeFirst();
+    if (host !== undefined) await note(trx, { id, name: host.name });
+  }
+
   return {
     async list() {
       const rows = await store.db.selectFrom("hosts").selectAll().orderBy("name_key").execute();
@@ -108,7 +119,7 @@ export function createHosts({ store, bus, clock, ids, randomBytes }: HostsDeps):
     get: (id) => one("id", id),
     find: async (idOrName) => (await one("id", idOrName)) ?? (await one("name_key", idOrName.toLowerCase())),
 
-    async add({ name, platform }) {
+    async add({ name, platform }, note) {
       const id = ids.host();
       const token = makeToken(name, randomBytes);
       const added = await store.write(async (trx) => {
@@ -122,6 +133,7 @@ export function createHosts({ store, bus, clock, ids, randomBytes }: HostsDeps):
           .insertInto("host_tokens")
           .values({ host_id: id, hash: hashToken(token), created_at: clock.now() })
           .execute();
+        await note?.(trx, { id, name });
         return true;
       });
       if (!added) return { ok: false, code: "name-taken" };
@@ -129,7 +141,7 @@ export function createHosts({ store, bus, clock, ids, randomBytes }: HostsDeps):
       return { ok: true, id, token };
     },
 
-    async change(id, { name, notes }) {
+    async change(id, { name, notes }, note) {
       const result = await store.write(async (trx) => {
         if (name !== undefined) {
           const taken = await trx
@@ -149,21 +161,27 @@ export function createHosts({ store, bus, clock, ids, randomBytes }: HostsDeps):
           })
           .where("id", "=", id)
           .executeTakeFirst();
-        return numUpdatedRows === 0n ? ("host-not-found" as const) : null;
+        if (numUpdatedRows === 0n) return "host-not-found" as const;
+        await noteOf(trx, id, note);
+        return null;
       });
       if (result !== null) return { ok: false, code: result };
       bus.emit("host.changed", { hostId: id });
       return { ok: true };
     },
 
-    async remove(id) {
-      const { numDeletedRows } = await store.write((trx) => trx.deleteFrom("hosts").where("id", "=", id).executeTakeFirst());
-      if (numDeletedRows === 0n) return false;
+    async remove(id, note) {
+      const removed = await store.write(async (trx) => {
+        await noteOf(trx, id, note);
+        const { numDeletedRows } = await trx.deleteFrom("hosts").where("id", "=", id).executeTakeFirst();
+        return numDeletedRows > 0n;
+      });
+      if (!removed) return false;
       bus.emit("host.removed", { hostId: id });
       return true;
     },
 
-    async rotateToken(id) {
+    async rotateToken(id, note) {
       const token = await store.write(async (trx) => {
         const host = await trx.selectFrom("hosts").select("name").where("id", "=", id).executeTakeFirst();
         if (host === undefined) return null;
@@ -173,6 +191,7 @@ export function createHosts({ store, bus, clock, ids, randomBytes }: HostsDeps):
           .insertInto("host_tokens")
           .values({ host_id: id, hash: hashToken(fresh), created_at: clock.now() })
           .execute();
+        await note?.(trx, { id, name: host.name });
         return fresh;
       });
       if (token === null) return null;
@@ -181,11 +200,13 @@ export function createHosts({ store, bus, clock, ids, randomBytes }: HostsDeps):
       return token;
     },
 
-    async revokeToken(id) {
-      const { numDeletedRows } = await store.write((trx) =>
-        trx.deleteFrom("host_tokens").where("host_id", "=", id).executeTakeFirst(),
-      );
-      if (numDeletedRows === 0n) return false;
+    async revokeToken(id, note) {
+      const revoked = await store.write(async (trx) => {
+        const { numDeletedRows } = await trx.deleteFrom("host_tokens").where("host_id", "=", id).executeTakeFirst();
+        if (numDeletedRows > 0n) await noteOf(trx, id, note);
+        return numDeletedRows > 0n;
+      });
+      if (!revoked) return false;
       bus.emit("token.ended", { hostId: id });
       bus.emit("host.changed", { hostId: id });
       return true;

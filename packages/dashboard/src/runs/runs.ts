@@ -48,6 +48,10 @@ export interface AskedRun {
   /** What to do when the host is offline or busy. */
   whenBlocked: "queue" | "refuse";
   force: boolean;
+  /** Names the request: asked again under the same name, it gives the run that it gave before (R1). */
+  requestKey?: string | null;
+  /** Stores what is told of the start in the same transaction. */
+  note?: ((trx: Transaction<Database>, runId: RunId) => Promise<unknown>) | undefined;
 }
 
 export type StartResult = { ok: true; runId: RunId } | { ok: false; code: "host-not-found" } | ({ ok: false } & Refusal);
@@ -76,7 +80,12 @@ export interface Runs extends AsyncDisposable {
   /** After a restart: no host is connected, and time has passed. */
   start(): Promise<void>;
   ask(asked: AskedRun): Promise<StartResult>;
-  cancel(runId: RunId, by: string): Promise<{ ok: true } | { ok: false; code: "run-not-found" | "run-ended" }>;
+  /** `note` stores what is told of it in the same transaction. */
+  cancel(
+    runId: RunId,
+    by: string,
+    note?: (trx: Transaction<Database>) => Promise<unknown>,
+  ): Promise<{ ok: true } | { ok: false; code: "run-not-found" | "run-ended" }>;
 
   // What hosts say, each within a transaction of the caller's, who passes the changes on to `announce` once they are stored.
   linkUp(trx: Transaction<Database>, hostId: HostId, listed: readonly UnacknowledgedRun[]): Promise<RunChange[]>;
@@ -110,11 +119,27 @@ export interface RunsDeps {
   deadlines?: Partial<Record<OpName, number>>;
 }
 
+/** For this long a request that is asked again is the same request, in milliseconds. */
+const REQUEST_KEPT = 24 * 60 * 60_000;
+
 const refuse = (code: RefusalCode, reason: string = REFUSALS[code].sentence) => ({ ok: false, code, reason }) as const;
 
 export function createRuns({ store, writes, bus, clock, log, ids, links, target, subjectOf, deadlines = {} }: RunsDeps): Runs {
   let timer: { at: number; cancel(): void } | undefined;
   let stopped = false;
+
+  /** The run that this request has started, also if the process ended before it could say so. */
+  async function askedBefore(trx: Transaction<Database>, requestKey: string): Promise<RunId | null> {
+    const row = await trx
+      .selectFrom("runs")
+      .select(["id", "created_at"])
+      .where("request_key", "=", requestKey)
+      .executeTakeFirst();
+    if (row === undefined) return null;
+    if (clock.now() - row.created_at < REQUEST_KEPT) return row.id as RunId;
+    await trx.updateTable("runs").set({ request_key: null }).where("id", "=", row.id).execute();
+    return null;
+  }
 
   /** Gives an input to a run and stores what it changes. */
   async function apply(trx: Transaction<Database>, row: RunRow, input: RunInput): Promise<RunChange[]> {
@@ -260,7 +285,7 @@ export function createRuns({ store, writes, bus, clock, log, ids, links, target,
       await sleep();
     },
 
-    async ask({ hostId, op, args, by, whenBlocked, force }) {
+    async ask({ hostId, op, args, by, whenBlocked, force, requestKey = null, note }) {
       const parsed = parseOpRequest(op, args);
       if (!parsed.ok) return refuse(parsed.code, parsed.reason);
       const { request } = parsed;
@@ -270,6 +295,8 @@ export function createRuns({ store, writes, bus, clock, log, ids, links, target,
       const runId = ids.run();
 
       const asked = await store.write(async (trx): Promise<StartResult & { changes?: RunChange[] }> => {
+        const before = requestKey === null ? null : await askedBefore(trx, requestKey);
+        if (before !== null) return { ok: true, runId: before };
         const known = await checkFacts(trx, hostId, commit);
         if (known === null) return { ok: false, code: "host-not-found" };
         const refusal = preCheck(request, force, known);
@@ -296,8 +323,9 @@ export function createRuns({ store, writes, bus, clock, log, ids, links, target,
           .executeTakeFirst();
         await trx
           .insertInto("runs")
-          .values(newRow(run, { number: (last?.number ?? 0) + 1, subject }))
+          .values({ ...newRow(run, { number: (last?.number ?? 0) + 1, subject }), request_key: requestKey })
           .execute();
+        await note?.(trx, runId);
         const changes = await pump(trx, hostId);
         if (!changes.some((change) => change.run.id === runId)) {
           changes.push({ run, effects: [], lastLine: null, shown: true });
@@ -309,11 +337,12 @@ export function createRuns({ store, writes, bus, clock, log, ids, links, target,
       return { ok: true, runId };
     },
 
-    async cancel(runId, by) {
+    async cancel(runId, by, note) {
       const changes = await store.write(async (trx) => {
         const row = await trx.selectFrom("runs").selectAll().where("id", "=", runId).executeTakeFirst();
         if (row === undefined) return "run-not-found" as const;
         if (isTerminal(runOf(row).state)) return "run-ended" as const;
+        await note?.(trx);
         return await pumpIfEnded(trx, await apply(trx, row, { kind: "cancel", by }));
       });
       if (typeof changes === "string") return { ok: false, code: changes };
