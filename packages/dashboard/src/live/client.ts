@@ -1,0 +1,265 @@
+import { FromBrowser, type NumberedLine, type RunId, type ToBrowser } from "@nixfleet/protocol";
+import type { Clock, TextSocket } from "@nixfleet/runtime";
+import type { Logger } from "../logger.ts";
+import type { Topic, TopicMember } from "./topic.ts";
+
+/** With this many bytes on their way to a browser it gets no more deltas, but a fresh snapshot once it has taken them (R39). */
+export const HIGH_WATER = 512 * 1024;
+/** With no more than this on its way, a browser that was slow gets the next snapshot or piece of a log. */
+const LOW_WATER = 64 * 1024;
+/** How often a slow browser is looked at, in milliseconds. */
+const DRAIN_INTERVAL = 100;
+/** A browser that takes nothing for this long is gone: it comes back by itself, in milliseconds. */
+const STALL_LIMIT = 120_000;
+/** Characters of a log in one message, if a line is not longer by itself. */
+const LOG_PIECE = 128 * 1024;
+/** After a piece of a log the next one follows in this many milliseconds: lines come in bunches. */
+const LOG_INTERVAL = 50;
+const MOST_TOPICS = 50;
+const LONGEST_MESSAGE = 4096;
+
+export interface ClientDeps {
+  socket: TextSocket;
+  clock: Clock;
+  log: Logger;
+  hello: { version: string };
+  /** Takes hold of a topic; it is let go with `release`. */
+  acquire(name: string): Topic;
+  release(name: string): void;
+  logs: { lines(runId: RunId, from: number): AsyncGenerator<NumberedLine[]> };
+  /** Number of the last line that a run's log has. */
+  lastLine(runId: RunId): Promise<number>;
+  onClosed(): void;
+}
+
+/** One browser's socket. */
+export interface LiveClient {
+  /** The log of a run grew. */
+  logged(runId: RunId): void;
+  close(code: number, reason: string): void;
+}
+
+/** What a browser follows. */
+interface Subscription extends TopicMember {
+  readonly name: string;
+  readonly topic: Topic;
+  /** It was not given a delta, or no snapshot yet: only a whole snapshot helps. */
+  behind: boolean;
+  left: boolean;
+  logFeed: LogFeed | null;
+}
+
+interface LogFeed {
+  readonly runId: RunId;
+  /** The line to be sent next. */
+  next: number;
+  /** There may be more. */
+  grew: boolean;
+  pumping: boolean;
+  resting: { cancel(): void } | undefined;
+}
+
+export function createLiveClient(deps: ClientDeps): LiveClient {
+  const { socket, clock, log } = deps;
+  const subscriptions = new Map<string, Subscription>();
+  let closed = false;
+  let draining: { cancel(): void } | undefined;
+  let stalled: { since: number; amount: number } | null = null;
+
+  const say = (message: ToBrowser) => socket.send(JSON.stringify(message));
+
+  function subscribe(name: string, fromLine: number | undefined): void {
+    let subscription = subscriptions.get(name);
+    if (subscription === undefined) {
+      if (subscriptions.size >= MOST_TOPICS) {
+        say({ type: "problem", reason: `More than ${MOST_TOPICS} topics at once are not followed.` });
+        return;
+      }
+      subscription = enter(name);
+    }
+    subscription.logFeed?.resting?.cancel();
+    subscription.logFeed = fromLine === undefined || !name.startsWith("run:") ? null : newFeed(name.slice(4) as RunId, fromLine);
+    subscription.behind = true;
+    const mine = subscription;
+    void mine.topic.ready.then(() => catchUp(mine));
+  }
+
+  function enter(name: string): Subscription {
+    const topic = deps.acquire(name);
+    const subscription: Subscription = {
+      name,
+      topic,
+      behind: true,
+      left: false,
+      logFeed: null,
+      delta(text) {
+        if (subscription.behind) return;
+        if (socket.bufferedAmount > HIGH_WATER) {
+          subscription.behind = true;
+          watchDrain();
+        } else socket.send(text);
+      },
+      gone(text) {
+        socket.send(text);
+        leave(subscription);
+      },
+    };
+    subscriptions.set(name, subscription);
+    topic.join(subscription);
+    return subscription;
+  }
+
+  function leave(subscription: Subscription): void {
+    if (subscription.left) return;
+    subscription.left = true;
+    subscription.logFeed?.resting?.cancel();
+    subscriptions.delete(subscription.name);
+    subscription.topic.leave(subscription);
+    deps.release(subscription.name);
+  }
+
+  /** Gives what is missing, as far as the browser has taken what it was given before. */
+  function catchUp(subscription: Subscription): void {
+    if (closed || subscription.left) return;
+    if (subscription.behind) {
+      if (socket.bufferedAmount > LOW_WATER) {
+        watchDrain();
+        return;
+      }
+      socket.send(subscription.topic.snapshot());
+      subscription.behind = false;
+      if (subscription.topic.isGone) {
+        leave(subscription);
+        return;
+      }
+    }
+    const { logFeed } = subscription;
+    if (logFeed?.grew && !logFeed.pumping && logFeed.resting === undefined) {
+      pump(subscription, logFeed).catch((error: unknown) => {
+        log.error({ err: error, runId: logFeed.runId }, "A log could not be read for a browser");
+        // It asks again, from the line that it has, when it comes back.
+        close(1011, "The log could not be read.");
+      });
+    }
+  }
+
+  /** Sends lines of a log until it has no more or the browser takes no more; goes on from there when it does (R39). */
+  async function pump(subscription: Subscription, feed: LogFeed): Promise<void> {
+    feed.pumping = true;
+    feed.grew = false;
+    const last = await deps.lastLine(feed.runId);
+    const wanted = () => !closed && !subscription.left && subscription.logFeed === feed;
+    let full = false;
+    if (feed.next <= last) {
+      chunks: for await (const chunk of deps.logs.lines(feed.runId, feed.next)) {
+        for (const lines of pieces(chunk)) {
+          if (!wanted()) break chunks;
+          if (socket.bufferedAmount > LOW_WATER) {
+            full = true;
+            break chunks;
+          }
+          const end = lines.at(-1)?.n ?? 0;
+          say({ type: "log", topic: subscription.name, lines, last: Math.max(last, end) });
+          feed.next = end + 1;
+        }
+      }
+    } else if (wanted()) say({ type: "log", topic: subscription.name, lines: [], last });
+    feed.pumping = false;
+    if (!wanted()) return;
+    if (full) {
+      feed.grew = true;
+      watchDrain();
+      return;
+    }
+    feed.resting = clock.setTimeout(() => {
+      feed.resting = undefined;
+      catchUp(subscription);
+    }, LOG_INTERVAL);
+  }
+
+  /** There is no event for a socket that has drained: while something waits for that, it is looked at. */
+  function watchDrain(): void {
+    if (closed || draining !== undefined) return;
+    draining = clock.setTimeout(() => {
+      draining = undefined;
+      if (closed) return;
+      const amount = socket.bufferedAmount;
+      if (amount > LOW_WATER) {
+        if (stalled === null || amount < stalled.amount) stalled = { since: clock.now(), amount };
+        else if (clock.now() - stalled.since > STALL_LIMIT) {
+          socket.terminate();
+          return;
+        }
+        watchDrain();
+        return;
+      }
+      stalled = null;
+      for (const subscription of [...subscriptions.values()]) catchUp(subscription);
+    }, DRAIN_INTERVAL);
+  }
+
+  function close(code: number, reason: string): void {
+    if (!closed) socket.close(code, reason);
+    ended();
+  }
+
+  function ended(): void {
+    if (closed) return;
+    closed = true;
+    draining?.cancel();
+    for (const subscription of [...subscriptions.values()]) leave(subscription);
+    deps.onClosed();
+  }
+
+  socket.onClose(ended);
+  socket.onMessage((text) => {
+    if (closed) return;
+    const message = read(text);
+    if (message === null) close(1008, "The message does not fit.");
+    else if (message.type === "subscribe") subscribe(message.topic, message.fromLine);
+    else {
+      const subscription = subscriptions.get(message.topic);
+      if (subscription !== undefined) leave(subscription);
+    }
+  });
+  say({ type: "hello", serverTime: clock.now(), version: deps.hello.version });
+
+  return {
+    logged(runId) {
+      const subscription = subscriptions.get(`run:${runId}`);
+      if (subscription?.logFeed == null) return;
+      subscription.logFeed.grew = true;
+      catchUp(subscription);
+    },
+    close,
+  };
+}
+
+function newFeed(runId: RunId, next: number): LogFeed {
+  return { runId, next, grew: true, pumping: false, resting: undefined };
+}
+
+function read(text: string): FromBrowser | null {
+  if (text.length > LONGEST_MESSAGE) return null;
+  try {
+    return FromBrowser.safeParse(JSON.parse(text)).data ?? null;
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+/** Consecutive lines in pieces that fit a message. */
+function* pieces(lines: NumberedLine[]): Generator<NumberedLine[]> {
+  let piece: NumberedLine[] = [];
+  let size = 0;
+  for (const line of lines) {
+    if (piece.length > 0 && size + line.text.length > LOG_PIECE) {
+      yield piece;
+      [piece, size] = [[], 0];
+    }
+    piece.push(line);
+    size += line.text.length + 80;
+  }
+  if (piece.length > 0) yield piece;
+}

@@ -1,0 +1,565 @@
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import {
+  type HostId,
+  type HostRow,
+  type RunId,
+  type RunSummary,
+  type RunView,
+  type ServerInfo,
+  type TargetView,
+  ToBrowser,
+} from "@nixfleet/protocol";
+import { createFakeClock, createSocketPair, createTempDir } from "@nixfleet/testkit";
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { createBus } from "../bus.ts";
+import type { Logger } from "../logger.ts";
+import { createIds } from "../runs/index.ts";
+import { appendLines, createRunLogs } from "../runs/log.ts";
+import { newRow } from "../runs/records.ts";
+import { newRun } from "../runs/run.ts";
+import { openStore } from "../store/index.ts";
+import { createLiveClient, HIGH_WATER } from "./client.ts";
+import { createLive } from "./index.ts";
+import { createTopic, type TopicSource } from "./topic.ts";
+
+const quiet: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
+/** What a page does with what it is sent; it asks for nothing by itself, so that a gap shows. */
+function createBrowser() {
+  const pair = createSocketPair();
+  const topics = new Map<string, { version: number; values: Map<string, unknown> }>();
+  const seen = {
+    snapshots: 0,
+    deltas: 0,
+    gaps: 0,
+    gone: [] as string[],
+    lines: [] as number[],
+    logGaps: 0,
+    last: 0,
+    closed: null as number | null,
+    most: 0,
+  };
+  pair.right.onClose((code) => {
+    seen.closed = code;
+  });
+  pair.right.onMessage((text) => {
+    const message = ToBrowser.parse(JSON.parse(text));
+    switch (message.type) {
+      case "snapshot":
+        seen.snapshots += 1;
+        topics.set(message.topic, { version: message.version, values: new Map(Object.entries(message.values)) });
+        break;
+      case "delta": {
+        seen.deltas += 1;
+        const state = topics.get(message.topic);
+        if (state === undefined || message.version !== state.version + 1) {
+          seen.gaps += 1;
+          return;
+        }
+        for (const [key, value] of Object.entries(message.set)) state.values.set(key, value);
+        for (const key of message.unset) state.values.delete(key);
+        state.version = message.version;
+        break;
+      }
+      case "log":
+        for (const { n } of message.lines) {
+          if (n !== (seen.lines.at(-1) ?? n - 1) + 1) seen.logGaps += 1;
+          seen.lines.push(n);
+        }
+        seen.last = message.last;
+        break;
+      case "gone":
+        seen.gone.push(message.topic);
+        break;
+      default:
+    }
+  });
+  return {
+    ...pair,
+    seen,
+    values: (topic: string) => Object.fromEntries(topics.get(topic)?.values ?? []),
+    say: (message: object) => {
+      pair.right.send(JSON.stringify(message));
+      pair.toLeft.flush();
+    },
+    take: (count?: number) => pair.toRight.flush(count),
+    waits: () => pair.left.bufferedAmount,
+  };
+}
+
+/** A topic over a plain map, in the hands of the test. */
+function arrangeTopic() {
+  const clock = createFakeClock();
+  const truth = new Map<string, unknown>();
+  let touch: (key: string) => void = () => {};
+  const source: TopicSource = {
+    all: async () => new Map(truth),
+    some: async (keys) => new Map([...keys].map((key) => [key, truth.get(key)])),
+    listen(listener) {
+      touch = listener;
+      return () => {};
+    },
+  };
+  const topic = createTopic({ name: "fleet", source, clock, log: quiet });
+  const connect = () => {
+    const browser = createBrowser();
+    createLiveClient({
+      socket: browser.left,
+      clock,
+      log: quiet,
+      hello: { version: "1" },
+      acquire: () => topic,
+      release: () => {},
+      logs: { lines: async function* () {} },
+      lastLine: async () => 0,
+      onClosed: () => {},
+    });
+    return browser;
+  };
+  const set = (key: string, value: unknown) => {
+    if (value === undefined) truth.delete(key);
+    else truth.set(key, value);
+    touch(key);
+  };
+  return { clock, truth, connect, set };
+}
+
+const step = fc.oneof(
+  fc.record({
+    do: fc.constant("set" as const),
+    key: fc.constantFrom("a", "b", "c", "d"),
+    value: fc.option(fc.integer({ min: 0, max: 3 }), { nil: undefined, freq: 2 }),
+  }),
+  fc.record({ do: fc.constant("pass" as const), ms: fc.constantFrom(0, 1, 60, 150) }),
+  fc.record({ do: fc.constant("take" as const), who: fc.nat(2), count: fc.constantFrom(1, 2, 100) }),
+  fc.record({ do: fc.constant("subscribe" as const), who: fc.nat(2) }),
+  fc.record({ do: fc.constant("unsubscribe" as const), who: fc.nat(2) }),
+  fc.record({ do: fc.constant("clog" as const), key: fc.constantFrom("a", "b") }),
+);
+
+test("snapshot and deltas give every browser the server's state, however they are coalesced, delayed or dropped for slowness", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+      const { clock, truth, connect, set } = arrangeTopic();
+      const browsers = [connect(), connect(), connect()] as const;
+      const following = new Set([0, 1]);
+      const at = (who: number) => browsers[who] as (typeof browsers)[0];
+      for (const who of following) at(who).say({ type: "subscribe", topic: "fleet" });
+      for (const action of steps) {
+        if (action.do === "set") set(action.key, action.value);
+        else if (action.do === "clog") set(action.key, "x".repeat(HIGH_WATER));
+        else if (action.do === "pass") await clock.advanceAsync(action.ms);
+        else if (action.do === "take") at(action.who).take(action.count);
+        else {
+          at(action.who).say({ type: action.do, topic: "fleet" });
+          if (action.do === "subscribe") following.add(action.who);
+          else following.delete(action.who);
+        }
+      }
+      for (const [who, browser] of browsers.entries())
+        if (!following.has(who)) browser.say({ type: "subscribe", topic: "fleet" });
+      for (let turn = 0; turn < 6; turn++) {
+        await clock.advanceAsync(200);
+        for (const browser of browsers) browser.take();
+      }
+
+      for (const browser of browsers) {
+        expect(browser.values("fleet")).toEqual(Object.fromEntries(truth));
+        expect(browser.seen.gaps).toBe(0);
+      }
+    }),
+    { numRuns: 250 },
+  );
+});
+
+test("at most ten deltas a second, the first at once, each with all that came before it", async () => {
+  const { clock, connect, set } = arrangeTopic();
+  const browser = connect();
+  browser.say({ type: "subscribe", topic: "fleet" });
+  await clock.advanceAsync(1000);
+  browser.take();
+
+  for (let ms = 0; ms < 990; ms++) {
+    set("a", ms);
+    set("b", ms);
+    await clock.advanceAsync(1);
+    browser.take();
+    if (ms === 1) expect(browser.values("fleet")).toMatchObject({ a: expect.any(Number) });
+  }
+  expect(browser.seen.deltas).toBeLessThanOrEqual(10);
+  await clock.advanceAsync(100);
+  browser.take();
+  expect(browser.values("fleet")).toEqual({ a: 989, b: 989 });
+});
+
+test("R39: a stalled browser costs bounded memory, disturbs no other, and gets one fresh snapshot when it takes messages again", async () => {
+  const { clock, truth, connect, set } = arrangeTopic();
+  for (let i = 0; i < 300; i++) truth.set(`host:${i}`, { i, text: "x".repeat(1000) });
+  const [stalled, quick] = [connect(), connect()];
+  for (const browser of [stalled, quick]) browser.say({ type: "subscribe", topic: "fleet" });
+  await clock.advanceAsync(0);
+  for (const browser of [stalled, quick]) browser.take();
+  const snapshot = 300 * 1100;
+
+  let most = 0;
+  for (let turn = 0; turn < 200; turn++) {
+    for (let i = 0; i < 50; i++) set(`host:${(turn * 50 + i) % 300}`, { i, turn, text: "y".repeat(1000) });
+    await clock.advanceAsync(100);
+    quick.take();
+    most = Math.max(most, stalled.waits());
+  }
+  expect(quick.seen).toMatchObject({ snapshots: 1, gaps: 0 });
+  expect(quick.seen.deltas).toBeGreaterThan(100);
+  expect(most).toBeLessThan(HIGH_WATER + snapshot);
+
+  stalled.take();
+  await clock.advanceAsync(200);
+  stalled.take();
+  expect(stalled.seen).toMatchObject({ snapshots: 2, gaps: 0 });
+  expect(stalled.values("fleet")).toEqual(Object.fromEntries(truth));
+
+  set("host:0", "after");
+  await clock.advanceAsync(200);
+  stalled.take();
+  expect(stalled.seen).toMatchObject({ snapshots: 2, gaps: 0 });
+  expect(stalled.values("fleet")["host:0"]).toBe("after");
+});
+
+test("R39: a browser that was too slow for a delta gets none before its fresh snapshot", async () => {
+  const { clock, connect, set } = arrangeTopic();
+  const browser = connect();
+  browser.say({ type: "subscribe", topic: "fleet" });
+  await clock.advanceAsync(0);
+  browser.take();
+  for (const key of ["a", "b"]) {
+    set(key, "x".repeat(HIGH_WATER));
+    await clock.advanceAsync(100);
+  }
+  for (const key of ["a", "b", "c"]) set(key, 1);
+  await clock.advanceAsync(90);
+  browser.take();
+  set("c", 2);
+  await clock.advanceAsync(300);
+  browser.take();
+  expect(browser.seen).toMatchObject({ gaps: 0, snapshots: 2 });
+  expect(browser.values("fleet")).toMatchObject({ c: 2 });
+});
+
+test("R39: a browser that takes nothing for minutes is let go", async () => {
+  const { clock, connect, set } = arrangeTopic();
+  const browser = connect();
+  browser.say({ type: "subscribe", topic: "fleet" });
+  await clock.advanceAsync(0);
+  for (let i = 0; i < 5; i++) {
+    set("a", `${i}${"x".repeat(HIGH_WATER)}`);
+    await clock.advanceAsync(100);
+  }
+  expect(browser.left.bufferedAmount).toBeGreaterThan(HIGH_WATER);
+  await clock.advanceAsync(130_000);
+  browser.toRight.queue.length = 0;
+  browser.toRight.flush();
+  expect(browser.seen.closed).toBe(1006);
+});
+
+async function arrange() {
+  const scope = new AsyncDisposableStack();
+  const dir = scope.use(await createTempDir());
+  const clock = createFakeClock();
+  const bus = createBus({ log: quiet });
+  const store = scope.use(await openStore({ path: join(dir.path, "nixfleet.db"), clock, bus, log: quiet }));
+  const ids = createIds({ now: clock.now, randomBytes });
+  const rows = new Map<HostId, HostRow>();
+  const listeners = new Set<(id: HostId) => void>();
+  let target: TargetView = { state: "not-configured" };
+  const watched: string[] = [];
+  const summary = async (id: RunId) => {
+    const row = await store.db.selectFrom("runs").selectAll().where("id", "=", id).executeTakeFirst();
+    return row === undefined ? null : ({ id, hostId: row.host_id, state: row.state } as RunSummary);
+  };
+  const live = scope.use(
+    createLive({
+      store,
+      bus,
+      clock,
+      log: quiet,
+      version: "1",
+      views: {
+        rows: async () => [...rows.values()],
+        peek: (id) => rows.get(id) ?? null,
+        view: async (id) => {
+          const row = rows.get(id);
+          return row === undefined ? null : ({ row } as never);
+        },
+        onChange(listener) {
+          listeners.add(listener);
+          return () => listeners.delete(listener);
+        },
+      },
+      runs: {
+        summary,
+        view: async (id) => {
+          const found = await summary(id);
+          return found === null ? null : ({ summary: found } as RunView);
+        },
+      },
+      target: { view: () => target },
+      links: {
+        watch(id) {
+          watched.push(`on ${id}`);
+          return () => void watched.push(`off ${id}`);
+        },
+      },
+      audit: { list: async () => ({ items: [] }) },
+      server: () => ({ version: "1" }) as ServerInfo,
+      logs: createRunLogs(store),
+    }),
+  );
+  live.start();
+  const connect = (sessionId = "s1") => {
+    const browser = createBrowser();
+    live.accept(browser.left, { sessionId });
+    return browser;
+  };
+  const place = (id: HostId, name: string | null) => {
+    if (name === null) rows.delete(id);
+    else rows.set(id, { id, name } as HostRow);
+    for (const listener of listeners) listener(id);
+  };
+  const setTarget = (view: TargetView) => {
+    target = view;
+    bus.emit("target.changed", {});
+  };
+  const addRun = async () => {
+    const [hostId, runId] = [ids.host(), ids.run()];
+    await store.write(async (trx) => {
+      await trx
+        .insertInto("hosts")
+        .values({ id: hostId, name: hostId, name_key: hostId, platform: "nixos", notes: "", added_at: 0 })
+        .execute();
+      const made = newRun({
+        id: runId,
+        hostId,
+        request: { op: "pull", args: {} },
+        commit: null,
+        deadline: 1,
+        createdAt: 0,
+        askedBy: "a",
+        force: false,
+      });
+      await trx
+        .insertInto("runs")
+        .values(newRow(made, { number: 1, subject: null }))
+        .execute();
+    });
+    return { hostId, runId };
+  };
+  let lines = 0;
+  const logLines = async (runId: RunId, count: number, text = "x".repeat(200)) => {
+    await store.write(async (trx) => {
+      await appendLines(
+        trx,
+        runId,
+        lines,
+        Array.from({ length: count }, () => ({ at: 1, stream: "nix" as const, text })),
+      );
+      lines += count;
+      await trx.updateTable("runs").set({ log_lines: lines }).where("id", "=", runId).execute();
+    });
+    bus.emit("run.logged", { runId, lastLine: lines });
+  };
+  /** Lets time pass until what was begun is done; real reading of the database takes turns of its own. */
+  const pass = async (until: () => boolean) => {
+    for (let turn = 0; turn < 2000 && !until(); turn++) await clock.advanceAsync(50);
+    expect(until()).toBe(true);
+  };
+  return { scope, clock, bus, store, ids, live, connect, place, setTarget, addRun, logLines, pass, watched };
+}
+
+test("R25: a host that is added, renamed or removed, and a target that moves, arrive as deltas", async () => {
+  const { scope, ids, connect, place, setTarget, pass } = await arrange();
+  await using _ = scope;
+  const browser = connect();
+  const take = (until: () => boolean) =>
+    pass(() => {
+      browser.take();
+      return until();
+    });
+  browser.say({ type: "subscribe", topic: "fleet" });
+  await take(() => browser.seen.snapshots === 1);
+  const id = ids.host();
+
+  place(id, "csb1");
+  await take(() => browser.seen.deltas === 1);
+  expect(browser.values("fleet")[`host:${id}`]).toEqual({ id, name: "csb1" });
+
+  place(id, "csb2");
+  await take(() => browser.seen.deltas === 2);
+  expect(browser.values("fleet")[`host:${id}`]).toEqual({ id, name: "csb2" });
+
+  setTarget({ state: "never-read", branch: "main", problem: null, next: null });
+  await take(() => browser.seen.deltas === 3);
+  expect(browser.values("fleet")["target"]).toMatchObject({ state: "never-read" });
+
+  place(id, null);
+  await take(() => browser.seen.deltas === 4);
+  expect(browser.values("fleet")).toEqual({ target: expect.anything(), server: { version: "1" } });
+  expect(browser.seen).toMatchObject({ snapshots: 1, gaps: 0 });
+});
+
+test("runs of a removed host leave the fleet with it, and whoever looks at one is told that it has gone", async () => {
+  const { scope, store, bus, connect, addRun, pass } = await arrange();
+  await using _ = scope;
+  const { hostId, runId } = await addRun();
+  const browser = connect();
+  browser.say({ type: "subscribe", topic: "fleet" });
+  browser.say({ type: "subscribe", topic: `run:${runId}` });
+  await pass(() => {
+    browser.take();
+    return browser.seen.snapshots === 2;
+  });
+  expect(browser.values("fleet")).toHaveProperty(`run:${runId}`);
+
+  await store.write((trx) => trx.deleteFrom("hosts").where("id", "=", hostId).execute());
+  bus.emit("host.removed", { hostId });
+
+  await pass(() => {
+    browser.take();
+    return browser.seen.gone.length > 0 && !(`run:${runId}` in browser.values("fleet"));
+  });
+  expect(browser.seen.gone).toEqual([`run:${runId}`]);
+});
+
+test("R39: a log that a stalled browser follows is sent as it takes it: every line once, in order, with bounded memory", async () => {
+  const { scope, connect, addRun, logLines, pass } = await arrange();
+  await using _ = scope;
+  const { runId } = await addRun();
+  await logLines(runId, 20_000);
+  const browser = connect();
+  browser.say({ type: "subscribe", topic: `run:${runId}`, fromLine: 1 });
+
+  let most = 0;
+  await pass(() => {
+    most = Math.max(most, browser.waits());
+    return browser.waits() > 64 * 1024;
+  });
+  for (let i = 0; i < 10; i++) {
+    await logLines(runId, 1000);
+    most = Math.max(most, browser.waits());
+  }
+  expect(most).toBeLessThan(HIGH_WATER);
+
+  await pass(() => {
+    most = Math.max(most, browser.waits());
+    browser.take(1);
+    return browser.seen.lines.length === 30_000;
+  });
+  expect(most).toBeLessThan(HIGH_WATER);
+  expect(browser.seen).toMatchObject({ logGaps: 0, last: 30_000 });
+  expect([browser.seen.lines[0], browser.seen.lines.at(-1)]).toEqual([1, 30_000]);
+
+  await logLines(runId, 1);
+  await pass(() => {
+    browser.take();
+    return browser.seen.lines.at(-1) === 30_001;
+  });
+  expect(browser.seen.logGaps).toBe(0);
+});
+
+test("a log is given from the line that is asked for, and its length is told though there is no line yet", async () => {
+  const { scope, connect, addRun, logLines, pass } = await arrange();
+  await using _ = scope;
+  const { runId } = await addRun();
+  await logLines(runId, 100);
+  const browser = connect();
+  browser.say({ type: "subscribe", topic: `run:${runId}`, fromLine: 98 });
+  await pass(() => {
+    browser.take();
+    return browser.seen.lines.length === 3;
+  });
+  expect(browser.seen.lines).toEqual([98, 99, 100]);
+
+  const other = connect();
+  other.say({ type: "subscribe", topic: `run:${runId}`, fromLine: 101 });
+  await pass(() => {
+    other.take();
+    return other.seen.last === 100;
+  });
+  expect(other.seen.lines).toEqual([]);
+});
+
+test("a session that ends closes its sockets with 4001, and no others", async () => {
+  const { scope, bus, live, connect } = await arrange();
+  await using _ = scope;
+  const [mine, other] = [connect("mine"), connect("other")];
+
+  bus.emit("session.ended", { sessionId: "mine" });
+
+  for (const browser of [mine, other]) browser.take();
+  expect([mine.seen.closed, other.seen.closed]).toEqual([4001, null]);
+  expect(live.connected).toBe(1);
+});
+
+test("a host is watched while somebody follows it: the first one begins it, the last one ends it", async () => {
+  const { scope, ids, live, connect, place, watched, pass } = await arrange();
+  await using _ = scope;
+  const id = ids.host();
+  place(id, "csb1");
+  const [one, two] = [connect(), connect()];
+
+  one.say({ type: "subscribe", topic: `host:${id}` });
+  two.say({ type: "subscribe", topic: `host:${id}` });
+  await pass(() => {
+    one.take();
+    return one.seen.snapshots === 1;
+  });
+  expect(watched).toEqual([`on ${id}`]);
+
+  one.say({ type: "unsubscribe", topic: `host:${id}` });
+  expect(watched).toEqual([`on ${id}`]);
+  two.cut();
+  expect(watched).toEqual([`on ${id}`, `off ${id}`]);
+  expect(live.topics).toBe(0);
+});
+
+test("a host or run that does not exist is gone at once, and leaves nothing behind", async () => {
+  const { scope, ids, live, connect, pass } = await arrange();
+  await using _ = scope;
+  const browser = connect();
+  browser.say({ type: "subscribe", topic: `host:${ids.host()}` });
+  browser.say({ type: "subscribe", topic: `run:${ids.run()}`, fromLine: 1 });
+  await pass(() => {
+    browser.take();
+    return browser.seen.gone.length === 2;
+  });
+  expect(live.topics).toBe(0);
+});
+
+test.each([
+  "{",
+  '{"type":"subscribe","topic":"../etc"}',
+  '{"type":"start"}',
+  JSON.stringify({ type: "subscribe", topic: `run:${"x".repeat(9000)}` }),
+])("R38: a malformed message closes its own socket only: %#", async (text) => {
+  const { scope, live, connect } = await arrange();
+  await using _ = scope;
+  const [hostile, other] = [connect(), connect()];
+
+  hostile.right.send(text);
+  hostile.flushAll();
+
+  expect(hostile.seen.closed).toBe(1008);
+  expect(other.seen.closed).toBeNull();
+  expect(live.connected).toBe(1);
+});
+
+test("R48: stopping tells every browser to come back", async () => {
+  const { scope, live, connect } = await arrange();
+  await using _ = scope;
+  const browser = connect();
+  await live.stop();
+  browser.take();
+  expect(browser.seen.closed).toBe(1012);
+  expect(live.topics).toBe(0);
+});

@@ -1,0 +1,120 @@
+import { type HostId, LIVE_CLOSE, type NumberedLine, type RunId } from "@nixfleet/protocol";
+import type { Clock, TextSocket } from "@nixfleet/runtime";
+import type { Logger } from "../logger.ts";
+import { createLiveClient, type LiveClient } from "./client.ts";
+import { activitySource, fleetSource, hostSource, runSource, type SourceDeps } from "./sources.ts";
+import { createTopic, type Topic, type TopicSource } from "./topic.ts";
+
+/** Sockets of one session at a time: tabs of one browser. */
+const MOST_OF_SESSION = 50;
+
+export interface LiveDeps extends SourceDeps {
+  clock: Clock;
+  log: Logger;
+  logs: { lines(runId: RunId, from: number): AsyncGenerator<NumberedLine[]> };
+  /** The dashboard's version: a page that was loaded from another one loads itself anew. */
+  version: string;
+}
+
+/** The browsers' sockets: snapshots and deltas of what they follow. */
+export interface Live extends AsyncDisposable {
+  start(): void;
+  /** Takes over the socket of a browser that is signed in. */
+  accept(socket: TextSocket, session: { sessionId: string }): void;
+  readonly connected: number;
+  /** Topics that are held at the moment. */
+  readonly topics: number;
+  /** Tells every browser to come back, and closes. */
+  stop(): Promise<void>;
+}
+
+export function createLive(deps: LiveDeps): Live {
+  const { bus, clock, log, store } = deps;
+  const clients = new Map<LiveClient, string>();
+  const topics = new Map<string, { topic: Topic; holders: number }>();
+  let ending = new AbortController();
+
+  function acquire(name: string): Topic {
+    let held = topics.get(name);
+    if (held === undefined) {
+      held = { topic: createTopic({ name, source: sourceOf(name), clock, log }), holders: 0 };
+      topics.set(name, held);
+    }
+    held.holders += 1;
+    return held.topic;
+  }
+
+  function release(name: string): void {
+    const held = topics.get(name);
+    if (held === undefined) return;
+    held.holders -= 1;
+    if (held.holders > 0) return;
+    topics.delete(name);
+    held.topic.close();
+  }
+
+  function sourceOf(name: string): TopicSource {
+    if (name === "fleet") return fleetSource(deps);
+    if (name === "activity") return activitySource(deps);
+    const id = name.slice(name.indexOf(":") + 1);
+    return name.startsWith("host:") ? hostSource(id as HostId, deps) : runSource(id as RunId, deps);
+  }
+
+  const live: Live = {
+    start() {
+      ending = new AbortController();
+      const options = { owner: "live", signal: ending.signal };
+      bus.on(
+        "run.logged",
+        ({ runId }) => {
+          for (const client of clients.keys()) client.logged(runId);
+        },
+        options,
+      );
+      bus.on(
+        "session.ended",
+        ({ sessionId }) => {
+          for (const [client, session] of [...clients]) {
+            if (session === sessionId) client.close(LIVE_CLOSE.sessionEnded, "The session has ended.");
+          }
+        },
+        options,
+      );
+    },
+
+    accept(socket, { sessionId }) {
+      if (ending.signal.aborted) return socket.close(LIVE_CLOSE.shuttingDown, "The dashboard is restarting.");
+      const ofSession = [...clients.values()].filter((session) => session === sessionId).length;
+      if (ofSession >= MOST_OF_SESSION) return socket.close(1013, "Too many pages of this session are open.");
+      const client: LiveClient = createLiveClient({
+        socket,
+        clock,
+        log,
+        hello: { version: deps.version },
+        acquire,
+        release,
+        logs: deps.logs,
+        lastLine: async (runId) => {
+          const row = await store.db.selectFrom("runs").select("log_lines").where("id", "=", runId).executeTakeFirst();
+          return row?.log_lines ?? 0;
+        },
+        onClosed: () => clients.delete(client),
+      });
+      clients.set(client, sessionId);
+    },
+
+    get connected() {
+      return clients.size;
+    },
+    get topics() {
+      return topics.size;
+    },
+
+    async stop() {
+      ending.abort();
+      for (const client of [...clients.keys()]) client.close(LIVE_CLOSE.shuttingDown, "The dashboard is restarting.");
+    },
+    [Symbol.asyncDispose]: () => live.stop(),
+  };
+  return live;
+}

@@ -1,0 +1,190 @@
+import type { AuditEntry, HostId, RunId, RunSummary, RunView, ServerInfo, TargetView } from "@nixfleet/protocol";
+import { isTerminal } from "@nixfleet/protocol";
+import type { Bus } from "../bus.ts";
+import type { FleetViews } from "../fleet/index.ts";
+import type { Store } from "../store/index.ts";
+import type { TopicSource } from "./topic.ts";
+
+/** How many of a host's runs and of the audit's entries are kept live; older ones come page by page over REST. */
+const NEWEST_RUNS = 50;
+const NEWEST_ENTRIES = 200;
+
+export interface SourceDeps {
+  store: Store;
+  bus: Bus;
+  views: Pick<FleetViews, "rows" | "peek" | "view" | "onChange">;
+  runs: { summary(runId: RunId): Promise<RunSummary | null>; view(runId: RunId): Promise<RunView | null> };
+  target: { view(): TargetView };
+  links: { watch(hostId: HostId): () => void };
+  audit: { list(filter: object, limit: number, before: number | null): Promise<{ items: AuditEntry[] }> };
+  server: () => ServerInfo;
+}
+
+const owner = "live";
+/** Listens to several events until all of that is to end. */
+function listening(begin: (signal: AbortSignal) => (() => void) | undefined): () => void {
+  const ending = new AbortController();
+  const end = begin(ending.signal);
+  return () => {
+    ending.abort();
+    end?.();
+  };
+}
+const after = (key: string) => key.slice(key.indexOf(":") + 1);
+
+/** Rows of all hosts, the runs at work or waiting, the target, and the dashboard itself. */
+export function fleetSource({ store, bus, views, runs, target, server }: SourceDeps): TopicSource {
+  const hostOf = new Map<RunId, HostId>();
+  const unfinished = async (id: RunId) => {
+    const summary = await runs.summary(id);
+    hostOf.delete(id);
+    if (summary === null || isTerminal(summary.state)) return undefined;
+    hostOf.set(id, summary.hostId);
+    return summary;
+  };
+  return {
+    async all() {
+      const rows = await views.rows();
+      const ids = await store.db
+        .selectFrom("runs")
+        .select("id")
+        .where("state", "in", ["queued", "starting", "running"])
+        .execute();
+      const values = new Map<string, unknown>(rows.map((row) => [`host:${row.id}`, row]));
+      for (const { id } of ids) {
+        const summary = await unfinished(id as RunId);
+        if (summary !== undefined) values.set(`run:${id}`, summary);
+      }
+      return values.set("target", target.view()).set("server", server());
+    },
+    async some(keys) {
+      const values = new Map<string, unknown>();
+      for (const key of keys) {
+        if (key === "target") values.set(key, target.view());
+        else if (key === "server") values.set(key, server());
+        else if (key.startsWith("host:")) values.set(key, views.peek(after(key) as HostId) ?? undefined);
+        else values.set(key, await unfinished(after(key) as RunId));
+      }
+      return values;
+    },
+    listen: (touch) =>
+      listening((signal) => {
+        bus.on("run.changed", ({ runId }) => touch(`run:${runId}`), { owner, signal });
+        bus.on("target.changed", () => touch("target"), { owner, signal });
+        bus.on("storage.changed", () => touch("server"), { owner, signal });
+        // Its runs went with the host, and nothing is said of each.
+        bus.on(
+          "host.removed",
+          ({ hostId }) => {
+            for (const [id, host] of hostOf) if (host === hostId) touch(`run:${id}`);
+          },
+          { owner, signal },
+        );
+        return views.onChange((id) => touch(`host:${id}`));
+      }),
+  };
+}
+
+/** One host and its newest runs. While somebody follows it, its agent measures more often. */
+export function hostSource(hostId: HostId, { store, bus, views, runs, links }: SourceDeps): TopicSource {
+  const newest = async (): Promise<RunId[]> => {
+    const rows = await store.db
+      .selectFrom("runs")
+      .select("id")
+      .where("host_id", "=", hostId)
+      .orderBy("id", "desc")
+      .limit(NEWEST_RUNS)
+      .execute();
+    return rows.map(({ id }) => id as RunId);
+  };
+  let shown = new Set<RunId>();
+  return {
+    // It is large, and changes with every step of the host's run.
+    interval: 250,
+    async all() {
+      const host = await views.view(hostId);
+      if (host === null) return null;
+      const values = new Map<string, unknown>([["host", host]]);
+      const ids = await newest();
+      for (const id of ids) values.set(`run:${id}`, (await runs.summary(id)) ?? undefined);
+      shown = new Set(ids);
+      return new Map([...values].filter(([, value]) => value !== undefined));
+    },
+    async some(keys) {
+      const host = await views.view(hostId);
+      if (host === null) return null;
+      const values = new Map<string, unknown>([["host", host]]);
+      const touched = [...keys].filter((key) => key.startsWith("run:")).map((key) => after(key) as RunId);
+      if (touched.some((id) => !shown.has(id))) {
+        const ids = new Set(await newest());
+        for (const id of shown) if (!ids.has(id)) values.set(`run:${id}`, undefined);
+        shown = ids;
+      }
+      for (const id of touched) if (shown.has(id)) values.set(`run:${id}`, (await runs.summary(id)) ?? undefined);
+      return values;
+    },
+    listen: (touch) =>
+      listening((signal) => {
+        const unwatch = links.watch(hostId);
+        bus.on("run.changed", (event) => void (event.hostId === hostId && touch(`run:${event.runId}`)), { owner, signal });
+        const unsubscribe = views.onChange((id) => void (id === hostId && touch("host")));
+        return () => {
+          unsubscribe();
+          unwatch();
+        };
+      }),
+  };
+}
+
+/** One run, its log apart. */
+export function runSource(runId: RunId, { bus, runs }: SourceDeps): TopicSource {
+  const read = async () => {
+    const view = await runs.view(runId);
+    return view === null ? null : new Map([["run", view]]);
+  };
+  let hostId: HostId | null = null;
+  return {
+    async all() {
+      const values = await read();
+      hostId = values?.get("run")?.summary.hostId ?? null;
+      return values;
+    },
+    some: read,
+    listen: (touch) =>
+      listening((signal) => {
+        bus.on("run.changed", (event) => void (event.runId === runId && touch("run")), { owner, signal });
+        bus.on("run.logged", (event) => void (event.runId === runId && touch("run")), { owner, signal });
+        bus.on("host.removed", (event) => void (event.hostId === hostId && touch("run")), { owner, signal });
+        return undefined;
+      }),
+  };
+}
+
+/** The newest entries of the audit trail. */
+export function activitySource({ bus, audit }: SourceDeps): TopicSource {
+  let shown = new Set<string>();
+  const read = async () => {
+    const { items } = await audit.list({}, NEWEST_ENTRIES, null);
+    return new Map<string, unknown>(items.map((entry) => [`entry:${entry.seq}`, entry]));
+  };
+  return {
+    async all() {
+      const values = await read();
+      shown = new Set(values.keys());
+      return values;
+    },
+    async some() {
+      const values = await read();
+      const before = shown;
+      shown = new Set(values.keys());
+      // An entry never changes: only what is new is given, and what it pushed out is taken away.
+      for (const key of before) values.has(key) ? values.delete(key) : values.set(key, undefined);
+      return values;
+    },
+    listen: (touch) =>
+      listening((signal) => {
+        bus.on("audit.added", () => touch("entries"), { owner, signal });
+        return undefined;
+      }),
+  };
+}

@@ -1,0 +1,168 @@
+import type { ToBrowser } from "@nixfleet/protocol";
+import type { Clock } from "@nixfleet/runtime";
+import type { Logger } from "../logger.ts";
+
+/** At most one delta of a topic in this many milliseconds. */
+export const DELTA_INTERVAL = 100;
+/** What could not be read is tried again after this many milliseconds. */
+const RETRY_INTERVAL = 1000;
+
+/** Where a topic's values come from. A value that is the same object as before has not changed. */
+export interface TopicSource {
+  /** Every key with its value; null: there is no such host or run. */
+  all(): Promise<ReadonlyMap<string, unknown> | null>;
+  /** The values of keys that may have changed; undefined: the key goes. Null: the host or run has gone. */
+  some(keys: ReadonlySet<string>): Promise<ReadonlyMap<string, unknown> | null>;
+  /** Milliseconds between two deltas, if it is to be longer than for others. */
+  readonly interval?: number;
+  /** Tells of keys that may have changed, until the returned function is called. */
+  listen(touch: (key: string) => void): () => void;
+}
+
+/** Who follows a topic. All three are handed the text of a message, made once for all. */
+export interface TopicMember {
+  delta(text: string): void;
+  gone(text: string): void;
+}
+
+/** The state of one topic, shared by all who follow it. */
+export interface Topic {
+  /** Resolves once there is a state to be given out. */
+  readonly ready: Promise<void>;
+  /** The whole state as a message; or that there is no such host or run. */
+  snapshot(): string;
+  readonly isGone: boolean;
+  /** From now on the member gets each delta that follows the present snapshot. */
+  join(member: TopicMember): void;
+  leave(member: TopicMember): void;
+  readonly members: number;
+  close(): void;
+}
+
+export interface TopicDeps {
+  name: string;
+  source: TopicSource;
+  clock: Clock;
+  log: Logger;
+}
+
+export function createTopic({ name, source, clock, log }: TopicDeps): Topic {
+  const { interval = DELTA_INTERVAL } = source;
+  /** Serialised once, however many follow. */
+  const values = new Map<string, { value: unknown; json: string }>();
+  const members = new Set<TopicMember>();
+  const touched = new Set<string>();
+  let version = 0;
+  let gone = false;
+  let loaded = false;
+  let closed = false;
+  let flushing = false;
+  let due: { cancel(): void } | undefined;
+  let lastFlush = Number.NEGATIVE_INFINITY;
+  let snapshotText: string | null = null;
+
+  const message = (body: Extract<ToBrowser, { type: "gone" }>) => JSON.stringify(body);
+  const goneText = message({ type: "gone", topic: name });
+
+  const stopListening = source.listen((key) => {
+    touched.add(key);
+    schedule();
+  });
+
+  const ready = load();
+
+  async function load(): Promise<void> {
+    while (!closed && !loaded) {
+      try {
+        // What is touched from here on is read again with the first delta.
+        touched.clear();
+        const all = await source.all();
+        if (all === null) end();
+        else for (const [key, value] of all) values.set(key, { value, json: JSON.stringify(value) });
+        version = 1;
+        loaded = true;
+      } catch (error) {
+        log.error({ err: error, topic: name }, "A topic could not be read");
+        await new Promise<void>((resolve) => clock.setTimeout(resolve, RETRY_INTERVAL));
+      }
+    }
+    if (touched.size > 0) schedule();
+  }
+
+  function schedule(): void {
+    if (!loaded || closed || gone || flushing || due !== undefined || touched.size === 0) return;
+    due = clock.setTimeout(() => void flush(), Math.max(0, lastFlush + interval - clock.now()));
+  }
+
+  async function flush(): Promise<void> {
+    due = undefined;
+    flushing = true;
+    const keys = new Set(touched);
+    touched.clear();
+    try {
+      const some = await source.some(keys);
+      if (closed || gone) return;
+      if (some === null) end();
+      else apply(some);
+      lastFlush = clock.now();
+    } catch (error) {
+      log.error({ err: error, topic: name }, "A topic could not be read");
+      for (const key of keys) touched.add(key);
+      lastFlush = clock.now() + RETRY_INTERVAL - interval;
+    } finally {
+      flushing = false;
+      schedule();
+    }
+  }
+
+  function apply(some: ReadonlyMap<string, unknown>): void {
+    const set: string[] = [];
+    const unset: string[] = [];
+    for (const [key, value] of some) {
+      const before = values.get(key);
+      if (value === undefined) {
+        if (values.delete(key)) unset.push(key);
+      } else if (before === undefined || before.value !== value) {
+        const json = JSON.stringify(value);
+        values.set(key, { value, json });
+        if (json !== before?.json) set.push(`${JSON.stringify(key)}:${json}`);
+      }
+    }
+    if (set.length === 0 && unset.length === 0) return;
+    version += 1;
+    snapshotText = null;
+    if (members.size === 0) return;
+    const text = `{"type":"delta","topic":${JSON.stringify(name)},"version":${version},"set":{${set.join(",")}},"unset":${JSON.stringify(unset)}}`;
+    for (const member of [...members]) member.delta(text);
+  }
+
+  function end(): void {
+    gone = true;
+    values.clear();
+    for (const member of [...members]) member.gone(goneText);
+  }
+
+  return {
+    ready,
+    snapshot() {
+      if (gone) return goneText;
+      snapshotText ??= `{"type":"snapshot","topic":${JSON.stringify(name)},"version":${version},"values":{${[...values]
+        .map(([key, { json }]) => `${JSON.stringify(key)}:${json}`)
+        .join(",")}}}`;
+      return snapshotText;
+    },
+    get isGone() {
+      return gone;
+    },
+    join: (member) => void members.add(member),
+    leave: (member) => void members.delete(member),
+    get members() {
+      return members.size;
+    },
+    close() {
+      closed = true;
+      due?.cancel();
+      stopListening();
+    },
+  };
+}
