@@ -20,7 +20,8 @@ export interface CloneDeps {
 export type GitFault = { code: FailureCode; reason: string; firstError: string };
 
 export type SyncResult =
-  | { kind: "at"; commit: Commit }
+  /** `fetched`: the repository was read for it. */
+  | { kind: "at"; commit: Commit; fetched: boolean }
   | { kind: "refused"; code: RefusalCode; reason: string }
   | { kind: "failed"; fault: GitFault }
   | { kind: "stopped" };
@@ -88,7 +89,8 @@ export function createClone({ git, dir, url, branch, say }: CloneDeps): Clone {
   const attempt = async (request: SyncRequest): Promise<Attempt> => {
     const { signal, onStderr } = request;
     const known = request.commit === null ? undefined : await isAncestor(request.commit, TIP);
-    if (request.fetch === "always" || known !== true) {
+    const mustFetch = request.fetch === "always" || known !== true;
+    if (mustFetch) {
       const fault = await fetch(request);
       if (fault !== undefined) return fault;
     }
@@ -112,7 +114,7 @@ export function createClone({ git, dir, url, branch, say }: CloneDeps): Clone {
     const status = await inClone(["status", "--porcelain", "--ignored", "--untracked-files=all"], { signal });
     if (!succeeded(status)) return failed(status);
     if ((await readCommit("HEAD")) !== commit || status.stdout !== "") return damaged("its files are not those of the commit");
-    return { kind: "at", commit };
+    return { kind: "at", commit, fetched: mustFetch };
   };
 
   const prepare = async (commit: Commit | null): Promise<Attempt | undefined> => {

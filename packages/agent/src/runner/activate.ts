@@ -38,18 +38,25 @@ export async function activate(
   const stopUnit = () => stopService(context, activation.unit);
   context.signal.addEventListener("abort", stopUnit);
   const launcher = createPlainOutput(context.output, "activation", errors.look);
-  const result = await context.command({
-    argv: [
-      ...activation.launcher,
-      ...["/bin/sh", "-c", KEEP_TRACK, "nixfleet-activation", context.run.activationOutput, context.run.activationStatus],
-      ...activation.argv,
-    ] as [string, ...string[]],
-    env: activation.env,
-    cwd: "/",
-    signal: context.signal,
-    onStdout: (chunk) => launcher.write(chunk),
-    onStderr: (chunk) => launcher.write(chunk),
-  });
+  const tracked = [
+    "/bin/sh",
+    "-c",
+    KEEP_TRACK,
+    "nixfleet-activation",
+    context.run.activationOutput,
+    context.run.activationStatus,
+  ];
+  const result = await context.command(
+    {
+      argv: [...activation.launcher, ...tracked, ...activation.argv] as [string, ...string[]],
+      env: activation.env,
+      cwd: "/",
+      signal: context.signal,
+      onStdout: (chunk) => launcher.write(chunk),
+      onStderr: (chunk) => launcher.write(chunk),
+    },
+    [...activation.launcher, ...activation.argv],
+  );
   context.signal.removeEventListener("abort", stopUnit);
   if (context.signal.aborted) await stopUnit();
   launcher.end();

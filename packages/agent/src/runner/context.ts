@@ -32,8 +32,8 @@ export interface RunContext {
   warn(message: string): void;
   /** Runs a program as a process of this run: it is ended with the run, and found again if this runner is killed. */
   execute: Exec;
-  /** The same, told as the run's command. */
-  command(request: Parameters<Exec>[0]): Promise<ExecResult>;
+  /** The same, told as the run's command: as `shown`, if that says more to a person. */
+  command(request: Parameters<Exec>[0], shown?: readonly string[]): Promise<ExecResult>;
   /** Writes down that an activation begins. */
   noteActivation(activation: BegunActivation): void;
 }
@@ -96,8 +96,8 @@ export function createRunContext({ deps, request, events, signal, deadlineAt, re
     say,
     warn: (message) => events.append({ kind: "warning", message: shorten(redact(message), 2000) }),
     execute,
-    command(asked) {
-      tellCommand(asked.argv);
+    command(asked, shown = asked.argv) {
+      tellCommand(shown);
       return execute(asked).result;
     },
     noteActivation: (activation) => note({ activation }),

@@ -2,7 +2,7 @@ import type { Deployment, Facts, FactsReading } from "@nixfleet/protocol";
 import { createGit } from "@nixfleet/runtime";
 import { type Clone, createClone } from "../git/clone.ts";
 import { readCloneFacts } from "../git/clone-facts.ts";
-import type { Platform } from "../platforms/platform.ts";
+import type { Platform, SystemFacts } from "../platforms/platform.ts";
 import { runnerLayout } from "../spool/layout.ts";
 import { createLedger } from "../spool/ledger.ts";
 import type { RunnerDeps } from "./deps.ts";
@@ -27,11 +27,15 @@ export interface HostFactsDeps {
 export async function readHostFacts({ platform, ...deps }: HostFactsDeps): Promise<FactsReading> {
   const readAt = deps.now();
   const cloneFacts = await readCloneFacts(deps);
-  const systemFacts = await platform.readFacts();
-  const deployments = await createLedger(runnerLayout(deps.runnerDir).deployments).read();
-  const facts: Partial<Facts> = { ...cloneFacts, ...systemFacts };
-  if (facts.generations !== undefined) facts.generations = facts.generations.map((one) => withCommit(one, deployments));
-  return { readAt, facts };
+  return { readAt, facts: { ...cloneFacts, ...(await readSystemFacts(platform, deps.runnerDir)) } };
+}
+
+/** What the platform tells of its closures, with the commits that this project deployed. */
+export async function readSystemFacts(platform: Platform, runnerDir: string): Promise<SystemFacts> {
+  const facts = await platform.readFacts();
+  if (facts.generations === undefined) return facts;
+  const deployments = await createLedger(runnerLayout(runnerDir).deployments).read();
+  return { ...facts, generations: facts.generations.map((one) => withCommit(one, deployments)) };
 }
 
 function withCommit(generation: Facts["generations"][number], deployments: readonly Deployment[]): Facts["generations"][number] {

@@ -17,7 +17,9 @@ export async function syncClone(context: RunContext, commit: Commit | null, fetc
   const result = await clone.sync({ commit, fetch, signal, onStderr: (chunk) => output.write(chunk) });
   output.end();
   const problem = result.kind === "failed" ? result.fault : undefined;
-  if (result.kind !== "stopped" && (fetch === "always" || problem !== undefined)) {
+  // Refused means read as well: a commit is looked for in the repository before it is refused.
+  const wasRead = result.kind === "at" ? result.fetched : result.kind === "refused";
+  if (wasRead || problem !== undefined) {
     await writeCloneState(layout, deps.clock.now(), problem, context.redact);
   }
   return toSynced(result, context);

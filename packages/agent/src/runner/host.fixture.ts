@@ -1,0 +1,169 @@
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { OpName, type Outcome, type RunEvent, type RunEventOf, type RunId } from "@nixfleet/protocol";
+import { exec, systemClock } from "@nixfleet/runtime";
+import { createFlakeFixture, createNixEnv, createTempDir, type FixtureHost, type FlakeFixture } from "@nixfleet/testkit";
+import { createPlatform } from "../platforms/choose.ts";
+import { createDaemonFiles, type DaemonFiles } from "../spool/daemon-files.ts";
+import { createSpoolReader } from "../spool/event-reader.ts";
+import { runnerLayout } from "../spool/layout.ts";
+import type { RunRequest } from "../spool/shapes.ts";
+import type { RunnerConfig, RunnerDeps } from "./deps.ts";
+import { type RunnerResult, runRunner } from "./runner.ts";
+
+/** A host of a test: real directories, real git, real Nix in a store of its own, and no daemon. */
+export interface TestHost extends AsyncDisposable {
+  readonly root: string;
+  readonly config: RunnerConfig;
+  readonly deps: RunnerDeps;
+  readonly flake: FlakeFixture;
+  readonly files: DaemonFiles;
+  readonly env: Record<string, string>;
+  /** Puts a request into the queue, as the daemon does. */
+  ask(op: string, args?: Record<string, unknown>, more?: Partial<RunRequest>): Promise<RunId>;
+  run(deps?: Partial<RunnerDeps>): Promise<RunnerResult>;
+  /** Asks, runs, and gives the outcome. */
+  doRun(op: string, args?: Record<string, unknown>, more?: Partial<RunRequest>): Promise<{ runId: RunId; outcome: Outcome }>;
+  events(runId: RunId): Promise<RunEvent[]>;
+  outcome(runId: RunId): Promise<Outcome>;
+  /** Waits for an event that fits. */
+  seen(runId: RunId, fits: (event: RunEvent) => boolean): Promise<RunEvent>;
+  /** Activations that really happened: mode and closure of each. */
+  activations(): Promise<string[]>;
+}
+
+let made = 0;
+export function makeRunId(): RunId {
+  made++;
+  return `01jd${made.toString(10).padStart(22, "0")}` as RunId;
+}
+
+export interface TestHostOptions {
+  name?: string;
+  platform?: "nixos" | "home-manager";
+  host?: FixtureHost;
+  config?: Partial<RunnerConfig>;
+  /** Given: the flake and its commits are the test's own business. */
+  flake?: FlakeFixture;
+}
+
+export async function createTestHost(options: TestHostOptions = {}): Promise<TestHost> {
+  const { name = "gate", platform = "nixos" } = options;
+  const directory = await createTempDir("nixfleet-runner-");
+  const root = directory.path;
+  const flake = options.flake ?? (await createFlakeFixture());
+  const nix = await createNixEnv(join(root, "nix"));
+  const systemRoot = join(root, "system");
+  await mkdir(systemRoot, { recursive: true });
+  const env: Record<string, string> = { ...nix.env, USER: "ada", NIXFLEET_TOKEN: "nf_gate_never-to-be-seen" };
+  const config: RunnerConfig = {
+    hostname: name,
+    repoUrl: flake.url,
+    branch: "main",
+    credentials: {},
+    allowedOps: OpName.options,
+    allowRewind: false,
+    stateDir: join(root, "daemon"),
+    runnerDir: join(root, "runner"),
+    systemRoot,
+    agentVersion: "0.1.0",
+    ...options.config,
+  };
+  const deps: RunnerDeps = {
+    config,
+    platform: createPlatform({ platform, hostname: name, flakeAttr: undefined, systemRoot, env, exec }),
+    exec,
+    clock: systemClock,
+    env,
+    readMachineFacts: async () => ({ kernel: "6.12.40" }),
+    log: () => {},
+  };
+  const files = createDaemonFiles(config.stateDir);
+  await files.prepare();
+  const layout = runnerLayout(config.runnerDir);
+  const reader = createSpoolReader(config.runnerDir);
+  if (options.host !== undefined) await flake.commitFlake("begin", { hosts: { [name]: { platform, ...options.host } } });
+
+  const host: TestHost = {
+    root,
+    config,
+    deps,
+    flake,
+    files,
+    env,
+    async ask(op, args = {}, more = {}) {
+      const runId = more.runId ?? makeRunId();
+      await files.putRequest({
+        op,
+        args,
+        commit: null,
+        deadline: 60_000,
+        askedBy: "ada",
+        force: false,
+        receivedAt: Date.now(),
+        ...more,
+        runId,
+      });
+      return runId;
+    },
+    run: (more = {}) => runRunner({ ...deps, ...more }),
+    async doRun(op, args, more) {
+      const runId = await host.ask(op, args, more);
+      await host.run();
+      return { runId, outcome: await host.outcome(runId) };
+    },
+    async events(runId) {
+      await using cursor = reader.openEvents(runId, 0);
+      const events: RunEvent[] = [];
+      for (;;) {
+        const read = await cursor.read(1024 * 1024);
+        if (read.kind === "fault") throw new Error(read.reason);
+        if (read.events.length === 0) return events;
+        events.push(...read.events);
+      }
+    },
+    async outcome(runId) {
+      const read = await reader.outcome(runId);
+      if (read.kind !== "ok") throw new Error(`${runId} has no outcome: ${read.kind}`);
+      return read.value.outcome;
+    },
+    async seen(runId, fits) {
+      for (;;) {
+        const event = (await host.events(runId)).find(fits);
+        if (event !== undefined) return event;
+        if ((await reader.outcome(runId)).kind === "ok") throw new Error("the run ended before that");
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    },
+    async activations() {
+      const text = await readFile(join(systemRoot, "activations"), "utf8").catch(() => "");
+      return text.split("\n").filter((line) => line !== "");
+    },
+    async [Symbol.asyncDispose]() {
+      if (options.flake === undefined) await flake[Symbol.asyncDispose]();
+      await directory[Symbol.asyncDispose]();
+    },
+  };
+  await mkdir(layout.runs, { recursive: true });
+  return host;
+}
+
+/** All lines of a run's log, pieces joined. */
+export function logText(events: readonly RunEvent[]): string[] {
+  const lines: string[] = [];
+  let open = "";
+  for (const event of events) {
+    if (event.kind !== "log") continue;
+    for (const line of event.lines) {
+      open += line.text;
+      if (line.continues) continue;
+      lines.push(open);
+      open = "";
+    }
+  }
+  return open === "" ? lines : [...lines, open];
+}
+
+export function eventsOf<K extends RunEvent["kind"]>(events: readonly RunEvent[], kind: K): RunEventOf<K>[] {
+  return events.filter((event) => event.kind === kind) as unknown as RunEventOf<K>[];
+}

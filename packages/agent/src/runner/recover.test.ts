@@ -1,0 +1,136 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { appendFile, readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import type { RunId } from "@nixfleet/protocol";
+import { isAlive } from "@nixfleet/runtime";
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { runnerLayout } from "../spool/layout.ts";
+import { createLedger } from "../spool/ledger.ts";
+import { RunProcess } from "../spool/shapes.ts";
+import { readStrangerJson } from "../spool/stranger-json.ts";
+import { createTestHost, eventsOf, logText, type TestHost } from "./host.fixture.ts";
+
+const entry = fileURLToPath(new URL("runner-process.fixture.ts", import.meta.url));
+
+function startRunner(host: TestHost): ChildProcess & AsyncDisposable {
+  const settings = JSON.stringify({ config: host.config, platform: host.deps.platform.name });
+  const child = spawn(process.execPath, [entry, settings], {
+    env: host.env,
+    stdio: ["ignore", "ignore", "inherit"],
+    detached: true,
+  });
+  return Object.assign(child, {
+    async [Symbol.asyncDispose]() {
+      if (child.exitCode === null && child.signalCode === null && child.kill("SIGKILL")) await once(child, "exit");
+    },
+  });
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  const ended = once(child, "exit");
+  child.kill("SIGKILL");
+  await ended;
+}
+
+async function childOf(host: TestHost, runId: RunId) {
+  const read = await readStrangerJson(runnerLayout(host.config.runnerDir).run(runId).process, RunProcess);
+  return read.kind === "ok" ? read.value.child : null;
+}
+
+/** What must hold of every run that is over, whatever happened to its runner. */
+async function expectWhole(host: TestHost, runId: RunId): Promise<void> {
+  const path = runnerLayout(host.config.runnerDir).run(runId).events;
+  const lines = (await readFile(path, "utf8")).split("\n");
+  expect(lines.pop()).toBe("");
+  expect(lines.map((line) => JSON.parse(line).seq)).toEqual(lines.map((_, index) => index + 1));
+  const events = await host.events(runId);
+  expect(events).toHaveLength(lines.length);
+  const finished = eventsOf(events, "finished");
+  expect(finished).toHaveLength(1);
+  expect(events.at(-1)?.kind).toBe("finished");
+  expect(finished[0]?.outcome).toEqual(await host.outcome(runId));
+}
+
+test("R4: a runner that is killed in a build: the builders end, the run ends as failed and says so, the next one begins at once", async () => {
+  await using host = await createTestHost({ host: { packages: 1, secondsPerPackage: 600 } });
+  const commit = await host.flake.git("rev-parse", "HEAD");
+  const runId = await host.ask("switch", {}, { commit });
+  await using runner = startRunner(host);
+  await host.seen(runId, (event) => event.kind === "log" && event.lines.some(({ text }) => text.includes("part 1 line 1")));
+  const child = await childOf(host, runId);
+  await kill(runner);
+  // What a power loss can leave: half of an event.
+  await appendFile(runnerLayout(host.config.runnerDir).run(runId).events, '{"seq":999,"at":1,"kind":"lo');
+
+  await host.run();
+
+  expect(child !== null && isAlive(child)).toBe(false);
+  expect(await host.outcome(runId)).toMatchObject({ state: "failed", code: "runner-killed" });
+  await expectWhole(host, runId);
+  expect((await host.doRun("refresh")).outcome).toEqual({ state: "succeeded" });
+});
+
+test("R4: a runner that is killed in an activation: it goes on, and its output, its end and what runs now are told", async () => {
+  await using host = await createTestHost({ host: { packages: 1, activationSeconds: 1 } });
+  const commit = await host.flake.git("rev-parse", "HEAD");
+  const runId = await host.ask("switch", {}, { commit });
+  await using runner = startRunner(host);
+  await host.seen(runId, (event) => event.kind === "log" && event.lines.some(({ text }) => text.startsWith("activating")));
+  await kill(runner);
+
+  await host.run();
+
+  const events = await host.events(runId);
+  const [deployed] = eventsOf(events, "deployed");
+  expect(await host.activations()).toEqual([`switch ${deployed?.deployment.closure}`]);
+  const outcome = await host.outcome(runId);
+  expect(outcome).toMatchObject({ state: "failed", code: "runner-killed", exitCode: 0 });
+  expect(outcome.reason).toContain(`The host runs ${deployed?.deployment.closure}. That is what this run was deploying.`);
+  const activation = logText(events).filter((line) => line.startsWith("activating") || line.startsWith("setting up"));
+  expect(activation).toEqual(["activating the configuration...", "setting up /etc..."]);
+  expect(await createLedger(runnerLayout(host.config.runnerDir).deployments).read()).toMatchObject([{ commit, runId }]);
+  await expectWhole(host, runId);
+});
+
+test("R4: an activation that outlives the run's deadline is ended by whoever finds it", async () => {
+  await using host = await createTestHost({ host: { packages: 1, activationSeconds: 600 } });
+  const runId = await host.ask("switch", {}, { commit: await host.flake.git("rev-parse", "HEAD"), deadline: 8000 });
+  await using runner = startRunner(host);
+  await host.seen(runId, (event) => event.kind === "log" && event.lines.some(({ text }) => text.startsWith("activating")));
+  const child = await childOf(host, runId);
+  await kill(runner);
+  await host.run({ clock: { ...host.deps.clock, now: () => Date.now() + 60_000 } });
+  expect(child !== null && isAlive(child)).toBe(false);
+  expect((await host.outcome(runId)).reason).toContain("was stopped");
+  await expectWhole(host, runId);
+});
+
+test("R1, R2: runners killed at any moment: each run has exactly one outcome, its events have no gap and no torn line", async () => {
+  await using host = await createTestHost({ host: { packages: 1, linesPerPackage: 300 } });
+  const commit = await host.flake.git("rev-parse", "HEAD");
+  await host.doRun("pull");
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.integer({ min: 0, max: 700 }), { minLength: 1, maxLength: 2 }), async (delays) => {
+      const before = (await host.activations()).length;
+      const runId = await host.ask("switch", {}, { commit });
+      for (const delay of delays) {
+        await using runner = startRunner(host);
+        await Promise.race([once(runner, "exit"), new Promise((resolve) => setTimeout(resolve, 200 + delay))]);
+        if (runner.exitCode === null) await kill(runner);
+      }
+      await host.run();
+      await expectWhole(host, runId);
+      const events = await host.events(runId);
+      const started = (await host.activations()).length - before;
+      const outcome = await host.outcome(runId);
+      expect(started).toBeLessThanOrEqual(1);
+      expect(eventsOf(events, "deployed")).toHaveLength(started);
+      if (outcome.state === "succeeded") expect(started).toBe(1);
+      else expect(outcome).toMatchObject({ state: "failed", code: "runner-killed" });
+      expect(await host.files.queued()).toEqual([]);
+    }),
+    { numRuns: 5 },
+  );
+});
