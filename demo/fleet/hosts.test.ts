@@ -20,14 +20,14 @@ async function installed(standIn: boolean) {
   writeFileSync(places.quickly, "");
   const path = standIn ? `${await installStandIn(places)}:${process.env.PATH}` : (process.env.PATH ?? "");
   const repositories = await openRepositories(places, now);
-  const machine = async (name: string) => {
+  const install = async (name: string) => {
     const host = demoHosts.find((candidate) => candidate.name === name);
     if (host === undefined) throw new Error(`the demo has no ${name}`);
     const prepared = await prepareMachine(host, places, path);
     await installMachine(prepared, repositories.config);
     return prepared;
   };
-  const [web1, laptop] = await Promise.all([machine("web1"), machine("laptop")]);
+  const [web1, laptop] = await Promise.all([install("web1"), install("laptop")]);
   const inside = (machine: typeof web1, ...argv: [string, ...string[]]) => exec({ argv, env: machine.env }).result;
   const build = async (machine: typeof web1, commit: string) => {
     const flake = `git+file://${repositories.config.workTree}?rev=${commit}#${machine.host.attribute}.drvPath`;

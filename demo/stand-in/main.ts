@@ -13,7 +13,7 @@ const store = createStandInStore(process.env);
 try {
   process.exitCode = await answer();
 } catch (error) {
-  console.error(`error: ${error instanceof Error ? error.message : error}`);
+  console.error(`error: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 1;
 }
 

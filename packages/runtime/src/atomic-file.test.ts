@@ -23,7 +23,7 @@ test("a file is replaced as a whole, with its mode, and nothing else is left in 
 test("a writing that fails leaves the old content and no temporary file", async () => {
   const path = join(folder, "taken");
   await mkdir(path); // a file cannot be renamed over a directory
-  await expect(writeAtomic(path, "new")).rejects.toThrow();
+  await expect(writeAtomic(path, "new")).rejects.toThrow("EISDIR");
   expect(await readdir(folder)).toEqual(["taken"]);
 });
 

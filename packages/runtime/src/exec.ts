@@ -70,7 +70,7 @@ export const exec: Exec = (request) => {
   try {
     child = spawn(program, args, {
       cwd: request.cwd,
-      env: request.env as NodeJS.ProcessEnv,
+      env: request.env,
       detached: true,
       shell: false,
       stdio: [request.stdin === undefined ? "ignore" : "pipe", "pipe", "pipe"],

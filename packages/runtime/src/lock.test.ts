@@ -34,7 +34,7 @@ function contender(script: string, more: Record<string, string> = {}) {
   );
   children.push(child);
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  return { child, next: async () => (await lines.next()).value as string | undefined };
+  return { child, next: async () => (await lines.next()).value };
 }
 
 const holdForEver = "console.log((await takeLock(process.env.LOCK)).ok); setInterval(() => {}, 1000);";

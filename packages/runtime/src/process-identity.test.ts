@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { expect, test } from "vitest";
 import { identifyProcess, isAlive } from "./process-identity.ts";
-import { parsePs, parseStat } from "./process-table.ts";
+import { parsePs, parseStat, readProcess } from "./process-table.ts";
 
 function sleeper(): ChildProcess {
   return spawn("sleep", ["60"], { stdio: "ignore" });
@@ -33,7 +33,8 @@ test("a zombie is not alive", async () => {
   const shell = spawn("sh", ["-c", "sleep 0 & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "ignore"] });
   const [chunk] = (await once(shell.stdout, "data")) as [Buffer];
   const pid = Number(chunk.toString());
-  while (identifyProcess(pid) !== undefined) await new Promise((resolve) => setTimeout(resolve, 5));
+  await expect.poll(() => identifyProcess(pid), { interval: 5, timeout: 50_000 }).toBeUndefined();
+  expect(readProcess(pid)).toMatchObject({ pid, zombie: true });
   shell.kill("SIGKILL");
   await once(shell, "exit");
 });

@@ -122,8 +122,8 @@ function findText(
 
 function describe(setting: SettingSpec, text: string, messages: string): string {
   if (setting.secret) return `has a value that does not fit: ${messages.replaceAll(text, "[redacted]")}`;
-  const shown = text.length > 80 ? `${text.slice(0, 80)}…` : text;
-  return `does not fit (${JSON.stringify(shown)}): ${messages}`;
+  const start = text.length > 80 ? `${text.slice(0, 80)}…` : text;
+  return `does not fit (${JSON.stringify(start)}): ${messages}`;
 }
 
 function fixOf(setting: SettingSpec): string {
@@ -171,9 +171,15 @@ export function settingsHelp(spec: SettingsSpec): string {
         ? "required"
         : setting.default === undefined
           ? "optional"
-          : `default ${Array.isArray(setting.default) ? setting.default.join(",") || "empty" : String(setting.default)}`;
+          : `default ${shown(setting.default)}`;
       return `  ${setting.env}\n      ${setting.help} (${state}${setting.secret ? ", secret" : ""})`;
     })
     .join("\n")
     .concat("\n\nEach may come from a file instead: set <NAME>_FILE to its path.");
+}
+
+function shown(value: unknown): string {
+  if (Array.isArray(value)) return value.join(", ") || "none";
+  if (value === "") return "empty";
+  return typeof value === "string" ? value : JSON.stringify(value);
 }

@@ -61,7 +61,7 @@ export async function createFlakeFixture(options: GitFixtureOptions = {}): Promi
 
 function shapeFiles(shape: FlakeShape): FileChanges {
   const hosts = Object.entries(shape.hosts).map(([name, { tests: _, ...host }]) => [name, { ...defaults, ...host }] as const);
-  const tests = Object.entries(shape.hosts).flatMap(([name, { tests = {} }]) =>
+  const scripts = Object.entries(shape.hosts).flatMap(([name, { tests = {} }]) =>
     Object.entries(tests).map(
       ([file, content]) => [`hosts/${name}/tests/${file}`, { content, executable: true as const }] as const,
     ),
@@ -72,7 +72,7 @@ function shapeFiles(shape: FlakeShape): FileChanges {
     ...(shape.syntaxError ? { "flake.nix": "{\n  outputs = { self }: oops = ;\n}\n" } : {}),
     "hosts.json": `${JSON.stringify(data, null, 2)}\n`,
     "flake.lock": `${JSON.stringify({ nodes: { root: {} }, root: "root", version: 7 }, null, 2)}\n`,
-    ...Object.fromEntries(tests),
+    ...Object.fromEntries(scripts),
     ...shape.more,
   };
 }

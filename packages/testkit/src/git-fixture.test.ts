@@ -29,5 +29,5 @@ test("history can be rewritten by force, and a file removed", async () => {
 test("a fixture leaves nothing behind", async () => {
   const fixture = await createGitFixture();
   await fixture[Symbol.asyncDispose]();
-  await expect(access(fixture.origin)).rejects.toThrow();
+  await expect(access(fixture.origin)).rejects.toThrow("ENOENT");
 });
