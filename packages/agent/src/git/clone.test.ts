@@ -1,0 +1,254 @@
+import { chown, cp, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Commit } from "@nixfleet/protocol";
+import { createGit, exec } from "@nixfleet/runtime";
+import { createGitFixture, createTempDir, type GitFixture } from "@nixfleet/testkit";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Clone, createClone, type SyncResult } from "./clone.ts";
+import { readLockFile } from "./lock-file.ts";
+import { DEFAULT_TEST_TIMEOUT, readTimeout } from "./test-scripts.ts";
+
+interface Bench extends AsyncDisposable {
+  origin: GitFixture;
+  clone: Clone;
+  dir: string;
+  root: string;
+  said: string[];
+  first: Commit;
+  pull(commit?: string): Promise<SyncResult>;
+  /** What git itself says of the clone: its commit, and every file that differs from it. */
+  state(): Promise<{ head: string; changes: string }>;
+}
+
+async function createBench(url?: (origin: GitFixture) => string): Promise<Bench> {
+  const origin = await createGitFixture();
+  const first = await origin.commit("first", { "flake.nix": "{ }\n", "hosts/gate/a.nix": "1\n" });
+  const temp = await createTempDir();
+  const dir = join(temp.path, "repo");
+  const said: string[] = [];
+  const repoUrl = url?.(origin) ?? origin.url;
+  const git = createGit({ exec, env: process.env, repoUrl });
+  const clone = createClone({ git, dir, url: repoUrl, branch: "main", say: (text) => said.push(text) });
+  const inClone = async (...args: string[]) => (await git(args, { cwd: dir })).stdout.trim();
+  return {
+    origin,
+    clone,
+    dir,
+    root: temp.path,
+    said,
+    first,
+    pull: (commit) =>
+      clone.sync({ commit: commit ?? null, fetch: "always", signal: new AbortController().signal, onStderr: () => {} }),
+    state: async () => ({
+      head: await inClone("rev-parse", "HEAD"),
+      changes: await inClone("status", "--porcelain", "--ignored", "--untracked-files=all"),
+    }),
+    async [Symbol.asyncDispose]() {
+      await origin[Symbol.asyncDispose]();
+      await temp[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Whatever was done to the clone, a pull brings it to exactly the newest commit. */
+async function expectHealed(bench: Bench): Promise<void> {
+  const newest = await bench.origin.commit("newest", { "hosts/gate/a.nix": `${Math.random()}\n` });
+  expect(await bench.pull(newest)).toEqual({ kind: "at", commit: newest, fetched: true });
+  expect(await bench.state()).toEqual({ head: newest, changes: "" });
+  const content = await readFile(join(bench.dir, "hosts/gate/a.nix"), "utf8");
+  expect(content).toBe(await readFile(join(bench.origin.workTree, "hosts/gate/a.nix"), "utf8"));
+}
+
+const inClone = (bench: Bench, ...args: string[]) =>
+  exec({ argv: ["git", ...args], cwd: bench.dir, env: { PATH: process.env["PATH"] ?? "" } }).result;
+
+test("R31: a first pull, a later one, an older commit of the branch, and the tip when none is named", async () => {
+  await using bench = await createBench();
+  expect(await bench.clone.head()).toBeNull();
+  expect(await bench.pull()).toEqual({ kind: "at", commit: bench.first, fetched: true });
+  await expectHealed(bench);
+  expect(await bench.pull(bench.first)).toEqual({ kind: "at", commit: bench.first, fetched: true });
+  expect(await bench.state()).toEqual({ head: bench.first, changes: "" });
+  expect(await bench.clone.head()).toBe(bench.first);
+  expect(String(await bench.clone.readFile("flake.nix"))).toBe("{ }\n");
+  expect(await bench.clone.readFile("nothing")).toBeUndefined();
+});
+
+test("R31: without the network, a commit that the clone has is checked out when that is enough", async () => {
+  await using bench = await createBench();
+  const second = await bench.origin.commit("second", { "b.nix": "2\n" });
+  await bench.pull();
+  await rm(bench.origin.origin, { recursive: true });
+  const request = { signal: new AbortController().signal, onStderr: () => {} };
+  const local = await bench.clone.sync({ commit: bench.first, fetch: "if-missing", ...request });
+  expect(local).toEqual({ kind: "at", commit: bench.first, fetched: false });
+  expect(await bench.clone.sync({ commit: second, fetch: "always", ...request })).toMatchObject({
+    kind: "failed",
+    fault: { code: "repo-unreachable" },
+  });
+});
+
+/** One clone suffers everything, one after the other: each pull finds what the one before has left. */
+let suffering: Bench;
+beforeAll(async () => {
+  suffering = await createBench();
+  await suffering.origin.commit("second", { "b.nix": "2\n" });
+  await suffering.pull();
+});
+afterAll(() => suffering[Symbol.asyncDispose]());
+
+test.for<[string, (bench: Bench) => Promise<unknown>]>([
+  ["packed refs", (bench) => inClone(bench, "pack-refs", "--all")],
+  ["a detached HEAD elsewhere", (bench) => inClone(bench, "checkout", "--orphan", "strange")],
+  ["a HEAD that is torn", (bench) => writeFile(join(bench.dir, ".git/HEAD"), "ref: refs/he")],
+  [
+    "a dirty tree: changed, added, removed, ignored, staged",
+    async (bench) => {
+      await writeFile(join(bench.dir, "hosts/gate/a.nix"), "dirty\n");
+      await rm(join(bench.dir, "flake.nix"));
+      await writeFile(join(bench.dir, ".gitignore"), "*.log\n");
+      await writeFile(join(bench.dir, "x.log"), "x");
+      await inClone(bench, "add", "-A");
+      await inClone(bench, "init", "nested");
+    },
+  ],
+  [
+    "changes that git was told not to look at",
+    async (bench) => {
+      await inClone(bench, "update-index", "--assume-unchanged", "flake.nix");
+      await writeFile(join(bench.dir, "flake.nix"), "hidden\n");
+    },
+  ],
+  ["a force-pushed branch", (bench) => bench.origin.forcePushTo(bench.first)],
+  ["an empty index", (bench) => writeFile(join(bench.dir, ".git/index"), "")],
+  ["locks of a killed git", (bench) => writeFile(join(bench.dir, ".git/index.lock"), "")],
+  ["a lock on its ref", (bench) => writeFile(join(bench.dir, ".git/refs/nixfleet/tip.lock"), "")],
+  ["a ref that is torn", (bench) => writeFile(join(bench.dir, ".git/refs/nixfleet/tip"), "12")],
+  ["objects that are gone", (bench) => rm(join(bench.dir, ".git/objects"), { recursive: true })],
+  ["objects that are damaged", damageObjects],
+  ["no .git at all", (bench) => rm(join(bench.dir, ".git"), { recursive: true })],
+  ["settings that make no sense", (bench) => writeFile(join(bench.dir, ".git/config"), "[core\n")],
+  ["objects borrowed from elsewhere", (bench) => writeFile(join(bench.dir, ".git/objects/info/alternates"), "/nowhere\n")],
+  ["an empty directory", (bench) => rm(bench.dir, { recursive: true }).then(() => mkdir(bench.dir))],
+  ["a file in its place", (bench) => rm(bench.dir, { recursive: true }).then(() => writeFile(bench.dir, "x"))],
+])("R31: a clone with %s: pull ends with exactly the target commit", async ([, disturb]) => {
+  await disturb(suffering);
+  await expectHealed(suffering);
+});
+
+async function damageObjects(bench: Bench): Promise<void> {
+  const objects = join(bench.dir, ".git/objects");
+  for (const name of await readdir(objects, { recursive: true })) {
+    const path = join(objects, name);
+    if ((await stat(path)).isFile() && !name.startsWith("info")) {
+      await rm(path);
+      await writeFile(path, "damaged");
+    }
+  }
+}
+
+test("R31: a shallow clone becomes whole, and a shallow repository is taken as it is", async () => {
+  await using bench = await createBench();
+  await bench.origin.commit("second", { "b.nix": "2\n" });
+  await inClone({ ...bench, dir: bench.root }, "clone", "--quiet", "--depth", "1", bench.origin.url, "repo");
+  await expectHealed(bench);
+  expect((await inClone(bench, "rev-parse", "--is-shallow-repository")).stdout.trim()).toBe("false");
+
+  await inClone({ ...bench, dir: bench.root }, "clone", "--quiet", "--depth", "1", "--bare", bench.origin.url, "shallow.git");
+  const url = `file://${bench.root}/shallow.git`;
+  const git = createGit({ exec, env: process.env, repoUrl: url });
+  const other = createClone({ git, dir: join(bench.root, "other"), url, branch: "main", say: () => {} });
+  const tip = await bench.origin.git("rev-parse", "HEAD");
+  const request = { commit: null, fetch: "always" as const, signal: new AbortController().signal, onStderr: () => {} };
+  expect(await other.sync(request)).toMatchObject({ kind: "at", commit: tip });
+});
+
+test("R31: a checkout of a user's that stands in its place behind a link, or around it, is not touched", async () => {
+  await using bench = await createBench();
+  const own = join(bench.root, "own");
+  await cp(bench.origin.workTree, own, { recursive: true });
+  await writeFile(join(own, "flake.nix"), "work in progress\n");
+  await symlink(own, bench.dir);
+  expect(await bench.pull()).toMatchObject({ kind: "at", commit: bench.first });
+  expect(await readFile(join(own, "flake.nix"), "utf8")).toBe("work in progress\n");
+  expect(bench.said.join()).toContain("not a directory of its own");
+
+  const git = createGit({ exec, env: process.env, repoUrl: bench.origin.url });
+  const inside = createClone({ git, dir: join(own, "state/repo"), url: bench.origin.url, branch: "main", say: () => {} });
+  await mkdir(join(own, "state/repo"), { recursive: true });
+  const request = { commit: null, fetch: "always" as const, signal: new AbortController().signal, onStderr: () => {} };
+  expect(await inside.sync(request)).toMatchObject({ kind: "at" });
+  expect(await inside.head()).toBe(bench.first);
+  expect(await readFile(join(own, "flake.nix"), "utf8")).toBe("work in progress\n");
+});
+
+test.runIf(process.getuid?.() === 0)("R31: files of another user in the clone: it is made anew", async () => {
+  await using bench = await createBench();
+  await bench.pull();
+  for (const name of ["", ".git", ".git/HEAD", "flake.nix"]) await chown(join(bench.dir, name), 65_534, 65_534);
+  await expectHealed(bench);
+  expect(bench.said.join()).toContain("belongs to another user");
+  expect((await stat(join(bench.dir, ".git/HEAD"))).uid).toBe(0);
+});
+
+test("R31: nothing of the clone's own settings is obeyed: hooks, filters, other programs", async () => {
+  await using bench = await createBench();
+  await bench.pull();
+  const trap = join(bench.root, "trap.sh");
+  await writeFile(trap, `#!/bin/sh\ntouch ${bench.root}/sprung\ncat\n`, { mode: 0o755 });
+  await mkdir(join(bench.dir, ".git/hooks"), { recursive: true });
+  await cp(trap, join(bench.dir, ".git/hooks/post-checkout"));
+  for (const name of ["core.fsmonitor", "core.sshCommand", "filter.x.smudge", "core.pager", "uploadpack.packObjectsHook"]) {
+    await inClone(bench, "config", name, trap);
+  }
+  await mkdir(join(bench.dir, ".git/info"), { recursive: true });
+  await writeFile(join(bench.dir, ".git/info/attributes"), "* filter=x\n");
+  await expectHealed(bench);
+  expect(await readdir(bench.root)).not.toContain("sprung");
+});
+
+test("R31: errors say what it is and what to do: branch, repository, disk", async () => {
+  await using bench = await createBench();
+  const git = createGit({ exec, env: process.env, repoUrl: bench.origin.url });
+  const request = { commit: null, fetch: "always" as const, signal: new AbortController().signal, onStderr: () => {} };
+  const deps = { git, dir: bench.dir, url: bench.origin.url, say: () => {} };
+  expect(await createClone({ ...deps, branch: "nowhere" }).sync(request)).toMatchObject({
+    kind: "failed",
+    fault: { code: "branch-missing", firstError: expect.stringContaining("nowhere") },
+  });
+  expect(await createClone({ ...deps, branch: "nowhere" }).probe(request.signal)).toMatchObject({ code: "branch-missing" });
+  expect(await createClone({ ...deps, branch: "main" }).probe(request.signal)).toBeUndefined();
+  await writeFile(join(bench.root, "file"), "");
+  const blocked = createClone({ ...deps, branch: "main", dir: join(bench.root, "file/repo") });
+  expect(await blocked.sync(request)).toMatchObject({ kind: "failed", fault: { reason: expect.stringContaining("file") } });
+});
+
+test("a flake.lock becomes its hash and its own inputs; a broken one is a problem, not a guess", () => {
+  const lock = {
+    version: 7,
+    root: "root",
+    nodes: {
+      root: { inputs: { nixpkgs: "nixpkgs_2", home: "home", same: ["home", "nixpkgs"] } },
+      nixpkgs_2: { locked: { type: "github", owner: "NixOS", repo: "nixpkgs", rev: "abc", lastModified: 1767225600 } },
+      home: { inputs: { nixpkgs: "nixpkgs_2" }, locked: { type: "git", url: "https://example.org/home", narHash: "sha256-x" } },
+    },
+  };
+  const bytes = Buffer.from(JSON.stringify(lock));
+  expect(readLockFile(bytes, 5)).toEqual({
+    hash: expect.stringMatching(/^[0-9a-f]{64}$/),
+    inputs: {
+      nixpkgs: { revision: "abc", lastModified: 1767225600000, from: "github:NixOS/nixpkgs" },
+      home: { revision: "sha256-x", from: "git:https://example.org/home" },
+      same: { revision: "abc", lastModified: 1767225600000, from: "github:NixOS/nixpkgs" },
+    },
+  });
+  expect(readLockFile(Buffer.from("{"), 5)).toMatchObject({ problem: { at: 5 } });
+  expect(readLockFile(undefined, 5)).toMatchObject({ problem: { message: "The config repository has no flake.lock." } });
+});
+
+test("R33: a script says its own timeout in its first lines", () => {
+  expect(readTimeout("#!/bin/sh\n# timeout: 7\n")).toBe(7000);
+  expect(readTimeout("#!/bin/sh\n# Timeout: 7s\n")).toBe(7000);
+  expect(readTimeout("#!/bin/sh\n# timeout: soon\n")).toBe(DEFAULT_TEST_TIMEOUT);
+  expect(readTimeout(`${"\n".repeat(20)}# timeout: 7\n`)).toBe(DEFAULT_TEST_TIMEOUT);
+});
