@@ -1,0 +1,1 @@
+export { createMetricsHistory, type MetricsHistory, type MetricsHistoryDeps } from "./metrics-history.ts";

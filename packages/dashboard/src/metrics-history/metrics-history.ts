@@ -1,0 +1,176 @@
+import type { HostId, Metrics, RouteOutput } from "@nixfleet/protocol";
+import type { Clock } from "@nixfleet/runtime";
+import type { Bus } from "../bus.ts";
+import type { Logger } from "../logger.ts";
+import type { Store } from "../store/index.ts";
+
+/** One point of the history stands for this many milliseconds. */
+export const SPAN = 5 * 60_000;
+const DAY = 24 * 60 * 60_000;
+/** Spans that are kept in memory while nothing can be stored. */
+const MOST_UNSTORED = 12;
+/** Rows of one statement: SQLite takes 32,766 parameters. */
+const ROWS_AT_ONCE = 500;
+
+type Point = RouteOutput<"hostMetrics">["items"][number];
+const FIELDS = ["cpu", "load", "memory", "networkIn", "networkOut"] as const;
+/** A sum and a count for each field, one after the other: 80 bytes a host. */
+type Sums = Float64Array;
+
+/** A day of five-minute means of what hosts measure. In memory are only the sums of the present span (R43). */
+export interface MetricsHistory extends AsyncDisposable {
+  start(): void;
+  stop(): Promise<void>;
+  /** The last day of a host, oldest first, the present span included. A span in which nothing was measured is not there. */
+  read(hostId: HostId): Promise<Point[]>;
+}
+
+export interface MetricsHistoryDeps {
+  store: Store;
+  bus: Bus;
+  clock: Clock;
+  log: Logger;
+  links: { live(hostId: HostId): { readonly metrics: Metrics | null } };
+}
+
+export function createMetricsHistory({ store, bus, clock, log, links }: MetricsHistoryDeps): MetricsHistory {
+  /** By the beginning of its span; more than the present one only while nothing can be stored. */
+  const spans = new Map<number, Map<HostId, Sums>>();
+  let ending = new AbortController();
+  let timer: { cancel(): void } | undefined;
+  let storing: Promise<void> = Promise.resolve();
+
+  const spanOf = (time: number) => Math.floor(time / SPAN) * SPAN;
+
+  function measured(hostId: HostId): void {
+    const { metrics } = links.live(hostId);
+    if (metrics === null) return;
+    const at = spanOf(clock.now());
+    const hosts = spans.get(at) ?? new Map<HostId, Sums>();
+    spans.set(at, hosts);
+    const sums = hosts.get(hostId) ?? new Float64Array(2 * FIELDS.length);
+    hosts.set(hostId, sums);
+    for (const [place, value] of valuesOf(metrics).entries()) {
+      // What was not measured is not counted; a measured zero is (R24).
+      if (value === undefined) continue;
+      sums[2 * place] = (sums[2 * place] ?? 0) + value;
+      sums[2 * place + 1] = (sums[2 * place + 1] ?? 0) + 1;
+    }
+  }
+
+  /** Stores every span that has ended, and forgets what is older than a day: one transaction for all hosts. */
+  async function storeEnded(now: number, all = false): Promise<void> {
+    const ended = [...spans.keys()].filter((at) => all || at + SPAN <= now);
+    if (ended.length === 0) return;
+    try {
+      await store.write(async (trx) => {
+        const known = new Set((await trx.selectFrom("hosts").select("id").execute()).map(({ id }) => id));
+        const rows = ended.flatMap((at) =>
+          [...(spans.get(at) ?? [])]
+            .filter(([hostId]) => known.has(hostId))
+            .map(([hostId, sums]) => rowOf(hostId, pointOf(at, sums))),
+        );
+        for (let first = 0; first < rows.length; first += ROWS_AT_ONCE) {
+          await trx
+            .insertInto("metrics_history")
+            .values(rows.slice(first, first + ROWS_AT_ONCE))
+            // The dashboard was restarted within the span.
+            .onConflict((conflict) => conflict.columns(["host_id", "at"]).doNothing())
+            .execute();
+        }
+        await trx
+          .deleteFrom("metrics_history")
+          .where("at", "<", spanOf(now) - DAY)
+          .execute();
+      });
+      for (const at of ended) spans.delete(at);
+    } catch (error) {
+      log.warn({ err: error }, "Measurements could not be stored; they are kept for an hour");
+      for (const at of [...spans.keys()].sort((a, b) => a - b).slice(0, -MOST_UNSTORED)) spans.delete(at);
+    }
+  }
+
+  function schedule(): void {
+    const now = clock.now();
+    timer = clock.setTimeout(
+      () => {
+        storing = storing.then(() => storeEnded(clock.now()));
+        schedule();
+      },
+      spanOf(now) + SPAN - now,
+    );
+  }
+
+  const history: MetricsHistory = {
+    start() {
+      ending = new AbortController();
+      const options = { owner: "metrics history", signal: ending.signal };
+      bus.on("host.metrics", ({ hostId }) => measured(hostId), options);
+      bus.on(
+        "host.removed",
+        ({ hostId }) => {
+          for (const hosts of spans.values()) hosts.delete(hostId);
+        },
+        options,
+      );
+      schedule();
+    },
+
+    async stop() {
+      if (ending.signal.aborted) return;
+      ending.abort();
+      timer?.cancel();
+      await storing;
+      await storeEnded(clock.now(), true);
+    },
+
+    async read(hostId) {
+      const from = spanOf(clock.now()) - DAY;
+      const rows = await store.db
+        .selectFrom("metrics_history")
+        .selectAll()
+        .where("host_id", "=", hostId)
+        .where("at", ">=", from)
+        .execute();
+      const points = new Map(
+        rows.map((row): [number, Point] => [
+          row.at,
+          {
+            at: row.at,
+            cpu: row.cpu,
+            load: row.load,
+            memory: row.memory,
+            networkIn: row.network_in,
+            networkOut: row.network_out,
+          },
+        ]),
+      );
+      for (const [at, hosts] of spans) {
+        const sums = hosts.get(hostId);
+        if (sums !== undefined && !points.has(at)) points.set(at, pointOf(at, sums));
+      }
+      return [...points.values()].sort((a, b) => a.at - b.at);
+    },
+
+    [Symbol.asyncDispose]: () => history.stop(),
+  };
+  return history;
+}
+
+/** In the order of FIELDS. Memory as its used share. */
+function valuesOf({ cpu, load, memory, network }: Metrics): (number | undefined)[] {
+  const share = memory === undefined || memory.total === 0 ? undefined : Math.min(1, memory.used / memory.total);
+  return [cpu, load, share, network?.in, network?.out];
+}
+
+function pointOf(at: number, sums: Sums): Point {
+  const mean = (place: number) => {
+    const [sum = 0, count = 0] = sums.subarray(2 * place, 2 * place + 2);
+    return count === 0 ? null : sum / count;
+  };
+  return { at, ...(Object.fromEntries(FIELDS.map((field, place) => [field, mean(place)])) as Omit<Point, "at">) };
+}
+
+function rowOf(host_id: HostId, { networkIn, networkOut, ...point }: Point) {
+  return { host_id, ...point, network_in: networkIn, network_out: networkOut };
+}
