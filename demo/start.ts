@@ -1,11 +1,11 @@
 /** `make demo`: a dashboard, a config repository and three hosts on this machine, until Ctrl-C. */
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { takeLock, writeAtomic } from "@nixfleet/runtime";
+import { takeLock } from "@nixfleet/runtime";
 import { hasNix } from "@nixfleet/testkit";
-import { type DashboardClient, DashboardProblem, signIn, untilHealthy } from "./fleet/dashboard-client.ts";
+import { addHosts, dashboardEnv, untilHealthy } from "./fleet/dashboard.ts";
 import { demoHosts, type HostMachine, installMachine, prepareMachine } from "./fleet/hosts.ts";
 import { type Memory, openMemory } from "./fleet/memory.ts";
 import { createPlaces, type Places } from "./fleet/places.ts";
@@ -69,10 +69,19 @@ async function start(places: Places): Promise<void> {
   const programs = new AbortController();
   const { signal } = programs;
   stop.signal.addEventListener("abort", () => programs.abort(), { once: true });
-  const running: Promise<void>[] = [runDashboard(memory, repositories, places, pretend, signal)];
+  const env = dashboardEnv({ memory, places, config: repositories.config, origin: url, notice: pretend ? notice : undefined });
+  const argv = programArgv("dashboard", values.source);
+  const running = [runProgram({ name: "dashboard", argv, env, restart: "never", graceMs: 12_000 }, places, signal)];
+  const added = untilHealthy(url, signal).then(() =>
+    addHosts(
+      url,
+      memory,
+      machines.map(({ host, tokenFile }) => ({ ...host, tokenFile })),
+    ),
+  );
   try {
     // A dashboard that ends, ends this: then the hosts need not be added any more.
-    await Promise.race([...running, addHosts(url, memory, machines, signal)]);
+    await Promise.race([...running, added]);
     if (stop.signal.aborted) return;
     running.push(...machines.map((machine) => runAgent(machine, url, repositories, places, signal)));
     console.log(welcome(url, memory, places, pretend));
@@ -92,32 +101,6 @@ async function installAll(machines: readonly HostMachine[], { config }: Reposito
   } finally {
     rmSync(places.quickly, { force: true });
   }
-}
-
-function runDashboard(memory: Memory, { config }: Repositories, places: Places, pretend: boolean, signal: AbortSignal) {
-  return runProgram(
-    {
-      name: "dashboard",
-      argv: programArgv("dashboard", values.source),
-      env: {
-        PATH: process.env.PATH ?? "",
-        NIXFLEET_LISTEN: "127.0.0.1",
-        NIXFLEET_PORT: String(memory.port),
-        NIXFLEET_ORIGIN: `http://localhost:${memory.port}`,
-        NIXFLEET_DATA_DIR: places.dashboard,
-        NIXFLEET_REPO_URL: config.url,
-        NIXFLEET_BRANCH: "main",
-        NIXFLEET_ADMIN_NAME: memory.administrator.name,
-        NIXFLEET_ADMIN_PASSWORD_HASH: memory.administrator.hash,
-        NIXFLEET_FETCH_INTERVAL: "5",
-        ...(pretend ? { NIXFLEET_NOTICE: notice } : {}),
-      },
-      restart: "never",
-      graceMs: 12_000,
-    },
-    places,
-    signal,
-  );
 }
 
 function runAgent(
@@ -151,27 +134,6 @@ function runAgent(
     places,
     signal,
   );
-}
-
-/** Adds each host by the REST API, as the page does, and keeps the token that is shown once. */
-async function addHosts(url: string, { administrator }: Memory, machines: readonly HostMachine[], signal: AbortSignal) {
-  await untilHealthy(url, signal);
-  const client = await signIn(url, administrator.name, administrator.password);
-  for (const { host, tokenFile } of machines) {
-    if (!existsSync(tokenFile) || readFileSync(tokenFile, "utf8") === "") {
-      await writeAtomic(tokenFile, `${await tokenFor(client, host)}\n`);
-    }
-  }
-  await client.call("signOut", {});
-}
-
-async function tokenFor(client: DashboardClient, { name, platform }: (typeof demoHosts)[number]): Promise<string> {
-  try {
-    return (await client.call("addHost", { body: { name, platform } })).token;
-  } catch (error) {
-    if (!(error instanceof DashboardProblem) || error.code !== "name-taken") throw error;
-    return (await client.call("rotateToken", { params: { host: name } })).token; // Stopped before the token was kept.
-  }
 }
 
 function welcome(url: string, { administrator }: Memory, places: Places, pretend: boolean): string {

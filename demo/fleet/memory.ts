@@ -26,7 +26,7 @@ export async function openMemory(places: Places, wantedPort: number | undefined)
   const memory = {
     root: places.root,
     administrator: kept?.administrator ?? (await createAdministrator()),
-    port: (await isFree(wanted)) ? wanted : await freePort(),
+    port: await findPort(wanted),
   };
   await writeAtomic(places.memory, `${JSON.stringify(memory, null, 2)}\n`);
   return memory;
@@ -49,22 +49,19 @@ async function hashPassword(password: string): Promise<string> {
   return `$argon2id$v=19$m=${cost.memory},t=${cost.passes},p=${cost.parallelism}$${text(nonce)}$${text(hash)}`;
 }
 
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once("error", () => resolve(false));
-    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
-  });
+/** That port of loopback, or a free one if it is taken. */
+export async function findPort(wanted: number): Promise<number> {
+  return (await listenOnce(wanted)) ?? (await listenOnce(0)) ?? wanted;
 }
 
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+/** Listens for a moment, and says on which port; undefined if that is not possible. */
+function listenOnce(port: number): Promise<number | undefined> {
+  return new Promise((resolve) => {
     const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
+    server.once("error", () => resolve(undefined));
+    server.listen(port, "127.0.0.1", () => {
       const address = server.address();
-      const port = typeof address === "object" && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
+      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : undefined));
     });
   });
 }

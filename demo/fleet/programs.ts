@@ -8,6 +8,7 @@ export interface ProgramSpec {
   readonly name: string;
   readonly argv: readonly [string, ...string[]];
   readonly env: Readonly<Record<string, string>>;
+  readonly cwd?: string;
   /** As a service manager would: `always` after any end, `never` makes an end the end of the demo. */
   readonly restart: "always" | "never";
   /** How long it may take to stop, in milliseconds. */
@@ -25,8 +26,8 @@ export async function runProgram(spec: ProgramSpec, places: Places, signal: Abor
   const write = (chunk: Buffer) => log.write(chunk);
   try {
     while (!signal.aborted) {
-      const { argv, env, graceMs } = spec;
-      const running = exec({ argv, env, signal, graceMs, captureBytes: 0, onStdout: write, onStderr: write });
+      const { argv, env, cwd = checkout, graceMs } = spec;
+      const running = exec({ argv, env, cwd, signal, graceMs, captureBytes: 0, onStdout: write, onStderr: write });
       writeDown(places, spec.name, running.pid);
       const { end, aborted } = await running.result;
       if (aborted) return;
