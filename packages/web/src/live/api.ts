@@ -13,10 +13,13 @@ import {
 /** An answer of the dashboard other than the one that was asked for: what happened, and what to do. */
 export class ProblemError extends Error {
   readonly problem: Problem;
-  constructor(problem: Problem) {
+  /** Seconds after which it may be tried again, where the dashboard says so. */
+  readonly retryAfter: number | null;
+  constructor(problem: Problem, retryAfter: number | null = null) {
     super(problem.detail ?? problem.title);
     this.name = "ProblemError";
     this.problem = problem;
+    this.retryAfter = retryAfter;
   }
 }
 
@@ -77,7 +80,7 @@ export async function call<N extends RouteName>(name: N, input: RouteInput<N>, s
   if (response.status === 204) return undefined as RouteOutput<N>;
   const answer = await readJson(response);
   if (response.ok && answer !== undefined) return answer as RouteOutput<N>;
-  if (isProblem(answer)) throw new ProblemError(answer);
+  if (isProblem(answer)) throw new ProblemError(answer, readSeconds(response.headers.get("Retry-After")));
   // A proxy in between answers for a dashboard that is away.
   throw new UnreachableError(new Error(`HTTP ${response.status}`));
 }
@@ -91,6 +94,11 @@ async function readJson(response: Response): Promise<unknown> {
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }
+}
+
+/** The seconds of a `Retry-After` (RFC 9110, 10.2.3); the dashboard never gives a date there. */
+function readSeconds(header: string | null): number | null {
+  return header !== null && /^\d{1,6}$/.test(header.trim()) ? Number(header) : null;
 }
 
 function isProblem(value: unknown): value is Problem {

@@ -1,4 +1,4 @@
-import type { HostRow, HostView, RunSummary, RunView, ServerInfo, TargetView, Topic } from "@nixfleet/protocol";
+import type { AuditEntry, HostRow, HostView, RunSummary, RunView, ServerInfo, TargetView, Topic } from "@nixfleet/protocol";
 import { createContext, useCallback, useContext, useRef, useSyncExternalStore } from "react";
 import type { LinkState, LiveClient } from "./live-client.ts";
 
@@ -83,4 +83,10 @@ export function useHostRuns(id: string): readonly RunSummary[] | "gone" | undefi
 
 export function useRun(id: string): RunView | "gone" | undefined {
   return useTopic(`run:${id}`, (values) => values.get("run") as RunView | undefined);
+}
+
+/** The newest entries of the audit trail, in no order that means anything. */
+export function useActivity(): readonly AuditEntry[] | undefined {
+  const entries = useList<AuditEntry>("activity", "entry:");
+  return entries === "gone" ? undefined : entries;
 }

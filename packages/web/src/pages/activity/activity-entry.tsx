@@ -1,0 +1,77 @@
+import type { AuditEntry, Status } from "@nixfleet/protocol";
+import { Link } from "@tanstack/react-router";
+import type { ReactNode } from "react";
+import { StatusIcon } from "../../components/status-icon.tsx";
+import { Tip } from "../../components/tooltip.tsx";
+import { formatExact, formatTimeOfDay } from "../../format/duration.ts";
+import { countOf } from "../../format/quantity.ts";
+
+const OUTCOMES = {
+  done: { status: "ok", word: "done" },
+  refused: { status: "attention", word: "refused" },
+  failed: { status: "broken", word: "failed" },
+} as const satisfies Record<AuditEntry["outcome"], { status: Status; word: string }>;
+
+/** One thing that somebody did: when, what, on which hosts, who, from where. Leads to its run, else to its host. */
+export function ActivityEntry({ entry }: { entry: AuditEntry }) {
+  const { status, word } = OUTCOMES[entry.outcome];
+  return (
+    <li className="grid min-h-10 grid-cols-[60px_16px_minmax(0,1fr)_minmax(0,200px)_120px_130px] items-center gap-x-3 border-t border-border py-2 text-small max-desk:grid-cols-[60px_16px_minmax(0,1fr)_120px] max-phone:grid-cols-[16px_minmax(0,1fr)_auto]">
+      <Tip text={formatExact(entry.at)}>
+        <time dateTime={new Date(entry.at).toISOString()} className="text-faint max-phone:order-3">
+          {formatTimeOfDay(entry.at)}
+        </time>
+      </Tip>
+      <span className="max-phone:order-1">
+        <StatusIcon status={status} size={16} quiet />
+        <span className="sr-only">{word}: </span>
+      </span>
+      <span className="min-w-0 wrap-anywhere max-phone:order-2">
+        <Lead entry={entry}>{entry.sentence}</Lead>
+      </span>
+      <span className="min-w-0 truncate text-muted max-desk:hidden">
+        <Hosts hosts={entry.hosts} />
+      </span>
+      <span className="min-w-0 truncate max-phone:order-4 max-phone:col-start-2 max-phone:text-muted">
+        <Link
+          to="/activity"
+          search={{ who: entry.who }}
+          className="hover:underlined max-phone:inline-flex max-phone:min-h-11 max-phone:items-center"
+        >
+          {entry.who}
+        </Link>
+      </span>
+      <span className="min-w-0 truncate text-right text-label text-faint max-desk:hidden">{entry.from}</span>
+    </li>
+  );
+}
+
+function Lead({ entry, children }: { entry: AuditEntry; children: ReactNode }) {
+  const look = "font-medium hover:underlined max-phone:inline-flex max-phone:min-h-11 max-phone:items-center";
+  if (entry.runId !== null) {
+    return (
+      <Link to="/runs/$run" params={{ run: entry.runId }} className={look}>
+        {children}
+      </Link>
+    );
+  }
+  const [host] = entry.hosts;
+  if (host === undefined) return children;
+  return (
+    <Link to="/hosts/$host" params={{ host: host.name }} className={look}>
+      {children}
+    </Link>
+  );
+}
+
+function Hosts({ hosts }: { hosts: AuditEntry["hosts"] }) {
+  if (hosts.length > 3) return countOf(hosts.length, "host");
+  return hosts.map(({ id, name }, index) => (
+    <span key={id}>
+      {index > 0 && ", "}
+      <Link to="/hosts/$host" params={{ host: name }} className="hover:underlined">
+        {name}
+      </Link>
+    </span>
+  ));
+}

@@ -1,0 +1,184 @@
+import { type HostView, PLATFORM_LABELS, roleAllows } from "@nixfleet/protocol";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
+import { ArrowLeft, ArrowRight, Lock, SearchX } from "lucide-react";
+import { type ReactNode, useEffect, useState } from "react";
+import { Breadcrumb, Crumb } from "../../components/breadcrumb.tsx";
+import { buttonClass } from "../../components/button.tsx";
+import { EmptyState } from "../../components/empty-state.tsx";
+import { Icon } from "../../components/icon.tsx";
+import { Skeleton } from "../../components/skeleton.tsx";
+import { useHost, useServerInfo, useTarget } from "../../live/use-live.ts";
+import { usePageTitle } from "../../screen/use-page-title.ts";
+import { useSession } from "../../shell/session.ts";
+import { firstWordOf } from "./first-word.ts";
+import { forgetFreshToken, keepFreshToken, useFreshToken, useWaitingHost } from "./fresh-token.ts";
+import { NameStep } from "./name-step.tsx";
+import { SetupStep } from "./setup-step.tsx";
+import { type Step, StepBar } from "./step-bar.tsx";
+import { UsualMistakes } from "./usual-mistakes.tsx";
+import { WaitingPanel } from "./waiting-panel.tsx";
+
+/** Adds a host in three steps: its name, what is to be done on which machine, and its first word. */
+export function AddHostPage() {
+  const { host } = useSearch({ from: "/signed-in/add-host" });
+  const { person } = useSession();
+  usePageTitle("Add host");
+  if (!roleAllows(person.role, "admin")) {
+    return (
+      <div className="mx-auto max-w-[560px] pt-16">
+        <EmptyState
+          icon={Lock}
+          title="Only an administrator can add a host"
+          action={
+            <Link to="/" className={buttonClass()}>
+              To the fleet
+            </Link>
+          }
+        >
+          You are signed in as {person.name}, {person.role}.
+        </EmptyState>
+      </div>
+    );
+  }
+  return host === undefined ? <NewHost /> : <AddedHost key={host} id={host} />;
+}
+
+function Frame({ title, steps, at, children }: { title: ReactNode; steps: readonly Step[]; at: number; children: ReactNode }) {
+  return (
+    <>
+      <Breadcrumb>
+        <Crumb>
+          <Link to="/">Fleet</Link>
+        </Crumb>
+        <Crumb>Add host</Crumb>
+      </Breadcrumb>
+      <h1 className="truncate pt-3 pb-5 text-title">{title}</h1>
+      <StepBar steps={steps} at={at} />
+      {children}
+    </>
+  );
+}
+
+function NewHost() {
+  const navigate = useNavigate();
+  const [name, setName] = useState("");
+  const waiting = useWaitingHost();
+  const waitingName = useFreshToken(waiting ?? "")?.name;
+  const steps = [
+    { title: "Name and platform", note: "what the host is" },
+    { title: "Configuration and token", note: "two machines, about 3 min" },
+    { title: "First word", note: `waits for ${name || "the host"}` },
+  ];
+  return (
+    <Frame title="Add host" steps={steps} at={0}>
+      {waiting !== undefined && (
+        <p className="pb-4 text-small text-muted">
+          {waitingName} was added and has not been heard of.{" "}
+          <Link to="/add-host" search={{ host: waiting }} className="font-medium text-accent">
+            Go on with {waitingName}
+          </Link>
+        </p>
+      )}
+      <NameStep
+        onName={setName}
+        onAdded={(host, token) => {
+          keepFreshToken(host.row.id, { token, name: host.row.name });
+          void navigate({ to: "/add-host", search: { host: host.row.id } });
+        }}
+      />
+    </Frame>
+  );
+}
+
+function AddedHost({ id }: { id: string }) {
+  const { step } = useSearch({ from: "/signed-in/add-host" });
+  const view = useHost(id);
+  const server = useServerInfo();
+  const target = useTarget();
+  if (view === undefined || server === undefined) return <Waiting />;
+  if (view === "gone") return <NoHost />;
+  const { row } = view;
+  const { state } = firstWordOf(view, "");
+  const here = state === "here";
+  const steps = [
+    { title: "Name and platform", note: [row.name, PLATFORM_LABELS[row.platform]].join(", ") },
+    { title: "Configuration and token", note: "two machines, about 3 min" },
+    { title: "First word", note: here ? "it has come" : `waits for ${row.name}` },
+  ];
+  const panel = <WaitingPanel view={view} server={server} lead={step === "word"} />;
+  const mistakes = <UsualMistakes row={row} server={server} />;
+  return (
+    <Frame title={<>Add {row.name}</>} steps={steps} at={here ? 3 : step === "word" ? 2 : 1}>
+      <ForgetUsedToken view={view} />
+      {step === "word" ? (
+        <div className="grid max-w-[960px] grid-cols-2 items-start gap-12 border-t border-border pt-5 max-desk:grid-cols-1 max-desk:gap-6">
+          <div>
+            {panel}
+            <p className="pt-4">
+              <Link to="/add-host" search={{ host: id }} className={buttonClass({ look: "ghost" })}>
+                <Icon of={ArrowLeft} />
+                Back
+              </Link>
+            </p>
+          </div>
+          {here ? null : mistakes}
+        </div>
+      ) : (
+        <div className="grid grid-cols-[minmax(0,960px)_minmax(280px,1fr)] gap-12 max-desk:grid-cols-1 max-desk:gap-6">
+          <div className="min-w-0">
+            <SetupStep view={view} server={server} target={target} />
+            <div className="flex flex-wrap items-center justify-end gap-4 border-t border-border pt-4">
+              <span className="text-small text-muted">You can leave; this waits in the background.</span>
+              <Link to="/add-host" search={{ host: id, step: "word" }} className={buttonClass({ look: "ink" })}>
+                I have done this
+                <Icon of={ArrowRight} />
+              </Link>
+            </div>
+          </div>
+          <aside aria-label="What has arrived" className="min-w-0">
+            {panel}
+            <div className="pt-3">{here ? null : mistakes}</div>
+          </aside>
+        </div>
+      )}
+    </Frame>
+  );
+}
+
+/** The host has proven its token: nobody needs to read it any more. */
+function ForgetUsedToken({ view }: { view: HostView }) {
+  const used = view.token !== null && view.token.lastUsedAt !== null && view.token.lastUsedAt >= view.token.createdAt;
+  const { id } = view.row;
+  useEffect(() => {
+    if (used) forgetFreshToken(id);
+  }, [used, id]);
+  return null;
+}
+
+function NoHost() {
+  return (
+    <div className="mx-auto max-w-[560px] pt-16">
+      <EmptyState
+        icon={SearchX}
+        title="This host was removed"
+        action={
+          <Link to="/add-host" className={buttonClass()}>
+            Add a host
+          </Link>
+        }
+      >
+        Its token is worth nothing any more.
+      </EmptyState>
+    </div>
+  );
+}
+
+function Waiting() {
+  return (
+    <div role="status" aria-label="The host is being read" className="grid gap-5 pt-14">
+      <Skeleton className="h-6 w-40" />
+      <Skeleton className="h-10 w-[960px] max-w-full" />
+      <Skeleton className="h-60 w-[960px] max-w-full" />
+    </div>
+  );
+}

@@ -1,0 +1,103 @@
+import type { Platform } from "@nixfleet/protocol";
+import { shellWord } from "../../log-viewer/shell-words.ts";
+
+/** What is known of the host to be and of what it shall follow. */
+export interface SetupInput {
+  readonly name: string;
+  readonly platform: Platform;
+  /** Address of the dashboard. */
+  readonly url: string;
+  /** Null: the dashboard follows no config repository yet. */
+  readonly repoUrl: string | null;
+  readonly branch: string;
+}
+
+/** What is to be done on which machine, so that a host becomes part of the fleet. */
+export interface HostSetup {
+  readonly file: { readonly path: string; readonly code: string };
+  /** Store the token; the last one waits for it to be pasted. */
+  readonly storeToken: readonly string[];
+  readonly switchByHand: string;
+  readonly runByHand: string;
+  /** Who types the commands on the host. */
+  readonly user: "root" | "user";
+}
+
+const MODULES = { nixos: "nixosModules", darwin: "darwinModules", "home-manager": "homeManagerModules" } as const;
+const REBUILD = { nixos: "nixos-rebuild", darwin: "darwin-rebuild", "home-manager": "home-manager" } as const;
+
+/** Stands where the person's own config repository belongs, while the dashboard knows of none. */
+export const EXAMPLE_REPO = "ssh://git@git.example.org/config.git";
+
+export function hostSetup(input: SetupInput): HostSetup {
+  const { name, platform, url } = input;
+  const home = platform === "home-manager";
+  const repoUrl = input.repoUrl ?? EXAMPLE_REPO;
+  const directory = home ? "~/.config/nixfleet" : "/etc/nixfleet";
+  const tokenFile = home ? `"\${config.home.homeDirectory}/.config/nixfleet/token"` : nixString("/etc/nixfleet/token");
+  const options: (readonly [name: string, value: string])[] = [
+    ["enable", "true"],
+    ["url", nixString(url)],
+    ["tokenFile", tokenFile],
+    ["repoUrl", nixString(repoUrl)],
+    ...(input.branch === "main" ? [] : [["branch", nixString(input.branch)] as const]),
+  ];
+  const width = Math.max(...options.map(([option]) => option.length));
+  const code = [
+    `{ ${home ? "config, " : ""}inputs, ... }:`,
+    "{",
+    `  imports = [ inputs.nixfleet.${MODULES[platform]}.nixfleet-agent ];`,
+    "",
+    "  services.nixfleet-agent = {",
+    ...options.map(([option, value]) => `    ${option.padEnd(width)} = ${value};`),
+    "  };",
+    "}",
+    "",
+  ].join("\n");
+  return {
+    file: { path: `hosts/${name}/nixfleet.nix`, code },
+    // BSD's install copies regular files only, so that cat does it everywhere but on NixOS.
+    storeToken: [
+      `install -d -m 0700 ${directory}`,
+      platform === "nixos" ? `install -m 0600 /dev/stdin ${directory}/token` : `(umask 077; cat > ${directory}/token)`,
+    ],
+    switchByHand: `${REBUILD[platform]} switch --flake ${shellWord(`${flakeRef(repoUrl, input.branch)}#${name}`)}`,
+    runByHand: [
+      `NIXFLEET_URL=${shellWord(url)}`,
+      `NIXFLEET_TOKEN_FILE=${directory}/token`,
+      `NIXFLEET_REPO_URL=${shellWord(repoUrl)}`,
+      ...(input.branch === "main" ? [] : [`NIXFLEET_BRANCH=${shellWord(input.branch)}`]),
+      `NIXFLEET_HOSTNAME=${shellWord(name)}`,
+      `NIXFLEET_PLATFORM=${platform}`,
+      "nixfleet-agent run",
+    ].join(" \\\n  "),
+    user: home ? "user" : "root",
+  };
+}
+
+/** A string of the Nix language (Nix manual, "String literal"). */
+export function nixString(text: string): string {
+  const escaped = text
+    .replace(/["\\]|\$(?=\{)/g, "\\$&")
+    .replaceAll("\n", "\\n")
+    .replaceAll("\r", "\\r")
+    .replaceAll("\t", "\\t");
+  return `"${escaped}"`;
+}
+
+/** A git repository as Nix names flakes (Nix manual, "Flake references"), from any form that git takes. */
+export function flakeRef(repoUrl: string, branch: string): string {
+  const short = /^([^/:@]+@)?([^/:]+):(?!\/\/)(.*)$/.exec(repoUrl);
+  const url = repoUrl.startsWith("/")
+    ? `git+file://${repoUrl}`
+    : short
+      ? `git+ssh://${short[1] ?? ""}${short[2]}/${short[3]?.replace(/^\//, "")}`
+      : `git+${repoUrl}`;
+  return branch === "main" ? url : `${url}?ref=${encodeURIComponent(branch)}`;
+}
+
+/** Whether an address leads every machine to itself, so that no other host can use it. */
+export function isLoopback(url: string): boolean {
+  const { hostname } = new URL(url);
+  return hostname === "localhost" || hostname.endsWith(".localhost") || hostname === "[::1]" || /^127\./.test(hostname);
+}

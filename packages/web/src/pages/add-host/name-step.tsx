@@ -1,0 +1,117 @@
+import { HostName, type HostView, PLATFORM_LABELS, Platform } from "@nixfleet/protocol";
+import { ArrowRight } from "lucide-react";
+import { type FormEvent, useState } from "react";
+import { Button } from "../../components/button.tsx";
+import { classNames } from "../../components/class-names.ts";
+import { Icon } from "../../components/icon.tsx";
+import { Field } from "../../components/input.tsx";
+import { call, ProblemError } from "../../live/api.ts";
+import { messageOf } from "../../ops/message-of.ts";
+
+const HELP = {
+  nixos: "The whole machine, by nixos-rebuild.",
+  darwin: "The whole Mac, by nix-darwin.",
+  "home-manager": "A user’s home, on any Linux or Mac.",
+} as const satisfies Record<Platform, string>;
+
+/** First step: what the host is called, and what is built for it. */
+export function NameStep({
+  onName,
+  onAdded,
+}: {
+  /** Hears the name while it is typed, for the page's title. */
+  onName: (name: string) => void;
+  onAdded: (host: HostView, token: string) => void;
+}) {
+  const [name, setName] = useState("");
+  const [platform, setPlatform] = useState<Platform>("nixos");
+  const [touched, setTouched] = useState(false);
+  const [fault, setFault] = useState<string>();
+  const [sent, setSent] = useState(false);
+  const wrong = faultOf(name);
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    setTouched(true);
+    if (wrong !== undefined || sent) return;
+    setSent(true);
+    try {
+      const added = await call("addHost", { body: { name, platform } });
+      onAdded(added.host, added.token);
+    } catch (error) {
+      setFault(
+        error instanceof ProblemError && error.problem.code === "name-taken"
+          ? `${error.problem.title} ${error.problem.next}`
+          : messageOf(error),
+      );
+      setSent(false);
+    }
+  };
+  return (
+    <form onSubmit={(event) => void submit(event)} noValidate className="grid max-w-[960px] gap-6 border-t border-border pt-5">
+      <div className="max-w-[464px]">
+        <Field
+          label="Name"
+          mono
+          autoFocus
+          autoComplete="off"
+          autoCapitalize="none"
+          spellCheck={false}
+          name="name"
+          value={name}
+          maxLength={100}
+          onChange={(event) => {
+            const next = event.currentTarget.value.trim();
+            setName(next);
+            onName(next);
+            setFault(undefined);
+          }}
+          onBlur={() => setTouched(name !== "")}
+          fault={fault ?? (touched ? wrong : undefined)}
+          hint="As the machine calls itself, without its domain; the flake has a configuration of this name."
+        />
+      </div>
+      <fieldset className="grid gap-1.5">
+        <legend className="mb-1.5 text-small font-medium">Platform</legend>
+        <div className="grid grid-cols-3 gap-3 max-desk:grid-cols-1">
+          {Platform.options.map((option) => (
+            <label
+              key={option}
+              className={classNames(
+                "flex items-start gap-3 rounded-m border bg-surface px-4 py-3 transition-colors has-focus-visible:outline-2 has-focus-visible:outline-offset-2 has-focus-visible:outline-accent-fill",
+                option === platform ? "border-accent-fill bg-accent-soft" : "border-border hover:bg-hover",
+              )}
+            >
+              <input
+                type="radio"
+                name="platform"
+                value={option}
+                checked={option === platform}
+                onChange={() => setPlatform(option)}
+                className="mt-0.5 size-4 flex-none appearance-none rounded-full border border-control bg-surface outline-none checked:border-5 checked:border-accent-fill"
+              />
+              <span>
+                <span className="block font-medium">{PLATFORM_LABELS[option]}</span>
+                <span className="block text-small text-muted">{HELP[option]}</span>
+              </span>
+            </label>
+          ))}
+        </div>
+      </fieldset>
+      <div className="flex items-center justify-end gap-4 border-t border-border pt-4">
+        <span className="text-small text-muted max-phone:hidden">Nothing is changed on the machine yet.</span>
+        <Button type="submit" look="ink" sent={sent}>
+          Add {name === "" || wrong !== undefined ? "host" : name}
+          <Icon of={ArrowRight} />
+        </Button>
+      </div>
+    </form>
+  );
+}
+
+/** What is wrong with a name, in the contract's own words. */
+function faultOf(name: string): string | undefined {
+  if (name === "") return "A name is needed.";
+  const issue = HostName.safeParse(name).error?.issues[0];
+  if (issue === undefined) return undefined;
+  return issue.code === "too_big" ? "At most 63 characters." : `A name has ${issue.message}.`;
+}

@@ -1,0 +1,145 @@
+import { Link, useLocation, useRouter } from "@tanstack/react-router";
+import { type FormEvent, useState } from "react";
+import { Button, buttonClass } from "../../components/button.tsx";
+import { Field } from "../../components/input.tsx";
+import { Skeleton } from "../../components/skeleton.tsx";
+import { call, ProblemError } from "../../live/api.ts";
+import { messageOf } from "../../ops/message-of.ts";
+import { usePageTitle } from "../../screen/use-page-title.ts";
+import { beginSession } from "../../shell/session.ts";
+import { Entrance } from "../sign-in/entrance.tsx";
+import { FaultLine } from "../sign-in/fault-line.tsx";
+import { useAttempts } from "../sign-in/use-attempts.ts";
+import { useSetupState } from "../sign-in/use-setup-state.ts";
+import { faultsOf, tokenOf } from "./setup-form.ts";
+
+/** First start: makes the administrator, by the one-time link that the dashboard printed. */
+export function SetupPage() {
+  const hash = useLocation({ select: (location) => location.hash });
+  // Kept for this visit: once it is used, the address no longer has it.
+  const [token] = useState(() => tokenOf(hash));
+  const [refused, setRefused] = useState<string>();
+  const { state, ask } = useSetupState();
+  usePageTitle("First start");
+  if (state.kind === "asking") return <Waiting />;
+  if (state.kind === "failed") {
+    return (
+      <Entrance title="First start" lead="The dashboard could not be asked.">
+        <FaultLine>{state.reason}</FaultLine>
+        <Button onClick={ask} className="mt-2 w-full">
+          Try again
+        </Button>
+      </Entrance>
+    );
+  }
+  if (!state.needed) {
+    return (
+      <Entrance title="The dashboard is set up" lead="It has its administrator. The setup link has done its work.">
+        <Link to="/sign-in" className={`${buttonClass({ look: "ink" })} w-full`}>
+          Sign in
+        </Link>
+      </Entrance>
+    );
+  }
+  if (token === undefined || refused !== undefined) {
+    return (
+      <Entrance
+        title="This needs the setup link"
+        lead={
+          refused ??
+          "The dashboard has no administrator yet. When it starts, it prints a link that is good once and for an hour: open that one."
+        }
+      >
+        <p className="rounded-m border border-border bg-surface px-4 py-3 text-small text-muted">
+          It stands in the dashboard’s log, <code className="text-text">{`${location.origin}/setup#…`}</code>. A restart prints a
+          new one for as long as there is no administrator.
+        </p>
+      </Entrance>
+    );
+  }
+  return <SetupForm token={token} onRefused={setRefused} />;
+}
+
+function SetupForm({ token, onRefused }: { token: string; onRefused: (sentence: string) => void }) {
+  const router = useRouter();
+  const [fields, setFields] = useState({ name: "admin", password: "", again: "" });
+  const [touched, setTouched] = useState(false);
+  const [sent, setSent] = useState(false);
+  const attempts = useAttempts();
+  const faults = touched ? faultsOf(fields) : {};
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    setTouched(true);
+    if (sent || attempts.wait !== undefined || Object.keys(faultsOf(fields)).length > 0) return;
+    setSent(true);
+    attempts.clear();
+    try {
+      beginSession(await call("setup", { body: { token, name: fields.name.trim(), password: fields.password } }));
+      // The used token is not left behind in the history.
+      router.history.replace("/");
+    } catch (error) {
+      setSent(false);
+      if (error instanceof ProblemError && error.problem.code === "setup-link-invalid") onRefused(messageOf(error));
+      else attempts.failed(error);
+    }
+  };
+  const set = (field: keyof typeof fields) => (event: { currentTarget: HTMLInputElement }) => {
+    const { value } = event.currentTarget;
+    setFields((before) => ({ ...before, [field]: value }));
+  };
+  return (
+    <Entrance title="Welcome" lead="Make the administrator of this dashboard. This link is good once.">
+      <form onSubmit={(event) => void submit(event)} noValidate className="grid gap-4">
+        <Field
+          label="Name"
+          name="name"
+          autoComplete="username"
+          autoCapitalize="none"
+          spellCheck={false}
+          maxLength={60}
+          value={fields.name}
+          onChange={set("name")}
+          fault={faults.name}
+        />
+        <Field
+          label="Password"
+          name="password"
+          type="password"
+          autoComplete="new-password"
+          autoFocus
+          maxLength={1000}
+          value={fields.password}
+          onChange={set("password")}
+          fault={faults.password}
+          hint="At least 12 characters. A few words that nobody says together are good."
+        />
+        <Field
+          label="Password again"
+          name="again"
+          type="password"
+          autoComplete="new-password"
+          maxLength={1000}
+          value={fields.again}
+          onChange={set("again")}
+          fault={faults.again}
+        />
+        <Button type="submit" look="ink" sent={sent} off={attempts.wait}>
+          {attempts.wait ?? "Make the administrator"}
+        </Button>
+        <FaultLine>{attempts.fault}</FaultLine>
+      </form>
+    </Entrance>
+  );
+}
+
+function Waiting() {
+  return (
+    <Entrance title="First start">
+      <div role="status" aria-label="The dashboard is being asked" className="grid gap-4">
+        <Skeleton className="h-8" />
+        <Skeleton className="h-8" />
+        <Skeleton className="h-8" />
+      </div>
+    </Entrance>
+  );
+}

@@ -1,0 +1,77 @@
+import { useRouter, useSearch } from "@tanstack/react-router";
+import { type FormEvent, useState } from "react";
+import { Button } from "../../components/button.tsx";
+import { Field } from "../../components/input.tsx";
+import { call } from "../../live/api.ts";
+import { usePageTitle } from "../../screen/use-page-title.ts";
+import { beginSession } from "../../shell/session.ts";
+import { Entrance } from "./entrance.tsx";
+import { FaultLine } from "./fault-line.tsx";
+import { useAttempts } from "./use-attempts.ts";
+import { useSetupState } from "./use-setup-state.ts";
+
+/** Name and password; then back to where the person wanted to go. */
+export function SignInPage() {
+  const { back } = useSearch({ from: "/sign-in" });
+  const router = useRouter();
+  const [name, setName] = useState("");
+  const [password, setPassword] = useState("");
+  const [sent, setSent] = useState(false);
+  const attempts = useAttempts();
+  // Unanswered, the form says the same when it is sent.
+  const setup = useSetupState().state;
+  usePageTitle("Sign in");
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    if (sent || attempts.wait !== undefined) return;
+    setSent(true);
+    attempts.clear();
+    try {
+      beginSession(await call("signIn", { body: { name: name.trim(), password } }));
+      router.history.push(back ?? "/");
+    } catch (error) {
+      attempts.failed(error);
+      setPassword("");
+      setSent(false);
+    }
+  };
+  return (
+    <Entrance
+      title="Sign in"
+      lead={
+        setup.kind === "known" && setup.needed
+          ? "There is no administrator yet. Open the setup link that the dashboard printed when it started."
+          : back !== undefined && "Then you are led to where you wanted to go."
+      }
+    >
+      <form onSubmit={(event) => void submit(event)} className="grid gap-4">
+        <Field
+          label="Name"
+          name="name"
+          autoComplete="username"
+          autoCapitalize="none"
+          spellCheck={false}
+          autoFocus
+          required
+          maxLength={60}
+          value={name}
+          onChange={(event) => setName(event.currentTarget.value)}
+        />
+        <Field
+          label="Password"
+          name="password"
+          type="password"
+          autoComplete="current-password"
+          required
+          maxLength={1000}
+          value={password}
+          onChange={(event) => setPassword(event.currentTarget.value)}
+        />
+        <Button type="submit" look="ink" sent={sent} off={attempts.wait}>
+          {attempts.wait ?? "Sign in"}
+        </Button>
+        <FaultLine>{attempts.fault}</FaultLine>
+      </form>
+    </Entrance>
+  );
+}

@@ -1,0 +1,25 @@
+import { useCallback, useEffect, useState } from "react";
+import { call } from "../../live/api.ts";
+import { messageOf } from "../../ops/message-of.ts";
+
+export type SetupState = { kind: "asking" } | { kind: "known"; needed: boolean } | { kind: "failed"; reason: string };
+
+/** Whether the first administrator is still to be made, and a way to ask again. */
+export function useSetupState(): { state: SetupState; ask: () => void } {
+  const [state, setState] = useState<SetupState>({ kind: "asking" });
+  const ask = useCallback((signal?: AbortSignal) => {
+    setState({ kind: "asking" });
+    call("setupState", {}, signal).then(
+      ({ needed }) => setState({ kind: "known", needed }),
+      (error: unknown) => {
+        if (!signal?.aborted) setState({ kind: "failed", reason: messageOf(error) });
+      },
+    );
+  }, []);
+  useEffect(() => {
+    const leaving = new AbortController();
+    ask(leaving.signal);
+    return () => leaving.abort();
+  }, [ask]);
+  return { state, ask: () => ask() };
+}
