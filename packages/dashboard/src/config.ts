@@ -121,7 +121,7 @@ export const DASHBOARD_SETTINGS = defineSettings({
   },
   fetchInterval: {
     env: "NIXFLEET_FETCH_INTERVAL",
-    schema: wholeNumber(5, 86_400),
+    schema: wholeNumber(1, 86_400),
     default: 60,
     help: "seconds between two readings of the config repository",
   },

@@ -71,6 +71,8 @@ export function createApp(deps: AppDeps): Hono {
   app.notFound(() => problemResponse("not-found"));
 
   app.onError((error, context) => {
+    // Whoever asked is gone: what was begun for them was given up, and nobody reads the answer.
+    if (context.req.raw.signal.aborted) return problemResponse("unavailable");
     if (error instanceof StorageUnavailable) return problemResponse("unavailable", { detail: error.message });
     const id = randomBytes(6).toString("hex");
     log.error(

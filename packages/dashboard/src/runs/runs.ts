@@ -334,7 +334,7 @@ export function createRuns({ store, writes, bus, clock, log, ids, links, target,
       });
       if (!asked.ok) return asked;
       announce(asked.changes ?? []);
-      return { ok: true, runId };
+      return { ok: true, runId: asked.runId };
     },
 
     async cancel(runId, by, note) {

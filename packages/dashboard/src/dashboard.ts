@@ -1,0 +1,267 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import type { ServerInfo } from "@nixfleet/protocol";
+import { type Clock, type Exec, takeLock } from "@nixfleet/runtime";
+import { type Audit, createAudit } from "./audit/index.ts";
+import { createBus } from "./bus.ts";
+import type { DashboardSettings } from "./config.ts";
+import { createFleetViews, createHosts } from "./fleet/index.ts";
+import { hourly } from "./hourly.ts";
+import { createApp } from "./http/app.ts";
+import { createHealth } from "./http/health.ts";
+import { createIdempotency } from "./http/idempotency.ts";
+import { createOrigins } from "./http/origins.ts";
+import { serveAudit } from "./http/routes/audit.ts";
+import { serveHosts } from "./http/routes/hosts.ts";
+import { serveLogs } from "./http/routes/logs.ts";
+import { serveRuns } from "./http/routes/runs.ts";
+import { serveSession } from "./http/routes/session.ts";
+import { serveTarget } from "./http/routes/target.ts";
+import { createHttpServer } from "./http/server.ts";
+import { readStaticFiles } from "./http/static-files.ts";
+import { createAgentLinks, createAgentUpgrade, createLinkTable, type Link } from "./links/index.ts";
+import { createLive, createLiveUpgrade } from "./live/index.ts";
+import type { Logger } from "./logger.ts";
+import { createMetricsHistory } from "./metrics-history/index.ts";
+import { type Argon2Cost, openPeople } from "./people/index.ts";
+import { createIds, createLogKeeper, createRunLogs, createRuns, createRunViews, type RunsDeps } from "./runs/index.ts";
+import { createSharedWrites, openStore, type StoreDeps } from "./store/index.ts";
+import { createTarget } from "./target/index.ts";
+
+const DAY = 24 * 60 * 60_000;
+/** How long requests that are under way may take when the dashboard stops, in milliseconds. */
+const REQUEST_GRACE = 3000;
+
+export interface DashboardDeps {
+  readonly settings: DashboardSettings;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly exec: Exec;
+  /** Of which git gets what it needs. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly version: string;
+  randomBytes(size: number): Buffer;
+  /** Between 0 and 1. */
+  random(): number;
+  /** Cost of new password hashes; the recommended one when absent. */
+  readonly passwordCost?: Argon2Cost | undefined;
+  /** Holds every answer against its schema: for tests. */
+  readonly checkAnswers?: boolean | undefined;
+  /** Deadlines in milliseconds that replace the ops' own: for tests. */
+  readonly deadlines?: RunsDeps["deadlines"];
+  /** For tests of a full disk. */
+  readonly onLimit?: StoreDeps["onLimit"];
+}
+
+export interface Dashboard extends AsyncDisposable {
+  readonly port: number;
+  /** Where people open it. */
+  readonly origin: string;
+  /** The one-time link to make the first administrator; null: there is one. */
+  readonly setupUrl: string | null;
+  /** Stops everything in the reverse order of its start. */
+  stop(): Promise<void>;
+}
+
+/** What keeps a dashboard from starting, as a sentence for a person. */
+export class StartFault extends Error {
+  override name = "StartFault";
+}
+
+/**
+ * Makes all parts of the dashboard and starts them in order. Rejects with StartFault for what a person can mend; then, and if the
+ * signal aborts meanwhile, what was started is stopped again.
+ */
+export async function startDashboard(deps: DashboardDeps, signal: AbortSignal): Promise<Dashboard> {
+  const { settings, clock, log, exec, env, version, randomBytes, random } = deps;
+  const now = () => clock.now();
+  await using started = new AsyncDisposableStack();
+
+  await mkdir(settings.dataDir, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+    throw new StartFault(`The data directory ${settings.dataDir} cannot be made: ${messageOf(error)}`, { cause: error });
+  });
+  const lock = await takeLock(join(settings.dataDir, "dashboard.lock"));
+  if (!lock.ok) throw new StartFault(`Another dashboard (process ${lock.owner.pid}) works on ${settings.dataDir}.`);
+  started.use(lock.lock);
+
+  // The address first: what is in the way of that is the most likely fault, and then nothing was touched.
+  const server = createHttpServer({ log, trustedProxies: settings.trustedProxies });
+  const port = await server.listen(settings.listen, settings.port).catch((error: unknown) => {
+    throw new StartFault(`It cannot listen on ${settings.listen} port ${settings.port}: ${messageOf(error)}`, { cause: error });
+  });
+  started.defer(() => server.stop(0));
+  const origins = createOrigins(settings.origin, port);
+
+  const bus = createBus({ log });
+  const path = join(settings.dataDir, "nixfleet.db");
+  const store = await openStore({ path, clock, bus, log, ...(deps.onLimit === undefined ? {} : { onLimit: deps.onLimit }) });
+  started.use(store);
+  const writes = started.use(createSharedWrites({ store, bus, clock, log }));
+  const ids = createIds({ now, randomBytes });
+  const audit = createAudit({ store, bus, log, now });
+  const people = openPeople({ store, bus, log, audit, now, randomBytes, cost: deps.passwordCost });
+  const { adminName: name, adminPasswordHash: hash } = settings;
+  await people.declareAdmin(hash === undefined ? null : { name, hash });
+  const hosts = createHosts({ store, bus, clock, ids, randomBytes });
+
+  const { repoUrl: url, branch, sshKeyFile, knownHostsFile, gitCredentialsFile } = settings;
+  const target = createTarget({
+    repository:
+      url === undefined
+        ? null
+        : { url, branch, credentials: { sshKeyFile, knownHostsFile, credentialsFile: gitCredentialsFile } },
+    directory: join(settings.dataDir, "mirror"),
+    interval: settings.fetchInterval * 1000,
+    store,
+    bus,
+    clock,
+    log,
+    exec,
+    env,
+  });
+  const table = createLinkTable<Link>();
+  const runs = createRuns({
+    store,
+    writes,
+    bus,
+    clock,
+    log,
+    ids,
+    links: table,
+    target: () => {
+      const view = target.view();
+      return view.state === "known" ? { commit: view.commit, subject: view.subject } : null;
+    },
+    subjectOf: (commit) => target.subject(commit),
+    deadlines: deps.deadlines ?? {},
+  });
+  const links = createAgentLinks({ store, writes, bus, clock, log, runs, table, random });
+  const runViews = createRunViews({ store, clock });
+  const logs = createRunLogs(store);
+  const keepFor = settings.logKeepDays * DAY;
+  const logKeeper = createLogKeeper({ store, bus, clock, log, keepFor, keepBytes: settings.logKeepBytes });
+  const metricsHistory = createMetricsHistory({ store, bus, clock, log, links });
+  const views = createFleetViews({ store, bus, clock, log, hosts, target, links, runs: runViews, logs });
+
+  const startedAt = now();
+  const serverInfo = (): ServerInfo => ({
+    version,
+    startedAt,
+    repoUrl: url ?? null,
+    origin: origins.own,
+    notice: settings.notice ?? null,
+    storage: store.storage.ok ? null : store.storage.reason,
+  });
+  const live = createLive({
+    store,
+    bus,
+    clock,
+    log,
+    views,
+    runs: runViews,
+    target,
+    links,
+    audit,
+    logs,
+    version,
+    server: serverInfo,
+  });
+  const onLive = createLiveUpgrade({ live });
+
+  const idempotency = createIdempotency({ store, now, randomBytes });
+  const delays = monitorEventLoopDelay({ resolution: 20 });
+  const app = createApp({
+    people,
+    idempotency,
+    origins,
+    health: createHealth({ store, version, now, delays }),
+    staticFiles: await readStaticFiles(settings.webDir),
+    trustedProxies: settings.trustedProxies,
+    log,
+    version,
+    randomBytes,
+    checkAnswers: deps.checkAnswers,
+    routes(serve) {
+      serveSession(serve, { people, origins });
+      serveHosts(serve, { hosts, views, metricsHistory, audit });
+      serveRuns(serve, { hosts, runs, runViews, audit });
+      serveLogs(serve, { runViews, logs });
+      serveTarget(serve, { target, audit });
+      serveAudit(serve, { audit });
+    },
+  });
+
+  signal.throwIfAborted();
+  await target.start();
+  started.defer(() => target.stop());
+  await runs.start();
+  started.defer(() => runs.stop());
+  await views.start();
+  started.defer(() => views.stop());
+  logKeeper.start();
+  started.defer(() => logKeeper.stop());
+  metricsHistory.start();
+  started.defer(() => metricsHistory.stop());
+  // Requests that are under way end before what they use does.
+  let closing: Promise<void> = Promise.resolve();
+  started.defer(() => closing);
+  links.start();
+  started.defer(() => links.stop());
+  live.start();
+  started.defer(() => live.stop());
+  const sweeps = { sessions: () => people.sessions.sweep(), idempotency: () => idempotency.sweep() };
+  started.use(hourly(clock, log, sweeps));
+  delays.enable();
+  started.defer(() => void delays.disable());
+  started.use(checkAudit(audit, log));
+
+  signal.throwIfAborted();
+  server.open({
+    app,
+    origins,
+    people,
+    onAgent: createAgentUpgrade({ hosts, links, log }),
+    onLive: ({ request, socket, head }, caller) => onLive(request, socket, head, caller),
+  });
+  // The first thing that is stopped: no new requests and links come, while those that are there may end.
+  started.defer(() => {
+    closing = server.stop(REQUEST_GRACE);
+  });
+
+  const setupToken = await people.issueSetupToken();
+  const parts = started.move();
+  let stopping: Promise<void> | null = null;
+  const stop = () => (stopping ??= parts.disposeAsync());
+  return {
+    port,
+    origin: origins.own,
+    setupUrl: setupToken === null ? null : `${origins.own}/setup#${setupToken}`,
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+/** Follows the audit trail's chain while the dashboard already works, since a long trail takes its time. */
+function checkAudit(audit: Audit, log: Logger): AsyncDisposable {
+  const ending = new AbortController();
+  const checking = audit.verify(ending.signal).then(
+    (verdict) => {
+      if (!verdict.ok) log.error({ seq: verdict.seq }, `The audit trail was tampered with: ${verdict.reason}`);
+      else log.info({ entries: verdict.entries, head: verdict.head }, "The audit trail is whole");
+    },
+    (error: unknown) => {
+      if (!ending.signal.aborted) log.error({ err: error }, "The audit trail could not be checked");
+    },
+  );
+  return {
+    async [Symbol.asyncDispose]() {
+      ending.abort();
+      await checking;
+    },
+  };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,163 @@
+import {
+  type HostId,
+  OpName,
+  opDeclaration,
+  REFUSALS,
+  type RefusalCode,
+  type RunId,
+  type RunSummary,
+  roleAllows,
+} from "@nixfleet/protocol";
+import type { Audit } from "../../audit/index.ts";
+import type { HostRecord, Hosts } from "../../fleet/index.ts";
+import type { Caller, Whence } from "../../people/index.ts";
+import type { Runs, RunViews } from "../../runs/index.ts";
+import { ok, refuse } from "../answer.ts";
+import type { Serve } from "../serve.ts";
+
+export interface RunRoutesDeps {
+  readonly hosts: Pick<Hosts, "find">;
+  readonly runs: Pick<Runs, "ask" | "cancel">;
+  readonly runViews: RunViews;
+  readonly audit: Audit;
+}
+
+interface Asked {
+  readonly op: string;
+  readonly args: Record<string, unknown>;
+  readonly whenBlocked: "queue" | "refuse";
+  readonly force: boolean;
+}
+
+interface Asker {
+  readonly caller: Caller;
+  readonly whence: Whence;
+  readonly requestKey: string | null;
+}
+
+type Started =
+  | { ok: true; run: RunSummary }
+  | { ok: false; code: RefusalCode; reason: string }
+  | { ok: false; code: "host-not-found" };
+
+/** Starting, listing and cancelling runs. */
+export function serveRuns(serve: Serve, { hosts, runs, runViews, audit }: RunRoutesDeps): void {
+  async function summaryOf(runId: RunId): Promise<RunSummary> {
+    const summary = await runViews.summary(runId);
+    if (summary === null) throw new Error(`The run ${runId} was just there and is gone`);
+    return summary;
+  }
+
+  async function start(host: HostRecord, asked: Asked, { caller, whence, requestKey }: Asker): Promise<Started> {
+    const told = { who: caller.name, action: "run.start", hosts: [host], from: whence.address } as const;
+    const label = labelOf(asked.op);
+    const refused = async (code: RefusalCode, reason: string): Promise<Started> => {
+      const sentence = `${caller.name} asked for ${label} on ${host.name} and was refused: ${reason}`;
+      await audit.record({ ...told, sentence, outcome: "refused" });
+      return { ok: false, code, reason };
+    };
+    const op = OpName.safeParse(asked.op);
+    if (op.success && !roleAllows(caller.role, opDeclaration(op.data).role)) {
+      return await refused("role-too-low", REFUSALS["role-too-low"].sentence);
+    }
+    const seqs: number[] = [];
+    const result = await runs.ask({
+      ...asked,
+      hostId: host.id,
+      by: caller.name,
+      requestKey,
+      note: async (trx, runId) => {
+        const sentence = `${caller.name} asked for ${label} on ${host.name}${asked.force ? ", by force" : ""}.`;
+        seqs.push(await audit.append(trx, { ...told, sentence, runId, outcome: "done" }));
+      },
+    });
+    for (const seq of seqs) audit.said(seq);
+    if (result.ok) return { ok: true, run: await summaryOf(result.runId) };
+    return result.code === "host-not-found" ? { ok: false, code: result.code } : await refused(result.code, result.reason);
+  }
+
+  serve("startRun", async ({ params, body, caller, whence, requestKey }) => {
+    const host = await hosts.find(params.host);
+    if (host === null) return refuse("host-not-found");
+    const started = await start(host, body, { caller, whence, requestKey });
+    if (started.ok) return ok(started.run);
+    if (started.code === "host-not-found") return refuse("host-not-found");
+    return refuse("run-refused", { detail: started.reason, refusal: started.code, next: REFUSALS[started.code].next });
+  });
+
+  serve("startRuns", async ({ body, caller, whence, requestKey }) => {
+    const { hosts: names, ...asked } = body;
+    const items: { host: string; run: RunSummary | null; refused: { code: string; sentence: string; next: string } | null }[] =
+      [];
+    const seen = new Set<HostId>();
+    for (const name of names) {
+      const host = await hosts.find(name);
+      // Named twice, by id and by name, it is still one host that is asked once.
+      if (host !== null && seen.has(host.id)) continue;
+      if (host !== null) seen.add(host.id);
+      const started: Started =
+        host === null
+          ? { ok: false, code: "host-not-found" }
+          : await start(host, asked, { caller, whence, requestKey: requestKey === null ? null : `${requestKey} ${host.id}` });
+      items.push(
+        started.ok
+          ? { host: name, run: started.run, refused: null }
+          : started.code === "host-not-found"
+            ? {
+                host: name,
+                run: null,
+                refused: { code: started.code, sentence: "There is no such host.", next: "Choose another." },
+              }
+            : {
+                host: name,
+                run: null,
+                refused: { code: started.code, sentence: started.reason, next: REFUSALS[started.code].next },
+              },
+      );
+    }
+    return ok({ items });
+  });
+
+  serve("cancelRun", async ({ params, caller, whence }) => {
+    const before = await runViews.summary(params.run);
+    if (before === null) return refuse("run-not-found");
+    const { hostId, hostName, title } = before;
+    const seqs: number[] = [];
+    const cancelled = await runs.cancel(params.run, caller.name, async (trx) => {
+      const fact = {
+        who: caller.name,
+        action: "run.cancel",
+        sentence: `${caller.name} cancelled “${title}” on ${hostName}.`,
+        hosts: [{ id: hostId, name: hostName }],
+        runId: params.run,
+        from: whence.address,
+        outcome: "done",
+      } as const;
+      seqs.push(await audit.append(trx, fact));
+    });
+    for (const seq of seqs) audit.said(seq);
+    return cancelled.ok ? ok(await summaryOf(params.run)) : refuse(cancelled.code);
+  });
+
+  serve("run", async ({ params }) => {
+    const view = await runViews.view(params.run);
+    return view === null ? refuse("run-not-found") : ok(view);
+  });
+
+  serve("runs", async ({ query }) => {
+    const { host: name, state, op, cursor, limit } = query;
+    if (name === undefined) return ok(await runViews.list({ state, op, cursor, limit }));
+    const host = await hosts.find(name);
+    return ok(host === null ? { items: [], next: null } : await runViews.list({ hostId: host.id, state, op, cursor, limit }));
+  });
+
+  serve("hostRuns", async ({ params, query }) => {
+    const host = await hosts.find(params.host);
+    return host === null ? refuse("host-not-found") : ok(await runViews.list({ hostId: host.id, ...query }));
+  });
+}
+
+function labelOf(op: string): string {
+  const known = OpName.safeParse(op);
+  return known.success ? `“${opDeclaration(known.data).label}”` : "an unknown op";
+}

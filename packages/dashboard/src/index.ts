@@ -1,0 +1,1 @@
+export { type Dashboard, type DashboardDeps, StartFault, startDashboard } from "./dashboard.ts";

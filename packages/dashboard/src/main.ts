@@ -1,0 +1,149 @@
+#!/usr/bin/env node
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { exec, formatFaults, settingsHelp, systemClock } from "@nixfleet/runtime";
+import { pino } from "pino";
+import manifest from "../package.json" with { type: "json" };
+import { DASHBOARD_SETTINGS, type DashboardSettings, readConfig } from "./config.ts";
+import { StartFault, startDashboard } from "./dashboard.ts";
+import { hashPassword } from "./people/index.ts";
+import { readPassword } from "./read-password.ts";
+import { NewerSchemaError } from "./store/index.ts";
+
+const HELP = `nixfleet-dashboard: the server that hosts connect to and people open.
+
+Usage:
+  nixfleet-dashboard                  run it
+  nixfleet-dashboard hash-password    read a password from standard input, print its hash
+                                      for NIXFLEET_ADMIN_PASSWORD_HASH
+  nixfleet-dashboard --help           this text
+  nixfleet-dashboard --version        its version
+
+Settings, from the environment:
+${settingsHelp(DASHBOARD_SETTINGS)}
+`;
+
+/** Of 10 s that a service manager gives at least (R48), what is left is for the process to end. */
+const STOP_LIMIT = 9000;
+
+/** Exit codes: 0 well, 1 it could not start or broke, 2 it was called or configured wrongly. */
+async function main(args: readonly string[]): Promise<number> {
+  let parsed: ReturnType<typeof parse>;
+  try {
+    parsed = parse(args);
+  } catch (error) {
+    return usage(error instanceof Error ? error.message : String(error));
+  }
+  const { values, positionals } = parsed;
+  if (values.help) return say(HELP);
+  if (values.version) return say(`${manifest.version}\n`);
+  const [command, ...rest] = positionals;
+  if (rest.length > 0) return usage(`There is nothing to do with ${JSON.stringify(rest[0])}.`);
+  switch (command) {
+    case undefined:
+      return await run();
+    case "hash-password":
+      return await printHash();
+    default:
+      return usage(`There is no command ${JSON.stringify(command)}.`);
+  }
+}
+
+function parse(args: readonly string[]) {
+  const options = { help: { type: "boolean", short: "h" }, version: { type: "boolean" } } as const;
+  return parseArgs({ args: [...args], options, allowPositionals: true });
+}
+
+function say(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}
+
+function usage(fault: string): number {
+  process.stderr.write(`${fault}\nSee nixfleet-dashboard --help.\n`);
+  return 2;
+}
+
+async function printHash(): Promise<number> {
+  const password = await readPassword(process.stdin, process.stderr);
+  if (password.length < 12) return usage("The password has fewer than 12 characters.");
+  return say(`${await hashPassword(password, randomBytes)}\n`);
+}
+
+async function run(): Promise<number> {
+  const config = readConfig(process.env, (path) => readFileSync(path, "utf8"));
+  if (config.warnings.length > 0) process.stderr.write(`${formatFaults(config.warnings)}\n`);
+  if (!config.ok) {
+    process.stderr.write(`nixfleet-dashboard cannot start, since its settings do not fit:\n${formatFaults(config.faults)}\n`);
+    return 2;
+  }
+  return await serve(config.settings);
+}
+
+async function serve(settings: DashboardSettings): Promise<number> {
+  const log = pino({
+    level: settings.logLevel,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    // Nothing logs a request's headers or body; should something ever do, these still do not show (R58).
+    redact: {
+      paths: [
+        "authorization",
+        "cookie",
+        "password",
+        "token",
+        "csrf",
+        "*.authorization",
+        "*.cookie",
+        "*.password",
+        "*.token",
+        "*.csrf",
+      ],
+      censor: "[redacted]",
+    },
+  });
+  // No message may end the process (R38). What a part forgot to await has broken that part's work alone, and stands in the log.
+  process.on("unhandledRejection", (error) => log.error({ err: error }, "A promise was rejected and nobody had asked for it"));
+
+  const ending = new AbortController();
+  const asked = new Promise<string>((resolve) => {
+    for (const name of ["SIGTERM", "SIGINT"] as const) {
+      process.on(name, () => {
+        ending.abort();
+        resolve(name);
+      });
+    }
+  });
+  try {
+    const dashboard = await startDashboard(
+      { settings, clock: systemClock, log, exec, env: process.env, version: manifest.version, randomBytes, random: Math.random },
+      ending.signal,
+    );
+    log.info(
+      { version: manifest.version, origin: dashboard.origin, address: settings.listen, port: dashboard.port },
+      "The dashboard works",
+    );
+    process.stderr.write(`NixFleet ${manifest.version} works at ${dashboard.origin}\n`);
+    if (dashboard.setupUrl !== null) {
+      process.stderr.write(`Make the administrator within an hour, with this link: ${dashboard.setupUrl}\n`);
+    }
+    const reason = await asked;
+    log.info({ reason }, "The dashboard stops");
+    const limit = setTimeout(() => {
+      log.error("The dashboard did not stop in time and is ended");
+      process.exit(1);
+    }, STOP_LIMIT);
+    await dashboard.stop();
+    clearTimeout(limit);
+    log.info("The dashboard has stopped");
+    return 0;
+  } catch (error) {
+    if (ending.signal.aborted && error === ending.signal.reason) return 0;
+    if (!(error instanceof StartFault) && !(error instanceof NewerSchemaError)) throw error;
+    process.stderr.write(`nixfleet-dashboard cannot start. ${error.message}\n`);
+    return 1;
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2));
