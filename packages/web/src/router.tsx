@@ -1,10 +1,27 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
+import type { ComponentType } from "react";
 import { call, ProblemError } from "./live/api.ts";
+import { readActivityFilter } from "./pages/activity/address.ts";
+import { readAddHostSearch } from "./pages/add-host/address.ts";
 import { readFleetSearch } from "./pages/fleet/view.ts";
 import { Frame } from "./shell/frame.tsx";
 import { NotFound } from "./shell/not-found.tsx";
 import { PageFault } from "./shell/page-fault.tsx";
-import { queryClient, sessionQuery } from "./shell/session.ts";
+import { ensureSession } from "./shell/session.ts";
+
+/** A page that reads something over REST: what that takes is loaded with it, and not with the first page. */
+function readingPage(load: () => Promise<ComponentType>) {
+  return lazyRouteComponent(async () => {
+    const [{ Queries }, Page] = await Promise.all([import("./screen/queries.tsx"), load()]);
+    return {
+      default: () => (
+        <Queries>
+          <Page />
+        </Queries>
+      ),
+    };
+  });
+}
 
 const root = createRootRoute({ component: Frame, notFoundComponent: NotFound, errorComponent: PageFault });
 
@@ -15,7 +32,7 @@ const signedIn = createRoute({
   component: lazyRouteComponent(() => import("./shell/signed-in.tsx"), "SignedIn"),
   beforeLoad: async ({ location }) => {
     try {
-      await queryClient.ensureQueryData(sessionQuery);
+      await ensureSession();
     } catch (error) {
       if (!(error instanceof ProblemError) || error.problem.code !== "not-signed-in") throw error;
       const { needed } = await call("setupState", {});
@@ -34,7 +51,7 @@ const fleet = createRoute({
 const host = createRoute({
   getParentRoute: () => signedIn,
   path: "/hosts/$host",
-  component: lazyRouteComponent(() => import("./pages/host/host-frame.tsx"), "HostFrame"),
+  component: readingPage(async () => (await import("./pages/host/host-frame.tsx")).HostFrame),
 });
 const hostOverview = createRoute({
   getParentRoute: () => host,
@@ -49,23 +66,42 @@ const hostRuns = createRoute({
 const account = createRoute({
   getParentRoute: () => signedIn,
   path: "/account",
-  component: lazyRouteComponent(() => import("./pages/account/account-page.tsx"), "AccountPage"),
+  component: readingPage(async () => (await import("./pages/account/account-page.tsx")).AccountPage),
 });
 const run = createRoute({
   getParentRoute: () => signedIn,
   path: "/runs/$run",
   component: lazyRouteComponent(() => import("./pages/run/run-page.tsx"), "RunPage"),
 });
-const addHost = createRoute({ getParentRoute: () => signedIn, path: "/add-host" });
-const activity = createRoute({ getParentRoute: () => signedIn, path: "/activity" });
+const addHost = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/add-host",
+  validateSearch: readAddHostSearch,
+  component: lazyRouteComponent(() => import("./pages/add-host/add-host-page.tsx"), "AddHostPage"),
+});
+const activity = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/activity",
+  validateSearch: readActivityFilter,
+  component: readingPage(async () => (await import("./pages/activity/activity-page.tsx")).ActivityPage),
+});
 
 /** An address of this dashboard to go back to after signing in; anything else is left out, so that nobody is led elsewhere. */
 function readBack(search: Readonly<Record<string, unknown>>): { back?: string } {
   const { back } = search;
   return typeof back === "string" && /^\/(?![/\\])/.test(back) ? { back } : {};
 }
-const signIn = createRoute({ getParentRoute: () => root, path: "/sign-in", validateSearch: readBack });
-const setup = createRoute({ getParentRoute: () => root, path: "/setup" });
+const signIn = createRoute({
+  getParentRoute: () => root,
+  path: "/sign-in",
+  validateSearch: readBack,
+  component: lazyRouteComponent(() => import("./pages/sign-in/sign-in-page.tsx"), "SignInPage"),
+});
+const setup = createRoute({
+  getParentRoute: () => root,
+  path: "/setup",
+  component: lazyRouteComponent(() => import("./pages/first-start/setup-page.tsx"), "SetupPage"),
+});
 
 const sheet = import.meta.env.DEV
   ? [

@@ -3,35 +3,23 @@ import { Check } from "lucide-react";
 import type { ReactElement, ReactNode } from "react";
 import { classNames } from "./class-names.ts";
 import { Icon, type LucideIcon } from "./icon.tsx";
+import type { MenuPlace } from "./menu-button.tsx";
 
-/** A menu that opens from a button of its own. */
-export function Menu({
-  trigger,
-  children,
-  align = "end",
-}: {
-  trigger: ReactElement;
-  children: ReactNode;
-  align?: "start" | "end";
-}) {
+/** An open menu at its anchor, which gets the focus back. Its items are below. */
+export function Menu({ anchor, onClose, align = "end", children }: MenuPlace & { align?: "start" | "end"; children: ReactNode }) {
   return (
-    <Base.Root modal={false}>
-      <Base.Trigger render={trigger} />
-      <MenuPopup align={align}>{children}</MenuPopup>
+    <Base.Root open modal={false} onOpenChange={(open) => !open && onClose()}>
+      <Base.Portal>
+        <Base.Positioner anchor={anchor} align={align} sideOffset={4} collisionPadding={8} className="z-30">
+          <Base.Popup
+            finalFocus={() => (anchor instanceof HTMLElement ? anchor : null)}
+            className="max-h-(--available-height) max-w-80 min-w-48 overflow-y-auto rounded-l border border-border-strong bg-raised p-1 shadow-2 outline-none transition-opacity data-starting-style:opacity-0"
+          >
+            {children}
+          </Base.Popup>
+        </Base.Positioner>
+      </Base.Portal>
     </Base.Root>
-  );
-}
-
-/** What opens, for a menu that has many triggers and hence one root of its own. */
-export function MenuPopup({ children, align = "end" }: { children: ReactNode; align?: "start" | "end" }) {
-  return (
-    <Base.Portal>
-      <Base.Positioner align={align} sideOffset={4} collisionPadding={8} className="z-30">
-        <Base.Popup className="max-h-(--available-height) min-w-48 max-w-80 overflow-y-auto rounded-l border border-border-strong bg-raised p-1 shadow-2 outline-none transition-opacity data-ending-style:opacity-0 data-starting-style:opacity-0">
-          {children}
-        </Base.Popup>
-      </Base.Positioner>
-    </Base.Portal>
   );
 }
 

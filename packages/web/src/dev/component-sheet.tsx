@@ -17,6 +17,7 @@ import { Kbd } from "../components/kbd.tsx";
 import { KeyValue } from "../components/key-value.tsx";
 import { LinkDot } from "../components/link-dot.tsx";
 import { Menu, MenuItem, MenuLine } from "../components/menu.tsx";
+import { MenuButton } from "../components/menu-button.tsx";
 import { Bar, Meter } from "../components/meter.tsx";
 import { PhaseBar, type PhaseSegment } from "../components/phase-bar.tsx";
 import { ProblemNotice } from "../components/problem-notice.tsx";
@@ -113,16 +114,21 @@ export default function ComponentSheet() {
             <IconButton icon={MoreHorizontal} label="More" />
             <CopyButton text="nixfleet hosts" label="Copy" />
             <CopyButton text="nixfleet hosts" name="the command" />
-            <Menu trigger={<Button>Menu</Button>}>
-              <MenuItem onSelect={() => {}}>Pull</MenuItem>
-              <MenuItem onSelect={() => {}} off="The host is offline.">
-                Refresh
-              </MenuItem>
-              <MenuLine />
-              <MenuItem onSelect={() => {}} danger>
-                Remove host…
-              </MenuItem>
-            </Menu>
+            <MenuButton
+              trigger={<Button>Menu</Button>}
+              menu={(place) => (
+                <Menu {...place}>
+                  <MenuItem onSelect={() => {}}>Pull</MenuItem>
+                  <MenuItem onSelect={() => {}} off="The host is offline.">
+                    Refresh
+                  </MenuItem>
+                  <MenuLine />
+                  <MenuItem onSelect={() => {}} danger>
+                    Remove host…
+                  </MenuItem>
+                </Menu>
+              )}
+            />
           </Line>
         </Part>
         <Part title="Table row" wide>

@@ -8,7 +8,7 @@ import { useTarget } from "../live/use-live.ts";
 import { namesInWords, type OpSplit, type OpStart } from "./requests.ts";
 
 /** Asks before an op begins on several hosts: what, how many, which ones, to which commit, and who is left out and why. */
-export function ConfirmOp({
+export default function ConfirmOp({
   start,
   split,
   onClose,

@@ -1,12 +1,14 @@
 import { type HostRow, opDeclaration, type RunId, type RunSummary } from "@nixfleet/protocol";
-import { createContext, type ReactNode, useCallback, useContext, useMemo, useState } from "react";
+import { createContext, lazy, type ReactNode, Suspense, useCallback, useContext, useMemo, useState } from "react";
 import { notify } from "../components/toast.tsx";
 import { countOf } from "../format/quantity.ts";
 import { call, ProblemError } from "../live/api.ts";
 import { useSession } from "../shell/session.ts";
-import { ConfirmOp } from "./confirm-op.tsx";
+import { messageOf } from "./message-of.ts";
 import { namesInWords, type OpStart, splitByDenial } from "./requests.ts";
 import { markSent, settleSent } from "./sent.ts";
+
+const ConfirmOp = lazy(() => import("./confirm-op.tsx"));
 
 interface Ops {
   /** Starts an op on hosts. More than one asks first, with their names and their count. */
@@ -41,17 +43,19 @@ export function OpsProvider({ children }: { children: ReactNode }) {
   return (
     <OpsContext value={ops}>
       {children}
-      {asking && (
-        <ConfirmOp
-          start={asking.start}
-          split={splitByDenial(asking.rows, asking.start.op, person.role)}
-          onClose={() => setAsking(undefined)}
-          onConfirm={(rows) => {
-            setAsking(undefined);
-            void startMany(asking.start, rows);
-          }}
-        />
-      )}
+      <Suspense>
+        {asking && (
+          <ConfirmOp
+            start={asking.start}
+            split={splitByDenial(asking.rows, asking.start.op, person.role)}
+            onClose={() => setAsking(undefined)}
+            onConfirm={(rows) => {
+              setAsking(undefined);
+              void startMany(asking.start, rows);
+            }}
+          />
+        )}
+      </Suspense>
     </OpsContext>
   );
 }
@@ -132,10 +136,4 @@ function tellRefused(start: OpStart, host: string, reason: string): void {
 
 function tellFailed(start: OpStart, host: string, error: unknown): void {
   tellRefused(start, host, messageOf(error));
-}
-
-/** What went wrong and the next step, as one text. */
-export function messageOf(error: unknown): string {
-  if (error instanceof ProblemError) return `${error.problem.detail ?? error.problem.title} ${error.problem.next}`;
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,7 +1,7 @@
 import { Link, useRouter } from "@tanstack/react-router";
 import { KeyRound, LogOut, MonitorSmartphone } from "lucide-react";
-import type { ReactElement } from "react";
 import { Menu, MenuChoice, MenuItem, MenuLine, MenuLink } from "../components/menu.tsx";
+import type { MenuPlace } from "../components/menu-button.tsx";
 import { notify } from "../components/toast.tsx";
 import { call } from "../live/api.ts";
 import { forgetSession, useSession } from "./session.ts";
@@ -14,7 +14,7 @@ const THEMES = [
 ] as const satisfies readonly { value: Theme; label: string }[];
 
 /** What concerns the person: password, sessions, theme, signing out. */
-export function AccountMenu({ trigger }: { trigger: ReactElement }) {
+export default function AccountMenu(place: MenuPlace) {
   const { person } = useSession();
   const theme = useTheme();
   const router = useRouter();
@@ -25,11 +25,11 @@ export function AccountMenu({ trigger }: { trigger: ReactElement }) {
       notify({ status: "broken", fact: "You are still signed in", follows: error instanceof Error ? error.message : "" });
       return;
     }
-    forgetSession();
     await router.navigate({ to: "/sign-in" });
+    forgetSession();
   };
   return (
-    <Menu trigger={trigger}>
+    <Menu {...place}>
       <p className="px-2.5 pt-1.5 pb-1">
         <b className="block truncate">{person.name}</b>
         <span className="text-label text-faint">{person.role}</span>
@@ -49,11 +49,4 @@ export function AccountMenu({ trigger }: { trigger: ReactElement }) {
       </MenuItem>
     </Menu>
   );
-}
-
-/** The person's initials, as many as a circle holds. */
-export function initials(name: string): string {
-  const words = name.split(/[\s._-]+/).filter(Boolean);
-  const [first = "?", second] = words;
-  return (second ? `${first.charAt(0)}${second.charAt(0)}` : first.slice(0, 2)).toUpperCase();
 }

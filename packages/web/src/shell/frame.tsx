@@ -1,19 +1,20 @@
 import { CSPProvider } from "@base-ui/react/csp-provider";
-import { QueryClientProvider } from "@tanstack/react-query";
 import { Outlet } from "@tanstack/react-router";
-import { ToastLayer } from "../components/toast.tsx";
-import { TipLayer } from "../components/tooltip.tsx";
-import { queryClient } from "./session.ts";
+import { lazy, Suspense } from "react";
+import { whenIdle } from "../screen/when-idle.ts";
 
-/** What stands around every page, signed in or not. */
+const ToastLayer = lazy(() => whenIdle().then(() => import("../components/toast-layer.tsx")));
+const TipLayer = lazy(() => whenIdle().then(() => import("../components/tip-layer.tsx")));
+
+/** What stands around every page, signed in or not. Toasts and tooltips come when the page has come to rest. */
 export function Frame() {
   return (
-    <QueryClientProvider client={queryClient}>
-      <CSPProvider disableStyleElements>
-        <Outlet />
-        <TipLayer />
+    <CSPProvider disableStyleElements>
+      <Outlet />
+      <Suspense>
         <ToastLayer />
-      </CSPProvider>
-    </QueryClientProvider>
+        <TipLayer />
+      </Suspense>
+    </CSPProvider>
   );
 }

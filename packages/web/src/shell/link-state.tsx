@@ -36,9 +36,9 @@ export function Banners() {
   const server = useServerInfo();
   const router = useRouter();
   const since = useTimed((now) => (link.kind === "offline" ? formatClock(link.since, now) : ""));
-  const signIn = () => {
+  const signIn = async () => {
+    await router.navigate({ to: "/sign-in", search: { back: router.state.location.href } });
     forgetSession();
-    void router.navigate({ to: "/sign-in", search: { back: router.state.location.href } });
   };
   return (
     <>
@@ -46,7 +46,7 @@ export function Banners() {
         <Banner
           status="broken"
           action={
-            <Button size="row" onClick={signIn}>
+            <Button size="row" onClick={() => void signIn()}>
               Sign in
             </Button>
           }

@@ -1,34 +1,40 @@
 import type { Session } from "@nixfleet/protocol";
-import { QueryClient, queryOptions, useSuspenseQuery } from "@tanstack/react-query";
+import { create } from "zustand";
 import { call, setCsrf } from "../live/api.ts";
 
-/** What was read over REST. Live data do not come through here. */
-export const queryClient = new QueryClient({
-  defaultOptions: { queries: { retry: false, refetchOnWindowFocus: false, staleTime: Number.POSITIVE_INFINITY } },
-});
+const useStore = create<{ session: Session | undefined }>(() => ({ session: undefined }));
+const atEnd = new Set<() => void>();
 
-export const sessionQuery = queryOptions({
-  queryKey: ["session"],
-  queryFn: async ({ signal }): Promise<Session> => {
-    const session = await call("session", {}, signal);
-    setCsrf(session.csrf);
-    return session;
-  },
-});
+/** Makes sure that somebody is signed in. @throws ProblemError `not-signed-in`; UnreachableError */
+export async function ensureSession(signal?: AbortSignal): Promise<Session> {
+  const known = useStore.getState().session;
+  if (known) return known;
+  const session = await call("session", {}, signal);
+  beginSession(session);
+  return session;
+}
 
 /** Who is signed in. Only below the signed-in frame. */
 export function useSession(): Session {
-  return useSuspenseQuery(sessionQuery).data;
+  const session = useStore((store) => store.session);
+  if (session === undefined) throw new Error("This part of the page is for people who are signed in.");
+  return session;
 }
 
 /** Takes up a session that was just begun by signing in or setting up. */
 export function beginSession(session: Session): void {
   setCsrf(session.csrf);
-  queryClient.setQueryData(sessionQuery.queryKey, session);
+  useStore.setState({ session });
 }
 
-/** Forgets the session and everything that was read under it. */
+/** Forgets the session and everything that was read under it. Leave the signed-in pages first. */
 export function forgetSession(): void {
   setCsrf(null);
-  queryClient.clear();
+  useStore.setState({ session: undefined });
+  for (const forget of atEnd) forget();
+}
+
+/** Hears when what was read under a session must be forgotten. */
+export function onSessionEnd(forget: () => void): void {
+  atEnd.add(forget);
 }

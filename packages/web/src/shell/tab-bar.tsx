@@ -1,7 +1,7 @@
 import { Link } from "@tanstack/react-router";
 import { CircleUserRound, History, Server } from "lucide-react";
 import { Icon } from "../components/icon.tsx";
-import { AccountMenu } from "./account-menu.tsx";
+import { AccountButton } from "./account-button.tsx";
 import { usePlaceInNav } from "./place-in-nav.ts";
 
 const TAB =
@@ -23,7 +23,7 @@ export function TabBar() {
         <TabIcon of={History} />
         Activity
       </Link>
-      <AccountMenu
+      <AccountButton
         trigger={
           <button type="button" className={TAB}>
             <TabIcon of={CircleUserRound} />

@@ -3,7 +3,7 @@ import { Search } from "lucide-react";
 import { IconButton } from "../components/button.tsx";
 import { Icon } from "../components/icon.tsx";
 import { Kbd } from "../components/kbd.tsx";
-import { AccountMenu, initials } from "./account-menu.tsx";
+import { AccountButton, initials } from "./account-button.tsx";
 import { LinkCorner } from "./link-state.tsx";
 import { Mark } from "./mark.tsx";
 import { usePlaceInNav } from "./place-in-nav.ts";
@@ -49,7 +49,7 @@ export function TopBar({ onFind }: { onFind: () => void }) {
       </button>
       <LinkCorner />
       <span className="contents max-phone:hidden">
-        <AccountMenu
+        <AccountButton
           trigger={
             <button
               type="button"

@@ -9,9 +9,10 @@ import { SkeletonRows } from "../../components/skeleton.tsx";
 import { StatusPill } from "../../components/status-pill.tsx";
 import { notify } from "../../components/toast.tsx";
 import { call } from "../../live/api.ts";
-import { messageOf } from "../../ops/ops-provider.tsx";
+import { messageOf } from "../../ops/message-of.ts";
+import { queryClient } from "../../screen/queries.tsx";
 import { usePageTitle } from "../../screen/use-page-title.ts";
-import { queryClient, useSession } from "../../shell/session.ts";
+import { useSession } from "../../shell/session.ts";
 
 /** The person's own settings: password and sessions. */
 export function AccountPage() {

@@ -4,7 +4,7 @@ import { useWindowVirtualizer } from "@tanstack/react-virtual";
 import { type RefObject, useCallback, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { Checkbox } from "../../components/checkbox.tsx";
 import { Table, TableFrame, Th } from "../../components/table.tsx";
-import { RowMenu } from "../../ops/op-menu.tsx";
+import { RowMenu, useRowMenuOpen } from "../../ops/row-menu.tsx";
 import { useIsPhone } from "../../screen/use-media.ts";
 import { type Column, columnsFor } from "./columns.ts";
 import { HostCard } from "./host-card.tsx";
@@ -60,7 +60,7 @@ export function FleetList({
   const frame = useRef<HTMLDivElement>(null);
   const { width, top } = usePlace(frame);
   const { inside, events } = useIsInside();
-  const [menuOpen, setMenuOpen] = useState(false);
+  const menuOpen = useRowMenuOpen();
   const [cursor, setCursor] = useState<string>();
 
   const wanted = useMemo(() => listItems(rows, view.group), [rows, view.group]);
@@ -134,7 +134,7 @@ export function FleetList({
             );
           })}
         </ul>
-        <RowMenu onOpenChange={setMenuOpen} />
+        <RowMenu rows={all} />
       </div>
     );
   }
@@ -202,7 +202,7 @@ export function FleetList({
           <Space height={after} span={columns.length} />
         </tbody>
       </Table>
-      <RowMenu onOpenChange={setMenuOpen} />
+      <RowMenu rows={all} />
     </TableFrame>
   );
 }

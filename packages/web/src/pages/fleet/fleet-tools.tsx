@@ -9,51 +9,29 @@ import {
   Rows4,
   SlidersHorizontal,
 } from "lucide-react";
-import { type ReactElement, useEffect, useEffectEvent, useRef, useState } from "react";
+import { lazy, type ReactElement, useEffect, useEffectEvent, useRef, useState } from "react";
 import { Button } from "../../components/button.tsx";
 import { chipClass } from "../../components/chip.tsx";
 import { classNames } from "../../components/class-names.ts";
 import { Icon } from "../../components/icon.tsx";
 import { SearchInput } from "../../components/input.tsx";
 import { Kbd } from "../../components/kbd.tsx";
-import { Menu, MenuCheck, MenuChoice, MenuLine } from "../../components/menu.tsx";
+import { MenuButton } from "../../components/menu-button.tsx";
 import { Tip } from "../../components/tooltip.tsx";
 import { isInGroup } from "./groups-of-status.ts";
-import { SORT_LABELS, SORTS } from "./order.ts";
-import {
-  DENSITIES,
-  type FleetSearch,
-  type FleetView,
-  GROUPINGS,
-  type Grouping,
-  OPTIONAL_COLUMNS,
-  type OptionalColumn,
-  readFleetSearch,
-} from "./view.ts";
+import { SORT_LABELS } from "./order.ts";
+import { DENSITIES, type FleetSearch, type FleetView, GROUPING_LABELS, readFleetSearch } from "./view.ts";
+
+const ViewMenu = lazy(() => import("./view-menu.tsx"));
+
+export type SetView = (change: { readonly [K in keyof FleetSearch]: FleetSearch[K] | undefined }) => void;
 
 /** Changes parts of the view; what is as usual leaves the address again. */
-export function useSetView(): (change: { readonly [K in keyof FleetSearch]: FleetSearch[K] | undefined }) => void {
+export function useSetView(): SetView {
   const navigate = useNavigate();
   return (change) =>
     void navigate({ to: "/", search: (search) => readFleetSearch({ ...search, ...change }), replace: true, resetScroll: false });
 }
-
-const GROUPING_LABELS = {
-  none: "No groups",
-  tag: "By tag",
-  location: "By place",
-  platform: "By platform",
-} as const satisfies Record<Grouping, string>;
-
-const COLUMN_LABELS = {
-  tags: "Tags",
-  platform: "Platform",
-  runs: "Runs",
-  generation: "Generation",
-  load: "Load",
-  memory: "Memory",
-  seen: "Seen",
-} as const satisfies Record<OptionalColumn, string>;
 
 /** Searching, filtering and arranging the list. */
 export function FleetTools({ rows, view, faults }: { rows: readonly HostRow[]; view: FleetView; faults: readonly string[] }) {
@@ -79,28 +57,18 @@ export function FleetTools({ rows, view, faults }: { rows: readonly HostRow[]; v
             />
           ))}
         <span className="flex-1" />
-        <Menu trigger={<ToolButton icon={ArrowDownWideNarrow} label={SORT_LABELS[view.sort]} />}>
-          <SortChoice view={view} />
-        </Menu>
-        <Menu trigger={<ToolButton icon={GroupIcon} label={view.group === "none" ? "Group" : GROUPING_LABELS[view.group]} />}>
-          <GroupChoice view={view} />
-        </Menu>
-        <Menu trigger={<ToolButton icon={Columns3} label="Columns" />}>
-          {OPTIONAL_COLUMNS.map((column) => {
-            const shown = !view.hide.includes(column);
-            return (
-              <MenuCheck
-                key={column}
-                checked={shown}
-                onChange={() =>
-                  setView({ hide: (shown ? [...view.hide, column] : view.hide.filter((name) => name !== column)).join(",") })
-                }
-              >
-                {COLUMN_LABELS[column]}
-              </MenuCheck>
-            );
-          })}
-        </Menu>
+        <MenuButton
+          trigger={<ToolButton icon={ArrowDownWideNarrow} label={SORT_LABELS[view.sort]} />}
+          menu={(place) => <ViewMenu {...place} parts={["order"]} view={view} setView={setView} />}
+        />
+        <MenuButton
+          trigger={<ToolButton icon={GroupIcon} label={view.group === "none" ? "Group" : GROUPING_LABELS[view.group]} />}
+          menu={(place) => <ViewMenu {...place} parts={["groups"]} view={view} setView={setView} />}
+        />
+        <MenuButton
+          trigger={<ToolButton icon={Columns3} label="Columns" />}
+          menu={(place) => <ViewMenu {...place} parts={["columns"]} view={view} setView={setView} />}
+        />
         <fieldset className="inline-flex h-7 overflow-hidden rounded-m border border-border bg-surface">
           <legend className="sr-only">Density</legend>
           {DENSITIES.map((density) => (
@@ -135,17 +103,14 @@ export function FleetToolsPhone({ view, faults }: { view: FleetView; faults: rea
         <h2 className="font-semibold tracking-name">Hosts</h2>
         <span className="text-small text-faint">{SORT_LABELS[view.sort].toLowerCase()}</span>
         <span className="flex-1" />
-        <Menu
+        <MenuButton
           trigger={
             <Button look="ghost" icon={SlidersHorizontal}>
               View
             </Button>
           }
-        >
-          <SortChoice view={view} />
-          <MenuLine />
-          <GroupChoice view={view} />
-        </Menu>
+          menu={(place) => <ViewMenu {...place} parts={["order", "groups"]} view={view} setView={setView} />}
+        />
       </div>
       <SearchBox q={view.q} onSearch={(q) => setView({ q })} />
       <Faults faults={faults} />
@@ -158,30 +123,6 @@ function ToolButton({ icon, label, ...rest }: { icon: LucideIcon; label: string 
     <Button look="ghost" size="row" icon={icon} {...rest}>
       {label}
     </Button>
-  );
-}
-
-function SortChoice({ view }: { view: FleetView }) {
-  const setView = useSetView();
-  return (
-    <MenuChoice
-      label="Order"
-      value={view.sort}
-      choices={SORTS.map((value) => ({ value, label: SORT_LABELS[value] }))}
-      onChoose={(sort) => setView({ sort })}
-    />
-  );
-}
-
-function GroupChoice({ view }: { view: FleetView }) {
-  const setView = useSetView();
-  return (
-    <MenuChoice
-      label="Groups"
-      value={view.group}
-      choices={GROUPINGS.map((value) => ({ value, label: GROUPING_LABELS[value] }))}
-      onChoose={(group) => setView({ group })}
-    />
   );
 }
 

@@ -16,7 +16,7 @@ import { Tag } from "../../components/tag.tsx";
 import { formatAge } from "../../format/duration.ts";
 import { formatLoad, formatPercent, shortCommit } from "../../format/quantity.ts";
 import { NextButton } from "../../ops/next-button.tsx";
-import { RowMenuButton } from "../../ops/op-menu.tsx";
+import { RowMenuButton } from "../../ops/row-menu.tsx";
 
 /** One host on a phone: everything that the table has. `selecting`: cards have boxes now. */
 export const HostCard = memo(function HostCard({

@@ -17,7 +17,7 @@ import { Tag } from "../../components/tag.tsx";
 import { Tip } from "../../components/tooltip.tsx";
 import { formatLoad, formatPercent, shortCommit } from "../../format/quantity.ts";
 import { NextButton } from "../../ops/next-button.tsx";
-import { RowMenuButton } from "../../ops/op-menu.tsx";
+import { RowMenuButton } from "../../ops/row-menu.tsx";
 import type { Column } from "./columns.ts";
 import { meterTone } from "./meter-tone.ts";
 import { tagsThatFit } from "./tags-that-fit.ts";

@@ -1,13 +1,16 @@
 import { type HostRow, opDeclaration } from "@nixfleet/protocol";
 import { ChevronUp } from "lucide-react";
+import { lazy } from "react";
 import { ActionBar } from "../../components/action-bar.tsx";
 import { Button } from "../../components/button.tsx";
 import { Icon } from "../../components/icon.tsx";
-import { Menu, MenuItem } from "../../components/menu.tsx";
+import { MenuButton } from "../../components/menu-button.tsx";
 import { countOf } from "../../format/quantity.ts";
 import { useOps } from "../../ops/ops-provider.tsx";
-import { ALL_OPS, opStart } from "../../ops/requests.ts";
+import { type ALL_OPS, opStart } from "../../ops/requests.ts";
 import { NOTHING, type Selection, selectAll } from "./selection.ts";
+
+const MoreOps = lazy(() => import("./more-ops.tsx"));
 
 const FIRST = ["pull", "switch", "test"] as const satisfies readonly (typeof ALL_OPS)[number][];
 
@@ -51,21 +54,15 @@ export function SelectionBar({
           {mark}
         </Button>
       ))}
-      <Menu
+      <MenuButton
         trigger={
           <Button look="ghost" size="row">
             More
             <Icon of={ChevronUp} />
           </Button>
         }
-      >
-        {ALL_OPS.filter((op) => !(FIRST as readonly string[]).includes(op)).map((op) => (
-          <MenuItem key={op} onSelect={() => start(op)}>
-            {opDeclaration(op).label}
-            {mark}
-          </MenuItem>
-        ))}
-      </Menu>
+        menu={(place) => <MoreOps {...place} except={FIRST} onStart={start} mark={mark} />}
+      />
     </ActionBar>
   );
 }

@@ -11,7 +11,7 @@ import { STATUS_FILL, StatusIcon } from "../../components/status-icon.tsx";
 import { notify } from "../../components/toast.tsx";
 import { countOf, shortCommit } from "../../format/quantity.ts";
 import { call } from "../../live/api.ts";
-import { messageOf } from "../../ops/ops-provider.tsx";
+import { messageOf } from "../../ops/message-of.ts";
 
 /** What hosts should run, how many do, and how far behind the world its inputs are. */
 export function TargetPanel({ target, rows }: { target: TargetView | undefined; rows: readonly HostRow[] }) {

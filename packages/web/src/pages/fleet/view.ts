@@ -3,6 +3,12 @@ import { SORTS, type Sort } from "./order.ts";
 
 export const GROUPINGS = ["none", "tag", "location", "platform"] as const;
 export type Grouping = (typeof GROUPINGS)[number];
+export const GROUPING_LABELS = {
+  none: "No groups",
+  tag: "By tag",
+  location: "By place",
+  platform: "By platform",
+} as const satisfies Record<Grouping, string>;
 export const DENSITIES = ["comfortable", "compact"] as const;
 export type Density = (typeof DENSITIES)[number];
 export const OPTIONAL_COLUMNS = ["tags", "platform", "runs", "generation", "load", "memory", "seen"] as const;

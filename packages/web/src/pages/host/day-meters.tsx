@@ -6,7 +6,7 @@ import { Sparkline } from "../../components/sparkline.tsx";
 import { formatClock } from "../../format/duration.ts";
 import { formatBytes, formatBytesOf, formatLoad, formatPercent } from "../../format/quantity.ts";
 import { call } from "../../live/api.ts";
-import { messageOf } from "../../ops/ops-provider.tsx";
+import { messageOf } from "../../ops/message-of.ts";
 import { serverNow } from "../../time/clock.ts";
 import { daySamples, peakOf } from "./day-samples.ts";
 

@@ -1,12 +1,13 @@
 import type { HostView } from "@nixfleet/protocol";
 import { Link, Outlet, useParams } from "@tanstack/react-router";
 import { MoreHorizontal, ScrollText, SearchX } from "lucide-react";
-import { createContext, useContext } from "react";
+import { createContext, lazy, Suspense, useContext } from "react";
 import { Breadcrumb, Crumb } from "../../components/breadcrumb.tsx";
 import { buttonClass, IconButton } from "../../components/button.tsx";
 import { EmptyState } from "../../components/empty-state.tsx";
 import { HostName } from "../../components/host-name.tsx";
 import { Icon } from "../../components/icon.tsx";
+import { MenuButton } from "../../components/menu-button.tsx";
 import { Reachability } from "../../components/reachability.tsx";
 import { Skeleton } from "../../components/skeleton.tsx";
 import { STATUS_WORDS } from "../../components/status-icon.tsx";
@@ -15,9 +16,11 @@ import { TabRow, tabClass } from "../../components/tabs.tsx";
 import { Tag } from "../../components/tag.tsx";
 import { useHost, useHostRows } from "../../live/use-live.ts";
 import { NextButton } from "../../ops/next-button.tsx";
-import { OpMenu } from "../../ops/op-menu.tsx";
 import { usePageTitle } from "../../screen/use-page-title.ts";
-import { RemoveHostDialog, RemoveHostItem } from "./remove-host.tsx";
+import { useRemoving } from "./removing.ts";
+
+const HostMenu = lazy(() => import("./host-menu.tsx"));
+const RemoveHostDialog = lazy(() => import("./remove-host.tsx"));
 
 const HostContext = createContext<HostView | null>(null);
 
@@ -40,6 +43,7 @@ export function HostFrame() {
 }
 
 function FoundHost({ id, name }: { id: string; name: string }) {
+  const removing = useRemoving(({ host }) => host);
   const view = useHost(id);
   if (view === undefined) return <Waiting />;
   if (view === "gone") return <NoHost name={name} />;
@@ -66,7 +70,7 @@ function FoundHost({ id, name }: { id: string; name: string }) {
         </Link>
       </TabRow>
       <Outlet />
-      <RemoveHostDialog />
+      <Suspense>{removing && <RemoveHostDialog host={removing} />}</Suspense>
     </HostContext>
   );
 }
@@ -109,9 +113,10 @@ function Head({ view }: { view: HostView }) {
           </Link>
         )}
         <NextButton row={row} size="normal" look="ink" />
-        <OpMenu row={row} trigger={<IconButton icon={MoreHorizontal} label="All actions" look="outline" />}>
-          <RemoveHostItem host={row} />
-        </OpMenu>
+        <MenuButton
+          trigger={<IconButton icon={MoreHorizontal} label="All actions" look="outline" />}
+          menu={(place) => <HostMenu {...place} row={row} />}
+        />
       </div>
     </header>
   );

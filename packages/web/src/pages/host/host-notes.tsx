@@ -2,7 +2,7 @@ import type { HostView } from "@nixfleet/protocol";
 import { useId, useState } from "react";
 import { Button } from "../../components/button.tsx";
 import { call } from "../../live/api.ts";
-import { messageOf } from "../../ops/ops-provider.tsx";
+import { messageOf } from "../../ops/message-of.ts";
 import { useSession } from "../../shell/session.ts";
 import { Part } from "./host-side.tsx";
 

@@ -7,7 +7,7 @@ import { ProblemNotice } from "../../components/problem-notice.tsx";
 import { SkeletonRows } from "../../components/skeleton.tsx";
 import { call } from "../../live/api.ts";
 import { useHostRuns } from "../../live/use-live.ts";
-import { messageOf } from "../../ops/ops-provider.tsx";
+import { messageOf } from "../../ops/message-of.ts";
 import { useThisHost } from "./host-frame.tsx";
 import { RunTable } from "./run-table.tsx";
 

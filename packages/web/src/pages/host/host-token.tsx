@@ -5,7 +5,7 @@ import { CopyButton } from "../../components/copy-button.tsx";
 import { Dialog } from "../../components/dialog.tsx";
 import { RelativeTime } from "../../components/relative-time.tsx";
 import { call } from "../../live/api.ts";
-import { messageOf } from "../../ops/ops-provider.tsx";
+import { messageOf } from "../../ops/message-of.ts";
 import { useSession } from "../../shell/session.ts";
 
 type Asking = { kind: "replace" } | { kind: "revoke" } | { kind: "new"; token: string };

@@ -6,7 +6,7 @@ import { Button, buttonClass } from "../../components/button.tsx";
 import { notify } from "../../components/toast.tsx";
 import { call } from "../../live/api.ts";
 import { useHostRows } from "../../live/use-live.ts";
-import { messageOf } from "../../ops/ops-provider.tsx";
+import { messageOf } from "../../ops/message-of.ts";
 import { denialOf, startOf } from "../../ops/requests.ts";
 import { useSession } from "../../shell/session.ts";
 

@@ -1,0 +1,63 @@
+import { Tooltip } from "@base-ui/react/tooltip";
+import { useEffect, useState } from "react";
+
+const DELAY = 400;
+
+/** Draws the tooltip of whatever is pointed at or has the keyboard's focus. Stands once in the frame. */
+export default function TipLayer() {
+  const [anchor, setAnchor] = useState<Element>();
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let wanted: Element | undefined;
+    const want = (next: Element | undefined, delay: number) => {
+      if (next === wanted) return;
+      wanted = next;
+      clearTimeout(timer);
+      if (next) timer = setTimeout(() => setAnchor(next), delay);
+      else setAnchor(undefined);
+    };
+    const over = (event: PointerEvent) => {
+      if (event.pointerType === "mouse") want(tipOf(event.target), DELAY);
+    };
+    const focus = (event: FocusEvent) => {
+      const at = tipOf(event.target);
+      if (at?.matches(":focus-visible")) want(at, 0);
+    };
+    const away = () => want(undefined, 0);
+    const key = (event: KeyboardEvent) => {
+      if (event.key === "Escape") away();
+    };
+    document.addEventListener("pointerover", over);
+    document.addEventListener("pointerdown", away);
+    document.addEventListener("focusin", focus);
+    document.addEventListener("focusout", away);
+    document.addEventListener("keydown", key);
+    document.addEventListener("scroll", away, true);
+    return () => {
+      clearTimeout(timer);
+      document.removeEventListener("pointerover", over);
+      document.removeEventListener("pointerdown", away);
+      document.removeEventListener("focusin", focus);
+      document.removeEventListener("focusout", away);
+      document.removeEventListener("keydown", key);
+      document.removeEventListener("scroll", away, true);
+    };
+  }, []);
+  // What left the page, or has no text any more, has no tooltip.
+  const text = anchor?.isConnected ? anchor.getAttribute("data-tip") : null;
+  return (
+    <Tooltip.Root open={text !== null}>
+      <Tooltip.Portal>
+        <Tooltip.Positioner anchor={anchor ?? null} sideOffset={6} collisionPadding={8} className="pointer-events-none z-50">
+          <Tooltip.Popup className="max-w-80 rounded-m bg-ink px-2 py-1 text-label text-on-ink shadow-2 transition-opacity wrap-anywhere data-ending-style:opacity-0 data-starting-style:opacity-0">
+            {text}
+          </Tooltip.Popup>
+        </Tooltip.Positioner>
+      </Tooltip.Portal>
+    </Tooltip.Root>
+  );
+}
+
+function tipOf(target: EventTarget | null): Element | undefined {
+  return target instanceof Element ? (target.closest("[data-tip]") ?? undefined) : undefined;
+}

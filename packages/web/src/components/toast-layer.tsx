@@ -1,0 +1,81 @@
+import { Toast } from "@base-ui/react/toast";
+import type { Status } from "@nixfleet/protocol";
+import { X } from "lucide-react";
+import { useEffect } from "react";
+import { buttonClass } from "./button.tsx";
+import { Icon } from "./icon.tsx";
+import { StatusIcon } from "./status-icon.tsx";
+import { type ToastNote, useToastQueue } from "./toast.tsx";
+
+interface ToastData {
+  status: Status;
+}
+
+const manager = Toast.createToastManager<ToastData>();
+
+function show(note: ToastNote): void {
+  const broken = note.status === "broken";
+  const id = manager.add({
+    title: note.fact,
+    description: note.follows,
+    timeout: broken ? 0 : 6_000,
+    priority: broken ? "high" : "low",
+    data: { status: note.status },
+    ...(note.action && {
+      actionProps: {
+        children: note.action.label,
+        onClick: () => {
+          note.action?.press();
+          manager.close(id);
+        },
+      },
+    }),
+  });
+}
+
+/** Draws toasts. Stands once in the frame. */
+export default function ToastLayer() {
+  return (
+    <Toast.Provider toastManager={manager} limit={4}>
+      <Queue />
+      <Toast.Portal>
+        <Toast.Viewport className="fixed right-4 bottom-4 z-50 grid w-[440px] max-w-[calc(100vw-32px)] gap-3 max-phone:bottom-20">
+          <ToastList />
+        </Toast.Viewport>
+      </Toast.Portal>
+    </Toast.Provider>
+  );
+}
+
+function Queue() {
+  const waiting = useToastQueue((queue) => queue.waiting);
+  useEffect(() => {
+    if (waiting.length === 0) return;
+    useToastQueue.setState({ waiting: [] });
+    for (const note of waiting) show(note);
+  }, [waiting]);
+  return null;
+}
+
+function ToastList() {
+  const { toasts } = Toast.useToastManager<ToastData>();
+  return toasts.map((toast) => (
+    <Toast.Root
+      key={toast.id}
+      toast={toast}
+      className="rounded-l border border-border-strong bg-raised shadow-2 transition-[opacity,transform] duration-240 ease-calm data-ending-style:opacity-0 data-limited:hidden data-starting-style:translate-y-2 data-starting-style:opacity-0"
+    >
+      <Toast.Content className="flex items-center gap-3 py-2.5 pr-2 pl-4">
+        <StatusIcon status={toast.data?.status ?? "unknown"} size={18} />
+        <div className="min-w-0 flex-1">
+          <Toast.Title render={<p />} className="font-medium" />
+          <Toast.Description render={<p />} className="text-small text-muted wrap-anywhere" />
+        </div>
+        <Toast.Action className="rounded-s text-small font-medium text-accent max-phone:min-h-11 max-phone:min-w-11" />
+        <Toast.Close aria-label="Close" className={buttonClass({ look: "ghost", size: "row", iconOnly: true })}>
+          <Icon of={X} size={16} />
+        </Toast.Close>
+      </Toast.Content>
+    </Toast.Root>
+  ));
+}

@@ -1,0 +1,56 @@
+import type { HostRow } from "@nixfleet/protocol";
+import { MoreHorizontal } from "lucide-react";
+import { lazy, Suspense, useEffect, useRef } from "react";
+import { create } from "zustand";
+import { buttonClass } from "../components/button.tsx";
+import { Icon } from "../components/icon.tsx";
+
+const OpMenu = lazy(() => import("./op-menu.tsx"));
+
+/** Which row's menu is open. All rows share one menu. */
+const useOpen = create<{ id: string | undefined; anchor: Element | undefined }>(() => ({ id: undefined, anchor: undefined }));
+
+const close = () => useOpen.setState({ id: undefined, anchor: undefined });
+
+/** The button at the end of a row. */
+export function RowMenuButton({ row, size = "row" }: { row: HostRow; size?: "row" | "normal" }) {
+  const open = useOpen(({ id }) => id === row.id);
+  const wasOpen = useRef(false);
+  return (
+    <button
+      type="button"
+      aria-label={`More for ${row.name}`}
+      aria-haspopup="menu"
+      aria-expanded={open}
+      className={buttonClass({ look: "ghost", size, iconOnly: true })}
+      onPointerDown={() => {
+        wasOpen.current = open;
+      }}
+      onClick={(event) => {
+        if (wasOpen.current) close();
+        else useOpen.setState({ id: row.id, anchor: event.currentTarget });
+        wasOpen.current = false;
+      }}
+    >
+      <Icon of={MoreHorizontal} size={16} />
+    </button>
+  );
+}
+
+/** Whether the menu of some row is open, during which rows must not move. */
+export function useRowMenuOpen(): boolean {
+  return useOpen(({ id }) => id !== undefined);
+}
+
+/** Draws the menu of the row whose button was pressed; stands once beside the list. */
+export function RowMenu({ rows }: { rows: readonly HostRow[] }) {
+  const { id, anchor } = useOpen();
+  const row = rows.find((row) => row.id === id);
+  useEffect(() => close, []);
+  if (!row || !anchor) return null;
+  return (
+    <Suspense>
+      <OpMenu row={row} anchor={anchor} onClose={close} />
+    </Suspense>
+  );
+}
