@@ -303,11 +303,14 @@ const cases: Case[] = [
   },
   {
     title: "R23: an agent of a newer source than the target pins is not outdated",
-    host: host({
-      ...at(A),
-      agent: { version: "2.0.0", revision: "f".repeat(40), startedAt: now },
-      lock: { hash: hash("2"), inputs: { nixfleet: { revision: "f".repeat(40), lastModified: now } } },
-    }),
+    host: host(
+      {
+        ...at(A),
+        agent: { version: "2.0.0", revision: "f".repeat(40), startedAt: now },
+        lock: { hash: hash("2"), inputs: { nixfleet: { revision: "f".repeat(40), lastModified: now } } },
+      },
+      { deployments: [deployment(closure("c"), A)] },
+    ),
     is: { agent: ["ok", "current"] },
   },
   {
