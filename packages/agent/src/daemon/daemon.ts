@@ -165,7 +165,10 @@ export function createDaemon(deps: DaemonDeps): Daemon {
     createRunnerLauncher({
       launch: deps.launch,
       isRunnerAlive: deps.isRunnerAlive,
-      work: async () => [...(await files.queued()), ...watch.active()],
+      async work() {
+        await watch.scan(); // a runner that has just ended may have ended its run since the last one
+        return [...(await files.queued()), ...watch.active()];
+      },
       clock,
       log,
       onEnded(problem) {

@@ -8,7 +8,7 @@ import { createLog } from "../log.ts";
 import { parseFailedUnits, readFailedUnits, readNixVersion } from "./command-facts.ts";
 import { createFactKeeper, type FactReader } from "./fact-keeper.ts";
 import { createLinuxSource } from "./linux-source.ts";
-import { nixSystem, readMachineFacts, storePathOf } from "./machine-facts.ts";
+import { nixSystem, readAgentFacts, readMachineFacts, storePathOf } from "./machine-facts.ts";
 import { createProblems } from "./problems.ts";
 
 function setUp(readers: Record<string, FactReader>) {
@@ -102,11 +102,8 @@ test("R24: no failed unit is an empty list", () => {
 });
 
 test("the machine's own facts fit the contract", async () => {
-  const facts = await readMachineFacts({
-    source: createLinuxSource(),
-    platform: "nixos",
-    agent: { version: "0.1.0", startedAt: systemClock.now(), program: process.argv[1] },
-  });
+  const source = createLinuxSource();
+  const facts = { ...(await readMachineFacts({ source, platform: "nixos" })), ...(await readAgentFacts(systemClock.now())) };
   expect(Object.keys(Facts.partial().parse(facts)).sort()).toEqual(
     ["agent", "boot", "cores", "kernel", "memoryTotal", "os", "platform", "system"].sort(),
   );

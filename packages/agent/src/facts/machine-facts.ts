@@ -2,6 +2,7 @@ import { realpath } from "node:fs/promises";
 import { arch, availableParallelism } from "node:os";
 import { type Facts, type Platform, shorten } from "@nixfleet/protocol";
 import { bootId } from "@nixfleet/runtime";
+import { AGENT_VERSION } from "../version.ts";
 import type { MachineSource } from "./machine-source.ts";
 
 /** Nix's names of processors, where they are not Node's. */
@@ -21,17 +22,15 @@ export function nixSystem(processor: string = arch(), kernel: string = process.p
 export interface MachineFactsDeps {
   source: MachineSource;
   platform: Platform;
-  agent: { version: string; startedAt: number; program: string | undefined };
 }
 
-/** What does not change while this process lives. */
-export async function readMachineFacts({ source, platform, agent }: MachineFactsDeps): Promise<Partial<Facts>> {
-  const [os, kernel, bootedAt, memoryTotal, storePath] = await Promise.all([
+/** What the machine tells of itself. It does not change while a process lives. */
+export async function readMachineFacts({ source, platform }: MachineFactsDeps): Promise<Partial<Facts>> {
+  const [os, kernel, bootedAt, memoryTotal] = await Promise.all([
     source.os(),
     source.kernel(),
     source.bootedAt(),
     source.memoryTotal(),
-    storePathOf(agent.program),
   ]);
   return {
     platform,
@@ -41,8 +40,13 @@ export async function readMachineFacts({ source, platform, agent }: MachineFacts
     ...(bootedAt !== undefined && { boot: { id: bootId(), at: bootedAt } }),
     cores: availableParallelism(),
     ...(memoryTotal !== undefined && { memoryTotal }),
-    agent: { version: agent.version, startedAt: agent.startedAt, ...(storePath !== undefined && { storePath }) },
   };
+}
+
+/** What the daemon tells of itself. */
+export async function readAgentFacts(startedAt: number, program: string | undefined = process.argv[1]): Promise<Partial<Facts>> {
+  const storePath = await storePathOf(program);
+  return { agent: { version: AGENT_VERSION, startedAt, ...(storePath !== undefined && { storePath }) } };
 }
 
 /** The store path that a program lies in, if it lies in a store. */

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { AGENT_SUBPROTOCOL, MAX_FRAME_BYTES } from "@nixfleet/protocol";
+import { AGENT_SUBPROTOCOL, MAX_FRAME_BYTES, plainText } from "@nixfleet/protocol";
 import { WebSocket } from "ws";
 import type { Dial, DialFailure, LinkSocket } from "./link-socket.ts";
 
@@ -35,9 +35,10 @@ export function createWsDial({ url, token, userAgent }: WsDialOptions): Dial {
       onOpen(asLinkSocket(socket));
     });
     socket.once("unexpected-response", (request, response) => {
-      fail(explainResponse(response));
-      response.resume();
-      request.destroy();
+      void readTitle(response).then((title) => {
+        fail(explainResponse(response, title));
+        request.destroy();
+      });
     });
     // Stays for the socket's whole life: whatever breaks it, its close tells the rest.
     socket.on("error", (error: NodeJS.ErrnoException) => fail(explainError(error)));
@@ -81,9 +82,27 @@ function asLinkSocket(socket: WebSocket): LinkSocket {
   };
 }
 
-function explainResponse({ statusCode = 0, headers }: IncomingMessage): DialFailure {
+/** The title of a problem document (RFC 9457), by which a dashboard says why it refuses; nothing else of a body is looked at. */
+async function readTitle(response: IncomingMessage): Promise<string | undefined> {
+  if (!response.headers["content-type"]?.startsWith("application/problem+json")) return undefined;
+  let text = "";
+  try {
+    for await (const chunk of response.setEncoding("utf8")) {
+      text += chunk;
+      if (text.length > 16_384) return undefined;
+    }
+    const problem: unknown = JSON.parse(text);
+    const title = typeof problem === "object" && problem !== null && "title" in problem ? problem.title : undefined;
+    return typeof title === "string" ? plainText(500).safeParse(title).data : undefined;
+  } catch {
+    return undefined; // Cut off, or no JSON: the status tells enough.
+  }
+}
+
+function explainResponse({ statusCode = 0, headers }: IncomingMessage, title: string | undefined): DialFailure {
   const named = Number(headers["retry-after"]);
   const retryAfter = Number.isInteger(named) && named >= 0 ? { retryAfter: Math.min(named, 86_400) } : {};
+  const why = title === undefined ? "." : `: ${title}`;
   if (statusCode === 401 || statusCode === 403) {
     return {
       kind: "unauthorized",
@@ -95,7 +114,7 @@ function explainResponse({ statusCode = 0, headers }: IncomingMessage): DialFail
   const where = location === undefined ? "" : ` and points to ${location}`;
   return {
     kind: "not-a-dashboard",
-    detail: `The server answers HTTP ${statusCode} instead of opening the link${where}.`,
+    detail: `The server answers HTTP ${statusCode} instead of opening the link${where}${why}`,
     ...retryAfter,
   };
 }

@@ -1,0 +1,60 @@
+import type { Facts, Platform as PlatformName } from "@nixfleet/protocol";
+import { createGit, exec, type GitCredentials } from "@nixfleet/runtime";
+import { readFailedUnits, readNixVersion } from "../facts/command-facts.ts";
+import { createDarwinSource } from "../facts/darwin-source.ts";
+import { createLinuxSource } from "../facts/linux-source.ts";
+import { readMachineFacts } from "../facts/machine-facts.ts";
+import type { MachineSource } from "../facts/machine-source.ts";
+import { type Clone, createClone } from "../git/clone.ts";
+import { createPlatform } from "../platforms/choose.ts";
+import type { Platform } from "../platforms/platform.ts";
+import { hostNameOf, type RunnerSettings, stateDirsOf } from "../settings.ts";
+import { runnerLayout } from "../spool/layout.ts";
+import { type Environment, platformOf } from "./read-settings.ts";
+
+/** The parts that read this host, as its settings say: the same for daemon, runner, check and status. */
+export interface HostReaders {
+  hostname: string;
+  stateDir: string;
+  runnerDir: string;
+  platformName: PlatformName;
+  /** Absent where this program does not know how to switch such a host. */
+  platform: Platform | undefined;
+  source: MachineSource;
+  credentials: GitCredentials;
+  clone: Clone;
+  nixVersion(): Promise<string | undefined>;
+  failedUnits(): Promise<Facts["failedUnits"] | undefined>;
+  /** What the machine tells of itself, without the agent's own facts. */
+  machineFacts(): Promise<Partial<Facts>>;
+}
+
+export function createHostReaders(settings: RunnerSettings, env: Environment): HostReaders {
+  const hostname = hostNameOf(settings);
+  const { stateDir, runnerDir } = stateDirsOf(settings, env);
+  const platformName = platformOf(settings);
+  const { flakeAttr, systemRoot, repoUrl, branch } = settings;
+  const credentials: GitCredentials = {
+    sshKeyFile: settings.sshKeyFile,
+    knownHostsFile: settings.knownHostsFile,
+    credentialsFile: settings.gitCredentialsFile,
+  };
+  const source = process.platform === "darwin" ? createDarwinSource(exec) : createLinuxSource();
+  const git = createGit({ exec, env, repoUrl, credentials });
+  return {
+    hostname,
+    stateDir,
+    runnerDir,
+    platformName,
+    platform:
+      platformName === "darwin"
+        ? undefined
+        : createPlatform({ platform: platformName, hostname, flakeAttr, systemRoot, env, exec }),
+    source,
+    credentials,
+    clone: createClone({ git, dir: runnerLayout(runnerDir).clone, url: repoUrl, branch, say: () => {} }),
+    nixVersion: () => readNixVersion({ exec, env }),
+    failedUnits: () => readFailedUnits({ exec, env }, platformName),
+    machineFacts: () => readMachineFacts({ source, platform: platformName }),
+  };
+}

@@ -1,0 +1,79 @@
+import { parseArgs } from "node:util";
+import { AGENT_VERSION } from "./version.ts";
+
+const usage = `nixfleet-agent ${AGENT_VERSION}: keeps a host in touch with its fleet's dashboard
+
+Usage: nixfleet-agent <command>
+
+Commands:
+  run [--runner=spawn|service]   hold the link to the dashboard. A runner for each request is started by this program
+                                 (spawn, the default) or by the service manager when the queue has a file (service)
+  check                          verify configuration, token, TLS, WebSocket upgrade, git access and Nix; exit 0 if all hold
+  status                         what runs, what waits, and how the last run ended; works with the dashboard gone
+  --version, --help
+
+Exit codes of run: 0 stopped, 1 another agent runs here or it broke, 2 a setting is wrong, 101 to be started anew.
+`;
+
+/** Each command is loaded by itself: what the daemon does not need, it does not carry in memory. */
+async function main(argv: readonly string[]): Promise<number> {
+  let parsed: ReturnType<typeof parse>;
+  try {
+    parsed = parse(argv);
+  } catch (error) {
+    return misused((error as Error).message);
+  }
+  const { values, positionals } = parsed;
+  if (values.version) return print(`${AGENT_VERSION}\n`);
+  const [command, ...rest] = positionals;
+  if (rest.length > 0) return misused(`${rest.join(" ")} is too much.`);
+  if (values.help || command === "help") return help();
+  if (values.runner !== undefined && command !== "run") return misused("--runner belongs to run.");
+  switch (command) {
+    case "run": {
+      const mode = values.runner ?? "spawn";
+      if (mode !== "spawn" && mode !== "service") return misused(`--runner is spawn or service, not ${mode}.`);
+      return (await import("./commands/run.ts")).run({ mode, env: process.env });
+    }
+    case "runner":
+      return (await import("./commands/runner.ts")).runner(process.env);
+    case "check":
+      return (await import("./commands/check.ts")).check(process.env);
+    case "status":
+      return (await import("./commands/status.ts")).status(process.env);
+    case undefined:
+      return misused("A command is missing.");
+    default:
+      return misused(`There is no command ${command}.`);
+  }
+}
+
+function parse(argv: readonly string[]) {
+  return parseArgs({
+    args: [...argv],
+    allowPositionals: true,
+    options: {
+      runner: { type: "string" },
+      version: { type: "boolean" },
+      help: { type: "boolean", short: "h" },
+    },
+  });
+}
+
+async function help(): Promise<number> {
+  const { settingsHelp } = await import("@nixfleet/runtime");
+  const { daemonSettings } = await import("./settings.ts");
+  return print(`${usage}\nSettings, from the environment:\n${settingsHelp(daemonSettings)}\n`);
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}
+
+function misused(reason: string): number {
+  process.stderr.write(`nixfleet-agent: ${reason}\n\n${usage}`);
+  return 2;
+}
+
+process.exitCode = await main(process.argv.slice(2));
