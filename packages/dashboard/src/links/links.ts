@@ -26,6 +26,9 @@ const SEEN_INTERVAL = 60_000;
 /** What may wait to be stored: of one link twice what an agent may have unacknowledged, and of all. In characters. */
 const WAITING_LIMIT = 2 * MAX_UNACKNOWLEDGED_BYTES;
 const ALL_WAITING_LIMIT = 64 * 1024 * 1024;
+/** How long what nobody waits for may wait for company before it is stored, in milliseconds; lines of a log, which somebody reads. */
+const COMPANY = 100;
+const COMPANY_OF_LINES = 25;
 /** The same fault of the same host is logged again after this time, in milliseconds. */
 const LOG_AGAIN_AFTER = 600_000;
 /** How long links may take to close when the dashboard stops, in milliseconds. */
@@ -100,7 +103,7 @@ export function createAgentLinks(deps: AgentLinksDeps): AgentLinks {
     all.add(link);
     connections.add(link);
     void link.gone.then(() => connections.delete(link));
-    if (stopping) link.goodbye("shutting-down", "The dashboard is restarting.", comeBackAfter());
+    if (stopping) link.goodbye("shutting-down", "The dashboard is restarting.", spreadReturn());
   }
 
   function refuse(link: Link, reason: string, what: string, unsupported = false): void {
@@ -145,10 +148,13 @@ export function createAgentLinks(deps: AgentLinksDeps): AgentLinks {
     if (watchers.has(hostId)) link.send({ type: "watch", on: true });
     bus.emit("host.changed", { hostId });
 
-    const changes = await writes.add(async (trx) => {
-      await storeHello(trx, hostId, hello, { at: clock.now(), from: link.address });
-      return await runs.linkUp(trx, hostId, hello.runs);
-    });
+    const changes = await writes.add(
+      async (trx) => {
+        await storeHello(trx, hostId, hello, { at: clock.now(), from: link.address });
+        return await runs.linkUp(trx, hostId, hello.runs);
+      },
+      { within: COMPANY },
+    );
     runs.announce(changes);
     bus.emit("host.changed", { hostId });
   }
@@ -198,7 +204,7 @@ export function createAgentLinks(deps: AgentLinksDeps): AgentLinks {
       case "facts":
         void queued(link, size, async () => {
           const { changes, factsChanged } = await writes.add((trx) => runs.facts(trx, hostId, message.reading), {
-            urgent: false,
+            within: COMPANY,
           });
           runs.announce(changes);
           if (factsChanged) bus.emit("host.changed", { hostId });
@@ -242,7 +248,8 @@ export function createAgentLinks(deps: AgentLinksDeps): AgentLinks {
 
   async function storeEvents(link: Link, { runId, events }: { runId: RunId } & FromAgentOf<"runEvents">): Promise<void> {
     const { hostId } = link;
-    const received = await writes.add((trx) => runs.events(trx, hostId, runId, events));
+    const within = events.every(({ kind }) => kind === "log" || kind === "progress") ? COMPANY_OF_LINES : 0;
+    const received = await writes.add((trx) => runs.events(trx, hostId, runId, events), { within });
     switch (received.kind) {
       case "stored":
         // Only now: what is acknowledged is on the disk, and its agent forgets it.
@@ -256,16 +263,17 @@ export function createAgentLinks(deps: AgentLinksDeps): AgentLinks {
         fault(link, "runEvents.runId: the run is not of this host.");
         break;
       case "gap":
-        fault(link, `runEvents.events.0.seq: ${received.storedSeq + 1} is the next one.`);
+        // What is missing is still on the host: the next welcome tells it where to go on.
+        fault(link, `runEvents.events.0.seq: ${received.storedSeq + 1} is the next one.`, 5);
         break;
       default:
         received satisfies never;
     }
   }
 
-  function fault(link: Link, reason: string): void {
+  function fault(link: Link, reason: string, comeBackAfter: number | null = null): void {
     if (link.state === "closed") return;
-    link.goodbye("invalid-message", reason, null);
+    link.goodbye("invalid-message", reason, comeBackAfter);
     refuse(link, reason, "An agent sent what cannot be taken; its link is closed");
   }
 
@@ -283,7 +291,7 @@ export function createAgentLinks(deps: AgentLinksDeps): AgentLinks {
           await storeSeen(trx, [hostId], seenAt);
           return await runs.linkDown(trx, hostId);
         },
-        { urgent: false },
+        { within: COMPANY },
       )
       .then((changes) => runs.announce(changes))
       .catch(bug("The end of a link could not be stored"));
@@ -315,12 +323,12 @@ export function createAgentLinks(deps: AgentLinksDeps): AgentLinks {
     const connected = [...table.entries()].map(([hostId]) => hostId);
     if (connected.length === 0) return;
     writes
-      .add((trx) => storeSeen(trx, connected, clock.now()), { urgent: false })
+      .add((trx) => storeSeen(trx, connected, clock.now()), { within: COMPANY })
       .catch(bug("It could not be stored which hosts are connected"));
   }
 
   /** Seconds; the more agents there are, the longer the time over which they come back. */
-  const comeBackAfter = () => Math.round((1 + random() * Math.min(30, table.size / 50)) * 10) / 10;
+  const spreadReturn = () => Math.round((1 + random() * Math.min(30, table.size / 50)) * 10) / 10;
 
   const links: AgentLinks = {
     start() {
@@ -375,7 +383,7 @@ export function createAgentLinks(deps: AgentLinksDeps): AgentLinks {
       stopping = true;
       listening.abort();
       for (const timer of timers) timer.cancel();
-      for (const link of [...all]) link.goodbye("shutting-down", "The dashboard is restarting.", comeBackAfter());
+      for (const link of [...all]) link.goodbye("shutting-down", "The dashboard is restarting.", spreadReturn());
       const limit = Promise.withResolvers<void>();
       const timer = clock.setTimeout(limit.resolve, CLOSE_LIMIT);
       await Promise.race([Promise.all([...connections].map((link) => link.gone)), limit.promise]);

@@ -7,8 +7,6 @@ import type { Database } from "./schema.ts";
 
 /** A transaction takes no further work after this many milliseconds: the process does nothing else meanwhile. */
 const TRANSACTION_TIME = 40;
-/** How long work that is not urgent may wait for company, in milliseconds. */
-const PATIENCE = 250;
 /** After a write that failed for want of storage, the next trial comes with `storage.changed`, or after this time at the latest. */
 const RETRY_AFTER = 5000;
 
@@ -17,9 +15,11 @@ export interface SharedWrites extends AsyncDisposable {
   /**
    * Does `work` in a transaction that other work may share, in the order of the calls, and resolves once it is stored durably. While
    * nothing can be stored it waits, with all that came after it: the caller bounds how much. Rejects if `work` throws, which undoes
-   * nothing but this work; so `work` may be called more than once, and leaves what is said or sent to its caller.
+   * nothing but this work; so `work` may be called more than once, and leaves what is said or sent to its caller. It may wait
+   * `within` milliseconds for company, 0 by default: each transaction is flushed to disk, which takes a disk's time, not the
+   * processor's, and stops the process meanwhile.
    */
-  add<T>(work: (trx: Transaction<Database>) => Promise<T>, options?: { urgent?: boolean }): Promise<T>;
+  add<T>(work: (trx: Transaction<Database>) => Promise<T>, options?: { within?: number }): Promise<T>;
   /** Pieces of work that are not stored yet. */
   readonly waiting: number;
   /** Stores what waits, unless nothing can be stored, and takes no more. What is left is rejected with StorageUnavailable. */
@@ -45,7 +45,7 @@ export function createSharedWrites({
 }): SharedWrites {
   let queue: Work[] = [];
   let flushing: Promise<void> | null = null;
-  let timer: { cancel(): void } | undefined;
+  let timer: { at: number; cancel(): void } | undefined;
   let stalled = false;
   let closed = false;
 
@@ -66,6 +66,19 @@ export function createSharedWrites({
     });
   }
 
+  function wakeWithin(ms: number): void {
+    const at = clock.now() + ms;
+    if (stalled || flushing !== null || (timer !== undefined && timer.at <= at)) return;
+    timer?.cancel();
+    timer = { at, cancel: clock.setTimeout(soon, ms).cancel };
+  }
+
+  function retry(): void {
+    stalled = true;
+    timer?.cancel();
+    timer = { at: clock.now() + RETRY_AFTER, cancel: clock.setTimeout(resume, RETRY_AFTER).cancel };
+  }
+
   /** One transaction with as much as fits its time. */
   async function flush(): Promise<void> {
     const batch = queue;
@@ -83,8 +96,7 @@ export function createSharedWrites({
     } catch (error) {
       if (error instanceof StorageUnavailable) {
         queue = [...batch, ...queue];
-        stalled = true;
-        timer = clock.setTimeout(resume, RETRY_AFTER);
+        retry();
         return;
       }
       log.warn({ err: error }, "A write failed; the ones that shared its transaction are done one by one");
@@ -102,8 +114,7 @@ export function createSharedWrites({
       } catch (error) {
         if (error instanceof StorageUnavailable) {
           queue = [...batch.slice(place), ...queue];
-          stalled = true;
-          timer = clock.setTimeout(resume, RETRY_AFTER);
+          retry();
           return;
         }
         work.reject(error);
@@ -112,15 +123,15 @@ export function createSharedWrites({
   }
 
   const shared: SharedWrites = {
-    add(run, { urgent = true } = {}) {
+    add(run, { within = 0 } = {}) {
       return new Promise((resolve, reject) => {
         if (closed) {
           reject(new StorageUnavailable("The dashboard is stopping."));
           return;
         }
         queue.push({ run, resolve, reject });
-        if (urgent) soon();
-        else if (!stalled && flushing === null) timer ??= clock.setTimeout(soon, PATIENCE);
+        if (within === 0) soon();
+        else wakeWithin(within);
       });
     },
     get waiting() {

@@ -15,6 +15,8 @@ export type Step =
   | { do: "dropLink"; forMs: number }
   /** Nothing more ever comes of this run. */
   | { do: "hang" }
+  /** Goes on when this resolves. */
+  | { do: "until"; resolved: Promise<unknown> }
   | { do: "finish"; outcome: Outcome };
 
 /** What a host does when it is told to start a run: refuse it, or these steps. A script without `finish` succeeds at its end. */

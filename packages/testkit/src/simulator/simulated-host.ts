@@ -41,12 +41,16 @@ export interface SimulatedHost {
   readonly goodbyes: readonly Goodbye[];
   /** Upgrades that were answered with an HTTP status, by that. */
   readonly turnedAway: readonly number[];
+  /** With which links were closed by the dashboard; 1006: without one. */
+  readonly closeCodes: readonly number[];
   /** Links that were welcomed. */
   readonly welcomes: number;
   /** The state of a run that it still knows. */
   run(runId: RunId): SimulatedRun | undefined;
   /** Cuts the link; it dials again after so long, or by its backoff. */
   dropLink(forMs?: number): void;
+  /** Dials now if it waits to. */
+  redial(): void;
   /** Facts change and are told. */
   change(facts: Partial<Facts>): void;
   /** Sends any text over the link as it is. */
@@ -76,6 +80,7 @@ export function createSimulatedHost(options: SimulatedHostOptions, deps: Simulat
   const begun: RunId[] = [];
   const goodbyes: Goodbye[] = [];
   const turnedAway: number[] = [];
+  const closeCodes: number[] = [];
   const startedAt = clock.now();
   let facts: Partial<Facts> = options.facts ?? sampleFacts(options.name, { commit: "0".repeat(40), now: startedAt });
   let socket: WebSocket | undefined;
@@ -126,8 +131,10 @@ export function createSimulatedHost(options: SimulatedHostOptions, deps: Simulat
     });
     // A close follows each error.
     mine.on("error", () => {});
-    mine.on("close", () => {
-      if (socket === mine) down();
+    mine.on("close", (code) => {
+      if (socket !== mine) return;
+      closeCodes.push(code);
+      down();
     });
   }
 
@@ -288,6 +295,7 @@ export function createSimulatedHost(options: SimulatedHostOptions, deps: Simulat
     },
     goodbyes,
     turnedAway,
+    closeCodes,
     get welcomes() {
       return welcomes;
     },
@@ -297,6 +305,11 @@ export function createSimulatedHost(options: SimulatedHostOptions, deps: Simulat
       if (mine === undefined) return;
       down(forMs);
       mine.terminate();
+    },
+    redial() {
+      if (redial === undefined) return;
+      redial.cancel();
+      dial();
     },
     change(changed) {
       facts = { ...facts, ...changed };

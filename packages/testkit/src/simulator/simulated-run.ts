@@ -152,6 +152,9 @@ export function createSimulatedRun(start: StartRun, steps: readonly Step[], deps
         case "hang":
           await new Promise((resolve) => stop.signal.addEventListener("abort", resolve, { once: true }));
           break;
+        case "until":
+          await step.resolved;
+          break;
         case "finish":
           return finish(step.outcome);
         default:

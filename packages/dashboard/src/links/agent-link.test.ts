@@ -1,0 +1,379 @@
+import {
+  AGENT_SUBPROTOCOL,
+  type FromAgentOf,
+  type FromDashboard,
+  type Goodbye,
+  MAX_FRAME_BYTES,
+  PROTOCOL_VERSION,
+} from "@nixfleet/protocol";
+import { type Clock, systemClock } from "@nixfleet/runtime";
+import { createFleetSimulator, obedient, sampleFacts, samplePolicy, sampleSettings } from "@nixfleet/testkit";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { WebSocket } from "ws";
+import { COMMIT, type Core, openFleet } from "../core.fixture.ts";
+
+const hello = (more: object = {}) => ({
+  type: "hello",
+  protocol: PROTOCOL_VERSION,
+  hostname: "alpha",
+  instance: "one",
+  policy: samplePolicy,
+  settings: sampleSettings,
+  facts: { readAt: Date.now(), facts: sampleFacts("alpha", { commit: COMMIT, now: Date.now() }) },
+  runs: [],
+  ...more,
+});
+
+/** A bare WebSocket of an agent, whose messages are waited for one by one. */
+function dial(core: Core, token: string, { protocol = AGENT_SUBPROTOCOL }: { protocol?: string } = {}) {
+  const socket = new WebSocket(core.url, [protocol], { headers: { Authorization: `Bearer ${token}` }, perMessageDeflate: false });
+  const arrived: FromDashboard[] = [];
+  let wake = () => {};
+  socket.on("message", (data) => {
+    arrived.push(JSON.parse(data.toString()) as FromDashboard);
+    wake();
+  });
+  socket.on("error", () => {});
+  const closed = new Promise<number>((resolve) => socket.on("close", resolve));
+  const status = new Promise<number>((resolve) => {
+    socket.on("open", () => resolve(101));
+    socket.on("unexpected-response", (_, response) => {
+      response.resume();
+      resolve(response.statusCode ?? 0);
+    });
+  });
+  return {
+    socket,
+    closed,
+    status,
+    send: (message: unknown) => socket.send(typeof message === "string" ? message : JSON.stringify(message)),
+    async next<T extends FromDashboard["type"]>(type: T): Promise<FromDashboard & { type: T }> {
+      for (;;) {
+        const place = arrived.findIndex((message) => message.type === type);
+        if (place >= 0) return arrived.splice(place, 1)[0] as FromDashboard & { type: T };
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    },
+    /** Opens, says hello, waits for the welcome. */
+    async greet(more: object = {}) {
+      expect(await status).toBe(101);
+      socket.send(JSON.stringify(hello(more)));
+      return await this.next("welcome");
+    },
+  };
+}
+
+async function open(options: { clock?: Clock } = {}) {
+  const lab = await openFleet(["alpha", "beta"], options);
+  const [alpha, beta] = lab.added;
+  if (alpha === undefined || beta === undefined) throw new Error("two hosts were added");
+  return { lab, core: lab.core, alpha, beta, [Symbol.asyncDispose]: () => lab[Symbol.asyncDispose]() };
+}
+
+test("L1: R51: without a good token there is no WebSocket but a 401, and the host that it names tells why", async () => {
+  await using at = await open();
+  const { core, alpha } = at;
+  const changed = at.alpha.token.replace(/.$/, (last) => (last === "A" ? "B" : "A"));
+  expect(await dial(core, "nonsense").status).toBe(401);
+  expect(await dial(core, changed).status).toBe(401);
+  expect(core.links.live(alpha.id).lastRefused?.reason).toContain("replaced, revoked or mistyped");
+  expect(core.links.live(at.beta.id).lastRefused).toBeNull();
+  const good = dial(core, alpha.token);
+  await good.greet();
+  expect(core.links.live(alpha.id)).toMatchObject({ lastRefused: null, connectedSince: expect.any(Number) });
+  good.socket.terminate();
+});
+
+test("L2: an agent of another major version gets a 400 that says what to update", async () => {
+  await using at = await open();
+  expect(await dial(at.core, at.alpha.token, { protocol: "nixfleet.agent.v9" }).status).toBe(400);
+  expect(at.core.links.live(at.alpha.id).lastRefused).toMatchObject({
+    unsupported: true,
+    reason: expect.stringContaining("Update"),
+  });
+});
+
+test("L3: L4: nothing but a hello is accepted first, and there is one", async () => {
+  await using at = await open();
+  const early = dial(at.core, at.alpha.token);
+  await early.status;
+  early.send({ type: "metrics", metrics: { at: 1 } });
+  expect(await early.next("goodbye")).toMatchObject({ code: "invalid-message", reason: "The first message must be a hello." });
+  expect(await early.closed).toBe(1008);
+
+  const twice = dial(at.core, at.alpha.token);
+  await twice.greet();
+  twice.send(hello());
+  expect(await twice.next("goodbye")).toMatchObject({ code: "invalid-message" });
+  expect(await twice.closed).toBe(1008);
+});
+
+test("L5: a protocol that the dashboard does not speak is refused with what to update", async () => {
+  await using at = await open();
+  const link = dial(at.core, at.alpha.token);
+  await link.status;
+  link.send(hello({ protocol: PROTOCOL_VERSION + 1 }));
+  expect(await link.next("goodbye")).toMatchObject({
+    code: "unsupported-protocol",
+    reason: expect.stringContaining("Update the dashboard"),
+  });
+});
+
+test("L6: unknown messages and fields are ignored", async () => {
+  await using at = await open();
+  const link = dial(at.core, at.alpha.token);
+  await link.greet({ mood: "fine" });
+  link.send({ type: "weather", sunny: true });
+  link.send({ type: "metrics", metrics: { at: 1, cpu: 0, humidity: 3 } });
+  await at.core.until("host.metrics", async () => at.core.links.live(at.alpha.id).metrics !== null);
+  expect(at.core.links.live(at.alpha.id).metrics).toEqual({ at: 1, cpu: 0 });
+  link.socket.terminate();
+});
+
+test("L7: R38: a malformed message gets a goodbye with the path of its fault, is logged once, and no other host notices", async () => {
+  await using at = await open();
+  const { core } = at;
+  const other = dial(core, at.beta.token);
+  await other.greet({ hostname: "beta" });
+  for (let time = 0; time < 3; time++) {
+    const link = dial(core, at.alpha.token);
+    await link.greet({ instance: `try-${time}` });
+    link.send({ type: "facts", reading: { readAt: "now", facts: {} } });
+    const goodbye = await link.next("goodbye");
+    expect(goodbye).toMatchObject({ code: "invalid-message", reason: expect.stringContaining("facts.reading.readAt") });
+    expect(await link.closed).toBe(1008);
+  }
+  expect(core.logged).toHaveLength(1);
+  expect(core.links.live(at.beta.id).connectedSince).not.toBeNull();
+  other.socket.terminate();
+});
+
+test("L8: R38: frames that are too long or binary close their link alone", async () => {
+  await using at = await open();
+  const other = dial(at.core, at.beta.token);
+  await other.greet({ hostname: "beta" });
+  const long = dial(at.core, at.alpha.token);
+  await long.greet();
+  long.send(`"${"x".repeat(MAX_FRAME_BYTES)}"`);
+  expect([1006, 1008, 1009]).toContain(await long.closed);
+  const binary = dial(at.core, at.alpha.token);
+  await binary.greet();
+  binary.socket.send(Buffer.from([1, 2, 3]));
+  expect(await binary.next("goodbye")).toMatchObject({ code: "invalid-message" });
+  expect(at.core.links.live(at.beta.id).connectedSince).not.toBeNull();
+  other.socket.terminate();
+});
+
+test("L9: R30: a second agent for a host is refused and shown as a conflict while the first one answers; nobody is kicked", async () => {
+  await using at = await open();
+  const { core, alpha } = at;
+  const first = dial(core, alpha.token);
+  await first.greet();
+  const answering = (async () => {
+    for (let time = 0; time < 2; time++) first.send({ type: "pong", nonce: (await first.next("ping")).nonce });
+  })();
+  for (let time = 0; time < 2; time++) {
+    const second = dial(core, alpha.token);
+    await second.status;
+    second.send(hello({ instance: "two" }));
+    expect(await second.next("goodbye")).toMatchObject({ code: "conflict", comeBackAfter: null });
+    await second.closed;
+  }
+  await answering;
+  expect(core.links.live(alpha.id).conflict?.reason).toContain("second agent");
+  expect(first.socket.readyState).toBe(WebSocket.OPEN);
+  first.socket.terminate();
+});
+
+test("L9: R30: an agent whose first link does not answer takes its host over, and the same process does so at once", async () => {
+  // Timers run twenty times as fast, so that the silence of the first one is not waited for.
+  const hurried = { now: systemClock.now, setTimeout: (fn: () => void, ms: number) => systemClock.setTimeout(fn, ms / 20) };
+  await using at = await open({ clock: hurried });
+  const { core, alpha } = at;
+  const dead = dial(core, alpha.token);
+  await dead.greet();
+  // It hears the ping and says nothing, as a machine does that has lost its power.
+  const second = dial(core, alpha.token);
+  expect(await second.greet({ instance: "two" })).toMatchObject({ hostId: alpha.id });
+  expect(await dead.closed).toBe(1006);
+  expect(core.links.live(alpha.id).conflict).toBeNull();
+
+  const third = dial(core, alpha.token);
+  await third.greet({ instance: "two" });
+  expect(await second.closed).toBe(1006);
+  third.socket.terminate();
+});
+
+test("L14: metrics are asked for only while somebody looks, whoever connects first", async () => {
+  await using at = await open();
+  const { core, alpha } = at;
+  const one = core.links.watch(alpha.id);
+  const link = dial(core, alpha.token);
+  await link.greet();
+  expect(await link.next("watch")).toMatchObject({ on: true });
+  const two = core.links.watch(alpha.id);
+  one();
+  one();
+  two();
+  expect(await link.next("watch")).toMatchObject({ on: false });
+  link.socket.terminate();
+});
+
+test("L16: R51: revoking a token, replacing it or removing the host ends the link at once, and the old token opens nothing", async () => {
+  await using at = await open();
+  const { core, alpha } = at;
+  const first = dial(core, alpha.token);
+  await first.greet();
+  const fresh = await core.hosts.rotateToken(alpha.id);
+  expect(await first.next("goodbye")).toMatchObject({ code: "revoked" });
+  expect(await dial(core, alpha.token).status).toBe(401);
+
+  const second = dial(core, fresh ?? "");
+  await second.greet();
+  await core.until("host.changed", async () => (await core.hosts.token(alpha.id))?.lastUsedAt != null);
+  expect(await core.hosts.token(alpha.id)).toMatchObject({ lastUsedFrom: "127.0.0.1" });
+  await core.hosts.revokeToken(alpha.id);
+  expect(await second.next("goodbye")).toMatchObject({ code: "revoked" });
+
+  const third = dial(core, (await core.hosts.rotateToken(alpha.id)) ?? "");
+  await third.greet();
+  await core.hosts.remove(alpha.id);
+  expect(await third.next("goodbye")).toMatchObject({ code: "removed" });
+  expect(await core.hosts.get(alpha.id)).toBeNull();
+});
+
+test("L17: R20: a reading without a field wipes nothing, an older one replaces nothing, and a hello is all that is known", async () => {
+  await using at = await open();
+  const { core, alpha } = at;
+  const link = dial(core, alpha.token);
+  const now = Date.now();
+  await link.greet({ facts: { readAt: now, facts: { kernel: "Linux 6.18", cores: 4 } } });
+  link.send({ type: "facts", reading: { readAt: now + 10, facts: { kernel: "Linux 6.19" } } });
+  link.send({ type: "facts", reading: { readAt: now + 5, facts: { kernel: "Linux 5.0", nix: "2.34" } } });
+  const host = await core.until("host.changed", async () => {
+    const found = await core.hosts.get(alpha.id);
+    return found?.facts.nix !== undefined && found;
+  });
+  expect(host.facts).toEqual({
+    kernel: { value: "Linux 6.19", readAt: now + 10 },
+    cores: { value: 4, readAt: now },
+    nix: { value: "2.34", readAt: now + 5 },
+  });
+  // The host's clock was set back: what it says now is true all the same.
+  const again = dial(core, alpha.token);
+  await again.greet({ facts: { readAt: now - 99_000, facts: { kernel: "Linux 6.20" } } });
+  await core.until("host.changed", async () => {
+    const found = await core.hosts.get(alpha.id);
+    return found?.facts.cores === undefined && (found?.facts.kernel?.value as unknown) === "Linux 6.20";
+  });
+  again.socket.terminate();
+});
+
+test("L18: what waits to be stored is bounded: an agent that goes on without acknowledgements is told to come back later", async () => {
+  let limit: (pages: number) => void = () => {};
+  await using lab = await openFleet(["alpha"], {
+    onLimit: (set) => {
+      limit = set;
+    },
+    simulator: { behaviour: () => [{ do: "hang" }] },
+  });
+  lab.fleet.start();
+  await lab.fleet.whenConnected();
+  const runId = await lab.core.begin(lab.id, "pull");
+  await lab.core.whenRun(runId, (run) => run.state === "running");
+  lab.fleet.stop();
+  const token = lab.added[0]?.token ?? "";
+  const link = dial(lab.core, token);
+  await link.greet({ runs: [{ runId, state: "active", lastSeq: 1 }] });
+  limit(1);
+  const text = "x".repeat(60_000);
+  const event = (seq: number) => ({
+    seq,
+    at: 1,
+    kind: "log",
+    lines: Array.from({ length: 10 }, () => ({ at: 1, stream: "nix", text })),
+  });
+  for (let seq = 2; seq < 8; seq++) link.send({ type: "runEvents", runId, events: [event(seq)] });
+  expect(await link.closed).toBe(1013);
+  limit(1_000_000);
+});
+
+test("L19: R51: an agent can speak only for its own host", async () => {
+  await using at = await open();
+  const { core } = at;
+  const victim = dial(core, at.beta.token);
+  await victim.greet({ hostname: "beta" });
+  const runId = await core.begin(at.beta.id, "pull");
+  await victim.next("startRun");
+  const link = dial(core, at.alpha.token);
+  const welcome = await link.greet({ runs: [{ runId, state: "active", lastSeq: 1 }] });
+  expect(welcome.runs).toEqual([{ runId, storedSeq: 0, known: false }]);
+  link.send({ type: "runRefused", runId, code: "op-unknown", reason: "mine now" });
+  link.send({ type: "runEvents", runId, events: [{ seq: 1, at: 1, kind: "started", agentVersion: "1" }] });
+  const goodbye: Goodbye = await link.next("goodbye");
+  expect(goodbye).toMatchObject({ code: "invalid-message", reason: expect.stringContaining("not of this host") });
+  expect(await core.views.summary(runId)).toMatchObject({ state: "starting" });
+  victim.socket.terminate();
+});
+
+test("E4: events with a gap are not stored; the next welcome tells where to go on", async () => {
+  await using at = await open();
+  const { core, alpha } = at;
+  const link = dial(core, alpha.token);
+  await link.greet();
+  const runId = await core.begin(alpha.id, "pull");
+  await link.next("startRun");
+  link.send({ type: "runEvents", runId, events: [{ seq: 1, at: 1, kind: "started", agentVersion: "1" }] });
+  expect(await link.next("ack")).toMatchObject({ storedSeq: 1 });
+  link.send({ type: "runEvents", runId, events: [{ seq: 3, at: 1, kind: "phase", phase: "fetch" }] });
+  expect(await link.next("goodbye")).toMatchObject({ reason: "runEvents.events.0.seq: 2 is the next one.", comeBackAfter: 5 });
+  const again = dial(core, alpha.token);
+  const welcome = await again.greet({ runs: [{ runId, state: "active", lastSeq: 3 }] });
+  expect(welcome.runs).toEqual([{ runId, storedSeq: 1, known: true }]);
+  again.socket.terminate();
+});
+
+test("R38: hostile frames end at most their own link: another host's run goes on and ends", async () => {
+  await using at = await open();
+  const { core } = at;
+  await using fleet = createFleetSimulator({
+    url: core.url,
+    hosts: [{ name: "beta", token: at.beta.token }],
+    behaviour: (start, host) => [{ do: "log", lines: 200, perSecond: 1000 }, ...(obedient({ pace: 0 })(start, host) as [])],
+  });
+  fleet.start();
+  await fleet.whenConnected();
+  const runId = await core.begin(at.beta.id, "pull");
+  const valid: FromAgentOf<"hello"> = hello() as never;
+  const frames = fc.oneof(
+    fc.string({ maxLength: 200 }),
+    fc.json(),
+    fc
+      .tuple(fc.constantFrom("hello", "facts", "metrics", "runEvents", "runRefused", "pong", "__proto__"), fc.jsonValue())
+      .map(([type, value]) =>
+        JSON.stringify({ type, facts: value, reading: value, metrics: value, runId: value, events: value }),
+      ),
+    fc.jsonValue().map((value) => JSON.stringify({ ...valid, facts: value })),
+    fc.constantFrom("[".repeat(50_000), '{"type":"hello","runs":', "null", "1e999", '{"type":{}}'),
+  );
+  for (const frame of fc.sample(frames, { numRuns: 60, seed: 38 })) {
+    const link = dial(core, at.alpha.token);
+    await link.status;
+    link.send(frame);
+    expect(await link.closed).toBe(1008);
+  }
+  const afterHello = dial(core, at.alpha.token);
+  await afterHello.greet();
+  let sent = 0;
+  for (const frame of fc.sample(frames, { numRuns: 30, seed: 83 })) {
+    if (afterHello.socket.readyState === WebSocket.OPEN) sent += 1;
+    afterHello.send(frame);
+  }
+  expect(sent).toBeGreaterThan(0);
+  expect(await afterHello.closed).toBe(1008);
+  expect(await core.whenEnded(runId)).toMatchObject({ state: "succeeded" });
+  expect(core.links.live(at.beta.id).connectedSince).not.toBeNull();
+});
