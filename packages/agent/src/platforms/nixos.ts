@@ -13,7 +13,7 @@ export interface NixosDeps {
   /** Put before /run and /nix/var, for hosts that share a machine; empty on a machine of one's own. */
   systemRoot: string;
   env: Readonly<Record<string, string | undefined>>;
-  /** Whether systemd is what runs this machine (sd_booted(3)). */
+  /** Whether systemd is what runs this host (sd_booted(3)); never where hosts share a machine. */
   isSystemd?: boolean;
   exec: Exec;
 }
@@ -27,7 +27,7 @@ const REBOOT_PARTS = ["kernel", "initrd", "kernel-modules"] as const;
 /** NixOS, switched as `nixos-rebuild` does. */
 export function createNixosPlatform(deps: NixosDeps): Platform {
   const { hostname, flakeAttr, systemRoot, env, exec } = deps;
-  const isSystemd = deps.isSystemd ?? existsSync("/run/systemd/system");
+  const isSystemd = deps.isSystemd ?? (systemRoot === "" && existsSync("/run/systemd/system"));
   const current = join(systemRoot, "/run/current-system");
   const booted = join(systemRoot, "/run/booted-system");
   const profile = join(systemRoot, "/nix/var/nix/profiles/system");
