@@ -61,6 +61,11 @@ const cases: Case[] = [
     },
   },
   {
+    title: "a host that has reported and runs nothing yet is to be switched, not unknown",
+    host: (({ running: _, ...facts }) => ({ ...host({}, { deployments: [] }), facts }))(host({}).facts),
+    is: { git: ["ok", "at target"], system: ["attention", "not switched"], tests: ["unknown", "not yet"] },
+  },
+  {
     title: "R16: what was pulled, what runs and the target are told apart: pulled, not switched",
     host: host({}, { deployments: [deployment(closure("c"), A)] }),
     is: { git: ["ok", "at target"], system: ["attention", "not switched"], tests: ["unknown", "not yet"] },

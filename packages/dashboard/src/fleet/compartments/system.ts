@@ -16,7 +16,7 @@ export function systemFinding(host: HostInput, target: TargetInput, { lastSwitch
   const failure = lastSwitch === null ? null : failureOf(host, lastSwitch, target);
   if (failure !== null) return failure;
   const running = whatRuns(host);
-  if (running.kind === "unknown") return finding("unknown", "not yet", "The host has not reported what it runs yet.");
+  if (running.kind === "unknown") return nothingRuns(host);
   const { since = null } = host.facts.running ?? {};
   if (running.kind === "foreign") {
     const text = running.drift
@@ -38,6 +38,16 @@ export function systemFinding(host: HostInput, target: TargetInput, { lastSwitch
   return target.stale
     ? finding("unknown", NOT_PROVEN, "It runs the last known target, but the config repository has not been read for a while.")
     : finished(host, target);
+}
+
+/** A host that has reported, and runs nothing that its platform links to: its configuration was never activated. */
+function nothingRuns({ facts }: HostInput): Finding {
+  if (facts.agent === undefined) return finding("unknown", "not yet", "The host has not reported what it runs yet.");
+  return finding("attention", "not switched", "No configuration has been activated on this host yet. A switch does.", {
+    cause: { lead: "Never switched", detail: "no configuration has been activated here yet", since: null },
+    note: "never switched",
+    help: switchNow,
+  });
 }
 
 function notSwitched(host: HostInput, target: KnownTarget): Finding {
