@@ -27,7 +27,7 @@ test("the root's inputs are read by the names that the flake gives them, with re
     hash: expect.stringMatching(/^[0-9a-f]{64}$/),
     inputs: {
       nixpkgs: { revision: "1".repeat(40), lastModified: 1_700_000_000_000, from: "github:NixOS/nixpkgs" },
-      tools: { revision: "3".repeat(40), from: "https://git.example.org/tools" },
+      tools: { revision: "3".repeat(40), from: "git:https://git.example.org/tools" },
       same: { revision: "2".repeat(40), lastModified: 1_600_000_000_000, from: "github:NixOS/nixpkgs" },
     },
   });

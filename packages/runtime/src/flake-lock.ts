@@ -76,8 +76,8 @@ function describe(locked: Record<string, unknown>): FlakeLockInput {
   // What has no revision (a path, a tarball) is told apart by its content.
   const revision = text("rev", 80) ?? text("narHash", 80);
   const [type, owner, repo] = [text("type", 20), text("owner", 100), text("repo", 100)];
-  const from =
-    owner !== undefined && repo !== undefined ? `${type ?? "git"}:${owner}/${repo}` : (text("url", 300) ?? text("path", 300));
+  const place = owner !== undefined && repo !== undefined ? `${owner}/${repo}` : (text("url", 280) ?? text("path", 280));
+  const from = type === undefined || place === undefined ? undefined : `${type}:${place}`;
   return {
     ...(revision === undefined ? {} : { revision }),
     ...(Number.isSafeInteger(seconds) && (seconds as number) >= 0 && (seconds as number) <= 8.64e12

@@ -243,7 +243,9 @@ test("a flake.lock becomes its hash and its own inputs; a broken one is a proble
     },
   });
   expect(readLockFile(Buffer.from("{"), 5)).toMatchObject({ problem: { at: 5 } });
-  expect(readLockFile(undefined, 5)).toMatchObject({ problem: { message: "The config repository has no flake.lock." } });
+  expect(readLockFile(undefined, 5)).toMatchObject({
+    problem: { code: "lock-missing", message: "The config repository has no flake.lock." },
+  });
 });
 
 test("R33: a script says its own timeout in its first lines", () => {
