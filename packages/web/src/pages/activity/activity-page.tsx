@@ -13,13 +13,14 @@ import { usePageTitle } from "../../screen/use-page-title.ts";
 import { serverNow, useTimed } from "../../time/clock.ts";
 import { ActivityEntry } from "./activity-entry.tsx";
 import { ActivityFilters } from "./activity-filters.tsx";
+import type { ActivityFilter } from "./address.ts";
 import { byDay, choicesOf, mergeEntries } from "./entries.ts";
 
 const PAGE = 100;
 
 /** The audit trail: what was done, by whom, on which hosts, from where, and whether it was let happen. Live, and back to the beginning. */
 export function ActivityPage() {
-  const filter = useSearch({ from: "/signed-in/activity" });
+  const filter: ActivityFilter = useSearch({ from: "/signed-in/activity" });
   const live = useActivity();
   const rows = useHostRows();
   const read = useInfiniteQuery({
