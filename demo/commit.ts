@@ -5,17 +5,23 @@ import { createPlaces } from "./fleet/places.ts";
 import { failures, openRepositories, setFailingActivation, updatePackages } from "./fleet/repositories.ts";
 import { chooseUpdate } from "./fleet/versions.ts";
 
-const help = `Usage: node demo/commit.ts [--break | --fail-activation]
+const help = `Usage: node demo/commit.ts [--break | --fail-activation] [--root DIR]
 
 Updates some packages of the demo's package set and locks the config repository to them.
 
   --break            the update holds an nginx that does not compile: the build of web1 fails
   --fail-activation  instead, web1 and the laptop get a configuration that fails when it is activated
+  --root DIR         where the demo was started; .demo in the checkout
 
 The next call without an option mends either.`;
 
 const { values } = parseArgs({
-  options: { break: { type: "boolean" }, "fail-activation": { type: "boolean" }, help: { type: "boolean", short: "h" } },
+  options: {
+    break: { type: "boolean" },
+    "fail-activation": { type: "boolean" },
+    root: { type: "string" },
+    help: { type: "boolean", short: "h" },
+  },
 });
 
 if (values.help) {
@@ -25,7 +31,7 @@ if (values.help) {
 }
 
 async function commit(): Promise<void> {
-  const places = createPlaces();
+  const places = createPlaces(values.root);
   if (!existsSync(places.root)) {
     console.error("There is no demo to commit to. Start it with: make demo");
     process.exitCode = 1;

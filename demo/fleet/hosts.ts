@@ -35,7 +35,7 @@ export const demoHosts: readonly DemoHost[] = [
   {
     name: "db1",
     platform: "nixos",
-    installedFrom: 1,
+    installedFrom: 0,
     attribute: nixos("db1"),
     settings: {
       NIXFLEET_TAGS: "database",
@@ -47,7 +47,7 @@ export const demoHosts: readonly DemoHost[] = [
   {
     name: "laptop",
     platform: "home-manager",
-    installedFrom: 2,
+    installedFrom: 1,
     attribute: 'homeConfigurations."ada@laptop".activationPackage',
     settings: {
       NIXFLEET_TAGS: "portable",

@@ -16,7 +16,8 @@ export interface Places {
   host(name: string): string;
 }
 
-export function createPlaces(root = join(checkout, ".demo")): Places {
+export function createPlaces(directory = join(checkout, ".demo")): Places {
+  const root = resolve(directory);
   return {
     root,
     lock: join(root, "lock"),
