@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import type { Duplex } from "node:stream";
 import type { HostId, RunId, RunSummary } from "@nixfleet/protocol";
 import { type Clock, systemClock } from "@nixfleet/runtime";
 import { createFleetSimulator, createTempDir, type FleetSimulator, type FleetSimulatorOptions } from "@nixfleet/testkit";
@@ -149,6 +150,7 @@ export async function openCore({ path, port = 0, deadlines = {}, clock = systemC
 
     /** As SIGKILL does, as near as one process can: nothing is said, nothing that waits is stored. */
     async kill(): Promise<void> {
+      for (const socket of sockets) socket.destroy();
       await store.close();
       server.close();
       await runs.stop();

@@ -87,7 +87,7 @@ test("R2: R3: the link drops in mid-run and comes back while it still runs, and 
   expect(await lab.core.whenRun(runId, (run) => !run.linkLost)).toMatchObject({ state: "running" });
   seenBack.resolve();
   const { run } = await ends(lab.core, runId, "failed");
-  expect(run).toMatchObject({ linkLost: false, sentence: expect.stringContaining("hello did not build") });
+  expect(run).toMatchObject({ linkLost: false, sentence: expect.stringContaining("did not build") });
   expect(await lab.core.text(runId)).toBe(expected(100));
 });
 

@@ -8,7 +8,7 @@ test("L13: R28: a thousand agents come back after a restart of the dashboard, an
   const path = join(folder.path, "db");
   const first = await openCore({ path });
   const hosts = await first.addHosts(1000);
-  await using fleet = createFleetSimulator({ url: first.url, hosts, backoff: { first: 100, longest: 2000 } });
+  await using fleet = createFleetSimulator({ url: first.url, hosts, backoff: { first: 1500, longest: 5000 } });
   fleet.start();
   await fleet.whenConnected();
   expect(first.links.connected).toBe(1000);

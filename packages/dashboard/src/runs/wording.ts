@@ -133,10 +133,10 @@ function buildSentence(progress: RunDetails["progress"]): string {
 function outcomeSentence(run: Run): string {
   const { outcome } = run;
   if (run.state === "succeeded") return outcome?.reason ?? "Succeeded.";
-  const told = explain(run).sentence;
+  // The host's own reason says more than the code's general sentence.
+  const told = outcome?.reason || explain(run).sentence;
   const first = outcome?.firstError;
-  if (first && !outcome?.reason?.includes(first)) return `${told} ${first}`;
-  return outcome?.reason && outcome.reason !== told ? outcome.reason : told;
+  return first && !told.includes(first) ? `${told} ${first}` : told;
 }
 
 /** The sentence and next step of a run's code. */

@@ -1,0 +1,180 @@
+import type { LogLine, RunId } from "@nixfleet/protocol";
+import { createFakeClock, createTempDir } from "@nixfleet/testkit";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { createBus } from "../bus.ts";
+import { openCore } from "../core.fixture.ts";
+import { createLogKeeper } from "./index.ts";
+import { packLines, unpackLines } from "./log-chunk.ts";
+
+const DAY = 86_400_000;
+const line = (text: string, more: Partial<LogLine> = {}): LogLine => ({ at: 1, stream: "nix", text, ...more });
+
+/** A core with one run at work whose events the test sends itself. */
+async function openRun(limits: { keepFor?: number; keepBytes?: number } = {}) {
+  const scope = new AsyncDisposableStack();
+  const folder = scope.use(await createTempDir());
+  const clock = createFakeClock();
+  const core = await openCore({ path: `${folder.path}/db`, clock });
+  scope.defer(() => core.stop());
+  const { id: hostId } = await core.addHost("alpha");
+  const { store, runs, logs, views } = core;
+  const quiet = {
+    debug: () => {},
+    info: () => {},
+    warn: () => {},
+    error: (facts: unknown) => void core.logged.push({ facts, text: "" }),
+  };
+  const bus = createBus({ log: quiet });
+  const keeper = scope.use(createLogKeeper({ store, bus, clock, log: quiet, keepFor: 365 * DAY, keepBytes: 1e12, ...limits }));
+
+  async function start(): Promise<RunId> {
+    const runId = await core.begin(hostId, "test", { whenBlocked: "queue" });
+    await store.write((trx) =>
+      trx.updateTable("runs").set({ state: "running", started_at: clock.now() }).where("id", "=", runId).execute(),
+    );
+    return runId;
+  }
+  const seqs = new Map<RunId, number>();
+  async function send(runId: RunId, body: object): Promise<void> {
+    const seq = (seqs.get(runId) ?? 0) + 1;
+    seqs.set(runId, seq);
+    const event = { seq, at: clock.now(), ...body } as never;
+    expect(await store.write((trx) => runs.events(trx, hostId, runId, [event]))).toMatchObject({
+      kind: "stored",
+      storedSeq: seq,
+    });
+  }
+  const print = (runId: RunId, lines: readonly LogLine[]) => send(runId, { kind: "log", lines });
+  const finish = (runId: RunId) => send(runId, { kind: "finished", outcome: { state: "succeeded" } });
+  const text = (runId: RunId) => core.text(runId);
+  return {
+    core,
+    clock,
+    logs,
+    views,
+    store,
+    keeper,
+    start,
+    print,
+    finish,
+    text,
+    [Symbol.asyncDispose]: () => scope.disposeAsync(),
+  };
+}
+
+test("R8: any text survives the database exactly, half characters, escapes and carriage returns included", () => {
+  const anyText = fc.oneof(
+    fc.string({ unit: "binary" }),
+    fc.string({ unit: "grapheme" }),
+    fc.constantFrom("\r\r 50 %", "\u001b[31mred", "\ud800", ""),
+  );
+  const anyLine = fc.record(
+    {
+      at: fc.nat(),
+      stream: fc.constantFrom("agent" as const, "build" as const),
+      text: anyText,
+      level: fc.constantFrom("error" as const, "noise" as const),
+      continues: fc.constant(true as const),
+    },
+    { requiredKeys: ["at", "stream", "text"] },
+  );
+  fc.assert(
+    fc.property(fc.array(anyLine), (lines) => {
+      expect(unpackLines(packLines(lines))).toEqual(lines.map((entry) => ({ ...entry })));
+    }),
+  );
+});
+
+test("E7: R8: a line in pieces is one line of the text, and the raw text is what was written, before and after it is packed", async () => {
+  await using at = await openRun();
+  const runId = await at.start();
+  const long = "x".repeat(65_536);
+  await at.print(runId, [line("first"), line(long, { continues: true }), line(long, { continues: true }), line("tail")]);
+  await at.print(runId, [line("10 %\r20 %\r"), line("last")]);
+  const whole = `first\n${long}${long}tail\n10 %\r20 %\r\nlast\n`;
+  expect(await at.text(runId)).toBe(whole);
+  await at.finish(runId);
+  at.clock.advance(60_000);
+  await at.keeper.pack();
+  const chunks = await at.store.db.selectFrom("log_chunks").select(["codec", "first_line", "count"]).execute();
+  expect(chunks).toEqual([{ codec: "zstd", first_line: 1, count: 6 }]);
+  expect(await at.text(runId)).toBe(whole);
+});
+
+test("R44: a log is there from line 1, by line, searchable whatever the case, with its outline, while it grows and after it is packed", async () => {
+  await using at = await openRun();
+  const runId = await at.start();
+  for (let part = 0; part < 30; part++) {
+    const lines = Array.from({ length: 100 }, (_, place) => {
+      const n = part * 100 + place + 1;
+      if (n % 1000 === 0) return line(`ERROR: no ${n}`, { level: "error" });
+      if (n > 2000 && n <= 2500) return line(`copying path ${n}`, { level: "noise" });
+      return line(`line ${n}`, n === 7 ? { level: "warning" } : {});
+    });
+    await at.print(runId, lines);
+  }
+  // A text that stands across two pieces of one line.
+  await at.print(runId, [line("the nee", { continues: true }), line("dle"), line("end")]);
+  const look = async () => {
+    expect(await at.logs.read(runId, 1, 2)).toMatchObject({ lines: [{ n: 1, text: "line 1" }, { n: 2 }], last: 3003 });
+    const middle = await at.logs.read(runId, 1950, 100);
+    expect(middle.lines.map(({ n }) => n)).toEqual(Array.from({ length: 100 }, (_, place) => 1950 + place));
+    expect(middle.lines[51]?.text).toBe("copying path 2001");
+    expect(await at.logs.read(runId, 3003, 10)).toMatchObject({ lines: [{ n: 3003, text: "end" }] });
+    expect((await at.logs.read(runId, 3004, 10)).lines).toEqual([]);
+    expect(await at.logs.search(runId, "error: NO")).toEqual({ lines: [1000, 2000, 3000], truncated: false });
+    expect(await at.logs.search(runId, "needle")).toEqual({ lines: [3001], truncated: false });
+    expect(await at.logs.outline(runId)).toEqual({
+      last: 3003,
+      errors: [1000, 2000, 3000],
+      warnings: [7],
+      noise: [[2001, 2500]],
+    });
+  };
+  await look();
+  const stored = async () =>
+    (await at.store.db.selectFrom("runs").select(["log_stored", "log_compacted"]).executeTakeFirst()) ?? null;
+  const before = await stored();
+  await at.finish(runId);
+  at.clock.advance(60_000);
+  await at.keeper.pack();
+  await look();
+  expect(await at.store.db.selectFrom("log_chunks").select("codec").distinct().execute()).toEqual([{ codec: "zstd" }]);
+  expect((await stored())?.log_compacted).toBe(1);
+  expect((await stored())?.log_stored).toBeLessThan((before?.log_stored ?? 0) / 3);
+  expect((await at.views.view(runId))?.log).toMatchObject({ lines: 3003, errors: 3, warnings: 1, discarded: false });
+  expect((await at.views.view(runId))?.outcome).toMatchObject({ firstErrorLine: 1000 });
+});
+
+test("R44: logs are kept by age and by size, the oldest go first, and a run whose log is gone says so", async () => {
+  await using at = await openRun({ keepFor: 10 * DAY, keepBytes: 150_000 });
+  const ended = async (days: number) => {
+    const runId = await at.start();
+    await at.print(
+      runId,
+      Array.from({ length: 1000 }, () => line(Math.random().toString(36).repeat(4))),
+    );
+    await at.finish(runId);
+    at.clock.advance(days * DAY);
+    return runId;
+  };
+  const old = await ended(8);
+  const second = await ended(1);
+  const third = await ended(1);
+  const fourth = await ended(1);
+  const running = await at.start();
+  await at.print(running, [line("at work")]);
+  await at.keeper.retain();
+  const has = async (runId: RunId) => ({
+    text: (await at.text(runId)) !== "",
+    discarded: (await at.views.view(runId))?.log.discarded,
+  });
+  expect(await has(old)).toEqual({ text: false, discarded: true });
+  const left = [await has(second), await has(third), await has(fourth)];
+  expect(left.filter(({ discarded }) => discarded).length).toBeGreaterThan(0);
+  expect(left.at(-1)).toEqual({ text: true, discarded: false });
+  expect(left).toEqual([...left].sort((a, b) => Number(b.discarded) - Number(a.discarded)));
+  expect(await has(running)).toEqual({ text: true, discarded: false });
+  expect((await at.views.view(old))?.log.lines).toBe(1000);
+});

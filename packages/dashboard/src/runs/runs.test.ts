@@ -1,0 +1,221 @@
+import { isTerminal, type RunId } from "@nixfleet/protocol";
+import { type Behaviour, createFakeClock, createTempDir, obedient, type Step } from "@nixfleet/testkit";
+import { expect, test } from "vitest";
+import { COMMIT, openCore, openFleet } from "../core.fixture.ts";
+import { QUEUE_LIMIT } from "./index.ts";
+
+const quick = { behaviour: obedient({ pace: 0 }), backoff: { first: 20, longest: 100 } };
+const HOUR = 3_600_000;
+const waiting =
+  (gate: Promise<unknown>): Behaviour =>
+  (start, host) => [{ do: "until", resolved: gate }, ...(obedient({ pace: 0 })(start, host) as Step[])];
+
+test("R12: of many dispatches to one host at the same instant exactly one starts; the others wait or are refused with the reason", async () => {
+  const gate = Promise.withResolvers<void>();
+  await using lab = await openFleet(["alpha"], { simulator: { ...quick, behaviour: waiting(gate.promise) } });
+  const { core, id } = lab;
+  lab.fleet.start();
+  await lab.fleet.whenConnected();
+  const asked = await Promise.all([
+    ...Array.from({ length: 5 }, () => core.ask(id, "pull", { whenBlocked: "queue" })),
+    ...Array.from({ length: 5 }, () => core.ask(id, "pull")),
+  ]);
+  const started = asked.filter((answer) => answer.ok);
+  expect(started).toHaveLength(5);
+  expect(asked.slice(5).every((answer) => !answer.ok && answer.code === "host-busy")).toBe(true);
+  const states = (await core.views.unfinished()).map((run) => [run.state, run.queueReason]);
+  expect(states.filter(([state]) => state !== "queued")).toHaveLength(1);
+  expect(states.filter(([, reason]) => reason === "host-busy")).toHaveLength(4);
+  gate.resolve();
+  for (const answer of started) {
+    if (answer.ok) expect(await core.whenEnded(answer.runId)).toMatchObject({ state: "succeeded" });
+  }
+  // One after another, in the order in which they were asked for.
+  expect(lab.fleet.host("alpha").begun).toEqual(started.map((answer) => answer.ok && answer.runId));
+});
+
+test("R12: the database itself takes no second active run of a host", async () => {
+  const gate = Promise.withResolvers<void>();
+  await using lab = await openFleet(["alpha"], { simulator: { ...quick, behaviour: waiting(gate.promise) } });
+  lab.fleet.start();
+  await lab.fleet.whenConnected();
+  await lab.core.begin(lab.id, "pull");
+  const second = await lab.core.begin(lab.id, "pull", { whenBlocked: "queue" });
+  const forced = lab.core.store.write((trx) =>
+    trx.updateTable("runs").set({ state: "running" }).where("id", "=", second).execute(),
+  );
+  await expect(forced).rejects.toThrow(/UNIQUE/);
+  gate.resolve();
+});
+
+test("a run for a host that is offline waits and says so, and starts when the host comes; without leave to wait it is refused", async () => {
+  await using lab = await openFleet(["alpha"], { simulator: quick });
+  const { core, id } = lab;
+  expect(await core.ask(id, "pull")).toMatchObject({ ok: false, code: "host-offline" });
+  expect(await core.ask(id, "refresh", { whenBlocked: "queue" })).toMatchObject({ ok: false, code: "host-offline" });
+  const runId = await core.begin(id, "pull", { whenBlocked: "queue" });
+  expect(await core.views.summary(runId)).toMatchObject({ state: "queued", queueReason: "host-offline", word: "queued" });
+  lab.fleet.start();
+  expect(await core.whenEnded(runId)).toMatchObject({ state: "succeeded" });
+});
+
+test("a run that waited for seven days is refused as expired, by the clock alone", async () => {
+  const clock = createFakeClock();
+  await using folder = await createTempDir();
+  const core = await openCore({ path: `${folder.path}/db`, clock });
+  const { id } = await core.addHost("alpha");
+  const runId = await core.begin(id, "pull", { whenBlocked: "queue" });
+  clock.advance(QUEUE_LIMIT - 1000);
+  expect(await core.views.summary(runId)).toMatchObject({ state: "queued" });
+  clock.advance(1000);
+  expect(await core.whenEnded(runId)).toMatchObject({ state: "refused", sentence: expect.stringContaining("waited too long") });
+  await core.stop();
+});
+
+test("R15: R2: a silent run of six hours is slow after three, and lost only after its deadline; the host is free again then", async () => {
+  const clock = createFakeClock();
+  await using lab = await openFleet(["alpha"], {
+    clock,
+    deadlines: { switch: 6 * HOUR },
+    simulator: { clock, backoff: { first: 1, longest: 1 }, behaviour: () => [{ do: "phase", phase: "build" }, { do: "hang" }] },
+  });
+  const { core, id } = lab;
+  lab.fleet.start();
+  await lab.fleet.whenConnected();
+  const runId = await core.begin(id, "switch");
+  clock.advance(1000);
+  await core.whenRun(runId, (run) => run.state === "running" && run.phases.some(({ state }) => state === "current"));
+  lab.fleet.host("alpha").dropLink(40 * HOUR);
+  await core.until("host.changed", async () => core.links.live(id).connectedSince === null);
+  clock.advance(1000);
+  await core.whenRun(runId, (run) => run.linkLost);
+  clock.advance(2.9 * HOUR);
+  expect(await core.views.summary(runId)).toMatchObject({ state: "running", slow: false });
+  clock.advance(0.2 * HOUR);
+  expect(await core.whenRun(runId, (run) => run.slow)).toMatchObject({ state: "running" });
+  clock.advance(2.8 * HOUR);
+  expect(await core.views.summary(runId)).toMatchObject({ state: "running" });
+  clock.advance(0.3 * HOUR);
+  expect(await core.whenEnded(runId)).toMatchObject({ state: "lost", sentence: "The host did not report before the deadline." });
+  expect(await core.views.unfinished()).toEqual([]);
+});
+
+test("E11: what a host reports after its run was given up is kept beside the end that stays, with its log", async () => {
+  const gate = Promise.withResolvers<void>();
+  await using lab = await openFleet(["alpha"], {
+    deadlines: { pull: 1000 },
+    simulator: {
+      ...quick,
+      behaviour: () => [
+        { do: "until", resolved: gate.promise },
+        { do: "log", lines: 3, text: (line) => `late ${line}` },
+        { do: "finish", outcome: { state: "failed", code: "git-failed", reason: "no such branch" } },
+      ],
+    },
+  });
+  const { core, id } = lab;
+  lab.fleet.start();
+  await lab.fleet.whenConnected();
+  const runId = await core.begin(id, "pull");
+  await core.whenRun(runId, (run) => run.state === "running");
+  await core.store.write((trx) =>
+    trx.updateTable("runs").set({ sent_at: 0, started_at: 0, due_at: 0 }).where("id", "=", runId).execute(),
+  );
+  // A cancellation makes the dashboard look at the run again.
+  await core.runs.start();
+  expect(await core.whenEnded(runId)).toMatchObject({ state: "lost" });
+  gate.resolve();
+  const view = await core.until("run.changed", async () => {
+    const now = await core.views.view(runId);
+    return now !== null && now.lateReport !== null && now;
+  });
+  expect(view).toMatchObject({ summary: { state: "lost" }, lateReport: "The host reported that it failed: no such branch" });
+  expect(await core.text(runId)).toBe("late 1\nlate 2\nlate 3\n");
+});
+
+test("cancelling ends a run that waits at once, and one that runs when its host has stopped it; what has ended stays", async () => {
+  await using lab = await openFleet(["alpha"], { simulator: { ...quick, behaviour: () => [{ do: "hang" }] } });
+  const { core, id } = lab;
+  lab.fleet.start();
+  await lab.fleet.whenConnected();
+  const active = await core.begin(id, "pull");
+  const queued = await core.begin(id, "pull", { whenBlocked: "queue" });
+  expect(await core.runs.cancel(queued, "ada")).toEqual({ ok: true });
+  expect(await core.views.summary(queued)).toMatchObject({ state: "cancelled" });
+  await core.whenRun(active, (run) => run.state === "running");
+  await core.runs.cancel(active, "ada");
+  expect(await core.whenEnded(active)).toMatchObject({ state: "cancelled" });
+  expect(await core.runs.cancel(active, "ada")).toEqual({ ok: false, code: "run-ended" });
+  expect(await core.runs.cancel("01j00000000000000000000000" as RunId, "ada")).toEqual({ ok: false, code: "run-not-found" });
+});
+
+test("pre-checks refuse what cannot or need not be done, and force skips those that may be skipped", async () => {
+  await using lab = await openFleet(["alpha"], { simulator: quick });
+  const { core, id } = lab;
+  lab.fleet.start();
+  await lab.fleet.whenConnected();
+  const first = await core.begin(id, "switch");
+  expect(await core.whenEnded(first)).toMatchObject({ state: "succeeded", title: `Switch to ${COMMIT.slice(0, 7)}` });
+  expect(await core.ask(id, "switch")).toMatchObject({ ok: false, code: "already-current" });
+  expect(await core.whenEnded(await core.begin(id, "switch", { force: true }))).toMatchObject({ state: "succeeded" });
+
+  await core.store.write((trx) =>
+    trx
+      .updateTable("hosts")
+      .set({ policy: JSON.stringify({ allowedOps: ["pull"], allowRewind: false }) })
+      .execute(),
+  );
+  expect(await core.ask(id, "test")).toMatchObject({ ok: false, code: "op-not-allowed-on-host" });
+});
+
+test("without a target a pull or switch is refused, unless it names its commit", async () => {
+  await using lab = await openFleet(["alpha"], { simulator: quick, target: null });
+  lab.fleet.start();
+  await lab.fleet.whenConnected();
+  expect(await lab.core.ask(lab.id, "pull")).toMatchObject({ ok: false, code: "target-unknown" });
+  const runId = await lab.core.begin(lab.id, "pull", { args: { commit: COMMIT } });
+  expect(await lab.core.whenEnded(runId)).toMatchObject({ state: "succeeded" });
+});
+
+test("a refusal of the agent ends the run as refused, with its reason, and frees the host", async () => {
+  await using lab = await openFleet(["alpha"], {
+    simulator: { ...quick, behaviour: () => ({ refuse: "no-clone", reason: "There is no clone yet." }) },
+  });
+  const { core, id } = lab;
+  lab.fleet.start();
+  await lab.fleet.whenConnected();
+  const runId = await core.begin(id, "test");
+  expect(await core.whenEnded(runId)).toMatchObject({ state: "refused", sentence: "There is no clone yet." });
+  expect((await core.views.view(runId))?.outcome).toMatchObject({ code: "no-clone", next: "Pull first." });
+  expect(await core.views.unfinished()).toEqual([]);
+});
+
+test("a switch shows its phases with estimates from the host's own history, and what it deployed is recorded", async () => {
+  await using lab = await openFleet(["alpha"], { simulator: { ...quick, behaviour: obedient({ pace: 0.01 }) } });
+  const { core, id } = lab;
+  lab.fleet.start();
+  await lab.fleet.whenConnected();
+  const first = await core.begin(id, "switch");
+  await core.whenEnded(first);
+  const view = await core.views.view(first);
+  expect(view?.summary.phases.map(({ phase, state }) => [phase, state])).toEqual(
+    ["fetch", "evaluate", "build", "diff", "activate"].map((phase) => [phase, "done"]),
+  );
+  expect(view).toMatchObject({
+    usualDuration: expect.any(Number),
+    progress: { builds: { done: 8, expected: 8 } },
+    mayCancel: false,
+  });
+  expect(await core.store.db.selectFrom("deployments").select(["commit_id", "mode"]).execute()).toEqual([
+    { commit_id: COMMIT, mode: "switch" },
+  ]);
+  const second = await core.begin(id, "switch", { force: true });
+  const building = await core.whenRun(second, (run) => run.word.startsWith("Build") || isTerminal(run.state));
+  expect(building.phases.map(({ estimate }) => typeof estimate)).toEqual(
+    Array(5).fill(isTerminal(building.state) ? "object" : "number"),
+  );
+  await core.whenEnded(second);
+  expect((await core.views.list({ hostId: id, limit: 1 })).items).toMatchObject([{ id: second, number: 2 }]);
+  const { next } = await core.views.list({ hostId: id, limit: 1 });
+  expect((await core.views.list({ hostId: id, limit: 5, cursor: next ?? "" })).items).toMatchObject([{ id: first, number: 1 }]);
+});
