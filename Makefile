@@ -56,6 +56,7 @@ bench: $(INSTALLED) $(PROGRAMS) $(PAGE) ## measure, and print a table and JSON
 build: $(PROGRAMS) $(PAGE) ## agent and dashboard as one file each, and the page
 
 clean: ## remove everything that was installed, built or left by the demo
+	@if [ -d .demo ]; then chmod -R u+w .demo; fi # Nix makes what is in its stores read-only
 	rm -rf node_modules packages/*/node_modules packages/*/dist tools/node/.installed test-results .demo
 
 # Not `npm ci`: it refuses a lock file without the optional packages of other platforms, and a registry that mirrors another need

@@ -44,7 +44,7 @@ async function start(places: Places, count: number): Promise<void> {
   await using _lock = locked.lock;
   await endLeftovers(places);
 
-  const memory = await openMemory(places, 8420);
+  const memory = await openMemory(places, 8420, "stand-in");
   const pagePort = await findPort(5173);
   const origin = `http://localhost:${pagePort}`;
   const dashboard = `http://127.0.0.1:${memory.port}`;

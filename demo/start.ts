@@ -58,8 +58,11 @@ async function start(places: Places): Promise<void> {
   await using _lock = locked.lock;
   await endLeftovers(places);
 
-  const pretend = values["stand-in"] || !hasNix;
-  const memory = await openMemory(places, values.port === undefined ? undefined : Number(values.port));
+  const builder = values["stand-in"] || !hasNix ? "stand-in" : "nix";
+  const memory = await openMemory(places, values.port === undefined ? undefined : Number(values.port), builder);
+  const pretend = memory.builder === "stand-in";
+  if (!pretend && !hasNix)
+    throw new Error(`This demo was begun with Nix, which is gone. Begin anew: remove ${places.root} (make clean).`);
   const path = pretend ? `${await installStandIn(places)}:${process.env.PATH}` : (process.env.PATH ?? "");
   const repositories = await openRepositories(places, Math.floor(Date.now() / 1000));
   const machines = await Promise.all(demoHosts.map((host) => prepareMachine(host, places, path)));

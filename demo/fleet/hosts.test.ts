@@ -131,4 +131,5 @@ test.each(ways)(
     });
     expect(readFileSync(join(web1.systemRoot, "run/current-system/etc/motd"), "utf8")).toContain("documentation");
   },
+  180_000,
 );

@@ -11,22 +11,25 @@ const memorySchema = z.object({
   root: z.string(),
   administrator: z.object({ name: z.string(), password: z.string(), hash: z.string() }),
   port: z.number(),
+  /** Who builds. A store of the stand-in is none for Nix, and the other way round. */
+  builder: z.enum(["nix", "stand-in"]),
 });
 
 /** What the demo keeps from one start to the next. */
 export type Memory = z.infer<typeof memorySchema>;
 
-/** Reads what an earlier start wrote, or makes it: a random password, and port 8000 or a free one if that is taken. */
-export async function openMemory(places: Places, wantedPort: number | undefined): Promise<Memory> {
+/** Reads what an earlier start wrote, or makes it: a random password, and the wanted port or a free one if that is taken. */
+export async function openMemory(places: Places, port: number | undefined, builder: Memory["builder"]): Promise<Memory> {
   const kept = existsSync(places.memory) ? memorySchema.parse(JSON.parse(readFileSync(places.memory, "utf8"))) : undefined;
   if (kept !== undefined && kept.root !== places.root) {
     throw new Error(`The demo was made in ${kept.root} and cannot be moved: remove ${places.root} (make clean) and start again.`);
   }
-  const wanted = wantedPort ?? kept?.port ?? 8000;
+  const wanted = port ?? kept?.port ?? 8000;
   const memory = {
     root: places.root,
     administrator: kept?.administrator ?? (await createAdministrator()),
     port: await findPort(wanted),
+    builder: kept?.builder ?? builder,
   };
   await writeAtomic(places.memory, `${JSON.stringify(memory, null, 2)}\n`);
   return memory;

@@ -1,0 +1,70 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { isAlive, type ProcessIdentity } from "@nixfleet/runtime";
+import { createTempDir, signIn } from "@nixfleet/testkit";
+import { expect, test } from "vitest";
+
+interface Demo {
+  child: ChildProcess;
+  url: string;
+  password: string;
+}
+
+/** Starts the demo as `make demo` does, and reads the address and the password that it prints. */
+async function startDemo(root: string, port: number): Promise<Demo> {
+  const args = [join(import.meta.dirname, "start.ts"), "--root", root, "--port", String(port), "--stand-in", "--source"];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  let said = "";
+  for await (const chunk of child.stdout) {
+    said += chunk;
+    if (said.includes("Stop ")) break;
+  }
+  const url = /Open\s+(\S+)/.exec(said)?.[1];
+  const password = /Sign in\s+admin\s+(\S+)/.exec(said)?.[1];
+  if (url === undefined || password === undefined) throw new Error(`the demo did not start: ${said}`);
+  return { child, url, password };
+}
+
+/** The hosts' names and states, once all three are online. */
+async function hostsOf({ url, password }: Demo): Promise<string[]> {
+  const client = await signIn(url, "admin", password);
+  const online = async () =>
+    (await client.call("hosts", {})).items.filter(({ reachability }) => reachability.state === "online").map(({ name }) => name);
+  await expect.poll(online, { interval: 100, timeout: 100_000 }).toHaveLength(3);
+  return (await online()).sort();
+}
+
+function programsOf(root: string): ProcessIdentity[] {
+  const folder = join(root, "pids");
+  return readdirSync(folder).map((name) => JSON.parse(readFileSync(join(folder, name), "utf8")) as ProcessIdentity);
+}
+
+test("the demo starts with three hosts online, ends all that it started, and goes on where it stopped, also after SIGKILL", async () => {
+  await using dir = await createTempDir("nixfleet-demo-");
+  const root = join(dir.path, "state");
+  const first = await startDemo(root, 0);
+  try {
+    expect(await hostsOf(first)).toEqual(["db1", "laptop", "web1"]);
+    expect(existsSync(join(root, "quickly"))).toBe(false);
+  } finally {
+    first.child.kill("SIGKILL");
+    await once(first.child, "exit");
+  }
+  const left = programsOf(root);
+  expect(left.filter(isAlive)).toHaveLength(4);
+
+  const second = await startDemo(root, 0);
+  try {
+    expect(left.filter(isAlive)).toEqual([]);
+    expect(second.password).toBe(first.password);
+    expect(await hostsOf(second)).toEqual(["db1", "laptop", "web1"]);
+  } finally {
+    const running = programsOf(root);
+    second.child.kill("SIGINT");
+    const [exitCode] = await once(second.child, "exit");
+    expect(exitCode).toBe(0);
+    expect(running.filter(isAlive)).toEqual([]);
+  }
+}, 180_000);
