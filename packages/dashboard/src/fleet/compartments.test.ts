@@ -22,7 +22,7 @@ import {
   target,
   tested,
   X,
-} from "./sample-status.ts";
+} from "./sample-status.fixture.ts";
 
 interface Case {
   title: string;
@@ -79,26 +79,23 @@ const cases: Case[] = [
   },
   {
     title: "R17: a closure that was not deployed from here is drift, never current, though the clone is at the target",
-    host: host({ running: { closure: closure("d") as never } }),
+    host: host({ running: { closure: closure("d") } }),
     is: { git: ["ok", "at target"], system: ["attention", "drift"], tests: ["unknown", "not yet"] },
   },
   {
     title: "R17: drift shows also while the clone is behind",
-    host: host({ ...at(A), running: { closure: closure("d") as never } }),
+    host: host({ ...at(A), running: { closure: closure("d") } }),
     is: { git: ["attention", "3 behind"], system: ["attention", "drift"] },
   },
   {
     title: "R17: a system that names the target as its configurationRevision counts as deployed from it",
-    host: host(
-      { running: { closure: closure("d") as never, revision: T }, profile: { closure: closure("d") as never } },
-      { deployments: [] },
-    ),
+    host: host({ running: { closure: closure("d"), revision: T }, profile: { closure: closure("d") } }, { deployments: [] }),
     runs: runs({ lastTest: null }),
     is: { system: ["ok", "current"], tests: ["attention", "not run"] },
   },
   {
     title: "R17: a system that names another commit runs another commit",
-    host: host({ running: { closure: closure("d") as never, revision: A }, profile: { closure: closure("d") as never } }),
+    host: host({ running: { closure: closure("d"), revision: A }, profile: { closure: closure("d") } }),
     is: { system: ["attention", "not switched"] },
   },
   {
@@ -209,10 +206,7 @@ const cases: Case[] = [
   },
   {
     title: "a failed switch is red with the first error line, and the tests have not run",
-    host: host(
-      { running: { closure: closure("c") as never, since: now - 5000 } },
-      { deployments: [deployment(closure("c"), A)] },
-    ),
+    host: host({ running: { closure: closure("c"), since: now - 5000 } }, { deployments: [deployment(closure("c"), A)] }),
     runs: runs({
       lastSwitch: run({ state: "failed", phase: "build", firstError: "builder for 'nginx' failed" }),
       lastTest: null,
@@ -255,7 +249,7 @@ const cases: Case[] = [
   {
     title: "a switch for the next boot waits for it",
     host: host(
-      { profile: { closure: closure("d") as never } },
+      { profile: { closure: closure("d") } },
       { deployments: [deployment(closure("d"), T, { mode: "boot" }), deployment(closure("c"), A)] },
     ),
     is: { system: ["attention", "reboot needed"] },
@@ -263,7 +257,7 @@ const cases: Case[] = [
   },
   {
     title: "a system that runs until the next boot only says so",
-    host: host({ profile: { closure: closure("d") as never } }),
+    host: host({ profile: { closure: closure("d") } }),
     is: { system: ["attention", "until reboot"] },
   },
   {
@@ -343,7 +337,7 @@ const cases: Case[] = [
   {
     title: "an agent that is not the installed one has to be restarted",
     host: host({
-      agent: { version: "1.8.1", storePath: closure("f") as never, installedPath: closure("g") as never, startedAt: now },
+      agent: { version: "1.8.1", storePath: closure("f"), installedPath: closure("g"), startedAt: now },
     }),
     is: { agent: ["attention", "not restarted"] },
   },

@@ -1,17 +1,17 @@
 import type { HostId, HostPolicy, HostRow, NextAction, RunId, RunSummary } from "@nixfleet/protocol";
 import { OpName } from "@nixfleet/protocol";
 import { expect, test } from "vitest";
-import type { HostInput, RunsInput, TargetInput } from "./compartments/input.ts";
+import type { HostInput, RunsInput } from "./compartments/input.ts";
 import { compartments } from "./compartments.ts";
 import { hostRow, type RowInput } from "./host-row.ts";
-import { A, at, closure, deployment, host, now, run, runs, target, tested } from "./sample-status.ts";
+import { A, at, closure, deployment, host, now, run, runs, target, tested } from "./sample-status.fixture.ts";
 
 const policy: HostPolicy = { allowedOps: [...OpName.options], allowRewind: false };
 const summary = (state: RunSummary["state"]) =>
   ({ id: "01jd00000000000000000000cc" as RunId, state, op: "switch" }) as RunSummary;
 
 const row = (more: Partial<Omit<RowInput, "input" | "findings">> & { input?: HostInput; by?: RunsInput } = {}): HostRow => {
-  const { input = host(), target: to = target() as TargetInput, by = runs(), ...rest } = more;
+  const { input = host(), target: to = target(), by = runs(), ...rest } = more;
   return hostRow({
     id: "01jd000000000000000000000a" as HostId,
     name: "csb1",
@@ -175,15 +175,14 @@ test("R16: a row tells what runs, since when and as which generation, apart from
 });
 
 test("R24: a measured zero is zero, and what was not measured is null", () => {
-  const at = now;
   expect(
-    row({ metrics: { at, load: 0, memory: { used: 0, total: 8 }, disks: [{ mount: "/", used: 0, total: 4 }] } }),
+    row({ metrics: { at: now, load: 0, memory: { used: 0, total: 8 }, disks: [{ mount: "/", used: 0, total: 4 }] } }),
   ).toMatchObject({ load: 0, memory: 0, disk: 0 });
-  expect(row({ metrics: { at, cpu: 0.5 } })).toMatchObject({ load: null, memory: null, disk: null });
+  expect(row({ metrics: { at: now, cpu: 0.5 } })).toMatchObject({ load: null, memory: null, disk: null });
   expect(
     row({
       metrics: {
-        at,
+        at: now,
         memory: { used: 0, total: 0 },
         disks: [
           { mount: "/a", used: 1, total: 4 },

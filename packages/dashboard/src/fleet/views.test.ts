@@ -7,14 +7,14 @@ import { createBus } from "../bus.ts";
 import type { HostLive } from "../links/index.ts";
 import type { Logger } from "../logger.ts";
 import { createIds } from "../runs/index.ts";
-import { createRunLogs } from "../runs/log.ts";
+import { appendLines, createRunLogs } from "../runs/log.ts";
 import { changedColumns, newRow } from "../runs/records.ts";
 import { newRun, type Run } from "../runs/run.ts";
 import { openStore } from "../store/index.ts";
 import type { Standing } from "./compartments/input.ts";
 import { storeFacts } from "./host-facts.ts";
 import { createFleetViews, createHosts } from "./index.ts";
-import { A, baseFacts, closure, hash, T } from "./sample-status.ts";
+import { A, baseFacts, closure, hash, T } from "./sample-status.fixture.ts";
 
 const quiet: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
@@ -295,6 +295,29 @@ test("progress of a run at work is followed without reading its host again; its 
   expect(await views.row(id)).toMatchObject({ status: "broken", cause: { lead: "Switch failed", detail: "builder failed" } });
   expect(asked.hosts).toBe(before + 1);
   expect(await views.view(id)).toMatchObject({ failure: { id: runId }, failureLog: [] });
+});
+
+test("R61: while a host suffers from a failed switch, its page has the lines around the first error", async () => {
+  const { scope, views, store, add, report, done } = await arrange();
+  await using _ = scope;
+  await views.start();
+  const id = await add("csb1");
+  await report(id, facts);
+  const runId = await done(id, switching, { state: "failed" }, { first_error_line: 40, log_lines: 100 });
+  await store.write((trx) =>
+    appendLines(
+      trx,
+      runId,
+      0,
+      Array.from({ length: 100 }, (_line, i) => ({ at: 1, stream: "build" as const, text: `line ${i + 1}` })),
+    ),
+  );
+
+  const view = await views.view(id);
+  expect(view?.failureLog.map(({ n, text }) => [n, text])).toEqual([38, 39, 40, 41, 42].map((n) => [n, `line ${n}`]));
+
+  await done(id, switching, { state: "succeeded" });
+  expect(await views.view(id)).toMatchObject({ failure: null, failureLog: [] });
 });
 
 test("a host that goes is stale, then offline, by time alone", async () => {

@@ -10,6 +10,7 @@ import { runningCommit } from "./compartments/running.ts";
 import { compartments, type Findings } from "./compartments.ts";
 import { type HostHistory, readHistory } from "./host-history.ts";
 import { hostRow, meters, type RowInput } from "./host-row.ts";
+import { hostView } from "./host-view.ts";
 import { factValues, type HostRecord, type Hosts } from "./hosts.ts";
 import { createKeyedWork } from "./keyed-work.ts";
 import { reachability } from "./reachability.ts";
@@ -45,8 +46,6 @@ export interface FleetViews extends AsyncDisposable {
 const RETELL_INTERVAL = 60 * 60_000;
 /** A second machine that has not tried again for this long counts as mended, in milliseconds. */
 const CONFLICT_LIMIT = 30 * 60_000;
-/** Lines of the log that are shown around the first error. */
-const LINES_AROUND_ERROR = 5;
 
 /** What is to be done for a host, from little to much: tell its row anew, follow its run at work, read all of it. */
 const WHATS = ["tell", "follow", "read"] as const;
@@ -63,7 +62,7 @@ interface Entry {
 }
 
 export function createFleetViews(deps: FleetViewsDeps): FleetViews {
-  const { store, bus, clock, log, hosts, target, links, runs, logs } = deps;
+  const { store, bus, clock, log, hosts, target, links, runs } = deps;
   const entries = new Map<HostId, Entry>();
   const listeners = new Set<(id: HostId) => void>();
   let ending = new AbortController();
@@ -231,7 +230,7 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
     async view(id) {
       await queue.settled(id);
       const entry = entries.get(id);
-      return entry === undefined ? null : await hostView(entry);
+      return entry === undefined ? null : await hostView(deps, entry);
     },
 
     peek: (id) => entries.get(id)?.row ?? null,
@@ -244,48 +243,6 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
     },
     [Symbol.asyncDispose]: () => views.stop(),
   };
-
-  async function hostView({ record, row, findings, history }: Entry): Promise<HostView> {
-    const { id, facts } = record;
-    const link = links.live(id);
-    const read = Object.values(facts).map(({ readAt }) => readAt);
-    const closure = facts.running?.value.closure;
-    const deployment = history.deployments.find((known) => known.closure === closure && known.commit === row.runs.commit);
-    const deployedBy =
-      deployment === undefined
-        ? undefined
-        : await store.db.selectFrom("runs").select("by").where("id", "=", deployment.runId).executeTakeFirst();
-    const { failedRun } = findings.system;
-    return {
-      row,
-      addedAt: record.addedAt,
-      notes: record.notes,
-      facts: factValues(facts),
-      factsReadAt: read.length === 0 ? null : Math.max(...read),
-      runningSubject: row.runs.commit === null ? null : await target.subject(row.runs.commit),
-      deployedBy: deployedBy?.by ?? null,
-      metrics: link.metrics,
-      policy: record.policy,
-      settings: record.settings,
-      failure: failedRun === null ? null : await runs.summary(failedRun),
-      failureLog: failedRun === null ? [] : await aroundFirstError(failedRun),
-      token: await hosts.token(id),
-      lastRefusedLink: link.lastRefused === null ? null : { at: link.lastRefused.at, reason: link.lastRefused.reason },
-    };
-  }
-
-  async function aroundFirstError(runId: RunId): Promise<NumberedLine[]> {
-    const row = await store.db
-      .selectFrom("runs")
-      .select(["first_error_line", "log_lines"])
-      .where("id", "=", runId)
-      .executeTakeFirst();
-    if (row === undefined || row.log_lines === 0) return [];
-    // Without a line that is marked as an error, the last ones tell most.
-    const middle = row.first_error_line ?? row.log_lines;
-    const from = Math.max(1, Math.min(middle - 2, row.log_lines - LINES_AROUND_ERROR + 1));
-    return (await logs.read(runId, from, LINES_AROUND_ERROR)).lines;
-  }
 
   return views;
 }

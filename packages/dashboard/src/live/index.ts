@@ -1,2 +1,2 @@
-export { createLive, type Live, type LiveDeps } from "./live.ts";
-export { createLiveUpgrade, type LiveUpgrade } from "./upgrade.ts";
+export { createLive } from "./live.ts";
+export { createLiveUpgrade } from "./upgrade.ts";

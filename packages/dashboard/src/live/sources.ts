@@ -178,7 +178,7 @@ export function activitySource({ bus, audit }: SourceDeps): TopicSource {
       const before = shown;
       shown = new Set(values.keys());
       // An entry never changes: only what is new is given, and what it pushed out is taken away.
-      for (const key of before) values.has(key) ? values.delete(key) : values.set(key, undefined);
+      for (const key of before) if (!values.delete(key)) values.set(key, undefined);
       return values;
     },
     listen: (touch) =>

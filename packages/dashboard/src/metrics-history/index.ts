@@ -1,1 +1,1 @@
-export { createMetricsHistory, type MetricsHistory, type MetricsHistoryDeps } from "./metrics-history.ts";
+export { createMetricsHistory } from "./metrics-history.ts";

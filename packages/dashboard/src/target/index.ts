@@ -1,1 +1,1 @@
-export { createTarget, GRACE, type Target, type TargetDeps } from "./target.ts";
+export { createTarget, type Target } from "./target.ts";

@@ -8,7 +8,7 @@ import { expect, test } from "vitest";
 import { createBus } from "../bus.ts";
 import type { Logger } from "../logger.ts";
 import { openStore } from "../store/index.ts";
-import { createTarget, GRACE } from "./index.ts";
+import { createTarget, GRACE } from "./target.ts";
 
 const quiet: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const MINUTE = 60_000;
@@ -138,15 +138,15 @@ test("R18: a commit is told as behind, ahead or diverged, with counts, and one t
     relation: { kind: "behind", behind: 2 },
     lackingSince: Date.UTC(2026, 0, 1) + MINUTE,
   });
-  expect(await target.standing("f".repeat(40) as Commit)).toMatchObject({ relation: { kind: "unknown" } });
+  expect(await target.standing("f".repeat(40))).toMatchObject({ relation: { kind: "unknown" } });
   expect(await target.subject(b)).toBe("b");
-  expect(await target.subject("f".repeat(40) as Commit)).toBeNull();
+  expect(await target.subject("f".repeat(40))).toBeNull();
 
   await git.forcePushTo(b);
   await target.refresh();
   expect(await target.standing(c)).toMatchObject({ relation: { kind: "ahead", ahead: 1 } });
 
-  const d = (await git.commit("d", {})) as Commit;
+  const d = await git.commit("d", {});
   await target.refresh();
   expect(await target.standing(c)).toMatchObject({ relation: { kind: "diverged", ahead: 1, behind: 1 } });
   expect(await target.standing(d)).toMatchObject({ relation: { kind: "equal" } });
@@ -159,7 +159,7 @@ test("a commit that was unknown is known as soon as a reading has brought it", a
   const target = make();
   await target.start();
   await target.refresh();
-  const b = (await git.commitLocally("b", {})) as Commit;
+  const b = await git.commitLocally("b", {});
   expect(await target.standing(b)).toMatchObject({ relation: { kind: "unknown" } });
 
   await git.push();
@@ -177,7 +177,7 @@ test("R40: a commit that a host made up is looked for in the mirror only, never 
   for (const name of ["uploadpack.allowFilter", "uploadpack.allowAnySHA1InWant"])
     await git.git("--git-dir", git.origin, "config", name, "true");
   await git.git("checkout", "--quiet", "-b", "elsewhere");
-  const hidden = (await git.commit("elsewhere", { b: "1" })) as Commit;
+  const hidden = await git.commit("elsewhere", { b: "1" });
   const target = make();
   await target.start();
   await target.refresh();
@@ -267,7 +267,7 @@ test("a damaged mirror is made anew", async () => {
 test("R50: a subject or author with control characters arrives as text that acts nowhere", async () => {
   const { scope, git, make } = await arrange();
   await using _ = scope;
-  const commit = (await git.commit(`red \u001b[31malert\u0007 \u202etxt.exe <script> ${"long ".repeat(200)}`, {})) as Commit;
+  const commit = await git.commit(`red \u001b[31malert\u0007 \u202etxt.exe <script> ${"long ".repeat(200)}`, {});
   await git.commit("next", {});
   const target = make();
   await target.start();

@@ -125,14 +125,14 @@ export function createTarget(deps: TargetDeps): Target {
   async function succeeded(tip: CommitNote, lock: FlakeLockRead | null | undefined): Promise<void> {
     const moved = tip.commit !== known?.commit;
     const kept = { lockHash: known?.lockHash ?? null, inputs: known?.inputs ?? {} };
-    const read =
+    const content =
       lock === undefined
         ? kept
         : lock?.ok === true
           ? { lockHash: lock.hash, inputs: lock.inputs }
           : { lockHash: null, inputs: {} };
     if (lock?.ok === false) log.warn({ commit: tip.commit, fault: lock.fault }, "The target's flake.lock cannot be read");
-    known = { ...tip, fetchedAt: clock.now(), ...read, inputs: z.record(z.string(), LockInput).parse(read.inputs) };
+    known = { ...tip, fetchedAt: clock.now(), ...content, inputs: z.record(z.string(), LockInput).parse(content.inputs) };
     problem = null;
     // Whatever was not there before may have come with this reading.
     if (moved) standings.clear();

@@ -5,7 +5,7 @@ import type { HostInput, KnownTarget, RunInput, RunsInput, Standing } from "./co
 
 export const DAY = 86_400_000;
 export const now = 1_800_000_000_000;
-export const commit = (digit: string): Commit => digit.repeat(40) as Commit;
+export const commit = (digit: string): Commit => digit.repeat(40);
 export const A = commit("a");
 export const T = commit("7");
 export const X = commit("e");
@@ -15,7 +15,7 @@ export const runId = "01jd00000000000000000000aa" as RunId;
 export const laterRunId = "01jd00000000000000000000zz" as RunId;
 
 export const deployment = (path: string, of: Commit, more: Partial<Deployment> = {}): Deployment => ({
-  closure: path as Deployment["closure"],
+  closure: path,
   commit: of,
   runId,
   at: now - 2000,
@@ -33,8 +33,8 @@ export const baseFacts: Partial<Facts> = {
       nixfleet: { revision: "b".repeat(40), lastModified: now - DAY },
     },
   },
-  running: { closure: closure("c") as never, since: now - 1500 },
-  profile: { closure: closure("c") as never, generation: 287 },
+  running: { closure: closure("c"), since: now - 1500 },
+  profile: { closure: closure("c"), generation: 287 },
   tests: { defined: 12 },
 };
 

@@ -1,0 +1,57 @@
+import type { HostRow, HostView, NumberedLine, RunId } from "@nixfleet/protocol";
+import type { Store } from "../store/index.ts";
+import type { Findings } from "./compartments.ts";
+import type { HostHistory } from "./host-history.ts";
+import { factValues, type HostRecord } from "./hosts.ts";
+import type { FleetViewsDeps } from "./views.ts";
+
+/** Lines of the log that are shown around the first error. */
+const LINES_AROUND_ERROR = 5;
+
+type HostViewDeps = Pick<FleetViewsDeps, "store" | "links" | "target" | "runs" | "hosts" | "logs">;
+
+/** Everything that a host's page shows, its runs apart. */
+export async function hostView(
+  { store, links, target, runs, hosts, logs }: HostViewDeps,
+  { record, row, findings, history }: { record: HostRecord; row: HostRow; findings: Findings; history: HostHistory },
+): Promise<HostView> {
+  const { id, facts } = record;
+  const link = links.live(id);
+  const readAt = Object.values(facts).map((fact) => fact.readAt);
+  const closure = facts.running?.value.closure;
+  const deployment = history.deployments.find((known) => known.closure === closure && known.commit === row.runs.commit);
+  const deployedBy =
+    deployment === undefined
+      ? undefined
+      : await store.db.selectFrom("runs").select("by").where("id", "=", deployment.runId).executeTakeFirst();
+  const { failedRun } = findings.system;
+  return {
+    row,
+    addedAt: record.addedAt,
+    notes: record.notes,
+    facts: factValues(facts),
+    factsReadAt: readAt.length === 0 ? null : Math.max(...readAt),
+    runningSubject: row.runs.commit === null ? null : await target.subject(row.runs.commit),
+    deployedBy: deployedBy?.by ?? null,
+    metrics: link.metrics,
+    policy: record.policy,
+    settings: record.settings,
+    failure: failedRun === null ? null : await runs.summary(failedRun),
+    failureLog: failedRun === null ? [] : await aroundFirstError(store, logs, failedRun),
+    token: await hosts.token(id),
+    lastRefusedLink: link.lastRefused === null ? null : { at: link.lastRefused.at, reason: link.lastRefused.reason },
+  };
+}
+
+async function aroundFirstError(store: Store, logs: HostViewDeps["logs"], runId: RunId): Promise<NumberedLine[]> {
+  const row = await store.db
+    .selectFrom("runs")
+    .select(["first_error_line", "log_lines"])
+    .where("id", "=", runId)
+    .executeTakeFirst();
+  if (row === undefined || row.log_lines === 0) return [];
+  // Without a line that is marked as an error, the last ones tell most.
+  const middle = row.first_error_line ?? row.log_lines;
+  const from = Math.max(1, Math.min(middle - 2, row.log_lines - LINES_AROUND_ERROR + 1));
+  return (await logs.read(runId, from, LINES_AROUND_ERROR)).lines;
+}
