@@ -82,7 +82,7 @@ export function createNixLog(now: () => number, { onLine, onProgress }: NixLogHa
     line(text) {
       const entry = text.startsWith(PREFIX) ? parseObject(text.slice(PREFIX.length)) : undefined;
       if (entry !== undefined) handle(entry);
-      else if (/^error: /.test(stripColours(text))) message(text, level.error);
+      else if (stripColours(text).startsWith("error: ")) message(text, level.error);
       else say(text, "nix");
     },
     progress: () => activities.progress(),

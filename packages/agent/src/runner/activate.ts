@@ -35,7 +35,10 @@ export async function activate(
   const errors = createErrorFinder();
   const output = createPlainOutput(context.output, "activation", errors.look);
   const tail = tailFile(context.run.activationOutput, output, context.deps.clock);
-  const stopUnit = () => stopService(context, activation.unit);
+  let stopping: Promise<void> | undefined;
+  const stopUnit = () => {
+    stopping = stopService(context, activation.unit);
+  };
   context.signal.addEventListener("abort", stopUnit);
   const launcher = createPlainOutput(context.output, "activation", errors.look);
   const tracked = [
@@ -58,7 +61,7 @@ export async function activate(
     [...activation.launcher, ...activation.argv],
   );
   context.signal.removeEventListener("abort", stopUnit);
-  if (context.signal.aborted) await stopUnit();
+  await stopping;
   launcher.end();
   await tail.end();
 

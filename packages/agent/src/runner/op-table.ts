@@ -23,5 +23,5 @@ export const OP_IMPLEMENTATIONS = {
 export function runOp(context: RunContext, request: OpRequest): Promise<Outcome> {
   // The table's type ties each implementation to the arguments of its own op; TypeScript cannot follow that through an index.
   const implementation = OP_IMPLEMENTATIONS[request.op] as OpImplementation<OpName>;
-  return implementation(context, request.args as ArgsOf<OpName>);
+  return implementation(context, request.args);
 }

@@ -101,12 +101,16 @@ async function prove(context: RunContext, { op }: OpRequest): Promise<FactsReadi
 function watchForFile(path: string, clock: Clock, onThere: () => void): { stop(): void } {
   let stopped = false;
   let timer: { cancel(): void } | undefined;
-  const look = async () => {
-    if (await exists(path)) {
-      if (!stopped) onThere();
-    } else if (!stopped) timer = clock.setTimeout(look, CANCEL_POLL_MS);
+  const lookLater = () => {
+    timer = clock.setTimeout(() => void look(), CANCEL_POLL_MS);
   };
-  timer = clock.setTimeout(look, CANCEL_POLL_MS);
+  const look = async () => {
+    const isThere = await exists(path);
+    if (stopped) return;
+    if (isThere) onThere();
+    else lookLater();
+  };
+  lookLater();
   return {
     stop() {
       stopped = true;

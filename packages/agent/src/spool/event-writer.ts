@@ -9,6 +9,8 @@ const BATCH_MS = 50;
 const PROGRESS_MS = 250;
 /** How often a full disk is tried again, in milliseconds. */
 const RETRY_MS = 1000;
+/** Bytes that hold a usual batch. */
+const INITIAL_BUFFER = 512 * 1024;
 
 /** Appends the events of one run to its spool, numbered without gaps. One write for each batch. */
 export interface EventWriter {
@@ -52,6 +54,18 @@ export function createEventWriter({ path, clock, lastSeq = 0, write = writeSync 
   let progressTimer: { cancel(): void } | undefined;
   let nextProgressAt = 0;
 
+  // One buffer for all writes: a stream of output would otherwise leave megabytes of garbage for each second.
+  let buffer = Buffer.allocUnsafe(INITIAL_BUFFER);
+  const encode = (text: string, at: number): number => {
+    const most = at + text.length * 3; // UTF-8 takes three bytes at most for each of UTF-16's units.
+    if (most > buffer.length) {
+      const larger = Buffer.allocUnsafe(most * 2);
+      buffer.copy(larger, 0, 0, at);
+      buffer = larger;
+    }
+    return buffer.write(text, at);
+  };
+
   const flushSoon = (ms: number) => {
     timer ??= clock.setTimeout(() => {
       timer = undefined;
@@ -64,11 +78,16 @@ export function createEventWriter({ path, clock, lastSeq = 0, write = writeSync 
     timer = undefined;
     const entries = pending.entries();
     if (entries.length === 0) return true;
-    const lines = entries.map(({ at, body }, index) => Buffer.from(`${JSON.stringify({ seq: seq + index + 1, at, ...body })}\n`));
-    const whole = writeWholeLines(fd, lines, write);
+    const ends: number[] = [];
+    let length = 0;
+    for (const { at, body } of entries) {
+      length += encode(`${JSON.stringify({ seq: seq + ends.length + 1, at, ...body })}\n`, length);
+      ends.push(length);
+    }
+    const whole = writeWholeLines(fd, buffer.subarray(0, length), ends, write);
     seq += whole;
     pending.drop(whole);
-    full = whole < lines.length;
+    full = whole < ends.length;
     if (full) flushSoon(RETRY_MS);
     return !full;
   };
@@ -131,11 +150,15 @@ export function createEventWriter({ path, clock, lastSeq = 0, write = writeSync 
 }
 
 /**
- * Writes lines one behind the other and returns how many are in the file whole. A line that the full disk tore is taken off
- * again; the whole ones before it stay, since the daemon may have read them.
+ * Writes lines, which end where `ends` says, and returns how many are in the file whole. A line that the full disk tore is
+ * taken off again; the whole ones before it stay, since the daemon may have read them.
  */
-function writeWholeLines(fd: number, lines: readonly Buffer[], write: NonNullable<EventWriterDeps["write"]>): number {
-  const bytes = Buffer.concat(lines);
+function writeWholeLines(
+  fd: number,
+  bytes: Uint8Array,
+  ends: readonly number[],
+  write: NonNullable<EventWriterDeps["write"]>,
+): number {
   let written = 0;
   try {
     while (written < bytes.length) {
@@ -147,14 +170,8 @@ function writeWholeLines(fd: number, lines: readonly Buffer[], write: NonNullabl
     const code = (error as NodeJS.ErrnoException).code;
     if (code !== "ENOSPC" && code !== "EDQUOT") throw error;
   }
-  if (written === bytes.length) return lines.length;
-  let whole = 0;
-  let wholeBytes = 0;
-  for (const line of lines) {
-    if (wholeBytes + line.length > written) break;
-    wholeBytes += line.length;
-    whole++;
-  }
-  if (written > wholeBytes) ftruncateSync(fd, fstatSync(fd).size - (written - wholeBytes));
+  const whole = ends.findLastIndex((end) => end <= written) + 1;
+  const torn = written - (ends[whole - 1] ?? 0);
+  if (torn > 0) ftruncateSync(fd, fstatSync(fd).size - torn);
   return whole;
 }

@@ -1,5 +1,4 @@
 import { rm, stat } from "node:fs/promises";
-import type { RunId } from "@nixfleet/protocol";
 import { runnerLayout } from "./layout.ts";
 import { listRuns } from "./run-directories.ts";
 import { type Acknowledged, RunOutcome } from "./shapes.ts";
@@ -30,7 +29,7 @@ export async function pruneSpools(
   for (const runId of (await listRuns(runnerDir)).reverse()) {
     const run = layout.run(runId);
     const read = await readStrangerJson(run.outcome, RunOutcome);
-    if (read.kind !== "ok" || (acknowledged[runId as RunId] ?? 0) < read.value.lastSeq) continue;
+    if (read.kind !== "ok" || (acknowledged[runId] ?? 0) < read.value.lastSeq) continue;
     const age = now - read.value.endedAt;
     if (age > record) {
       await rm(run.dir, { recursive: true, force: true });
