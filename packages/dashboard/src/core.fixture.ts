@@ -47,9 +47,12 @@ export async function openCore({ path, port = 0, deadlines = {}, clock = systemC
   links.start();
   const server = createServer((_, response) => response.writeHead(404).end());
   const upgrade = createAgentUpgrade({ hosts, links, log });
-  server.on("upgrade", (request, socket, head) =>
-    upgrade({ request, socket, head, address: request.socket.remoteAddress ?? "" }),
-  );
+  const sockets = new Set<Duplex>();
+  server.on("upgrade", (request, socket, head) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+    upgrade({ request, socket, head, address: request.socket.remoteAddress ?? "" });
+  });
   await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
   const bound = (server.address() as AddressInfo).port;
 
