@@ -1,5 +1,7 @@
-import { access, constants, mkdir } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { access, constants } from "node:fs/promises";
 import { connect as connectPlain } from "node:net";
+import { dirname } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { FAILURES } from "@nixfleet/protocol";
 import { exec, readSettings, redact, succeeded } from "@nixfleet/runtime";
@@ -60,11 +62,13 @@ function format(finding: Finding): string {
   return finding.state === "failed" ? `${line}      fix: ${finding.fix}\n` : line;
 }
 
+/** Whether the directories can be written, or be made. Nothing is made: the one who checks may be another user than the agent. */
 async function checkDirectories({ stateDir, runnerDir }: HostReaders): Promise<Finding> {
   for (const path of [stateDir, runnerDir]) {
+    let existing = path;
+    while (existing !== "/" && !existsSync(existing)) existing = dirname(existing);
     try {
-      await mkdir(path, { recursive: true, mode: 0o750 });
-      await access(path, constants.W_OK);
+      await access(existing, constants.W_OK | constants.X_OK);
     } catch (error) {
       const fix =
         "Run this as the agent's user, or set NIXFLEET_STATE_DIR and NIXFLEET_RUNNER_DIR to directories that it may write.";

@@ -9,6 +9,8 @@ import { runnerLayout } from "../spool/layout.ts";
 import { createTestDashboard, type TestDashboard } from "./dashboard.fixture.ts";
 
 const MAIN = fileURLToPath(new URL("../main.ts", import.meta.url));
+/** Compiled sources of earlier starts (nodejs.org, "Module compile cache"): it halves what a process takes to start from sources. */
+const COMPILE_CACHE = fileURLToPath(new URL("../../../../node_modules/.cache/nixfleet-compiled", import.meta.url));
 export const TOKEN = "nf_gate_0123456789-never-to-be-seen-0123456789abcdef";
 
 export interface AgentProcess {
@@ -53,6 +55,7 @@ export async function createAgentHost(): Promise<AgentHost> {
   const env = {
     PATH: process.env["PATH"] ?? "",
     HOME: root,
+    NODE_COMPILE_CACHE: COMPILE_CACHE,
     NIXFLEET_URL: dashboard.url,
     NIXFLEET_TOKEN: TOKEN,
     NIXFLEET_REPO_URL: repo.url,

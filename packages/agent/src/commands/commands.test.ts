@@ -1,0 +1,91 @@
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Commit } from "@nixfleet/protocol";
+import { createTempDir, type TempDir } from "@nixfleet/testkit";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { type AgentHost, createAgentHost, nextRunId } from "../daemon/agent.fixture.ts";
+import { createDaemonFiles } from "../spool/daemon-files.ts";
+import { runnerLayout } from "../spool/layout.ts";
+import { createLedger } from "../spool/ledger.ts";
+import { AGENT_VERSION } from "../version.ts";
+import { platformOf } from "./read-settings.ts";
+import { status } from "./status.ts";
+
+let dir: TempDir;
+beforeEach(async () => {
+  dir = await createTempDir();
+});
+afterEach(() => dir[Symbol.asyncDispose]());
+
+test("every fault of the settings is printed at once, each with a fix, and the exit code is 2", async () => {
+  await using host: AgentHost = await createAgentHost();
+  const agent = host.start(["run"], {
+    NIXFLEET_URL: "nowhere",
+    NIXFLEET_TOKEN: "two words of a secret",
+    NIXFLEET_INTERVAL: "soon",
+  });
+  const runner = host.start(["runner"], { NIXFLEET_REPO_URL: "ext::sh" });
+  expect((await agent.ended).code).toBe(2);
+  for (const name of ["NIXFLEET_URL", "NIXFLEET_TOKEN", "NIXFLEET_INTERVAL"]) expect(agent.stderr()).toContain(`${name} `);
+  expect(agent.stderr()).not.toContain("words of a secret");
+  expect((await runner.ended).code).toBe(2);
+  expect(runner.stderr()).toContain("NIXFLEET_REPO_URL");
+});
+
+test("a word that is no command, and an option that is none, are answered with the usage and 2", async () => {
+  await using host: AgentHost = await createAgentHost();
+  const [wrong, option, version, help] = [["dance"], ["run", "--runner=magic"], ["--version"], ["--help"]].map((argv) =>
+    host.start(argv),
+  );
+  expect([(await wrong?.ended)?.code, (await option?.ended)?.code]).toEqual([2, 2]);
+  expect(wrong?.stderr()).toContain("There is no command dance.");
+  expect([(await version?.ended)?.code, (await help?.ended)?.code]).toEqual([0, 0]);
+  expect(version?.stdout()).toBe(`${AGENT_VERSION}\n`);
+  expect(help?.stdout()).toContain("NIXFLEET_TOKEN");
+});
+
+test("status tells what runs, what waits and how the last run ended, without a dashboard and without a daemon", async () => {
+  const stateDir = join(dir.path, "state");
+  const runnerDir = join(dir.path, "runner");
+  const files = createDaemonFiles(stateDir);
+  await files.prepare();
+  const layout = runnerLayout(runnerDir);
+  const commit = Commit.parse("a".repeat(40));
+  const closure = `/nix/store/${"0".repeat(32)}-nixos-system-gate`;
+  const [ended, active, queued] = [nextRunId(), nextRunId(), nextRunId()];
+  const request = { op: "switch", args: {}, commit, deadline: 1000, askedBy: "ada", force: false, receivedAt: 0 };
+  for (const runId of [ended, active]) {
+    await mkdir(layout.run(runId).dir, { recursive: true });
+    await writeFile(layout.run(runId).request, JSON.stringify({ ...request, runId }));
+  }
+  const outcome = { state: "failed", code: "build-failed", reason: "hello-2.12 failed to build" };
+  await writeFile(layout.run(ended).outcome, JSON.stringify({ outcome, lastSeq: 3, endedAt: 0 }));
+  await files.putRequest({ ...request, op: "pull", runId: queued });
+  await createLedger(layout.deployments).add({ closure, commit, runId: ended, at: 0, mode: "switch" });
+
+  let text = "";
+  const code = await status({ HOME: dir.path, NIXFLEET_STATE_DIR: stateDir, NIXFLEET_RUNNER_DIR: runnerDir }, (part) => {
+    text += part;
+  });
+  expect(code).toBe(3);
+  expect(text.split("\n").slice(0, -1)).toEqual([
+    `daemon     does not run (${stateDir})`,
+    "runner     idle",
+    `system     last deployed ${closure} (commit aaaaaaaaaaaa, run ${ended})`,
+    `active     ${active} switch to aaaaaaaaaaaa, asked by ada`,
+    "queue      1 waiting",
+    `           ${queued} pull to aaaaaaaaaaaa, asked by ada`,
+    `last run   ${ended} switch to aaaaaaaaaaaa, asked by ada: failed (build-failed): hello-2.12 failed to build, 1970-01-01T00:00:00.000Z`,
+  ]);
+});
+
+test("the version is that of package.json", async () => {
+  const manifest = JSON.parse(await readFile(new URL("../../package.json", import.meta.url), "utf8"));
+  expect(AGENT_VERSION).toBe(manifest.version);
+});
+
+test("the platform is the one that is set, else NixOS where the machine is one, else Home Manager", () => {
+  expect(platformOf({ platform: "darwin" })).toBe("darwin");
+  expect(platformOf({ platform: undefined }, (path) => path === "/etc/NIXOS")).toBe("nixos");
+  expect(platformOf({ platform: undefined }, () => false)).toBe("home-manager");
+});
