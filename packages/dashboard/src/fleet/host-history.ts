@@ -1,10 +1,35 @@
-import { type Deployment, type HostId, opDeclaration, type RunId, shorten, TerminalState } from "@nixfleet/protocol";
-import { detailsOf, type RunRow, runOf } from "../runs/records.ts";
-import type { Store } from "../store/index.ts";
+import {
+  type Deployment,
+  type HostId,
+  type OpName,
+  opDeclaration,
+  type RunId,
+  type RunState,
+  shorten,
+  TerminalState,
+  type TestResult,
+} from "@nixfleet/protocol";
+import type { Run, RunOutcome } from "../runs/run.ts";
+import type { RunsTable, Store } from "../store/index.ts";
 import type { RunInput } from "./compartments/input.ts";
 
 /** Deployments of one closure that are looked at. */
 const MOST_DEPLOYMENTS = 50;
+
+/** What a status needs of a run; a diff or a list of warnings can be large. */
+const COLUMNS = [
+  "id",
+  "op",
+  "args",
+  "state",
+  "commit_id",
+  "ended_at",
+  "progress_state",
+  "outcome",
+  "closure_at_end",
+  "tests",
+] as const satisfies (keyof RunsTable)[];
+type Row = Pick<RunsTable, (typeof COLUMNS)[number]>;
 
 /** What was done on a host, as far as its status depends on it. */
 export interface HostHistory {
@@ -30,7 +55,7 @@ export async function readHistory({ db }: Store, hostId: HostId, closures: reado
           .execute();
   const known = new Map([...newest, ...asked].map((row) => [row.run_id, row]));
 
-  const runs = db.selectFrom("runs").selectAll().where("host_id", "=", hostId);
+  const runs = db.selectFrom("runs").select(COLUMNS).where("host_id", "=", hostId);
   const active = await runs.where("state", "in", ["starting", "running"]).executeTakeFirst();
   const waiting = active ?? (await runs.where("state", "=", "queued").orderBy("id").limit(1).executeTakeFirst());
   const ended = TerminalState.options.filter((state) => state !== "refused");
@@ -58,23 +83,24 @@ export async function readHistory({ db }: Store, hostId: HostId, closures: reado
   };
 }
 
-function runInput(row: RunRow): RunInput {
-  const run = runOf(row);
-  const { tests } = detailsOf(row);
-  const reason = run.outcome?.firstError ?? run.outcome?.reason ?? null;
+function runInput(row: Row): RunInput {
+  const op = row.op as OpName;
+  const outcome = row.outcome === null ? null : (JSON.parse(row.outcome) as RunOutcome);
+  const { phases } = JSON.parse(row.progress_state) as Pick<Run, "phases">;
+  const reason = outcome?.firstError ?? outcome?.reason ?? null;
   return {
-    id: run.id,
-    op: run.request.op,
-    args: run.request.args,
-    state: run.state,
-    commit: run.commit,
-    endedAt: run.endedAt,
-    phase: run.phases.at(-1)?.phase ?? null,
+    id: row.id as RunId,
+    op,
+    args: JSON.parse(row.args) as RunInput["args"],
+    state: row.state as RunState,
+    commit: row.commit_id,
+    endedAt: row.ended_at,
+    phase: phases.at(-1)?.phase ?? null,
     firstError: reason === null ? null : shorten(reason, 300),
     closureAtEnd: row.closure_at_end,
-    tests,
+    tests: JSON.parse(row.tests) as TestResult[],
     // Until the runs themselves say it better.
-    word: run.state,
-    sentence: `${opDeclaration(run.request.op).label}.`,
+    word: row.state,
+    sentence: `${opDeclaration(op).label}.`,
   };
 }
