@@ -88,8 +88,8 @@ export const DASHBOARD_SETTINGS = defineSettings({
   },
   dataDir: {
     env: "NIXFLEET_DATA_DIR",
-    schema: z.string().transform((path) => resolve(path)),
-    default: resolve("data"),
+    schema: z.string(),
+    default: "./data",
     help: "the directory of the database and of the mirror of the config repository",
     example: "/var/lib/nixfleet",
   },

@@ -1,5 +1,5 @@
 import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { ServerInfo } from "@nixfleet/protocol";
 import { type Clock, type Exec, takeLock } from "@nixfleet/runtime";
@@ -75,14 +75,15 @@ export class StartFault extends Error {
  */
 export async function startDashboard(deps: DashboardDeps, signal: AbortSignal): Promise<Dashboard> {
   const { settings, clock, log, exec, env, version, randomBytes, random } = deps;
+  const dataDir = resolve(settings.dataDir);
   const now = () => clock.now();
   await using started = new AsyncDisposableStack();
 
-  await mkdir(settings.dataDir, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
-    throw new StartFault(`The data directory ${settings.dataDir} cannot be made: ${messageOf(error)}`, { cause: error });
+  await mkdir(dataDir, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+    throw new StartFault(`The data directory ${dataDir} cannot be made: ${messageOf(error)}`, { cause: error });
   });
-  const lock = await takeLock(join(settings.dataDir, "dashboard.lock"));
-  if (!lock.ok) throw new StartFault(`Another dashboard (process ${lock.owner.pid}) works on ${settings.dataDir}.`);
+  const lock = await takeLock(join(dataDir, "dashboard.lock"));
+  if (!lock.ok) throw new StartFault(`Another dashboard (process ${lock.owner.pid}) works on ${dataDir}.`);
   started.use(lock.lock);
 
   // The address first: what is in the way of that is the most likely fault, and then nothing was touched.
@@ -94,7 +95,7 @@ export async function startDashboard(deps: DashboardDeps, signal: AbortSignal): 
   const origins = createOrigins(settings.origin, port);
 
   const bus = createBus({ log });
-  const path = join(settings.dataDir, "nixfleet.db");
+  const path = join(dataDir, "nixfleet.db");
   const store = await openStore({ path, clock, bus, log, ...(deps.onLimit === undefined ? {} : { onLimit: deps.onLimit }) });
   started.use(store);
   const writes = started.use(createSharedWrites({ store, bus, clock, log }));
@@ -111,7 +112,7 @@ export async function startDashboard(deps: DashboardDeps, signal: AbortSignal): 
       url === undefined
         ? null
         : { url, branch, credentials: { sshKeyFile, knownHostsFile, credentialsFile: gitCredentialsFile } },
-    directory: join(settings.dataDir, "mirror"),
+    directory: join(dataDir, "mirror"),
     interval: settings.fetchInterval * 1000,
     store,
     bus,

@@ -124,10 +124,10 @@ export function createSimulatedHost(options: SimulatedHostOptions, deps: Simulat
     mine.on("message", (data) => {
       if (socket === mine) receive(data.toString());
     });
-    mine.on("unexpected-response", (request, response) => {
+    mine.on("unexpected-response", (_, response) => {
       turnedAway.push(response.statusCode ?? 0);
-      response.resume();
-      request.destroy();
+      // Whoever listens to this event must end the socket: only then its close follows, and the next dial.
+      mine.terminate();
     });
     // A close follows each error.
     mine.on("error", () => {});
