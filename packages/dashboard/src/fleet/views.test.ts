@@ -234,7 +234,7 @@ test("R19: the rows turn unproven together when the target turns stale, and gree
   expect(await views.row(id)).toMatchObject({ status: "ok" });
 });
 
-test("R21, R43: heartbeats of 1,000 hosts change meters only: nothing is read, written, compared with the target or started", async () => {
+test("R21: R43: heartbeats of 1,000 hosts change meters only: nothing is read, written, compared with the target or started", async () => {
   const { scope, views, store, bus, clock, links, asked, told } = await arrange();
   await using _ = scope;
   const ids = createIds({ now: clock.now, randomBytes });
