@@ -11,7 +11,7 @@ import type { RunnerDeps } from "./deps.ts";
 
 /**
  * Takes the oldest request off the queue. A run that is known is not taken again, whatever the queue says (R1); a file that
- * is no request ends its run as refused, or is thrown away where it does not even name one.
+ * is no request ends its run as refused, or is left alone where it does not even name one.
  */
 export async function takeNext(deps: RunnerDeps): Promise<RunRequest | undefined> {
   const { queue, request: pathOf } = daemonLayout(deps.config.stateDir);
@@ -19,8 +19,8 @@ export async function takeNext(deps: RunnerDeps): Promise<RunRequest | undefined
     if (name.startsWith(".")) continue; // Being written.
     const id = RunId.safeParse(basename(name, ".json"));
     if (!id.success || name !== `${id.data}.json`) {
-      deps.log(`The queue holds ${JSON.stringify(name.slice(0, 100))}, which is no request: removed.`);
-      await removeTaken(queue, `${queue}/${name}`);
+      // Left where it is: the directory is the daemon's, and could have been made a link to one with files that matter.
+      deps.log(`The queue holds ${JSON.stringify(name.slice(0, 100))}, which is no request.`);
       continue;
     }
     const path = pathOf(id.data);
