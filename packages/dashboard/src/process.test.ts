@@ -10,7 +10,8 @@ import { createFleetSimulator, createTempDir } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { callAs, PASSWORD, signIn } from "./dashboard.fixture.ts";
-import { hashPassword, parsePasswordHash } from "./people/index.ts";
+import { hashPassword } from "./people/index.ts";
+import { parsePasswordHash } from "./people/password-hash.ts";
 import { runProgram, startProcess } from "./process.fixture.ts";
 
 const cheapHash = () => hashPassword(PASSWORD, randomBytes, { memory: 64, passes: 1, parallelism: 1 });

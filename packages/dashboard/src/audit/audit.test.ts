@@ -4,7 +4,7 @@ import { afterEach, expect, test } from "vitest";
 import { createBus } from "../bus.ts";
 import type { Logger } from "../logger.ts";
 import { openStore, type Store } from "../store/index.ts";
-import { type AuditFact, createAudit } from "./index.ts";
+import { type AuditFact, createAudit } from "./audit.ts";
 
 const quiet: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const stores: Store[] = [];

@@ -1,1 +1,1 @@
-export { type Audit, type AuditFact, type AuditFilter, type AuditPage, type AuditVerdict, createAudit } from "./audit.ts";
+export { type Audit, createAudit } from "./audit.ts";

@@ -9,11 +9,9 @@ import { createPeople, type People } from "./people.ts";
 import { createSessions } from "./sessions.ts";
 import { createSetupLink } from "./setup-link.ts";
 
-export type { LimitRule, LoginLimits } from "./login-limits.ts";
-export { createLoginLimits } from "./login-limits.ts";
-export { ARGON2_COST, type Argon2Cost, hashPassword, parsePasswordHash } from "./password-hash.ts";
-export type { PasswordResult, People, SetupResult, SignInResult } from "./people.ts";
-export { type Caller, SESSION_IDLE, SESSION_LONGEST, type Whence } from "./sessions.ts";
+export { type Argon2Cost, hashPassword } from "./password-hash.ts";
+export type { People } from "./people.ts";
+export { type Caller, SESSION_LONGEST, type Whence } from "./sessions.ts";
 
 export interface OpenPeopleDeps {
   readonly store: Store;

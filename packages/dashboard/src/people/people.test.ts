@@ -7,8 +7,9 @@ import { createAudit } from "../audit/index.ts";
 import { createBus } from "../bus.ts";
 import type { Logger } from "../logger.ts";
 import { openStore } from "../store/index.ts";
-import { hashPassword, openPeople, SESSION_IDLE, SESSION_LONGEST, type Whence } from "./index.ts";
+import { hashPassword, openPeople, SESSION_LONGEST, type Whence } from "./index.ts";
 import { createPasswords } from "./passwords.ts";
+import { SESSION_IDLE } from "./sessions.ts";
 
 const cost = { memory: 64, passes: 1, parallelism: 1 };
 const day = 24 * 3_600_000;
