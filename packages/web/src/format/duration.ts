@@ -48,9 +48,12 @@ export function formatAgo(at: number, now: number): string {
   return ms < SECOND ? "just now" : `${formatAge(ms)} ago`;
 }
 
+// Made once: making a format is what takes the time.
+const EXACT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
+
 /** A moment as the person's own clock and calendar write it, with seconds and zone: what stands behind a relative time. */
 export function formatExact(at: number): string {
-  return new Date(at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "long" });
+  return EXACT.format(at);
 }
 
 /** The time of day of a moment, `12:04`, with the date before it if it was not today. */

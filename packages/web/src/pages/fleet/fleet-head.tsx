@@ -1,20 +1,20 @@
-import type { HostRow } from "@nixfleet/protocol";
 import { Link } from "@tanstack/react-router";
 import { Clock, Plus, WifiOff } from "lucide-react";
+import { memo } from "react";
 import { buttonClass } from "../../components/button.tsx";
 import { classNames } from "../../components/class-names.ts";
 import { Icon } from "../../components/icon.tsx";
 import { Verdict } from "../../components/verdict.tsx";
-import { type Group, isInGroup, verdictOf } from "./groups-of-status.ts";
+import type { FleetSummary, Group } from "./groups-of-status.ts";
 import type { FleetView } from "./view.ts";
 
 /** How the fleet is, in numbers that are filters; apart from that, who can be reached. */
-export function FleetHead({ rows, view }: { rows: readonly HostRow[]; view: FleetView }) {
+export const FleetHead = memo(function FleetHead({ summary, view }: { summary: FleetSummary; view: FleetView }) {
   return (
     <header className="flex flex-wrap items-center gap-x-6 gap-y-3 pt-7 pb-6 max-phone:gap-y-1 max-phone:pt-3 max-phone:pb-3">
       <div className="min-w-0 flex-1 max-phone:basis-full">
         <Verdict
-          parts={verdictOf(rows).map(({ group, status, words }) => ({
+          parts={summary.verdict.map(({ group, status, words }) => ({
             key: group,
             status,
             words,
@@ -24,9 +24,9 @@ export function FleetHead({ rows, view }: { rows: readonly HostRow[]; view: Flee
         />
       </div>
       <div className="flex flex-wrap items-center gap-4 text-muted max-phone:gap-3 max-phone:text-small">
-        <ReachCount rows={rows} view={view} group="online" />
-        <ReachCount rows={rows} view={view} group="stale" />
-        <ReachCount rows={rows} view={view} group="offline" />
+        <ReachCount count={summary.groups.online} view={view} group="online" />
+        <ReachCount count={summary.groups.stale} view={view} group="stale" />
+        <ReachCount count={summary.groups.offline} view={view} group="offline" />
       </div>
       <Link to="/add-host" className={classNames(buttonClass(), "max-phone:hidden")}>
         <Icon of={Plus} />
@@ -34,7 +34,7 @@ export function FleetHead({ rows, view }: { rows: readonly HostRow[]; view: Flee
       </Link>
     </header>
   );
-}
+});
 
 /** Shows only a group, or all again. What else the address holds stays. */
 function FilterLink({ group, on, ...rest }: { group: Group; on: boolean; className?: string }) {
@@ -57,8 +57,7 @@ const REACH = {
   offline: { icon: WifiOff, className: "" },
 } as const;
 
-function ReachCount({ rows, view, group }: { rows: readonly HostRow[]; view: FleetView; group: keyof typeof REACH }) {
-  const count = rows.filter((row) => isInGroup(row, group)).length;
+function ReachCount({ count, view, group }: { count: number; view: FleetView; group: keyof typeof REACH }) {
   if (count === 0) return null;
   const { icon, className } = REACH[group];
   const on = view.show === group;

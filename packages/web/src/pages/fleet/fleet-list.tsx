@@ -15,6 +15,9 @@ import { useHeldItems, useIsInside } from "./use-held-items.ts";
 import { useLineKeys } from "./use-line-keys.ts";
 import type { FleetView } from "./view.ts";
 
+/** Up to so many lines nothing is gained by leaving any out. */
+const SHORT = 60;
+
 const HEADS = {
   select: "",
   host: "Host",
@@ -76,7 +79,8 @@ export function FleetList({
     count: items.length,
     estimateSize: () => height,
     getItemKey: (index) => items[index]?.key ?? index,
-    overscan: phone ? 4 : 12,
+    // A short list is drawn whole: it can be searched by the browser, printed and read aloud without scrolling.
+    overscan: items.length <= SHORT ? SHORT : phone ? 4 : 12,
     scrollMargin: top + (phone ? 0 : 32),
     scrollPaddingStart: 96,
     scrollPaddingEnd: 88,

@@ -1,3 +1,4 @@
+import type { HostRow } from "@nixfleet/protocol";
 import { Link, useSearch } from "@tanstack/react-router";
 import { SearchX, Server } from "lucide-react";
 import { useCallback, useEffect, useMemo, useState } from "react";
@@ -9,10 +10,11 @@ import { countOf } from "../../format/quantity.ts";
 import { useFleetRuns, useHostRows, useTarget } from "../../live/use-live.ts";
 import { useIsPhone } from "../../screen/use-media.ts";
 import { usePageTitle } from "../../screen/use-page-title.ts";
+import { useStable } from "../../screen/use-stable.ts";
 import { FleetHead } from "./fleet-head.tsx";
 import { FleetList } from "./fleet-list.tsx";
 import { FleetTools, FleetToolsPhone, useSetView } from "./fleet-tools.tsx";
-import { isInGroup } from "./groups-of-status.ts";
+import { type FleetSummary, isInGroup, summarise } from "./groups-of-status.ts";
 import { NeedsAttention } from "./needs-attention.tsx";
 import { sortRows } from "./order.ts";
 import { RunningCards, RunningNow } from "./running-now.tsx";
@@ -30,6 +32,8 @@ export function FleetPage() {
   const search = useSearch({ from: "/signed-in/" });
   const view = useMemo(() => viewOf(search), [search]);
   const phone = useIsPhone();
+  const summary = useStable(useMemo(() => summarise(all ?? []), [all]));
+  const worst = useMemo(() => sortRows(all ?? [], "worst"), [all]);
   usePageTitle("Fleet");
   if (all === undefined) return <Waiting />;
   if (all.length === 0) {
@@ -46,19 +50,18 @@ export function FleetPage() {
         >
           A host is a machine with the NixFleet agent. Adding one takes its name and about three minutes.
         </EmptyState>
-        <TargetPanel target={target} rows={all} />
+        <TargetPanel target={target} statuses={summary.statuses} />
       </div>
     );
   }
-  const worst = sortRows(all, "worst");
   return (
     <>
-      <FleetHead rows={all} view={view} />
+      <FleetHead summary={summary} view={view} />
       {phone ? (
         <>
           <RunningCards runs={runs} rows={all} />
           <div className="rounded-l border border-border bg-surface px-3.5 pb-3.5">
-            <TargetPanel target={target} rows={all} />
+            <TargetPanel target={target} statuses={summary.statuses} />
           </div>
         </>
       ) : (
@@ -71,16 +74,16 @@ export function FleetPage() {
             <RunningNow runs={runs} rows={all} />
           </div>
           <aside aria-label="Target" className="border-border px-5 pt-2 pb-4.5 max-desk:border-t desk:border-l">
-            <TargetPanel target={target} rows={all} />
+            <TargetPanel target={target} statuses={summary.statuses} />
           </aside>
         </section>
       )}
-      <Hosts all={all} view={view} />
+      <Hosts all={all} summary={summary} view={view} />
     </>
   );
 }
 
-function Hosts({ all, view }: { all: NonNullable<ReturnType<typeof useHostRows>>; view: FleetView }) {
+function Hosts({ all, summary, view }: { all: readonly HostRow[]; summary: FleetSummary; view: FleetView }) {
   const phone = useIsPhone();
   const setView = useSetView();
   const query = useMemo(() => parseSearch(view.q), [view.q]);
@@ -106,7 +109,7 @@ function Hosts({ all, view }: { all: NonNullable<ReturnType<typeof useHostRows>>
   const Tools = phone ? FleetToolsPhone : FleetTools;
   return (
     <section aria-label="Hosts">
-      <Tools rows={all} view={view} faults={query.faults} />
+      <Tools summary={summary} view={view} faults={query.faults} />
       {rows.length === 0 ? (
         <EmptyState
           icon={SearchX}

@@ -1,4 +1,4 @@
-import { type HostRow, PLATFORM_LABELS, Platform } from "@nixfleet/protocol";
+import { PLATFORM_LABELS, Platform } from "@nixfleet/protocol";
 import { Link, useNavigate } from "@tanstack/react-router";
 import {
   ArrowDownWideNarrow,
@@ -9,7 +9,7 @@ import {
   Rows4,
   SlidersHorizontal,
 } from "lucide-react";
-import { lazy, type ReactElement, useEffect, useEffectEvent, useRef, useState } from "react";
+import { lazy, memo, type ReactElement, useEffect, useEffectEvent, useRef, useState } from "react";
 import { Button } from "../../components/button.tsx";
 import { chipClass } from "../../components/chip.tsx";
 import { classNames } from "../../components/class-names.ts";
@@ -18,7 +18,7 @@ import { SearchInput } from "../../components/input.tsx";
 import { Kbd } from "../../components/kbd.tsx";
 import { MenuButton } from "../../components/menu-button.tsx";
 import { Tip } from "../../components/tooltip.tsx";
-import { isInGroup } from "./groups-of-status.ts";
+import type { FleetSummary } from "./groups-of-status.ts";
 import { SORT_LABELS } from "./order.ts";
 import { DENSITIES, type FleetSearch, type FleetView, GROUPING_LABELS, readFleetSearch } from "./view.ts";
 
@@ -33,17 +33,23 @@ export function useSetView(): SetView {
     void navigate({ to: "/", search: (search) => readFleetSearch({ ...search, ...change }), replace: true, resetScroll: false });
 }
 
+interface ToolsProps {
+  readonly summary: FleetSummary;
+  readonly view: FleetView;
+  readonly faults: readonly string[];
+}
+
 /** Searching, filtering and arranging the list. */
-export function FleetTools({ rows, view, faults }: { rows: readonly HostRow[]; view: FleetView; faults: readonly string[] }) {
+export const FleetTools = memo(function FleetTools({ summary, view, faults }: ToolsProps) {
   const setView = useSetView();
-  const platforms = Platform.options.filter((platform) => rows.some((row) => row.platform === platform));
+  const platforms = Platform.options.filter((platform) => summary.platforms[platform] > 0);
   return (
     <div className="pt-6 pb-3 max-phone:hidden">
       <div className="flex flex-wrap items-center gap-2">
         <SearchBox q={view.q} onSearch={(q) => setView({ q })} className="w-80 max-desk:w-full" />
-        <FilterChip label={`All ${rows.length}`} on={!view.show && !view.platform} change={{}} />
+        <FilterChip label={`All ${summary.total}`} on={!view.show && !view.platform} change={{}} />
         <FilterChip
-          label={`Needs attention ${rows.filter((row) => isInGroup(row, "attention")).length}`}
+          label={`Needs attention ${summary.groups.attention}`}
           on={view.show === "attention"}
           change={{ show: "attention" }}
         />
@@ -51,7 +57,7 @@ export function FleetTools({ rows, view, faults }: { rows: readonly HostRow[]; v
           platforms.map((platform) => (
             <FilterChip
               key={platform}
-              label={`${PLATFORM_LABELS[platform]} ${rows.filter((row) => row.platform === platform).length}`}
+              label={`${PLATFORM_LABELS[platform]} ${summary.platforms[platform]}`}
               on={view.platform === platform}
               change={{ platform }}
             />
@@ -92,10 +98,10 @@ export function FleetTools({ rows, view, faults }: { rows: readonly HostRow[]; v
       <Faults faults={faults} />
     </div>
   );
-}
+});
 
 /** The same on a phone: a search box, and one button for the rest. */
-export function FleetToolsPhone({ view, faults }: { view: FleetView; faults: readonly string[] }) {
+export const FleetToolsPhone = memo(function FleetToolsPhone({ view, faults }: ToolsProps) {
   const setView = useSetView();
   return (
     <div className="pb-2">
@@ -116,7 +122,7 @@ export function FleetToolsPhone({ view, faults }: { view: FleetView; faults: rea
       <Faults faults={faults} />
     </div>
   );
-}
+});
 
 function ToolButton({ icon, label, ...rest }: { icon: LucideIcon; label: string } & Record<string, unknown>): ReactElement {
   return (

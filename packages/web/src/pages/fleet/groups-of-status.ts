@@ -1,4 +1,4 @@
-import type { HostRow, Status } from "@nixfleet/protocol";
+import { type HostRow, Platform, type Status, WORST_FIRST } from "@nixfleet/protocol";
 
 /** The filters that the verdict and the chips offer, and that `is:` takes in a search. */
 export const GROUPS = [
@@ -56,31 +56,45 @@ export interface VerdictCount {
   readonly words: string;
 }
 
-/** The verdict: how many hosts are in each group, without those that have none. All well is one sentence. */
-export function verdictOf(rows: readonly HostRow[]): readonly VerdictCount[] {
-  const count = (group: Group) => rows.filter((row) => isInGroup(row, group)).length;
-  const current = count("current");
-  const all = current === rows.length;
-  const parts: (VerdictCount & { count: number })[] = [
+/** What the page says of the fleet as a whole: numbers, which stay the same while hosts merely report how they are. */
+export interface FleetSummary {
+  readonly total: number;
+  readonly groups: Readonly<Record<Group, number>>;
+  readonly statuses: Readonly<Record<Status, number>>;
+  readonly platforms: Readonly<Record<Platform, number>>;
+  readonly verdict: readonly VerdictCount[];
+}
+
+export function summarise(rows: readonly HostRow[]): FleetSummary {
+  const count = <K extends string>(keys: readonly K[], holds: (row: HostRow, key: K) => boolean) =>
+    Object.fromEntries(keys.map((key) => [key, rows.filter((row) => holds(row, key)).length])) as Record<K, number>;
+  const groups = count(GROUPS, isInGroup);
+  return {
+    total: rows.length,
+    groups,
+    statuses: count(WORST_FIRST, (row, status) => row.status === status),
+    platforms: count(Platform.options, (row, platform) => row.platform === platform),
+    verdict: verdictOf(rows, groups),
+  };
+}
+
+/** How many hosts are in each group, without those that have none. All well is one sentence. */
+function verdictOf(rows: readonly HostRow[], groups: Readonly<Record<Group, number>>): readonly VerdictCount[] {
+  const { current } = groups;
+  const of = (group: Group, status: Status, words: string): VerdictCount[] =>
+    groups[group] === 0 ? [] : [{ group, status, words: `${groups[group]} ${words}` }];
+  return [
     {
       group: "current",
       status: current > 0 ? "ok" : "unknown",
-      words: all ? `All ${current} current` : `${current} of ${rows.length} current`,
-      count: rows.length,
+      words: current === rows.length ? `All ${current} current` : `${current} of ${rows.length} current`,
     },
-    { group: "behind", status: "attention", words: "behind", count: count("behind") },
-    { group: "to-check", status: "attention", words: "to check", count: count("to-check") },
-    { group: "failed", status: "broken", words: "failed", count: count("failed") },
-    { group: "working", status: "working", words: workingWord(rows), count: count("working") },
-    { group: "unknown", status: "unknown", words: "not known", count: count("unknown") },
+    ...of("behind", "attention", "behind"),
+    ...of("to-check", "attention", "to check"),
+    ...of("failed", "broken", "failed"),
+    ...of("working", "working", workingWord(rows)),
+    ...of("unknown", "unknown", "not known"),
   ];
-  return parts
-    .filter((part) => part.count > 0)
-    .map(({ group, status, words, count: number }) => ({
-      group,
-      status,
-      words: group === "current" ? words : `${number} ${words}`,
-    }));
 }
 
 const DOING = { switch: "switching", pull: "pulling", test: "testing" } as const satisfies Partial<Record<string, string>>;

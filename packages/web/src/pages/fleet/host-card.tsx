@@ -1,4 +1,4 @@
-import { Compartment, type HostRow, PLATFORM_LABELS } from "@nixfleet/protocol";
+import { Compartment, type HostRow } from "@nixfleet/protocol";
 import { Link } from "@tanstack/react-router";
 import { Hourglass } from "lucide-react";
 import { memo } from "react";
@@ -17,6 +17,7 @@ import { formatAge } from "../../format/duration.ts";
 import { formatLoad, formatPercent, shortCommit } from "../../format/quantity.ts";
 import { NextButton } from "../../ops/next-button.tsx";
 import { RowMenuButton } from "../../ops/row-menu.tsx";
+import { PLATFORM_SHORT } from "./platform-short.ts";
 
 /** One host on a phone: everything that the table has. `selecting`: cards have boxes now. */
 export const HostCard = memo(function HostCard({
@@ -44,7 +45,7 @@ export const HostCard = memo(function HostCard({
         )}
         <Link to="/hosts/$host" params={{ host: row.name }} className="inline-flex min-h-11 min-w-0 items-center gap-2">
           <HostName name={row.name} colour={row.color} away={away} size="card" />
-          <span className="truncate text-label text-faint">{PLATFORM_LABELS[row.platform]}</span>
+          <span className="min-w-0 shrink-[9] truncate text-label text-faint">{PLATFORM_SHORT[row.platform]}</span>
         </Link>
         <span className="flex-1" />
         <NextButton row={row} size="normal" />

@@ -1,4 +1,4 @@
-import { type Compartment, type HostRow, PLATFORM_LABELS, type RunSummary } from "@nixfleet/protocol";
+import type { Compartment, HostRow, RunSummary } from "@nixfleet/protocol";
 import { Link } from "@tanstack/react-router";
 import { Hourglass } from "lucide-react";
 import { memo, type ReactNode } from "react";
@@ -20,6 +20,7 @@ import { NextButton } from "../../ops/next-button.tsx";
 import { RowMenuButton } from "../../ops/row-menu.tsx";
 import type { Column } from "./columns.ts";
 import { meterTone } from "./meter-tone.ts";
+import { PLATFORM_SHORT } from "./platform-short.ts";
 import { tagsThatFit } from "./tags-that-fit.ts";
 
 /** One host in the table. Drawn anew only when something of it changed. */
@@ -172,8 +173,6 @@ function Cell({ column, row, away, columns, selected, onSelect }: CellProps): Re
       );
   }
 }
-
-const PLATFORM_SHORT = { ...PLATFORM_LABELS, "home-manager": "Home" } as const;
 
 /** As many tags as have room, and how many more there are. */
 function Tags({ tags }: { tags: readonly string[] }) {

@@ -1,5 +1,6 @@
 import type { HostRow } from "@nixfleet/protocol";
 import { Link } from "@tanstack/react-router";
+import { memo } from "react";
 import { HostName } from "../../components/host-name.tsx";
 import { RelativeTime } from "../../components/relative-time.tsx";
 import { SectionHead } from "../../components/section-head.tsx";
@@ -23,22 +24,7 @@ export function NeedsAttention({ rows }: { rows: readonly HostRow[] }) {
       ) : (
         <ul className="border-b border-border">
           {wanting.slice(0, MOST).map((row) => (
-            <li key={row.id} className="flex h-12 items-center gap-3 border-t border-border px-5">
-              <StatusIcon status={row.status} size={18} />
-              <Link to="/hosts/$host" params={{ host: row.name }} className="flex w-24 flex-none">
-                <HostName name={row.name} colour={row.color} />
-              </Link>
-              <p className="min-w-0 flex-1 truncate">
-                <span className="font-medium">{row.cause?.lead}</span>
-                {row.cause?.detail && <span className="ml-2 text-muted">{row.cause.detail}</span>}
-              </p>
-              {row.since !== null && (
-                <RelativeTime at={row.since} form="bare" className="w-11 flex-none text-right text-label text-faint" />
-              )}
-              <span className="w-24 flex-none">
-                <NextButton row={row} className="w-24" />
-              </span>
-            </li>
+            <Wanting key={row.id} row={row} />
           ))}
         </ul>
       )}
@@ -58,3 +44,24 @@ export function NeedsAttention({ rows }: { rows: readonly HostRow[] }) {
     </section>
   );
 }
+
+const Wanting = memo(function Wanting({ row }: { row: HostRow }) {
+  return (
+    <li className="flex h-12 items-center gap-3 border-t border-border px-5">
+      <StatusIcon status={row.status} size={18} />
+      <Link to="/hosts/$host" params={{ host: row.name }} className="flex w-24 flex-none">
+        <HostName name={row.name} colour={row.color} />
+      </Link>
+      <p className="min-w-0 flex-1 truncate">
+        <span className="font-medium">{row.cause?.lead}</span>
+        {row.cause?.detail && <span className="ml-2 text-muted">{row.cause.detail}</span>}
+      </p>
+      {row.since !== null && (
+        <RelativeTime at={row.since} form="bare" className="w-11 flex-none text-right text-label text-faint" />
+      )}
+      <span className="w-24 flex-none">
+        <NextButton row={row} className="w-24" />
+      </span>
+    </li>
+  );
+});

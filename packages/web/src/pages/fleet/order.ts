@@ -13,8 +13,9 @@ export const SORT_LABELS = {
   seen: "Longest unseen first",
 } as const satisfies Record<Sort, string>;
 
-const byName = (a: HostRow, b: HostRow) =>
-  a.name.localeCompare(b.name, "en", { numeric: true, sensitivity: "base" }) || (a.id < b.id ? -1 : 1);
+// Made once: a comparison that makes its own takes a hundred times as long.
+const NAMES = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
+const byName = (a: HostRow, b: HostRow) => NAMES.compare(a.name, b.name) || (a.id < b.id ? -1 : 1);
 /** Greatest first; what is not known last. Two that are both not known give NaN, hence the zero. */
 const descending = (read: (row: HostRow) => number | null) => (a: HostRow, b: HostRow) =>
   (read(b) ?? -Infinity) - (read(a) ?? -Infinity) || 0;
@@ -26,7 +27,7 @@ const REACHABILITY = ["offline", "stale", "never", "online"] as const;
 const COMPARE = {
   worst: (a, b) => WORST_FIRST.indexOf(a.status) - WORST_FIRST.indexOf(b.status),
   name: () => 0,
-  platform: (a, b) => a.platform.localeCompare(b.platform, "en"),
+  platform: (a, b) => NAMES.compare(a.platform, b.platform),
   runs: ascending((row) => row.runs.since),
   load: descending((row) => (row.load === null || row.cores === null ? row.load : row.load / row.cores)),
   memory: descending((row) => row.memory),

@@ -1,6 +1,6 @@
-import type { HostRow, Status, TargetView } from "@nixfleet/protocol";
-import { ArrowUpRight, GitBranch, RefreshCw } from "lucide-react";
-import { useState } from "react";
+import type { Status, TargetView } from "@nixfleet/protocol";
+import { ArrowUpRight, ChevronDown, GitBranch, RefreshCw } from "lucide-react";
+import { memo, useState } from "react";
 import { Button, IconButton } from "../../components/button.tsx";
 import { CopyButton } from "../../components/copy-button.tsx";
 import { Icon } from "../../components/icon.tsx";
@@ -12,9 +12,17 @@ import { notify } from "../../components/toast.tsx";
 import { countOf, shortCommit } from "../../format/quantity.ts";
 import { call } from "../../live/api.ts";
 import { messageOf } from "../../ops/message-of.ts";
+import { useIsPhone } from "../../screen/use-media.ts";
+import type { FleetSummary } from "./groups-of-status.ts";
 
 /** What hosts should run, how many do, and how far behind the world its inputs are. */
-export function TargetPanel({ target, rows }: { target: TargetView | undefined; rows: readonly HostRow[] }) {
+export const TargetPanel = memo(function TargetPanel({
+  target,
+  statuses,
+}: {
+  target: TargetView | undefined;
+  statuses: FleetSummary["statuses"];
+}) {
   const [asking, setAsking] = useState(false);
   const refresh = async () => {
     setAsking(true);
@@ -49,18 +57,18 @@ export function TargetPanel({ target, rows }: { target: TargetView | undefined; 
           )
         }
       />
-      <TargetBody target={target} rows={rows} onRefresh={refresh} />
+      <TargetBody target={target} statuses={statuses} onRefresh={refresh} />
     </section>
   );
-}
+});
 
 function TargetBody({
   target,
-  rows,
+  statuses,
   onRefresh,
 }: {
   target: TargetView | undefined;
-  rows: readonly HostRow[];
+  statuses: FleetSummary["statuses"];
   onRefresh: () => void;
 }) {
   if (target === undefined) {
@@ -103,8 +111,7 @@ function TargetBody({
       </div>
     );
   }
-  const current = rows.filter((row) => row.status === "ok").length;
-  const working = rows.filter((row) => row.status === "working").length;
+  const total = Object.values(statuses).reduce((sum, count) => sum + count, 0);
   return (
     <>
       <p className="mb-1 text-subject font-medium text-balance wrap-anywhere">{target.subject}</p>
@@ -123,11 +130,11 @@ function TargetBody({
         <span className="truncate">{target.author}</span>
         <RelativeTime at={target.committedAt} />
       </p>
-      {rows.length > 0 && (
+      {total > 0 && (
         <>
-          <Strip rows={rows} />
+          <Strip statuses={statuses} total={total} />
           <p className="mt-1.5 text-label text-muted">
-            {current} of {countOf(rows.length, "host")} run it{working > 0 && `, ${working} at work`}
+            {statuses.ok} of {countOf(total, "host")} run it{statuses.working > 0 && `, ${statuses.working} at work`}
           </p>
         </>
       )}
@@ -153,14 +160,13 @@ const ORDER = ["ok", "working", "unknown", "attention", "broken"] as const satis
 const MOST_SEGMENTS = 40;
 
 /** The fleet as a strip: a segment for each host, or for many hosts a part for each status. */
-function Strip({ rows }: { rows: readonly HostRow[] }) {
-  const counts = ORDER.map((status) => ({ status, count: rows.filter((row) => row.status === status).length }));
+function Strip({ statuses, total }: { statuses: FleetSummary["statuses"]; total: number }) {
   const segments =
-    rows.length <= MOST_SEGMENTS
-      ? counts.flatMap(({ status, count }) =>
-          Array.from({ length: count }, (_, index) => ({ key: `${status}${index}`, status, grow: 1 })),
+    total <= MOST_SEGMENTS
+      ? ORDER.flatMap((status) =>
+          Array.from({ length: statuses[status] }, (_, index) => ({ key: `${status}${index}`, status, grow: 1 })),
         )
-      : counts.filter(({ count }) => count > 0).map(({ status, count }) => ({ key: status, status, grow: count }));
+      : ORDER.filter((status) => statuses[status] > 0).map((status) => ({ key: status, status, grow: statuses[status] }));
   return (
     <div aria-hidden="true" className="mt-3 flex gap-0.5">
       {segments.map(({ key, status, grow }) => (
@@ -174,34 +180,51 @@ const MOST_INPUTS = 4;
 
 /** The inputs of the target's lock file, the oldest first: they are what an update would move. */
 function Inputs({ inputs }: { inputs: Extract<TargetView, { state: "known" }>["inputs"] }) {
+  const phone = useIsPhone();
   const entries = Object.entries(inputs).sort(
     ([a, one], [b, other]) => (one.lastModified ?? Infinity) - (other.lastModified ?? Infinity) || a.localeCompare(b, "en"),
   );
   if (entries.length === 0) return null;
+  const table = (
+    <>
+      <table className="w-full text-small">
+        <tbody>
+          {entries.slice(0, MOST_INPUTS).map(([name, input]) => (
+            <tr key={name}>
+              <th scope="row" className="h-7 max-w-0 truncate pr-2 text-left font-normal">
+                <code>{name}</code>
+              </th>
+              <td className="w-20 text-muted">
+                <code>{input.revision ? shortCommit(input.revision) : ""}</code>
+              </td>
+              <td className="w-24 text-right text-muted">
+                {input.lastModified !== undefined && <RelativeTime at={input.lastModified} form="old" />}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {entries.length > MOST_INPUTS && (
+        <p className="pt-1 text-label text-faint">and {countOf(entries.length - MOST_INPUTS, "younger input")}</p>
+      )}
+    </>
+  );
+  if (phone) {
+    return (
+      <details className="mt-2 border-t border-border">
+        <summary className="flex min-h-11 items-center gap-2 text-small text-muted">
+          <span className="flex-1">{countOf(entries.length, "input")}</span>
+          <Icon of={ChevronDown} size={16} />
+        </summary>
+        {table}
+      </details>
+    );
+  }
   return (
     <div className="mt-auto pt-4">
       <div className="border-t border-border pt-3.5">
         <h3 className="mb-1.5 font-medium">Inputs</h3>
-        <table className="w-full text-small">
-          <tbody>
-            {entries.slice(0, MOST_INPUTS).map(([name, input]) => (
-              <tr key={name}>
-                <th scope="row" className="h-7 max-w-0 truncate pr-2 text-left font-normal">
-                  <code>{name}</code>
-                </th>
-                <td className="w-20 text-muted">
-                  <code>{input.revision ? shortCommit(input.revision) : ""}</code>
-                </td>
-                <td className="w-24 text-right text-muted">
-                  {input.lastModified !== undefined && <RelativeTime at={input.lastModified} form="old" />}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-        {entries.length > MOST_INPUTS && (
-          <p className="pt-1 text-label text-faint">and {countOf(entries.length - MOST_INPUTS, "younger input")}</p>
-        )}
+        {table}
       </div>
     </div>
   );

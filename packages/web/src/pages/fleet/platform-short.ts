@@ -1,0 +1,4 @@
+import { PLATFORM_LABELS } from "@nixfleet/protocol";
+
+/** A platform in a place with little room. */
+export const PLATFORM_SHORT = { ...PLATFORM_LABELS, "home-manager": "Home" } as const;
