@@ -38,7 +38,7 @@ test("R16, R25: from first start to all green in the browser: setup, add host, a
   await page.getByLabel("Name", { exact: true }).fill("web1");
   await page.getByRole("button", { name: "Add web1" }).click();
   await page.getByRole("button", { name: "Show" }).click();
-  const token = /nf_web1_[\w-]{43}/.exec(await page.locator("body").innerText())?.[0] ?? "";
+  const token = /nf_web1_[\w-]{43}/.exec((await page.locator("body").textContent()) ?? "")?.[0] ?? "";
   expect(token).not.toBe("");
 
   // The agent's first word turns the page by itself.

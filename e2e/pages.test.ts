@@ -1,0 +1,279 @@
+import { createRequire } from "node:module";
+import type { Behaviour, Step } from "@nixfleet/testkit";
+import { DESK, PHONE, watchPage } from "@nixfleet/testkit/browser";
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { inRow, rowOf } from "./fleet-page.ts";
+import { type SimulatedStack, startSimulatedStack } from "./simulated-stack.ts";
+
+const hostile = `<img src=x onerror="document.title='owned'">\u001b[31m`;
+const axeSource = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+
+/** Says hostile things; a switch fails, everything else talks for ten seconds. */
+const talkative: Behaviour = (start, { name }) => {
+  const begin: Step[] = [
+    { do: "phase", phase: "build" },
+    { do: "log", lines: 40, stream: "build", text: (n) => `${name}> line ${n} ${hostile}` },
+  ];
+  if (start.op !== "switch") return [...begin, { do: "log", lines: 4000, perSecond: 400, stream: "test" }];
+  const firstError = "error: builder for nginx failed";
+  return [
+    ...begin,
+    { do: "event", event: { kind: "log", lines: [{ at: Date.now(), stream: "nix", text: firstError, level: "error" }] } },
+    { do: "finish", outcome: { state: "failed", code: "build-failed", reason: "The builder of nginx failed.", firstError } },
+  ];
+};
+
+let stack: SimulatedStack;
+/** A run that has ended, with a log that has errors. */
+let failedRun = "";
+
+beforeAll(async () => {
+  stack = await startSimulatedStack({
+    hosts: ["alpha", "beta", "gamma", "delta"],
+    facts: (name) => (name === "delta" ? { os: { name: hostile, version: hostile }, failedUnits: [hostile] } : {}),
+    behaviour: talkative,
+  });
+  await stack.flake.commit(`web: ${hostile}`, { "README.md": "next" });
+  await stack.api.call("refreshTarget", {});
+  const run = await stack.api.call("startRun", { params: { host: "beta" }, body: { op: "switch" } });
+  failedRun = run.id;
+  for (;;) {
+    const { summary } = await stack.api.call("run", { params: { run: run.id } });
+    if (summary.state === "failed") break;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+});
+afterAll(() => stack[Symbol.asyncDispose]());
+
+const pages = () => [
+  ["Fleet", "/"],
+  ["Host", "/hosts/beta"],
+  ["Host with hostile facts", "/hosts/delta"],
+  ["Runs of a host", "/hosts/beta/runs"],
+  ["Run", `/runs/${failedRun}`],
+  ["Add host", "/add-host"],
+  ["Activity", "/activity"],
+  ["Account", "/account"],
+];
+
+/** Opens a page of the dashboard and waits until it has said what it has to say. */
+async function visit(page: Page, path: string): Promise<void> {
+  await page.goto(`${stack.dashboard.origin}${path}`);
+  await page.locator("h1").first().waitFor();
+  await page.waitForFunction(() => document.querySelector('[role="status"][aria-label$="read"]') === null);
+}
+
+async function axeFaults(page: Page): Promise<string[]> {
+  await page.addScriptTag({ path: axeSource });
+  const { violations } = await page.evaluate(() =>
+    (
+      globalThis as unknown as {
+        axe: {
+          run: (o: object) => Promise<{ violations: { id: string; nodes: { target: string[]; failureSummary: string }[] }[] }>;
+        };
+      }
+    ).axe.run({
+      runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    }),
+  );
+  return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.target.join(" ")}: ${node.failureSummary}`));
+}
+
+for (const theme of ["light", "dark"] as const) {
+  for (const [size, options] of [
+    ["1440 px", DESK],
+    ["375 px", PHONE],
+  ] as const) {
+    test(`R60: axe finds nothing on any page, ${theme}, ${size}, and nothing is cut off sideways`, async () => {
+      await using window = await stack.window({ ...options, colorScheme: theme, bypassCSP: true });
+      const { page } = window;
+      const faults: string[] = [];
+      for (const [name, path] of pages()) {
+        await visit(page, path ?? "");
+        faults.push(...(await axeFaults(page)).map((fault) => `${name}: ${fault}`));
+        const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        if (overflow > 0) faults.push(`${name}: ${overflow} px wider than the window`);
+      }
+      expect(faults).toEqual([]);
+    });
+  }
+}
+
+test("R60: at 375 px every control has at least 44 px to touch", async () => {
+  await using window = await stack.window(PHONE);
+  const { page } = window;
+  const small: string[] = [];
+  for (const [name, path] of pages()) {
+    await visit(page, path ?? "");
+    const found = await page.evaluate(() =>
+      [...document.querySelectorAll<HTMLElement>("button, a[href], input, select, [role=button], [role=tab], [role=menuitem]")]
+        .map((element) => ({ element, box: (element.closest("label") ?? element).getBoundingClientRect() }))
+        .filter(({ element, box }) => box.width > 0 && box.height > 0 && getComputedStyle(element).visibility !== "hidden")
+        // A link within a sentence has the size of its text (WCAG 2.5.8, inline); a line number is no control of its own.
+        .filter(
+          ({ element }) => !(element.tagName === "A" && getComputedStyle(element).display === "inline") && element.tabIndex >= 0,
+        )
+        .filter(({ box }) => box.height < 43.5 || box.width < 43.5)
+        .map(
+          ({ element, box }) =>
+            `${element.tagName} ${element.getAttribute("aria-label") ?? element.textContent?.trim()} ${Math.round(box.width)}×${Math.round(box.height)}`,
+        ),
+    );
+    small.push(...found.map((text) => `${name}: ${text}`));
+  }
+  expect(small).toEqual([]);
+});
+
+test("R50, R54: what hosts and commits say is text, nothing of it acts, the policy forbids inline script, and no request leaves the dashboard", async () => {
+  await using window = await stack.window();
+  const { page } = window;
+  const watched = watchPage(page, stack.dashboard.origin);
+  for (const [, path] of pages()) {
+    await visit(page, path ?? "");
+    expect(await page.title()).not.toBe("owned");
+    expect(await page.locator("img[src=x]").count()).toBe(0);
+  }
+  await visit(page, `/runs/${failedRun}`);
+  await page.getByText("<img src=x").first().waitFor();
+  const policy = (await page.request.get(stack.dashboard.origin)).headers()["content-security-policy"] ?? "";
+  expect(policy).toContain("script-src 'self'");
+  expect(policy).not.toContain("unsafe-inline");
+  expect(watched.strangers).toEqual([]);
+  expect(watched.errors).toEqual([]);
+});
+
+test("R25: a host that is added, renamed and removed, a moved target and a lost host change on the open page", async () => {
+  await using window = await stack.window();
+  const { page } = window;
+  await visit(page, "/");
+  await page.evaluate(() => {
+    (globalThis as { never?: string }).never = "reloaded";
+  });
+  const { host } = await stack.api.call("addHost", { body: { name: "epsilon", platform: "nixos" } });
+  await rowOf(page, "epsilon").waitFor();
+  await stack.api.call("changeHost", { params: { host: host.row.id }, body: { name: "zeta" } });
+  await rowOf(page, "zeta").waitFor();
+  await stack.api.call("removeHost", { params: { host: host.row.id } });
+  await rowOf(page, "zeta").waitFor({ state: "detached" });
+  await stack.flake.commit("alpha: move the target", { "README.md": `${Date.now()}` });
+  await page.getByText("alpha: move the target").first().waitFor();
+  stack.fleet.host("gamma").dropLink(2000);
+  await rowOf(page, "gamma").getByText(/stale/).waitFor();
+  await rowOf(page, "gamma").getByText("online").waitFor();
+  expect(await page.evaluate(() => (globalThis as { never?: string }).never)).toBe("reloaded");
+});
+
+test("R59: bounding boxes hold still through sixty heartbeats of every host", async () => {
+  await using window = await stack.window();
+  const { page } = window;
+  await visit(page, "/");
+  await inRow(page, "alpha", "Agent", "current");
+  const boxes = () =>
+    page.evaluate(() =>
+      [...document.querySelectorAll("h1, h2, tr, td, th, button, nav, aside")].map((element) => {
+        const { x, y, width, height } = element.getBoundingClientRect();
+        return `${element.tagName} ${x} ${y} ${width} ${height}`;
+      }),
+    );
+  const before = await boxes();
+  for (let beat = 1; beat <= 60; beat += 1) {
+    for (const host of stack.fleet.hosts) {
+      host.sendRaw(
+        JSON.stringify({
+          type: "metrics",
+          metrics: {
+            at: Date.now(),
+            cpu: (beat % 10) / 10,
+            load: (beat * 7) % 23,
+            memory: { used: beat * 10, total: 600 },
+            disks: [{ mount: "/", used: beat, total: 100 }],
+          },
+        }),
+      );
+    }
+    await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+  }
+  // The last heartbeat has arrived and is drawn.
+  await rowOf(page, "alpha").getByText("10 %").waitFor();
+  expect(await boxes()).toEqual(before);
+});
+
+test("R61: no host matches a filter, an ended session and a dashboard that is away are said", async () => {
+  await using window = await stack.window();
+  const { page } = window;
+  await visit(page, "/");
+  await page.keyboard.press("/");
+  await page.keyboard.type("tag:nothing-has-this");
+  await page.getByText("No host matches").waitFor();
+  await page.getByRole("button", { name: "Clear the search" }).click();
+  await rowOf(page, "alpha").waitFor();
+  await stack.dashboard.restart("SIGKILL");
+  await page
+    .getByText(/Reconnecting|Offline since/)
+    .first()
+    .waitFor();
+  await page.getByText("Live", { exact: true }).first().waitFor();
+  await stack.fleet.whenConnected();
+
+  const { items } = await stack.api.call("sessions", {});
+  expect(items.length).toBeGreaterThan(0);
+  await page.context().clearCookies();
+  await page.reload();
+  await page.getByRole("button", { name: "Sign in" }).waitFor();
+});
+
+test("R44, R62: a reload in mid-run shows the log from line 1; a reader who scrolled up stays there while lines arrive, and one button returns to the end", async () => {
+  await using window = await stack.window();
+  const { page } = window;
+  const run = await stack.api.call("startRun", { params: { host: "alpha" }, body: { op: "test" } });
+  await visit(page, `/runs/${run.id}`);
+  const log = page.getByRole("region", { name: "Lines of the log" });
+  await log.locator("[data-line]").nth(15).waitFor();
+  await page.reload();
+  await log.locator("[data-line]").nth(15).waitFor();
+  await page.waitForFunction(() => (document.querySelector('[aria-label="Lines of the log"]')?.scrollHeight ?? 0) > 3000);
+  await log.hover();
+  await page.mouse.wheel(0, -10_000);
+  await log.locator('[data-line="1"]').waitFor();
+  await page.getByText("Follow is off").waitFor();
+  const first = () => log.locator('[data-line="1"]').boundingBox();
+  const before = await first();
+  const newLines = page.getByRole("button", { name: /new line/ });
+  await newLines.waitFor();
+  const count = async () => Number(/[\d,]+/.exec((await newLines.textContent()) ?? "")?.[0].replace(",", ""));
+  const seen = await count();
+  await page.waitForFunction(
+    (least) => Number(/([\d,]+) new line/.exec(document.body.textContent)?.[1]?.replace(",", "")) > least,
+    seen + 100,
+  );
+  expect(await first()).toEqual(before);
+  await newLines.click();
+  await page.getByText("Follow is off").waitFor({ state: "detached" });
+  await page.waitForFunction(() => {
+    const box = document.querySelector('[aria-label="Lines of the log"]');
+    return box !== null && box.scrollHeight - box.clientHeight - box.scrollTop < 24;
+  });
+  await stack.api.call("cancelRun", { params: { run: run.id } });
+});
+
+test("R60: by keyboard alone: search, move, select, open, and the ops of a host", async () => {
+  await using window = await stack.window();
+  const { page } = window;
+  await visit(page, "/");
+  await rowOf(page, "alpha").waitFor();
+  await page.keyboard.press("j");
+  await page.keyboard.press("x");
+  await page.getByText("1 host selected").waitFor();
+  await page.keyboard.press("j");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/\/hosts\//);
+  await page.keyboard.press("?");
+  await page.getByRole("dialog").waitFor();
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Control+k");
+  await page.getByRole("combobox").waitFor();
+  await page.keyboard.type("activity");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/\/activity/);
+});
