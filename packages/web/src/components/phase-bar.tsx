@@ -28,7 +28,7 @@ export function PhaseBar({ segments, tall = false }: { segments: readonly PhaseS
       {segments.map((segment, index) => (
         <li
           key={segment.name}
-          className="min-w-14 max-phone:min-w-0"
+          className={classNames("max-phone:min-w-0", tall ? "min-w-19" : "min-w-14")}
           style={{ flex: `${segment.weight} 1 0` }}
           aria-current={segment.state === "current" ? "step" : undefined}
         >
@@ -44,7 +44,7 @@ export function PhaseBar({ segments, tall = false }: { segments: readonly PhaseS
           </div>
           <p
             className={classNames(
-              "mt-1.5 flex gap-1.5 text-label whitespace-nowrap tabular-nums",
+              "mt-1.5 flex gap-1.5 overflow-hidden text-label whitespace-nowrap tabular-nums max-phone:overflow-visible",
               segment.state === "current"
                 ? "font-medium text-text"
                 : classNames("max-phone:sr-only", segment.state === "done" ? "text-muted" : "text-faint"),

@@ -1,5 +1,6 @@
 import type { NumberedLine } from "@nixfleet/protocol";
 import { ChevronRight } from "lucide-react";
+import { classNames } from "../components/class-names.ts";
 import { Icon } from "../components/icon.tsx";
 import { foldWords } from "./fold-words.ts";
 import { LineNumber, LineTime } from "./line-margin.tsx";
@@ -11,6 +12,7 @@ export function FoldRow({
   first,
   last,
   times,
+  wrap,
   onPick,
   onOpen,
 }: {
@@ -19,6 +21,7 @@ export function FoldRow({
   first: NumberedLine | undefined;
   last: NumberedLine | undefined;
   times: boolean;
+  wrap: boolean;
   onPick: (n: number) => void;
   onOpen: (from: number) => void;
 }) {
@@ -29,14 +32,18 @@ export function FoldRow({
       {times && <LineTime at={first?.at} />}
       <button
         type="button"
-        tabIndex={-1}
-        aria-label={`Show ${lead}`}
+        aria-expanded={false}
         onClick={() => onOpen(from)}
-        className="flex items-center gap-1 whitespace-pre text-muted hover:text-text"
+        className={classNames(
+          "flex items-center gap-1.5 text-muted hover:text-text",
+          wrap ? "min-w-0 text-left" : "whitespace-pre",
+        )}
       >
         <Icon of={ChevronRight} />
-        <span className="underlined">{lead}</span>
-        {rest && <span className="text-faint">{rest}</span>}
+        <span className={wrap ? "truncate" : undefined}>
+          <span className="underlined">{lead}</span>
+          {rest && <span className="ml-2 text-faint">{rest}</span>}
+        </span>
       </button>
     </div>
   );

@@ -19,14 +19,19 @@ const COLORS = {
   faint: "text-faint",
 } as const satisfies Record<AnsiColor, string>;
 
-const LEVELS = { error: "text-broken", warning: "text-attention", noise: "text-faint" } as const;
+const LEVELS = { error: "text-broken", warning: undefined, noise: "text-faint" } as const;
 
 const MARK = "rounded-[2px] bg-accent-soft text-accent outline outline-accent-fill";
 
 /** The builder that speaks, as Nix writes it before each of its lines: `linux-6.12.61> `. */
 const BUILDER = /^[\w.+?=-]+> /;
 
+/** How Nix begins a warning where it may not use colours. */
+const WARNING = /^(?:evaluation )?warning:/;
+
 function spansOf(line: NumberedLine): readonly AnsiSpan[] {
+  const warning = line.level === "warning" ? WARNING.exec(line.text)?.[0] : undefined;
+  if (warning !== undefined) return [{ text: warning, color: "yellow" }, ...parseAnsi(line.text.slice(warning.length))];
   const builder = line.stream === "build" ? BUILDER.exec(line.text)?.[0] : undefined;
   if (builder === undefined) return parseAnsi(line.text);
   return [{ text: builder, color: "blue" }, ...parseAnsi(line.text.slice(builder.length))];
@@ -69,7 +74,7 @@ export const LogLineRow = memo(function LogLineRow({
       {onFold && (
         <button
           type="button"
-          tabIndex={-1}
+          aria-expanded={true}
           aria-label="Fold these lines"
           onClick={() => onFold(n)}
           className="text-muted hover:text-text"

@@ -4,6 +4,8 @@ import { useSyncExternalStore } from "react";
 export interface LogLook {
   readonly wrap: boolean;
   readonly times: boolean;
+  /** As high as the window. */
+  readonly tall: boolean;
 }
 
 const KEY = "nixfleet.log";
@@ -11,15 +13,19 @@ const listeners = new Set<() => void>();
 let look: LogLook | undefined;
 
 function read(): LogLook {
-  look ??= { wrap: matchMedia("(width < 500px)").matches, times: true, ...stored() };
+  look ??= { wrap: matchMedia("(width < 500px)").matches, times: true, tall: false, ...stored() };
   return look;
 }
 
 function stored(): Partial<LogLook> {
   try {
     const kept: unknown = JSON.parse(localStorage.getItem(KEY) ?? "{}");
-    const { wrap, times } = kept as Partial<Record<keyof LogLook, unknown>>;
-    return { ...(typeof wrap === "boolean" && { wrap }), ...(typeof times === "boolean" && { times }) };
+    const { wrap, times, tall } = kept as Partial<Record<keyof LogLook, unknown>>;
+    return {
+      ...(typeof wrap === "boolean" && { wrap }),
+      ...(typeof times === "boolean" && { times }),
+      ...(typeof tall === "boolean" && { tall }),
+    };
   } catch {
     // Nothing can be kept by this browser, or what it kept is not ours: the usual look holds.
     return {};

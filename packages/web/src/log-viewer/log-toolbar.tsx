@@ -1,4 +1,14 @@
-import { ChevronDown, ChevronUp, CircleX, Clock, Download, type LucideIcon, TextWrap, TriangleAlert } from "lucide-react";
+import {
+  ChevronDown,
+  ChevronUp,
+  CircleX,
+  Clock,
+  Download,
+  type LucideIcon,
+  Maximize2,
+  TextWrap,
+  TriangleAlert,
+} from "lucide-react";
 import type { KeyboardEvent, ReactNode } from "react";
 import { buttonClass, IconButton } from "../components/button.tsx";
 import { chipClass } from "../components/chip.tsx";
@@ -35,7 +45,7 @@ export function LogToolbar({
   /** Copy and raw. */
   children: ReactNode;
 }) {
-  const { wrap, times } = useLogLook();
+  const { wrap, times, tall } = useLogLook();
   const found = search.kind === "found" ? search.hits.lines.length : 0;
   const press = (event: KeyboardEvent<HTMLInputElement>) => {
     if (event.key === "Enter") {
@@ -50,34 +60,34 @@ export function LogToolbar({
     <div className="flex min-h-12 flex-wrap items-center gap-x-2 border-b border-border pr-3 pl-5 max-desk:py-2 max-desk:gap-y-2 max-phone:px-4">
       <h2 className="font-medium">Log</h2>
       <span className="text-small whitespace-nowrap text-faint tabular-nums">{countOf(lines, "line")}</span>
-      <SearchInput
-        label="Search the log"
-        placeholder="Search"
-        value={query}
-        maxLength={500}
-        data-search=""
-        onChange={(event) => onQuery(event.currentTarget.value)}
-        onKeyDown={press}
-        className="ml-3 w-[260px] max-phone:order-1 max-phone:ml-0 max-phone:w-auto max-phone:flex-1"
-        end={
-          <span role="status" className="text-label whitespace-nowrap tabular-nums">
-            {placeOf(search, current)}
-          </span>
-        }
-      />
-      <span className="flex max-phone:order-1">
+      <span className="ml-3 flex items-center gap-1 max-phone:order-1 max-phone:ml-0 max-phone:w-full">
+        <SearchInput
+          label="Search the log"
+          placeholder="Search"
+          value={query}
+          maxLength={500}
+          data-search=""
+          onChange={(event) => onQuery(event.currentTarget.value)}
+          onKeyDown={press}
+          className="w-[260px] max-phone:w-auto max-phone:flex-1"
+          end={
+            <span role="status" className="text-label whitespace-nowrap tabular-nums">
+              {placeOf(search, current)}
+            </span>
+          }
+        />
         <IconButton icon={ChevronUp} label="Previous hit" size="row" disabled={found === 0} onClick={() => onStep(-1)} />
         <IconButton icon={ChevronDown} label="Next hit" size="row" disabled={found === 0} onClick={() => onStep(1)} />
       </span>
       <span className="flex-1 max-phone:hidden" />
       <span className="flex items-center gap-2 max-phone:ml-auto">
         {errors > 0 && (
-          <Jump icon={CircleX} className="text-broken" words={countOf(errors, "error")} onPress={() => onJump("error")} />
+          <Jump icon={CircleX} className="text-broken!" words={countOf(errors, "error")} onPress={() => onJump("error")} />
         )}
         {warnings > 0 && (
           <Jump
             icon={TriangleAlert}
-            className="text-attention"
+            className="text-attention!"
             words={countOf(warnings, "warning")}
             onPress={() => onJump("warning")}
           />
@@ -91,6 +101,9 @@ export function LogToolbar({
         <span className="contents max-phone:hidden">
           <Toggle icon={Clock} on={times} onPress={() => setLogLook({ times: !times })}>
             Times
+          </Toggle>
+          <Toggle icon={Maximize2} on={tall} onPress={() => setLogLook({ tall: !tall })}>
+            Tall
           </Toggle>
         </span>
         {children}

@@ -1,7 +1,7 @@
 import type { RunId } from "@nixfleet/protocol";
 import { useLocation, useNavigate } from "@tanstack/react-router";
 import { ArrowDownToLine } from "lucide-react";
-import { type ReactNode, useCallback, useEffect, useRef, useState } from "react";
+import { type ReactNode, type RefObject, useCallback, useEffect, useRef, useState } from "react";
 import { Button } from "../components/button.tsx";
 import { classNames } from "../components/class-names.ts";
 import { StatusIcon } from "../components/status-icon.tsx";
@@ -55,7 +55,7 @@ export function LogViewer({ run, fileName, log, command, live, empty }: LogViewe
 
 function KeptLog({ run, fileName, log, command, live, empty }: LogViewerProps) {
   const { source, state, readOutline } = useLog(run, log.lines);
-  const { wrap, times } = useLogLook();
+  const { wrap, times, tall } = useLogLook();
   const last = Math.max(state.last, log.lines);
   const linked = useLinkedLine();
   const { box, rows, virtualizer, ...view } = useLogRows({ source, state, last, wrap, begin: live && linked === null });
@@ -112,6 +112,12 @@ function KeptLog({ run, fileName, log, command, live, empty }: LogViewerProps) {
     const lines = level === "error" ? state.errors : state.warnings;
     goTo(lines[neighbourOf(lines, current ?? 0, 1)]);
   };
+  const frame = useRef<HTMLElement>(null);
+  const wasTall = useRef(tall);
+  useEffect(() => {
+    if (tall && !wasTall.current) frame.current?.scrollIntoView({ block: "end" });
+    wasTall.current = tall;
+  }, [tall]);
   const tryAgain = () => {
     readOutline();
     view.read();
@@ -119,7 +125,7 @@ function KeptLog({ run, fileName, log, command, live, empty }: LogViewerProps) {
 
   const items = virtualizer.getVirtualItems();
   return (
-    <Frame>
+    <Frame ref={frame}>
       <LogToolbar
         lines={last}
         query={query}
@@ -142,7 +148,10 @@ function KeptLog({ run, fileName, log, command, live, empty }: LogViewerProps) {
         aria-label="Lines of the log"
         // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by the keyboard (WCAG 2.1.1).
         tabIndex={0}
-        className="max-h-[max(240px,calc(100dvh-184px))] min-h-44 overflow-auto bg-sunken font-mono text-label leading-5 [overflow-anchor:none] focus-visible:-outline-offset-2 max-phone:max-h-[calc(100dvh-240px)]"
+        className={classNames(
+          "min-h-44 overflow-auto bg-sunken font-mono text-label leading-5 [overflow-anchor:none] focus-visible:-outline-offset-2",
+          tall ? "max-h-[calc(100dvh-160px)]" : "max-h-[max(360px,calc(100dvh-560px))] max-phone:max-h-[60dvh]",
+        )}
         style={{ height: virtualizer.getTotalSize() }}
       >
         {last === 0 ? (
@@ -165,6 +174,7 @@ function KeptLog({ run, fileName, log, command, live, empty }: LogViewerProps) {
                         first={source.line(row.from)}
                         last={source.line(row.to)}
                         times={times}
+                        wrap={wrap}
                         onPick={pick}
                         onOpen={toggleFold}
                       />
@@ -209,9 +219,9 @@ function useLinkedLine(): number | null {
   });
 }
 
-function Frame({ children }: { children: ReactNode }) {
+function Frame({ ref, children }: { ref?: RefObject<HTMLElement | null>; children: ReactNode }) {
   return (
-    <section aria-label="Log" className="relative overflow-clip rounded-l border border-border bg-surface">
+    <section ref={ref} aria-label="Log" className="relative overflow-clip rounded-l border border-border bg-surface">
       {children}
     </section>
   );

@@ -55,7 +55,7 @@ export function useLogRows({
     count: rows.count,
     getScrollElement: () => box.current,
     estimateSize: () => LINE_HEIGHT,
-    overscan: 24,
+    overscan: 10,
     paddingStart: EDGE,
     paddingEnd: EDGE,
   });

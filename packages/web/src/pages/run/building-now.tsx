@@ -14,7 +14,7 @@ export function BuildingNow({ progress, hostId }: { progress: BuildProgress; hos
   const row = useHostRows()?.find((row) => row.id === hostId);
   const [done = "", of = ""] = bytes.expected > 0 ? formatBytesOf(bytes.done, bytes.expected).split(" of ") : [];
   return (
-    <div className="grid grid-cols-[minmax(0,1fr)_392px] gap-10 border-t border-border pt-2 pb-1 max-desk:grid-cols-1 max-desk:gap-0">
+    <div className="grid grid-cols-[minmax(0,1fr)_392px] gap-10 border-t border-border pt-2 pb-5 max-desk:grid-cols-1 max-desk:gap-0">
       <section aria-label="Building now">
         <SectionHead title="Building now" count={builds.running} />
         {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by the keyboard (WCAG 2.1.1). */}
@@ -84,7 +84,7 @@ function Counter({
         <span className="block text-[18px] leading-6 font-semibold tracking-[-.015em]">
           {value} <span className="text-small font-normal tracking-normal text-muted">{children}</span>
         </span>
-        {"share" in bar && <Bar share={bar.share} tone="working" className="mt-1.5" />}
+        {"share" in bar && <Bar share={bar.share} tone="working" className="mt-1.5 h-1" />}
       </dd>
     </div>
   );

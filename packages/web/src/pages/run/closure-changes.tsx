@@ -15,7 +15,7 @@ export function ClosureChanges({ diff, done }: { diff: ClosureDiff; done: boolea
   const rows = useMemo(() => closureRows(diff), [diff]);
   const shown = all ? rows : rows.slice(0, FIRST);
   return (
-    <section aria-label="Changed packages" className="mt-4 border-t border-border pt-2">
+    <section aria-label="Changed packages" className="border-t border-border pt-2 pb-5">
       <SectionHead
         title={done ? "What changed" : "What changes"}
         count={rows.length}

@@ -6,7 +6,7 @@ export function RunNotes({ view }: { view: RunView }) {
   const notes = [...(view.lateReport === null ? [] : [view.lateReport]), ...view.warnings];
   if (notes.length === 0) return null;
   return (
-    <ul aria-label="Warnings" className="grid gap-1.5 pt-4">
+    <ul aria-label="Warnings" className="grid gap-1.5 pb-5">
       {notes.map((note, index) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: notes are only ever added at the end.
         <li key={index} className="flex items-start gap-2 text-small">

@@ -20,32 +20,34 @@ export function RunOutcome({ summary, outcome }: { summary: RunSummary; outcome:
   }
   const line = outcome.firstErrorLine;
   return (
-    <ProblemNotice
-      status={summary.status}
-      title={outcome.sentence}
-      aside={when}
-      next={outcome.next}
-      actions={
-        line !== null && (
-          <Link
-            to="."
-            search={true}
-            hash={`L${line}`}
-            resetScroll={false}
-            hashScrollIntoView={false}
-            className="font-medium text-accent"
-          >
-            See it in the log, line {line}
-          </Link>
-        )
-      }
-    >
-      {outcome.reason && outcome.reason !== outcome.sentence && <p className="text-small text-muted">{outcome.reason}</p>}
-      {outcome.firstError && (
-        <CodeBlock label="First error" small>
-          <span className="text-broken">{plainLine(outcome.firstError)}</span>
-        </CodeBlock>
-      )}
-    </ProblemNotice>
+    <div className="pb-5">
+      <ProblemNotice
+        status={summary.status}
+        title={outcome.sentence}
+        aside={when}
+        next={outcome.next}
+        actions={
+          line !== null && (
+            <Link
+              to="."
+              search={true}
+              hash={`L${line}`}
+              resetScroll={false}
+              hashScrollIntoView={false}
+              className="font-medium text-accent"
+            >
+              See it in the log, line {line}
+            </Link>
+          )
+        }
+      >
+        {outcome.reason && outcome.reason !== outcome.sentence && <p className="text-small text-muted">{outcome.reason}</p>}
+        {outcome.firstError && (
+          <CodeBlock label="First error" small>
+            <span className="text-broken">{plainLine(outcome.firstError)}</span>
+          </CodeBlock>
+        )}
+      </ProblemNotice>
+    </div>
   );
 }

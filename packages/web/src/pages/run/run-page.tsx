@@ -53,16 +53,14 @@ function KnownRun({ id }: { id: string }) {
       {building && view.progress && <BuildingNow progress={view.progress} hostId={summary.hostId} />}
       {view.tests.length > 0 && <TestResults results={view.tests} ended={ended} />}
       {view.diff && <ClosureChanges diff={view.diff} done={summary.state === "succeeded"} />}
-      <div className="mt-5">
-        <LogViewer
-          run={summary.id}
-          fileName={`run-${summary.number}-${summary.hostName}.log`}
-          log={view.log}
-          command={view.command}
-          live={!ended}
-          empty={emptyLog(view)}
-        />
-      </div>
+      <LogViewer
+        run={summary.id}
+        fileName={`run-${summary.number}-${summary.hostName}.log`}
+        log={view.log}
+        command={view.command}
+        live={!ended}
+        empty={emptyLog(view)}
+      />
     </>
   );
 }
@@ -76,6 +74,7 @@ function NoRun() {
   usePageTitle("No such run");
   return (
     <div className="mx-auto max-w-[560px] pt-16">
+      <h1 className="sr-only">Run</h1>
       <EmptyState
         icon={SearchX}
         title="There is no such run"

@@ -20,7 +20,7 @@ export function TestResults({ results, ended }: { results: readonly TestResult[]
   const passed = results.filter((result) => result.outcome === "passed").length;
   const rows = ended ? results.length : total;
   return (
-    <section aria-label="Tests" className="mt-4 border-t border-border pt-2">
+    <section aria-label="Tests" className="border-t border-border pt-2 pb-5">
       <SectionHead
         title="Tests"
         end={
