@@ -1,6 +1,5 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { OpName } from "@nixfleet/protocol";
 import { lockOwner, systemClock, takeLock } from "@nixfleet/runtime";
 import { createDaemon, type DaemonEnd } from "../daemon/daemon.ts";
 import { fingerprint, watchedPaths } from "../daemon/fingerprint.ts";
@@ -70,7 +69,7 @@ export async function run({ mode, env }: { mode: "spawn" | "service"; env: Envir
       stateDir: host.stateDir,
       runnerDir: host.runnerDir,
       interval: settings.interval * 1000,
-      policy: { allowedOps: settings.allowedOps as OpName[], allowRewind: settings.allowRewind },
+      policy: { allowedOps: settings.allowedOps, allowRewind: settings.allowRewind },
       settings: shownSettings(settings),
     },
     instance,
@@ -98,9 +97,9 @@ export async function run({ mode, env }: { mode: "spawn" | "service"; env: Envir
   process.exit(exitCodes[end]);
 }
 
-/** The same program with another subcommand. */
+/** The same program with another subcommand. Options of Node's are the daemon's own: it may be told to save memory, the runner works. */
 function runnerArgv(): [string, ...string[]] {
-  return [process.execPath, ...process.execArgv, process.argv[1] ?? "", "runner"];
+  return [process.execPath, process.argv[1] ?? "", "runner"];
 }
 
 function shownSettings(settings: DaemonSettings) {

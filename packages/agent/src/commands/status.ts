@@ -49,9 +49,9 @@ export async function status(env: Environment, write = (text: string) => void pr
 }
 
 async function lastWelcome(files: ReturnType<typeof createDaemonFiles>): Promise<string> {
-  const status = await files.readStatus();
-  if (status.kind !== "ok") return "";
-  const { connectedAt, startedAt } = status.value;
+  const told = await files.readStatus();
+  if (told.kind !== "ok") return "";
+  const { connectedAt, startedAt } = told.value;
   const welcomed =
     connectedAt === null ? "not yet welcomed by the dashboard" : `last welcomed ${new Date(connectedAt).toISOString()}`;
   return ` since ${new Date(startedAt).toISOString()}, ${welcomed}`;

@@ -129,7 +129,7 @@ export async function createTestDashboard(token: string): Promise<TestDashboard>
         }
         sockets.handleUpgrade(request, socket, head, (webSocket) => {
           webSocket.on("message", (data) => {
-            const read = readFromAgent(data.toString());
+            const read = readFromAgent((data as Buffer).toString());
             if (read.kind === "message") take(webSocket, read.message);
             else faults.push(read.kind === "invalid" ? read.reason : read.type);
             tell();

@@ -65,7 +65,7 @@ function asLinkSocket(socket: WebSocket): LinkSocket {
       socket.removeAllListeners("message");
       socket.on("message", (data, isBinary) => {
         if (isBinary) socket.close(1003, "text is spoken here");
-        else handler(data.toString());
+        else handler((data as Buffer).toString()); // `nodebuffer` is the binary type of every ws socket.
       });
     },
     onClose(handler) {

@@ -79,7 +79,7 @@ export function createRunWatch({ runnerDir, spool, log, onRun, onChange, onEnd }
   };
 
   const scanAll = async () => {
-    await undefined; // So that `scanning` is set before it is cleared.
+    await Promise.resolve(); // So that `scanning` is set before it is cleared.
     do {
       scanAgain = false;
       top ??= watchDirectory(layout.runs, () => void scan());

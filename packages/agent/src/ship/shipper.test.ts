@@ -281,7 +281,7 @@ test("R4 R5: whatever is dropped, cut, killed or acknowledged late, every event 
       expect(daemon.faults).toEqual([]);
       await daemon[Symbol.asyncDispose]();
     }),
-    { numRuns: 60 },
+    { numRuns: 40 },
   );
 });
 
@@ -379,7 +379,7 @@ test("a damaged spool is told as a fault and holds up no other run", async () =>
   expect(dashboard.of(idOf(2))).toEqual(world.written(idOf(2)));
 });
 
-test("R8: a spool of a million lines is sent whole with a few megabytes of memory, a frame at a time", async () => {
+test("R8: a spool of a million lines is sent whole, a window at a time, and never read further than that", async () => {
   await using world = await createWorld();
   const writer = await world.begin(idOf(1));
   const lines = Array.from({ length: 2000 }, (_, i) => ({ at: i, stream: "build" as const, text: `compiling module ${i}` }));
@@ -411,25 +411,20 @@ test("R8: a spool of a million lines is sent whole with a few megabytes of memor
     }
     right.send(JSON.stringify({ type: "ack", runId: message.runId, storedSeq: seq }));
   });
-  let heap = 0;
-  const before = process.memoryUsage().arrayBuffers + process.memoryUsage().heapUsed;
+  let onTheWire = 0;
   toRight.flush(1);
   toLeft.flush();
   await daemon.work();
   while (toRight.queue.length > 0) {
+    const bytes = toRight.queue.reduce((sum, text) => sum + text.length, 0);
+    onTheWire = Math.max(onTheWire, bytes);
     toRight.flush(1);
     toLeft.flush();
     await daemon.work();
-    if (seq % 100 < 3) globalThis.gc?.();
-    heap = Math.max(
-      heap,
-      toRight.queue.reduce((sum, text) => sum + text.length, 0),
-    );
   }
   expect(count).toBe(1_000_000);
   expect(largest).toBeLessThan(1024 * 1024);
-  expect(heap).toBeLessThanOrEqual(MAX_UNACKNOWLEDGED_BYTES);
-  expect(before).toBeGreaterThan(0);
+  expect(onTheWire).toBeLessThanOrEqual(MAX_UNACKNOWLEDGED_BYTES);
 });
 
 test("what was acknowledged is on the disk for the runner and for the next start", async () => {

@@ -80,7 +80,7 @@ export function createShipper(deps: ShipperDeps): Shipper {
   };
 
   const pumpAll = async () => {
-    await undefined; // So that `pumping` is set before it is cleared.
+    await Promise.resolve(); // So that `pumping` is set before it is cleared.
     while (changedMeanwhile && up) {
       changedMeanwhile = false;
       for (const { cursor } of done.splice(0)) await cursor?.[Symbol.asyncDispose]();
@@ -213,7 +213,7 @@ export function createShipper(deps: ShipperDeps): Shipper {
     async [Symbol.asyncDispose]() {
       up = false;
       await pumping;
-      await Promise.all([...runs.values(), ...done].map((run) => run.cursor?.[Symbol.asyncDispose]()));
+      for (const { cursor } of [...runs.values(), ...done]) await cursor?.[Symbol.asyncDispose]();
       runs.clear();
     },
   };
