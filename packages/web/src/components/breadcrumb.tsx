@@ -13,7 +13,7 @@ export function Breadcrumb({ children }: { children: ReactNode }) {
 
 export function Crumb({ children }: { children: ReactNode }) {
   return (
-    <li className="group/crumb flex min-w-0 items-center gap-1.5 truncate last:text-text max-phone:min-h-11 [&>a]:inline-flex [&>a]:items-center [&>a]:hover:text-text max-phone:[&>a]:min-h-11">
+    <li className="group/crumb flex min-w-0 items-center gap-1.5 truncate last:text-text max-phone:min-h-11 [&>a]:inline-flex [&>a]:items-center [&>a]:hover:text-text max-phone:[&>a]:min-h-11 max-phone:[&>a]:min-w-11">
       <span className="text-muted group-first/crumb:hidden">
         <Icon of={ChevronRight} />
       </span>

@@ -35,7 +35,7 @@ export function Dialog({
           )}
         >
           <Base.Title className="text-subject font-semibold">{title}</Base.Title>
-          <Base.Description render={<div />} className="text-small text-muted">
+          <Base.Description render={<div />} className="grid gap-2 text-small text-muted">
             {children}
           </Base.Description>
           <div className="mt-2 flex flex-wrap justify-end gap-2">{actions}</div>

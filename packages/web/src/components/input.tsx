@@ -45,7 +45,7 @@ export function SearchInput({ label, end, className, ...rest }: ComponentProps<"
   return (
     <span
       className={classNames(
-        "flex h-8 items-center gap-2 rounded-m border border-border bg-surface pr-2 pl-2.5 text-faint max-phone:h-11",
+        "flex h-8 items-center gap-2 rounded-m border border-border bg-surface pr-2 pl-2.5 text-faint max-phone:h-[46px]",
         "focus-within:border-accent-fill focus-within:text-muted focus-within:outline focus-within:outline-accent-fill",
         className,
       )}

@@ -4,6 +4,7 @@ import {
   type FromBrowser,
   type HostRow,
   type HostView,
+  LIVE_CLOSE,
   LIVE_PATH,
   type NumberedLine,
   type RunId,
@@ -16,8 +17,8 @@ import {
 import { idOf, largeFleet, pictureFleet, runSummary, TARGET } from "./host-rows.ts";
 
 /*
- * A dashboard inside of the page, for working on the page without one: /?mock, and ?mock=empty, ?mock=1000 (hosts). It answers in the
- * shapes of the protocol and moves a little. Only development builds have it.
+ * A dashboard inside of the page, for working on the page without one: /?mock, and ?mock=empty, ?mock=1000 (hosts), ?mock=offline,
+ * ?mock=signed-out. It answers in the shapes of the protocol and moves a little. Only development builds have it.
  */
 
 const MINUTE = 60_000;
@@ -28,6 +29,8 @@ interface World {
   runs: RunSummary[];
   target: TargetView;
   server: ServerInfo;
+  /** The link was cut before. */
+  cut: boolean;
 }
 
 function createWorld(kind: string): World {
@@ -66,6 +69,7 @@ function createWorld(kind: string): World {
       notice: null,
       storage: null,
     },
+    cut: false,
   };
 }
 
@@ -221,13 +225,22 @@ class MockSocket extends EventTarget {
   onmessage: ((event: { data: unknown }) => void) | null = null;
   onclose: ((event: { code: number }) => void) | null = null;
   readonly #world: World;
-  readonly #timer: ReturnType<typeof setInterval>;
+  readonly #timer: ReturnType<typeof setInterval> | undefined;
   #version = 1;
   #fleet = false;
 
-  constructor(world: World) {
+  constructor(world: World, kind: string) {
     super();
     this.#world = world;
+    const { cut } = world;
+    if (kind === "offline" || kind === "signed-out") {
+      world.cut = true;
+      setTimeout(() => this.onclose?.({ code: kind === "offline" ? 1006 : LIVE_CLOSE.sessionEnded }), cut ? 50 : 1_500);
+      if (cut) {
+        this.#timer = undefined;
+        return;
+      }
+    }
     setTimeout(() => {
       this.onopen?.();
       this.#say({ type: "hello", serverTime: Date.now(), version: "0.1.0" });
@@ -327,7 +340,7 @@ export function installMockDashboard(kind: string): void {
   globalThis.WebSocket = new Proxy(RealSocket, {
     construct(target, args: [string | URL, string?]) {
       const { pathname } = new URL(args[0], location.href);
-      return pathname === LIVE_PATH ? new MockSocket(world) : new target(...args);
+      return pathname === LIVE_PATH ? new MockSocket(world, kind) : new target(...args);
     },
   });
   const realFetch = globalThis.fetch;

@@ -22,6 +22,11 @@ test("where five compartments have no room, one column says what is not well", (
   expect(names(800)).not.toContain("git");
 });
 
+test("the one column leaves room for others again, the last to go first", () => {
+  expect(names(834)).toEqual(["select", "host", "platform", "state", "runs", "seen", "action", "menu"]);
+  expect(names(500)).toEqual(["select", "host", "state", "action", "menu"]);
+});
+
 test("nothing is cut off at any width that has a table", () => {
   fc.assert(
     fc.property(fc.integer({ min: 490, max: 3000 }), (width) => {

@@ -67,8 +67,15 @@ const FULL = [
 
 const COMPARTMENTS: readonly Column[] = ["agent", "git", "lock", "system", "tests"];
 
+/** The same with one column for the five compartments. */
+const ONE_STATE: readonly Column[] = FULL.flatMap((column): Column[] =>
+  column === "agent" ? ["state"] : COMPARTMENTS.includes(column) ? [] : [column],
+);
+
 /** What goes first when room runs short; after these, the five compartments become one column that names what is not well. */
 const DROPPED = ["generation", "load", "memory", "tags", "platform", "runs"] as const satisfies readonly OptionalColumn[];
+
+const NARROW = ONE_STATE.filter((column) => !(DROPPED as readonly Column[]).includes(column));
 
 /** The columns that fit into a width, less those that the person hid. Nothing is ever cut off. */
 export function columnsFor(width: number, hide: readonly OptionalColumn[]): readonly ColumnLayout[] {
@@ -78,10 +85,17 @@ export function columnsFor(width: number, hide: readonly OptionalColumn[]): read
     columns = columns.filter((column) => column !== drop);
   }
   if (total(columns) <= width) return layout(columns);
-  const narrow: Column[] = columns.flatMap((column) =>
-    column === "agent" ? ["state"] : COMPARTMENTS.includes(column) ? [] : [column],
-  );
-  return layout(total(narrow) <= width ? narrow : narrow.filter((column) => column !== "seen"));
+  const narrow: readonly Column[] = NARROW.filter((column) => !(hide as readonly Column[]).includes(column));
+  if (total(narrow) > width) return layout(narrow.filter((column) => column !== "seen"));
+  // One column in the place of five leaves room for some that went before them, the last to go first.
+  let kept: readonly Column[] = narrow;
+  for (const drop of DROPPED.toReversed()) {
+    if (hide.includes(drop)) continue;
+    const more = ONE_STATE.filter((column) => column === drop || kept.includes(column));
+    if (total(more) > width) break;
+    kept = more;
+  }
+  return layout(kept);
 }
 
 function total(columns: readonly Column[]): number {

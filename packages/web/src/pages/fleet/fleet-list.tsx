@@ -49,6 +49,7 @@ export function FleetList({
   all,
   view,
   selection,
+  selecting,
   onSelection,
 }: {
   /** What is looked for, in order. */
@@ -56,6 +57,8 @@ export function FleetList({
   all: readonly HostRow[];
   view: FleetView;
   selection: Selection;
+  /** Cards have boxes now. */
+  selecting: boolean;
   onSelection: (selection: Selection) => void;
 }) {
   const phone = useIsPhone();
@@ -127,12 +130,7 @@ export function FleetList({
                 {item.kind === "head" ? (
                   <GroupHead item={item} />
                 ) : (
-                  <HostCard
-                    row={item.row}
-                    selected={selection.ids.has(item.row.id)}
-                    selecting={selection.ids.size > 0}
-                    onSelect={select}
-                  />
+                  <HostCard row={item.row} selected={selection.ids.has(item.row.id)} selecting={selecting} onSelect={select} />
                 )}
               </li>
             );

@@ -39,6 +39,7 @@ export function FleetPage() {
   if (all.length === 0) {
     return (
       <div className="mx-auto grid max-w-[640px] gap-6 pt-16">
+        <h1 className="sr-only">Fleet</h1>
         <EmptyState
           icon={Server}
           title="No host is in the fleet yet"
@@ -88,7 +89,12 @@ function Hosts({ all, summary, view }: { all: readonly HostRow[]; summary: Fleet
   const setView = useSetView();
   const query = useMemo(() => parseSearch(view.q), [view.q]);
   const [selection, setSelection] = useState<Selection>(NOTHING);
-  const onSelection = useCallback((next: Selection) => setSelection(next), []);
+  // A phone has no room for boxes until somebody wants to select.
+  const [selecting, setSelecting] = useState(false);
+  const onSelection = useCallback((next: Selection) => {
+    setSelection(next);
+    if (next.ids.size === 0) setSelecting(false);
+  }, []);
   useEffect(() => {
     const ids = new Set<string>(all.map((row) => row.id));
     setSelection((before) => keepExisting(before, (id) => ids.has(id)));
@@ -106,10 +112,13 @@ function Hosts({ all, summary, view }: { all: readonly HostRow[]; summary: Fleet
       ),
     [all, view, query],
   );
-  const Tools = phone ? FleetToolsPhone : FleetTools;
   return (
     <section aria-label="Hosts">
-      <Tools summary={summary} view={view} faults={query.faults} />
+      {phone ? (
+        <FleetToolsPhone view={view} faults={query.faults} selecting={selecting} onSelecting={setSelecting} />
+      ) : (
+        <FleetTools summary={summary} view={view} faults={query.faults} />
+      )}
       {rows.length === 0 ? (
         <EmptyState
           icon={SearchX}
@@ -123,7 +132,14 @@ function Hosts({ all, summary, view }: { all: readonly HostRow[]; summary: Fleet
           . {countOf(all.length, "host")} {all.length === 1 ? "is" : "are"} in the fleet.
         </EmptyState>
       ) : (
-        <FleetList rows={rows} all={all} view={view} selection={selection} onSelection={onSelection} />
+        <FleetList
+          rows={rows}
+          all={all}
+          view={view}
+          selection={selection}
+          selecting={selecting || selection.ids.size > 0}
+          onSelection={onSelection}
+        />
       )}
       <p className="pt-3 text-label text-faint">
         {rows.length === all.length ? countOf(all.length, "host") : `${rows.length} of ${countOf(all.length, "host")}`}
@@ -136,6 +152,7 @@ function Hosts({ all, summary, view }: { all: readonly HostRow[]; summary: Fleet
 function Waiting() {
   return (
     <div role="status" aria-label="The fleet is being read">
+      <h1 className="sr-only">Fleet</h1>
       <div className="flex h-[84px] items-center">
         <Skeleton className="h-6 w-96 max-w-full" />
       </div>

@@ -8,6 +8,7 @@ import {
   Rows2,
   Rows4,
   SlidersHorizontal,
+  SquareCheck,
 } from "lucide-react";
 import { lazy, memo, type ReactElement, useEffect, useEffectEvent, useRef, useState } from "react";
 import { Button } from "../../components/button.tsx";
@@ -101,7 +102,12 @@ export const FleetTools = memo(function FleetTools({ summary, view, faults }: To
 });
 
 /** The same on a phone: a search box, and one button for the rest. */
-export const FleetToolsPhone = memo(function FleetToolsPhone({ view, faults }: ToolsProps) {
+export const FleetToolsPhone = memo(function FleetToolsPhone({
+  view,
+  faults,
+  selecting,
+  onSelecting,
+}: Omit<ToolsProps, "summary"> & { selecting: boolean; onSelecting: (selecting: boolean) => void }) {
   const setView = useSetView();
   return (
     <div className="pb-2">
@@ -109,6 +115,9 @@ export const FleetToolsPhone = memo(function FleetToolsPhone({ view, faults }: T
         <h2 className="font-semibold tracking-name">Hosts</h2>
         <span className="text-small text-faint">{SORT_LABELS[view.sort].toLowerCase()}</span>
         <span className="flex-1" />
+        <Button look="ghost" icon={SquareCheck} aria-pressed={selecting} onClick={() => onSelecting(!selecting)}>
+          Select
+        </Button>
         <MenuButton
           trigger={
             <Button look="ghost" icon={SlidersHorizontal}>

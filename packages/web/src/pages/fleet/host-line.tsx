@@ -249,7 +249,7 @@ function StateCell({ row }: { row: HostRow }) {
   return (
     <Td pad="tight">
       <CompartmentPill compartment={compartment} status={status} word={word} sentence={sentence} named />
-      {others > 0 && <span className="ml-1.5 text-label text-faint">and {others} more</span>}
+      {others > 0 && <span className="ml-1.5 align-middle text-label text-faint">and {others} more</span>}
     </Td>
   );
 }

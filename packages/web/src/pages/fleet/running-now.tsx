@@ -36,7 +36,7 @@ export function RunningNow({ runs, rows }: { runs: readonly RunSummary[]; rows: 
   return (
     <section className="mt-4">
       <SectionHead title="Running now" count={work.length} className="px-5" />
-      <ul className="grid gap-4 px-5">
+      <ul className="grid grid-cols-[minmax(0,1fr)] gap-4 px-5">
         {work.slice(0, MOST).map(({ run, row }) => (
           <RunLine key={run.id} run={run} row={row} />
         ))}

@@ -1,5 +1,5 @@
 /** Characters that the column of tags holds; a tag's frame counts as two. */
-const ROOM = 17;
+const ROOM = 15;
 
 /** The first tags of a host that stand whole in their column; at least one. */
 export function tagsThatFit(tags: readonly string[]): readonly string[] {

@@ -117,7 +117,7 @@ function TargetBody({
       <p className="mb-1 text-subject font-medium text-balance wrap-anywhere">{target.subject}</p>
       <p className="flex flex-wrap items-center gap-x-2 text-small text-muted">
         {target.url ? (
-          <a href={target.url} target="_blank" rel="noreferrer" className="inline-flex items-center gap-1">
+          <a href={target.url} target="_blank" rel="noreferrer" className="inline-flex items-center gap-1 max-phone:min-h-11">
             <code className="underlined">{shortCommit(target.commit)}</code>
             <Icon of={ArrowUpRight} />
           </a>

@@ -131,6 +131,7 @@ function pillWord({ row }: HostView): string {
 function NoHost({ name }: { name: string }) {
   return (
     <div className="mx-auto max-w-[560px] pt-16">
+      <h1 className="sr-only">{name}</h1>
       <EmptyState
         icon={SearchX}
         title={`There is no host ${name}`}
