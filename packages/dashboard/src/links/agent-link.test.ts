@@ -7,7 +7,7 @@ import {
   PROTOCOL_VERSION,
 } from "@nixfleet/protocol";
 import { type Clock, systemClock } from "@nixfleet/runtime";
-import { createFleetSimulator, obedient, sampleFacts, samplePolicy, sampleSettings } from "@nixfleet/testkit";
+import { createFakeClock, createFleetSimulator, obedient, sampleFacts, samplePolicy, sampleSettings } from "@nixfleet/testkit";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { WebSocket } from "ws";
@@ -96,7 +96,7 @@ test("L2: an agent of another major version gets a 400 that says what to update"
   });
 });
 
-test("L3: L4: nothing but a hello is accepted first, and there is one", async () => {
+test("L3: L4: R38: nothing but a hello is accepted first, and there is one", async () => {
   await using at = await open();
   const early = dial(at.core, at.alpha.token);
   await early.status;
@@ -205,6 +205,22 @@ test("L9: R30: an agent whose first link does not answer takes its host over, an
   await third.greet({ instance: "two" });
   expect(await second.closed).toBe(1006);
   third.socket.terminate();
+});
+
+test("L13: a link on which nothing is heard for a minute is dropped; a ping is enough to keep it", async () => {
+  const clock = createFakeClock();
+  await using at = await open({ clock });
+  const link = dial(at.core, at.alpha.token);
+  await link.greet();
+  clock.advance(59_000);
+  const ponged = new Promise((resolve) => link.socket.once("pong", resolve));
+  link.socket.ping();
+  await ponged;
+  clock.advance(59_000);
+  expect(at.core.links.live(at.alpha.id).connectedSince).not.toBeNull();
+  clock.advance(10_000);
+  expect(await link.closed).toBe(1006);
+  expect(at.core.links.live(at.alpha.id)).toMatchObject({ connectedSince: null, lastWordAt: clock.now() - 69_000 });
 });
 
 test("L14: metrics are asked for only while somebody looks, whoever connects first", async () => {

@@ -84,7 +84,7 @@ test("R2: a host that never reports again ends as lost, a minute after its deadl
   });
 });
 
-test("a start that did not reach the host is sent again at its next hello; one that nobody wants any more is cancelled instead", () => {
+test("L11: a start that did not reach the host is sent again at its next hello; one that nobody wants any more is cancelled instead", () => {
   expect(advance(starting(), { kind: "linkUp", known: null }, NOW).effects).toEqual(["sendStart"]);
   expect(advance(starting(), { kind: "linkUp", known: "queued" }, NOW).effects).toEqual([]);
   const cancelled = feed(starting(), [{ kind: "linkDown" }, { kind: "cancel", by: "ada" }]);
@@ -93,11 +93,11 @@ test("a start that did not reach the host is sent again at its next hello; one t
   expect(advance(cancelled, { kind: "linkUp", known: "active" }, NOW).effects).toEqual(["sendCancel"]);
 });
 
-test("a host that no longer knows of a running run has lost its state, and says so", () => {
+test("L11: a host that no longer knows of a running run has lost its state, and says so", () => {
   expect(feed(running(), [{ kind: "linkUp", known: null }])).toMatchObject({ state: "lost", outcome: { code: "state-lost" } });
 });
 
-test("R12: a repeated or late terminal report changes nothing but what is told of it", () => {
+test("E6: E11: R12: a repeated or late terminal report changes nothing but what is told of it", () => {
   const done = feed(running(), [failed]);
   expect(feed(done, [ended({ state: "succeeded" }), failed, started, { kind: "cancel", by: "ada" }, { kind: "tick" }])).toBe(
     done,
@@ -122,7 +122,7 @@ test("R15: a run of hours is at work until its deadline; half of it informs, onl
   expect(late.state).toBe("lost");
 });
 
-test("R22: facts read at or after the end by the host's own clock decide; older ones do not, whenever they arrive", () => {
+test("E9: R22: facts read at or after the end by the host's own clock decide; older ones do not, whenever they arrive", () => {
   const hostTime = NOW - 5 * HOUR; // A clock that is wrong is wrong for both.
   const work = feed(running(), [deployed]);
   const waiting = feed(work, [ended({ state: "succeeded" }, hostTime, runs(OTHER_CLOSURE, hostTime - 1))]);
@@ -160,7 +160,7 @@ test("R22: a pull is met by the clone at its commit, a boot by the profile, and 
   expect(booted({ profile: { value: { closure: OTHER_CLOSURE }, readAt: NOW } })).toBe("failed");
 });
 
-test("R45: a switch that names no activation cannot succeed, whatever the host says", () => {
+test("E10: R45: a switch that names no activation cannot succeed, whatever the host says", () => {
   expect(feed(running(), [ended({ state: "succeeded" }, NOW, runs(CLOSURE, NOW))])).toMatchObject({
     state: "failed",
     outcome: { code: "post-check-failed", reason: "The host reported no activation." },
