@@ -66,7 +66,7 @@ export const LogLineRow = memo(function LogLineRow({
       className={classNames(
         "flex min-h-5 gap-4 border-l-[3px] pr-5 leading-5",
         broken ? "border-broken-fill bg-broken-soft" : "border-transparent",
-        current && "bg-accent-soft",
+        current && (broken ? "outline -outline-offset-1 outline-accent-fill" : "bg-accent-soft"),
       )}
     >
       <LineNumber n={n} onPick={onPick} />

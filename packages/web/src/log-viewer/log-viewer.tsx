@@ -53,6 +53,8 @@ export function LogViewer({ run, fileName, log, command, live, empty }: LogViewe
   return <KeptLog key={run} run={run} fileName={fileName} log={log} command={command} live={live} empty={empty} />;
 }
 
+let mounts = 0;
+
 function KeptLog({ run, fileName, log, command, live, empty }: LogViewerProps) {
   const { source, state, readOutline } = useLog(run, log.lines);
   const { wrap, times, tall } = useLogLook();
@@ -60,6 +62,13 @@ function KeptLog({ run, fileName, log, command, live, empty }: LogViewerProps) {
   const linked = useLinkedLine();
   const { box, rows, virtualizer, ...view } = useLogRows({ source, state, last, wrap, begin: live && linked === null });
   const { jump, topLine, toggleFold } = view;
+  // The router puts what was scrolled back where it was, also when only the line in the address changes; here the viewer decides. So
+  // the box is never the one that the router remembers.
+  const [mount] = useState(() => {
+    mounts += 1;
+    return mounts;
+  });
+  const restorationId = `log-${mount}-${linked}`;
 
   const [query, setQuery] = useState("");
   const search = useSearch(run, query, last);
@@ -146,6 +155,7 @@ function KeptLog({ run, fileName, log, command, live, empty }: LogViewerProps) {
       <section
         ref={box}
         aria-label="Lines of the log"
+        data-scroll-restoration-id={restorationId}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by the keyboard (WCAG 2.1.1).
         tabIndex={0}
         className={classNames(
@@ -199,7 +209,7 @@ function KeptLog({ run, fileName, log, command, live, empty }: LogViewerProps) {
       </section>
       {live && !view.following && (
         <div className="absolute inset-x-0 bottom-0 flex h-12 items-center justify-end gap-3 rounded-b-l border-t border-border bg-surface px-3">
-          <span className="text-small text-muted">Follow is off, you scrolled up</span>
+          <span className="text-small text-muted">{view.jumped ? "Follow is off" : "Follow is off, you scrolled up"}</span>
           <Button size="row" icon={ArrowDownToLine} onClick={view.toEnd}>
             {view.newLines > 0 ? countOf(view.newLines, "new line") : "To the end"}
           </Button>

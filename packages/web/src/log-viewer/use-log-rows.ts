@@ -1,7 +1,7 @@
 import { useVirtualizer, type Virtualizer } from "@tanstack/react-virtual";
 import { type RefObject, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import type { LogSource, LogState } from "./log-source.ts";
-import { type Row, type Rows, rowsOf } from "./rows.ts";
+import { LEAST_FOLD, type Range, type Row, type Rows, rowsOf } from "./rows.ts";
 import { useFollow } from "./use-follow.ts";
 
 /** Height of a line that is not wrapped, in pixels. */
@@ -18,6 +18,8 @@ export interface LogRows {
   readonly revision: string;
   readonly following: boolean;
   readonly newLines: number;
+  /** The end was left for a line that was jumped to, and not by scrolling. */
+  readonly jumped: boolean;
   readonly toEnd: () => void;
   /** Opens the fold that begins with this line, or folds it again. */
   readonly toggleFold: (from: number) => void;
@@ -92,22 +94,35 @@ export function useLogRows({
   useEffect(read, [read]);
 
   const [target, setTarget] = useState<number | null>(null);
+  const [jumped, setJumped] = useState(false);
+  if (following && jumped) setJumped(false);
   const jump = useCallback(
     (n: number) => {
+      setJumped(true);
       letGo();
-      const fold = state.noise.find(([from, to]) => from <= n && n <= to);
-      if (fold !== undefined && n !== fold[0]) setOpened((before) => new Set(before).add(fold[0]));
       setTarget(n);
     },
-    [letGo, state.noise],
+    [letGo],
   );
+  // The line that was jumped to stays the one that is shown, also when it turns out only afterwards that it is noise.
+  const shown = useRef<number | null>(null);
   useEffect(() => {
-    if (target === null || target > last) return;
+    const n = target ?? shown.current;
+    if (n === null || n > last) return;
+    const fold = foldOf(state.noise, n);
+    if (fold !== undefined && fold !== n && !opened.has(fold)) {
+      setOpened((before) => new Set(before).add(fold));
+      setTarget(n);
+      return;
+    }
+    if (target === null) return;
+    shown.current = target;
     virtualizer.scrollToIndex(rows.indexOf(target), { align: "center" });
     setTarget(null);
-  }, [target, last, rows, virtualizer]);
+  }, [target, last, rows, opened, state.noise, virtualizer]);
 
   const toggleFold = useCallback((from: number) => {
+    shown.current = null;
     setOpened((before) => {
       const next = new Set(before);
       if (!next.delete(from)) next.add(from);
@@ -119,7 +134,13 @@ export function useLogRows({
     [rows, topIndex],
   );
 
-  return { box, rows, virtualizer, opened, revision, following, newLines, toEnd, toggleFold, jump, topLine, read };
+  return { box, rows, virtualizer, opened, revision, following, newLines, jumped, toEnd, toggleFold, jump, topLine, read };
+}
+
+/** First line of the fold that would hide line `n`, or begin with it; undefined if none does. */
+function foldOf(noise: readonly Range[], n: number): number | undefined {
+  const [from, to] = noise.find(([begin, end]) => begin <= n && n <= end) ?? [1, 0];
+  return to - from + 1 >= LEAST_FOLD ? from : undefined;
 }
 
 function lineOf(row: Row): number {
