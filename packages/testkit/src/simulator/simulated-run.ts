@@ -11,6 +11,8 @@ export interface SimulatedRun {
   readonly runId: RunId;
   readonly lastSeq: number;
   readonly state: "queued" | "active" | "finished";
+  /** Seq of the last event that the dashboard said it has stored. */
+  readonly acknowledgedSeq: number;
   /** All is stored by the dashboard, or it wants nothing of it. */
   readonly settled: boolean;
   cancel(): void;
@@ -38,6 +40,7 @@ export function createSimulatedRun(start: StartRun, steps: readonly Step[], deps
   let spool: { event: RunEvent; size: number; sent: boolean }[] = [];
   let seq = 0;
   let state: SimulatedRun["state"] = "queued";
+  let acknowledgedSeq = 0;
   let unacknowledged = 0;
   let forgotten = false;
   let room: (() => void) | undefined;
@@ -171,6 +174,9 @@ export function createSimulatedRun(start: StartRun, steps: readonly Step[], deps
     get lastSeq() {
       return seq;
     },
+    get acknowledgedSeq() {
+      return acknowledgedSeq;
+    },
     get state() {
       return state;
     },
@@ -179,6 +185,7 @@ export function createSimulatedRun(start: StartRun, steps: readonly Step[], deps
     },
     cancel: () => stop.abort(),
     acknowledged(stored) {
+      acknowledgedSeq = Math.max(acknowledgedSeq, stored);
       while (spool[0] !== undefined && spool[0].event.seq <= stored) unacknowledged -= spool.shift()?.size ?? 0;
       if (unacknowledged < deps.window) room?.();
     },
