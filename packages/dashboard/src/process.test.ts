@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { readdir, readFile, writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer, request } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { LIVE_CLOSE, LIVE_SUBPROTOCOL } from "@nixfleet/protocol";
@@ -60,7 +60,7 @@ test("hash-password prints a hash that declares the administrator, and refuses a
   expect(await runProgram(["hash-password"], {}, "short").ended).toMatchObject({ code: 2, stdout: "" });
 });
 
-test("without an administrator a setup link is printed, which works once; after a restart the administrator and the session are there", async () => {
+test("R42: the setup link that is printed makes the administrator, who is there after a restart; a database of a newer version is refused", async () => {
   await using folder = await createTempDir();
   const env = { NIXFLEET_DATA_DIR: folder.path };
   await using first = await startProcess(env);
@@ -73,6 +73,14 @@ test("without an administrator a setup link is printed, which works once; after 
   await using second = await startProcess(env);
   expect((await callAs(second.origin, { cookie, csrf: "" }, "session")).status).toBe(200);
   expect(second.output()).not.toContain("/setup#");
+  await second.stop();
+
+  const database = new DatabaseSync(join(folder.path, "nixfleet.db"));
+  database.exec("insert into kysely_migration (name, timestamp) values ('9999-later', '2030')");
+  database.close();
+  const refused = await runProgram([], { ...env, NIXFLEET_PORT: "0" }).ended;
+  expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("newer version of NixFleet") });
+  expect(refused.stderr).not.toContain("    at ");
 });
 
 test("a port that is taken, and a data directory that another dashboard works on, are told in a sentence, exit 1", async () => {
@@ -86,19 +94,6 @@ test("a port that is taken, and a data directory that another dashboard works on
   expect(taken).toMatchObject({ code: 1, stderr: expect.stringContaining("EADDRINUSE") });
   expect(locked).toMatchObject({ code: 1, stderr: expect.stringContaining(`Another dashboard (process ${first.pid})`) });
   for (const { stderr } of [taken, locked]) expect(stderr.trim().split("\n")).toHaveLength(1);
-});
-
-test("R42: a database that a newer version wrote is refused in a sentence, exit 1, and left as it is", async () => {
-  await using folder = await createTempDir();
-  const env = { NIXFLEET_DATA_DIR: folder.path };
-  const program = await startProcess(env);
-  await program.stop();
-  const database = new DatabaseSync(join(folder.path, "nixfleet.db"));
-  database.exec("insert into kysely_migration (name, timestamp) values ('9999-later', '2030')");
-  database.close();
-  const refused = await runProgram([], { ...env, NIXFLEET_PORT: "0" }).ended;
-  expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("newer version of NixFleet") });
-  expect(refused.stderr).not.toContain("    at ");
 });
 
 test("R48: at SIGTERM agents are told when to come back, browsers are sent away, a run goes on afterwards, and the process ends well", async () => {
@@ -151,8 +146,8 @@ test("R32, R58: no secret stands in the database, its side files, the log, an an
   const gitPassword = randomBytes(12).toString("hex");
   const asked: string[] = [];
   // A git server that asks for a password and takes none: what git says of it is shown on the page.
-  const gitServer = createServer((request, response) => {
-    asked.push(request.headers.authorization ?? "");
+  const gitServer = createServer((incoming, response) => {
+    asked.push(incoming.headers.authorization ?? "");
     response.writeHead(401, { "WWW-Authenticate": 'Basic realm="git"' }).end();
   });
   gitServer.listen(0, "127.0.0.1");
@@ -240,22 +235,23 @@ test("R32, R58: no secret stands in the database, its side files, the log, an an
 
 /** A request whose body never ends. */
 async function fetchHalf(origin: string, { cookie, csrf }: { cookie: string; csrf: string }) {
-  const { request } = await import("node:http");
   const half = request(`${origin}/api/v1/password`, {
     method: "POST",
     headers: { Cookie: cookie, Origin: origin, "X-CSRF-Token": csrf },
   });
   half.on("error", () => {});
   half.write("{");
-  await once(half, "socket");
+  const [socket] = (await once(half, "socket")) as [Socket];
+  if (socket.connecting) await once(socket, "connect");
   return half;
 }
 
 async function commandLines(): Promise<string> {
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
   const texts = pids.map((pid) =>
-    readFile(`/proc/${pid}/cmdline`, "utf8").catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT" || error.code === "ESRCH") return ""; // It has ended meanwhile.
+    readFile(`/proc/${pid}/cmdline`, "utf8").catch((error: unknown) => {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === "ENOENT" || code === "ESRCH") return ""; // It has ended meanwhile.
       throw error;
     }),
   );

@@ -62,6 +62,17 @@ test("R50: every answer forbids inline script and style, framing, sniffing and l
   }
 });
 
+test("R54: the browser may load from, send to and speak to this dashboard alone, by whatever address it is configured", async () => {
+  for (const origin of ["https://fleet.example.org", "http://fleet:8080"]) {
+    await using http = await openHttp({ origin });
+    const policy = (await fetch(http.base)).headers.get("Content-Security-Policy") ?? "";
+    const sources = policy.split("; ").flatMap((directive) => directive.split(" ").slice(1));
+    expect(new Set(sources)).toEqual(new Set(["'none'", "'self'", "data:", origin.replace("http", "ws")]));
+    expect(policy).toContain("img-src 'self' data:");
+    expect(policy.match(/data:/g)).toHaveLength(1);
+  }
+});
+
 test("R53: what changes something needs this page's Origin and the session's CSRF token", async () => {
   await using http = await openHttp();
   const alice = await http.signedIn();
