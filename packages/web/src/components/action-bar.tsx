@@ -24,7 +24,7 @@ export function ActionBar({
       </b>
       {extend}
       <span className="flex-1" />
-      {children}
+      <span className="flex items-center gap-2 max-phone:order-last max-phone:w-full max-phone:pl-1">{children}</span>
       <span aria-hidden="true" className="mx-1 h-4 w-px bg-border-strong max-phone:hidden" />
       <IconButton icon={X} label="Clear selection" size="row" onClick={onClear} />
     </section>

@@ -35,7 +35,7 @@ export function CompartmentPill({
   if (!sentence) return pill;
   return (
     <Tip text={sentence}>
-      <span className="inline-flex max-w-full">{pill}</span>
+      <span className="inline-flex max-w-full align-middle">{pill}</span>
     </Tip>
   );
 }

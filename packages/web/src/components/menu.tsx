@@ -8,7 +8,15 @@ import type { MenuPlace } from "./menu-button.tsx";
 /** An open menu at its anchor, which gets the focus back. Its items are below. */
 export function Menu({ anchor, onClose, align = "end", children }: MenuPlace & { align?: "start" | "end"; children: ReactNode }) {
   return (
-    <Base.Root open modal={false} onOpenChange={(open) => !open && onClose()}>
+    <Base.Root
+      open
+      modal={false}
+      onOpenChange={(open, { reason, event }) => {
+        // A press on the button that opened it is the button's to answer: closing here, its click would open the menu again.
+        const onAnchor = reason === "outside-press" && event.target instanceof Node && anchor.contains(event.target);
+        if (!open && !onAnchor) onClose();
+      }}
+    >
       <Base.Portal>
         <Base.Positioner anchor={anchor} align={align} sideOffset={4} collisionPadding={8} className="z-30">
           <Base.Popup

@@ -50,15 +50,16 @@ export function PhaseBar({ segments, tall = false }: { segments: readonly PhaseS
                 : classNames("max-phone:sr-only", segment.state === "done" ? "text-muted" : "text-faint"),
             )}
           >
-            <span>{segment.label}</span>
+            <span className="flex-none">{segment.label}</span>
             <span
-              className={
+              className={classNames(
+                "truncate",
                 segment.state === "current"
                   ? "text-working"
                   : segment.state === "failed"
                     ? "text-broken"
-                    : "font-normal text-faint"
-              }
+                    : "font-normal text-faint",
+              )}
             >
               {segment.note}
             </span>

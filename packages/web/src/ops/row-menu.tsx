@@ -1,6 +1,6 @@
 import type { HostRow } from "@nixfleet/protocol";
 import { MoreHorizontal } from "lucide-react";
-import { lazy, Suspense, useEffect, useRef } from "react";
+import { lazy, Suspense, useEffect } from "react";
 import { create } from "zustand";
 import { buttonClass } from "../components/button.tsx";
 import { Icon } from "../components/icon.tsx";
@@ -15,7 +15,6 @@ const close = () => useOpen.setState({ id: undefined, anchor: undefined });
 /** The button at the end of a row. */
 export function RowMenuButton({ row, size = "row" }: { row: HostRow; size?: "row" | "normal" }) {
   const open = useOpen(({ id }) => id === row.id);
-  const wasOpen = useRef(false);
   return (
     <button
       type="button"
@@ -23,13 +22,9 @@ export function RowMenuButton({ row, size = "row" }: { row: HostRow; size?: "row
       aria-haspopup="menu"
       aria-expanded={open}
       className={buttonClass({ look: "ghost", size, iconOnly: true })}
-      onPointerDown={() => {
-        wasOpen.current = open;
-      }}
       onClick={(event) => {
-        if (wasOpen.current) close();
+        if (open) close();
         else useOpen.setState({ id: row.id, anchor: event.currentTarget });
-        wasOpen.current = false;
       }}
     >
       <Icon of={MoreHorizontal} size={16} />

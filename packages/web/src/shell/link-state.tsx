@@ -13,7 +13,8 @@ export function LinkCorner() {
   const words = useTimed((now) => {
     switch (link.kind) {
       case "connecting":
-        return "Connecting";
+        // No wider than what follows in a moment, so that nothing beside it moves.
+        return "\u2026";
       case "live":
         return "Live";
       case "reconnecting":

@@ -47,7 +47,11 @@ export const FleetTools = memo(function FleetTools({ summary, view, faults }: To
   return (
     <div className="pt-6 pb-3 max-phone:hidden">
       <div className="flex flex-wrap items-center gap-2">
-        <SearchBox q={view.q} onSearch={(q) => setView({ q })} className="w-80 max-desk:w-full" />
+        <SearchBox
+          q={view.q}
+          onSearch={(q) => setView({ q })}
+          className="min-w-52 max-w-80 flex-1 max-desk:max-w-none max-desk:basis-full"
+        />
         <FilterChip label={`All ${summary.total}`} on={!view.show && !view.platform} change={{}} />
         <FilterChip
           label={`Needs attention ${summary.groups.attention}`}
@@ -63,38 +67,39 @@ export const FleetTools = memo(function FleetTools({ summary, view, faults }: To
               change={{ platform }}
             />
           ))}
-        <span className="flex-1" />
-        <MenuButton
-          trigger={<ToolButton icon={ArrowDownWideNarrow} label={SORT_LABELS[view.sort]} />}
-          menu={(place) => <ViewMenu {...place} parts={["order"]} view={view} setView={setView} />}
-        />
-        <MenuButton
-          trigger={<ToolButton icon={GroupIcon} label={view.group === "none" ? "Group" : GROUPING_LABELS[view.group]} />}
-          menu={(place) => <ViewMenu {...place} parts={["groups"]} view={view} setView={setView} />}
-        />
-        <MenuButton
-          trigger={<ToolButton icon={Columns3} label="Columns" />}
-          menu={(place) => <ViewMenu {...place} parts={["columns"]} view={view} setView={setView} />}
-        />
-        <fieldset className="inline-flex h-7 overflow-hidden rounded-m border border-border bg-surface">
-          <legend className="sr-only">Density</legend>
-          {DENSITIES.map((density) => (
-            <Tip key={density} text={density === "compact" ? "Compact" : "Comfortable"}>
-              <button
-                type="button"
-                aria-pressed={view.density === density}
-                aria-label={density === "compact" ? "Compact" : "Comfortable"}
-                onClick={() => setView({ density })}
-                className={classNames(
-                  "grid w-[30px] place-items-center focus-visible:-outline-offset-2",
-                  view.density === density ? "bg-hover text-text" : "text-faint hover:text-text",
-                )}
-              >
-                <Icon of={density === "compact" ? Rows4 : Rows2} size={16} />
-              </button>
-            </Tip>
-          ))}
-        </fieldset>
+        <span className="ml-auto flex items-center gap-2">
+          <MenuButton
+            trigger={<ToolButton icon={ArrowDownWideNarrow} label={SORT_LABELS[view.sort]} />}
+            menu={(place) => <ViewMenu {...place} parts={["order"]} view={view} setView={setView} />}
+          />
+          <MenuButton
+            trigger={<ToolButton icon={GroupIcon} label={view.group === "none" ? "Group" : GROUPING_LABELS[view.group]} />}
+            menu={(place) => <ViewMenu {...place} parts={["groups"]} view={view} setView={setView} />}
+          />
+          <MenuButton
+            trigger={<ToolButton icon={Columns3} label="Columns" />}
+            menu={(place) => <ViewMenu {...place} parts={["columns"]} view={view} setView={setView} />}
+          />
+          <fieldset className="inline-flex h-7 overflow-hidden rounded-m border border-border bg-surface">
+            <legend className="sr-only">Density</legend>
+            {DENSITIES.map((density) => (
+              <Tip key={density} text={density === "compact" ? "Compact" : "Comfortable"}>
+                <button
+                  type="button"
+                  aria-pressed={view.density === density}
+                  aria-label={density === "compact" ? "Compact" : "Comfortable"}
+                  onClick={() => setView({ density })}
+                  className={classNames(
+                    "grid w-[30px] place-items-center focus-visible:-outline-offset-2",
+                    view.density === density ? "bg-hover text-text" : "text-faint hover:text-text",
+                  )}
+                >
+                  <Icon of={density === "compact" ? Rows4 : Rows2} size={16} />
+                </button>
+              </Tip>
+            ))}
+          </fieldset>
+        </span>
       </div>
       <Faults faults={faults} />
     </div>

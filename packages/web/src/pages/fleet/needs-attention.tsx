@@ -49,7 +49,7 @@ const Wanting = memo(function Wanting({ row }: { row: HostRow }) {
   return (
     <li className="flex h-12 items-center gap-3 border-t border-border px-5">
       <StatusIcon status={row.status} size={18} />
-      <Link to="/hosts/$host" params={{ host: row.name }} className="flex w-24 flex-none">
+      <Link to="/hosts/$host" params={{ host: row.name }} className="flex w-28 flex-none">
         <HostName name={row.name} colour={row.color} />
       </Link>
       <p className="min-w-0 flex-1 truncate">

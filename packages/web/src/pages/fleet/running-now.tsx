@@ -53,7 +53,7 @@ function RunLine({ run, row }: Work) {
     <li>
       <div className="flex items-center gap-3">
         {waits ? <Icon of={Hourglass} size={18} className="text-unknown" /> : <StatusIcon status={run.status} size={18} />}
-        <span className="flex w-24 flex-none">
+        <span className="flex w-28 flex-none">
           <HostName name={run.hostName} colour={row?.color} />
         </span>
         <span className="min-w-0 flex-1 truncate">
