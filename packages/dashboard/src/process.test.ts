@@ -35,16 +35,16 @@ test("wrong settings: every fault at once, each with its name and a fix, exit 2,
   expect(await readdir(folder.path)).toEqual([]);
 });
 
-test("--help lists every setting, --version tells the version, and an unknown command or option exits with 2", async () => {
-  const [help, version, command, option] = await Promise.all(
-    [["--help"], ["--version"], ["serve"], ["--port=1"]].map((args) => runProgram(args, {}).ended),
+test("--help lists every setting, --version tells the version, and an unknown command exits with 2", async () => {
+  const [help, version, command] = await Promise.all(
+    [["--help"], ["--version"], ["serve"]].map((args) => runProgram(args, {}).ended),
   );
   expect(help?.code).toBe(0);
   for (const name of ["NIXFLEET_LISTEN", "NIXFLEET_REPO_URL", "NIXFLEET_LOG_KEEP_BYTES", "NIXFLEET_WEB_DIR", "_FILE"]) {
     expect(help?.stdout).toContain(name);
   }
   expect(version).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
-  expect({ command: command?.code, option: option?.code }).toEqual({ command: 2, option: 2 });
+  expect(command?.code).toBe(2);
 });
 
 test("hash-password prints a hash that declares the administrator, and refuses a short password", async () => {

@@ -45,7 +45,7 @@ export async function readStaticFiles(directory: string): Promise<StaticFiles> {
   const files = new Map<string, StaticFile>();
   const contents = new Map<string, Uint8Array<ArrayBuffer>>();
   let total = 0;
-  for (const name of await list(directory)) {
+  for (const name of (await list(directory)).filter(isServed)) {
     const path = join(directory, name);
     total += (await stat(path)).size;
     if (total > MAX_BYTES) throw new Error(`NIXFLEET_WEB_DIR holds over ${MAX_BYTES} bytes: it is not the built page`);
@@ -53,7 +53,7 @@ export async function readStaticFiles(directory: string): Promise<StaticFiles> {
   }
   for (const [path, body] of contents) {
     const type = TYPES[extname(path)];
-    if (type === undefined) continue;
+    if (type === undefined) continue; // Compressed: it stands beside the file that it is of.
     const encoded = new Map<"br" | "gzip", Encoded>();
     const brotli = contents.get(`${path}.br`);
     const gzip = contents.get(`${path}.gz`);
@@ -81,6 +81,11 @@ async function list(directory: string): Promise<string[]> {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
     throw error;
   }
+}
+
+/** Source maps and the like are no part of the page. */
+function isServed(name: string): boolean {
+  return TYPES[extname(name.replace(/\.(?:br|gz)$/, ""))] !== undefined;
 }
 
 /** Addresses of pages are drawn by the page itself; what looks like a file, or belongs to the API, is not one of them. */
