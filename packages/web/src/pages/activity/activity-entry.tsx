@@ -5,6 +5,7 @@ import { StatusIcon } from "../../components/status-icon.tsx";
 import { Tip } from "../../components/tooltip.tsx";
 import { formatExact, formatTimeOfDay } from "../../format/duration.ts";
 import { countOf } from "../../format/quantity.ts";
+import { useIsPhone } from "../../screen/use-media.ts";
 
 const OUTCOMES = {
   done: { status: "ok", word: "done" },
@@ -15,29 +16,46 @@ const OUTCOMES = {
 /** One thing that somebody did: when, what, on which hosts, who, from where. Leads to its run, else to its host. */
 export function ActivityEntry({ entry }: { entry: AuditEntry }) {
   const { status, word } = OUTCOMES[entry.outcome];
+  const phone = useIsPhone();
+  if (phone) {
+    return (
+      <li className="flex min-h-11 items-start gap-3 border-t border-border py-2.5 text-small">
+        <span className="grid h-5 place-items-center">
+          <StatusIcon status={status} size={16} quiet />
+        </span>
+        <span className="min-w-0 flex-1 wrap-anywhere">
+          <span className="sr-only">{word}: </span>
+          <Lead entry={entry}>{entry.sentence}</Lead>
+          <span className="block text-muted">
+            {entry.who}
+            {entry.from && `, ${entry.from}`}
+          </span>
+        </span>
+        <time dateTime={new Date(entry.at).toISOString()} className="text-faint">
+          {formatTimeOfDay(entry.at)}
+        </time>
+      </li>
+    );
+  }
   return (
-    <li className="grid min-h-10 grid-cols-[60px_16px_minmax(0,1fr)_minmax(0,200px)_120px_130px] items-center gap-x-3 border-t border-border py-2 text-small max-desk:grid-cols-[60px_16px_minmax(0,1fr)_120px] max-phone:grid-cols-[16px_minmax(0,1fr)_auto]">
+    <li className="grid min-h-10 grid-cols-[60px_16px_minmax(0,1fr)_minmax(0,200px)_120px_130px] items-center gap-x-3 border-t border-border py-2 text-small max-desk:grid-cols-[60px_16px_minmax(0,1fr)_120px]">
       <Tip text={formatExact(entry.at)}>
-        <time dateTime={new Date(entry.at).toISOString()} className="text-faint max-phone:order-3">
+        <time dateTime={new Date(entry.at).toISOString()} className="text-faint">
           {formatTimeOfDay(entry.at)}
         </time>
       </Tip>
-      <span className="max-phone:order-1">
+      <span>
         <StatusIcon status={status} size={16} quiet />
         <span className="sr-only">{word}: </span>
       </span>
-      <span className="min-w-0 wrap-anywhere max-phone:order-2">
+      <span className="min-w-0 wrap-anywhere">
         <Lead entry={entry}>{entry.sentence}</Lead>
       </span>
       <span className="min-w-0 truncate text-muted max-desk:hidden">
         <Hosts hosts={entry.hosts} />
       </span>
-      <span className="min-w-0 truncate max-phone:order-4 max-phone:col-start-2 max-phone:text-muted">
-        <Link
-          to="/activity"
-          search={{ who: entry.who }}
-          className="hover:underlined max-phone:inline-flex max-phone:min-h-11 max-phone:items-center"
-        >
+      <span className="min-w-0 truncate">
+        <Link to="/activity" search={{ who: entry.who }} className="hover:underlined">
           {entry.who}
         </Link>
       </span>
@@ -47,7 +65,9 @@ export function ActivityEntry({ entry }: { entry: AuditEntry }) {
 }
 
 function Lead({ entry, children }: { entry: AuditEntry; children: ReactNode }) {
-  const look = "font-medium hover:underlined max-phone:inline-flex max-phone:min-h-11 max-phone:items-center";
+  // On a phone the finger has the height of the whole entry.
+  const look =
+    "font-medium hover:underlined max-phone:relative max-phone:after:absolute max-phone:after:-inset-y-2.5 max-phone:after:inset-x-0";
   if (entry.runId !== null) {
     return (
       <Link to="/runs/$run" params={{ run: entry.runId }} className={look}>

@@ -16,7 +16,8 @@ import { ActivityFilters } from "./activity-filters.tsx";
 import type { ActivityFilter } from "./address.ts";
 import { byDay, choicesOf, mergeEntries } from "./entries.ts";
 
-const PAGE = 100;
+/** As many as come live, so that the first older page is a new one. */
+const PAGE = 200;
 
 /** The audit trail: what was done, by whom, on which hosts, from where, and whether it was let happen. Live, and back to the beginning. */
 export function ActivityPage() {

@@ -62,7 +62,7 @@ export function NameStep({
           onChange={(event) => {
             const next = event.currentTarget.value.trim();
             setName(next);
-            onName(next);
+            onName(faultOf(next) === undefined ? next : "");
             setFault(undefined);
           }}
           onBlur={() => setTouched(name !== "")}

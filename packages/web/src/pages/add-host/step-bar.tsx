@@ -9,37 +9,45 @@ export interface Step {
 
 /** The steps of the page: those done, the one that the person is at, and what is to come. */
 export function StepBar({ steps, at }: { steps: readonly Step[]; at: number }) {
+  const current = steps[at];
   return (
-    <ol aria-label="Steps" className="grid max-w-[960px] grid-cols-3 gap-6 pb-6 max-phone:gap-2">
-      {steps.map(({ title, note }, index) => {
-        const state = index < at ? "done" : index === at ? "current" : "to-come";
-        return (
-          <li
-            key={title}
-            aria-current={state === "current" ? "step" : undefined}
-            className={classNames(
-              "flex items-center gap-3 border-t-2 pt-3",
-              state === "to-come" ? "border-border-strong text-muted" : "border-accent-fill",
-            )}
-          >
-            <span
-              aria-hidden="true"
+    <div className="pb-6">
+      <ol aria-label="Steps" className="grid max-w-[960px] grid-cols-3 gap-6 max-phone:gap-2">
+        {steps.map(({ title, note }, index) => {
+          const state = index < at ? "done" : index === at ? "current" : "to-come";
+          return (
+            <li
+              key={title}
+              aria-current={state === "current" ? "step" : undefined}
               className={classNames(
-                "grid size-6 flex-none place-items-center rounded-full text-label font-semibold",
-                state === "done" && "bg-accent-soft text-accent",
-                state === "current" && "bg-accent-fill text-on-accent",
-                state === "to-come" && "border border-border-strong",
+                "flex items-center gap-3 border-t-2 pt-3",
+                state === "to-come" ? "border-border-strong text-muted" : "border-accent-fill",
               )}
             >
-              {state === "done" ? <Icon of={Check} /> : index + 1}
-            </span>
-            <span className={classNames("min-w-0", state === "current" ? "" : "max-phone:sr-only")}>
-              <span className="block truncate font-medium max-phone:whitespace-normal">{title}</span>
-              <span className="block truncate text-label text-faint max-phone:hidden">{note}</span>
-            </span>
-          </li>
-        );
-      })}
-    </ol>
+              <span
+                aria-hidden="true"
+                className={classNames(
+                  "grid size-6 flex-none place-items-center rounded-full text-label font-semibold",
+                  state === "done" && "bg-accent-soft text-accent",
+                  state === "current" && "bg-accent-fill text-on-accent",
+                  state === "to-come" && "border border-border-strong",
+                )}
+              >
+                {state === "done" ? <Icon of={Check} /> : index + 1}
+              </span>
+              <span className="min-w-0 max-phone:sr-only">
+                <span className="block truncate font-medium">{title}</span>
+                <span className="block truncate text-label text-faint max-phone:hidden">{note}</span>
+              </span>
+            </li>
+          );
+        })}
+      </ol>
+      {current && (
+        <p aria-hidden="true" className="pt-2.5 font-medium phone:hidden">
+          {current.title}
+        </p>
+      )}
+    </div>
   );
 }
