@@ -58,7 +58,6 @@ function earlier(newest: PackageSet): PackageSet {
     fish: "4.0.2",
     neovim: "0.11.4",
     firefox: "144.0.2",
-    linux: "6.12.54",
   };
   return Object.fromEntries(
     Object.entries(newest).map(([name, entry]) => [name, { ...entry, version: lower[name] ?? entry.version }]),

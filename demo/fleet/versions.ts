@@ -30,8 +30,7 @@ const pools = [
   ["fish", "neovim", "ripgrep", "firefox", "bat", "starship", "tmux"],
 ];
 
-/** What the nth update of the demo holds. Each third one has a new kernel, which needs a reboot. */
+/** What the nth update of the demo holds. The kernel stays: a new one would need a reboot, which is no op yet. */
 export function chooseUpdate(n: number): string[] {
-  const chosen = pools.map((pool) => pool[n % pool.length] ?? "");
-  return n % 3 === 2 ? ["linux", ...chosen] : chosen;
+  return pools.map((pool) => pool[n % pool.length] ?? "");
 }
