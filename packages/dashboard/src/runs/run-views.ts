@@ -15,7 +15,7 @@ import type { Store } from "../store/index.ts";
 import { type Estimates, phaseViews, readEstimates, remaining } from "./estimates.ts";
 import { detailsOf, type RunDetails, type RunRow, runOf } from "./records.ts";
 import { opOf, type Run } from "./run.ts";
-import { explain, STATUS_OF, sentenceOf, shareOf, titleOf, wordOf } from "./wording.ts";
+import { explain, outcomeSentence, STATUS_OF, sentenceOf, shareOf, titleOf, wordOf } from "./wording.ts";
 
 export interface RunFilter {
   hostId?: HostId | undefined;
@@ -150,7 +150,7 @@ function summaryOf(row: NamedRow, run: Run, details: RunDetails, estimates: Esti
 function outcomeOf(run: Run, { firstErrorLine }: RunDetails): RunOutcomeView | null {
   if (run.outcome === null) return null;
   const { code, reason, firstError } = run.outcome;
-  const told = run.state === "succeeded" ? { sentence: reason ?? "Succeeded.", next: null } : explain(run);
+  const told = run.state === "succeeded" ? { sentence: outcomeSentence(run), next: null } : explain(run);
   return { code, sentence: told.sentence, next: told.next, reason, firstError, firstErrorLine };
 }
 

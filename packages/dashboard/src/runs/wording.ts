@@ -130,13 +130,35 @@ function buildSentence(progress: RunDetails["progress"]): string {
   return parts.length === 0 ? "Building." : `${parts.join(", ")}.`.replace(/^./, (first) => first.toUpperCase());
 }
 
-function outcomeSentence(run: Run): string {
+/** How a run ended, in the host's own words where it has some. */
+export function outcomeSentence(run: Run): string {
   const { outcome } = run;
-  if (run.state === "succeeded") return outcome?.reason ?? "Succeeded.";
+  if (run.state === "succeeded") return outcome?.reason ?? reached(run);
   // The host's own reason says more than the code's general sentence.
   const told = outcome?.reason || explain(run).sentence;
   const first = outcome?.firstError;
   return first && !told.includes(first) ? `${told} ${first}` : told;
+}
+
+/** What a run that succeeded has brought about: its post-check has seen it. */
+function reached({ request, commit }: Run): string {
+  switch (request.op) {
+    case "pull":
+      return `The clone is at ${short(commit)}.`;
+    case "switch":
+      if (request.args.mode === "boot") return `${short(commit)} starts at the next boot.`;
+      return request.args.mode === "test"
+        ? `The host runs ${short(commit)} until its next boot.`
+        : `The host runs ${short(commit)}.`;
+    case "test":
+      return "Every test passed.";
+    case "refresh":
+      return "Every fact was read anew.";
+    case "restart-agent":
+      return "The agent runs as a new process.";
+    default:
+      return request satisfies never;
+  }
 }
 
 /** The sentence and next step of a run's code. */

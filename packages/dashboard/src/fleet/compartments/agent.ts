@@ -35,8 +35,12 @@ export function agentFinding({ facts, conflict, unsupported }: HostInput, target
     facts.lock !== undefined && "inputs" in facts.lock && Object.hasOwn(facts.lock.inputs, OWN_INPUT)
       ? facts.lock.inputs[OWN_INPUT]
       : undefined;
-  if (pinned?.revision === undefined)
-    return finding("ok", "current", `${agent.version} runs, as the running configuration installs it.`);
+  if (pinned?.revision === undefined) {
+    // Without a pin and without a store path there is nothing to hold it against but the protocol, which it speaks.
+    const proven = agent.storePath !== undefined && agent.storePath === agent.installedPath;
+    const how = proven ? "as the running configuration installs it" : "and speaks this dashboard's protocol";
+    return finding("ok", "current", `${agent.version} runs, ${how}.`);
+  }
   if (agent.revision === pinned.revision) return finding("ok", "current", `${agent.version} runs, which the target pins.`);
   if (runsTarget || !isOlder(agent.revision, cloned, pinned)) {
     return finding("ok", "current", `${agent.version} runs, which is no older than what the target pins.`);
