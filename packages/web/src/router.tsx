@@ -36,8 +36,8 @@ const signedIn = createRoute({
     } catch (error) {
       if (!(error instanceof ProblemError) || error.problem.code !== "not-signed-in") throw error;
       const { needed } = await call("setupState", {});
-      if (needed) throw redirect({ to: "/setup" });
-      throw redirect({ to: "/sign-in", search: location.href === "/" ? {} : { back: location.href } });
+      if (needed) redirect({ to: "/setup", throw: true });
+      redirect({ to: "/sign-in", search: location.href === "/" ? {} : { back: location.href }, throw: true });
     }
   },
 });

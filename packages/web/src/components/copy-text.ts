@@ -18,6 +18,7 @@ export async function copyText(text: string): Promise<boolean> {
   const focused = document.activeElement;
   document.body.append(area);
   area.select();
+  // oxlint-disable-next-line typescript/no-deprecated -- there is no other way on an insecure origin.
   const copied = document.execCommand("copy");
   area.remove();
   if (focused instanceof HTMLElement) focused.focus();

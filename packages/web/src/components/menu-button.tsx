@@ -7,10 +7,10 @@ export interface MenuPlace {
 }
 
 /**
- * A button that opens a menu. The menu is drawn by `menu` only while it is open, so that its code, which is large, can be loaded for it:
- * `menu` gives a lazy component.
+ * A button that opens a menu. The menu is drawn by `renderMenu` only while it is open, so that its code, which is large, can be loaded for it:
+ * `renderMenu` gives a lazy component.
  */
-export function MenuButton({ trigger, menu }: { trigger: ReactElement; menu: (place: MenuPlace) => ReactNode }) {
+export function MenuButton({ trigger, renderMenu }: { trigger: ReactElement; renderMenu: (place: MenuPlace) => ReactNode }) {
   const [anchor, setAnchor] = useState<Element>();
   const button = trigger as ReactElement<ComponentProps<"button">>;
   return (
@@ -20,7 +20,7 @@ export function MenuButton({ trigger, menu }: { trigger: ReactElement; menu: (pl
         "aria-expanded": anchor !== undefined,
         onClick: ({ currentTarget }: MouseEvent<HTMLButtonElement>) => setAnchor(anchor ? undefined : currentTarget),
       })}
-      <Suspense>{anchor && menu({ anchor, onClose: () => setAnchor(undefined) })}</Suspense>
+      <Suspense>{anchor && renderMenu({ anchor, onClose: () => setAnchor(undefined) })}</Suspense>
     </>
   );
 }

@@ -32,6 +32,7 @@ import { Tag } from "../components/tag.tsx";
 import { notify } from "../components/toast.tsx";
 
 const MINUTE = 60_000;
+const NOW = Date.now();
 const SWATCHES =
   "bg surface raised sunken hover border border-strong text muted faint ink accent accent-fill accent-soft ok ok-fill ok-soft attention attention-fill attention-soft broken broken-fill broken-soft working working-fill working-soft unknown unknown-fill unknown-soft".split(
     " ",
@@ -89,8 +90,8 @@ export default function ComponentSheet() {
           </Line>
           <Line label="Reachable">
             <Reachability state="online" />
-            <Reachability state="stale" since={Date.now() - 4 * MINUTE} />
-            <Reachability state="offline" since={Date.now() - 180 * MINUTE} />
+            <Reachability state="stale" since={NOW - 4 * MINUTE} />
+            <Reachability state="offline" since={NOW - 180 * MINUTE} />
             <Reachability state="never" />
           </Line>
         </Part>
@@ -116,7 +117,7 @@ export default function ComponentSheet() {
             <CopyButton text="nixfleet hosts" name="the command" />
             <MenuButton
               trigger={<Button>Menu</Button>}
-              menu={(place) => (
+              renderMenu={(place) => (
                 <Menu {...place}>
                   <MenuItem onSelect={() => {}}>Pull</MenuItem>
                   <MenuItem onSelect={() => {}} off="The host is offline.">
@@ -190,7 +191,7 @@ export default function ComponentSheet() {
             title="nginx.service did not start"
             aside={
               <>
-                <RelativeTime at={Date.now() - 12 * MINUTE} />, by admin
+                <RelativeTime at={NOW - 12 * MINUTE} />, by admin
               </>
             }
             next="The next step: make the name resolvable or fix the upstream, then retry."

@@ -1,6 +1,5 @@
 import {
   API_PATH,
-  type Commit,
   type FromBrowser,
   type HostRow,
   type HostView,
@@ -43,7 +42,7 @@ function createWorld(kind: string): World {
     target: {
       state: "known",
       branch: "main",
-      commit: TARGET as Commit,
+      commit: TARGET,
       subject: "nginx: raise worker connections on the edge hosts",
       author: "admin",
       committedAt: now - 24 * MINUTE,
@@ -183,7 +182,7 @@ function runView(summary: RunSummary): RunView {
     summary,
     args: {},
     force: false,
-    commit: TARGET as Commit,
+    commit: TARGET,
     subject: "nginx: raise worker connections on the edge hosts",
     deadlineAt: null,
     command: ["nix", "build", "--no-link", "--print-out-paths", "git+file:///var/lib/nixfleet-agent/nixcfg#hsb1"],
@@ -213,10 +212,10 @@ function topicValues(world: World, topic: string): Record<string, unknown> | und
   }
   if (topic === "activity") return {};
   if (topic.startsWith("host:")) {
-    const row = world.rows.find((row) => row.id === id);
+    const row = world.rows.find((each) => each.id === id);
     return row && { host: hostView(row), ...Object.fromEntries(hostRuns(row).map((run) => [`run:${run.id}`, run])) };
   }
-  const run = world.runs.find((run) => run.id === id) ?? world.rows.flatMap(hostRuns).find((run) => run.id === id);
+  const run = world.runs.find((each) => each.id === id) ?? world.rows.flatMap(hostRuns).find((each) => each.id === id);
   return run && { run: runView(run) };
 }
 

@@ -1,4 +1,4 @@
-import { type HostRow, opDeclaration, type RunId, type RunSummary } from "@nixfleet/protocol";
+import { type HostRow, opDeclaration, type RunSummary } from "@nixfleet/protocol";
 import { createContext, lazy, type ReactNode, Suspense, useCallback, useContext, useMemo, useState } from "react";
 import { notify } from "../components/toast.tsx";
 import { countOf } from "../format/quantity.ts";
@@ -30,12 +30,12 @@ export function OpsProvider({ children }: { children: ReactNode }) {
   const { person } = useSession();
   const [asking, setAsking] = useState<{ start: OpStart; rows: readonly HostRow[] } | undefined>();
   const start = useCallback<Ops["start"]>(
-    (start, rows) => {
-      const { allowed, denied } = splitByDenial(rows, start.op, person.role);
+    (wanted, rows) => {
+      const { allowed, denied } = splitByDenial(rows, wanted.op, person.role);
       const [only] = allowed;
-      if (rows.length > 1) setAsking({ start, rows });
-      else if (only) void startOne(start, only);
-      else if (denied[0]) tellRefused(start, denied[0].row.name, denied[0].reason);
+      if (rows.length > 1) setAsking({ start: wanted, rows });
+      else if (only) void startOne(wanted, only);
+      else if (denied[0]) tellRefused(wanted, denied[0].row.name, denied[0].reason);
     },
     [person.role],
   );
@@ -117,7 +117,7 @@ async function cancelRun(run: RunSummary): Promise<void> {
 function tellQueued(run: RunSummary): void {
   const undo = async () => {
     try {
-      await call("cancelRun", { params: { run: run.id as RunId } });
+      await call("cancelRun", { params: { run: run.id } });
     } catch (error) {
       notify({ status: "broken", fact: "It could not be undone", follows: messageOf(error) });
     }

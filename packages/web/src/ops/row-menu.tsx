@@ -40,7 +40,7 @@ export function useRowMenuOpen(): boolean {
 /** Draws the menu of the row whose button was pressed; stands once beside the list. */
 export function RowMenu({ rows }: { rows: readonly HostRow[] }) {
   const { id, anchor } = useOpen();
-  const row = rows.find((row) => row.id === id);
+  const row = rows.find((each) => each.id === id);
   useEffect(() => close, []);
   if (!row || !anchor) return null;
   return (

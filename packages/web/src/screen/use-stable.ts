@@ -1,9 +1,10 @@
-import { useRef } from "react";
+import { useState } from "react";
 
 /** The value given before while the new one says the same, so that what hangs on it is not drawn again. For small plain data. */
 export function useStable<T>(value: T): T {
-  const kept = useRef<{ value: T; text: string }>(undefined);
   const text = JSON.stringify(value);
-  if (kept.current?.text !== text) kept.current = { value, text };
-  return kept.current.value;
+  const [kept, setKept] = useState({ text, value });
+  if (kept.text === text) return kept.value;
+  setKept({ text, value });
+  return value;
 }

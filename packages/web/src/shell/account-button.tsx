@@ -5,7 +5,7 @@ const AccountMenu = lazy(() => import("./account-menu.tsx"));
 
 /** Opens what concerns the person from a button of the bar's own. */
 export function AccountButton({ trigger }: { trigger: ReactElement }) {
-  return <MenuButton trigger={trigger} menu={(place) => <AccountMenu {...place} />} />;
+  return <MenuButton trigger={trigger} renderMenu={(place) => <AccountMenu {...place} />} />;
 }
 
 /** The person's initials, as many as a circle holds. */

@@ -44,7 +44,7 @@ export default function AccountMenu(place: MenuPlace) {
       <MenuLine />
       <MenuChoice label="Theme" value={theme} choices={THEMES} onChoose={setTheme} />
       <MenuLine />
-      <MenuItem icon={LogOut} onSelect={signOut}>
+      <MenuItem icon={LogOut} onSelect={() => void signOut()}>
         Sign out
       </MenuItem>
     </Menu>

@@ -71,7 +71,6 @@ export default function Palette({ onClose, onHelp }: { onClose: () => void; onHe
             <div className="flex h-12 items-center gap-2.5 border-b border-border px-4 text-faint">
               <Icon of={Search} size={16} />
               <Command.Input
-                autoFocus
                 value={text}
                 onValueChange={setText}
                 placeholder="A host, a page, or: pull csb1"

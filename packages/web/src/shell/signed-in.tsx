@@ -19,6 +19,7 @@ export function SignedIn() {
   const [client, setClient] = useState<LiveClient | null>(null);
   useEffect(() => {
     const link = createBrowserLink(tellNewVersion);
+    // oxlint-disable-next-line react/set-state-in-effect -- the link is an edge that begins and ends with this frame.
     setClient(link);
     return () => link.stop();
   }, []);

@@ -41,15 +41,15 @@ function PasswordForm() {
   const [fault, setFault] = useState<string>();
   const change = async (form: HTMLFormElement) => {
     const data = new FormData(form);
-    const next = String(data.get("next"));
-    if (next !== data.get("again")) {
+    const next = textOf(data, "next");
+    if (next !== textOf(data, "again")) {
       setFault("The new password is not the same in both fields.");
       return;
     }
     setSent(true);
     setFault(undefined);
     try {
-      await call("changePassword", { body: { current: String(data.get("current")), next } });
+      await call("changePassword", { body: { current: textOf(data, "current"), next } });
       form.reset();
       notify({ status: "ok", fact: "Your password was changed", follows: "Every other session of yours has ended." });
       await queryClient.invalidateQueries({ queryKey: ["sessions"] });
@@ -84,6 +84,11 @@ function PasswordForm() {
       </span>
     </form>
   );
+}
+
+function textOf(data: FormData, name: string): string {
+  const value = data.get(name);
+  return typeof value === "string" ? value : "";
 }
 
 function Sessions() {

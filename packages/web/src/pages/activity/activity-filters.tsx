@@ -67,7 +67,7 @@ function Choice({
           <Icon of={ChevronDown} />
         </button>
       }
-      menu={(place) => <ChoiceMenu {...place} name={name} all={all} value={value} choices={known} onChoose={onChoose} />}
+      renderMenu={(place) => <ChoiceMenu {...place} name={name} all={all} value={value} choices={known} onChoose={onChoose} />}
     />
   );
 }

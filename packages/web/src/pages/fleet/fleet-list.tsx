@@ -78,6 +78,7 @@ export function FleetList({
   const items = useHeldItems(wanted, every, inside || menuOpen, JSON.stringify(view));
 
   const height = phone ? 196 : view.density === "compact" ? 32 : 40;
+  // oxlint-disable-next-line react/incompatible-library -- no compiler runs over this code, and nothing of it is memoised by hand.
   const virtualizer = useWindowVirtualizer({
     count: items.length,
     estimateSize: () => height,
@@ -91,13 +92,16 @@ export function FleetList({
   // biome-ignore lint/correctness/useExhaustiveDependencies: another height makes every measurement void.
   useLayoutEffect(() => virtualizer.measure(), [virtualizer, height]);
 
+  // The rows are given one function for good, so that a selection draws only the row that it concerns.
   const state = useRef({ selection, items });
-  state.current = { selection, items };
+  useLayoutEffect(() => {
+    state.current = { selection, items };
+  });
   const select = useCallback(
     (row: HostRow, range: boolean) => {
-      const { selection, items } = state.current;
-      const drawn = items.flatMap((item) => (item.kind === "host" ? [item.row.id] : []));
-      onSelection(range ? extendTo(selection, row.id, drawn) : toggle(selection, row.id));
+      const now = state.current;
+      const drawn = now.items.flatMap((item) => (item.kind === "host" ? [item.row.id] : []));
+      onSelection(range ? extendTo(now.selection, row.id, drawn) : toggle(now.selection, row.id));
     },
     [onSelection],
   );
@@ -148,8 +152,8 @@ export function FleetList({
     <TableFrame ref={frame} data-density={view.density} {...events}>
       <Table aria-label="Hosts" aria-rowcount={items.length + 1}>
         <colgroup>
-          {layout.map(({ column, width }) => (
-            <col key={column} style={{ width }} />
+          {layout.map((col) => (
+            <col key={col.column} style={{ width: col.width }} />
           ))}
         </colgroup>
         <thead className="sticky top-12 z-10">

@@ -1,7 +1,7 @@
 import type { HostRow } from "@nixfleet/protocol";
 import { Link, useSearch } from "@tanstack/react-router";
 import { SearchX, Server } from "lucide-react";
-import { useCallback, useEffect, useMemo, useState } from "react";
+import { useCallback, useMemo, useState } from "react";
 import { Button, buttonClass } from "../../components/button.tsx";
 import { EmptyState } from "../../components/empty-state.tsx";
 import { Skeleton, SkeletonRows } from "../../components/skeleton.tsx";
@@ -88,17 +88,17 @@ function Hosts({ all, summary, view }: { all: readonly HostRow[]; summary: Fleet
   const phone = useIsPhone();
   const setView = useSetView();
   const query = useMemo(() => parseSearch(view.q), [view.q]);
-  const [selection, setSelection] = useState<Selection>(NOTHING);
+  const [chosen, setSelection] = useState<Selection>(NOTHING);
+  const selection = useMemo(() => {
+    const ids = new Set<string>(all.map((row) => row.id));
+    return keepExisting(chosen, (id) => ids.has(id));
+  }, [all, chosen]);
   // A phone has no room for boxes until somebody wants to select.
   const [selecting, setSelecting] = useState(false);
   const onSelection = useCallback((next: Selection) => {
     setSelection(next);
     if (next.ids.size === 0) setSelecting(false);
   }, []);
-  useEffect(() => {
-    const ids = new Set<string>(all.map((row) => row.id));
-    setSelection((before) => keepExisting(before, (id) => ids.has(id)));
-  }, [all]);
   const rows = useMemo(
     () =>
       sortRows(

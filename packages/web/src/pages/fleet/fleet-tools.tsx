@@ -70,15 +70,15 @@ export const FleetTools = memo(function FleetTools({ summary, view, faults }: To
         <span className="ml-auto flex items-center gap-2">
           <MenuButton
             trigger={<ToolButton icon={ArrowDownWideNarrow} label={SORT_LABELS[view.sort]} />}
-            menu={(place) => <ViewMenu {...place} parts={["order"]} view={view} setView={setView} />}
+            renderMenu={(place) => <ViewMenu {...place} parts={["order"]} view={view} setView={setView} />}
           />
           <MenuButton
             trigger={<ToolButton icon={GroupIcon} label={view.group === "none" ? "Group" : GROUPING_LABELS[view.group]} />}
-            menu={(place) => <ViewMenu {...place} parts={["groups"]} view={view} setView={setView} />}
+            renderMenu={(place) => <ViewMenu {...place} parts={["groups"]} view={view} setView={setView} />}
           />
           <MenuButton
             trigger={<ToolButton icon={Columns3} label="Columns" />}
-            menu={(place) => <ViewMenu {...place} parts={["columns"]} view={view} setView={setView} />}
+            renderMenu={(place) => <ViewMenu {...place} parts={["columns"]} view={view} setView={setView} />}
           />
           <fieldset className="inline-flex h-7 overflow-hidden rounded-m border border-border bg-surface">
             <legend className="sr-only">Density</legend>
@@ -129,7 +129,7 @@ export const FleetToolsPhone = memo(function FleetToolsPhone({
               View
             </Button>
           }
-          menu={(place) => <ViewMenu {...place} parts={["order", "groups"]} view={view} setView={setView} />}
+          renderMenu={(place) => <ViewMenu {...place} parts={["order", "groups"]} view={view} setView={setView} />}
         />
       </div>
       <SearchBox q={view.q} onSearch={(q) => setView({ q })} />

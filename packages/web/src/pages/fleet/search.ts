@@ -52,8 +52,7 @@ const NUMBER_FIELDS = {
   cores: (row) => row.cores,
 } as const satisfies Record<string, (row: HostRow) => number | null>;
 
-/** Names of all fields, for help and completion. */
-export const SEARCH_FIELDS: readonly string[] = ["is", "commit", ...Object.keys(TEXT_FIELDS), ...Object.keys(NUMBER_FIELDS)];
+const FIELDS: readonly string[] = ["is", "commit", ...Object.keys(TEXT_FIELDS), ...Object.keys(NUMBER_FIELDS)];
 
 const WORD = /(-?)(?:([a-z]+):)?(?:"([^"]*)"?|(\S+))/gi;
 
@@ -102,7 +101,7 @@ function fieldTerm(field: string, value: string): ((row: HostRow) => boolean) | 
     const read: (row: HostRow) => readonly string[] = TEXT_FIELDS[field as keyof typeof TEXT_FIELDS];
     return (row) => contains(read(row), value);
   }
-  return `There is no field ${field}: to search in.`;
+  return `There is no field ${field}: to search in; there are ${FIELDS.join(", ")}.`;
 }
 
 function contains(texts: readonly string[], value: string): boolean {

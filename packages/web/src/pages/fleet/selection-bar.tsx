@@ -61,7 +61,7 @@ export function SelectionBar({
             <Icon of={ChevronUp} />
           </Button>
         }
-        menu={(place) => <MoreOps {...place} except={FIRST} onStart={start} mark={mark} />}
+        renderMenu={(place) => <MoreOps {...place} except={FIRST} onStart={start} mark={mark} />}
       />
     </ActionBar>
   );

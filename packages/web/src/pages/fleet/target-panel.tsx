@@ -57,7 +57,7 @@ export const TargetPanel = memo(function TargetPanel({
           )
         }
       />
-      <TargetBody target={target} statuses={statuses} onRefresh={refresh} />
+      <TargetBody target={target} statuses={statuses} onRefresh={() => void refresh()} />
     </section>
   );
 });

@@ -1,4 +1,4 @@
-import { useLayoutEffect, useRef, useState } from "react";
+import { useState } from "react";
 import type { ListItem } from "./list-items.ts";
 import { heldOrder } from "./order.ts";
 
@@ -12,21 +12,15 @@ export function useHeldItems(
   held: boolean,
   viewKey: string,
 ): readonly ListItem[] {
-  const drawn = useRef<{ keys: readonly string[]; viewKey: string }>({ keys: [], viewKey });
+  const [drawn, setDrawn] = useState<{ keys: readonly string[]; viewKey: string }>({ keys: [], viewKey });
   const byKey = new Map(wanted.map((item) => [item.key, item]));
   const find = (key: string) => byKey.get(key) ?? every(key);
-  const holds = held && drawn.current.viewKey === viewKey;
-  const items = holds
-    ? heldOrder(
-        drawn.current.keys,
-        wanted.map((item) => item.key),
-        (key) => find(key) !== undefined,
-      ).flatMap((key) => find(key) ?? [])
-    : wanted;
-  useLayoutEffect(() => {
-    drawn.current = { keys: items.map((item) => item.key), viewKey };
-  });
-  return items;
+  const fresh = wanted.map((item) => item.key);
+  const keys = held && drawn.viewKey === viewKey ? heldOrder(drawn.keys, fresh, (key) => find(key) !== undefined) : fresh;
+  if (drawn.viewKey !== viewKey || keys.length !== drawn.keys.length || keys.some((key, index) => key !== drawn.keys[index])) {
+    setDrawn({ keys, viewKey });
+  }
+  return keys.flatMap((key) => find(key) ?? []);
 }
 
 /** Whether the pointer or the keyboard is in an element, so that its order must hold. */

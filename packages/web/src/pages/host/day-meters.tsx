@@ -40,7 +40,7 @@ export function DayMeters({ view }: { view: HostView }) {
           name="CPU"
           value={metrics?.cpu === undefined ? undefined : formatPercent(metrics.cpu)}
           items={items}
-          read={(item) => item.cpu}
+          field="cpu"
           max={1}
           note={cpuPeak && `peak ${formatPercent(cpuPeak.value)} at ${formatClock(cpuPeak.at, now)}`}
         />
@@ -48,7 +48,7 @@ export function DayMeters({ view }: { view: HostView }) {
           name="Load"
           value={metrics?.load === undefined ? undefined : formatLoad(metrics.load)}
           items={items}
-          read={(item) => item.load}
+          field="load"
           max={row.cores ?? undefined}
           note={row.cores === null ? undefined : `${row.cores} ${row.cores === 1 ? "core" : "cores"}`}
         />
@@ -56,7 +56,7 @@ export function DayMeters({ view }: { view: HostView }) {
           name="Memory"
           value={metrics?.memory && formatPercent(metrics.memory.used / metrics.memory.total)}
           items={items}
-          read={(item) => item.memory}
+          field="memory"
           max={1}
           note={metrics?.memory && formatBytesOf(metrics.memory.used, metrics.memory.total)}
         />
@@ -64,7 +64,7 @@ export function DayMeters({ view }: { view: HostView }) {
           name="Network"
           value={metrics?.network && `${formatBytes(metrics.network.in)}/s`}
           items={items}
-          read={(item) => item.networkIn}
+          field="networkIn"
           note={metrics?.network && `in; out ${formatBytes(metrics.network.out)}/s`}
         />
       </div>
@@ -76,19 +76,18 @@ function DayMeter({
   name,
   value,
   items,
-  read,
+  field,
   max,
   note,
 }: {
   name: string;
   value: string | undefined;
   items: readonly Sample[];
-  read: (item: Sample) => number | null;
+  field: "cpu" | "load" | "memory" | "networkIn";
   max?: number | undefined;
   note: string | undefined;
 }) {
-  // biome-ignore lint/correctness/useExhaustiveDependencies: `read` picks a field; it is the same whenever the items are.
-  const samples = useMemo(() => daySamples(items, read, serverNow()), [items]);
+  const samples = useMemo(() => daySamples(items, (item) => item[field], serverNow()), [items, field]);
   return (
     <div className="min-w-0">
       <div className="flex items-center justify-between gap-2">

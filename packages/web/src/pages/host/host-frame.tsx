@@ -37,7 +37,7 @@ export function HostFrame() {
   const rows = useHostRows();
   usePageTitle(name);
   if (rows === undefined) return <Waiting />;
-  const row = rows.find((row) => row.name === name) ?? rows.find((row) => row.id === name);
+  const row = rows.find((each) => each.name === name) ?? rows.find((each) => each.id === name);
   if (row === undefined) return <NoHost name={name} />;
   return <FoundHost key={row.id} id={row.id} name={name} />;
 }
@@ -115,7 +115,7 @@ function Head({ view }: { view: HostView }) {
         <NextButton row={row} size="normal" look="ink" />
         <MenuButton
           trigger={<IconButton icon={MoreHorizontal} label="All actions" look="outline" />}
-          menu={(place) => <HostMenu {...place} row={row} />}
+          renderMenu={(place) => <HostMenu {...place} row={row} />}
         />
       </div>
     </header>

@@ -4,7 +4,7 @@ import { Button } from "../../components/button.tsx";
 import { call } from "../../live/api.ts";
 import { messageOf } from "../../ops/message-of.ts";
 import { useSession } from "../../shell/session.ts";
-import { Part } from "./host-side.tsx";
+import { SidePart } from "./side-part.tsx";
 
 /** What people wrote about the host. */
 export function HostNotes({ view }: { view: HostView }) {
@@ -27,7 +27,7 @@ export function HostNotes({ view }: { view: HostView }) {
     setSent(false);
   };
   return (
-    <Part
+    <SidePart
       title="Notes"
       end={
         mayEdit &&
@@ -74,6 +74,6 @@ export function HostNotes({ view }: { view: HostView }) {
           </span>
         </form>
       )}
-    </Part>
+    </SidePart>
   );
 }

@@ -11,6 +11,7 @@ import { useTimed } from "../../time/clock.ts";
 import { meterTone } from "../fleet/meter-tone.ts";
 import { HostNotes } from "./host-notes.tsx";
 import { HostToken } from "./host-token.tsx";
+import { SidePart } from "./side-part.tsx";
 
 /** What the host is, beside how it is. A fact that was never reported does not stand here. */
 export function HostSide({ view }: { view: HostView }) {
@@ -19,7 +20,7 @@ export function HostSide({ view }: { view: HostView }) {
     <aside aria-label="Facts">
       <RunningSystem view={view} />
       {facts.failedUnits !== undefined && facts.failedUnits.length > 0 && (
-        <Part title="Failed units" count={facts.failedUnits.length}>
+        <SidePart title="Failed units" count={facts.failedUnits.length}>
           <ul>
             {facts.failedUnits.map((unit) => (
               <li key={unit} className="flex min-h-7 items-center gap-2">
@@ -28,32 +29,23 @@ export function HostSide({ view }: { view: HostView }) {
               </li>
             ))}
           </ul>
-        </Part>
+        </SidePart>
       )}
       {metrics?.disks !== undefined && metrics.disks.length > 0 && (
-        <Part title="Disk">
+        <SidePart title="Disk">
           <ul className="grid gap-2.5">
             {metrics.disks.map((disk) => (
               <Disk key={disk.mount} disk={disk} />
             ))}
           </ul>
-        </Part>
+        </SidePart>
       )}
-      <Part title="Agent">
+      <SidePart title="Agent">
         <AgentFacts view={view} />
         <HostToken view={view} />
-      </Part>
+      </SidePart>
       <HostNotes view={view} />
     </aside>
-  );
-}
-
-export function Part({ title, count, end, children }: { title: string; count?: number; end?: ReactNode; children: ReactNode }) {
-  return (
-    <section className="mt-3.5 border-t border-border pt-1 first:mt-0 first:border-t-0 first:pt-0">
-      <SectionHead title={title} count={count} end={end} />
-      {children}
-    </section>
   );
 }
 
