@@ -12,10 +12,10 @@ export interface BusEvents {
   "run.changed": { runId: RunId; hostId: HostId };
   /** The log of a run grew; `lastLine` is the number of its last line. */
   "run.logged": { runId: RunId; lastLine: number };
-  "target.changed": Record<never, never>;
+  "target.changed": Record<string, never>;
   "audit.added": { seq: number };
   /** The database can be written no more, or again. */
-  "storage.changed": Record<never, never>;
+  "storage.changed": Record<string, never>;
   "session.ended": { sessionId: string };
   /** The host's token was replaced or revoked: what it let in must go. */
   "token.ended": { hostId: HostId };

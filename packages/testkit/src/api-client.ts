@@ -37,7 +37,7 @@ async function open(origin: string, path: string, body: unknown): Promise<ApiCli
       const { params = {}, query = {}, body: sent } = input as Parts;
       const at = route.path.replace(/\{(\w+)\}/g, (_, key: string) => encodeURIComponent(params[key] ?? ""));
       const search = new URLSearchParams(Object.entries(query).map(([key, value]): [string, string] => [key, String(value)]));
-      const response = await fetch(`${origin}${API_PATH}${at}${search.size > 0 ? `?${search}` : ""}`, {
+      const response = await fetch(`${origin}${API_PATH}${at}${search.size > 0 ? `?${search.toString()}` : ""}`, {
         method: route.method.toUpperCase(),
         headers: {
           Cookie: cookie,

@@ -215,8 +215,8 @@ export async function startAgent(
 
 /** A runner outlives its daemon by design: what a test started, it ends, by the pid in the runner's own lock. */
 async function endRunner(runnerDir: string): Promise<void> {
-  const text = await readFile(join(runnerDir, "runner.lock"), "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return null; // No runner is at work.
+  const text = await readFile(join(runnerDir, "runner.lock"), "utf8").catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null; // No runner is at work.
     throw error;
   });
   if (text === null) return;

@@ -17,9 +17,7 @@ interface Row {
 
 /** Rows of `host_facts`; their values passed the schema when they came. */
 export function knownFacts(rows: readonly Row[]): KnownFacts {
-  return Object.fromEntries(
-    rows.map((row) => [row.name, { value: JSON.parse(row.value), readAt: Number(row.read_at) }]),
-  ) as KnownFacts;
+  return Object.fromEntries(rows.map((row) => [row.name, { value: JSON.parse(row.value), readAt: row.read_at }])) as KnownFacts;
 }
 
 const rowsOf = (hostId: HostId, { facts, readAt }: FactsReading) =>

@@ -31,7 +31,7 @@ function dial(core: Core, token: string, { protocol = AGENT_SUBPROTOCOL }: { pro
   const arrived: FromDashboard[] = [];
   let wake = () => {};
   socket.on("message", (data) => {
-    arrived.push(JSON.parse(data.toString()) as FromDashboard);
+    arrived.push(JSON.parse((data as Buffer).toString()) as FromDashboard);
     wake();
   });
   socket.on("error", () => {});

@@ -23,7 +23,7 @@ export function linkSocket(webSocket: WebSocket): LinkSocket {
       webSocket.removeAllListeners("message");
       webSocket.on("message", (data, isBinary) => {
         if (isBinary) fault("Messages are text.");
-        else handler(data.toString());
+        else handler((data as Buffer).toString()); // `nodebuffer` is the binary type of every ws socket.
       });
     },
     onClose: (handler) => {

@@ -3,7 +3,6 @@ import {
   isTerminal,
   OPS,
   type Outcome,
-  type RunEvent,
   type RunEventBody,
   type RunId,
   RunState,
@@ -39,7 +38,7 @@ const aRun = (
 
 const report = (body: RunEventBody, at = NOW, facts: KnownFacts = {}): RunInput => ({
   kind: "report",
-  event: { seq: 1, at, ...body } as RunEvent,
+  event: { seq: 1, at, ...body },
   facts,
 });
 const started = report({ kind: "started", agentVersion: "1" });

@@ -59,7 +59,7 @@ export function advance(run: Run, input: RunInput, now: number): Advanced {
     case "running":
       return whileRunning(run, input, now);
     default:
-      return run.state satisfies TerminalState as never;
+      return run.state satisfies never;
   }
 }
 

@@ -120,8 +120,8 @@ export function createLogKeeper({ store, bus, clock, log, keepFor, keepBytes }: 
       const { stored, plain } = await trx
         .selectFrom("log_chunks")
         .select((eb) => [
-          eb.fn.sum<number | null>(eb.fn("length", ["data"])).as("stored"),
-          eb.fn.sum<number | null>(eb.case().when("codec", "=", "plain").then(1).else(0).end()).as("plain"),
+          eb.fn.sum<number | string | null>(eb.fn("length", ["data"])).as("stored"),
+          eb.fn.sum<number | string | null>(eb.case().when("codec", "=", "plain").then(1).else(0).end()).as("plain"),
         ])
         .where("run_id", "=", runId)
         .executeTakeFirstOrThrow();
@@ -169,7 +169,7 @@ export function createLogKeeper({ store, bus, clock, log, keepFor, keepBytes }: 
     while (!ending.signal.aborted) {
       const { total } = await store.db
         .selectFrom("runs")
-        .select((eb) => eb.fn.sum<number | null>("log_stored").as("total"))
+        .select((eb) => eb.fn.sum<number | string | null>("log_stored").as("total"))
         .executeTakeFirstOrThrow();
       let over = Number(total ?? 0) - keepBytes;
       if (over <= 0) return;

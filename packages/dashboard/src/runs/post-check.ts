@@ -25,7 +25,7 @@ export function postCheck(run: Run, facts: KnownFacts, since: number): PostCheck
       if (clone === undefined || clone.readAt < since) {
         return { kind: "unknown", reason: "The host has not told where its clone stands after the run." };
       }
-      const at = clone.value as { commit: string | null };
+      const at = clone.value;
       if (run.commit === null || at.commit === run.commit) return { kind: "met" };
       return { kind: "missed", reason: `The clone is at ${short(at.commit)} instead of ${short(run.commit)}.` };
     }
@@ -41,7 +41,7 @@ export function postCheck(run: Run, facts: KnownFacts, since: number): PostCheck
       if (fact === undefined || fact.readAt < since) {
         return { kind: "unknown", reason: "The host has not told what it runs after the run." };
       }
-      const { closure } = fact.value as { closure: string };
+      const { closure } = fact.value;
       if (closure === run.deployed.closure) return { kind: "met" };
       const where = name === "profile" ? "The system profile names" : "The host runs";
       return { kind: "missed", reason: `${where} ${closure} instead of ${run.deployed.closure}.` };

@@ -40,8 +40,8 @@ function targetKnown({ commit }: PreCheckFacts): Refusal | null {
  */
 function notAlreadyCurrent(request: OpRequest, { commit, facts, deployedCommits }: PreCheckFacts): Refusal | null {
   if (request.op !== "switch" || commit === null) return null;
-  const running = facts.running?.value as { closure: string; revision?: string } | undefined;
-  const profile = facts.profile?.value as { closure: string } | undefined;
+  const running = facts.running?.value;
+  const profile = facts.profile?.value;
   const closure = request.args.mode === "boot" ? profile?.closure : running?.closure;
   if (closure === undefined) return null;
   // A switch also sets the profile, where there is one: after a `test` it still has something to do.

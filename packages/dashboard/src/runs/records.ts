@@ -50,14 +50,14 @@ export function runOf(row: RunRow): Run {
 }
 
 export function detailsOf(row: RunRow): RunDetails {
-  const read = <T>(json: string | null) => (json === null ? null : (JSON.parse(json) as T));
+  const read = (json: string | null): unknown => (json === null ? null : JSON.parse(json));
   return {
     number: row.number,
     subject: row.subject,
     storedSeq: row.stored_seq,
-    command: read<string[]>(row.command),
-    progress: read<BuildProgress>(row.progress),
-    diff: read<ClosureDiff>(row.diff),
+    command: read(row.command) as string[] | null,
+    progress: read(row.progress) as BuildProgress | null,
+    diff: read(row.diff) as ClosureDiff | null,
     tests: JSON.parse(row.tests) as TestResult[],
     warnings: JSON.parse(row.warnings) as string[],
     firstErrorLine: row.first_error_line,

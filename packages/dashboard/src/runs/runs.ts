@@ -186,7 +186,7 @@ export function createRuns({ store, writes, bus, clock, log, ids, links, target,
     let busy = rows.some((row) => row.state !== "queued");
     const connected = links.isConnected(hostId);
     const changes: RunChange[] = [];
-    for (const row of rows.filter((row) => row.state === "queued")) {
+    for (const row of rows.filter(({ state }) => state === "queued")) {
       let input: RunInput = { kind: "blocked", reason: connected ? "host-busy" : "host-offline" };
       if (connected && !busy) {
         const run = runOf(row);

@@ -50,6 +50,9 @@ export async function migrate(
   if (next === undefined) return { applied: [] };
   if (done.length > 0) await backUp(next);
   const { error } = await new Migrator({ db, provider: { getMigrations: async () => known } }).migrateToLatest();
-  if (error !== undefined) throw new Error(`The database could not be migrated: ${String(error)}`, { cause: error });
+  if (error !== undefined)
+    throw new Error(`The database could not be migrated: ${error instanceof Error ? error.message : "no reason was given"}`, {
+      cause: error,
+    });
   return { applied: missing };
 }

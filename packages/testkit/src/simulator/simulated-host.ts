@@ -122,7 +122,7 @@ export function createSimulatedHost(options: SimulatedHostOptions, deps: Simulat
     socket = mine;
     mine.on("open", () => send(hello()));
     mine.on("message", (data) => {
-      if (socket === mine) receive(data.toString());
+      if (socket === mine) receive((data as Buffer).toString());
     });
     mine.on("unexpected-response", (_, response) => {
       turnedAway.push(response.statusCode ?? 0);

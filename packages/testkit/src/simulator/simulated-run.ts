@@ -47,7 +47,7 @@ export function createSimulatedRun(start: StartRun, steps: readonly Step[], deps
   const stop = new AbortController();
 
   function add(body: RunEventBody): void {
-    const event = { seq: ++seq, at: clock.now(), ...body } as RunEvent;
+    const event = { seq: ++seq, at: clock.now(), ...body };
     const size = JSON.stringify(event).length;
     unacknowledged += size;
     spool.push({ event, size, sent: false });
