@@ -1,7 +1,5 @@
 import type { NumberedLine } from "@nixfleet/protocol";
-import { ChevronRight } from "lucide-react";
-import { classNames } from "../components/class-names.ts";
-import { Icon } from "../components/icon.tsx";
+import { FoldButton } from "./fold-button.tsx";
 import { foldWords } from "./fold-words.ts";
 import { LineNumber, LineTime } from "./line-margin.tsx";
 
@@ -30,21 +28,12 @@ export function FoldRow({
     <div data-line={from} className="flex min-h-5 gap-4 border-l-[3px] border-transparent pr-5 leading-5">
       <LineNumber n={from} onPick={onPick} />
       {times && <LineTime at={first?.at} />}
-      <button
-        type="button"
-        aria-expanded={false}
-        onClick={() => onOpen(from)}
-        className={classNames(
-          "flex items-center gap-1.5 text-muted hover:text-text",
-          wrap ? "min-w-0 text-left" : "whitespace-pre",
-        )}
-      >
-        <Icon of={ChevronRight} />
+      <FoldButton open={false} onPress={() => onOpen(from)} className={wrap ? "min-w-0 text-left" : "whitespace-pre"}>
         <span className={wrap ? "truncate" : undefined}>
           <span className="underlined">{lead}</span>
           {rest && <span className="ml-2 text-faint">{rest}</span>}
         </span>
-      </button>
+      </FoldButton>
     </div>
   );
 }

@@ -1,9 +1,8 @@
 import type { NumberedLine } from "@nixfleet/protocol";
-import { ChevronDown } from "lucide-react";
 import { memo } from "react";
 import { classNames } from "../components/class-names.ts";
-import { Icon } from "../components/icon.tsx";
 import { type AnsiColor, type AnsiSpan, parseAnsi } from "./ansi.ts";
+import { FoldButton } from "./fold-button.tsx";
 import { LineNumber, LineTime } from "./line-margin.tsx";
 import { markHits } from "./marks.ts";
 
@@ -71,17 +70,7 @@ export const LogLineRow = memo(function LogLineRow({
     >
       <LineNumber n={n} onPick={onPick} />
       {times && <LineTime at={line?.at} />}
-      {onFold && (
-        <button
-          type="button"
-          aria-expanded={true}
-          aria-label="Fold these lines"
-          onClick={() => onFold(n)}
-          className="text-muted hover:text-text"
-        >
-          <Icon of={ChevronDown} />
-        </button>
-      )}
+      {onFold && <FoldButton open label="Fold these lines" onPress={() => onFold(n)} />}
       <span
         className={classNames(
           wrap ? "min-w-0 wrap-anywhere whitespace-pre-wrap" : "whitespace-pre",

@@ -34,7 +34,7 @@ export function RunOutcome({ summary, outcome }: { summary: RunSummary; outcome:
               hash={`L${line}`}
               resetScroll={false}
               hashScrollIntoView={false}
-              className="font-medium text-accent"
+              className="inline-flex items-center font-medium text-accent touch-words"
             >
               See it in the log, line {line}
             </Link>

@@ -31,7 +31,7 @@ export function RunProgress({ view }: { view: RunView }) {
           )}
         </p>
         <span className="flex-1 max-phone:hidden" />
-        {view.usualDuration !== null && (
+        {view.usualDuration !== null && view.usualDuration >= 1_000 && (
           <p className="text-small text-faint tabular-nums">
             {summary.hostName} usually takes {formatDuration(view.usualDuration)}
           </p>
