@@ -1,18 +1,20 @@
 import { CSPProvider } from "@base-ui/react/csp-provider";
 import { Outlet } from "@tanstack/react-router";
 import { lazy, Suspense } from "react";
-import { whenIdle } from "../screen/when-idle.ts";
+import { useToastQueue } from "../components/toast.tsx";
+import { whenUsed } from "../screen/when-used.ts";
 
-const ToastLayer = lazy(() => whenIdle().then(() => import("../components/toast-layer.tsx")));
-const TipLayer = lazy(() => whenIdle().then(() => import("../components/tip-layer.tsx")));
+const ToastLayer = lazy(() => import("../components/toast-layer.tsx"));
+const TipLayer = lazy(() => whenUsed().then(() => import("../components/tip-layer.tsx")));
 
-/** What stands around every page, signed in or not. Toasts and tooltips come when the page has come to rest. */
+/** What stands around every page, signed in or not. Toasts come with the first of them, tooltips when the page is used. */
 export function Frame() {
+  const said = useToastQueue((queue) => queue.said);
   return (
     <CSPProvider disableStyleElements>
       <Outlet />
+      <Suspense>{said && <ToastLayer />}</Suspense>
       <Suspense>
-        <ToastLayer />
         <TipLayer />
       </Suspense>
     </CSPProvider>

@@ -4,7 +4,7 @@ import { notify } from "../components/toast.tsx";
 import type { LiveClient } from "../live/live-client.ts";
 import { LiveContext } from "../live/use-live.ts";
 import { OpsProvider } from "../ops/ops-provider.tsx";
-import { whenIdle } from "../screen/when-idle.ts";
+import { whenUsed } from "../screen/when-used.ts";
 import { createBrowserLink } from "./browser-link.ts";
 import { Banners } from "./link-state.tsx";
 import { usePageShortcuts } from "./shortcuts.ts";
@@ -25,7 +25,7 @@ export function SignedIn() {
   }, []);
   useEffect(() => {
     // So that the first menu opens at once.
-    void whenIdle().then(() => import("../components/menu.tsx"));
+    void whenUsed().then(() => import("../components/menu.tsx"));
   }, []);
   if (client === null) return null;
   return (
