@@ -1,7 +1,7 @@
 import { Toast } from "@base-ui/react/toast";
 import type { Status } from "@nixfleet/protocol";
 import { X } from "lucide-react";
-import { useEffect } from "react";
+import { useEffect, useEffectEvent } from "react";
 import { buttonClass } from "./button.tsx";
 import { Icon } from "./icon.tsx";
 import { StatusIcon } from "./status-icon.tsx";
@@ -11,32 +11,10 @@ interface ToastData {
   status: Status;
 }
 
-const manager = Toast.createToastManager<ToastData>();
-
-function show(note: ToastNote): void {
-  const broken = note.status === "broken";
-  const id = manager.add({
-    title: note.fact,
-    description: note.follows,
-    timeout: broken ? 0 : 6_000,
-    priority: broken ? "high" : "low",
-    data: { status: note.status },
-    ...(note.action && {
-      actionProps: {
-        children: note.action.label,
-        onClick: () => {
-          note.action?.press();
-          manager.close(id);
-        },
-      },
-    }),
-  });
-}
-
 /** Draws toasts. Stands once in the frame. */
 export default function ToastLayer() {
   return (
-    <Toast.Provider toastManager={manager} limit={4}>
+    <Toast.Provider limit={4}>
       <Queue />
       <Toast.Portal>
         <Toast.Viewport className="fixed right-4 bottom-4 z-50 grid w-[440px] max-w-[calc(100vw-32px)] gap-3 max-phone:bottom-20">
@@ -47,8 +25,29 @@ export default function ToastLayer() {
   );
 }
 
+/** Takes what was said from the queue, also what was said before this was loaded. */
 function Queue() {
+  const { add, close } = Toast.useToastManager<ToastData>();
   const waiting = useToastQueue((queue) => queue.waiting);
+  const show = useEffectEvent((note: ToastNote) => {
+    const broken = note.status === "broken";
+    const id = add({
+      title: note.fact,
+      description: note.follows,
+      timeout: broken ? 0 : 6_000,
+      priority: broken ? "high" : "low",
+      data: { status: note.status },
+      ...(note.action && {
+        actionProps: {
+          children: note.action.label,
+          onClick: () => {
+            note.action?.press();
+            close(id);
+          },
+        },
+      }),
+    });
+  });
   useEffect(() => {
     if (waiting.length === 0) return;
     useToastQueue.setState({ waiting: [] });
