@@ -134,7 +134,7 @@ function TargetBody({
         <>
           <Strip statuses={statuses} total={total} />
           <p className="mt-1.5 text-label text-muted">
-            {statuses.ok} of {countOf(total, "host")} run it{statuses.working > 0 && `, ${statuses.working} at work`}
+            {statuses.ok} of {countOf(total, "host")} current{statuses.working > 0 && `, ${statuses.working} at work`}
           </p>
         </>
       )}
