@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { keepHeapSmall } from "./small-heap.ts";
 import { AGENT_VERSION } from "./version.ts";
 
 const usage = `nixfleet-agent ${AGENT_VERSION}: keeps a host in touch with its fleet's dashboard
@@ -33,9 +34,11 @@ async function main(argv: readonly string[]): Promise<number> {
     case "run": {
       const mode = values.runner ?? "spawn";
       if (mode !== "spawn" && mode !== "service") return misused(`--runner is spawn or service, not ${mode}.`);
+      keepHeapSmall();
       return (await import("./commands/run.ts")).run({ mode, env: process.env });
     }
     case "runner":
+      keepHeapSmall();
       return (await import("./commands/runner.ts")).runner(process.env);
     case "check":
       return (await import("./commands/check.ts")).check(process.env);

@@ -1,7 +1,6 @@
 import { exec, systemClock } from "@nixfleet/runtime";
 import { createLog } from "../log.ts";
 import { runRunner } from "../runner/runner.ts";
-import { keepHeapSmall } from "../runner/small-heap.ts";
 import { runnerSettings } from "../settings.ts";
 import { AGENT_VERSION } from "../version.ts";
 import { createHostReaders } from "./host-readers.ts";
@@ -9,7 +8,6 @@ import { type Environment, settingsOrFaults } from "./read-settings.ts";
 
 /** `nixfleet-agent runner`: does what the queue holds, then ends. Returns the exit code. */
 export async function runner(env: Environment): Promise<number> {
-  keepHeapSmall();
   const settings = settingsOrFaults(runnerSettings, env);
   if (settings === undefined) return 2;
   const host = createHostReaders(settings, env);
