@@ -94,11 +94,14 @@ function KeptLog({ run, fileName, log, command, live, empty }: LogViewerProps) {
     goTo(found.lines[lowerBound(found.lines, topLine())] ?? found.lines[0]);
   }, [found, goTo, topLine]);
 
+  const [marked, setMarked] = useState<number | null>(null);
+  if (marked !== linked) {
+    setMarked(linked);
+    if (linked !== null) setCurrent(linked);
+  }
   const picked = useRef<number | null>(null);
   useEffect(() => {
-    if (linked === null) return;
-    setCurrent(linked);
-    if (picked.current === linked) return;
+    if (linked === null || picked.current === linked) return;
     jump(linked);
     box.current?.scrollIntoView({ block: "nearest" });
   }, [linked, jump, box]);

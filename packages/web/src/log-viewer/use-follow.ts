@@ -1,4 +1,4 @@
-import { type RefObject, useCallback, useEffect, useRef, useState } from "react";
+import { type RefObject, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
 
 /** This near to the end, in pixels, counts as being there. */
 const AT_END = 24;
@@ -11,15 +11,20 @@ export function useFollow(element: RefObject<HTMLElement | null>, last: number, 
   const [left, setLeft] = useState<number | null>(begin ? null : last);
   const top = useRef(0);
   const lastNow = useRef(last);
-  lastNow.current = last;
+  useLayoutEffect(() => {
+    lastNow.current = last;
+  }, [last]);
 
-  const toEnd = useCallback(() => {
+  const scrollToEnd = useCallback(() => {
     const box = element.current;
     if (box === null) return;
-    box.scrollTop = box.scrollHeight;
+    box.scrollTo({ top: box.scrollHeight });
     top.current = box.scrollTop;
-    setLeft(null);
   }, [element]);
+  const toEnd = useCallback(() => {
+    scrollToEnd();
+    setLeft(null);
+  }, [scrollToEnd]);
 
   const letGo = useCallback(() => setLeft((before) => before ?? lastNow.current), []);
 
@@ -39,8 +44,8 @@ export function useFollow(element: RefObject<HTMLElement | null>, last: number, 
 
   // After each growth, and once the first lines have been drawn.
   useEffect(() => {
-    if (left === null && last > 0) toEnd();
-  }, [left, last, toEnd]);
+    if (left === null && last > 0) scrollToEnd();
+  }, [left, last, scrollToEnd]);
 
-  return { following: left === null, newLines: left === null ? 0 : last - left, toEnd, letGo };
+  return { following: left === null, newLines: left === null ? 0 : last - left, toEnd, scrollToEnd, letGo };
 }

@@ -53,6 +53,7 @@ export function useLogRows({
   const box = useRef<HTMLElement>(null);
   const [opened, setOpened] = useState<ReadonlySet<number>>(new Set());
   const rows = useMemo(() => rowsOf(last, state.noise, opened), [last, state.noise, opened]);
+  // oxlint-disable-next-line react/incompatible-library -- no compiler runs over this code, and nothing of it is memoised by hand.
   const virtualizer = useVirtualizer<HTMLElement, HTMLDivElement>({
     count: rows.count,
     getScrollElement: () => box.current,
@@ -61,7 +62,7 @@ export function useLogRows({
     paddingStart: EDGE,
     paddingEnd: EDGE,
   });
-  const { following, newLines, toEnd, letGo } = useFollow(box, last, begin);
+  const { following, newLines, toEnd, scrollToEnd, letGo } = useFollow(box, last, begin);
 
   const revision = `${wrap} ${opened.size}`;
   // Heights are known by row, and which line a row shows has changed.
@@ -82,8 +83,8 @@ export function useLogRows({
   // Wrapped lines turn out to be higher than a line once they are drawn.
   const total = virtualizer.getTotalSize();
   useLayoutEffect(() => {
-    if (following && total > 0) toEnd();
-  }, [following, total, toEnd]);
+    if (following && total > 0) scrollToEnd();
+  }, [following, total, scrollToEnd]);
 
   const items = virtualizer.getVirtualItems();
   const first = items[0]?.index ?? 0;

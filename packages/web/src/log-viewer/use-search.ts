@@ -22,14 +22,13 @@ export type Search = { kind: "none" } | { kind: "asking" } | { kind: "found"; hi
  * @param last number of the log's last line
  */
 export function useSearch(run: RunId, query: string, last: number): Search {
-  const [search, setSearch] = useState<Search>({ kind: "none" });
+  const [answer, setAnswer] = useState<{ query: string; search: Search }>({ query: "", search: { kind: "none" } });
   const lastNow = useRef(last);
-  lastNow.current = last;
   useEffect(() => {
-    if (query === "") {
-      setSearch({ kind: "none" });
-      return;
-    }
+    lastNow.current = last;
+  }, [last]);
+  useEffect(() => {
+    if (query === "") return;
     const leaving = new AbortController();
     let searchedTo = -1;
     let timer: ReturnType<typeof setTimeout>;
@@ -38,22 +37,22 @@ export function useSearch(run: RunId, query: string, last: number): Search {
       try {
         const { lines, truncated } = await call("searchLog", { params: { run }, query: { q: query } }, leaving.signal);
         if (leaving.signal.aborted) return;
-        setSearch({ kind: "found", hits: { query, lines, truncated } });
+        setAnswer({ query, search: { kind: "found", hits: { query, lines, truncated } } });
       } catch (error) {
         if (leaving.signal.aborted) return;
-        setSearch({ kind: "failed", reason: error instanceof Error ? error.message : String(error) });
+        setAnswer({ query, search: { kind: "failed", reason: error instanceof Error ? error.message : String(error) } });
       }
       look();
     };
     const look = () => {
       timer = setTimeout(() => (lastNow.current > searchedTo ? void ask() : look()), ANEW);
     };
-    setSearch({ kind: "asking" });
     timer = setTimeout(() => void ask(), STILL);
     return () => {
       clearTimeout(timer);
       leaving.abort();
     };
   }, [run, query]);
-  return search;
+  if (query === "") return { kind: "none" };
+  return answer.query === query ? answer.search : { kind: "asking" };
 }

@@ -1,6 +1,6 @@
 import { useNavigate } from "@tanstack/react-router";
 import { ChevronDown, Server, X } from "lucide-react";
-import { type FormEvent, lazy, useId, useState } from "react";
+import { lazy, type SubmitEvent, useId, useState } from "react";
 import { Button } from "../../components/button.tsx";
 import { chipClass } from "../../components/chip.tsx";
 import { Icon } from "../../components/icon.tsx";
@@ -84,7 +84,7 @@ function HostInput({
 }) {
   const id = useId();
   const [text, setText] = useState(value ?? "");
-  const submit = (event: FormEvent) => {
+  const submit = (event: SubmitEvent) => {
     event.preventDefault();
     onChoose(text.trim() || undefined);
   };
@@ -110,7 +110,9 @@ function HostInput({
         />
         <datalist id={id}>
           {hosts.map((host) => (
-            <option key={host} value={host} />
+            <option key={host} value={host}>
+              {host}
+            </option>
           ))}
         </datalist>
       </label>

@@ -35,10 +35,11 @@ export function ActivityPage() {
   usePageTitle("Activity");
   // Drawn anew when a day ends.
   useTimed((now) => new Date(now).toDateString());
-  const older = read.data?.pages.flatMap((page) => page.items);
-  const entries = mergeEntries(live ?? [], older ?? [], filter);
+  const { data } = read;
+  const older = useMemo(() => data?.pages.flatMap((page) => page.items) ?? [], [data]);
+  const entries = mergeEntries(live ?? [], older, filter);
   const days = byDay(entries, serverNow());
-  const all = useMemo(() => choicesOf([...(live ?? []), ...(older ?? [])]), [live, older]);
+  const all = useMemo(() => choicesOf([...(live ?? []), ...older]), [live, older]);
   const hosts = useMemo(() => (rows ?? []).map((row) => row.name).sort(), [rows]);
   const filtered = Object.keys(filter).length > 0;
   return (
@@ -48,11 +49,11 @@ export function ActivityPage() {
         <span className="flex-1" />
         <ActivityFilters filter={filter} {...all} hosts={hosts} />
       </div>
-      {days.map(({ key, title, entries }) => (
-        <section key={key} aria-label={title} className="pb-5">
-          <h2 className="flex h-10 items-center font-semibold tracking-name">{title}</h2>
+      {days.map((day) => (
+        <section key={day.key} aria-label={day.title} className="pb-5">
+          <h2 className="flex h-10 items-center font-semibold tracking-name">{day.title}</h2>
           <ol>
-            {entries.map((entry) => (
+            {day.entries.map((entry) => (
               <ActivityEntry key={entry.seq} entry={entry} />
             ))}
           </ol>

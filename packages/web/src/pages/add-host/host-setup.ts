@@ -99,5 +99,5 @@ export function flakeRef(repoUrl: string, branch: string): string {
 /** Whether an address leads every machine to itself, so that no other host can use it. */
 export function isLoopback(url: string): boolean {
   const { hostname } = new URL(url);
-  return hostname === "localhost" || hostname.endsWith(".localhost") || hostname === "[::1]" || /^127\./.test(hostname);
+  return hostname === "localhost" || hostname.endsWith(".localhost") || hostname === "[::1]" || hostname.startsWith("127.");
 }

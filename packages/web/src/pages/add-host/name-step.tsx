@@ -1,6 +1,6 @@
 import { HostName, type HostView, PLATFORM_LABELS, Platform } from "@nixfleet/protocol";
 import { ArrowRight } from "lucide-react";
-import { type FormEvent, useState } from "react";
+import { type SubmitEvent, useState } from "react";
 import { Button } from "../../components/button.tsx";
 import { classNames } from "../../components/class-names.ts";
 import { Icon } from "../../components/icon.tsx";
@@ -29,7 +29,7 @@ export function NameStep({
   const [fault, setFault] = useState<string>();
   const [sent, setSent] = useState(false);
   const wrong = faultOf(name);
-  const submit = async (event: FormEvent) => {
+  const submit = async (event: SubmitEvent) => {
     event.preventDefault();
     setTouched(true);
     if (wrong !== undefined || sent) return;
@@ -52,6 +52,7 @@ export function NameStep({
         <Field
           label="Name"
           mono
+          // oxlint-disable-next-line jsx-a11y/no-autofocus -- the form is what this page is for.
           autoFocus
           autoComplete="off"
           autoCapitalize="none"
@@ -77,7 +78,7 @@ export function NameStep({
             <label
               key={option}
               className={classNames(
-                "flex items-start gap-3 rounded-m border bg-surface px-4 py-3 transition-colors has-focus-visible:outline-2 has-focus-visible:outline-offset-2 has-focus-visible:outline-accent-fill",
+                "grid grid-cols-[16px_1fr] items-start gap-x-3 rounded-m border bg-surface px-4 py-3 transition-colors has-focus-visible:outline-2 has-focus-visible:outline-offset-2 has-focus-visible:outline-accent-fill",
                 option === platform ? "border-accent-fill bg-accent-soft" : "border-border hover:bg-hover",
               )}
             >
@@ -89,10 +90,8 @@ export function NameStep({
                 onChange={() => setPlatform(option)}
                 className="mt-0.5 size-4 flex-none appearance-none rounded-full border border-control bg-surface outline-none checked:border-5 checked:border-accent-fill"
               />
-              <span>
-                <span className="block font-medium">{PLATFORM_LABELS[option]}</span>
-                <span className="block text-small text-muted">{HELP[option]}</span>
-              </span>
+              <span className="font-medium">{PLATFORM_LABELS[option]}</span>
+              <span className="col-start-2 text-small text-muted">{HELP[option]}</span>
             </label>
           ))}
         </div>

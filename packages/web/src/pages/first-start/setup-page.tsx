@@ -1,5 +1,5 @@
 import { Link, useLocation, useRouter } from "@tanstack/react-router";
-import { type FormEvent, useState } from "react";
+import { type SubmitEvent, useState } from "react";
 import { Button, buttonClass } from "../../components/button.tsx";
 import { Field } from "../../components/input.tsx";
 import { Skeleton } from "../../components/skeleton.tsx";
@@ -67,7 +67,7 @@ function SetupForm({ token, onRefused }: { token: string; onRefused: (sentence: 
   const [sent, setSent] = useState(false);
   const attempts = useAttempts();
   const faults = touched ? faultsOf(fields) : {};
-  const submit = async (event: FormEvent) => {
+  const submit = async (event: SubmitEvent) => {
     event.preventDefault();
     setTouched(true);
     if (sent || attempts.wait !== undefined || Object.keys(faultsOf(fields)).length > 0) return;
@@ -106,6 +106,7 @@ function SetupForm({ token, onRefused }: { token: string; onRefused: (sentence: 
           name="password"
           type="password"
           autoComplete="new-password"
+          // oxlint-disable-next-line jsx-a11y/no-autofocus -- the form is all that this page has.
           autoFocus
           maxLength={1000}
           value={fields.password}

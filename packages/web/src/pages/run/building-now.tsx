@@ -11,7 +11,7 @@ import { useTimed } from "../../time/clock.ts";
 /** What is being built, since when, and how much of all is done. Its height never changes, so that the log below stays where it is. */
 export function BuildingNow({ progress, hostId }: { progress: BuildProgress; hostId: HostId }) {
   const { builds, copies, bytes, now } = progress;
-  const row = useHostRows()?.find((row) => row.id === hostId);
+  const row = useHostRows()?.find(({ id }) => id === hostId);
   const [done = "", of = ""] = bytes.expected > 0 ? formatBytesOf(bytes.done, bytes.expected).split(" of ") : [];
   return (
     <div className="grid grid-cols-[minmax(0,1fr)_392px] gap-10 border-t border-border pt-2 pb-5 max-desk:grid-cols-1 max-desk:gap-0">

@@ -12,7 +12,7 @@ import { useSession } from "../../shell/session.ts";
 
 /** Starts anew what this run did not bring to its end, and goes to the new run. */
 export function RetryRun({ retry, host }: { retry: NextAction; host: HostId }) {
-  const row = useHostRows()?.find((row) => row.id === host);
+  const row = useHostRows()?.find(({ id }) => id === host);
   const { person } = useSession();
   const navigate = useNavigate();
   const [sent, setSent] = useState(false);

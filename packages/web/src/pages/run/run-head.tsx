@@ -14,7 +14,7 @@ import { titleParts } from "./run-words.ts";
 /** What runs, on which host, by whom and why, and what can be done about it. */
 export function RunHead({ view }: { view: RunView }) {
   const { summary } = view;
-  const row = useHostRows()?.find((row) => row.id === summary.hostId);
+  const row = useHostRows()?.find(({ id }) => id === summary.hostId);
   const active = !isTerminal(summary.state);
   return (
     <header className="flex flex-wrap items-center gap-x-6 gap-y-3 pt-3 pb-4">

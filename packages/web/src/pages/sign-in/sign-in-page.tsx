@@ -1,5 +1,5 @@
 import { useRouter, useSearch } from "@tanstack/react-router";
-import { type FormEvent, useState } from "react";
+import { type SubmitEvent, useState } from "react";
 import { Button } from "../../components/button.tsx";
 import { Field } from "../../components/input.tsx";
 import { call } from "../../live/api.ts";
@@ -21,7 +21,7 @@ export function SignInPage() {
   // Unanswered, the form says the same when it is sent.
   const setup = useSetupState().state;
   usePageTitle("Sign in");
-  const submit = async (event: FormEvent) => {
+  const submit = async (event: SubmitEvent) => {
     event.preventDefault();
     if (sent || attempts.wait !== undefined) return;
     setSent(true);
@@ -51,6 +51,7 @@ export function SignInPage() {
           autoComplete="username"
           autoCapitalize="none"
           spellCheck={false}
+          // oxlint-disable-next-line jsx-a11y/no-autofocus -- the form is all that this page has.
           autoFocus
           required
           maxLength={60}

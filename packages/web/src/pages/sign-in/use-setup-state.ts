@@ -7,8 +7,7 @@ export type SetupState = { kind: "asking" } | { kind: "known"; needed: boolean }
 /** Whether the first administrator is still to be made, and a way to ask again. */
 export function useSetupState(): { state: SetupState; ask: () => void } {
   const [state, setState] = useState<SetupState>({ kind: "asking" });
-  const ask = useCallback((signal?: AbortSignal) => {
-    setState({ kind: "asking" });
+  const read = useCallback((signal?: AbortSignal) => {
     call("setupState", {}, signal).then(
       ({ needed }) => setState({ kind: "known", needed }),
       (error: unknown) => {
@@ -18,8 +17,12 @@ export function useSetupState(): { state: SetupState; ask: () => void } {
   }, []);
   useEffect(() => {
     const leaving = new AbortController();
-    ask(leaving.signal);
+    read(leaving.signal);
     return () => leaving.abort();
-  }, [ask]);
-  return { state, ask: () => ask() };
+  }, [read]);
+  const ask = () => {
+    setState({ kind: "asking" });
+    read();
+  };
+  return { state, ask };
 }
