@@ -34,7 +34,7 @@ export function RunOutcome({ summary, outcome }: { summary: RunSummary; outcome:
               hash={`L${line}`}
               resetScroll={false}
               hashScrollIntoView={false}
-              className="inline-flex items-center font-medium text-accent touch-words"
+              className="inline-flex items-center font-medium text-accent max-phone:min-h-11"
             >
               See it in the log, line {line}
             </Link>
