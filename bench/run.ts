@@ -17,7 +17,19 @@ const figures: Figure[] = [];
 for (const [name, measure] of Object.entries(parts)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
   console.error(`measuring ${name} …`);
-  figures.push(...(await measure()));
+  try {
+    figures.push(...(await measure()));
+  } catch (error) {
+    // What failed first is wrapped by whatever failed while it was cleared away.
+    for (
+      let cause: unknown = error;
+      cause !== undefined;
+      cause = cause instanceof SuppressedError ? cause.suppressed : undefined
+    ) {
+      console.error(cause instanceof SuppressedError ? cause.error : cause);
+    }
+    process.exit(1);
+  }
 }
 
 const number = (value: number) => (value >= 100 ? Math.round(value).toLocaleString("en") : value.toPrecision(3));
