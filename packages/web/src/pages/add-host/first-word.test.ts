@@ -37,6 +37,11 @@ test("refused after its token was taken, it is the protocol that does not fit", 
 test("a linked host is in, and an earlier refusal is forgotten", () => {
   const input = view({ token: used, lastRefusedLink: { at: 1, reason: "…" } }, "online");
   expect(firstWordOf(input, "x").state).toBe("here");
+  expect(
+    firstWordOf(input, "x")
+      .checks.slice(0, 3)
+      .map(({ detail }) => detail),
+  ).toEqual([null, null, null]);
   expect(statuses(input)).toEqual(["ok", "ok", "ok", "unknown"]);
 });
 
