@@ -1,12 +1,4 @@
-import {
-  type HostId,
-  isTerminal,
-  OPS,
-  type Outcome,
-  type RunEventBody,
-  type RunId,
-  RunState,
-} from "@nixfleet/protocol";
+import { type HostId, isTerminal, OPS, type Outcome, type RunEventBody, type RunId, RunState } from "@nixfleet/protocol";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { KnownFacts } from "../fleet/host-facts.ts";

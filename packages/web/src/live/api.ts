@@ -39,7 +39,7 @@ export function setCsrf(token: string | null): void {
 
 interface Parts {
   readonly params?: Record<string, string>;
-  readonly query?: Record<string, unknown>;
+  readonly query?: Record<string, string | number | boolean | undefined>;
   readonly body?: unknown;
 }
 

@@ -20,8 +20,8 @@ function setup() {
         onmessage: null,
         onclose: null,
       };
-      sockets.push(socket as (typeof sockets)[number]);
-      return socket as LiveSocket;
+      sockets.push(socket);
+      return socket;
     },
     now: () => now,
     random: () => 0.5,
@@ -61,7 +61,13 @@ function setup() {
 }
 const snapshot = (version: number, values: Record<string, unknown>) =>
   ({ type: "snapshot", topic: "fleet", version, values }) as const;
-const delta = (version: number, set: Record<string, unknown>): ToBrowser => ({ type: "delta", topic: "fleet", version, set, unset: [] });
+const delta = (version: number, set: Record<string, unknown>): ToBrowser => ({
+  type: "delta",
+  topic: "fleet",
+  version,
+  set,
+  unset: [],
+});
 const lines = (...numbers: number[]): NumberedLine[] => numbers.map((n) => ({ n, at: 0, stream: "nix", text: `${n}` }));
 
 test("a followed topic is subscribed once the link is open, and many messages are one call a frame", () => {

@@ -36,13 +36,13 @@ export function useTopic<T>(topic: Topic, select: (values: Values) => T): T | "g
 }
 
 /** The values of the keys that begin with `prefix:`, in a list that stays the same while none of them changes. */
-function useList<T>(topic: Topic, prefix: string): readonly T[] | "gone" | undefined {
-  const kept = useRef<{ values: Values; list: readonly T[] } | null>(null);
+function useList(topic: Topic, prefix: string): readonly unknown[] | "gone" | undefined {
+  const kept = useRef<{ values: Values; list: readonly unknown[] } | null>(null);
   return useTopic(topic, (values) => {
     const before = kept.current;
     if (before !== null && before.values === values) return before.list;
-    const list: T[] = [];
-    for (const [key, value] of values) if (key.startsWith(prefix)) list.push(value as T);
+    const list: unknown[] = [];
+    for (const [key, value] of values) if (key.startsWith(prefix)) list.push(value);
     const same =
       before !== null && before.list.length === list.length && list.every((value, index) => value === before.list[index]);
     kept.current = { values, list: same ? before.list : list };
@@ -52,14 +52,14 @@ function useList<T>(topic: Topic, prefix: string): readonly T[] | "gone" | undef
 
 /** All hosts' rows, in no order that means anything; undefined while the page waits. */
 export function useHostRows(): readonly HostRow[] | undefined {
-  const rows = useList<HostRow>("fleet", "host:");
-  return rows === "gone" ? undefined : rows;
+  const rows = useList("fleet", "host:");
+  return rows === "gone" ? undefined : (rows as readonly HostRow[] | undefined);
 }
 
 /** Active and waiting runs of the whole fleet. */
 export function useFleetRuns(): readonly RunSummary[] | undefined {
-  const runs = useList<RunSummary>("fleet", "run:");
-  return runs === "gone" ? undefined : runs;
+  const runs = useList("fleet", "run:");
+  return runs === "gone" ? undefined : (runs as readonly RunSummary[] | undefined);
 }
 
 export function useTarget(): TargetView | undefined {
@@ -78,7 +78,7 @@ export function useHost(id: string): HostView | "gone" | undefined {
 
 /** A host's newest runs. */
 export function useHostRuns(id: string): readonly RunSummary[] | "gone" | undefined {
-  return useList<RunSummary>(`host:${id}`, "run:");
+  return useList(`host:${id}`, "run:") as readonly RunSummary[] | "gone" | undefined;
 }
 
 export function useRun(id: string): RunView | "gone" | undefined {
@@ -87,6 +87,6 @@ export function useRun(id: string): RunView | "gone" | undefined {
 
 /** The newest entries of the audit trail, in no order that means anything. */
 export function useActivity(): readonly AuditEntry[] | undefined {
-  const entries = useList<AuditEntry>("activity", "entry:");
-  return entries === "gone" ? undefined : entries;
+  const entries = useList("activity", "entry:");
+  return entries === "gone" ? undefined : (entries as readonly AuditEntry[] | undefined);
 }
