@@ -47,7 +47,7 @@ function Bars() {
     <>
       <a
         href="#main"
-        className="fixed top-2 left-2 z-50 -translate-y-20 rounded-m bg-ink px-3 py-1.5 text-on-ink focus:translate-y-0"
+        className="fixed top-2 left-2 z-50 -translate-y-20 rounded-m bg-ink px-3 py-1.5 text-on-ink focus:translate-y-0 max-phone:py-3"
       >
         Skip to the page
       </a>
