@@ -102,7 +102,7 @@ function Elapsed({ run }: { run: RunSummary }) {
   return (
     <span className="flex-none text-right text-label whitespace-nowrap text-muted tabular-nums">
       {run.linkLost ? "link lost, goes on" : text}
-      {run.remaining !== null && `, about ${formatAge(run.remaining)} left`}
+      {run.remaining !== null && run.remaining >= 1_000 && `, about ${formatAge(run.remaining)} left`}
     </span>
   );
 }
@@ -128,7 +128,7 @@ export function RunningCards({ runs, rows }: { runs: readonly RunSummary[]; rows
                   {run.word}
                 </span>
                 <span className="whitespace-nowrap text-muted">
-                  {run.remaining !== null && `about ${formatAge(run.remaining)} left`}
+                  {run.remaining !== null && run.remaining >= 1_000 && `about ${formatAge(run.remaining)} left`}
                 </span>
               </span>
               {currentShare(run) !== undefined && <Bar share={currentShare(run)} tone="working" className="mt-1.5 h-1" />}
