@@ -1,13 +1,23 @@
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { OpName, type Outcome, type RunEvent, type RunEventOf, type RunId } from "@nixfleet/protocol";
-import { exec, systemClock } from "@nixfleet/runtime";
+import {
+  type Exec,
+  exec,
+  identifyProcess,
+  isAlive,
+  type ProcessIdentity,
+  readProcessTable,
+  systemClock,
+} from "@nixfleet/runtime";
 import { createFlakeFixture, createNixEnv, createTempDir, type FixtureHost, type FlakeFixture } from "@nixfleet/testkit";
+import { onTestFinished } from "vitest";
 import { createPlatform } from "../platforms/choose.ts";
 import { createDaemonFiles, type DaemonFiles } from "../spool/daemon-files.ts";
 import { createSpoolReader } from "../spool/event-reader.ts";
 import { runnerLayout } from "../spool/layout.ts";
-import type { RunRequest } from "../spool/shapes.ts";
+import { RunProcess, type RunRequest } from "../spool/shapes.ts";
+import { readStrangerJson } from "../spool/stranger-json.ts";
 import type { RunnerConfig, RunnerDeps } from "./deps.ts";
 import { type RunnerResult, runRunner } from "./runner.ts";
 
@@ -28,6 +38,8 @@ export interface TestHost extends AsyncDisposable {
   outcome(runId: RunId): Promise<Outcome>;
   /** Waits for an event that fits. */
   seen(runId: RunId, fits: (event: RunEvent) => boolean): Promise<RunEvent>;
+  /** All living processes that the run's program has started, builders in sessions of their own included. */
+  processesOf(runId: RunId): Promise<ProcessIdentity[]>;
   /** Activations that really happened: mode and closure of each. */
   activations(): Promise<string[]>;
 }
@@ -47,6 +59,7 @@ export interface TestHostOptions {
   flake?: FlakeFixture;
 }
 
+/** A host for the test that runs: when that ends, however it ends, so do all processes that its runs have started. */
 export async function createTestHost(options: TestHostOptions = {}): Promise<TestHost> {
   const { name = "gate", platform = "nixos" } = options;
   const directory = await createTempDir("nixfleet-runner-");
@@ -69,10 +82,17 @@ export async function createTestHost(options: TestHostOptions = {}): Promise<Tes
     agentVersion: "0.1.0",
     ...options.config,
   };
+  const begun: ProcessIdentity[] = [];
+  const followed: Exec = (request) => {
+    const running = exec(request);
+    const identity = running.pid === undefined ? undefined : identifyProcess(running.pid);
+    if (identity !== undefined) begun.push(identity);
+    return running;
+  };
   const deps: RunnerDeps = {
     config,
-    platform: createPlatform({ platform, hostname: name, flakeAttr: undefined, systemRoot, env, exec }),
-    exec,
+    platform: createPlatform({ platform, hostname: name, flakeAttr: undefined, systemRoot, env, exec: followed }),
+    exec: followed,
     clock: systemClock,
     env,
     readMachineFacts: async () => ({ kernel: "6.12.40" }),
@@ -84,6 +104,7 @@ export async function createTestHost(options: TestHostOptions = {}): Promise<Tes
   const reader = createSpoolReader(config.runnerDir);
   if (options.host !== undefined) await flake.commitFlake("begin", { hosts: { [name]: { platform, ...options.host } } });
 
+  let disposed = false;
   const host: TestHost = {
     root,
     config,
@@ -135,17 +156,51 @@ export async function createTestHost(options: TestHostOptions = {}): Promise<Tes
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
     },
+    async processesOf(runId) {
+      const read = await readStrangerJson(layout.run(runId).process, RunProcess);
+      return read.kind === "ok" && read.value.child !== null ? treeOf(read.value.child.pid) : [];
+    },
     async activations() {
       const text = await readFile(join(systemRoot, "activations"), "utf8").catch(() => "");
       return text.split("\n").filter((line) => line !== "");
     },
     async [Symbol.asyncDispose]() {
+      if (disposed) return;
+      disposed = true;
+      // A leader may have ended and left others in its session; a pid that is used again is no leader of ours.
+      const leaders = begun.filter((leader) => isAlive(leader) || identifyProcess(leader.pid) === undefined);
+      for (const { pid } of leaders) endAll(treeOf(pid));
+      // What a runner of another process has started is known by its files alone.
+      for (const runId of await readdir(layout.runs)) endAll(await host.processesOf(runId as RunId));
       if (options.flake === undefined) await flake[Symbol.asyncDispose]();
       await directory[Symbol.asyncDispose]();
     },
   };
   await mkdir(layout.runs, { recursive: true });
+  // A test that runs out of time never comes to the end of its scope.
+  onTestFinished(() => host[Symbol.asyncDispose]());
   return host;
+}
+
+/** A session's leader and all that it has started, as far as it lives. */
+function treeOf(leader: number): ProcessIdentity[] {
+  const table = readProcessTable();
+  const members = new Set([leader]);
+  for (let size = 0; size !== members.size; ) {
+    size = members.size;
+    for (const entry of table) if (members.has(entry.parent) || entry.session === leader) members.add(entry.pid);
+  }
+  return [...members].flatMap((pid) => identifyProcess(pid) ?? []);
+}
+
+function endAll(processes: readonly ProcessIdentity[]): void {
+  for (const { pid } of processes) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error; // It has ended meanwhile.
+    }
+  }
 }
 
 /** All lines of a run's log, pieces joined. */
