@@ -8,7 +8,7 @@ PROGRAMS := packages/agent/dist/nixfleet-agent.js packages/dashboard/dist/nixfle
 PAGE := packages/web/dist/index.html
 
 # Everything that a build reads. Tests are no part of it, so that writing one builds nothing.
-files_in = $(shell find $(wildcard $(1)) -type f ! -name '*.test.ts' ! -name '*.test.tsx')
+files_in = $(shell find $(wildcard $(1)) -type f ! -name '*.test.ts' ! -name '*.test.tsx' ! -name '*.fixture.ts')
 PROGRAM_SOURCES := $(call files_in,packages/protocol/src packages/runtime/src packages/agent/src packages/dashboard/src) \
   rolldown.config.ts package-lock.json
 PAGE_SOURCES := $(call files_in,packages/protocol/src packages/web/src packages/web/public) \
@@ -16,7 +16,7 @@ PAGE_SOURCES := $(call files_in,packages/protocol/src packages/web/src packages/
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test dev check check-format check-lint check-types check-boundaries bench build clean
+.PHONY: help demo test dev check check-format check-lint check-types check-boundaries bench build programs clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,8 @@ bench: $(INSTALLED) $(PROGRAMS) $(PAGE) ## measure, and print a table and JSON
 	@$(RUN) node bench/run.ts
 
 build: $(PROGRAMS) $(PAGE) ## agent and dashboard as one file each, and the page
+
+programs: $(PROGRAMS)
 
 clean: ## remove everything that was installed, built or left by the demo
 	@if [ -d .demo ]; then chmod -R u+w .demo; fi # Nix makes what is in its stores read-only

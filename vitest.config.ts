@@ -12,6 +12,7 @@ export default defineConfig({
       {
         test: {
           name: "parts",
+          globalSetup: "tools/test/build-programs.ts",
           include: ["packages/*/src/**/*.test.{ts,tsx}", "demo/**/*.test.ts", "bench/**/*.test.ts", "tools/**/*.test.ts"],
           pool: "forks",
           maxWorkers: 2,

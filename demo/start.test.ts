@@ -14,7 +14,7 @@ interface Demo {
 
 /** Starts the demo as `make demo` does, and reads the address and the password that it prints. */
 async function startDemo(root: string, port: number): Promise<Demo> {
-  const args = [join(import.meta.dirname, "start.ts"), "--root", root, "--port", String(port), "--stand-in", "--source"];
+  const args = [join(import.meta.dirname, "start.ts"), "--root", root, "--port", String(port), "--stand-in"];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
   let said = "";
   for await (const chunk of child.stdout) {

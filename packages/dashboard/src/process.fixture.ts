@@ -1,12 +1,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
+import { builtProgram } from "@nixfleet/testkit/built-programs";
 
-const main = join(import.meta.dirname, "main.ts");
-
-/** The dashboard as a process of its own, with nothing in its environment but what is given. */
+/** The built dashboard as a process of its own, with nothing in its environment but what is given. */
 export function runProgram(args: readonly string[], env: Readonly<Record<string, string>>, input = "") {
-  const child = spawn(process.execPath, [main, ...args], { env: { PATH: process.env.PATH ?? "", ...env }, stdio: "pipe" });
+  const child = spawn(process.execPath, [builtProgram("dashboard"), ...args], {
+    env: { PATH: process.env.PATH ?? "", ...env },
+    stdio: "pipe",
+  });
   let stdout = "";
   let stderr = "";
   const watchers = new Set<() => void>();

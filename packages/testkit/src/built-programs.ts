@@ -6,7 +6,8 @@ import { join } from "node:path";
 import type { NixEnv } from "./nix-env.ts";
 import { createTempDir, type TempDir } from "./temp-dir.ts";
 
-const bundle = (program: "agent" | "dashboard") =>
+/** The one file of a program, as `make build` makes it. */
+export const builtProgram = (program: "agent" | "dashboard"): string =>
   new URL(`../../${program}/dist/nixfleet-${program}.js`, import.meta.url).pathname;
 const page = new URL("../../web/dist", import.meta.url).pathname;
 
@@ -102,7 +103,7 @@ export async function startDashboard(settings: Record<string, string> = {}): Pro
   const origin = `http://127.0.0.1:${port}`;
   const start = async () => {
     const program = startProgram(
-      [process.execPath, bundle("dashboard")],
+      [process.execPath, builtProgram("dashboard")],
       {
         PATH: process.env.PATH ?? "",
         HOME: dir.path,
@@ -186,7 +187,8 @@ export async function startAgent(
     NIXFLEET_SYSTEM_ROOT: systemRoot,
     ...more,
   };
-  const start = () => startProgram([process.execPath, bundle("agent"), "run", "--runner=spawn"], env, join(base, "agent.log"));
+  const start = () =>
+    startProgram([process.execPath, builtProgram("agent"), "run", "--runner=spawn"], env, join(base, "agent.log"));
   let program = start();
   let over = false;
   const keep = (current: Program) => {

@@ -1,16 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { RunId } from "@nixfleet/protocol";
 import { lockOwner, readProcess } from "@nixfleet/runtime";
 import { createGitFixture, createTempDir, type GitFixture } from "@nixfleet/testkit";
+import { builtProgram } from "@nixfleet/testkit/built-programs";
 import { runnerLayout } from "../spool/layout.ts";
 import { createTestDashboard, type TestDashboard } from "./dashboard.fixture.ts";
 
-const MAIN = fileURLToPath(new URL("../main.ts", import.meta.url));
-/** Compiled sources of earlier starts (nodejs.org, "Module compile cache"): it halves what a process takes to start from sources. */
-const COMPILE_CACHE = fileURLToPath(new URL("../../../../node_modules/.cache/nixfleet-compiled", import.meta.url));
 export const TOKEN = "nf_gate_0123456789-never-to-be-seen-0123456789abcdef";
 
 export interface AgentProcess {
@@ -55,7 +52,6 @@ export async function createAgentHost(): Promise<AgentHost> {
   const env = {
     PATH: process.env["PATH"] ?? "",
     HOME: root,
-    NODE_COMPILE_CACHE: COMPILE_CACHE,
     NIXFLEET_URL: dashboard.url,
     NIXFLEET_TOKEN: TOKEN,
     NIXFLEET_REPO_URL: repo.url,
@@ -76,7 +72,10 @@ export async function createAgentHost(): Promise<AgentHost> {
     dashboard,
     env,
     start(argv = ["run", "--runner=spawn"], more = {}) {
-      const child = spawn(process.execPath, [MAIN, ...argv], { env: { ...env, ...more }, stdio: ["ignore", "pipe", "pipe"] });
+      const child = spawn(process.execPath, [builtProgram("agent"), ...argv], {
+        env: { ...env, ...more },
+        stdio: ["ignore", "pipe", "pipe"],
+      });
       const agent = follow(child);
       agents.push(agent);
       return agent;

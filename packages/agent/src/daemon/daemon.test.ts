@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { RunId } from "@nixfleet/protocol";
 import { readProcess } from "@nixfleet/runtime";
@@ -13,12 +13,13 @@ afterEach(async () => {
   await host[Symbol.asyncDispose]();
 });
 
-/** A test of the host that prints, waits until `release` is called, and prints again. */
+/** A test of the host that prints, waits until `release` is called (or its directory goes with this test), and prints again. */
 async function pushWaitingTest(): Promise<{ release(): Promise<void> }> {
   const gate = join(host.root, "gate");
-  const script = `#!/bin/sh\necho first half\nwhile [ ! -e ${gate} ]; do sleep 0.05; done\necho second half\n`;
+  await writeFile(gate, "");
+  const script = `#!/bin/sh\necho first half\nwhile [ -e ${gate} ]; do sleep 0.05; done\necho second half\n`;
   await host.repo.commit("a test that waits", { "hosts/gate/tests/T1.sh": { content: script, executable: true } });
-  return { release: () => writeFile(gate, "") };
+  return { release: () => rm(gate) };
 }
 
 async function pull(): Promise<void> {

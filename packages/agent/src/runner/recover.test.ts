@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { appendFile, readFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
 import type { RunId } from "@nixfleet/protocol";
 import { isAlive } from "@nixfleet/runtime";
+import { builtProgram } from "@nixfleet/testkit/built-programs";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { runnerLayout } from "../spool/layout.ts";
@@ -12,12 +12,20 @@ import { RunProcess } from "../spool/shapes.ts";
 import { readStrangerJson } from "../spool/stranger-json.ts";
 import { createTestHost, eventsOf, logText, type TestHost } from "./host.fixture.ts";
 
-const entry = fileURLToPath(new URL("runner-process.fixture.ts", import.meta.url));
-
+/** The built runner as a process of its own. */
 function startRunner(host: TestHost): ChildProcess & AsyncDisposable {
-  const settings = JSON.stringify({ config: host.config, platform: host.deps.platform.name });
-  const child = spawn(process.execPath, [entry, settings], {
-    env: host.env,
+  const { hostname, repoUrl, stateDir, runnerDir, systemRoot } = host.config;
+  const child = spawn(process.execPath, [builtProgram("agent"), "runner"], {
+    env: {
+      ...host.env,
+      NIXFLEET_HOSTNAME: hostname,
+      NIXFLEET_REPO_URL: repoUrl,
+      NIXFLEET_PLATFORM: host.deps.platform.name,
+      NIXFLEET_STATE_DIR: stateDir,
+      NIXFLEET_RUNNER_DIR: runnerDir,
+      NIXFLEET_SYSTEM_ROOT: systemRoot,
+      NIXFLEET_LOG_LEVEL: "error",
+    },
     stdio: ["ignore", "ignore", "inherit"],
     detached: true,
   });
@@ -54,7 +62,7 @@ async function expectWhole(host: TestHost, runId: RunId): Promise<void> {
 }
 
 test("R4: a runner that is killed in a build: the builders end, the run ends as failed and says so, the next one begins at once", async () => {
-  await using host = await createTestHost({ host: { packages: 1, secondsPerPackage: 600 } });
+  await using host = await createTestHost({ host: { packages: 1, secondsPerPackage: 60 } });
   const commit = await host.flake.git("rev-parse", "HEAD");
   const runId = await host.ask("switch", {}, { commit });
   await using runner = startRunner(host);
@@ -95,7 +103,7 @@ test("R4: a runner that is killed in an activation: it goes on, and its output, 
 });
 
 test("R4: an activation that outlives the run's deadline is ended by whoever finds it", async () => {
-  await using host = await createTestHost({ host: { packages: 1, activationSeconds: 600 } });
+  await using host = await createTestHost({ host: { packages: 1, activationSeconds: 60 } });
   const runId = await host.ask("switch", {}, { commit: await host.flake.git("rev-parse", "HEAD"), deadline: 8000 });
   await using runner = startRunner(host);
   await host.seen(runId, (event) => event.kind === "log" && event.lines.some(({ text }) => text.startsWith("activating")));
