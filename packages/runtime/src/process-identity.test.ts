@@ -29,14 +29,17 @@ test("a pid that is used again, or a pid of another boot, is another process", (
 });
 
 test("a zombie is not alive", async () => {
-  // The shell does not wait for its child, which so stays a zombie until the shell ends.
-  const shell = spawn("sh", ["-c", "sleep 0 & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "ignore"] });
-  const [chunk] = (await once(shell.stdout, "data")) as [Buffer];
-  const pid = Number(chunk.toString());
+  // `cat` takes the shell's place and waits for no child: one that ends from then on stays a zombie until `cat` ends.
+  const parent = spawn("sh", ["-c", "sleep 60 & echo $!; exec cat"], { stdio: ["pipe", "pipe", "ignore"] });
+  const [first] = (await once(parent.stdout, "data")) as [Buffer];
+  const pid = Number(first.toString());
+  parent.stdin.write("the shell is gone\n");
+  await once(parent.stdout, "data");
+  process.kill(pid, "SIGKILL");
   await expect.poll(() => identifyProcess(pid), { interval: 5, timeout: 50_000 }).toBeUndefined();
   expect(readProcess(pid)).toMatchObject({ pid, zombie: true });
-  shell.kill("SIGKILL");
-  await once(shell, "exit");
+  parent.kill("SIGKILL");
+  await once(parent, "exit");
 });
 
 test("/proc/<pid>/stat is read whatever the program calls itself", () => {
