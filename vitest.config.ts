@@ -15,7 +15,7 @@ export default defineConfig({
           globalSetup: "tools/test/build-programs.ts",
           include: ["packages/*/src/**/*.test.{ts,tsx}", "demo/**/*.test.ts", "bench/**/*.test.ts", "tools/**/*.test.ts"],
           pool: "forks",
-          maxWorkers: 2,
+          maxWorkers: 3,
           ...bounds,
         },
       },
