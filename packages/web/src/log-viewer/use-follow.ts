@@ -2,6 +2,8 @@ import { type RefObject, useCallback, useEffect, useLayoutEffect, useRef, useSta
 
 /** This near to the end, in pixels, counts as being there. */
 const AT_END = 24;
+/** Keys that scroll up. */
+const UPWARDS: ReadonlySet<string> = new Set(["ArrowUp", "PageUp", "Home"]);
 
 /**
  * Keeps a scrolled element at its end while it grows, lets go as soon as the reader scrolls up, and takes hold again at the end (R62).
@@ -15,18 +17,28 @@ export function useFollow(element: RefObject<HTMLElement | null>, last: number, 
     lastNow.current = last;
   }, [last]);
 
+  /** Known at once, where the state is known with the next drawing: a line that arrives in between must not undo a scroll. */
+  const free = useRef(!begin);
+
   const scrollToEnd = useCallback(() => {
     const box = element.current;
-    if (box === null) return;
+    if (box === null || free.current) return;
     box.scrollTo({ top: box.scrollHeight });
     top.current = box.scrollTop;
   }, [element]);
-  const toEnd = useCallback(() => {
-    scrollToEnd();
+  const hold = useCallback(() => {
+    free.current = false;
     setLeft(null);
-  }, [scrollToEnd]);
+  }, []);
+  const toEnd = useCallback(() => {
+    hold();
+    scrollToEnd();
+  }, [hold, scrollToEnd]);
 
-  const letGo = useCallback(() => setLeft((before) => before ?? lastNow.current), []);
+  const letGo = useCallback(() => {
+    free.current = true;
+    setLeft((before) => before ?? lastNow.current);
+  }, []);
 
   useEffect(() => {
     const box = element.current;
@@ -35,12 +47,26 @@ export function useFollow(element: RefObject<HTMLElement | null>, last: number, 
       const atEnd = box.scrollHeight - box.clientHeight - box.scrollTop <= AT_END;
       // Growth and following only ever go down: whoever goes up is the reader.
       if (box.scrollTop < top.current - 1 && !atEnd) letGo();
-      else if (atEnd) setLeft(null);
+      // Following leaves its place in `top`: whoever comes to the end from above it is the reader, too.
+      else if (atEnd && box.scrollTop > top.current) hold();
       top.current = box.scrollTop;
     };
+    // The scroll itself is told only with the next frame; until then a fast log would have pulled the reader back.
+    const onWheel = (event: WheelEvent) => {
+      if (event.deltaY < 0 && box.scrollTop > 0) letGo();
+    };
+    const onKey = (event: KeyboardEvent) => {
+      if (UPWARDS.has(event.key) && box.scrollTop > 0) letGo();
+    };
     box.addEventListener("scroll", onScroll, { passive: true });
-    return () => box.removeEventListener("scroll", onScroll);
-  }, [element, letGo]);
+    box.addEventListener("wheel", onWheel, { passive: true });
+    box.addEventListener("keydown", onKey);
+    return () => {
+      box.removeEventListener("scroll", onScroll);
+      box.removeEventListener("wheel", onWheel);
+      box.removeEventListener("keydown", onKey);
+    };
+  }, [element, letGo, hold]);
 
   // After each growth, and once the first lines have been drawn.
   useEffect(() => {
