@@ -194,7 +194,9 @@ test("R59: bounding boxes hold still through sixty heartbeats of every host", as
     await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
   }
   // The last heartbeat has arrived and is drawn.
-  await rowOf(page, "alpha").getByText(/100\s%/).waitFor();
+  await rowOf(page, "alpha")
+    .getByText(/100\s%/)
+    .waitFor();
   expect(await boxes()).toEqual(before);
 });
 
