@@ -10,7 +10,10 @@ async function cancelWhen(host: TestHost, runId: RunId, fits: (event: RunEvent) 
   const running = host.run();
   await host.seen(runId, fits);
   let tree = await host.processesOf(runId);
-  while (tree.length < processes) tree = await host.processesOf(runId);
+  while (tree.length < processes) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    tree = await host.processesOf(runId);
+  }
   await host.files.askCancel(runId);
   await running;
   return { tree, alive: tree.filter(isAlive) };
