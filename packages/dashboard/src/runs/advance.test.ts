@@ -131,6 +131,15 @@ test("E9: R22: facts read at or after the end by the host's own clock decide; ol
   });
 });
 
+test("R22: the proof that a run's last event brings decides, though it was read a moment before that event was written", () => {
+  const atWork = feed(running(), [deployed]);
+  const proof = { readAt: NOW - 5, facts: {} };
+  const finished = report({ kind: "finished", outcome: { state: "succeeded" }, proof }, NOW, runs(CLOSURE, NOW - 5));
+  expect(feed(atWork, [finished]).state).toBe("succeeded");
+  const stale = report({ kind: "finished", outcome: { state: "succeeded" }, proof }, NOW, runs(CLOSURE, NOW - 6));
+  expect(feed(atWork, [stale]).state).toBe("running");
+});
+
 test("R22: a pull is met by the clone at its commit, a boot by the profile, and neither by anything else", () => {
   const pulled = (commit: string) => {
     const facts = { clone: { value: { commit, branch: "main" }, readAt: NOW } };

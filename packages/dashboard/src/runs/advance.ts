@@ -270,7 +270,9 @@ function finished(run: Run, event: RunEvent & { kind: "finished" }, facts: Known
   const endedAt = hostTime(run, event.at, now);
   switch (outcome.state) {
     case "succeeded": {
-      const awaitedProof = { hostTime: event.at, endedAt, until: now + PROOF_LIMIT };
+      // The proof was read after the work and before this event was written, whichever of both clock readings is the later one.
+      const hostTime = Math.min(event.at, event.proof?.readAt ?? event.at);
+      const awaitedProof = { hostTime, endedAt, until: now + PROOF_LIMIT };
       // A run that ends with its first event was running for no time at all.
       const proving = { ...run, state: "running" as const, startedAt: run.startedAt ?? endedAt, awaitedProof };
       return prove(proving, facts, now, outcome.reason ?? null);
