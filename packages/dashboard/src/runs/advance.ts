@@ -271,8 +271,8 @@ function finished(run: Run, event: RunEvent & { kind: "finished" }, facts: Known
   switch (outcome.state) {
     case "succeeded": {
       // The proof was read after the work and before this event was written, whichever of both clock readings is the later one.
-      const hostTime = Math.min(event.at, event.proof?.readAt ?? event.at);
-      const awaitedProof = { hostTime, endedAt, until: now + PROOF_LIMIT };
+      const since = Math.min(event.at, event.proof?.readAt ?? event.at);
+      const awaitedProof = { hostTime: since, endedAt, until: now + PROOF_LIMIT };
       // A run that ends with its first event was running for no time at all.
       const proving = { ...run, state: "running" as const, startedAt: run.startedAt ?? endedAt, awaitedProof };
       return prove(proving, facts, now, outcome.reason ?? null);
