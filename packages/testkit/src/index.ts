@@ -3,6 +3,7 @@ export { createFakeClock, type FakeClock } from "./fake-clock.ts";
 export { createFlakeFixture, type FixtureHost, type FlakeFixture, type FlakeShape, nixSystem } from "./flake-fixture.ts";
 export { createGitFixture, type FileChanges, type GitFixture, type GitFixtureOptions } from "./git-fixture.ts";
 export { createNixEnv, type NixEnv, offlineNixConfig } from "./nix-env.ts";
+export { killAll, livingTree } from "./process-tree.ts";
 export { findProgram, hasNix } from "./programs.ts";
 export { createFleetSimulator, type FleetSimulator, type FleetSimulatorOptions } from "./simulator/fleet.ts";
 export { sampleFacts, samplePolicy, sampleSettings } from "./simulator/sample-facts.ts";

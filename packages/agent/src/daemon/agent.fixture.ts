@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import type { RunId } from "@nixfleet/protocol";
-import { lockOwner, readProcess } from "@nixfleet/runtime";
-import { createGitFixture, createTempDir, type GitFixture } from "@nixfleet/testkit";
+import { isAlive, lockOwner, type ProcessIdentity } from "@nixfleet/runtime";
+import { createGitFixture, createTempDir, type GitFixture, killAll, livingTree } from "@nixfleet/testkit";
 import { builtProgram } from "@nixfleet/testkit/built-programs";
 import { runnerLayout } from "../spool/layout.ts";
 import { createTestDashboard, type TestDashboard } from "./dashboard.fixture.ts";
@@ -15,6 +15,8 @@ export interface AgentProcess {
   readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   stdout(): string;
   stderr(): string;
+  /** Keeps it from starting anything more, and gives all that it has started and that lives. */
+  freeze(): ProcessIdentity[];
   /** SIGKILL, and its end. */
   kill(): Promise<void>;
   /** SIGTERM, and its end. */
@@ -88,12 +90,14 @@ export async function createAgentHost(): Promise<AgentHost> {
     },
     runnerPid: async () => (await lockOwner(runnerLayout(runnerDir).lock))?.pid,
     async [Symbol.asyncDispose]() {
-      for (const agent of agents) await agent.kill();
-      // A runner that was left lives in a session of its own: it is known by its lock, and ended by its pid.
-      for (let pid = await self.runnerPid(); pid !== undefined; pid = await self.runnerPid()) {
-        process.kill(-pid, "SIGKILL");
-        while (readProcess(pid)?.zombie === false) await new Promise((resolve) => setTimeout(resolve, 10));
+      for (const agent of agents) {
+        // A runner lives in a session of its own, and has no lock yet when it was started just now: it is the daemon's child.
+        const tree = agent.freeze();
+        await agent.kill();
+        await killTree(tree);
       }
+      // One whose daemon the test has killed is known by its lock.
+      for (let pid = await self.runnerPid(); pid !== undefined; pid = await self.runnerPid()) await killTree(livingTree(pid));
       await dashboard[Symbol.asyncDispose]();
       await directory[Symbol.asyncDispose]();
     },
@@ -120,9 +124,18 @@ function follow(child: ChildProcess): AgentProcess {
     ended,
     stdout: () => stdout,
     stderr: () => stderr,
+    freeze() {
+      if (child.pid === undefined || !child.kill("SIGSTOP")) return [];
+      return livingTree(child.pid);
+    },
     async kill() {
       await end("SIGKILL");
     },
     stop: async () => (await end("SIGTERM")).code,
   };
+}
+
+async function killTree(tree: readonly ProcessIdentity[]): Promise<void> {
+  killAll(tree);
+  while (tree.some(isAlive)) await new Promise((resolve) => setTimeout(resolve, 10));
 }

@@ -1,16 +1,16 @@
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { OpName, type Outcome, type RunEvent, type RunEventOf, type RunId } from "@nixfleet/protocol";
+import { type Exec, exec, identifyProcess, isAlive, type ProcessIdentity, systemClock } from "@nixfleet/runtime";
 import {
-  type Exec,
-  exec,
-  identifyProcess,
-  isAlive,
-  type ProcessIdentity,
-  readProcessTable,
-  systemClock,
-} from "@nixfleet/runtime";
-import { createFlakeFixture, createNixEnv, createTempDir, type FixtureHost, type FlakeFixture } from "@nixfleet/testkit";
+  createFlakeFixture,
+  createNixEnv,
+  createTempDir,
+  type FixtureHost,
+  type FlakeFixture,
+  killAll,
+  livingTree,
+} from "@nixfleet/testkit";
 import { onTestFinished } from "vitest";
 import { createPlatform } from "../platforms/choose.ts";
 import { createDaemonFiles, type DaemonFiles } from "../spool/daemon-files.ts";
@@ -158,7 +158,7 @@ export async function createTestHost(options: TestHostOptions = {}): Promise<Tes
     },
     async processesOf(runId) {
       const read = await readStrangerJson(layout.run(runId).process, RunProcess);
-      return read.kind === "ok" && read.value.child !== null ? treeOf(read.value.child.pid) : [];
+      return read.kind === "ok" && read.value.child !== null ? livingTree(read.value.child.pid) : [];
     },
     async activations() {
       const text = await readFile(join(systemRoot, "activations"), "utf8").catch(() => "");
@@ -169,9 +169,9 @@ export async function createTestHost(options: TestHostOptions = {}): Promise<Tes
       disposed = true;
       // A leader may have ended and left others in its session; a pid that is used again is no leader of ours.
       const leaders = begun.filter((leader) => isAlive(leader) || identifyProcess(leader.pid) === undefined);
-      for (const { pid } of leaders) endAll(treeOf(pid));
+      for (const { pid } of leaders) killAll(livingTree(pid));
       // What a runner of another process has started is known by its files alone.
-      for (const runId of await readdir(layout.runs)) endAll(await host.processesOf(runId as RunId));
+      for (const runId of await readdir(layout.runs)) killAll(await host.processesOf(runId as RunId));
       if (options.flake === undefined) await flake[Symbol.asyncDispose]();
       await directory[Symbol.asyncDispose]();
     },
@@ -180,27 +180,6 @@ export async function createTestHost(options: TestHostOptions = {}): Promise<Tes
   // A test that runs out of time never comes to the end of its scope.
   onTestFinished(() => host[Symbol.asyncDispose]());
   return host;
-}
-
-/** A session's leader and all that it has started, as far as it lives. */
-function treeOf(leader: number): ProcessIdentity[] {
-  const table = readProcessTable();
-  const members = new Set([leader]);
-  for (let size = 0; size !== members.size; ) {
-    size = members.size;
-    for (const entry of table) if (members.has(entry.parent) || entry.session === leader) members.add(entry.pid);
-  }
-  return [...members].flatMap((pid) => identifyProcess(pid) ?? []);
-}
-
-function endAll(processes: readonly ProcessIdentity[]): void {
-  for (const { pid } of processes) {
-    try {
-      process.kill(pid, "SIGKILL");
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error; // It has ended meanwhile.
-    }
-  }
 }
 
 /** All lines of a run's log, pieces joined. */
