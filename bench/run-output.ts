@@ -54,7 +54,9 @@ async function finish(api: ApiClient, op: "pull" | "test", runner?: () => number
   for (;;) {
     const { summary, log } = await api.call("run", { params: { run: id } });
     const pid = runner?.() ?? 0;
-    if (pid > 0) peak = Math.max(peak, await readProcess(pid).then((reading) => reading.peak, gone));
+    const seen = pid > 0 ? await readProcess(pid).then((reading) => reading.peak, gone) : 0;
+    // A process that is ending has no memory any more, and tells none.
+    if (seen > peak) peak = seen;
     if (isTerminal(summary.state)) {
       if (summary.state !== "succeeded") throw new Error(`${op}: ${summary.sentence}`);
       if (op === "test" && log.lines < LINES) throw new Error(`Only ${log.lines} lines are stored.`);
