@@ -53,8 +53,54 @@ const allowedOps = wordList.pipe(
   z.array(z.enum(OpName.options, { error: `ops are expected, out of ${OpName.options.join(", ")}` })),
 );
 
+const checkName = z.string().min(1).max(100);
+
+/** A check that must hold after an activation. Seconds are those that one try may take. */
+export const HealthCheck = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("http"),
+    name: checkName.optional(),
+    url: z.url({ protocol: /^https?$/ }).max(2000),
+    status: z.number().int().min(100).max(599).optional().describe("Absent: any of 200 to 399"),
+    timeout: z.number().int().min(1).max(600).default(10),
+  }),
+  z.strictObject({
+    kind: z.literal("tcp"),
+    name: checkName.optional(),
+    host: z.string().min(1).max(255),
+    port: z.number().int().min(1).max(65_535),
+    timeout: z.number().int().min(1).max(600).default(10),
+  }),
+  z.strictObject({
+    kind: z.literal("command"),
+    name: checkName.optional(),
+    argv: z.array(z.string().max(4000)).min(1).max(100),
+    timeout: z.number().int().min(1).max(600).default(30),
+  }),
+]);
+export type HealthCheck = z.infer<typeof HealthCheck>;
+
+const healthChecks = z
+  .string()
+  .transform((text, context): unknown => {
+    try {
+      return JSON.parse(text);
+    } catch (error) {
+      context.addIssue(`a JSON list is expected: ${(error as Error).message}`);
+      return z.NEVER;
+    }
+  })
+  .pipe(z.array(HealthCheck).max(100));
+
 /** What the host's own configuration says of the host, its repository and its policy: daemon and runner read it alike. */
 const hostSettings = defineSettings({
+  url: {
+    env: "NIXFLEET_URL",
+    schema: dashboardUrl,
+    required: true,
+    help: "address of the dashboard, http(s) or ws(s), with or without a path",
+    example: "https://fleet.example.org",
+  },
   repoUrl: {
     env: "NIXFLEET_REPO_URL",
     schema: repoUrl,
@@ -105,6 +151,45 @@ const hostSettings = defineSettings({
     default: false,
     help: "let a forced switch go back to an older commit",
   },
+  signingRequired: {
+    env: "NIXFLEET_SIGNING_REQUIRED",
+    schema: onOff,
+    default: false,
+    help: "take only commits that are signed by a key of the two files below",
+  },
+  allowedSignersFile: {
+    env: "NIXFLEET_ALLOWED_SIGNERS_FILE",
+    schema: absolutePath,
+    help: "SSH keys that may sign commits, as ssh-keygen(1) has them under ALLOWED SIGNERS",
+  },
+  openpgpKeysFile: {
+    env: "NIXFLEET_OPENPGP_KEYS_FILE",
+    schema: absolutePath,
+    help: "OpenPGP public keys that may sign commits",
+  },
+  confirmTimeout: {
+    env: "NIXFLEET_CONFIRM_TIMEOUT",
+    schema: wholeNumber(0, 3600),
+    default: 120,
+    help: "seconds, activation included, after which a switch that nobody confirmed is undone; 0: never",
+  },
+  healthChecks: {
+    env: "NIXFLEET_HEALTH_CHECKS",
+    schema: healthChecks,
+    default: [],
+    help: "checks that must hold after a switch, as a JSON list of { kind: http, tcp or command, … }",
+  },
+  ignoreFailedUnits: {
+    env: "NIXFLEET_IGNORE_FAILED_UNITS",
+    schema: wordList,
+    default: [],
+    help: "units that may fail after a switch",
+  },
+  activationCommand: {
+    env: "NIXFLEET_ACTIVATION_COMMAND",
+    schema: absolutePath,
+    help: "program that activates instead of the platform's own steps; it gets the closure and the mode as arguments",
+  },
   stateDir: { env: "NIXFLEET_STATE_DIR", schema: absolutePath, help: "directory that the daemon writes" },
   runnerDir: {
     env: "NIXFLEET_RUNNER_DIR",
@@ -124,13 +209,6 @@ export const runnerSettings = hostSettings;
 export type RunnerSettings = SettingsOf<typeof runnerSettings>;
 
 export const daemonSettings = defineSettings({
-  url: {
-    env: "NIXFLEET_URL",
-    schema: dashboardUrl,
-    required: true,
-    help: "address of the dashboard, http(s) or ws(s), with or without a path",
-    example: "https://fleet.example.org",
-  },
   token: {
     env: "NIXFLEET_TOKEN",
     schema: token,

@@ -7,6 +7,8 @@ import { plainText } from "./text.ts";
 
 /** Path of the agent's WebSocket below the dashboard's address. */
 export const AGENT_LINK_PATH = "/agent/link";
+/** Where a runner asks over a new connection whether what it has activated is reachable: POST, with the run's secret as bearer. */
+export const confirmPath = (runId: RunId) => `/agent/runs/${runId}/confirm`;
 /** WebSocket subprotocol. Its number is the major version: within it, unknown messages and fields are ignored. */
 export const AGENT_SUBPROTOCOL = "nixfleet.agent.v1";
 export const PROTOCOL_VERSION = 1;
@@ -68,6 +70,11 @@ const messagesFromDashboard = {
     deadline: z.number().int().min(1000).describe("Milliseconds from the runner's start until it ends the run"),
     askedBy: plainText(100),
     force: z.boolean(),
+    confirmSecret: z
+      .string()
+      .regex(/^[\x21-\x7e]{32,200}$/)
+      .optional()
+      .describe("For this run's confirmation only; the same each time that the run is sent"),
   }),
   cancelRun: z.object({ type: z.literal("cancelRun"), runId: RunId }),
   watch: z.object({ type: z.literal("watch"), on: z.boolean() }),

@@ -66,7 +66,11 @@ export const Facts = z.object({
   booted: z.object({ closure: StorePath }),
   profile: z.object({ closure: StorePath, generation: z.number().int().min(0).optional() }),
   generations: z.array(Generation).max(500),
-  reboot: z.object({ needed: z.boolean(), reasons: z.array(shortText).max(10) }),
+  reboot: z.object({ needed: z.boolean(), reasons: z.array(shortText).max(50) }),
+  deadman: z
+    .object({ runId: RunId, until: Timestamp, back: StorePath.describe("Where the host goes back to") })
+    .nullable()
+    .describe("The armed dead-man switch; null: none is"),
   failedUnits: z.array(plainText(256)).max(200),
   tests: z.object({ defined: z.number().int().min(0) }).describe("Scripts of this host's own tests in the clone"),
   problems: z.array(FactProblem).max(20).describe("What keeps this agent from working, found at its start"),
@@ -103,6 +107,8 @@ export type Metrics = z.infer<typeof Metrics>;
 export const HostPolicy = z.object({
   allowedOps: z.array(z.string().max(40)).max(100),
   allowRewind: z.boolean(),
+  signed: z.boolean().default(false).describe("Only commits signed by a key that this configuration trusts"),
+  confirmTimeout: z.number().int().min(0).max(3600).default(0).describe("Seconds; 0: the dead-man switch is off"),
 });
 export type HostPolicy = z.infer<typeof HostPolicy>;
 
@@ -123,7 +129,7 @@ export type HostSettings = z.infer<typeof HostSettings>;
 /** Recorded by the runner for each activation that it did. */
 export const Deployment = z.object({
   closure: StorePath,
-  commit: Commit,
+  commit: Commit.nullable().describe("Null: a generation of which no commit is known"),
   runId: RunId,
   at: Timestamp,
   generation: z.number().int().min(0).optional(),

@@ -52,6 +52,31 @@ export const FAILURES = {
     sentence: "The activation reported a failure.",
     next: "Read the activation's messages in the log. The host may be half switched: correct the cause and switch again.",
   },
+  "not-confirmed": {
+    sentence: "The dashboard did not confirm what was activated within the confirm window.",
+    next: "See in the diff what could cut the host off from the dashboard, correct it and switch again.",
+  },
+  "units-failed": {
+    sentence: "Units that worked before failed after the activation.",
+    next: "Read the units' messages in the log, correct their configuration and switch again.",
+  },
+  "health-check-failed": {
+    sentence: "A health check of the host failed after the activation.",
+    next: "Read the check's answer in the log, correct its cause and switch again.",
+  },
+  "host-restarted": {
+    sentence: "The host went down before the run had ended.",
+    next: "Look at what the host runs now, then start the run again.",
+  },
+  "undo-failed": {
+    sentence: "What was activated could not be undone.",
+    next: "Look at the host by other means: nixfleet-agent status and undo work without the dashboard.",
+  },
+  "reboot-failed": {
+    sentence: "The host did not go down for the reboot.",
+    next: "Read the log: a unit may hold the shutdown, or the host does not let the agent reboot it.",
+  },
+  "collect-failed": { sentence: "Nix could not collect garbage.", next: "Read Nix's message in the log." },
   "tests-failed": { sentence: "A test of the host failed.", next: "Read the test's output in the log." },
   "disk-full": { sentence: "The host's disk is full.", next: "Free space on the host, then try again." },
   "nix-missing": { sentence: "Nix cannot be run on this host.", next: "Run nixfleet-agent check on the host." },

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { Commit } from "./ids.ts";
+import { Commit, StorePath } from "./ids.ts";
 import type { Phase, Role } from "./words.ts";
 
 const minute = 60_000;
@@ -23,11 +23,14 @@ export interface OpDeclaration {
   readonly queueable: boolean;
   /** The least role that may start it. */
   readonly role: Role;
+  /** The person proves anew that it is them before it starts. */
+  readonly secondFactor: boolean;
   /** What cancelling it in a phase can leave behind, said before the person confirms. */
   readonly cancelWarning: Partial<Record<Phase, string>>;
 }
 
 const noArgs = z.strictObject({});
+const generation = z.number().int().min(0).max(999_999_999);
 
 /**
  * Every op. Nothing else enumerates ops: dashboard, agent, page and command line read this table.
@@ -44,6 +47,28 @@ export const OPS = {
     deadline: 5 * minute,
     queueable: true,
     role: "operator",
+    secondFactor: false,
+    cancelWarning: {},
+  },
+  preview: {
+    label: "Preview",
+    help: "Evaluates and builds the host's configuration at the target commit and tells what a switch would change. Nothing that runs is changed.",
+    args: z
+      .strictObject({
+        commit: Commit.optional(),
+        generation: generation.optional().describe("Looks at this generation instead of building a commit"),
+        against: generation.optional().describe("Compares with this generation instead of what runs"),
+      })
+      .refine(({ commit, generation }) => commit === undefined || generation === undefined, {
+        error: "a commit or a generation is previewed, not both",
+      }),
+    preChecks: ["target-known"],
+    postCheck: "none",
+    phases: ["fetch", "verify", "evaluate", "build", "diff"],
+    deadline: 60 * minute,
+    queueable: true,
+    role: "operator",
+    secondFactor: false,
     cancelWarning: {},
   },
   switch: {
@@ -52,16 +77,36 @@ export const OPS = {
     args: z.strictObject({
       mode: z.enum(["switch", "boot", "test"]).default("switch"),
       commit: Commit.optional(),
+      closure: StorePath.optional().describe("Only if the commit builds exactly this, as a preview showed it"),
     }),
     preChecks: ["target-known", "not-already-current"],
     postCheck: "system-is-closure",
-    phases: ["fetch", "evaluate", "build", "diff", "activate"],
+    phases: ["fetch", "verify", "evaluate", "build", "diff", "activate", "confirm"],
     deadline: 60 * minute,
     queueable: true,
     role: "operator",
+    secondFactor: false,
     cancelWarning: {
       activate:
-        "The activation is stopped where it stands, which can leave services stopped and the system half switched. Switch again afterwards.",
+        "The activation is stopped where it stands, which can leave services stopped. The host then goes back to what ran before, where its dead-man switch is on.",
+      confirm: "What was activated is not confirmed: the host goes back to what ran before.",
+    },
+  },
+  rollback: {
+    label: "Roll back",
+    help: "Activates an earlier generation with that generation's own activator.",
+    args: z.strictObject({ generation }),
+    preChecks: [],
+    postCheck: "system-is-closure",
+    phases: ["diff", "activate", "confirm"],
+    deadline: 15 * minute,
+    queueable: true,
+    role: "operator",
+    secondFactor: false,
+    cancelWarning: {
+      activate:
+        "The activation is stopped where it stands, which can leave services stopped. The host then goes back to what ran before, where its dead-man switch is on.",
+      confirm: "What was activated is not confirmed: the host goes back to what ran before.",
     },
   },
   test: {
@@ -74,6 +119,35 @@ export const OPS = {
     deadline: 10 * minute,
     queueable: true,
     role: "operator",
+    secondFactor: false,
+    cancelWarning: {},
+  },
+  reboot: {
+    label: "Reboot",
+    help: "Reboots the machine. The run ends when the host is back with a new boot.",
+    args: noArgs,
+    preChecks: [],
+    postCheck: "none",
+    phases: ["reboot"],
+    deadline: 10 * minute,
+    queueable: false,
+    role: "operator",
+    secondFactor: true,
+    cancelWarning: { reboot: "The reboot has been asked for: the machine probably goes down all the same." },
+  },
+  "collect-garbage": {
+    label: "Collect garbage",
+    help: "Removes old generations and frees the store, never what runs, was booted, or was last known to be good.",
+    args: z.strictObject({
+      keepDays: z.number().int().min(0).max(3650).default(30).describe("Younger generations stay, in days"),
+    }),
+    preChecks: [],
+    postCheck: "none",
+    phases: ["collect"],
+    deadline: 60 * minute,
+    queueable: true,
+    role: "operator",
+    secondFactor: false,
     cancelWarning: {},
   },
   refresh: {
@@ -86,6 +160,7 @@ export const OPS = {
     deadline: minute,
     queueable: false,
     role: "operator",
+    secondFactor: false,
     cancelWarning: {},
   },
   "restart-agent": {
@@ -98,6 +173,7 @@ export const OPS = {
     deadline: 2 * minute,
     queueable: false,
     role: "operator",
+    secondFactor: false,
     cancelWarning: {},
   },
 } as const satisfies Record<string, OpDeclaration>;

@@ -16,6 +16,17 @@ export const PROBLEMS = {
     title: "This setup link is wrong, used or expired.",
     next: "Restart the dashboard: it prints a new one while there is no administrator.",
   },
+  "second-factor-required": {
+    status: 403,
+    title: "This op asks for proof that it is you.",
+    next: "Give your password with the request.",
+  },
+  "second-factor-wrong": { status: 403, title: "The proof is wrong.", next: "Try again." },
+  "not-confirmed": {
+    status: 409,
+    title: "The run cannot be confirmed.",
+    next: "Try again until the confirm window ends: the run must be active, and the host's link must answer.",
+  },
   "role-too-low": { status: 403, title: "Your role does not allow this.", next: "Ask an administrator." },
   "cross-site": {
     status: 403,

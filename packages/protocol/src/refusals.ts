@@ -41,6 +41,41 @@ export const REFUSALS = {
     next: "Deploy a newer commit, or set allowRewind in the host's configuration and force the run.",
     skippable: true,
   },
+  "unsigned-commit": {
+    sentence: "The commit is not signed by a key that this host's configuration trusts.",
+    next: "Sign the commit with a trusted key, or add the key to signing in the host's configuration by hand.",
+    skippable: false,
+  },
+  "second-factor-required": {
+    sentence: "This op asks for proof that it is you.",
+    next: "Start it from the page and give the proof that it asks for.",
+    skippable: false,
+  },
+  "disk-too-full": {
+    sentence: "The host's disk has too little space left for this.",
+    next: "Free space on the host: collect garbage, or remove old generations.",
+    skippable: false,
+  },
+  "activation-in-progress": {
+    sentence: "Another activation is at work on this host.",
+    next: "Wait until it has ended, then start the run again.",
+    skippable: false,
+  },
+  "closure-changed": {
+    sentence: "The commit builds another closure than the preview showed.",
+    next: "Preview again, and switch to what that shows.",
+    skippable: false,
+  },
+  "agent-missing": {
+    sentence: "What is to be activated does not contain this agent, so the host would be out of reach.",
+    next: "Keep services.nixfleet-agent enabled in the host's configuration, or force the run to remove the agent.",
+    skippable: true,
+  },
+  "generation-missing": {
+    sentence: "The host has no such generation, or its closure was collected.",
+    next: "Choose another generation of the host.",
+    skippable: false,
+  },
   "op-not-allowed-on-host": {
     sentence: "The host's own configuration does not allow this op.",
     next: "Add the op to allowedOps in the host's configuration.",

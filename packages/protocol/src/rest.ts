@@ -4,6 +4,8 @@ import { OpName } from "./ops.ts";
 import type { ProblemCode } from "./problems.ts";
 import {
   AuditEntry,
+  ChangesView,
+  GenerationView,
   HostRow,
   HostView,
   LogOutline,
@@ -52,11 +54,15 @@ const password = z.string().min(12, "at least 12 characters").max(1000);
 const personName = z.string().trim().min(1).max(60);
 const token = z.object({ token: z.string().describe("Shown this once; stored only as a hash") });
 
+/** What a person gives for an op that asks for proof that it is them. */
+const proof = z.strictObject({ password: z.string().max(1000) });
+
 export const StartRunBody = z.strictObject({
   op: z.string().max(40),
   args: z.record(z.string(), z.unknown()).default({}),
   whenBlocked: z.enum(["queue", "refuse"]).default("refuse").describe("When the host is offline or busy: wait, or be refused"),
   force: z.boolean().default(false).describe("Skips the pre-checks that may be skipped"),
+  proof: proof.optional().describe("For ops that ask for it"),
 });
 
 const RefusedStart = z.object({ code: z.string(), sentence: z.string(), next: z.string() });
@@ -221,7 +227,33 @@ export const ROUTES = {
     params: host,
     body: StartRunBody,
     response: RunSummary,
-    problems: ["host-not-found", "run-refused", "invalid-request"],
+    problems: [
+      "host-not-found",
+      "run-refused",
+      "invalid-request",
+      "second-factor-required",
+      "second-factor-wrong",
+      "too-many-attempts",
+    ],
+    confidential: true,
+  },
+  hostChanges: {
+    method: "get",
+    path: "/hosts/{host}/changes",
+    summary: "What the last preview of a host showed, and the commits between what it runs and that",
+    role: "viewer",
+    params: host,
+    response: ChangesView,
+    problems: ["host-not-found"],
+  },
+  hostGenerations: {
+    method: "get",
+    path: "/hosts/{host}/generations",
+    summary: "A host's generations, newest first, with who deployed them",
+    role: "viewer",
+    params: host,
+    response: z.object({ items: z.array(GenerationView) }),
+    problems: ["host-not-found"],
   },
   runs: {
     method: "get",
@@ -241,7 +273,8 @@ export const ROUTES = {
     response: z.object({
       items: z.array(z.object({ host: z.string(), run: RunSummary.nullable(), refused: RefusedStart.nullable() })),
     }),
-    problems: ["invalid-request"],
+    problems: ["invalid-request", "second-factor-required", "second-factor-wrong", "too-many-attempts"],
+    confidential: true,
   },
   run: {
     method: "get",

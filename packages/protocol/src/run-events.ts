@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { Deployment, FactsReading } from "./facts.ts";
 import { FailureCode } from "./failures.ts";
-import { Timestamp } from "./ids.ts";
+import { Commit, StorePath, Timestamp } from "./ids.ts";
 import { RefusalCode } from "./refusals.ts";
 import { plainText } from "./text.ts";
 import { Phase } from "./words.ts";
@@ -34,7 +34,12 @@ export const BuildProgress = z.object({
 });
 export type BuildProgress = z.infer<typeof BuildProgress>;
 
-const packageVersions = z.object({ name: plainText(200), versions: z.array(plainText(100)).max(20) });
+const versions = z.array(plainText(100)).max(20);
+const packageVersions = z.object({
+  name: plainText(200),
+  versions,
+  size: count.optional().describe("Bytes of all its store paths in the closure"),
+});
 
 /** What changes between two closures, by package name. */
 export const ClosureDiff = z.object({
@@ -43,12 +48,37 @@ export const ClosureDiff = z.object({
   added: z.array(packageVersions).max(2000),
   removed: z.array(packageVersions).max(2000),
   changed: z
-    .array(z.object({ name: plainText(200), from: z.array(plainText(100)).max(20), to: z.array(plainText(100)).max(20) }))
+    .array(
+      z.object({
+        name: plainText(200),
+        from: versions,
+        to: versions,
+        sizeBefore: count.optional(),
+        sizeAfter: count.optional(),
+      }),
+    )
     .max(2000),
   sizeBefore: count.nullable(),
   sizeAfter: count,
 });
 export type ClosureDiff = z.infer<typeof ClosureDiff>;
+
+const units = z.array(plainText(256)).max(500);
+
+/** What an activation would do to units, as the new closure's own `dry-activate` tells it. */
+export const UnitChanges = z.object({ stop: units, start: units, restart: units, reload: units });
+export type UnitChanges = z.infer<typeof UnitChanges>;
+
+/** What a switch to a closure would bring, found without changing anything. The diff comes as an event of its own. */
+export const Preview = z.object({
+  commit: Commit.nullable().describe("What was built; null: a generation that no commit is known of"),
+  closure: StorePath,
+  against: StorePath.nullable().describe("What it is compared with; null: the host runs nothing"),
+  units: UnitChanges.nullable().describe("Null: the platform cannot tell"),
+  reboot: z.object({ needed: z.boolean(), reasons: z.array(plainText(120)).max(50) }),
+  agent: z.enum(["same", "changed", "missing"]).describe("What becomes of this agent"),
+});
+export type Preview = z.infer<typeof Preview>;
 
 export const TestResult = z.object({
   script: plainText(200),
@@ -81,6 +111,10 @@ const body = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("log"), lines: z.array(LogLine).min(1).max(2000) }),
   z.object({ kind: z.literal("progress"), progress: BuildProgress }),
   z.object({ kind: z.literal("diff"), diff: ClosureDiff }),
+  z.object({ kind: z.literal("preview"), preview: Preview }),
+  z
+    .object({ kind: z.literal("armed"), until: Timestamp, back: StorePath })
+    .describe("The dead-man switch is armed: unless it is confirmed until then, the host goes back to this closure"),
   z.object({ kind: z.literal("deployed"), deployment: Deployment }),
   z.object({ kind: z.literal("testResult"), result: TestResult }),
   z.object({ kind: z.literal("warning"), message: plainText(2000) }),

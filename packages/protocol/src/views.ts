@@ -2,7 +2,7 @@ import * as z from "zod";
 import { Facts, HostPolicy, HostSettings, LockInput, Metrics } from "./facts.ts";
 import { Commit, HostId, RunId, Timestamp } from "./ids.ts";
 import { OpName } from "./ops.ts";
-import { BuildProgress, ClosureDiff, TestResult } from "./run-events.ts";
+import { BuildProgress, ClosureDiff, Preview, TestResult } from "./run-events.ts";
 import { Compartment, Phase, Platform, QueueReason, Reachability, Role, RunState, Status } from "./words.ts";
 
 /** One of the five answers about a host. The word has at most 14 characters. */
@@ -88,6 +88,11 @@ export const RunView = z.object({
   command: z.array(z.string()).nullable().describe("The last command that the runner started"),
   progress: BuildProgress.nullable(),
   diff: ClosureDiff.nullable(),
+  preview: Preview.nullable(),
+  armed: z
+    .object({ until: Timestamp, back: z.string() })
+    .nullable()
+    .describe("While it waits for its confirmation: until when, and where the host goes back to otherwise"),
   tests: z.array(TestResult),
   warnings: z.array(z.string()),
   outcome: RunOutcomeView.nullable(),
@@ -105,6 +110,46 @@ export const RunView = z.object({
   }),
 });
 export type RunView = z.infer<typeof RunView>;
+
+/** A commit between what a host runs and what it would run. */
+export const CommitView = z.object({
+  commit: Commit,
+  subject: z.string(),
+  author: z.string(),
+  at: Timestamp,
+  url: z.string().nullable(),
+});
+export type CommitView = z.infer<typeof CommitView>;
+
+/** What the last preview of a host showed, and what can be done with it now. */
+export const ChangesView = z.object({
+  run: RunSummary.nullable().describe("The preview at work, else the last one; null: none was made yet"),
+  preview: Preview.nullable().describe("Of the last one that succeeded and that no generation was asked of"),
+  previewedAt: Timestamp.nullable(),
+  diff: ClosureDiff.nullable(),
+  commits: z.array(CommitView).describe("Newest first, at most 200: what the previewed commit has and the running one lacks"),
+  commitsComplete: z.boolean().describe("False: there are more, or the mirror does not know the running commit"),
+  standing: z
+    .enum(["fresh", "target-moved", "host-changed", "none"])
+    .describe("Whether it shows the present target against what the host runs now"),
+  sentence: z.string().describe("What it comes to, in one line"),
+  action: NextAction.nullable().describe("The one thing to do: preview, preview again, or switch to exactly this"),
+});
+export type ChangesView = z.infer<typeof ChangesView>;
+
+export const GenerationView = z.object({
+  number: z.number().int(),
+  at: Timestamp,
+  closure: z.string().nullable().describe("Null: it was collected"),
+  commit: Commit.nullable(),
+  subject: z.string().nullable(),
+  by: z.string().nullable().describe("Who deployed it from here"),
+  runId: RunId.nullable(),
+  marks: z.array(z.enum(["running", "next-boot", "booted", "last-known-good"])),
+  rollback: NextAction.nullable().describe("Null: it runs already, or cannot be activated"),
+  denied: z.string().nullable().describe("Why it cannot be activated"),
+});
+export type GenerationView = z.infer<typeof GenerationView>;
 
 /** A line of a log with its number, from 1. */
 export const NumberedLine = z.object({

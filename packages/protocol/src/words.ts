@@ -37,8 +37,11 @@ export const Phase = z.enum([
   "diff",
   "activate",
   "confirm",
+  "undo",
   "test",
   "restart",
+  "reboot",
+  "collect",
   "refresh",
 ]);
 export type Phase = z.infer<typeof Phase>;
@@ -51,8 +54,11 @@ export const PHASE_LABELS = {
   diff: "Diff",
   activate: "Activate",
   confirm: "Confirm",
+  undo: "Undo",
   test: "Test",
   restart: "Restart",
+  reboot: "Reboot",
+  collect: "Collect",
   refresh: "Refresh",
 } as const satisfies Record<Phase, string>;
 

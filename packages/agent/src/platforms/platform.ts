@@ -15,6 +15,18 @@ export interface ActivationCommand {
   unit: string | null;
 }
 
+/** A program of an undo, with its whole environment: written down before the activation, run by whoever undoes it. */
+export interface UndoStep {
+  argv: readonly [string, ...string[]];
+  env: Readonly<Record<string, string>>;
+}
+
+/** What a host ran, and what its profile named, before an activation. */
+export interface Before {
+  closure: string;
+  profile: { closure: string; generation: number | undefined } | undefined;
+}
+
 /** What differs between NixOS, nix-darwin and Home Manager. Everything else is the same for all. */
 export interface Platform {
   readonly name: PlatformName;
@@ -31,4 +43,30 @@ export interface Platform {
   /** The program that sets the profile before an activation in this mode; undefined where that is not for the runner to do. */
   setProfile(closure: string, mode: ActivationMode): Promise<readonly [string, ...string[]] | undefined>;
   activation(closure: string, mode: ActivationMode): ActivationCommand;
+  /** The profile whose generations are this host's; undefined if there is none yet. */
+  profile(): Promise<string | undefined>;
+  /**
+   * The programs that bring back what ran before an activation in this mode, in order: the profile first, then that closure's own
+   * activator. They need nothing of the new closure, and no program of this project's.
+   */
+  undo(before: Before, mode: ActivationMode): readonly UndoStep[];
+  /** The program that tells what an activation would do to units, without doing it; undefined: the platform has none. */
+  dryActivation(closure: string): ActivationCommand | undefined;
+  /**
+   * The text of the service files by which a closure installs this agent, whatever they say: it differs when the agent or its
+   * settings do. Undefined: the closure installs none.
+   */
+  installedAgent(closure: string): Promise<string | undefined>;
+  /** Names of units that have failed now; undefined where nobody can tell. */
+  failedUnits(): Promise<readonly string[] | undefined>;
+  /** Who else activates something on this host now, for a person; undefined: nobody. */
+  activationInProgress(): Promise<string | undefined>;
+  /** What of the booted closure differs from this one, so that only a reboot brings it: kernel, initrd, kernel-modules, inhibitors. */
+  rebootReasons(closure: string): Promise<readonly string[]>;
+  /** Names of what forbids to switch from the running closure to this one without a reboot (`system.switch.inhibitors` of NixOS). */
+  switchInhibitors(closure: string): Promise<readonly string[]>;
+  /** Bytes that the boot partition needs for this closure, and has free; undefined: nothing is copied there. */
+  bootSpace(closure: string): Promise<{ needed: number; free: number } | undefined>;
+  /** The program that reboots the machine; undefined where that is not for this agent to do. */
+  readonly reboot: readonly [string, ...string[]] | undefined;
 }

@@ -1,6 +1,7 @@
 import type { Facts, OpName } from "@nixfleet/protocol";
 import type { Clock, Exec, GitCredentials } from "@nixfleet/runtime";
 import type { Platform } from "../platforms/platform.ts";
+import type { HealthCheck } from "../settings.ts";
 
 /** What the host's own configuration says. The dashboard cannot change any of it. */
 export interface RunnerConfig {
@@ -8,8 +9,17 @@ export interface RunnerConfig {
   repoUrl: string;
   branch: string;
   credentials: GitCredentials;
+  /** Address of the dashboard, as set. */
+  url: string;
   allowedOps: readonly OpName[];
   allowRewind: boolean;
+  signing: { required: boolean; allowedSignersFile: string | undefined; openpgpKeysFile: string | undefined };
+  /** Seconds from arming to undoing; 0: nothing is armed. */
+  confirmTimeout: number;
+  healthChecks: readonly HealthCheck[];
+  ignoreFailedUnits: readonly string[];
+  /** Instead of the platform's own steps. */
+  activationCommand: string | undefined;
   /** The daemon's directory. */
   stateDir: string;
   /** The runner's own directory. */

@@ -4,6 +4,8 @@ import type { RunId } from "@nixfleet/protocol";
 /** Paths below the daemon's state directory. The daemon writes there; the runner reads, and removes what it has taken. */
 export interface DaemonLayout {
   readonly queue: string;
+  /** Lies in the queue when a runner is wanted though nothing is requested: a killed one has left a run, or the repository is to be looked at. */
+  readonly wake: string;
   readonly cancel: string;
   readonly acknowledged: string;
   readonly status: string;
@@ -16,6 +18,7 @@ export function daemonLayout(stateDir: string): DaemonLayout {
   const cancel = join(stateDir, "cancel");
   return {
     queue,
+    wake: join(queue, "wake.json"),
     cancel,
     acknowledged: join(stateDir, "acked.json"),
     status: join(stateDir, "daemon.json"),
@@ -39,6 +42,11 @@ export interface RunLayout {
   /** What the activation prints, and how it ended: files, so that it does not depend on the runner's life. */
   readonly activationOutput: string;
   readonly activationStatus: string;
+  /** Garbage-collector root of what ran before. */
+  readonly previous: string;
+  /** What an undo printed, and how it ended. */
+  readonly undoOutput: string;
+  readonly undone: string;
 }
 
 /** Paths below the runner's state directory. The runner alone writes there. */
@@ -49,6 +57,11 @@ export interface RunnerLayout {
   readonly cloneState: string;
   readonly deployments: string;
   readonly lock: string;
+  /** The armed dead-man switch, and who may touch it. */
+  readonly deadman: string;
+  readonly deadmanLock: string;
+  /** Starts the agent that armed the dead-man switch, whatever agent is installed by then. */
+  readonly deadmanProgram: string;
   run(runId: RunId): RunLayout;
 }
 
@@ -60,6 +73,9 @@ export function runnerLayout(runnerDir: string): RunnerLayout {
     cloneState: join(runnerDir, "clone.json"),
     deployments: join(runnerDir, "deployments.jsonl"),
     lock: join(runnerDir, "runner.lock"),
+    deadman: join(runnerDir, "deadman.json"),
+    deadmanLock: join(runnerDir, "deadman.lock"),
+    deadmanProgram: join(runnerDir, "deadman-program"),
     run: (runId) => {
       const dir = join(runs, runId);
       return {
@@ -72,6 +88,9 @@ export function runnerLayout(runnerDir: string): RunnerLayout {
         result: join(dir, "result"),
         activationOutput: join(dir, "activation.log"),
         activationStatus: join(dir, "activation.status"),
+        previous: join(dir, "previous"),
+        undoOutput: join(dir, "undo.log"),
+        undone: join(dir, "undo.json"),
       };
     },
   };

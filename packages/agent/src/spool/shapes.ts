@@ -15,6 +15,7 @@ export const RunRequest = z.strictObject({
   askedBy: z.string().max(100),
   force: z.boolean(),
   receivedAt: Timestamp,
+  confirmSecret: z.string().max(200).optional().describe("Shown to the dashboard when it is asked to confirm"),
 });
 export type RunRequest = z.infer<typeof RunRequest>;
 
@@ -38,11 +39,40 @@ export type RunOutcome = z.infer<typeof RunOutcome>;
 /** An activation that was begun: what it deploys, and the service unit that it runs in, if any. */
 export const BegunActivation = z.object({
   closure: StorePath,
-  commit: Commit,
+  commit: Commit.nullable(),
   mode: z.enum(["switch", "boot", "test"]),
   unit: z.string().max(200).nullable(),
 });
 export type BegunActivation = z.infer<typeof BegunActivation>;
+
+/**
+ * `deadman.json`: there while the dead-man switch is armed. It holds all that an undo needs, so that neither this agent nor the
+ * one that it activated has to work for it.
+ */
+export const ArmedDeadman = z.object({
+  runId: RunId,
+  armedAt: Timestamp,
+  until: Timestamp,
+  bootId: z.string().max(100).describe("Another boot than this is evidence enough: nobody confirmed"),
+  back: StorePath.describe("The closure that ran before"),
+  activation: BegunActivation,
+  timer: z.string().max(200).nullable().describe("The transient unit that undoes; null: a process of its own does"),
+  undo: z
+    .array(z.object({ argv: z.array(z.string().max(4000)).min(1).max(100), env: z.record(z.string(), z.string().max(10_000)) }))
+    .min(1)
+    .max(10),
+});
+export type ArmedDeadman = z.infer<typeof ArmedDeadman>;
+
+/** `runs/<run id>/undo.json`: an activation was undone, or that was tried. Its output is in `undo.log` beside it. */
+export const Undone = z.object({
+  why: z.enum(["runner", "timer", "boot", "person"]).describe("Who undid it: the run itself, the dead-man switch, a boot, a person"),
+  startedAt: Timestamp,
+  endedAt: Timestamp.nullable().describe("Null: it is at work, or was killed at it"),
+  exitCodes: z.array(z.number().int().nullable()).max(10),
+  running: StorePath.nullable().describe("What ran afterwards"),
+});
+export type Undone = z.infer<typeof Undone>;
 
 /** `runs/<run id>/process.json`: replaced whenever a process of the run starts or ends. */
 export const RunProcess = z.object({
