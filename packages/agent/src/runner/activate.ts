@@ -18,12 +18,12 @@ const KEEP_TRACK =
 /** Activates the closure as the platform's own tool does, checks that it did, and writes the deployment down. */
 export async function activate(
   context: RunContext,
-  deployed: { closure: string; commit: Commit },
+  deployed: { closure: string; commit: Commit | null; generation?: number },
   mode: ActivationMode,
 ): Promise<Outcome> {
   const { platform } = context.deps;
   const { closure, commit } = deployed;
-  const setProfile = await platform.setProfile(closure, mode);
+  const setProfile = await platform.setProfile(closure, mode, deployed.generation);
   if (setProfile !== undefined) {
     const refused = await runPlain(context, setProfile);
     if (refused !== undefined) return refused;
