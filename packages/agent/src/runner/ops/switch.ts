@@ -1,12 +1,12 @@
 import type { Commit, Outcome } from "@nixfleet/protocol";
-import { activate } from "../activate.ts";
 import { build, evaluate, tellDiff } from "../build.ts";
 import { type RunContext, STOPPED } from "../context.ts";
+import { deploy } from "../deploy.ts";
 import type { OpImplementation } from "../op-table.ts";
 import { syncClone } from "../sync.ts";
 
 /** Builds the host's configuration at a commit and activates it. */
-export const switchOp: OpImplementation<"switch"> = async (context, { mode, commit: asked }) => {
+export const switchOp: OpImplementation<"switch"> = async (context, { mode, commit: asked, closure: previewed }) => {
   const { platform } = context.deps;
   const wanted = asked ?? context.request.commit;
   if (wanted === null) {
@@ -26,17 +26,20 @@ export const switchOp: OpImplementation<"switch"> = async (context, { mode, comm
   context.phase("build");
   const built = await build(context, evaluated.value);
   if (!built.ok) return built.outcome;
+  if (previewed !== undefined && built.value !== previewed) {
+    const reason = `${synced.commit} builds ${built.value}, and the preview showed ${previewed}.`;
+    return { state: "refused", code: "closure-changed", reason };
+  }
   context.phase("diff");
   await tellDiff(context, built.value);
   if (context.signal.aborted) return STOPPED;
-  context.phase("activate");
-  return activate(context, { closure: built.value, commit: synced.commit }, mode);
+  return deploy(context, { closure: built.value, commit: synced.commit, mode });
 };
 
 /** A stolen dashboard must not bring back an old hole: backwards or sideways only if the host allows it and a person insists. */
 async function refuseRewind({ ledger, clone, deps, request }: RunContext, commit: Commit): Promise<Outcome | undefined> {
-  const last = (await ledger.read()).at(-1);
-  if (last === undefined || (await clone.contains(commit, last.commit))) return undefined;
+  const last = (await ledger.read()).findLast((one) => one.commit !== null);
+  if (last?.commit == null || (await clone.contains(commit, last.commit))) return undefined;
   if (deps.config.allowRewind && request.force) return undefined;
   const reason = `${commit} is not a descendant of ${last.commit}, which was deployed here last.`;
   return { state: "refused", code: "not-fast-forward", reason };
