@@ -1,6 +1,6 @@
 import type { Facts, Platform as PlatformName } from "@nixfleet/protocol";
 import { createGit, exec, type GitCredentials } from "@nixfleet/runtime";
-import { readFailedUnits, readNixVersion } from "../facts/command-facts.ts";
+import { readNixVersion } from "../facts/command-facts.ts";
 import { createDarwinSource } from "../facts/darwin-source.ts";
 import { createLinuxSource } from "../facts/linux-source.ts";
 import { readMachineFacts } from "../facts/machine-facts.ts";
@@ -18,8 +18,7 @@ export interface HostReaders {
   stateDir: string;
   runnerDir: string;
   platformName: PlatformName;
-  /** Absent where this program does not know how to switch such a host. */
-  platform: Platform | undefined;
+  platform: Platform;
   source: MachineSource;
   credentials: GitCredentials;
   clone: Clone;
@@ -41,20 +40,26 @@ export function createHostReaders(settings: RunnerSettings, env: Environment): H
   };
   const source = process.platform === "darwin" ? createDarwinSource(exec) : createLinuxSource();
   const git = createGit({ exec, env, repoUrl, credentials });
+  const platform = createPlatform({
+    platform: platformName,
+    hostname,
+    flakeAttr,
+    systemRoot,
+    env,
+    exec,
+    activationCommand: settings.activationCommand,
+  });
   return {
     hostname,
     stateDir,
     runnerDir,
     platformName,
-    platform:
-      platformName === "darwin"
-        ? undefined
-        : createPlatform({ platform: platformName, hostname, flakeAttr, systemRoot, env, exec }),
+    platform,
     source,
     credentials,
     clone: createClone({ git, dir: runnerLayout(runnerDir).clone, url: repoUrl, branch, say: () => {} }),
     nixVersion: () => readNixVersion({ exec, env }),
-    failedUnits: () => readFailedUnits({ exec, env }, platformName),
+    failedUnits: async () => (await platform.failedUnits())?.slice(),
     machineFacts: () => readMachineFacts({ source, platform: platformName }),
   };
 }

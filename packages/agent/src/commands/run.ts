@@ -115,10 +115,10 @@ function factReaders(
   return {
     async machine() {
       machine ??= host.machineFacts();
-      return { ...(await machine), ...(await readAgentFacts(startedAt)) };
+      return { ...(await machine), ...(await readAgentFacts(startedAt, platform)) };
     },
     clone: () => readCloneFacts({ clone, runnerDir, branch: settings.branch, hostname, now: systemClock.now }),
-    ...(platform && { system: () => readSystemFacts(platform, runnerDir) }),
+    system: () => readSystemFacts(platform, runnerDir),
     units: async () => {
       const failedUnits = await host.failedUnits();
       return failedUnits === undefined ? {} : { failedUnits };

@@ -18,10 +18,6 @@ export async function runner(env: Environment): Promise<number> {
     write: (line) => process.stderr.write(line),
     secrets: [],
   });
-  if (host.platform === undefined) {
-    log.error("platform-unknown", { message: `This program cannot switch a host of the platform ${host.platformName}.` });
-    return 2;
-  }
   const result = await runRunner({
     config: {
       hostname: host.hostname,

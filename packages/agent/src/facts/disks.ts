@@ -8,7 +8,7 @@ export interface DiskDeps {
   statfs: (path: string) => Promise<{ bsize: number; blocks: number; bfree: number; bavail: number }>;
 }
 
-const systemDisks: DiskDeps = { device: async (path) => (await stat(path)).dev, statfs };
+export const systemDisks: DiskDeps = { device: async (path) => (await stat(path)).dev, statfs };
 
 /**
  * Use of the file systems under the given mount points, each file system once, by the first path that is on it. Total is what
@@ -34,4 +34,10 @@ export async function readDisks(
     }
   }
   return disks;
+}
+
+/** Bytes that a program without privilege can still write below a path. */
+export async function freeBytes(path: string, deps: Pick<DiskDeps, "statfs"> = systemDisks): Promise<number> {
+  const { bsize, bavail } = await deps.statfs(path);
+  return bavail * bsize;
 }

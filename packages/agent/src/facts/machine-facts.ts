@@ -2,6 +2,8 @@ import { realpath } from "node:fs/promises";
 import { arch, availableParallelism } from "node:os";
 import { type Facts, type Platform, shorten } from "@nixfleet/protocol";
 import { bootId } from "@nixfleet/runtime";
+import { installedPathOf } from "../platforms/installed-agent.ts";
+import type { Platform as HostPlatform } from "../platforms/platform.ts";
 import { AGENT_VERSION } from "../version.ts";
 import type { MachineSource } from "./machine-source.ts";
 
@@ -43,10 +45,27 @@ export async function readMachineFacts({ source, platform }: MachineFactsDeps): 
   };
 }
 
-/** What the daemon tells of itself. */
-export async function readAgentFacts(startedAt: number, program: string | undefined = process.argv[1]): Promise<Partial<Facts>> {
+/**
+ * What the daemon tells of itself, and which agent the running configuration installs: another one than runs means that this one
+ * is to be renewed.
+ */
+export async function readAgentFacts(
+  startedAt: number,
+  platform?: Pick<HostPlatform, "runningClosure" | "installedAgent">,
+  program: string | undefined = process.argv[1],
+): Promise<Partial<Facts>> {
   const storePath = await storePathOf(program);
-  return { agent: { version: AGENT_VERSION, startedAt, ...(storePath !== undefined && { storePath }) } };
+  const running = await platform?.runningClosure();
+  const installed = running === undefined ? undefined : await platform?.installedAgent(running);
+  const installedPath = installed === undefined ? undefined : installedPathOf(installed);
+  return {
+    agent: {
+      version: AGENT_VERSION,
+      startedAt,
+      ...(storePath !== undefined && { storePath }),
+      ...(installedPath !== undefined && { installedPath }),
+    },
+  };
 }
 
 /** The store path that a program lies in, if it lies in a store. */

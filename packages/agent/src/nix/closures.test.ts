@@ -29,18 +29,18 @@ test.for([
   expect(parsePackageName(full as string)).toEqual({ name, version });
 });
 
-test("packages are compared by name: added, removed, changed, several versions side by side", () => {
+test("packages are compared by name: added, removed, changed, several versions side by side, each with its size", () => {
   const before = closure("system-1", "alpha-1.0", "beta-2.0", "beta-2.1", "gone-1", "same-1", "same-1-bin");
   const after = closure("system-2", "alpha-1.1", "beta-2.1", "new-0.1", "same-1");
   const diff = diffClosures(before, after);
   expect(diff).toEqual({
     from: before.path,
     to: after.path,
-    added: [{ name: "new", versions: ["0.1"] }],
-    removed: [{ name: "gone", versions: ["1"] }],
+    added: [{ name: "new", versions: ["0.1"], size: 3 }],
+    removed: [{ name: "gone", versions: ["1"], size: 4 }],
     changed: [
-      { name: "alpha", from: ["1.0"], to: ["1.1"] },
-      { name: "beta", from: ["2.0", "2.1"], to: ["2.1"] },
+      { name: "alpha", from: ["1.0"], to: ["1.1"], sizeBefore: 1, sizeAfter: 1 },
+      { name: "beta", from: ["2.0", "2.1"], to: ["2.1"], sizeBefore: 5, sizeAfter: 2 },
     ],
     sizeBefore: 21,
     sizeAfter: 10,

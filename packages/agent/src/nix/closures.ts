@@ -26,8 +26,8 @@ export function diffClosures(
   from: { path: string; members: readonly ClosureMember[] } | null,
   to: { path: string; members: readonly ClosureMember[] },
 ): ClosureDiff {
-  const before = versionsByName(from?.members ?? []);
-  const after = versionsByName(to.members);
+  const before = packagesByName(from?.members ?? []);
+  const after = packagesByName(to.members);
   const diff: ClosureDiff = {
     from: from?.path ?? null,
     to: to.path,
@@ -37,13 +37,14 @@ export function diffClosures(
     sizeBefore: from === null ? null : totalSize(from.members),
     sizeAfter: totalSize(to.members),
   };
-  for (const name of [...new Set([...before.keys(), ...after.keys()])].sort()) {
-    const old = before.get(name);
-    const now = after.get(name);
-    if (old === undefined) diff.added.push({ name: name.slice(0, 200), versions: listed(now) });
-    else if (now === undefined) diff.removed.push({ name: name.slice(0, 200), versions: listed(old) });
-    else if (old.symmetricDifference(now).size > 0) {
-      diff.changed.push({ name: name.slice(0, 200), from: listed(old), to: listed(now) });
+  for (const full of [...new Set([...before.keys(), ...after.keys()])].sort()) {
+    const name = full.slice(0, 200);
+    const old = before.get(full);
+    const now = after.get(full);
+    if (now !== undefined && old === undefined) diff.added.push({ name, versions: listed(now), size: now.size });
+    else if (old !== undefined && now === undefined) diff.removed.push({ name, versions: listed(old), size: old.size });
+    else if (old !== undefined && now !== undefined && old.versions.symmetricDifference(now.versions).size > 0) {
+      diff.changed.push({ name, from: listed(old), to: listed(now), sizeBefore: old.size, sizeAfter: now.size });
     }
   }
   diff.added.splice(MAX_ENTRIES);
@@ -52,19 +53,26 @@ export function diffClosures(
   return diff;
 }
 
-function versionsByName(members: readonly ClosureMember[]): Map<string, Set<string>> {
-  const versions = new Map<string, Set<string>>();
-  for (const { path } of members) {
-    const { name, version } = parsePackageName(storeName(path));
-    const known = versions.get(name);
-    if (known === undefined) versions.set(name, new Set([version]));
-    else known.add(version);
-  }
-  return versions;
+interface Package {
+  versions: Set<string>;
+  /** Bytes of all its store paths. */
+  size: number;
 }
 
-function listed(versions: ReadonlySet<string> | undefined): string[] {
-  return [...(versions ?? [])]
+function packagesByName(members: readonly ClosureMember[]): Map<string, Package> {
+  const packages = new Map<string, Package>();
+  for (const { path, size } of members) {
+    const { name, version } = parsePackageName(storeName(path));
+    const known = packages.get(name) ?? { versions: new Set(), size: 0 };
+    known.versions.add(version);
+    known.size += size;
+    packages.set(name, known);
+  }
+  return packages;
+}
+
+function listed({ versions }: Package): string[] {
+  return [...versions]
     .filter((version) => version !== "")
     .sort()
     .slice(0, MAX_VERSIONS)

@@ -1,20 +1,45 @@
 import { userInfo } from "node:os";
+import type { Platform as PlatformName } from "@nixfleet/protocol";
 import type { Exec } from "@nixfleet/runtime";
+import { createDarwinPlatform } from "./darwin.ts";
 import { createHomeManagerPlatform } from "./home-manager.ts";
 import { createNixosPlatform } from "./nixos.ts";
 import type { Platform } from "./platform.ts";
 
 export interface ChoosePlatformDeps {
-  platform: "nixos" | "home-manager";
+  platform: PlatformName;
   hostname: string;
   flakeAttr: string | undefined;
   systemRoot: string;
   env: Readonly<Record<string, string | undefined>>;
   exec: Exec;
+  /** A program that activates instead of the platform's own steps; it gets the closure and the mode as arguments. */
+  activationCommand?: string | undefined;
 }
 
-export function createPlatform({ platform, ...deps }: ChoosePlatformDeps): Platform {
-  if (platform === "nixos") return createNixosPlatform(deps);
-  const { username, homedir } = userInfo();
-  return createHomeManagerPlatform({ ...deps, user: deps.env["USER"] ?? username, home: deps.env["HOME"] ?? homedir });
+/** The platform that a host is. */
+export function createPlatform({ activationCommand, ...deps }: ChoosePlatformDeps): Platform {
+  const platform = choose(deps);
+  if (activationCommand === undefined) return platform;
+  // Only the activation: an undo must not depend on a program that may be what broke the host.
+  return {
+    ...platform,
+    activation: (closure, mode) => ({ ...platform.activation(closure, mode), argv: [activationCommand, closure, mode] }),
+  };
+}
+
+function choose({ platform, ...deps }: Omit<ChoosePlatformDeps, "activationCommand">): Platform {
+  switch (platform) {
+    case "nixos":
+      return createNixosPlatform(deps);
+    case "darwin":
+      return createDarwinPlatform(deps);
+    case "home-manager": {
+      const { username, homedir, uid } = userInfo();
+      const [user, home] = [deps.env["USER"] ?? username, deps.env["HOME"] ?? homedir];
+      return createHomeManagerPlatform({ ...deps, user, uid, home, isDarwin: process.platform === "darwin" });
+    }
+    default:
+      return platform satisfies never;
+  }
 }

@@ -1,6 +1,12 @@
 import { join } from "node:path";
+import type { Exec } from "@nixfleet/runtime";
+import { readFailedUnits } from "../facts/command-facts.ts";
+import { pathWith } from "./environment.ts";
+import { isAgentPlist, isAgentUnit, readServiceFiles } from "./installed-agent.ts";
+import { failedJobs } from "./launchd.ts";
 import { generationNumber, linkedAt, listGenerations, resolveClosure } from "./links.ts";
 import type { Platform, SystemFacts } from "./platform.ts";
+import { hasUserManager, isAtWork, systemdRun } from "./systemd.ts";
 
 export interface HomeManagerDeps {
   hostname: string;
@@ -8,14 +14,29 @@ export interface HomeManagerDeps {
   systemRoot: string;
   env: Readonly<Record<string, string | undefined>>;
   user: string;
+  uid: number;
   home: string;
+  /** macOS, where launchd starts what systemd starts elsewhere. */
+  isDarwin: boolean;
+  /** Whether the user has a systemd of their own; never where hosts share a machine. */
+  isUserSystemd?: boolean;
+  exec: Exec;
 }
 
-/** What a session passes on: Home Manager's activation works with the user's directories, D-Bus and Nix. */
-const PASSED_ON = /^(PATH|LANG|LC_ALL|LOCALE_ARCHIVE|TMPDIR|DBUS_SESSION_BUS_ADDRESS|XDG_\w+|NIX_\w+)$/;
+/** systemd refuses a second unit of a name, so two activations of this agent never run at once. */
+const UNIT = "nixfleet-home-activation";
+const UNDO_UNIT = "nixfleet-home-undo";
 
-/** Standalone Home Manager, switched as `home-manager switch` does: the activation package sets its own profile. */
-export function createHomeManagerPlatform({ hostname, flakeAttr, systemRoot, env, user, home }: HomeManagerDeps): Platform {
+/** What a session passes on: Home Manager's activation works with the user's directories, D-Bus and Nix. */
+const PASSED_ON = /^(PATH|LANG|LC_ALL|LOCALE_ARCHIVE|TMPDIR|SSL_CERT_FILE|DBUS_SESSION_BUS_ADDRESS|XDG_\w+|NIX_\w+)$/;
+
+/**
+ * Standalone Home Manager, switched as `home-manager switch` does. The activation package sets its own profile, and it finds out
+ * what to stop, start and unlink by comparing itself with what the profile names. So nobody else sets that profile, not even to
+ * undo: what the failed one had brought would stay.
+ */
+export function createHomeManagerPlatform(deps: HomeManagerDeps): Platform {
+  const { hostname, flakeAttr, systemRoot, env, user, uid, home, isDarwin, exec } = deps;
   const state = env["XDG_STATE_HOME"] ?? join(home, ".local/state");
   const nixState = env["NIX_STATE_DIR"] ?? join(systemRoot, "/nix/var/nix");
   // Newer versions of Home Manager keep both in the user's state directory, older ones below Nix's.
@@ -28,6 +49,18 @@ export function createHomeManagerPlatform({ hostname, flakeAttr, systemRoot, env
   const profile = () => firstClosure(profiles);
   const running = () => firstClosure(currents);
 
+  const sessionEnv = userSession(deps, state);
+  const isUserSystemd = deps.isUserSystemd ?? (!isDarwin && systemRoot === "" && hasUserManager(sessionEnv["XDG_RUNTIME_DIR"]));
+  const activationEnv = {
+    ...sessionEnv,
+    HOME: home,
+    USER: user,
+    LOGNAME: user,
+    ...(systemRoot === "" ? {} : { NIXFLEET_SYSTEM_ROOT: systemRoot }),
+  };
+  const launcher = (unit: string) => systemdRun({ manager: "user", unit, variables: Object.keys(activationEnv).sort() });
+  const activator = (closure: string) => join(closure, "activate");
+
   return {
     name: "home-manager",
     attributes:
@@ -38,21 +71,43 @@ export function createHomeManagerPlatform({ hostname, flakeAttr, systemRoot, env
     runningClosure: async () => (await running())?.closure,
     profileClosure: async () => (await profile())?.closure,
     generation: async () => generationOf(await profile()),
+    profile: async () => (await profile())?.link,
     setProfile: async () => undefined,
     activation: (closure) => ({
-      argv: [join(closure, "activate")],
-      env: {
-        ...Object.fromEntries(
-          Object.entries(env).flatMap(([name, value]) => (value !== undefined && PASSED_ON.test(name) ? [[name, value]] : [])),
-        ),
-        HOME: home,
-        USER: user,
-        LOGNAME: user,
-        ...(systemRoot === "" ? {} : { NIXFLEET_SYSTEM_ROOT: systemRoot }),
-      },
-      launcher: [],
-      unit: null,
+      argv: [activator(closure)],
+      env: activationEnv,
+      launcher: isUserSystemd ? launcher(UNIT) : [],
+      unit: isUserSystemd ? UNIT : null,
     }),
+    undo: ({ closure }) => [
+      {
+        argv: isUserSystemd ? [...launcher(UNDO_UNIT), activator(closure)] : [activator(closure)],
+        env: activationEnv,
+      },
+    ],
+    dryActivation: () => undefined,
+    installedAgent: (closure) =>
+      isDarwin
+        ? readServiceFiles(join(closure, "LaunchAgents"), isAgentPlist)
+        : readServiceFiles(join(closure, "home-files/.config/systemd/user"), isAgentUnit),
+    async failedUnits() {
+      if (!isDarwin) return readFailedUnits({ exec, env: sessionEnv }, "home-manager", async () => isUserSystemd);
+      const closure = (await running())?.closure;
+      return closure === undefined
+        ? undefined
+        : failedJobs(exec, [{ domain: `gui/${uid}`, plists: join(closure, "LaunchAgents") }]);
+    },
+    async activationInProgress() {
+      for (const unit of isUserSystemd ? [UNIT, UNDO_UNIT] : []) {
+        if (await isAtWork(exec, sessionEnv, `${unit}.service`, "user")) return `${unit}.service is at work`;
+      }
+      return undefined;
+    },
+    rebootReasons: async () => [],
+    switchInhibitors: async () => [],
+    bootSpace: async () => undefined,
+    // The machine is not the user's.
+    reboot: undefined,
     async readFacts() {
       const facts: SystemFacts = {};
       const now = await running();
@@ -69,6 +124,29 @@ export function createHomeManagerPlatform({ hostname, flakeAttr, systemRoot, env
       return facts;
     },
   };
+}
+
+/**
+ * The environment of the user's session, as far as an activation needs it. What a login would have set is added where the
+ * agent's own environment lacks it: where Nix is, and the way to the user's own service manager.
+ */
+function userSession({ env, uid, home, isDarwin, systemRoot }: HomeManagerDeps, state: string): Record<string, string> {
+  const passed: Record<string, string> = {};
+  for (const [name, value] of Object.entries(env)) if (value !== undefined && PASSED_ON.test(name)) passed[name] = value;
+  const bins = [
+    join(state, "nix/profile/bin"),
+    join(home, ".nix-profile/bin"),
+    "/nix/var/nix/profiles/default/bin",
+    "/run/current-system/sw/bin",
+    "/usr/local/bin",
+    "/usr/bin",
+    "/bin",
+    ...(isDarwin ? ["/usr/sbin", "/sbin"] : []),
+  ];
+  const session = { ...passed, PATH: pathWith(passed["PATH"], bins) };
+  if (isDarwin || systemRoot !== "") return session;
+  const runtimeDir = passed["XDG_RUNTIME_DIR"] ?? `/run/user/${uid}`;
+  return { DBUS_SESSION_BUS_ADDRESS: `unix:path=${runtimeDir}/bus`, ...session, XDG_RUNTIME_DIR: runtimeDir };
 }
 
 interface Linked {

@@ -40,8 +40,17 @@ export async function generationNumber(profile: string): Promise<number | undefi
   }
 }
 
-/** The generations of a profile, oldest first, at most the 500 newest. */
-export async function listGenerations(profile: string): Promise<Generation[]> {
+/** The closure of a generation of a profile, by its number; undefined if there is none, or if it was collected. */
+export function generationClosure(profile: string, number: number): Promise<string | undefined> {
+  return resolveClosure(generationLink(profile, number));
+}
+
+function generationLink(profile: string, number: number): string {
+  return join(dirname(profile), `${basename(profile)}-${number}-link`);
+}
+
+/** The generations of a profile, oldest first, at most so many of the newest. */
+export async function listGenerations(profile: string, limit = 500): Promise<Generation[]> {
   const directory = dirname(profile);
   const current = await generationNumber(profile);
   let names: string[];
@@ -54,8 +63,8 @@ export async function listGenerations(profile: string): Promise<Generation[]> {
   }
   const numbers = names.flatMap((name) => numberOf(name, basename(profile)) ?? []).sort((a, b) => a - b);
   const generations: Generation[] = [];
-  for (const number of numbers.slice(-500)) {
-    const link = join(directory, `${basename(profile)}-${number}-link`);
+  for (const number of numbers.slice(-limit)) {
+    const link = generationLink(profile, number);
     const at = await linkedAt(link);
     const closure = await resolveClosure(link);
     if (at === undefined) continue; // Removed while it was listed.

@@ -1,76 +1,117 @@
 import { existsSync } from "node:fs";
-import { mkdir, readFile, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { Commit, type Facts } from "@nixfleet/protocol";
+import { join } from "node:path";
+import { Commit } from "@nixfleet/protocol";
 import { type Exec, succeeded } from "@nixfleet/runtime";
 import * as z from "zod";
-import { generationNumber, linkedAt, listGenerations, resolve, resolveClosure } from "./links.ts";
-import type { Platform, SystemFacts } from "./platform.ts";
+import { readFailedUnits } from "../facts/command-facts.ts";
+import { type DiskDeps, freeBytes, systemDisks } from "../facts/disks.ts";
+import { bootDifferences, bootFiles, inhibitorsBetween } from "./closure-parts.ts";
+import { pickVariables } from "./environment.ts";
+import { isAgentUnit, readServiceFiles } from "./installed-agent.ts";
+import { resolveClosure } from "./links.ts";
+import type { ActivationMode, Before, Platform, UndoStep } from "./platform.ts";
+import { flockHolder } from "./switch-lock.ts";
+import { createSystemProfile, rememberByClosure } from "./system-profile.ts";
+import { isAtWork, isSystemdBooted, systemdRun } from "./systemd.ts";
 
 export interface NixosDeps {
   hostname: string;
   flakeAttr: string | undefined;
-  /** Put before /run and /nix/var, for hosts that share a machine; empty on a machine of one's own. */
+  /** Put before /run, /boot and /nix/var, for hosts that share a machine; empty on a machine of one's own. */
   systemRoot: string;
   env: Readonly<Record<string, string | undefined>>;
   /** Whether systemd is what runs this host (sd_booted(3)); never where hosts share a machine. */
   isSystemd?: boolean;
   exec: Exec;
+  disks?: DiskDeps;
 }
 
 /** The name that nixos-rebuild gives it: systemd refuses a second one, so two activations never run at once. */
 const UNIT = "nixos-rebuild-switch-to-configuration";
+const UNDO_UNIT = "nixfleet-undo";
 /** What nixos-rebuild passes on. */
 const PASSED_ON = ["LOCALE_ARCHIVE", "NIXOS_INSTALL_BOOTLOADER"];
-const REBOOT_PARTS = ["kernel", "initrd", "kernel-modules"] as const;
 
 /** NixOS, switched as `nixos-rebuild` does. */
 export function createNixosPlatform(deps: NixosDeps): Platform {
-  const { hostname, flakeAttr, systemRoot, env, exec } = deps;
-  const isSystemd = deps.isSystemd ?? (systemRoot === "" && existsSync("/run/systemd/system"));
-  const current = join(systemRoot, "/run/current-system");
-  const booted = join(systemRoot, "/run/booted-system");
-  const profile = join(systemRoot, "/nix/var/nix/profiles/system");
-  const pick = (names: readonly string[]) =>
-    Object.fromEntries(names.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
-  const passedOn = { ...pick(PASSED_ON), ...(systemRoot === "" ? {} : { NIXFLEET_SYSTEM_ROOT: systemRoot }) };
-  const ownEnv = { ...pick(["PATH", "HOME"]), ...passedOn };
-  const readRevision = rememberByClosure((closure) => configurationRevision(exec, closure, ownEnv));
+  const { hostname, flakeAttr, systemRoot, env, exec, disks = systemDisks } = deps;
+  const isSystemd = deps.isSystemd ?? (systemRoot === "" && isSystemdBooted());
+  const passedOn = { ...pickVariables(env, PASSED_ON), ...(systemRoot === "" ? {} : { NIXFLEET_SYSTEM_ROOT: systemRoot }) };
+  const ownEnv = { ...pickVariables(env, ["PATH", "HOME"]), ...passedOn };
+  const system = createSystemProfile({
+    systemRoot,
+    env,
+    readRevision: rememberByClosure((closure) => configurationRevision(exec, closure, ownEnv)),
+  });
+  const booted = () => resolveClosure(join(systemRoot, "/run/booted-system"));
+  const launcher = (unit: string) => systemdRun({ manager: "system", unit, variables: Object.keys(passedOn) });
+  const activator = (closure: string) => join(closure, "bin/switch-to-configuration");
 
   return {
     name: "nixos",
     attributes: [flakeAttr ?? `nixosConfigurations."${hostname}".config.system.build.toplevel`],
     modes: ["switch", "boot", "test"],
-    runningClosure: () => resolveClosure(current),
-    profileClosure: () => resolveClosure(profile),
-    generation: () => generationNumber(profile),
-    async setProfile(closure, mode) {
-      if (mode === "test") return undefined;
-      await mkdir(dirname(profile), { recursive: true });
-      return ["nix-env", "-p", profile, "--set", closure];
-    },
+    runningClosure: system.running,
+    profileClosure: system.closure,
+    generation: system.generation,
+    profile: system.path,
+    setProfile: system.set,
     activation: (closure, mode) => ({
-      argv: [join(closure, "bin/switch-to-configuration"), mode],
+      argv: [activator(closure), mode],
       env: ownEnv,
-      launcher: isSystemd ? systemdRun(Object.keys(passedOn)) : [],
+      launcher: isSystemd ? launcher(UNIT) : [],
       unit: isSystemd ? UNIT : null,
     }),
-    async readFacts() {
-      const facts: SystemFacts = { generations: await listGenerations(profile) };
-      const running = await resolveClosure(current);
-      const bootedClosure = await resolveClosure(booted);
-      const profileClosure = await resolveClosure(profile);
-      const generation = await generationNumber(profile);
-      if (running !== undefined) facts.running = await describeRunning(running, current, readRevision);
-      if (bootedClosure !== undefined) facts.booted = { closure: bootedClosure };
-      if (profileClosure !== undefined) {
-        facts.profile = { closure: profileClosure, ...(generation === undefined ? {} : { generation }) };
+    undo(before, mode) {
+      const steps = undoModes(before, mode).map(
+        ({ closure, how }): UndoStep => ({
+          argv: isSystemd ? [...launcher(UNDO_UNIT), activator(closure), how] : [activator(closure), how],
+          env: ownEnv,
+        }),
+      );
+      return mode === "test" ? steps : [system.putBack(before), ...steps];
+    },
+    dryActivation: (closure) => ({ argv: [activator(closure), "dry-activate"], env: ownEnv, launcher: [], unit: null }),
+    installedAgent: (closure) => readServiceFiles(join(closure, "etc/systemd/system"), isAgentUnit),
+    failedUnits: () => readFailedUnits({ exec, env }, "nixos", async () => isSystemd),
+    async activationInProgress() {
+      const asking = pickVariables(env, ["PATH"]);
+      for (const unit of isSystemd ? [UNIT, UNDO_UNIT] : []) {
+        if (await isAtWork(exec, asking, `${unit}.service`)) return `${unit}.service is at work`;
       }
-      if (bootedClosure !== undefined && running !== undefined) {
-        const reasons: string[] = [];
-        for (const part of REBOOT_PARTS) {
-          if (!(await isSamePart(bootedClosure, running, part))) reasons.push(part);
-        }
+      const lock = join(systemRoot, "/run/nixos/switch-to-configuration.lock");
+      const holder = await flockHolder(lock);
+      return holder === undefined ? undefined : `process ${holder} holds ${lock}`;
+    },
+    async rebootReasons(closure) {
+      const from = await booted();
+      return from === undefined ? [] : bootDifferences(from, closure);
+    },
+    async switchInhibitors(closure) {
+      const from = await system.running();
+      return from === undefined ? [] : inhibitorsBetween(from, closure);
+    },
+    async bootSpace(closure) {
+      const boot = join(systemRoot, "/boot");
+      const [own, root] = await Promise.all([boot, systemRoot || "/"].map((path) => disks.device(path).catch(() => undefined)));
+      if (own === undefined || own === root) return undefined;
+      // What a known closure boots is on the partition already: a kernel that did not change needs no space.
+      const known = new Set<string>();
+      for (const one of [await booted(), await system.running(), await system.closure()]) {
+        for (const file of one === undefined ? [] : (await bootFiles(one)).keys()) known.add(file);
+      }
+      let needed = 0;
+      for (const [file, size] of await bootFiles(closure)) if (!known.has(file)) needed += size;
+      return { needed, free: await freeBytes(boot, disks) };
+    },
+    reboot: isSystemd ? ["systemctl", "reboot"] : undefined,
+    async readFacts() {
+      const facts = await system.readFacts();
+      const from = await booted();
+      if (from === undefined) return facts;
+      facts.booted = { closure: from };
+      if (facts.running !== undefined) {
+        const reasons = await bootDifferences(from, facts.running.closure);
         facts.reboot = { needed: reasons.length > 0, reasons };
       }
       return facts;
@@ -79,32 +120,18 @@ export function createNixosPlatform(deps: NixosDeps): Platform {
 }
 
 /**
- * As nixos-rebuild runs it (nixos-rebuild.sh), but without `--pipe`: the output goes to a file, so that the activation does not
- * end when its reader does. A stop of the unit gets SIGKILL in time for a cancelled run to end within 5 seconds.
+ * Which closures an undo activates, and how. What ran before is activated again. Where the profile named another closure, one
+ * that only waits for its boot, that one becomes what the boot loader starts, as it was.
  */
-function systemdRun(variables: readonly string[]): string[] {
-  const passed = variables.flatMap((name) => ["-E", name]);
-  const options = ["--collect", "--no-ask-password", "--quiet", "--service-type=exec", `--unit=${UNIT}`, "--wait"];
-  return ["systemd-run", ...passed, ...options, "-p", "TimeoutStopSec=3", "--"];
-}
-
-/** Whether two closures have the same part: the same store path behind it or, where it lies in the closure, the same content. */
-async function isSamePart(one: string, other: string, part: string): Promise<boolean> {
-  const [a, b] = await Promise.all([one, other].map((closure) => resolve(join(closure, part))));
-  if (a === b || a === undefined || b === undefined) return a === b;
-  if (!a.startsWith(`${one}/`) || !b.startsWith(`${other}/`)) return false;
-  if (!(await stat(a)).isFile() || !(await stat(b)).isFile()) return true; // Nothing that a boot would read anew.
-  return (await readFile(a)).equals(await readFile(b));
-}
-
-async function describeRunning(
-  closure: string,
-  link: string,
-  readRevision: (closure: string) => Promise<Commit | undefined>,
-): Promise<Facts["running"]> {
-  const revision = await readRevision(closure);
-  const since = await linkedAt(link);
-  return { closure, ...(revision === undefined ? {} : { revision }), ...(since === undefined ? {} : { since }) };
+function undoModes({ closure, profile }: Before, mode: ActivationMode): { closure: string; how: ActivationMode }[] {
+  if (mode === "test") return [{ closure, how: "test" }];
+  const next = profile?.closure ?? closure;
+  if (mode === "boot") return [{ closure: next, how: "boot" }];
+  if (next === closure) return [{ closure, how: "switch" }];
+  return [
+    { closure, how: "test" },
+    { closure: next, how: "boot" },
+  ];
 }
 
 const versionJson = z.object({ configurationRevision: Commit });
@@ -118,20 +145,15 @@ async function configurationRevision(
   const program = join(closure, "sw/bin/nixos-version");
   if (!existsSync(program)) return undefined;
   const result = await exec({ argv: [program, "--json"], env, signal: AbortSignal.timeout(10_000) }).result;
-  if (!succeeded(result)) return undefined;
-  try {
-    const parsed = versionJson.safeParse(JSON.parse(result.stdout));
-    return parsed.success ? parsed.data.configurationRevision : undefined;
-  } catch {
-    return undefined; // Some other program of that name: no revision is known.
-  }
+  return succeeded(result) ? parseRevision(result.stdout) : undefined;
 }
 
-/** A closure never changes, so what it says is asked once. */
-function rememberByClosure<T>(read: (closure: string) => Promise<T>): (closure: string) => Promise<T> {
-  let last: { closure: string; value: Promise<T> } | undefined;
-  return (closure) => {
-    if (last?.closure !== closure) last = { closure, value: read(closure) };
-    return last.value;
-  };
+/** The commit in what `nixos-version --json` prints, and in nix-darwin's `darwin-version.json`. */
+export function parseRevision(text: string): Commit | undefined {
+  try {
+    const parsed = versionJson.safeParse(JSON.parse(text));
+    return parsed.success ? parsed.data.configurationRevision : undefined;
+  } catch {
+    return undefined; // Something else of that name: no revision is known.
+  }
 }

@@ -40,14 +40,17 @@ export interface Platform {
   profileClosure(): Promise<string | undefined>;
   generation(): Promise<number | undefined>;
   readFacts(): Promise<SystemFacts>;
-  /** The program that sets the profile before an activation in this mode; undefined where that is not for the runner to do. */
-  setProfile(closure: string, mode: ActivationMode): Promise<readonly [string, ...string[]] | undefined>;
+  /**
+   * The program that sets the profile before an activation in this mode: to the generation, where one was chosen, else to a new
+   * one. Undefined where that is not for the runner to do.
+   */
+  setProfile(closure: string, mode: ActivationMode, generation?: number): Promise<readonly [string, ...string[]] | undefined>;
   activation(closure: string, mode: ActivationMode): ActivationCommand;
   /** The profile whose generations are this host's; undefined if there is none yet. */
   profile(): Promise<string | undefined>;
   /**
-   * The programs that bring back what ran before an activation in this mode, in order: the profile first, then that closure's own
-   * activator. They need nothing of the new closure, and no program of this project's.
+   * The programs that bring back what ran before an activation in this mode, in order: the profile first where the platform's own
+   * tool sets it, then that closure's own activator. They need nothing of the new closure, and no program of this project's.
    */
   undo(before: Before, mode: ActivationMode): readonly UndoStep[];
   /** The program that tells what an activation would do to units, without doing it; undefined: the platform has none. */

@@ -1,0 +1,50 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+
+const MAX_FILES = 20;
+
+/**
+ * The text of the files of a closure by which it installs this agent, in the order of their names; undefined if it has none.
+ * A link that leads nowhere counts as not there.
+ */
+export async function readServiceFiles(directory: string, isOurs: (name: string) => boolean): Promise<string | undefined> {
+  let names: string[];
+  try {
+    names = await readdir(directory);
+  } catch (error) {
+    if (isNotThere(error)) return undefined;
+    throw error;
+  }
+  const texts: string[] = [];
+  for (const name of names.filter(isOurs).sort().slice(0, MAX_FILES)) {
+    try {
+      texts.push(`# ${name}\n${await readFile(join(directory, name), "utf8")}\n`);
+    } catch (error) {
+      if (!isNotThere(error)) throw error;
+    }
+  }
+  return texts.length === 0 ? undefined : texts.join("");
+}
+
+/** The units of systemd by which the modules install this agent. */
+export function isAgentUnit(name: string): boolean {
+  return /^nixfleet-(agent|runner)\.service$|^nixfleet-runner\.path$/.test(name);
+}
+
+/** The property lists of launchd by which the modules install this agent. */
+export function isAgentPlist(name: string): boolean {
+  return /^com\.nixfleet\.[\w.-]+\.plist$/.test(name);
+}
+
+/**
+ * The store path of the agent that service files start: the one whose program they name, in `ExecStart=` of systemd or in
+ * `ProgramArguments` of launchd, there perhaps behind a shell that waits for the store.
+ */
+export function installedPathOf(serviceFiles: string): string | undefined {
+  return /(\/[^\s"'<>=&;]*?store\/[0-9a-df-np-sv-z]{32}-[^\s"'<>/]+)\/bin\/nixfleet-agent(?![\w-])/.exec(serviceFiles)?.[1];
+}
+
+function isNotThere(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === "ENOENT" || code === "ENOTDIR" || code === "EACCES" || code === "EISDIR";
+}

@@ -1,0 +1,215 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type Exec, exec } from "@nixfleet/runtime";
+import { createTempDir } from "@nixfleet/testkit";
+import { expect, test } from "vitest";
+import { createPlatform } from "./choose.ts";
+import { hash, makeClosure, makeLinks } from "./closures.fixture.ts";
+import { createNixosPlatform, type NixosDeps } from "./nixos.ts";
+
+const closure = `/nix/store/${hash}-nixos-system-gate-25.11`;
+const other = `/nix/store/${hash}-nixos-system-gate-26.05`;
+const profiles = "nix/var/nix/profiles";
+
+function nixos(systemRoot: string, isSystemd: boolean, more: Partial<NixosDeps> = {}) {
+  return createNixosPlatform({ hostname: "gate", flakeAttr: undefined, systemRoot, env: {}, isSystemd, exec, ...more });
+}
+
+test("with systemd, an activation runs in the unit that nixos-rebuild uses, with what nixos-rebuild passes on", () => {
+  const env = { LOCALE_ARCHIVE: "/l", NIXOS_INSTALL_BOOTLOADER: "1", SECRET: "x", PATH: "/bin" };
+  const activation = nixos("", true, { env }).activation(closure, "switch");
+  expect(activation.argv).toEqual([`${closure}/bin/switch-to-configuration`, "switch"]);
+  expect(activation.unit).toBe("nixos-rebuild-switch-to-configuration");
+  expect(activation.launcher).toEqual([
+    "systemd-run",
+    ...["-E", "LOCALE_ARCHIVE", "-E", "NIXOS_INSTALL_BOOTLOADER"],
+    ...["--collect", "--no-ask-password", "--quiet", "--service-type=exec"],
+    ...["--unit=nixos-rebuild-switch-to-configuration", "--wait", "-p", "TimeoutStopSec=3", "--"],
+  ]);
+  expect(activation.env).toEqual({ LOCALE_ARCHIVE: "/l", NIXOS_INSTALL_BOOTLOADER: "1", PATH: "/bin" });
+});
+
+test("without systemd there is no launcher, and no reboot; a shared machine's root is passed on", () => {
+  const platform = nixos("/elsewhere", false, { env: { PATH: "/bin" } });
+  const activation = platform.activation(closure, "boot");
+  expect(activation).toMatchObject({ launcher: [], unit: null, env: { PATH: "/bin", NIXFLEET_SYSTEM_ROOT: "/elsewhere" } });
+  expect(platform.reboot).toBeUndefined();
+  expect(nixos("", true).reboot).toEqual(["systemctl", "reboot"]);
+});
+
+test("a command of the host's own replaces the activation's steps, not those of an undo", () => {
+  const deps = { platform: "nixos", hostname: "gate", flakeAttr: undefined, systemRoot: "/r", env: {}, exec } as const;
+  const platform = createPlatform({ ...deps, activationCommand: "/etc/activate" });
+  expect(platform.activation(closure, "boot").argv).toEqual(["/etc/activate", closure, "boot"]);
+  const before = { closure, profile: { closure, generation: 7 } };
+  expect(platform.undo(before, "switch")).toEqual(createPlatform(deps).undo(before, "switch"));
+});
+
+test("mode test sets no profile, the others do, to a generation where one was chosen; names with a dot stay one name", async () => {
+  await using dir = await createTempDir();
+  const platform = nixos(dir.path, false);
+  const profile = join(dir.path, profiles, "system");
+  expect(await platform.setProfile(closure, "test")).toBeUndefined();
+  expect(await platform.setProfile(closure, "boot")).toEqual(["nix-env", "-p", profile, "--set", closure]);
+  expect(await platform.setProfile(closure, "switch", 9)).toEqual(["nix-env", "-p", profile, "--switch-generation", "9"]);
+  expect(platform.attributes).toEqual(['nixosConfigurations."gate".config.system.build.toplevel']);
+});
+
+test("R37: an undo puts the profile back first, by its generation, then runs the previous closure's own activator", () => {
+  const platform = nixos("", true, { env: { PATH: "/bin", LOCALE_ARCHIVE: "/l", SECRET: "x" } });
+  const [profile, activation, ...rest] = platform.undo({ closure, profile: { closure, generation: 41 } }, "switch");
+  expect(profile?.argv).toEqual(["nix-env", "-p", "/nix/var/nix/profiles/system", "--switch-generation", "41"]);
+  expect(activation?.argv).toEqual([
+    "systemd-run",
+    ...["-E", "LOCALE_ARCHIVE", "--collect", "--no-ask-password", "--quiet", "--service-type=exec"],
+    ...["--unit=nixfleet-undo", "--wait", "-p", "TimeoutStopSec=3", "--"],
+    ...[`${closure}/bin/switch-to-configuration`, "switch"],
+  ]);
+  expect(activation?.env).toEqual({ PATH: "/bin", LOCALE_ARCHIVE: "/l" });
+  expect(rest).toEqual([]);
+});
+
+test("R37: without a generation the profile is set to the closure; mode test leaves the profile alone", () => {
+  const platform = nixos("/r", false);
+  const words = (...of: Parameters<typeof platform.undo>) => platform.undo(...of).map(({ argv }) => argv.slice(-2));
+  const activator = (of: string) => `${of}/bin/switch-to-configuration`;
+  expect(words({ closure, profile: { closure, generation: undefined } }, "switch")).toEqual([
+    ["--set", closure],
+    [activator(closure), "switch"],
+  ]);
+  expect(words({ closure, profile: undefined }, "switch")[0]).toEqual(["--set", closure]);
+  expect(words({ closure, profile: { closure, generation: 1 } }, "test")).toEqual([[activator(closure), "test"]]);
+});
+
+test("R37: what only waited for its boot before is what the machine boots again after an undo", () => {
+  const before = { closure, profile: { closure: other, generation: 8 } };
+  expect(
+    nixos("/r", false)
+      .undo(before, "switch")
+      .map(({ argv }) => argv.slice(-2)),
+  ).toEqual([
+    ["--switch-generation", "8"],
+    [`${closure}/bin/switch-to-configuration`, "test"],
+    [`${other}/bin/switch-to-configuration`, "boot"],
+  ]);
+});
+
+test("what an activation would do is asked of the closure itself", () => {
+  const dry = nixos("", true).dryActivation(closure);
+  expect(dry).toMatchObject({ argv: [`${closure}/bin/switch-to-configuration`, "dry-activate"], launcher: [], unit: null });
+});
+
+test("R24: what cannot be read is absent; R16: running, booted and profile are three facts", async () => {
+  await using dir = await createTempDir();
+  expect(await nixos(dir.path, false).readFacts()).toEqual({ generations: [] });
+  expect(await nixos(dir.path, false).profile()).toBeUndefined();
+
+  const make = (name: string, kernel: string) => makeClosure(dir.path, name, { kernel });
+  const [old, running, next] = [await make("a", "6.1"), await make("b", "6.2"), await make("c", "6.2")];
+  await makeLinks(dir.path, {
+    "run/current-system": running,
+    "run/booted-system": old,
+    [`${profiles}/system-9-link`]: old,
+    [`${profiles}/system-10-link`]: next,
+    [`${profiles}/system`]: "system-10-link",
+    [`${profiles}/system-1-linked`]: old,
+  });
+
+  expect(await nixos(dir.path, false).readFacts()).toMatchObject({
+    running: { closure: running, since: expect.any(Number) },
+    booted: { closure: old },
+    profile: { closure: next, generation: 10 },
+    generations: [
+      { number: 9, closure: old, current: false },
+      { number: 10, closure: next, current: true },
+    ],
+    reboot: { needed: true, reasons: ["kernel"] },
+  });
+  expect(await nixos(dir.path, false).profile()).toBe(join(dir.path, profiles, "system"));
+});
+
+test("only what stands in both closures with different values inhibits a switch, and is a reason for a reboot", async () => {
+  await using dir = await createTempDir();
+  const inhibitors = (names: Record<string, string>) => ({ "switch-inhibitors": JSON.stringify(names) });
+  const running = await makeClosure(dir.path, "a", inhibitors({ systemd: "/s/257", dbus: "broker", gone: "1" }));
+  const next = await makeClosure(dir.path, "b", inhibitors({ systemd: "/s/258", dbus: "broker", added: "1" }));
+  const older = await makeClosure(dir.path, "c");
+  const list = await makeClosure(dir.path, "d", { "switch-inhibitors": "/s/257\n/s/258\n" });
+  const platform = nixos(dir.path, false);
+  expect(await platform.switchInhibitors(next)).toEqual([]);
+  await makeLinks(dir.path, { "run/current-system": running, "run/booted-system": running });
+
+  expect(await platform.switchInhibitors(next)).toEqual(["systemd"]);
+  expect(await platform.rebootReasons(next)).toEqual(["systemd"]);
+  expect(await platform.switchInhibitors(running)).toEqual([]);
+  expect(await platform.switchInhibitors(older)).toEqual([]);
+  expect(await platform.switchInhibitors(list)).toEqual([]);
+});
+
+test("the boot partition needs what it does not have yet of kernel and initrd; without one of its own nothing is asked", async () => {
+  await using dir = await createTempDir();
+  const kernel = await makeClosure(dir.path, "linux", { bzImage: "x".repeat(1000) });
+  const initrd = await makeClosure(dir.path, "initrd", { initrd: "y".repeat(500) });
+  const newer = await makeClosure(dir.path, "linux-newer", { bzImage: "x".repeat(1100) });
+  const system = async (name: string, image: string) => {
+    const made = await makeClosure(dir.path, name);
+    await makeLinks(made, { kernel: `${image}/bzImage`, initrd: `${initrd}/initrd` });
+    return made;
+  };
+  const [first, second] = [await system("a", kernel), await system("b", newer)];
+  const disks = (boot: number) => ({
+    device: async (path: string) => (path.endsWith("/boot") ? boot : 1),
+    statfs: async () => ({ bsize: 512, blocks: 100, bfree: 20, bavail: 10 }),
+  });
+  expect(await nixos(dir.path, false, { disks: disks(2) }).bootSpace(first)).toEqual({ needed: 1500, free: 5120 });
+  await makeLinks(dir.path, { "run/current-system": first });
+  expect(await nixos(dir.path, false, { disks: disks(2) }).bootSpace(first)).toEqual({ needed: 0, free: 5120 });
+  expect(await nixos(dir.path, false, { disks: disks(2) }).bootSpace(second)).toEqual({ needed: 1100, free: 5120 });
+  expect(await nixos(dir.path, false, { disks: disks(1) }).bootSpace(second)).toBeUndefined();
+});
+
+test("an activation of another is seen by its unit, or by the lock that switch-to-configuration holds", async () => {
+  await using dir = await createTempDir();
+  const bin = join(dir.path, "bin");
+  await mkdir(bin);
+  const systemctl = `#!/bin/sh\necho "$*" >> ${dir.path}/asked\ncat ${dir.path}/state\n`;
+  await writeFile(join(bin, "systemctl"), systemctl, { mode: 0o755 });
+  await writeFile(join(dir.path, "state"), "inactive\n");
+  const env = { PATH: `${bin}:${process.env["PATH"]}` };
+  const platform = nixos(dir.path, true, { env });
+  expect(await platform.activationInProgress()).toBeUndefined();
+  await writeFile(join(dir.path, "state"), "activating\n");
+  expect(await platform.activationInProgress()).toBe("nixos-rebuild-switch-to-configuration.service is at work");
+
+  const lock = join(dir.path, "run/nixos/switch-to-configuration.lock");
+  await mkdir(join(dir.path, "run/nixos"), { recursive: true });
+  await writeFile(lock, "");
+  const alone = nixos(dir.path, false);
+  expect(await alone.activationInProgress()).toBeUndefined();
+  const stop = new AbortController();
+  const locked = Promise.withResolvers<void>();
+  const holder = exec({
+    argv: ["flock", "--no-fork", lock, "sh", "-c", "echo locked; exec sleep 60"],
+    env,
+    signal: stop.signal,
+    onStdout: () => locked.resolve(),
+  });
+  await locked.promise;
+  expect(await alone.activationInProgress()).toBe(`process ${holder.pid} holds ${lock}`);
+  stop.abort();
+  await holder.result;
+  expect(await alone.activationInProgress()).toBeUndefined();
+});
+
+test("failed units are the system's own, as systemctl lists them; absent without systemd", async () => {
+  const asked: string[][] = [];
+  const recording: Exec = ({ argv }) => {
+    asked.push([...argv]);
+    const stdout = '[{"unit":"backup.service","load":"loaded","active":"failed","sub":"failed","description":"x"}]';
+    const end = { kind: "exited", exitCode: 0 } as const;
+    return { pid: undefined, result: Promise.resolve({ end, aborted: false, stdout, stderr: "", truncated: false }) };
+  };
+  expect(await nixos("", true, { exec: recording }).failedUnits()).toEqual(["backup.service"]);
+  expect(asked).toEqual([["systemctl", "list-units", "--failed", "--output=json", "--no-pager"]]);
+  expect(await nixos("", false, { exec: recording }).failedUnits()).toBeUndefined();
+});
