@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import type { DeadmanCommand } from "./commands/deadman.ts";
 import { keepHeapSmall } from "./small-heap.ts";
 import { AGENT_VERSION } from "./version.ts";
 
@@ -11,10 +12,15 @@ Commands:
                                  (spawn, the default) or by the service manager when the queue has a file (service)
   check                          verify configuration, token, TLS, WebSocket upgrade, git access and Nix; exit 0 if all hold
   status                         what runs, what waits, and how the last run ended; works with the dashboard gone
+  deadman --run ID [--after SECONDS] | --boot
+                                 undo what nobody confirmed: started by the dead-man switch's timer, and at boot
   --version, --help
 
 Exit codes of run: 0 stopped, 1 another agent runs here or it broke, 2 a setting is wrong, 101 to be started anew.
 `;
+
+/** As `RunId` of the protocol, which is not loaded for this. */
+const RUN_ID = /^[0-9a-hjkmnp-tv-z]{26}$/;
 
 /** Each command is loaded by itself: what the daemon does not need, it does not carry in memory. */
 async function main(argv: readonly string[]): Promise<number> {
@@ -29,6 +35,9 @@ async function main(argv: readonly string[]): Promise<number> {
   const [command, ...rest] = positionals;
   if (rest.length > 0) return misused(`${rest.join(" ")} is too much.`);
   if (values.help || command === "help") return help();
+  if (command !== "deadman" && [values.run, values.after, values.boot].some((value) => value !== undefined)) {
+    return misused("--run, --after and --boot belong to deadman.");
+  }
   if (values.runner !== undefined && command !== "run") return misused("--runner belongs to run.");
   switch (command) {
     case "run": {
@@ -40,6 +49,12 @@ async function main(argv: readonly string[]): Promise<number> {
     case "runner":
       keepHeapSmall();
       return (await import("./commands/runner.ts")).runner(process.env);
+    case "deadman": {
+      const command = deadmanCommand(values);
+      if (typeof command === "string") return misused(command);
+      keepHeapSmall();
+      return (await import("./commands/deadman.ts")).deadman(command, process.env);
+    }
     case "check":
       return (await import("./commands/check.ts")).check(process.env);
     case "status":
@@ -57,10 +72,22 @@ function parse(argv: readonly string[]) {
     allowPositionals: true,
     options: {
       runner: { type: "string" },
+      run: { type: "string" },
+      after: { type: "string" },
+      boot: { type: "boolean" },
       version: { type: "boolean" },
       help: { type: "boolean", short: "h" },
     },
   });
+}
+
+/** What the timer or the boot asks for; a text says what is wrong with it. */
+function deadmanCommand({ run, after, boot }: ReturnType<typeof parse>["values"]): DeadmanCommand | string {
+  if (boot) return run === undefined && after === undefined ? { kind: "boot" } : "--boot stands alone.";
+  if (run === undefined || !RUN_ID.test(run)) return "deadman needs --run with a run's id, or --boot.";
+  const seconds = Number(after ?? "0");
+  if (!Number.isInteger(seconds) || seconds < 0 || seconds > 3600) return `--after is a number of seconds, not ${after}.`;
+  return { kind: "timer", run, after: seconds };
 }
 
 async function help(): Promise<number> {

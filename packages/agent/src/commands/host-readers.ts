@@ -40,15 +40,7 @@ export function createHostReaders(settings: RunnerSettings, env: Environment): H
   };
   const source = process.platform === "darwin" ? createDarwinSource(exec) : createLinuxSource();
   const git = createGit({ exec, env, repoUrl, credentials });
-  const platform = createPlatform({
-    platform: platformName,
-    hostname,
-    flakeAttr,
-    systemRoot,
-    env,
-    exec,
-    activationCommand: settings.activationCommand,
-  });
+  const platform = createPlatform({ platform: platformName, hostname, flakeAttr, systemRoot, env, exec });
   return {
     hostname,
     stateDir,

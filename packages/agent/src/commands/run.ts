@@ -20,6 +20,7 @@ import { createDaemonFiles } from "../spool/daemon-files.ts";
 import { runnerLayout } from "../spool/layout.ts";
 import { AGENT_VERSION } from "../version.ts";
 import { createHostReaders, type HostReaders } from "./host-readers.ts";
+import { ownProgram } from "./own-program.ts";
 import { type Environment, settingsOrFaults } from "./read-settings.ts";
 
 const exitCodes = { stopped: 0, restart: 101 } as const satisfies Record<DaemonEnd, number>;
@@ -83,7 +84,7 @@ export async function run({ mode, env }: { mode: "spawn" | "service"; env: Envir
     fingerprint: () => fingerprint(paths),
     isRunnerAlive: async () => (await lockOwner(lock)) !== undefined,
     ...(mode === "spawn" && {
-      launch: () => launchRunner({ argv: runnerArgv(), env, stateDir: host.stateDir, runnerDir: host.runnerDir }),
+      launch: () => launchRunner({ argv: [...ownProgram(), "runner"], env, stateDir: host.stateDir, runnerDir: host.runnerDir }),
     }),
   });
 
@@ -95,11 +96,6 @@ export async function run({ mode, env }: { mode: "spawn" | "service"; env: Envir
   await taken.lock.release();
   // Not left to the empty event loop: a dashboard that does not answer the close would hold the process for half a minute.
   process.exit(exitCodes[end]);
-}
-
-/** The same program with another subcommand. Options of Node's are the daemon's own: it may be told to save memory, the runner works. */
-function runnerArgv(): [string, ...string[]] {
-  return [process.execPath, process.argv[1] ?? "", "runner"];
 }
 
 function shownSettings(settings: DaemonSettings) {

@@ -4,6 +4,7 @@ import { runRunner } from "../runner/runner.ts";
 import { runnerSettings } from "../settings.ts";
 import { AGENT_VERSION } from "../version.ts";
 import { createHostReaders } from "./host-readers.ts";
+import { ownProgram } from "./own-program.ts";
 import { type Environment, settingsOrFaults } from "./read-settings.ts";
 
 /** `nixfleet-agent runner`: does what the queue holds, then ends. Returns the exit code. */
@@ -23,14 +24,25 @@ export async function runner(env: Environment): Promise<number> {
       repoUrl: settings.repoUrl,
       branch: settings.branch,
       credentials: host.credentials,
+      url: settings.url,
       allowedOps: settings.allowedOps,
       allowRewind: settings.allowRewind,
+      signing: {
+        required: settings.signingRequired,
+        allowedSignersFile: settings.allowedSignersFile,
+        openpgpKeysFile: settings.openpgpKeysFile,
+      },
+      confirmTimeout: settings.confirmTimeout,
+      healthChecks: settings.healthChecks,
+      ignoreFailedUnits: settings.ignoreFailedUnits,
+      activationCommand: settings.activationCommand,
       stateDir: host.stateDir,
       runnerDir: host.runnerDir,
       systemRoot: settings.systemRoot,
       agentVersion: AGENT_VERSION,
     },
     platform: host.platform,
+    program: ownProgram(),
     exec,
     clock: systemClock,
     env,

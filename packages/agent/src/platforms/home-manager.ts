@@ -1,12 +1,13 @@
 import { join } from "node:path";
 import type { Exec } from "@nixfleet/runtime";
+import { serviceManagerOf } from "../deadman/service-manager.ts";
 import { readFailedUnits } from "../facts/command-facts.ts";
 import { pathWith } from "./environment.ts";
 import { isAgentPlist, isAgentUnit, readServiceFiles } from "./installed-agent.ts";
 import { failedJobs } from "./launchd.ts";
 import { generationNumber, linkedAt, listGenerations, resolveClosure } from "./links.ts";
 import type { Platform, SystemFacts } from "./platform.ts";
-import { hasUserManager, isAtWork, systemdRun } from "./systemd.ts";
+import { isAtWork, systemdRun } from "./systemd.ts";
 
 export interface HomeManagerDeps {
   hostname: string;
@@ -50,7 +51,7 @@ export function createHomeManagerPlatform(deps: HomeManagerDeps): Platform {
   const running = () => firstClosure(currents);
 
   const sessionEnv = userSession(deps, state);
-  const isUserSystemd = deps.isUserSystemd ?? (!isDarwin && systemRoot === "" && hasUserManager(sessionEnv["XDG_RUNTIME_DIR"]));
+  const isUserSystemd = deps.isUserSystemd ?? serviceManagerOf({ platform: "home-manager", systemRoot, env }) === "user";
   const activationEnv = {
     ...sessionEnv,
     HOME: home,

@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { type Exec, exec } from "@nixfleet/runtime";
 import { createTempDir } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
-import { createPlatform } from "./choose.ts";
 import { hash, makeClosure, makeLinks } from "./closures.fixture.ts";
 import { createNixosPlatform, type NixosDeps } from "./nixos.ts";
 
@@ -35,14 +34,6 @@ test("without systemd there is no launcher, and no reboot; a shared machine's ro
   expect(activation).toMatchObject({ launcher: [], unit: null, env: { PATH: "/bin", NIXFLEET_SYSTEM_ROOT: "/elsewhere" } });
   expect(platform.reboot).toBeUndefined();
   expect(nixos("", true).reboot).toEqual(["systemctl", "reboot"]);
-});
-
-test("a command of the host's own replaces the activation's steps, not those of an undo", () => {
-  const deps = { platform: "nixos", hostname: "gate", flakeAttr: undefined, systemRoot: "/r", env: {}, exec } as const;
-  const platform = createPlatform({ ...deps, activationCommand: "/etc/activate" });
-  expect(platform.activation(closure, "boot").argv).toEqual(["/etc/activate", closure, "boot"]);
-  const before = { closure, profile: { closure, generation: 7 } };
-  expect(platform.undo(before, "switch")).toEqual(createPlatform(deps).undo(before, "switch"));
 });
 
 test("mode test sets no profile, the others do, to a generation where one was chosen; names with a dot stay one name", async () => {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { Commit } from "@nixfleet/protocol";
 import { type Exec, succeeded } from "@nixfleet/runtime";
 import * as z from "zod";
+import { serviceManagerOf } from "../deadman/service-manager.ts";
 import { readFailedUnits } from "../facts/command-facts.ts";
 import { type DiskDeps, freeBytes, systemDisks } from "../facts/disks.ts";
 import { bootDifferences, bootFiles, inhibitorsBetween } from "./closure-parts.ts";
@@ -12,7 +13,7 @@ import { resolveClosure } from "./links.ts";
 import type { ActivationMode, Before, Platform, UndoStep } from "./platform.ts";
 import { flockHolder } from "./switch-lock.ts";
 import { createSystemProfile, rememberByClosure } from "./system-profile.ts";
-import { isAtWork, isSystemdBooted, systemdRun } from "./systemd.ts";
+import { isAtWork, systemdRun } from "./systemd.ts";
 
 export interface NixosDeps {
   hostname: string;
@@ -35,7 +36,7 @@ const PASSED_ON = ["LOCALE_ARCHIVE", "NIXOS_INSTALL_BOOTLOADER"];
 /** NixOS, switched as `nixos-rebuild` does. */
 export function createNixosPlatform(deps: NixosDeps): Platform {
   const { hostname, flakeAttr, systemRoot, env, exec, disks = systemDisks } = deps;
-  const isSystemd = deps.isSystemd ?? (systemRoot === "" && isSystemdBooted());
+  const isSystemd = deps.isSystemd ?? serviceManagerOf({ platform: "nixos", systemRoot, env }) === "system";
   const passedOn = { ...pickVariables(env, PASSED_ON), ...(systemRoot === "" ? {} : { NIXFLEET_SYSTEM_ROOT: systemRoot }) };
   const ownEnv = { ...pickVariables(env, ["PATH", "HOME"]), ...passedOn };
   const system = createSystemProfile({

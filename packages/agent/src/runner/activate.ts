@@ -1,12 +1,16 @@
-import { open, readFile, rm } from "node:fs/promises";
-import type { Commit, Deployment, Outcome } from "@nixfleet/protocol";
-import { type Clock, describeEnd, type ExecResult, succeeded } from "@nixfleet/runtime";
+import { readFile, rm } from "node:fs/promises";
+import type { FailureCode } from "@nixfleet/protocol";
+import { describeEnd, type ExecEnd, type ExecResult, type RunningProcess, succeeded } from "@nixfleet/runtime";
+import { pick } from "../deadman/service-manager.ts";
+import { stopUnit } from "../deadman/stop-activation.ts";
 import { nixEnvironment } from "../nix/environment.ts";
-import type { ActivationMode } from "../platforms/platform.ts";
-import { failure, type RunContext, STOPPED } from "./context.ts";
-import { createPlainOutput, type Output } from "./output.ts";
-
-const POLL_MS = 100;
+import type { ActivationCommand, ActivationMode } from "../platforms/platform.ts";
+import type { RunContext } from "./context.ts";
+import { isActivated, type ToDeploy } from "./deployment.ts";
+import { newlyFailed } from "./failed-units.ts";
+import { createErrorFinder } from "./first-error.ts";
+import { createPlainOutput } from "./output.ts";
+import { tailFile } from "./tail-file.ts";
 
 /**
  * Runs the activation with its output in one file and its exit code in another: neither hangs on the runner's life, so a
@@ -15,175 +19,175 @@ const POLL_MS = 100;
 const KEEP_TRACK =
   'output=$1; status=$2; shift 2; "$@" >>"$output" 2>&1; code=$?; echo "$code" >"$status.new"; mv "$status.new" "$status"; exit "$code"';
 
-/** Activates the closure as the platform's own tool does, checks that it did, and writes the deployment down. */
+/** What `switch-to-configuration` ends with when all of it was done and units failed (its source, `exit 4`). */
+const UNITS_FAILED = 4;
+
+/** How an activation ended, as far as it can be told. */
+export type Activated =
+  /** What the mode was to bring about is so. */
+  | { kind: "active" }
+  | { kind: "failed"; code: FailureCode; reason: string; firstError?: string; exitCode?: number }
+  /** By a cancel or the deadline. */
+  | { kind: "stopped" }
+  /** It was undone before all of it could begin. */
+  | { kind: "withdrawn" };
+
+/** Begins a program, or does not, if what it is part of has been undone. */
+export type Begin = (start: () => RunningProcess) => Promise<RunningProcess | undefined>;
+
+/** Activates the closure as the platform's own tool does. `failedBefore`: units; null: nobody can tell which failed by it. */
 export async function activate(
   context: RunContext,
-  deployed: { closure: string; commit: Commit | null; generation?: number },
-  mode: ActivationMode,
-): Promise<Outcome> {
-  const { platform } = context.deps;
-  const { closure, commit } = deployed;
-  const setProfile = await platform.setProfile(closure, mode, deployed.generation);
-  if (setProfile !== undefined) {
-    const refused = await runPlain(context, setProfile);
-    if (refused !== undefined) return refused;
-  }
-  const activation = platform.activation(closure, mode);
+  deployed: ToDeploy,
+  { begin, failedBefore }: { begin: Begin; failedBefore: readonly string[] | null },
+): Promise<Activated> {
+  const { closure, mode } = deployed;
+  const activation = activationOf(context, closure, mode);
   for (const path of [context.run.activationOutput, context.run.activationStatus]) await rm(path, { force: true });
-  context.noteActivation({ closure, commit, mode, unit: activation.unit });
+  context.noteActivation({ ...deployed, unit: activation.unit });
+  const profile = await setProfile(context, deployed, begin);
+  if (profile !== undefined) return profile;
 
   const errors = createErrorFinder();
-  const output = createPlainOutput(context.output, "activation", errors.look);
-  const tail = tailFile(context.run.activationOutput, output, context.deps.clock);
+  const result = await runActivation(context, activation, begin, errors.look);
+  if (result === undefined) return { kind: "withdrawn" };
+  if (result.aborted) return { kind: "stopped" };
+  return judgeActivation(context, deployed, { end: result.end, firstError: errors.first(), failedBefore });
+}
+
+/** The platform's own activation, or the host's own program in its place. */
+export function activationOf(
+  { deps: { platform, config } }: Pick<RunContext, "deps">,
+  closure: string,
+  mode: ActivationMode,
+): ActivationCommand {
+  const activation = platform.activation(closure, mode);
+  return config.activationCommand === undefined ? activation : { ...activation, argv: [config.activationCommand, closure, mode] };
+}
+
+async function runActivation(
+  context: RunContext,
+  activation: ActivationCommand,
+  begin: Begin,
+  look: (text: string) => void,
+): Promise<ExecResult | undefined> {
+  const { run, signal, deps } = context;
+  const output = createPlainOutput(context.output, "activation", look);
+  const launcher = createPlainOutput(context.output, "activation", look);
+  const tracked = ["/bin/sh", "-c", KEEP_TRACK, "nixfleet-activation", run.activationOutput, run.activationStatus];
   let stopping: Promise<void> | undefined;
-  const stopUnit = () => {
-    stopping = stopService(context, activation.unit);
+  const stop = () => {
+    stopping = stopUnit(deps.exec, activation.unit, deadmanHost(context));
   };
-  context.signal.addEventListener("abort", stopUnit);
-  const launcher = createPlainOutput(context.output, "activation", errors.look);
-  const tracked = [
-    "/bin/sh",
-    "-c",
-    KEEP_TRACK,
-    "nixfleet-activation",
-    context.run.activationOutput,
-    context.run.activationStatus,
-  ];
-  const result = await context.command(
-    {
-      argv: [...activation.launcher, ...tracked, ...activation.argv] as [string, ...string[]],
-      env: activation.env,
-      cwd: "/",
-      signal: context.signal,
-      onStdout: (chunk) => launcher.write(chunk),
-      onStderr: (chunk) => launcher.write(chunk),
-    },
-    [...activation.launcher, ...activation.argv],
+  const running = await begin(() =>
+    context.begin(
+      {
+        argv: [...activation.launcher, ...tracked, ...activation.argv] as [string, ...string[]],
+        env: activation.env,
+        cwd: "/",
+        signal,
+        onStdout: (chunk) => launcher.write(chunk),
+        onStderr: (chunk) => launcher.write(chunk),
+      },
+      [...activation.launcher, ...activation.argv],
+    ),
   );
-  context.signal.removeEventListener("abort", stopUnit);
+  if (running === undefined) return undefined;
+  const tail = tailFile(run.activationOutput, output, deps.clock);
+  signal.addEventListener("abort", stop);
+  const result = await running.result;
+  signal.removeEventListener("abort", stop);
   await stopping;
   launcher.end();
   await tail.end();
-
-  const isActive = await isActivated(context, closure, mode);
-  if (isActive) await recordDeployment(context, { closure, commit, mode });
-  return judge(context, result, { closure, mode, isActive, firstError: errors.first() });
+  return result;
 }
 
-async function judge(
-  context: RunContext,
-  result: ExecResult,
-  found: { closure: string; mode: ActivationMode; isActive: boolean; firstError: string | undefined },
-): Promise<Outcome> {
-  const now = `The host now runs ${(await context.deps.platform.runningClosure()) ?? "no closure that can be read"}.`;
-  if (result.aborted)
-    return { ...STOPPED, reason: `Stopped during the activation, which can leave the system half switched. ${now}` };
-  const exitCode = result.end.kind === "exited" ? result.end.exitCode : undefined;
-  if (!succeeded(result)) {
-    const firstError = found.firstError === undefined ? {} : { firstError: context.redact(found.firstError) };
-    return failure("activation-failed", `The activation ended with ${describeEnd(result.end)}. ${now}`, {
-      exitCode,
-      ...firstError,
-    });
-  }
-  if (found.isActive) return { state: "succeeded" };
-  const goal = found.mode === "boot" ? "the profile does not point to" : "the host does not run";
-  return failure("activation-failed", `The activation reported success, but ${goal} ${found.closure}. ${now}`, { exitCode });
-}
-
-/** Whether the closure is what the mode was to bring about. */
-export async function isActivated(
-  { deps: { platform } }: Pick<RunContext, "deps">,
-  closure: string,
-  mode: ActivationMode,
-): Promise<boolean> {
-  return (mode === "boot" ? await platform.profileClosure() : await platform.runningClosure()) === closure;
-}
-
-/** Writes the deployment into the ledger and tells it. */
-export async function recordDeployment(
-  context: Pick<RunContext, "deps" | "events" | "ledger" | "request">,
-  deployed: Pick<Deployment, "closure" | "commit" | "mode">,
-): Promise<void> {
-  const { deps, request } = context;
-  const generation = deployed.mode === "test" ? undefined : await deps.platform.generation();
-  const deployment: Deployment = {
-    ...deployed,
-    runId: request.runId,
-    at: deps.clock.now(),
-    ...(generation === undefined ? {} : { generation }),
+/** What an activation has brought about, held against what it was to bring about. */
+export async function judgeActivation(
+  context: Pick<RunContext, "deps" | "redact">,
+  deployed: ToDeploy,
+  ended: { end: ExecEnd; firstError: string | undefined; failedBefore: readonly string[] | null },
+): Promise<Activated> {
+  const { platform, config } = context.deps;
+  const { end } = ended;
+  const exitCode = end.kind === "exited" ? end.exitCode : undefined;
+  const isActive = await isActivated(context, deployed);
+  if (exitCode === 0 && isActive) return { kind: "active" };
+  const details = {
+    ...(exitCode === undefined ? {} : { exitCode }),
+    ...(ended.firstError === undefined ? {} : { firstError: context.redact(ended.firstError) }),
   };
-  await context.ledger.add(deployment);
-  context.events.append({ kind: "deployed", deployment });
+  if (exitCode === 0) {
+    const goal = deployed.mode === "boot" ? "the profile does not point to" : "the host does not run";
+    const reason = `The activation reported success, but ${goal} ${deployed.closure}.`;
+    return { kind: "failed", code: "activation-failed", reason, exitCode: 0 };
+  }
+  if (exitCode === UNITS_FAILED && platform.name === "nixos" && isActive && deployed.mode !== "boot") {
+    const now = await platform.failedUnits();
+    const failed = newlyFailed(ended.failedBefore, now, config.ignoreFailedUnits);
+    // All was done, and whatever failed had failed before or may fail.
+    if (now !== undefined && ended.failedBefore !== null && failed.length === 0) return { kind: "active" };
+    const which = failed.length === 0 ? "" : `: ${failed.join(", ")}`;
+    return { kind: "failed", code: "units-failed", reason: `The activation reported that units failed${which}.`, ...details };
+  }
+  return { kind: "failed", code: "activation-failed", reason: `The activation ended with ${describeEnd(end)}.`, ...details };
 }
 
-async function runPlain(context: RunContext, argv: readonly [string, ...string[]]): Promise<Outcome | undefined> {
+/** Undefined: the profile is set, or is not this agent's to set. */
+async function setProfile(
+  context: RunContext,
+  { closure, mode, generation }: ToDeploy,
+  begin: Begin,
+): Promise<Activated | undefined> {
+  if (context.deps.config.activationCommand !== undefined) return undefined;
+  const argv = await context.deps.platform.setProfile(closure, mode, generation);
+  if (argv === undefined) return undefined;
   const errors = createErrorFinder();
   const output = createPlainOutput(context.output, "nix", errors.look);
-  const result = await context.command({
-    argv,
-    env: nixEnvironment(context.deps.env),
-    signal: context.signal,
-    onStderr: (chunk) => output.write(chunk),
-  });
+  const running = await begin(() =>
+    context.begin({
+      argv,
+      env: nixEnvironment(context.deps.env),
+      signal: context.signal,
+      onStderr: (chunk) => output.write(chunk),
+    }),
+  );
+  if (running === undefined) return { kind: "withdrawn" };
+  const result = await running.result;
   output.end();
   if (succeeded(result)) return undefined;
-  if (result.aborted) return STOPPED;
-  if (result.end.kind === "spawn-failed") return failure("nix-missing", `Nix cannot be run: ${result.end.message}.`);
-  return failure("activation-failed", `The profile could not be set: ${describeEnd(result.end)}.`, {
-    firstError: errors.first(),
-    exitCode: result.end.kind === "exited" ? result.end.exitCode : undefined,
-  });
-}
-
-/** Ends the unit that an activation runs in: SIGTERM to all of it, SIGKILL when its `TimeoutStopSec` is over. */
-export async function stopService({ deps }: Pick<RunContext, "deps">, unit: string | null): Promise<void> {
-  if (unit === null) return;
-  await deps.exec({ argv: ["systemctl", "stop", unit], env: { PATH: deps.env["PATH"] ?? "" } }).result;
-}
-
-/** Follows a file that grows, until it is ended. */
-export function tailFile(path: string, output: Output, clock: Clock): { end(): Promise<void> } {
-  let offset = 0;
-  let ended = false;
-  const readOn = async () => {
-    let file: Awaited<ReturnType<typeof open>>;
-    try {
-      file = await open(path, "r");
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
-      throw error;
-    }
-    try {
-      const buffer = Buffer.allocUnsafe(256 * 1024);
-      for (;;) {
-        const { bytesRead } = await file.read(buffer, 0, buffer.length, offset);
-        if (bytesRead === 0) return;
-        offset += bytesRead;
-        output.write(buffer.subarray(0, bytesRead));
-      }
-    } finally {
-      await file.close();
-    }
-  };
-  let wake: (() => void) | undefined;
-  const following = (async () => {
-    while (!ended) {
-      await readOn();
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-        clock.setTimeout(resolve, POLL_MS);
-      });
-    }
-    await readOn();
-    output.end();
-  })();
+  if (result.aborted) return { kind: "stopped" };
+  if (result.end.kind === "spawn-failed") {
+    return { kind: "failed", code: "nix-missing", reason: `Nix cannot be run: ${result.end.message}.` };
+  }
+  const firstError = errors.first();
   return {
-    async end() {
-      ended = true;
-      wake?.();
-      await following;
-    },
+    kind: "failed",
+    code: "activation-failed",
+    reason: `The profile could not be set: ${describeEnd(result.end)}.`,
+    ...(firstError === undefined ? {} : { firstError }),
+    ...(result.end.kind === "exited" ? { exitCode: result.end.exitCode } : {}),
+  };
+}
+
+/** By which whoever undoes finds this host's service manager and what runs, without this agent's settings. */
+export function deadmanHost({ deps: { platform, config, env } }: Pick<RunContext, "deps">) {
+  const kept = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "XDG_STATE_HOME",
+    "XDG_RUNTIME_DIR",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "NIX_STATE_DIR",
+  ];
+  return {
+    platform: platform.name,
+    hostname: config.hostname,
+    systemRoot: config.systemRoot,
+    env: pick(env, kept),
   };
 }
 
@@ -196,18 +200,4 @@ export async function readActivationStatus(path: string): Promise<number | undef
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
   }
-}
-
-/** The first line that speaks of a fault, else the last line that says anything. */
-function createErrorFinder(): { look(text: string): void; first(): string | undefined } {
-  let error: string | undefined;
-  let last: string | undefined;
-  return {
-    look(text) {
-      if (text.trim() === "") return;
-      last = text.slice(0, 2000);
-      if (error === undefined && /\b(error|fatal|failed|cannot|denied)\b/i.test(text)) error = last;
-    },
-    first: () => error ?? last,
-  };
 }

@@ -1,10 +1,10 @@
 import { type FailureCode, type Outcome, type Phase, shorten } from "@nixfleet/protocol";
-import { createGit, type Exec, type ExecResult, identifyProcess } from "@nixfleet/runtime";
+import { createGit, type Exec, type ExecResult, identifyProcess, type RunningProcess } from "@nixfleet/runtime";
 import { type Clone, createClone } from "../git/clone.ts";
 import type { EventWriter } from "../spool/event-writer.ts";
 import { type RunLayout, type RunnerLayout, runnerLayout } from "../spool/layout.ts";
 import { createLedger, type Ledger } from "../spool/ledger.ts";
-import { writeRunProcess } from "../spool/run-record.ts";
+import { syncRunProcess, writeRunProcess } from "../spool/run-record.ts";
 import type { BegunActivation, RunProcess, RunRequest } from "../spool/shapes.ts";
 import type { RunnerDeps } from "./deps.ts";
 import type { OutputDeps } from "./output.ts";
@@ -26,6 +26,8 @@ export interface RunContext {
   readonly ledger: Ledger;
   readonly output: OutputDeps;
   readonly redact: Redactor;
+  /** This boot of the machine. */
+  readonly bootId: string;
   phase(phase: Phase): void;
   /** A sentence of the runner itself, in the log. */
   say(text: string): void;
@@ -33,8 +35,10 @@ export interface RunContext {
   /** Runs a program as a process of this run: it is ended with the run, and found again if this runner is killed. */
   execute: Exec;
   /** The same, told as the run's command: as `shown`, if that says more to a person. */
+  begin(request: Parameters<Exec>[0], shown?: readonly string[]): RunningProcess;
+  /** The same, to its end. */
   command(request: Parameters<Exec>[0], shown?: readonly string[]): Promise<ExecResult>;
-  /** Writes down that an activation begins. */
+  /** Writes down that an activation begins. On the disk when it returns. */
   noteActivation(activation: BegunActivation): void;
 }
 
@@ -45,16 +49,29 @@ export interface RunContextDeps {
   signal: AbortSignal;
   deadlineAt: number;
   redact: Redactor;
+  /** The activation of a killed runner, where this one goes on with its run. */
+  activation?: BegunActivation | null;
+  /** The program that the killed runner had started last. */
+  child?: RunProcess["child"];
 }
 
-export function createRunContext({ deps, request, events, signal, deadlineAt, redact }: RunContextDeps): RunContext {
+export function createRunContext({
+  deps,
+  request,
+  events,
+  signal,
+  deadlineAt,
+  redact,
+  activation = null,
+  child: left = null,
+}: RunContextDeps): RunContext {
   const { config, clock, env } = deps;
   const layout = runnerLayout(config.runnerDir);
   const run = layout.run(request.runId);
   const runner = identifyProcess();
   if (runner === undefined) throw new Error("this process cannot find itself in the process table");
 
-  let state: RunProcess = { runner, startedAt: clock.now(), deadlineAt, child: null, activation: null };
+  let state: RunProcess = { runner, startedAt: clock.now(), deadlineAt, child: left, activation };
   const note = (change: Partial<RunProcess>) => {
     state = { ...state, ...change };
     writeRunProcess(run, state);
@@ -66,6 +83,10 @@ export function createRunContext({ deps, request, events, signal, deadlineAt, re
     const child = running.pid === undefined ? undefined : identifyProcess(running.pid);
     note({ child: child ?? null });
     return { pid: running.pid, result: running.result.finally(() => note({ child: null })) };
+  };
+  const begin: RunContext["begin"] = (asked, shown = asked.argv) => {
+    tellCommand(shown);
+    return execute(asked);
   };
   const tellCommand = (argv: readonly string[]) =>
     events.append({ kind: "command", argv: argv.slice(0, 100).map((word) => shorten(redact(word), 4000)) });
@@ -92,15 +113,17 @@ export function createRunContext({ deps, request, events, signal, deadlineAt, re
     ledger: createLedger(layout.deployments),
     output: { log: events.log, progress: events.progress, now: clock.now, redact },
     redact,
+    bootId: runner.bootId,
     phase: (phase) => events.append({ kind: "phase", phase }),
     say,
     warn: (message) => events.append({ kind: "warning", message: shorten(redact(message), 2000) }),
     execute,
-    command(asked, shown = asked.argv) {
-      tellCommand(shown);
-      return execute(asked).result;
+    begin,
+    command: (asked, shown) => begin(asked, shown).result,
+    noteActivation(activation) {
+      note({ activation });
+      syncRunProcess(run);
     },
-    noteActivation: (activation) => note({ activation }),
   };
 }
 

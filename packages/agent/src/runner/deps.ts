@@ -1,5 +1,6 @@
 import type { Facts, OpName } from "@nixfleet/protocol";
 import type { Clock, Exec, GitCredentials } from "@nixfleet/runtime";
+import type { AgentProgram } from "../deadman/program.ts";
 import type { Platform } from "../platforms/platform.ts";
 import type { HealthCheck } from "../settings.ts";
 
@@ -31,6 +32,8 @@ export interface RunnerConfig {
 export interface RunnerDeps {
   config: RunnerConfig;
   platform: Platform;
+  /** Starts this very agent again: what undoes must not depend on the one that is activated. */
+  program: AgentProgram;
   exec: Exec;
   clock: Clock;
   /** The runner's own environment: programs get a chosen part of it. */

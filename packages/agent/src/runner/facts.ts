@@ -1,5 +1,6 @@
 import type { Deployment, Facts, FactsReading } from "@nixfleet/protocol";
 import { createGit } from "@nixfleet/runtime";
+import { readDeadmanFact } from "../deadman/record.ts";
 import { type Clone, createClone } from "../git/clone.ts";
 import { readCloneFacts } from "../git/clone-facts.ts";
 import type { Platform, SystemFacts } from "../platforms/platform.ts";
@@ -27,7 +28,8 @@ export interface HostFactsDeps {
 export async function readHostFacts({ platform, ...deps }: HostFactsDeps): Promise<FactsReading> {
   const readAt = deps.now();
   const cloneFacts = await readCloneFacts(deps);
-  return { readAt, facts: { ...cloneFacts, ...(await readSystemFacts(platform, deps.runnerDir)) } };
+  const deadman = await readDeadmanFact(deps.runnerDir);
+  return { readAt, facts: { ...cloneFacts, ...deadman, ...(await readSystemFacts(platform, deps.runnerDir)) } };
 }
 
 /** What the platform tells of its closures, with the commits that this project deployed. */
@@ -40,5 +42,5 @@ export async function readSystemFacts(platform: Platform, runnerDir: string): Pr
 
 function withCommit(generation: Facts["generations"][number], deployments: readonly Deployment[]): Facts["generations"][number] {
   const deployment = deployments.findLast(({ closure }) => closure === generation.closure);
-  return deployment === undefined || deployment.commit === null ? generation : { ...generation, commit: deployment.commit };
+  return deployment?.commit == null ? generation : { ...generation, commit: deployment.commit };
 }

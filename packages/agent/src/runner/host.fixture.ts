@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { OpName, type Outcome, type RunEvent, type RunEventOf, type RunId } from "@nixfleet/protocol";
 import { type Exec, exec, identifyProcess, isAlive, type ProcessIdentity, systemClock } from "@nixfleet/runtime";
 import {
@@ -100,6 +101,7 @@ export async function createTestHost(options: TestHostOptions = {}): Promise<Tes
     platform: createPlatform({ platform, hostname: name, flakeAttr: undefined, systemRoot, env, exec: followed }),
     exec: followed,
     clock: systemClock,
+    program: [process.execPath, fileURLToPath(new URL("../main.ts", import.meta.url))],
     env,
     readMachineFacts: async () => ({ kernel: "6.12.40" }),
     log: () => {},

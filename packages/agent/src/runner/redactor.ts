@@ -16,6 +16,13 @@ export function createRedactor(secrets: readonly string[]): Redactor {
   return (text) => (SUSPICIOUS.test(text) || forms.some((form) => text.includes(form)) ? redact(text, secrets) : text);
 }
 
+/** The same redactor for a run that has a secret of its own. */
+export function redactAlso(redact: Redactor, secret: string | undefined): Redactor {
+  if (secret === undefined) return redact;
+  const own = createRedactor([secret]);
+  return (text) => own(redact(text));
+}
+
 /** Passwords and tokens in a file of lines `https://user:token@host`, as git-credential-store(1) has them. */
 export async function readCredentialSecrets(path: string | undefined): Promise<string[]> {
   if (path === undefined) return [];

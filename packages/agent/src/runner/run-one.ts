@@ -1,6 +1,5 @@
-import { access, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { type FactsReading, type OpRequest, type Outcome, parseOpRequest, shorten } from "@nixfleet/protocol";
-import type { Clock } from "@nixfleet/runtime";
 import { createEventWriter } from "../spool/event-writer.ts";
 import { daemonLayout, runnerLayout } from "../spool/layout.ts";
 import { finishRun, reserveSpace } from "../spool/run-record.ts";
@@ -9,15 +8,13 @@ import { createRunContext, failure, type RunContext } from "./context.ts";
 import type { RunnerDeps } from "./deps.ts";
 import { readHostFacts } from "./facts.ts";
 import { runOp } from "./op-table.ts";
-import type { Redactor } from "./redactor.ts";
-
-const CANCEL_POLL_MS = 100;
-
-type StopReason = "cancelled" | "timed-out";
+import { type Redactor, redactAlso } from "./redactor.ts";
+import { createStop, exists, withStopReason } from "./stop.ts";
 
 /** Does one run that was taken, from its first event to its outcome on the disk. */
-export async function runOne(deps: RunnerDeps, request: RunRequest, redact: Redactor): Promise<void> {
+export async function runOne(deps: RunnerDeps, request: RunRequest, redactHost: Redactor): Promise<void> {
   const { config, clock } = deps;
+  const redact = redactAlso(redactHost, request.confirmSecret);
   const run = runnerLayout(config.runnerDir).run(request.runId);
   const cancelFile = daemonLayout(config.stateDir).cancelRequest(request.runId);
   const hasReserve = await reserveSpace(run);
@@ -30,17 +27,14 @@ export async function runOne(deps: RunnerDeps, request: RunRequest, redact: Reda
       const outcome: Outcome = { state: "cancelled", reason: "Cancelled before it began." };
       await finishRun(run, events, { outcome, proof: undefined }, clock);
     } else {
-      const stop = new AbortController();
-      const deadline = clock.setTimeout(() => stop.abort("timed-out" satisfies StopReason), request.deadline);
-      const cancelWatch = watchForFile(cancelFile, clock, () => stop.abort("cancelled" satisfies StopReason));
+      const stop = createStop(clock, { cancelFile, milliseconds: request.deadline });
       const deadlineAt = clock.now() + request.deadline;
       const context = createRunContext({ deps, request, events, signal: stop.signal, deadlineAt, redact });
       events.append({ kind: "started", agentVersion: shorten(config.agentVersion, 120) });
       if (!hasReserve) context.warn("The disk under the agent's state is full.");
       const worked = await work(context, allowed.request);
-      deadline.cancel();
-      cancelWatch.stop();
-      const outcome = withReason(worked, stop.signal, request);
+      stop.end();
+      const outcome = withStopReason(worked, stop.signal, request.deadline);
       await finishRun(run, events, { outcome, proof: await prove(context, allowed.request) }, clock);
     }
   } finally {
@@ -72,17 +66,6 @@ async function work(context: RunContext, request: OpRequest): Promise<Outcome> {
   }
 }
 
-/** A run that was stopped says so, unless its work was done before the stop took hold. */
-function withReason(outcome: Outcome, signal: AbortSignal, { deadline }: RunRequest): Outcome {
-  if (!signal.aborted || outcome.state === "succeeded") return outcome;
-  const told = outcome.state === "cancelled" && outcome.reason !== "Stopped." ? ` ${outcome.reason}` : "";
-  if ((signal.reason as StopReason) === "cancelled") {
-    return { state: "cancelled", reason: shorten(`Cancelled by a person.${told}`, 500) };
-  }
-  const reason = `The run took longer than ${Math.round(deadline / 1000)} s and was stopped.${told}`;
-  return { state: "timed-out", code: "deadline-passed", reason };
-}
-
 /** What is so after the work: read by the runner itself, whatever the op reported (R22). */
 async function prove(context: RunContext, { op }: OpRequest): Promise<FactsReading | undefined> {
   const { deps, clone } = context;
@@ -94,37 +77,5 @@ async function prove(context: RunContext, { op }: OpRequest): Promise<FactsReadi
   } catch (error) {
     context.warn(`What the host runs now could not be read: ${(error as Error).message}`);
     return undefined;
-  }
-}
-
-/** Calls once when the file is there. */
-function watchForFile(path: string, clock: Clock, onThere: () => void): { stop(): void } {
-  let stopped = false;
-  let timer: { cancel(): void } | undefined;
-  const lookLater = () => {
-    timer = clock.setTimeout(() => void look(), CANCEL_POLL_MS);
-  };
-  const look = async () => {
-    const isThere = await exists(path);
-    if (stopped) return;
-    if (isThere) onThere();
-    else lookLater();
-  };
-  lookLater();
-  return {
-    stop() {
-      stopped = true;
-      timer?.cancel();
-    },
-  };
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
-    throw error;
   }
 }

@@ -1,9 +1,11 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, rename } from "node:fs/promises";
 import { type ProcessIdentity, takeLock } from "@nixfleet/runtime";
-import { queuedRuns } from "../spool/daemon-files.ts";
+import { readArmed } from "../deadman/record.ts";
+import { undo } from "../deadman/undo.ts";
+import { queuedRuns, removeWake } from "../spool/daemon-files.ts";
 import { daemonLayout, runnerLayout } from "../spool/layout.ts";
 import { pruneSpools } from "../spool/prune.ts";
-import { Acknowledged } from "../spool/shapes.ts";
+import { Acknowledged, type RunRequest } from "../spool/shapes.ts";
 import { readStrangerJson } from "../spool/stranger-json.ts";
 import type { RunnerDeps } from "./deps.ts";
 import { probeRepository } from "./probe.ts";
@@ -27,25 +29,41 @@ export async function runRunner(deps: RunnerDeps): Promise<RunnerResult> {
   await mkdir(layout.runs, { recursive: true, mode: 0o750 });
   const redact = createRedactor(await readCredentialSecrets(config.credentials.credentialsFile));
   let runs = 0;
+  const doRun = async (request: RunRequest) => {
+    await runOne(deps, request, redact);
+    await bringHome(deps);
+    runs++;
+  };
   let isFirst = true;
   // A request that came while the lock was given back found it taken: so the queue is looked at once more afterwards.
   while (isFirst || (await queuedRuns(config.stateDir)).length > 0) {
     const taken = await takeLock(layout.lock);
     if (!taken.ok) return { kind: "busy", owner: taken.owner };
     await using _lock = taken.lock;
-    for (const request of await recoverRuns(deps, redact)) {
-      await runOne(deps, request, redact);
-      runs++;
-    }
-    for (let request = await takeNext(deps); request !== undefined; request = await takeNext(deps)) {
-      await runOne(deps, request, redact);
-      runs++;
-    }
+    await removeWake(config.stateDir);
+    const left = await recoverRuns(deps, redact);
+    await bringHome(deps);
+    for (const request of left) await doRun(request);
+    for (let request = await takeNext(deps); request !== undefined; request = await takeNext(deps)) await doRun(request);
     await prune(deps);
     if (isFirst && runs === 0) await probeRepository(deps, redact);
     isFirst = false;
   }
   return { kind: "done", runs };
+}
+
+/** What is armed though its run is over (it was stopped, or its runner was killed at its end) is undone before the next run. */
+async function bringHome({ config, exec, clock, log }: RunnerDeps): Promise<void> {
+  const layout = runnerLayout(config.runnerDir);
+  const armed = await readArmed(layout);
+  if (armed.kind === "missing") return;
+  if (armed.kind === "refused") {
+    // Nobody can undo by it, and while it lies there nothing can be armed.
+    log(`The armed record cannot be read and is put aside: ${armed.reason}`);
+    await rename(layout.deadman, `${layout.deadman}.unreadable`);
+    return;
+  }
+  await undo({ runnerDir: config.runnerDir, exec, clock, log }, { why: "runner" });
 }
 
 async function prune({ config, clock, log }: RunnerDeps): Promise<void> {

@@ -14,9 +14,9 @@ import type { RunnerDeps } from "./deps.ts";
  * is no request ends its run as refused, or is left alone where it does not even name one.
  */
 export async function takeNext(deps: RunnerDeps): Promise<RunRequest | undefined> {
-  const { queue, request: pathOf } = daemonLayout(deps.config.stateDir);
+  const { queue, wake, request: pathOf } = daemonLayout(deps.config.stateDir);
   for (const name of await listDirectory(queue)) {
-    if (name.startsWith(".")) continue; // Being written.
+    if (name.startsWith(".") || name === basename(wake)) continue; // Being written, or no request but a call.
     const id = RunId.safeParse(basename(name, ".json"));
     if (!id.success || name !== `${id.data}.json`) {
       // Left where it is: the directory is the daemon's, and could have been made a link to one with files that matter.

@@ -1,4 +1,5 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { RunId } from "@nixfleet/protocol";
 import { syncDirectory, writeAtomic } from "@nixfleet/runtime";
 import { daemonLayout } from "./layout.ts";
@@ -7,11 +8,15 @@ import { type JsonRead, readStrangerJson } from "./stranger-json.ts";
 
 /** What the daemon leaves for the runner. Every file appears whole or not at all, and is on the disk when the call returns. */
 export interface DaemonFiles {
-  /** Makes the directories. */
+  /** Makes the directories, and removes what a killed daemon was writing into the queue: it would keep a service manager awake. */
   prepare(): Promise<void>;
   putRequest(request: RunRequest): Promise<void>;
   /** Ids of requests that no runner has taken yet. */
   queued(): Promise<RunId[]>;
+  /** Asks the service manager for a runner though nothing is requested. */
+  putWake(): Promise<void>;
+  /** Whether no runner has come since. */
+  isWakeLeft(): Promise<boolean>;
   askCancel(runId: RunId): Promise<void>;
   writeAcknowledged(acknowledged: Acknowledged): Promise<void>;
   /** The daemon's own file of earlier; none, if it cannot be understood: then every run is offered again. */
@@ -23,6 +28,8 @@ export interface DaemonFiles {
 /** Both sides may run as different users of one group: it reads what the other writes. */
 const mode = 0o640;
 const directoryMode = 0o770;
+/** As `writeAtomic` names what it is writing. */
+const TEMPORARY = /^\..+\.[0-9a-f]{12}\.tmp$/;
 
 export function createDaemonFiles(stateDir: string): DaemonFiles {
   const layout = daemonLayout(stateDir);
@@ -31,9 +38,13 @@ export function createDaemonFiles(stateDir: string): DaemonFiles {
     async prepare() {
       await mkdir(layout.queue, { recursive: true, mode: directoryMode });
       await mkdir(layout.cancel, { recursive: true, mode: directoryMode });
+      const torn = (await listDirectory(layout.queue)).filter((name) => TEMPORARY.test(name));
+      for (const name of torn) await rm(join(layout.queue, name), { force: true });
     },
     putRequest: (request) => write(layout.request(request.runId), request),
     queued: () => queuedRuns(stateDir),
+    putWake: () => write(layout.wake, {}),
+    isWakeLeft: async () => (await listDirectory(layout.queue)).includes(basename(layout.wake)),
     askCancel: (runId) => write(layout.cancelRequest(runId), {}),
     writeAcknowledged: (acknowledged) => write(layout.acknowledged, acknowledged),
     readAcknowledged: () => readStrangerJson(layout.acknowledged, Acknowledged),
@@ -59,6 +70,12 @@ export async function listDirectory(path: string): Promise<string[]> {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
     throw error;
   }
+}
+
+/** Takes the daemon's word that a runner is wanted: this one is there. */
+export async function removeWake(stateDir: string): Promise<void> {
+  const { queue, wake } = daemonLayout(stateDir);
+  if ((await listDirectory(queue)).includes(basename(wake))) await removeTaken(queue, wake);
 }
 
 /** Removes an entry that the runner has taken, so that a power loss does not bring it back. */

@@ -37,7 +37,8 @@ export async function pruneSpools(
     }
     bytes += await sizeOf(run.events);
     if (age > events || bytes > eventBytes) {
-      for (const path of [run.events, run.activationOutput, run.result]) await rm(path, { force: true });
+      for (const path of [run.events, run.activationOutput, run.undoOutput, run.result, run.previous])
+        await rm(path, { force: true });
     }
   }
 }

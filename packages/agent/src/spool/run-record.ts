@@ -1,4 +1,4 @@
-import { renameSync, writeFileSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from "node:fs";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { FactsReading, Outcome } from "@nixfleet/protocol";
@@ -43,6 +43,18 @@ export function writeRunProcess(run: RunLayout, state: RunProcess): boolean {
   } catch (error) {
     if (isDiskFull(error)) return false;
     throw error;
+  }
+}
+
+/** Asks the disk to keep the state: whoever comes after a power loss is to know that an activation was begun. */
+export function syncRunProcess(run: RunLayout): void {
+  for (const path of [run.process, run.dir]) {
+    const fd = openSync(path, "r");
+    try {
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
   }
 }
 

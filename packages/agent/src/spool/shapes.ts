@@ -1,4 +1,4 @@
-import { Commit, FactProblem, Outcome, RunId, StorePath, Timestamp } from "@nixfleet/protocol";
+import { Commit, FactProblem, FailureCode, Outcome, Platform, RunId, StorePath, Timestamp } from "@nixfleet/protocol";
 import { processIdentitySchema } from "@nixfleet/runtime";
 import * as z from "zod";
 
@@ -55,6 +55,21 @@ export const ArmedDeadman = z.object({
   until: Timestamp,
   bootId: z.string().max(100).describe("Another boot than this is evidence enough: nobody confirmed"),
   back: StorePath.describe("The closure that ran before"),
+  profile: StorePath.nullable().describe(
+    "What the profile pointed to before; null: there was none, or it is not this agent's to set",
+  ),
+  failedUnits: z.array(z.string().max(256)).max(500).nullable().describe("Had failed before; null: nobody can tell"),
+  asks: z
+    .enum(["confirm", "health", "nothing"])
+    .describe("What is asked of the dashboard afterwards: to confirm the run, whether it answers, or nothing"),
+  host: z
+    .object({
+      platform: Platform,
+      hostname: z.string().max(255),
+      systemRoot: z.string().max(4000),
+      env: z.record(z.string(), z.string().max(10_000)),
+    })
+    .describe("By which it is read what runs, without any setting of the agent"),
   activation: BegunActivation,
   timer: z.string().max(200).nullable().describe("The transient unit that undoes; null: a process of its own does"),
   undo: z
@@ -66,11 +81,20 @@ export type ArmedDeadman = z.infer<typeof ArmedDeadman>;
 
 /** `runs/<run id>/undo.json`: an activation was undone, or that was tried. Its output is in `undo.log` beside it. */
 export const Undone = z.object({
-  why: z.enum(["runner", "timer", "boot", "person"]).describe("Who undid it: the run itself, the dead-man switch, a boot, a person"),
+  why: z
+    .enum(["runner", "timer", "boot", "person"])
+    .describe("Who undid it: the run itself, the dead-man switch, a boot, a person"),
   startedAt: Timestamp,
   endedAt: Timestamp.nullable().describe("Null: it is at work, or was killed at it"),
-  exitCodes: z.array(z.number().int().nullable()).max(10),
+  cause: z
+    .object({ code: FailureCode, reason: z.string().max(2000) })
+    .nullable()
+    .describe("What the run found wrong; null: nobody who could tell was there"),
+  back: StorePath.describe("What was to be brought back"),
+  child: processIdentitySchema.nullable().describe("The program of it that is at work"),
+  exitCodes: z.array(z.number().int().nullable()).max(10).describe("Of each program, in order; null: it did not end by itself"),
   running: StorePath.nullable().describe("What ran afterwards"),
+  left: z.string().max(2000).nullable().describe("What is not as it was before, for a person; null: all is"),
 });
 export type Undone = z.infer<typeof Undone>;
 

@@ -1,5 +1,5 @@
 import { type FileHandle, open } from "node:fs/promises";
-import type { RunEvent } from "@nixfleet/protocol";
+import type { Phase, RunEvent } from "@nixfleet/protocol";
 import { parseEvent } from "./event-reader.ts";
 
 const CHUNK = 1024 * 1024;
@@ -13,7 +13,20 @@ export interface MendedEvents {
   /** Lines of the activation's output that are in the events. */
   activationLines: number;
   hasDeployed: boolean;
+  /** The closure that the armed dead-man switch would bring back, if it was ever armed. */
+  armedBack: string | undefined;
+  /** The phase that was told last. */
+  phase: Phase | undefined;
 }
+
+const NOTHING: MendedEvents = {
+  lastSeq: 0,
+  last: undefined,
+  activationLines: 0,
+  hasDeployed: false,
+  armedBack: undefined,
+  phase: undefined,
+};
 
 /**
  * Goes through the events of a run whose runner is gone, and cuts the file behind the last whole one: a killed runner can
@@ -25,10 +38,10 @@ export async function mendEvents(path: string): Promise<MendedEvents> {
     file = await open(path, "r+");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    return { lastSeq: 0, last: undefined, activationLines: 0, hasDeployed: false };
+    return { ...NOTHING };
   }
   try {
-    const mended: MendedEvents = { lastSeq: 0, last: undefined, activationLines: 0, hasDeployed: false };
+    const mended = { ...NOTHING };
     let good = 0;
     let rest = Buffer.alloc(0);
     let offset = 0;
@@ -60,5 +73,7 @@ function take(mended: MendedEvents, event: RunEvent): void {
   mended.lastSeq = event.seq;
   mended.last = event;
   if (event.kind === "deployed") mended.hasDeployed = true;
+  if (event.kind === "armed") mended.armedBack = event.back;
+  if (event.kind === "phase") mended.phase = event.phase;
   if (event.kind === "log") mended.activationLines += event.lines.filter((line) => line.stream === "activation").length;
 }

@@ -1,7 +1,7 @@
 import type { Outcome } from "@nixfleet/protocol";
-import { activate } from "../activate.ts";
 import { tellDiff } from "../build.ts";
 import { type RunContext, STOPPED } from "../context.ts";
+import { deploy } from "../deploy.ts";
 import { findGeneration } from "../generations.ts";
 import { guard, withFinish } from "../guards.ts";
 import type { OpImplementation } from "../op-table.ts";
@@ -19,8 +19,7 @@ export const rollback: OpImplementation<"rollback"> = async (context, { generati
   if (context.signal.aborted) return STOPPED;
   const guarded = await guard(context, closure, "switch");
   if (guarded.kind === "refused") return guarded.outcome;
-  context.phase("activate");
-  return withFinish(await activate(context, { closure, commit, generation }, guarded.mode), guarded.finish);
+  return withFinish(await deploy(context, { closure, commit, generation, mode: guarded.mode }), guarded.finish);
 };
 
 /** An old generation may have an old hole: whoever has the dashboard must not bring it back where commits are checked. */

@@ -1,7 +1,7 @@
 import type { Commit, Outcome } from "@nixfleet/protocol";
-import { activate } from "../activate.ts";
 import { tellDiff } from "../build.ts";
 import { type RunContext, STOPPED } from "../context.ts";
+import { deploy } from "../deploy.ts";
 import { guard, withFinish } from "../guards.ts";
 import type { OpImplementation } from "../op-table.ts";
 import { buildTarget } from "../target-closure.ts";
@@ -16,15 +16,15 @@ export const switchOp: OpImplementation<"switch"> = async (context, { mode, comm
   if (!built.ok) return built.outcome;
   const { closure, commit } = built.value;
   if (previewed !== undefined && previewed !== closure) {
-    return { state: "refused", code: "closure-changed", reason: `${commit} builds ${closure}, not ${previewed}.` };
+    const reason = `${commit} builds ${closure}, and the preview showed ${previewed}.`;
+    return { state: "refused", code: "closure-changed", reason };
   }
   context.phase("diff");
   await tellDiff(context, closure, await platform.runningClosure());
   if (context.signal.aborted) return STOPPED;
   const guarded = await guard(context, closure, mode);
   if (guarded.kind === "refused") return guarded.outcome;
-  context.phase("activate");
-  return withFinish(await activate(context, { closure, commit }, guarded.mode), guarded.finish);
+  return withFinish(await deploy(context, { closure, commit, mode: guarded.mode }), guarded.finish);
 };
 
 /** A stolen dashboard must not bring back an old hole: backwards or sideways only if the host allows it and a person insists. */

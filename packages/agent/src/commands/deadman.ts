@@ -1,0 +1,57 @@
+import { RunId } from "@nixfleet/protocol";
+import { bootId, exec, lockOwner, systemClock } from "@nixfleet/runtime";
+import { bootUndoes } from "../deadman/decide.ts";
+import { readArmed } from "../deadman/record.ts";
+import { type UndoRequest, undo } from "../deadman/undo.ts";
+import { stateDirsOf } from "../settings.ts";
+import { runnerLayout } from "../spool/layout.ts";
+import { wait } from "../spool/run-record.ts";
+import type { Environment } from "./read-settings.ts";
+
+const POLL_MS = 500;
+/** An undo that met a fault of its own is begun anew so often, with this pause in milliseconds. */
+const TRIES = 5;
+const PAUSE = 2000;
+
+export type DeadmanCommand = { kind: "timer"; run: string; after: number } | { kind: "boot" };
+
+/**
+ * `nixfleet-agent deadman`: what the timer, or the boot, of an armed dead-man switch starts. It reads no setting but where the
+ * runner's directory is: all that an undo needs stands in the armed record. Returns the exit code.
+ */
+export async function deadman(command: DeadmanCommand, env: Environment): Promise<number> {
+  const set = { stateDir: undefined, runnerDir: env["NIXFLEET_RUNNER_DIR"] || undefined };
+  const { runnerDir } = stateDirsOf(set, env);
+  const log = (message: string) => void process.stderr.write(`${message}\n`);
+  const request = command.kind === "boot" ? await atBoot(runnerDir) : await whenTimeIsUp(runnerDir, command);
+  if (request === undefined) return 0;
+  for (let tries = 1; ; tries++) {
+    try {
+      await undo({ runnerDir, exec, clock: systemClock, log }, request);
+      return 0;
+    } catch (error) {
+      log(`The undo met a fault: ${(error as Error).stack ?? String(error)}`);
+      if (tries === TRIES) return 1;
+      await wait(systemClock, PAUSE);
+    }
+  }
+}
+
+async function atBoot(runnerDir: string): Promise<UndoRequest> {
+  const runnerLives = (await lockOwner(runnerLayout(runnerDir).lock)) !== undefined;
+  const at = { bootId: bootId(), now: systemClock.now(), runnerLives };
+  return { why: "boot", applies: (armed) => bootUndoes(armed, at) };
+}
+
+/** Waits by the monotonic clock, so that nobody's wall clock makes it early or late. Undefined: it is disarmed before that. */
+async function whenTimeIsUp(runnerDir: string, { run, after }: { run: string; after: number }): Promise<UndoRequest | undefined> {
+  const runId = RunId.parse(run);
+  const layout = runnerLayout(runnerDir);
+  const until = performance.now() + after * 1000;
+  for (let left = after * 1000; left > 0; left = until - performance.now()) {
+    const armed = await readArmed(layout);
+    if (armed.kind === "missing" || (armed.kind === "ok" && armed.value.runId !== runId)) return undefined;
+    await wait(systemClock, Math.min(left, POLL_MS));
+  }
+  return { why: "timer", applies: (armed) => armed.runId === runId };
+}

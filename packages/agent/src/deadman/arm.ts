@@ -1,0 +1,89 @@
+import type { Clock, Exec } from "@nixfleet/runtime";
+import { type RunnerLayout, runnerLayout } from "../spool/layout.ts";
+import { isDiskFull } from "../spool/run-record.ts";
+import type { ArmedDeadman } from "../spool/shapes.ts";
+import { underDeadmanLock } from "./lock.ts";
+import { type AgentProgram, writeDeadmanProgram } from "./program.ts";
+import { readArmed, readArmedOf, readUndone, removeArmed, writeArmed } from "./record.ts";
+import { createDeadmanTimer, stopTimer } from "./timer.ts";
+
+export interface ArmDeps {
+  runnerDir: string;
+  /** Starts this agent, which is known to work: it runs. */
+  program: AgentProgram;
+  exec: Exec;
+  clock: Clock;
+}
+
+export type ArmResult = { ok: true; armed: ArmedDeadman } | { ok: false; code: "disk-full" | "internal"; reason: string };
+
+/**
+ * Arms the dead-man switch for so many seconds. The record comes first and then the timer, so that a boot finds it; if either
+ * cannot be, nothing is armed and nothing may be activated.
+ */
+export async function arm(
+  deps: ArmDeps,
+  what: Omit<ArmedDeadman, "armedAt" | "until" | "timer">,
+  seconds: number,
+): Promise<ArmResult> {
+  const layout = runnerLayout(deps.runnerDir);
+  const timer = createDeadmanTimer({
+    program: layout.deadmanProgram,
+    runnerDir: deps.runnerDir,
+    host: what.host,
+    exec: deps.exec,
+  });
+  const armedAt = deps.clock.now();
+  const armed: ArmedDeadman = { ...what, armedAt, until: armedAt + seconds * 1000, timer: timer.unitOf(what.runId) };
+  try {
+    return await underDeadmanLock(layout, deps.clock, async () => {
+      const there = await readArmed(layout);
+      if (there.kind !== "missing")
+        return { ok: false, code: "internal", reason: `Something is armed already: ${layout.deadman}.` };
+      await writeDeadmanProgram(layout.deadmanProgram, deps.program);
+      await writeArmed(layout, armed);
+      const fault = await timer.start({ runId: what.runId, seconds });
+      if (fault === undefined) return { ok: true, armed };
+      await removeArmed(layout);
+      return { ok: false, code: "internal", reason: `The dead-man switch could not be started: ${fault}` };
+    });
+  } catch (error) {
+    if (!isDiskFull(error)) throw error;
+    return {
+      ok: false,
+      code: "disk-full",
+      reason: "The disk has no room for what an undo would need, so nothing was activated.",
+    };
+  }
+}
+
+/** Disarms what was confirmed. False: it is undone already, or being undone. */
+export function disarm(
+  deps: Pick<ArmDeps, "runnerDir" | "exec" | "clock">,
+  { runId, timer, host }: ArmedDeadman,
+): Promise<boolean> {
+  const layout = runnerLayout(deps.runnerDir);
+  return underDeadmanLock(layout, deps.clock, async () => {
+    if (!(await mayGoOn(layout, runId))) return false;
+    await removeArmed(layout);
+    await stopTimer(deps.exec, timer, host);
+    return true;
+  });
+}
+
+/** Whether a run is still armed and nobody has begun to undo it. Under the lock, so that it stays so while `work` begins. */
+async function mayGoOn(layout: RunnerLayout, runId: ArmedDeadman["runId"]): Promise<boolean> {
+  if ((await readArmedOf(layout, runId)) === undefined) return false;
+  // Begun and killed in the middle: what runs now is neither the one nor the other.
+  return (await readUndone(layout.run(runId))) === undefined;
+}
+
+/** Begins something that an undo would have to undo or to end, unless one has begun. Undefined: it was not begun. */
+export function beginWhileArmed<T>(
+  { runnerDir, clock }: Pick<ArmDeps, "runnerDir" | "clock">,
+  runId: ArmedDeadman["runId"],
+  begin: () => T,
+): Promise<T | undefined> {
+  const layout = runnerLayout(runnerDir);
+  return underDeadmanLock(layout, clock, async () => ((await mayGoOn(layout, runId)) ? begin() : undefined));
+}

@@ -1,0 +1,64 @@
+import { rm } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { Facts, RunId } from "@nixfleet/protocol";
+import { syncDirectory, writeAtomic } from "@nixfleet/runtime";
+import type { RunLayout, RunnerLayout } from "../spool/layout.ts";
+import { runnerLayout } from "../spool/layout.ts";
+import { isDiskFull } from "../spool/run-record.ts";
+import { ArmedDeadman, Undone } from "../spool/shapes.ts";
+import { type JsonRead, readStrangerJson } from "../spool/stranger-json.ts";
+
+/** The daemon may run as another user of the same group: it tells what is armed. */
+const mode = 0o640;
+
+export function readArmed(layout: Pick<RunnerLayout, "deadman">): Promise<JsonRead<ArmedDeadman>> {
+  return readStrangerJson(layout.deadman, ArmedDeadman);
+}
+
+/** The record, if the dead-man switch is armed and it is this run's. */
+export async function readArmedOf(layout: Pick<RunnerLayout, "deadman">, runId: RunId): Promise<ArmedDeadman | undefined> {
+  const read = await readArmed(layout);
+  return read.kind === "ok" && read.value.runId === runId ? read.value : undefined;
+}
+
+/** On the disk when it returns: from here on a boot undoes. */
+export function writeArmed(layout: Pick<RunnerLayout, "deadman">, armed: ArmedDeadman): Promise<void> {
+  return writeAtomic(layout.deadman, `${JSON.stringify(armed)}\n`, { mode });
+}
+
+/** On the disk when it returns: no boot undoes any more. */
+export async function removeArmed(layout: Pick<RunnerLayout, "deadman">): Promise<void> {
+  await rm(layout.deadman, { force: true });
+  await syncDirectory(dirname(layout.deadman));
+}
+
+export async function readUndone(run: Pick<RunLayout, "undone">): Promise<Undone | undefined> {
+  const read = await readStrangerJson(run.undone, Undone);
+  return read.kind === "ok" ? read.value : undefined;
+}
+
+/**
+ * Writes down how far an undo is. A full disk does not keep the host from coming home: what the run holds back for its own end
+ * is given up first, and then the undo goes on without its note.
+ */
+export async function writeUndone(run: Pick<RunLayout, "undone" | "reserve">, undone: Undone): Promise<void> {
+  const write = () => writeAtomic(run.undone, `${JSON.stringify(undone)}\n`, { mode });
+  try {
+    await write();
+  } catch (error) {
+    if (!isDiskFull(error)) throw error;
+    await rm(run.reserve, { force: true });
+    await write().catch((again: unknown) => {
+      if (!isDiskFull(again)) throw again;
+    });
+  }
+}
+
+/** What is armed, as a fact of the host. A record that cannot be read is no fact, and not the word that nothing is armed. */
+export async function readDeadmanFact(runnerDir: string): Promise<Pick<Partial<Facts>, "deadman">> {
+  const read = await readArmed(runnerLayout(runnerDir));
+  if (read.kind === "refused") return {};
+  if (read.kind === "missing") return { deadman: null };
+  const { runId, until, back } = read.value;
+  return { deadman: { runId, until, back } };
+}

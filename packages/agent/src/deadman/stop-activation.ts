@@ -1,0 +1,50 @@
+import { access } from "node:fs/promises";
+import { createProcessTree, type Exec, identifyProcess, type ProcessIdentity, readProcessTable } from "@nixfleet/runtime";
+import type { RunLayout } from "../spool/layout.ts";
+import { type BegunActivation, RunProcess } from "../spool/shapes.ts";
+import { readStrangerJson } from "../spool/stranger-json.ts";
+import { managerEnv, managerOptions, type ServiceManagerHost, serviceManagerOf } from "./service-manager.ts";
+
+const GRACE_MS = 2000;
+
+/** Ends the unit that an activation runs in: SIGTERM to all of it, SIGKILL when its `TimeoutStopSec` is over. */
+export async function stopUnit(exec: Exec, unit: string | null, host: ServiceManagerHost): Promise<void> {
+  if (unit === null) return;
+  const argv: [string, ...string[]] = ["systemctl", ...managerOptions(serviceManagerOf(host)), "stop", unit];
+  await exec({ argv, env: managerEnv(host.env), signal: AbortSignal.timeout(60_000) }).result;
+}
+
+/** Ends what is left of a program: its group, session and descendants, if the boot is still the same. */
+export async function endProgram(program: ProcessIdentity): Promise<void> {
+  const self = identifyProcess();
+  if (self === undefined || program.bootId !== self.bootId) return;
+  const now = readProcessTable().find(({ pid }) => pid === program.pid);
+  // Another process has that number by now: what has it as its group was not started by this run.
+  if (now !== undefined && now.startTime !== program.startTime) return;
+  await createProcessTree(program.pid).end(GRACE_MS);
+}
+
+/** Ends a run's activation if it is still at work, whoever has started it, so that nothing works against the undo. */
+export async function stopActivation(
+  exec: Exec,
+  run: Pick<RunLayout, "process" | "activationStatus">,
+  activation: Pick<BegunActivation, "unit">,
+  host: ServiceManagerHost,
+): Promise<void> {
+  if (!(await exists(run.activationStatus))) {
+    const read = await readStrangerJson(run.process, RunProcess);
+    // The launcher first: a service manager that was not asked yet is not asked any more.
+    if (read.kind === "ok" && read.value.child !== null) await endProgram(read.value.child);
+  }
+  await stopUnit(exec, activation.unit, host);
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw error;
+  }
+}

@@ -1,0 +1,92 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import type { RunId } from "@nixfleet/protocol";
+import { describeEnd, type Exec, succeeded } from "@nixfleet/runtime";
+import { managerEnv, managerOptions, pick, type ServiceManagerHost, serviceManagerOf } from "./service-manager.ts";
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** What undoes when time is up, and is not the agent: nothing that ends the agent ends it. */
+export interface DeadmanTimer {
+  /** Name of the transient timer for a run; null: a process of its own keeps the time. */
+  unitOf(runId: RunId): string | null;
+  /** Starts the `deadman-program` after some seconds. Gives why that cannot be; undefined: it will be started. */
+  start(timer: { runId: RunId; seconds: number }): Promise<string | undefined>;
+}
+
+export interface TimerDeps {
+  /** Path of `deadman-program`. */
+  program: string;
+  runnerDir: string;
+  host: ServiceManagerHost;
+  exec: Exec;
+}
+
+/** The timer of this host: systemd's where that runs it, else a process. */
+export function createDeadmanTimer(deps: TimerDeps): DeadmanTimer {
+  return serviceManagerOf(deps.host) === undefined ? createProcessTimer(deps) : createSystemdTimer(deps);
+}
+
+/** Time by the monotonic clock (systemd.timer(5), `OnActiveSec=`), so that nobody's wall clock can make it early or late. */
+function createSystemdTimer({ program, runnerDir, host, exec }: TimerDeps): DeadmanTimer {
+  const options = managerOptions(serviceManagerOf(host));
+  const unitOf = (runId: RunId) => `nixfleet-deadman-${runId}`;
+  return {
+    unitOf,
+    async start({ runId, seconds }) {
+      const variables = Object.entries(deadmanEnv(host.env, runnerDir)).map(([name, value]) => `--setenv=${name}=${value}`);
+      const result = await exec({
+        argv: [
+          "systemd-run",
+          ...options,
+          ...["--quiet", "--no-ask-password", "--collect"],
+          `--unit=${unitOf(runId)}`,
+          `--description=Undoes what run ${runId} has activated, unless it is confirmed`,
+          `--on-active=${seconds}s`,
+          "--timer-property=AccuracySec=1s",
+          ...variables,
+          "--",
+          ...[program, "deadman", "--run", runId],
+        ],
+        env: managerEnv(host.env),
+        signal: AbortSignal.timeout(30_000),
+      }).result;
+      return succeeded(result) ? undefined : `systemd-run: ${result.stderr.trim() || describeEnd(result.end)}`;
+    },
+  };
+}
+
+/** A process in a session of its own, which neither the runner's end nor that of its process group reaches. */
+function createProcessTimer({ program, runnerDir, host }: TimerDeps): DeadmanTimer {
+  return {
+    unitOf: () => null,
+    async start({ runId, seconds }) {
+      // By sh(1): a file that another thread of this process has open for writing when it forks cannot be executed itself.
+      const child = spawn("/bin/sh", [program, "deadman", "--run", runId, "--after", String(seconds)], {
+        cwd: "/",
+        detached: true,
+        env: deadmanEnv(host.env, runnerDir),
+        stdio: "ignore",
+      });
+      try {
+        await once(child, "spawn");
+      } catch (error) {
+        return (error as Error).message;
+      }
+      child.unref();
+      return undefined;
+    },
+  };
+}
+
+/** All that the program needs: the rest is in the armed record. */
+function deadmanEnv(env: Env, runnerDir: string): Record<string, string> {
+  return { ...pick(env, ["PATH", "HOME"]), NIXFLEET_RUNNER_DIR: runnerDir };
+}
+
+/** Stops the timer of a record that is gone. A service that it has started already goes on, and finds nothing to do. */
+export async function stopTimer(exec: Exec, unit: string | null, host: ServiceManagerHost): Promise<void> {
+  if (unit === null) return; // The process looks for the record from time to time, and ends when it is gone.
+  const argv: [string, ...string[]] = ["systemctl", ...managerOptions(serviceManagerOf(host)), "stop", `${unit}.timer`];
+  await exec({ argv, env: managerEnv(host.env), signal: AbortSignal.timeout(30_000) }).result;
+}

@@ -1,0 +1,176 @@
+import { open } from "node:fs/promises";
+import { shorten } from "@nixfleet/protocol";
+import { type Clock, type Exec, identifyProcess, isAlive } from "@nixfleet/runtime";
+import { createPlatform } from "../platforms/choose.ts";
+import { type RunLayout, runnerLayout } from "../spool/layout.ts";
+import { isDiskFull, wait } from "../spool/run-record.ts";
+import type { ArmedDeadman, Undone } from "../spool/shapes.ts";
+import type { UndoCause } from "./decide.ts";
+import { underDeadmanLock } from "./lock.ts";
+import { readArmed, readUndone, removeArmed, writeUndone } from "./record.ts";
+import { endProgram, stopActivation } from "./stop-activation.ts";
+import { stopTimer } from "./timer.ts";
+
+/** Longest time for one program of an undo. One that hangs must not keep the next ones from their work. Milliseconds. */
+const STEP_LIMIT = 5 * 60_000;
+/** How long a program of an undo that was killed in the middle may go on before it is ended and begun anew. Milliseconds. */
+const LEFTOVER_LIMIT = 30_000;
+const POLL_MS = 100;
+
+/**
+ * The output goes to a file, so that a program does not end with whoever reads it, and nowhere where a full disk has no room
+ * for that. The text is fixed; paths come as arguments.
+ */
+const TO_FILE = '{ : >>"$1"; } 2>/dev/null && exec >>"$1" 2>&1 || exec >/dev/null 2>&1; shift; exec "$@"';
+
+export interface UndoDeps {
+  runnerDir: string;
+  exec: Exec;
+  clock: Clock;
+  log(message: string): void;
+}
+
+export interface UndoRequest {
+  why: Undone["why"];
+  /** What the run found wrong, if it is the run that asks. */
+  cause?: UndoCause;
+  /** Whether it is this one that is to be undone, and now. Default: whatever is armed. */
+  applies?: (armed: ArmedDeadman) => boolean;
+}
+
+export type UndoResult =
+  /** Nothing is armed, or not what was meant: whoever came first has disarmed or undone it. */
+  { kind: "nothing" } | { kind: "undone"; armed: ArmedDeadman; undone: Undone };
+
+/**
+ * Brings back what ran before the armed activation, by the programs in the record and by nothing else. If it is killed, the
+ * record is still there, and whoever comes next does all of it again.
+ */
+export function undo(deps: UndoDeps, { why, cause, applies = () => true }: UndoRequest): Promise<UndoResult> {
+  const layout = runnerLayout(deps.runnerDir);
+  return underDeadmanLock(layout, deps.clock, async () => {
+    const read = await readArmed(layout);
+    if (read.kind === "refused") deps.log(`The armed record cannot be read, so nothing can be undone by it: ${read.reason}`);
+    if (read.kind !== "ok" || !applies(read.value)) return { kind: "nothing" };
+    const armed = read.value;
+    const undone = await bringBack(deps, armed, layout.run(armed.runId), { why, cause: cause ?? null });
+    await removeArmed(layout);
+    await stopTimer(deps.exec, armed.timer, armed.host);
+    return { kind: "undone", armed, undone };
+  });
+}
+
+async function bringBack(
+  deps: UndoDeps,
+  armed: ArmedDeadman,
+  run: RunLayout,
+  asked: Pick<Undone, "why" | "cause">,
+): Promise<Undone> {
+  const { exec, clock, log } = deps;
+  const earlier = await readUndone(run);
+  // One that was killed in the middle is done again, for the reason that it had.
+  const { why, cause } = earlier?.endedAt === null ? earlier : asked;
+  let undone: Undone = {
+    why,
+    cause,
+    back: armed.back,
+    startedAt: clock.now(),
+    endedAt: null,
+    child: null,
+    exitCodes: [],
+    running: null,
+    left: null,
+  };
+  const note = async (change: Partial<Undone>) => {
+    undone = { ...undone, ...change };
+    await writeUndone(run, undone);
+  };
+  log(`Run ${armed.runId} is undone: ${armed.back} is activated.`);
+  await note({});
+  if (earlier?.child != null) await endLeftover(earlier.child, clock);
+  await stopActivation(exec, run, armed.activation, armed.host);
+  const exitCodes: (number | null)[] = [];
+  for (const step of armed.undo) {
+    const attempt = () => runStep(deps, run, step, (child) => note({ child, exitCodes }));
+    let exitCode = await attempt();
+    if (exitCode !== 0) exitCode = await attempt();
+    exitCodes.push(exitCode);
+  }
+  const { running, left } = await compare(armed);
+  if (left !== null) log(left);
+  await note({ endedAt: clock.now(), child: null, exitCodes, running, left });
+  return undone;
+}
+
+/** Runs a program of the undo. Gives its exit code; null: it did not end by itself. */
+async function runStep(
+  { exec, clock }: UndoDeps,
+  run: Pick<RunLayout, "undoOutput">,
+  { argv, env }: ArmedDeadman["undo"][number],
+  note: (child: Undone["child"]) => Promise<void>,
+): Promise<number | null> {
+  const limit = new AbortController();
+  const timer = clock.setTimeout(() => limit.abort(), STEP_LIMIT);
+  const running = exec({
+    argv: ["/bin/sh", "-c", TO_FILE, "nixfleet-undo", run.undoOutput, ...argv],
+    env,
+    cwd: "/",
+    signal: limit.signal,
+    // What an activation leaves at work on purpose (a service's helper) may keep its output open: that is a file.
+    captureBytes: 0,
+  });
+  const child = running.pid === undefined ? undefined : identifyProcess(running.pid);
+  await note(child ?? null);
+  const { end } = await running.result;
+  timer.cancel();
+  return end.kind === "exited" ? end.exitCode : null;
+}
+
+/** A program of an undo that was killed in the middle: two activations at once would be worse than one that is begun anew. */
+async function endLeftover(child: NonNullable<Undone["child"]>, clock: Clock): Promise<void> {
+  for (let waited = 0; waited < LEFTOVER_LIMIT && isAlive(child); waited += POLL_MS) await wait(clock, POLL_MS);
+  await endProgram(child);
+}
+
+/** Holds what is so now against what was so before. */
+async function compare({ back, profile, activation, host }: ArmedDeadman): Promise<Pick<Undone, "running" | "left">> {
+  const platform = createPlatform({
+    platform: host.platform,
+    hostname: host.hostname,
+    flakeAttr: undefined,
+    systemRoot: host.systemRoot,
+    env: host.env,
+    exec: () => {
+      throw new Error("to read which closure runs, no program is needed");
+    },
+  });
+  const running = (await platform.runningClosure()) ?? null;
+  if (running !== back) {
+    return { running, left: `The host runs ${running ?? "no closure that can be read"}, and not ${back}.` };
+  }
+  const set = activation.mode === "test" ? profile : ((await platform.profileClosure()) ?? null);
+  if (profile === null || set === profile) return { running, left: null };
+  return {
+    running,
+    left: shorten(`The profile points to ${set ?? "nothing"}, and not to ${profile}: the next boot would bring that.`, 2000),
+  };
+}
+
+/** The output of an undo, as far as it is of a size that a person reads: the last 256 KiB. */
+export async function readUndoOutput(run: Pick<RunLayout, "undoOutput">): Promise<string> {
+  const most = 256 * 1024;
+  try {
+    const file = await open(run.undoOutput, "r");
+    try {
+      const { size } = await file.stat();
+      const buffer = Buffer.alloc(Math.min(size, most));
+      const { bytesRead } = await file.read(buffer, 0, buffer.length, Math.max(0, size - most));
+      return buffer.toString("utf8", 0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT" || isDiskFull(error)) return "";
+    throw error;
+  }
+}

@@ -1,0 +1,97 @@
+import type { Outcome } from "@nixfleet/protocol";
+import { disarm } from "../deadman/arm.ts";
+import { type UndoCause, undoneOutcome } from "../deadman/decide.ts";
+import { readUndone } from "../deadman/record.ts";
+import { readUndoOutput, undo } from "../deadman/undo.ts";
+import type { ArmedDeadman, Undone } from "../spool/shapes.ts";
+import type { Activated } from "./activate.ts";
+import { confirm } from "./confirm.ts";
+import { failure, type RunContext, STOPPED } from "./context.ts";
+import { recordDeployment } from "./deployment.ts";
+import { createPlainOutput } from "./output.ts";
+
+interface Details {
+  firstError?: string;
+  exitCode?: number;
+}
+
+/**
+ * What follows an activation whose dead-man switch is armed: it is confirmed and disarmed, or undone. A run that is stopped is
+ * left armed: it ends at once, and whoever has ended it undoes. `window`: milliseconds that are left of it.
+ */
+export async function finishArmed(
+  context: RunContext,
+  armed: ArmedDeadman,
+  activated: Activated,
+  window: number,
+): Promise<Outcome> {
+  switch (activated.kind) {
+    case "stopped":
+      return stopped(armed, "during the activation, which can leave the system half switched");
+    case "withdrawn":
+      return comeHome(context, armed, null);
+    case "failed": {
+      const { kind: _, code, reason, ...details } = activated;
+      return comeHome(context, armed, { code, reason }, details);
+    }
+    case "active":
+      break;
+  }
+  context.phase("confirm");
+  const confirmation = await confirm(context, armed, window);
+  switch (confirmation.kind) {
+    case "stopped":
+      return stopped(armed, "before the activation was confirmed");
+    case "undone":
+    case "refused":
+      return comeHome(context, armed, confirmation.cause);
+    case "holds":
+      break;
+  }
+  const { runnerDir } = context.deps.config;
+  if (!(await disarm({ runnerDir, exec: context.deps.exec, clock: context.deps.clock }, armed))) {
+    return comeHome(context, armed, null);
+  }
+  await recordDeployment(context, armed.activation);
+  return { state: "succeeded" };
+}
+
+/** How a run ends that was stopped while it was armed. Why it was stopped is for the executor to say. */
+export function stopped({ back }: ArmedDeadman, when: string): Outcome {
+  return { ...STOPPED, reason: `Stopped ${when}. The host goes back to ${back}.` };
+}
+
+/** Undoes, unless somebody has done that already, and says how the run ends by it. */
+export async function comeHome(
+  context: RunContext,
+  { back }: Pick<ArmedDeadman, "back">,
+  cause: UndoCause | null,
+  details: Details = {},
+  why: Undone["why"] = "runner",
+): Promise<Outcome> {
+  const { deps, run, request } = context;
+  context.phase("undo");
+  if (cause !== null) context.say(cause.reason);
+  const result = await undo(
+    { runnerDir: deps.config.runnerDir, exec: deps.exec, clock: deps.clock, log: context.say },
+    { why, ...(cause === null ? {} : { cause }), applies: ({ runId }) => runId === request.runId },
+  );
+  await tellUndo(context);
+  const undone = result.kind === "undone" ? result.undone : await readUndone(run);
+  if (undone !== undefined) return undoneOutcome(undone, cause, details);
+  // Neither armed nor undone by any note: a full disk can have swallowed it. What runs is the only witness.
+  const found = cause ?? { code: "not-confirmed" as const, reason: "The activation was not confirmed." };
+  const running = await deps.platform.runningClosure();
+  if (running === back) {
+    return { state: "rolled-back", code: found.code, reason: `${found.reason} The host runs ${running} again.`, ...details };
+  }
+  const now = running ?? "no closure that can be read";
+  return failure("undo-failed", `${found.reason} It was not undone by any note: the host runs ${now}.`, details);
+}
+
+/** What the undo printed becomes part of the run's log. */
+async function tellUndo(context: RunContext): Promise<void> {
+  const output = createPlainOutput(context.output, "activation");
+  output.write(Buffer.from(await readUndoOutput(context.run)));
+  output.end();
+}

@@ -1,0 +1,116 @@
+import { writeFile } from "node:fs/promises";
+import type { Outcome } from "@nixfleet/protocol";
+import { type ArmDeps, arm, beginWhileArmed } from "../deadman/arm.ts";
+import { nixEnvironment } from "../nix/environment.ts";
+import type { ArmedDeadman } from "../spool/shapes.ts";
+import { type Activated, activate, activationOf, deadmanHost } from "./activate.ts";
+import { comeHome, finishArmed } from "./armed-deployment.ts";
+import { askHealth } from "./ask-dashboard.ts";
+import { failure, type RunContext, STOPPED } from "./context.ts";
+import { isActivated, recordDeployment, type ToDeploy } from "./deployment.ts";
+
+/**
+ * Activates a closure so that the host always comes home: arm the dead-man switch, activate, confirm, disarm; or undo. Tells the
+ * phases of that. Where nothing is confirmed (mode `boot`, or the host has the switch off) it activates and nothing else.
+ */
+export async function deploy(context: RunContext, deployed: ToDeploy): Promise<Outcome> {
+  context.phase("activate");
+  const { confirmTimeout } = context.deps.config;
+  if (deployed.mode === "boot" || confirmTimeout === 0) return deployUnarmed(context, deployed);
+  const before = await context.deps.platform.runningClosure();
+  if (before === undefined) {
+    context.warn("Nothing runs that the host could go back to, so the dead-man switch is not armed.");
+    return deployUnarmed(context, deployed);
+  }
+  const armed = await armFor(context, deployed, before);
+  if (armed === "stopped") return STOPPED;
+  if (!armed.ok) return failure(armed.code, armed.reason);
+  // Counted from here on by the monotonic clock, as the timer does it.
+  const armedAt = performance.now();
+  context.events.append({ kind: "armed", until: armed.armed.until, back: armed.armed.back });
+  context.events.sync();
+  try {
+    const activated = await activate(context, deployed, {
+      begin: (start) => beginWhileArmed(armDeps(context), armed.armed.runId, start),
+      failedBefore: armed.armed.failedUnits,
+    });
+    const left = confirmTimeout * 1000 - (performance.now() - armedAt);
+    return await finishArmed(context, armed.armed, activated, Math.max(0, left));
+  } catch (error) {
+    // A fault of this program: what it has begun does not stay half done.
+    const reason = `The agent met a fault of its own: ${context.redact((error as Error).message)}`;
+    for (const line of ((error as Error).stack ?? reason).split("\n")) context.say(line);
+    return comeHome(context, armed.armed, { code: "internal", reason });
+  }
+}
+
+async function deployUnarmed(context: RunContext, deployed: ToDeploy): Promise<Outcome> {
+  const activated = await activate(context, deployed, { begin: async (start) => start(), failedBefore: null });
+  if (await isActivated(context, deployed)) await recordDeployment(context, deployed);
+  return toOutcome(context, activated);
+}
+
+async function toOutcome(context: RunContext, activated: Activated): Promise<Outcome> {
+  const now = `The host now runs ${(await context.deps.platform.runningClosure()) ?? "no closure that can be read"}.`;
+  switch (activated.kind) {
+    case "active":
+      return { state: "succeeded" };
+    case "failed": {
+      const { code, reason, ...details } = activated;
+      return failure(code, `${reason} ${now}`, details);
+    }
+    case "stopped":
+      return { ...STOPPED, reason: `Stopped during the activation, which can leave the system half switched. ${now}` };
+    case "withdrawn":
+      throw new Error("an activation that nothing can undo was withdrawn");
+  }
+}
+
+/** Writes down all that an undo needs, and starts the time. */
+async function armFor(context: RunContext, deployed: ToDeploy, back: string) {
+  const { platform, config } = context.deps;
+  const { request, run } = context;
+  await keepPrevious(context, back);
+  // There from now on: an undo on a full disk cannot make it.
+  await writeFile(run.undoOutput, "", { mode: 0o640 });
+  const profile = await platform.profileClosure();
+  const before = {
+    closure: back,
+    profile: profile === undefined ? undefined : { closure: profile, generation: await platform.generation() },
+  };
+  const failedUnits = await platform.failedUnits();
+  const what: Parameters<typeof arm>[1] = {
+    runId: request.runId,
+    bootId: context.bootId,
+    back,
+    profile: profile ?? null,
+    failedUnits: failedUnits === undefined ? null : failedUnits.slice(0, 500),
+    asks: await whatToAsk(context),
+    host: deadmanHost(context),
+    activation: { ...deployed, unit: activationOf(context, deployed.closure, deployed.mode).unit },
+    undo: platform.undo(before, deployed.mode).map(({ argv, env }) => ({ argv: [...argv], env: { ...env } })),
+  };
+  if (context.signal.aborted) return "stopped" as const;
+  return arm(armDeps(context), what, config.confirmTimeout);
+}
+
+/** A dashboard that did not answer before the activation cannot be asked to answer after it. */
+async function whatToAsk({ deps, request, signal }: RunContext): Promise<ArmedDeadman["asks"]> {
+  if (request.confirmSecret !== undefined) return "confirm";
+  return (await askHealth(deps.config.url, signal)) === undefined ? "health" : "nothing";
+}
+
+/** A garbage-collector root, so that what the host goes back to is still there. */
+async function keepPrevious(context: RunContext, back: string): Promise<void> {
+  const result = await context.execute({
+    argv: ["nix-store", "--realise", back, "--add-root", context.run.previous],
+    env: nixEnvironment(context.deps.env),
+    signal: context.signal,
+  }).result;
+  const isKept = result.end.kind === "exited" && result.end.exitCode === 0;
+  if (!isKept && !context.signal.aborted) context.warn("What runs now could not be kept from the garbage collector.");
+}
+
+function armDeps({ deps }: RunContext): ArmDeps {
+  return { runnerDir: deps.config.runnerDir, program: deps.program, exec: deps.exec, clock: deps.clock };
+}

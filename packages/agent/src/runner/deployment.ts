@@ -1,0 +1,39 @@
+import type { Commit, Deployment } from "@nixfleet/protocol";
+import type { ActivationMode } from "../platforms/platform.ts";
+import type { RunContext } from "./context.ts";
+
+/** What is to run, or to be booted, and the commit that it was built from; null: a generation of which no commit is known. */
+export interface ToDeploy {
+  closure: string;
+  commit: Commit | null;
+  mode: ActivationMode;
+  /** The generation that the profile goes back to; absent: it gets a new one. */
+  generation?: number;
+}
+
+/** Whether the closure is what the mode was to bring about. */
+export async function isActivated(
+  { deps: { platform } }: Pick<RunContext, "deps">,
+  { closure, mode }: Pick<ToDeploy, "closure" | "mode">,
+): Promise<boolean> {
+  return (mode === "boot" ? await platform.profileClosure() : await platform.runningClosure()) === closure;
+}
+
+/** Writes the deployment into the ledger and tells it: what was confirmed, or needs no confirmation. */
+export async function recordDeployment(
+  context: Pick<RunContext, "deps" | "events" | "ledger" | "request">,
+  { closure, commit, mode }: ToDeploy,
+): Promise<void> {
+  const { deps, request } = context;
+  const generation = mode === "test" ? undefined : await deps.platform.generation();
+  const deployment: Deployment = {
+    closure,
+    commit,
+    mode,
+    runId: request.runId,
+    at: deps.clock.now(),
+    ...(generation === undefined ? {} : { generation }),
+  };
+  await context.ledger.add(deployment);
+  context.events.append({ kind: "deployed", deployment });
+}

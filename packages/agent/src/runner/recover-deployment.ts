@@ -1,0 +1,184 @@
+import { type LogLine, type Outcome, shorten } from "@nixfleet/protocol";
+import { bootId, isAlive } from "@nixfleet/runtime";
+import { disarm } from "../deadman/arm.ts";
+import { continueAfterKill } from "../deadman/decide.ts";
+import { readArmedOf, readUndone } from "../deadman/record.ts";
+import { managerEnv, managerOptions, serviceManagerOf } from "../deadman/service-manager.ts";
+import { endProgram, stopUnit } from "../deadman/stop-activation.ts";
+import { wait } from "../spool/run-record.ts";
+import type { ArmedDeadman, BegunActivation, RunProcess, Undone } from "../spool/shapes.ts";
+import type { MendedEvents } from "../spool/torn-events.ts";
+import { deadmanHost, judgeActivation, readActivationStatus } from "./activate.ts";
+import { comeHome, finishArmed, stopped } from "./armed-deployment.ts";
+import { failure, type RunContext } from "./context.ts";
+import { isActivated, recordDeployment } from "./deployment.ts";
+import { createErrorFinder } from "./first-error.ts";
+import { createPlainOutput } from "./output.ts";
+import { tailFile } from "./tail-file.ts";
+
+const POLL_MS = 200;
+
+/** How the activation of a killed runner came to its end. */
+interface Followed {
+  exitCode: number | undefined;
+  firstError: string | undefined;
+  /** It was at work when the run was cancelled or its time was over. */
+  wasStopped: boolean;
+}
+
+/**
+ * Goes on with the deployment of a killed runner's run, by what its files and the host itself say. Undefined: the run had not
+ * begun to change what the host runs.
+ */
+export async function recoverDeployment(
+  context: RunContext,
+  process: RunProcess | undefined,
+  mended: MendedEvents,
+): Promise<Outcome | undefined> {
+  const { request, layout, run } = context;
+  const activation = process?.activation ?? null;
+  // An activation is not ended because its runner was: it goes on, and what it brings about is told.
+  const followed = process == null || activation === null ? undefined : await follow(context, process, activation, mended);
+  const armed = await readArmedOf(layout, request.runId);
+  if (armed !== undefined && followed?.wasStopped)
+    return stopped(armed, "during the activation, which can leave the system half switched");
+  const undone = await readUndone(run);
+  const back = armed?.back ?? undone?.back ?? mended.armedBack;
+  const next = continueAfterKill({
+    wasArmed: mended.armedBack !== undefined,
+    isArmed: armed !== undefined,
+    undo: stateOf(undone),
+    sameBoot: isThisBoot(armed, process),
+    activation: followed === undefined ? "not-begun" : howItEnded(followed),
+    isActive: activation !== null && (await isActivated(context, activation)),
+  });
+  switch (next) {
+    case "unchanged":
+      return undefined;
+    case "disarm":
+      if (armed === undefined || (await disarm(disarmDeps(context), armed))) return undefined;
+      return comeHome(context, armed, null);
+    case "confirm":
+    case "undo":
+      return armed === undefined ? undefined : goOn(context, armed, activation, followed, isThisBoot(armed, process));
+    case "undone":
+      return comeHome(context, { back: back ?? "what ran before" }, null);
+    case "confirmed":
+      if (activation !== null && !mended.hasDeployed) await recordDeployment(context, activation);
+      return { state: "succeeded" };
+    case "unarmed":
+      return activation === null || followed === undefined
+        ? undefined
+        : endUnarmed(context, activation, followed, { mended, sameBoot: isThisBoot(armed, process) });
+  }
+}
+
+/** What is still armed: it is confirmed if all is well so far, and else undone. */
+async function goOn(
+  context: RunContext,
+  armed: ArmedDeadman,
+  activation: BegunActivation | null,
+  followed: Followed | undefined,
+  sameBoot: boolean,
+): Promise<Outcome> {
+  if (!sameBoot) return comeHome(context, armed, null, {}, "boot");
+  if (activation === null || followed === undefined || (await readUndone(context.run)) !== undefined) {
+    return comeHome(context, armed, null);
+  }
+  const { exitCode, firstError } = followed;
+  if (exitCode === undefined) {
+    const reason = "The runner was killed, and the activation did not come to its end.";
+    return comeHome(context, armed, { code: "runner-killed", reason });
+  }
+  const activated = await judgeActivation(context, activation, {
+    end: { kind: "exited", exitCode },
+    firstError,
+    failedBefore: armed.failedUnits,
+  });
+  // Never more than the whole window, whatever the clocks of the two runners say.
+  const window = Math.min(Math.max(0, armed.until - context.deps.clock.now()), armed.until - armed.armedAt);
+  return finishArmed(context, armed, activated, window);
+}
+
+/** There was no dead-man switch: what runs now is told, and nothing else is done. */
+async function endUnarmed(
+  context: RunContext,
+  activation: BegunActivation,
+  { wasStopped, exitCode }: Followed,
+  { mended, sameBoot }: { mended: MendedEvents; sameBoot: boolean },
+): Promise<Outcome> {
+  const { closure, mode } = activation;
+  const isActive = await isActivated(context, activation);
+  if (isActive && !mended.hasDeployed) await recordDeployment(context, activation);
+  const ended = wasStopped
+    ? "The activation went on past the run's deadline and was stopped."
+    : exitCode === undefined
+      ? "How the activation ended is not known."
+      : `The activation itself ended with exit code ${exitCode}.`;
+  const running = (await context.deps.platform.runningClosure()) ?? "no closure that can be read";
+  const goal = isActive ? "That is what this run was deploying." : `This run was deploying ${closure}.`;
+  const booted = isActive
+    ? "The profile points to what this run was deploying."
+    : `The profile does not point to ${closure}, which this run was deploying.`;
+  const what = sameBoot ? "The runner was killed" : "The host went down";
+  const reason = `${what} after the activation had begun. ${ended} The host runs ${running}. ${mode === "boot" ? booted : goal}`;
+  return failure(sameBoot ? "runner-killed" : "host-restarted", shorten(reason, 2000), { exitCode });
+}
+
+/** Tells what the activation printed and prints, until it is at work no more; a stop of the run ends it. */
+async function follow(
+  context: RunContext,
+  process: RunProcess,
+  activation: BegunActivation,
+  mended: MendedEvents,
+): Promise<Followed> {
+  const { deps, run, signal } = context;
+  const errors = createErrorFinder();
+  let seen = 0;
+  // The killed runner had told some of the lines already: what follows them is told now.
+  const log = (line: LogLine) => {
+    if (++seen > mended.activationLines) context.events.log(line);
+  };
+  const tail = tailFile(
+    run.activationOutput,
+    createPlainOutput({ ...context.output, log }, "activation", errors.look),
+    deps.clock,
+  );
+  const isAtWork = () => isActivating(context, process, activation);
+  while (!signal.aborted && (await isAtWork())) await wait(deps.clock, POLL_MS);
+  const wasStopped = await isAtWork();
+  if (wasStopped) {
+    if (process.child !== null) await endProgram(process.child);
+    await stopUnit(deps.exec, activation.unit, deadmanHost(context));
+  }
+  await tail.end();
+  return { exitCode: await readActivationStatus(run.activationStatus), firstError: errors.first(), wasStopped };
+}
+
+async function isActivating(context: RunContext, { child }: RunProcess, { unit }: BegunActivation): Promise<boolean> {
+  if (child !== null && isAlive(child)) return true;
+  if (unit === null) return false;
+  const host = deadmanHost(context);
+  const argv: [string, ...string[]] = ["systemctl", ...managerOptions(serviceManagerOf(host)), "is-active", "--quiet", unit];
+  const { end } = await context.deps.exec({ argv, env: managerEnv(host.env) }).result;
+  return end.kind === "exited" && end.exitCode === 0;
+}
+
+function howItEnded({ exitCode }: Followed): "succeeded" | "failed" | "unknown" {
+  if (exitCode === undefined) return "unknown";
+  return exitCode === 0 ? "succeeded" : "failed";
+}
+
+function stateOf(undone: Undone | undefined): "none" | "begun" | "ended" {
+  if (undone === undefined) return "none";
+  return undone.endedAt === null ? "begun" : "ended";
+}
+
+/** Where neither file is there, nothing speaks for another boot. */
+function isThisBoot(armed: ArmedDeadman | undefined, process: RunProcess | undefined): boolean {
+  return (armed?.bootId ?? process?.runner.bootId ?? bootId()) === bootId();
+}
+
+function disarmDeps({ deps }: RunContext) {
+  return { runnerDir: deps.config.runnerDir, exec: deps.exec, clock: deps.clock };
+}

@@ -1,0 +1,71 @@
+import { access } from "node:fs/promises";
+import { type Outcome, shorten } from "@nixfleet/protocol";
+import type { Clock } from "@nixfleet/runtime";
+
+const CANCEL_POLL_MS = 100;
+
+type StopReason = "cancelled" | "timed-out";
+
+/** Aborts a run when a person cancels it or its time is over. */
+export interface Stop {
+  readonly signal: AbortSignal;
+  /** The run is over: nothing stops it any more. */
+  end(): void;
+}
+
+export function createStop(clock: Clock, { cancelFile, milliseconds }: { cancelFile: string; milliseconds: number }): Stop {
+  const controller = new AbortController();
+  const deadline = clock.setTimeout(() => controller.abort("timed-out" satisfies StopReason), milliseconds);
+  const watch = watchForFile(cancelFile, clock, () => controller.abort("cancelled" satisfies StopReason));
+  return {
+    signal: controller.signal,
+    end() {
+      deadline.cancel();
+      watch.stop();
+    },
+  };
+}
+
+/** A run that was stopped says so, unless its work was done, or undone, before the stop took hold. */
+export function withStopReason(outcome: Outcome, signal: AbortSignal, deadline: number): Outcome {
+  if (!signal.aborted || outcome.state === "succeeded" || outcome.state === "rolled-back") return outcome;
+  if (outcome.state === "failed" && outcome.code === "undo-failed") return outcome;
+  const told = outcome.state === "cancelled" && outcome.reason !== "Stopped." ? ` ${outcome.reason}` : "";
+  if ((signal.reason as StopReason) === "cancelled") {
+    return { state: "cancelled", reason: shorten(`Cancelled by a person.${told}`, 500) };
+  }
+  const reason = `The run took longer than ${Math.round(deadline / 1000)} s and was stopped.${told}`;
+  return { state: "timed-out", code: "deadline-passed", reason };
+}
+
+/** Calls once when the file is there. */
+function watchForFile(path: string, clock: Clock, onThere: () => void): { stop(): void } {
+  let stopped = false;
+  let timer: { cancel(): void } | undefined;
+  const lookLater = () => {
+    timer = clock.setTimeout(() => void look(), CANCEL_POLL_MS);
+  };
+  const look = async () => {
+    const isThere = await exists(path);
+    if (stopped) return;
+    if (isThere) onThere();
+    else lookLater();
+  };
+  lookLater();
+  return {
+    stop() {
+      stopped = true;
+      timer?.cancel();
+    },
+  };
+}
+
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw error;
+  }
+}
