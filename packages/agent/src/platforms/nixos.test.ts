@@ -157,6 +157,8 @@ test("the boot partition needs what it does not have yet of kernel and initrd; w
   expect(await nixos(dir.path, false, { disks: disks(2) }).bootSpace(first)).toEqual({ needed: 0, free: 5120 });
   expect(await nixos(dir.path, false, { disks: disks(2) }).bootSpace(second)).toEqual({ needed: 1100, free: 5120 });
   expect(await nixos(dir.path, false, { disks: disks(1) }).bootSpace(second)).toBeUndefined();
+  await makeLinks(dir.path, { [`${profiles}/system-3-link`]: second });
+  expect(await nixos(dir.path, false, { disks: disks(2) }).bootSpace(second)).toEqual({ needed: 0, free: 5120 });
 });
 
 test("an activation of another is seen by its unit, or by the lock that switch-to-configuration holds", async () => {
