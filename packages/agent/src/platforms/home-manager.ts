@@ -81,8 +81,10 @@ export function createHomeManagerPlatform(deps: HomeManagerDeps): Platform {
     }),
     undo: ({ closure }) => [
       {
-        argv: isUserSystemd ? [...launcher(UNDO_UNIT), activator(closure)] : [activator(closure)],
+        argv: [activator(closure)],
         env: activationEnv,
+        launcher: isUserSystemd ? launcher(UNDO_UNIT) : [],
+        unit: isUserSystemd ? UNDO_UNIT : null,
       },
     ],
     dryActivation: () => undefined,

@@ -65,8 +65,10 @@ export function createNixosPlatform(deps: NixosDeps): Platform {
     undo(before, mode) {
       const steps = undoModes(before, mode).map(
         ({ closure, how }): UndoStep => ({
-          argv: isSystemd ? [...launcher(UNDO_UNIT), activator(closure), how] : [activator(closure), how],
+          argv: [activator(closure), how],
           env: ownEnv,
+          launcher: isSystemd ? launcher(UNDO_UNIT) : [],
+          unit: isSystemd ? UNDO_UNIT : null,
         }),
       );
       return mode === "test" ? steps : [system.putBack(before), ...steps];

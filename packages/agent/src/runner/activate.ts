@@ -1,10 +1,11 @@
 import { readFile, rm } from "node:fs/promises";
 import type { FailureCode } from "@nixfleet/protocol";
 import { describeEnd, type ExecEnd, type ExecResult, type RunningProcess, succeeded } from "@nixfleet/runtime";
-import { pick } from "../deadman/service-manager.ts";
 import { stopUnit } from "../deadman/stop-activation.ts";
 import { nixEnvironment } from "../nix/environment.ts";
-import type { ActivationCommand, ActivationMode } from "../platforms/platform.ts";
+import { pickVariables } from "../platforms/environment.ts";
+import type { ActivationCommand } from "../platforms/platform.ts";
+import type { ArmedDeadman } from "../spool/shapes.ts";
 import type { RunContext } from "./context.ts";
 import { isActivated, type ToDeploy } from "./deployment.ts";
 import { newlyFailed } from "./failed-units.ts";
@@ -42,10 +43,10 @@ export async function activate(
   { begin, failedBefore }: { begin: Begin; failedBefore: readonly string[] | null },
 ): Promise<Activated> {
   const { closure, mode } = deployed;
-  const activation = activationOf(context, closure, mode);
+  const activation = context.deps.platform.activation(closure, mode);
   for (const path of [context.run.activationOutput, context.run.activationStatus]) await rm(path, { force: true });
-  context.noteActivation({ ...deployed, unit: activation.unit });
-  const profile = await setProfile(context, closure, mode, begin);
+  context.noteActivation({ closure, commit: deployed.commit, mode, unit: activation.unit });
+  const profile = await setProfile(context, deployed, begin);
   if (profile !== undefined) return profile;
 
   const errors = createErrorFinder();
@@ -53,16 +54,6 @@ export async function activate(
   if (result === undefined) return { kind: "withdrawn" };
   if (result.aborted) return { kind: "stopped" };
   return judgeActivation(context, deployed, { end: result.end, firstError: errors.first(), failedBefore });
-}
-
-/** The platform's own activation, or the host's own program in its place. */
-export function activationOf(
-  { deps: { platform, config } }: Pick<RunContext, "deps">,
-  closure: string,
-  mode: ActivationMode,
-): ActivationCommand {
-  const activation = platform.activation(closure, mode);
-  return config.activationCommand === undefined ? activation : { ...activation, argv: [config.activationCommand, closure, mode] };
 }
 
 async function runActivation(
@@ -137,12 +128,10 @@ export async function judgeActivation(
 /** Undefined: the profile is set, or is not this agent's to set. */
 async function setProfile(
   context: RunContext,
-  closure: string,
-  mode: ActivationMode,
+  { closure, mode, generation }: ToDeploy,
   begin: Begin,
 ): Promise<Activated | undefined> {
-  if (context.deps.config.activationCommand !== undefined) return undefined;
-  const argv = await context.deps.platform.setProfile(closure, mode);
+  const argv = await context.deps.platform.setProfile(closure, mode, generation);
   if (argv === undefined) return undefined;
   const errors = createErrorFinder();
   const output = createPlainOutput(context.output, "nix", errors.look);
@@ -173,7 +162,7 @@ async function setProfile(
 }
 
 /** By which whoever undoes finds this host's service manager and what runs, without this agent's settings. */
-export function deadmanHost({ deps: { platform, config, env } }: Pick<RunContext, "deps">) {
+export function deadmanHost({ deps: { platform, config, env } }: Pick<RunContext, "deps">): ArmedDeadman["host"] {
   const kept = [
     "PATH",
     "HOME",
@@ -184,12 +173,12 @@ export function deadmanHost({ deps: { platform, config, env } }: Pick<RunContext
     "DBUS_SESSION_BUS_ADDRESS",
     "NIX_STATE_DIR",
   ];
-  return {
-    platform: platform.name,
-    hostname: config.hostname,
-    systemRoot: config.systemRoot,
-    env: pick(env, kept),
-  };
+  const session =
+    platform.name === "home-manager" && process.platform === "linux"
+      ? { XDG_RUNTIME_DIR: `/run/user/${process.getuid?.()}` }
+      : {};
+  const { hostname, systemRoot } = config;
+  return { platform: platform.name, hostname, systemRoot, env: { ...session, ...pickVariables(env, kept) } };
 }
 
 /** The exit code that an activation left behind; undefined: it did not come to its end. */

@@ -7,6 +7,8 @@ export interface ToDeploy {
   closure: string;
   commit: Commit | null;
   mode: ActivationMode;
+  /** The generation of the profile that is chosen; absent: there will be a new one. */
+  generation?: number;
 }
 
 /** Whether the closure is what the mode was to bring about. */

@@ -11,6 +11,7 @@ import {
   killAll,
   livingTree,
 } from "@nixfleet/testkit";
+import { builtProgram } from "@nixfleet/testkit/built-programs";
 import { onTestFinished } from "vitest";
 import { createPlatform } from "../platforms/choose.ts";
 import { createDaemonFiles, type DaemonFiles } from "../spool/daemon-files.ts";
@@ -81,7 +82,6 @@ export async function createTestHost(options: TestHostOptions = {}): Promise<Tes
     confirmTimeout: 0,
     healthChecks: [],
     ignoreFailedUnits: [],
-    activationCommand: undefined,
     stateDir: join(root, "daemon"),
     runnerDir: join(root, "runner"),
     systemRoot,
@@ -98,6 +98,7 @@ export async function createTestHost(options: TestHostOptions = {}): Promise<Tes
   const deps: RunnerDeps = {
     config,
     platform: createPlatform({ platform, hostname: name, flakeAttr: undefined, systemRoot, env, exec: followed }),
+    program: [process.execPath, builtProgram("agent")],
     exec: followed,
     clock: systemClock,
     env,
