@@ -41,15 +41,14 @@ export async function build(context: RunContext, derivation: string): Promise<St
   return { ok: false, outcome: failure("build-failed", `What was built is not a store path: ${closure}`) };
 }
 
-/** Tells what changes from the running closure to the new one. It informs only: a failure is a warning. */
-export async function tellDiff(context: RunContext, closure: string): Promise<void> {
-  const running = await context.deps.platform.runningClosure();
+/** Tells what changes from one closure to another. It informs only: a failure is a warning. */
+export async function tellDiff(context: RunContext, closure: string, against: string | undefined): Promise<void> {
   const to = await readClosure(context, closure);
-  const from = running === undefined ? undefined : await readClosure(context, running);
+  const from = against === undefined ? undefined : await readClosure(context, against);
   if (context.signal.aborted) return;
   if (to === undefined) context.warn("The new closure could not be listed, so what changes is not known.");
   else {
-    const before = running === undefined || from === undefined ? null : { path: running, members: from };
+    const before = against === undefined || from === undefined ? null : { path: against, members: from };
     context.events.append({ kind: "diff", diff: diffClosures(before, { path: closure, members: to }) });
   }
 }

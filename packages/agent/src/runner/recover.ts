@@ -8,10 +8,11 @@ import { listRuns } from "../spool/run-directories.ts";
 import { finishRun, writeOutcome } from "../spool/run-record.ts";
 import { RunOutcome, RunProcess, RunRequest } from "../spool/shapes.ts";
 import { readStrangerJson } from "../spool/stranger-json.ts";
-import { mendEvents } from "../spool/torn-events.ts";
+import { type MendedEvents, mendEvents } from "../spool/torn-events.ts";
 import { createRunContext, failure } from "./context.ts";
 import type { RunnerDeps } from "./deps.ts";
 import { createCloneOf, readHostFacts } from "./facts.ts";
+import { afterReboot } from "./ops/reboot.ts";
 import { recoverDeployment } from "./recover-deployment.ts";
 import { type Redactor, redactAlso } from "./redactor.ts";
 import { createStop, withStopReason } from "./stop.ts";
@@ -69,7 +70,7 @@ async function recoverRun(deps: RunnerDeps, request: RunRequest, redactHost: Red
       child: process?.child ?? null,
     });
     const recovered = await recoverDeployment(context, process, mended);
-    const outcome = recovered ?? (await endUnchanged(deps, process));
+    const outcome = recovered ?? (await endUnchanged(deps, process, mended));
     stop.end();
     const { runnerDir, branch, hostname } = config;
     const clone = createCloneOf(deps);
@@ -84,8 +85,9 @@ async function recoverRun(deps: RunnerDeps, request: RunRequest, redactHost: Red
 }
 
 /** A run that had not come to an activation. */
-async function endUnchanged(deps: RunnerDeps, process: RunProcess | undefined): Promise<Outcome> {
+async function endUnchanged(deps: RunnerDeps, process: RunProcess | undefined, { phase }: MendedEvents): Promise<Outcome> {
   if (process?.child != null) await endProgram(process.child);
+  if (process !== undefined && phase === "reboot") return afterReboot(process.runner.bootId, bootId());
   const now = await deps.platform.runningClosure();
   const sentence = now === undefined ? "What the host runs now cannot be read." : `The host runs ${now}.`;
   return process === undefined || process.runner.bootId === bootId()

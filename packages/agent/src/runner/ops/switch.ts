@@ -1,46 +1,36 @@
 import type { Commit, Outcome } from "@nixfleet/protocol";
-import { build, evaluate, tellDiff } from "../build.ts";
+import { tellDiff } from "../build.ts";
 import { type RunContext, STOPPED } from "../context.ts";
 import { deploy } from "../deploy.ts";
+import { guard, withFinish } from "../guards.ts";
 import type { OpImplementation } from "../op-table.ts";
-import { syncClone } from "../sync.ts";
+import { buildTarget } from "../target-closure.ts";
 
 /** Builds the host's configuration at a commit and activates it. */
 export const switchOp: OpImplementation<"switch"> = async (context, { mode, commit: asked, closure: previewed }) => {
   const { platform } = context.deps;
-  const wanted = asked ?? context.request.commit;
-  if (wanted === null) {
-    return { state: "refused", code: "target-unknown", reason: "No commit was given to switch to." };
-  }
   if (!platform.modes.includes(mode)) {
     return { state: "refused", code: "arguments-invalid", reason: `The platform ${platform.name} has no mode ${mode}.` };
   }
-  context.phase("fetch");
-  const synced = await syncClone(context, wanted, "if-missing");
-  if (!synced.ok) return synced.outcome;
-  const refused = await refuseRewind(context, synced.commit);
-  if (refused !== undefined) return refused;
-  context.phase("evaluate");
-  const evaluated = await evaluate(context, synced.commit);
-  if (!evaluated.ok) return evaluated.outcome;
-  context.phase("build");
-  const built = await build(context, evaluated.value);
+  const built = await buildTarget(context, asked, (commit) => refuseRewind(context, commit));
   if (!built.ok) return built.outcome;
-  if (previewed !== undefined && built.value !== previewed) {
-    const reason = `${synced.commit} builds ${built.value}, and the preview showed ${previewed}.`;
-    return { state: "refused", code: "closure-changed", reason };
+  const { closure, commit } = built.value;
+  if (previewed !== undefined && previewed !== closure) {
+    return { state: "refused", code: "closure-changed", reason: `${commit} builds ${closure}, not ${previewed}.` };
   }
   context.phase("diff");
-  await tellDiff(context, built.value);
+  await tellDiff(context, closure, await platform.runningClosure());
   if (context.signal.aborted) return STOPPED;
-  return deploy(context, { closure: built.value, commit: synced.commit, mode });
+  const guarded = await guard(context, closure, mode);
+  if (guarded.kind === "refused") return guarded.outcome;
+  return withFinish(await deploy(context, { closure, commit, mode: guarded.mode }), guarded.finish);
 };
 
 /** A stolen dashboard must not bring back an old hole: backwards or sideways only if the host allows it and a person insists. */
 async function refuseRewind({ ledger, clone, deps, request }: RunContext, commit: Commit): Promise<Outcome | undefined> {
-  const last = (await ledger.read()).findLast((one) => one.commit !== null);
-  if (last?.commit == null || (await clone.contains(commit, last.commit))) return undefined;
+  const last = (await ledger.read()).findLast((deployment) => deployment.commit !== null)?.commit;
+  if (last === undefined || last === null || (await clone.contains(commit, last))) return undefined;
   if (deps.config.allowRewind && request.force) return undefined;
-  const reason = `${commit} is not a descendant of ${last.commit}, which was deployed here last.`;
+  const reason = `${commit} is not a descendant of ${last}, which was deployed here last.`;
   return { state: "refused", code: "not-fast-forward", reason };
 }

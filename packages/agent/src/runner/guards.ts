@@ -1,0 +1,85 @@
+import { dirname } from "node:path";
+import { type Outcome, type RefusalCode, shorten } from "@nixfleet/protocol";
+import { freeBytes } from "../facts/disks.ts";
+import type { ActivationMode } from "../platforms/platform.ts";
+import type { RunContext } from "./context.ts";
+
+const MIB = 1024 * 1024;
+/** What an activation, its log and a boot loader's own files need at least. */
+const LEAST_FREE = 64 * MIB;
+
+/** What decides whether, and how, a closure may be activated here now. */
+export interface GuardReading {
+  agent: { running: boolean; next: boolean };
+  /** Free bytes by path. */
+  disks: readonly { path: string; free: number }[];
+  boot: { needed: number; free: number } | undefined;
+  inhibitors: readonly string[];
+  /** Who else activates something now. */
+  other: string | undefined;
+}
+
+export type Guarded =
+  | { kind: "refused"; outcome: Outcome }
+  /** `finish`: what is left to do after the activation, for a person. */
+  | { kind: "passed"; mode: ActivationMode; warning?: string; finish?: string };
+
+/** Decides by what was read; `force` skips what may be skipped. */
+export function judge(reading: GuardReading, asked: { mode: ActivationMode; force: boolean }): Guarded {
+  const { agent, disks, boot, inhibitors, other } = reading;
+  const { mode, force } = asked;
+  if (other !== undefined) return refused("activation-in-progress", `Another activation is at work: ${other}.`);
+  if (agent.running && !agent.next && !force) {
+    return refused("agent-missing", "The running system installs this agent, and what is to be activated does not.");
+  }
+  const full = disks.find(({ free }) => free < LEAST_FREE);
+  if (full !== undefined) {
+    return refused("disk-too-full", `${full.path} has ${inMib(full.free)} free, an activation needs ${inMib(LEAST_FREE)}.`);
+  }
+  if (mode !== "test" && boot !== undefined && boot.needed > boot.free) {
+    const reason = `The boot partition has ${inMib(boot.free)} free, kernel and initrd need ${inMib(boot.needed)}.`;
+    return refused("disk-too-full", reason);
+  }
+  if (inhibitors.length === 0 || mode === "boot") return { kind: "passed", mode };
+  const what = `${inhibitors.join(", ")} of the running system cannot be exchanged while it runs`;
+  if (mode === "test") return refused("arguments-invalid", `${what}: use mode boot, then reboot.`);
+  return {
+    kind: "passed",
+    mode: "boot",
+    warning: `${what}. The configuration is set for the next boot instead of being switched to.`,
+    finish: `Set for the next boot, since ${what}: reboot to finish.`,
+  };
+}
+
+function refused(code: RefusalCode, reason: string): Guarded {
+  return { kind: "refused", outcome: { state: "refused", code, reason: shorten(reason, 2000) } };
+}
+
+function inMib(bytes: number): string {
+  return `${Math.round(bytes / MIB)} MiB`;
+}
+
+/** Whether, and how, a closure may be activated on this host now. It asks last, right before the activation. */
+export async function guard(context: RunContext, closure: string, mode: ActivationMode): Promise<Guarded> {
+  const verdict = judge(await readGuards(context, closure), { mode, force: context.request.force });
+  if (verdict.kind === "passed" && verdict.warning !== undefined) context.warn(verdict.warning);
+  return verdict;
+}
+
+async function readGuards({ deps: { platform } }: RunContext, closure: string): Promise<GuardReading> {
+  const running = await platform.runningClosure();
+  const installs = async (one: string | undefined) => one !== undefined && (await platform.installedAgent(one)) !== undefined;
+  const disks = ["/", dirname(closure)].map(async (path) => ({ path, free: await freeBytes(path) }));
+  return {
+    agent: { running: await installs(running), next: await installs(closure) },
+    disks: await Promise.all(disks),
+    boot: await platform.bootSpace(closure),
+    inhibitors: await platform.switchInhibitors(closure),
+    other: await platform.activationInProgress(),
+  };
+}
+
+/** The outcome of a guarded activation: one that went well still says what is left to do. */
+export function withFinish(outcome: Outcome, finish: string | undefined): Outcome {
+  return outcome.state === "succeeded" && finish !== undefined ? { ...outcome, reason: shorten(finish, 500) } : outcome;
+}

@@ -1,0 +1,70 @@
+import type { Preview, UnitChanges } from "@nixfleet/protocol";
+import { succeeded } from "@nixfleet/runtime";
+import { parseDryActivate } from "../../nix/dry-activate.ts";
+import type { Platform } from "../../platforms/platform.ts";
+import { type Step, tellDiff } from "../build.ts";
+import { type RunContext, STOPPED } from "../context.ts";
+import { findGeneration, type KnownGeneration } from "../generations.ts";
+import type { OpImplementation } from "../op-table.ts";
+import { createPlainOutput } from "../output.ts";
+import { buildTarget } from "../target-closure.ts";
+
+/** Tells what a switch would change: packages, units, reboot, this agent. Builds what is not there yet, and activates nothing. */
+export const preview: OpImplementation<"preview"> = async (context, args) => {
+  const { platform } = context.deps;
+  const other = args.against === undefined ? undefined : await findGeneration(context, args.against);
+  if (other?.ok === false) return other.outcome;
+  const found: Step<KnownGeneration> =
+    args.generation === undefined ? await buildTarget(context, args.commit) : await findGeneration(context, args.generation);
+  if (!found.ok) return found.outcome;
+  const { closure, commit } = found.value;
+  context.phase("diff");
+  const against = other === undefined ? await platform.runningClosure() : other.value.closure;
+  await tellDiff(context, closure, against);
+  // Only against what runs: an activator compares itself with that, and with nothing else.
+  const units = other === undefined ? await readUnits(context, closure) : null;
+  if (context.signal.aborted) return STOPPED;
+  const reasons = await platform.rebootReasons(closure);
+  const shown: Preview = {
+    commit,
+    closure,
+    against: against ?? null,
+    units,
+    reboot: { needed: reasons.length > 0, reasons: [...reasons] },
+    agent: await compareAgents(platform, against, closure),
+  };
+  context.events.append({ kind: "preview", preview: shown });
+  return { state: "succeeded" };
+};
+
+/** What the closure's own activator says it would do to units. It informs only: a failure is a warning. */
+async function readUnits(context: RunContext, closure: string): Promise<UnitChanges | null> {
+  const dry = context.deps.platform.dryActivation(closure);
+  if (dry === undefined) return null;
+  const output = createPlainOutput(context.output, "activation");
+  const errors = createPlainOutput(context.output, "activation");
+  const argv: [string, ...string[]] = dry.launcher.length === 0 ? [...dry.argv] : ([...dry.launcher, ...dry.argv] as typeof argv);
+  const result = await context.command({
+    argv,
+    env: dry.env,
+    cwd: "/",
+    signal: context.signal,
+    onStdout: (chunk) => output.write(chunk),
+    onStderr: (chunk) => errors.write(chunk),
+  });
+  output.end();
+  errors.end();
+  const units = succeeded(result) ? parseDryActivate(`${result.stdout}\n${result.stderr}`) : undefined;
+  if (units === undefined && !context.signal.aborted) {
+    context.warn("What would become of units is not known: the closure's own activator did not tell.");
+  }
+  return units ?? null;
+}
+
+/** What becomes of this agent. One that no configuration installs stays as it is. */
+async function compareAgents(platform: Platform, from: string | undefined, to: string): Promise<Preview["agent"]> {
+  const before = from === undefined ? undefined : await platform.installedAgent(from);
+  const after = await platform.installedAgent(to);
+  if (before === after) return "same";
+  return after === undefined ? "missing" : "changed";
+}

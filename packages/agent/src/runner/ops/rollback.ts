@@ -1,0 +1,41 @@
+import type { Outcome } from "@nixfleet/protocol";
+import { tellDiff } from "../build.ts";
+import { type RunContext, STOPPED } from "../context.ts";
+import { deploy } from "../deploy.ts";
+import { findGeneration } from "../generations.ts";
+import { guard, withFinish } from "../guards.ts";
+import type { OpImplementation } from "../op-table.ts";
+
+/** Activates an earlier generation: the closure that its number stands for, by that closure's own activator. */
+export const rollback: OpImplementation<"rollback"> = async (context, { generation }) => {
+  const { platform } = context.deps;
+  const found = await findGeneration(context, generation);
+  if (!found.ok) return found.outcome;
+  const { closure, commit } = found.value;
+  const refused = refuseUnsigned(context, generation) ?? (await refuseCurrent(context, closure, generation));
+  if (refused !== undefined) return refused;
+  context.phase("diff");
+  await tellDiff(context, closure, await platform.runningClosure());
+  if (context.signal.aborted) return STOPPED;
+  const guarded = await guard(context, closure, "switch");
+  if (guarded.kind === "refused") return guarded.outcome;
+  return withFinish(await deploy(context, { closure, commit, generation, mode: guarded.mode }), guarded.finish);
+};
+
+/** An old generation may have an old hole: whoever has the dashboard must not bring it back where commits are checked. */
+function refuseUnsigned({ deps: { config } }: RunContext, generation: number): Outcome | undefined {
+  if (!config.signing.required || config.allowRewind) return undefined;
+  const reason = `This host takes signed commits only and never goes back; generation ${generation} would be a step back.`;
+  return { state: "refused", code: "not-fast-forward", reason };
+}
+
+/** What runs and is booted next already needs no activation, unless somebody insists. */
+async function refuseCurrent(
+  { deps: { platform }, request }: RunContext,
+  closure: string,
+  generation: number,
+): Promise<Outcome | undefined> {
+  const isCurrent = (await platform.runningClosure()) === closure && (await platform.profileClosure()) === closure;
+  if (!isCurrent || request.force) return undefined;
+  return { state: "refused", code: "already-current", reason: `The host runs generation ${generation} already.` };
+}

@@ -1,0 +1,44 @@
+import type { Commit, Outcome } from "@nixfleet/protocol";
+import { build, evaluate, type Step } from "./build.ts";
+import type { RunContext } from "./context.ts";
+import { syncClone } from "./sync.ts";
+import { verifyCommit } from "./verify.ts";
+
+export interface Target {
+  closure: string;
+  commit: Commit;
+}
+
+/**
+ * Fetches, verifies, evaluates and builds the host's configuration at a commit. `mayUse` looks at the commit once it is there:
+ * what it gives ends the run before anything of the commit is evaluated.
+ */
+export async function buildTarget(
+  context: RunContext,
+  asked: Commit | undefined,
+  mayUse: (commit: Commit) => Promise<Outcome | undefined> = async () => undefined,
+): Promise<Step<Target>> {
+  const wanted = asked ?? context.request.commit;
+  if (wanted === null) return stop({ state: "refused", code: "target-unknown", reason: "No commit was given to build." });
+  context.phase("fetch");
+  const synced = await syncClone(context, wanted, "if-missing");
+  if (!synced.ok) return synced;
+  const { commit } = synced;
+  if (context.deps.config.signing.required) {
+    context.phase("verify");
+    const unsigned = await verifyCommit(context, commit);
+    if (unsigned !== undefined) return stop(unsigned);
+  }
+  const unusable = await mayUse(commit);
+  if (unusable !== undefined) return stop(unusable);
+  context.phase("evaluate");
+  const evaluated = await evaluate(context, commit);
+  if (!evaluated.ok) return evaluated;
+  context.phase("build");
+  const built = await build(context, evaluated.value);
+  return built.ok ? { ok: true, value: { closure: built.value, commit } } : built;
+}
+
+function stop(outcome: Outcome): { ok: false; outcome: Outcome } {
+  return { ok: false, outcome };
+}
