@@ -36,11 +36,14 @@ export type Activated =
 /** Begins a program, or does not, if what it is part of has been undone. */
 export type Begin = (start: () => RunningProcess) => Promise<RunningProcess | undefined>;
 
-/** Activates the closure as the platform's own tool does. `failedBefore`: units; null: nobody can tell which failed by it. */
+/** Units that had failed before an activation; null: nobody can tell; undefined: nothing is undone by it. */
+export type FailedBefore = readonly string[] | null | undefined;
+
+/** Activates the closure as the platform's own tool does. */
 export async function activate(
   context: RunContext,
   deployed: ToDeploy,
-  { begin, failedBefore }: { begin: Begin; failedBefore: readonly string[] | null },
+  { begin, failedBefore }: { begin: Begin; failedBefore: FailedBefore },
 ): Promise<Activated> {
   const { closure, mode } = deployed;
   const activation = context.deps.platform.activation(closure, mode);
@@ -98,7 +101,7 @@ async function runActivation(
 export async function judgeActivation(
   context: Pick<RunContext, "deps" | "redact">,
   deployed: ToDeploy,
-  ended: { end: ExecEnd; firstError: string | undefined; failedBefore: readonly string[] | null },
+  ended: { end: ExecEnd; firstError: string | undefined; failedBefore: FailedBefore },
 ): Promise<Activated> {
   const { platform, config } = context.deps;
   const { end } = ended;
@@ -114,11 +117,12 @@ export async function judgeActivation(
     const reason = `The activation reported success, but ${goal} ${deployed.closure}.`;
     return { kind: "failed", code: "activation-failed", reason, exitCode: 0 };
   }
-  if (exitCode === UNITS_FAILED && platform.name === "nixos" && isActive && deployed.mode !== "boot") {
+  const { failedBefore } = ended;
+  if (failedBefore !== undefined && exitCode === UNITS_FAILED && platform.name === "nixos" && isActive) {
     const now = await platform.failedUnits();
-    const failed = newlyFailed(ended.failedBefore, now, config.ignoreFailedUnits);
+    const failed = newlyFailed(failedBefore, now, config.ignoreFailedUnits);
     // All was done, and whatever failed had failed before or may fail.
-    if (now !== undefined && ended.failedBefore !== null && failed.length === 0) return { kind: "active" };
+    if (now !== undefined && failedBefore !== null && failed.length === 0) return { kind: "active" };
     const which = failed.length === 0 ? "" : `: ${failed.join(", ")}`;
     return { kind: "failed", code: "units-failed", reason: `The activation reported that units failed${which}.`, ...details };
   }

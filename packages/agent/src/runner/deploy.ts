@@ -45,7 +45,7 @@ export async function deploy(context: RunContext, deployed: ToDeploy): Promise<O
 }
 
 async function deployUnarmed(context: RunContext, deployed: ToDeploy): Promise<Outcome> {
-  const activated = await activate(context, deployed, { begin: async (start) => start(), failedBefore: null });
+  const activated = await activate(context, deployed, { begin: async (start) => start(), failedBefore: undefined });
   if (await isActivated(context, deployed)) await recordDeployment(context, deployed);
   return toOutcome(context, activated);
 }
