@@ -40,7 +40,15 @@ export function createHostReaders(settings: RunnerSettings, env: Environment): H
   };
   const source = process.platform === "darwin" ? createDarwinSource(exec) : createLinuxSource();
   const git = createGit({ exec, env, repoUrl, credentials });
-  const platform = createPlatform({ platform: platformName, hostname, flakeAttr, systemRoot, env, exec });
+  const platform = createPlatform({
+    platform: platformName,
+    hostname,
+    flakeAttr,
+    systemRoot,
+    env,
+    exec,
+    activationCommand: settings.activationCommand,
+  });
   return {
     hostname,
     stateDir,

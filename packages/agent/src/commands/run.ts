@@ -5,6 +5,7 @@ import { createDaemon, type DaemonEnd } from "../daemon/daemon.ts";
 import { fingerprint, watchedPaths } from "../daemon/fingerprint.ts";
 import { createInstance } from "../daemon/instance.ts";
 import { launchRunner } from "../daemon/launch-runner.ts";
+import { readDeadmanFact } from "../deadman/record.ts";
 import { readDisks } from "../facts/disks.ts";
 import { createFactKeeper, type FactReader } from "../facts/fact-keeper.ts";
 import { readAgentFacts } from "../facts/machine-facts.ts";
@@ -70,7 +71,12 @@ export async function run({ mode, env }: { mode: "spawn" | "service"; env: Envir
       stateDir: host.stateDir,
       runnerDir: host.runnerDir,
       interval: settings.interval * 1000,
-      policy: { allowedOps: settings.allowedOps, allowRewind: settings.allowRewind },
+      policy: {
+        allowedOps: settings.allowedOps,
+        allowRewind: settings.allowRewind,
+        signed: settings.signingRequired,
+        confirmTimeout: settings.confirmTimeout,
+      },
       settings: shownSettings(settings),
     },
     instance,
@@ -82,6 +88,7 @@ export async function run({ mode, env }: { mode: "spawn" | "service"; env: Envir
     problems,
     metrics: createMetricsReader({ source: host.source, disks: () => readDisks(), clock }),
     fingerprint: () => fingerprint(paths),
+    platform: host.platform,
     isRunnerAlive: async () => (await lockOwner(lock)) !== undefined,
     ...(mode === "spawn" && {
       launch: () => launchRunner({ argv: [...ownProgram(), "runner"], env, stateDir: host.stateDir, runnerDir: host.runnerDir }),
@@ -119,6 +126,7 @@ function factReaders(
     },
     clone: () => readCloneFacts({ clone, runnerDir, branch: settings.branch, hostname, now: systemClock.now }),
     system: () => readSystemFacts(platform, runnerDir),
+    deadman: () => readDeadmanFact(runnerDir),
     units: async () => {
       const failedUnits = await host.failedUnits();
       return failedUnits === undefined ? {} : { failedUnits };

@@ -35,7 +35,6 @@ export async function runner(env: Environment): Promise<number> {
       confirmTimeout: settings.confirmTimeout,
       healthChecks: settings.healthChecks,
       ignoreFailedUnits: settings.ignoreFailedUnits,
-      activationCommand: settings.activationCommand,
       stateDir: host.stateDir,
       runnerDir: host.runnerDir,
       systemRoot: settings.systemRoot,

@@ -64,7 +64,9 @@ async function describeSystem(settings: RunnerSettings | undefined, runnerDir: s
   const deployed = deployments.findLast(({ closure }) => running === undefined || closure === running);
   if (running === undefined && deployed === undefined) return "not known: nothing was deployed by this agent yet";
   const commit =
-    deployed === undefined ? "not deployed by this agent" : `commit ${deployed.commit.slice(0, 12)}, run ${deployed.runId}`;
+    deployed === undefined
+      ? "not deployed by this agent"
+      : `commit ${deployed.commit?.slice(0, 12) ?? "unknown"}, run ${deployed.runId}`;
   return `${running ?? `last deployed ${deployed?.closure}`} (${commit})`;
 }
 

@@ -6,16 +6,21 @@ import type { Problems } from "../facts/problems.ts";
 import { createLink, type ForTheDaemon } from "../link/link.ts";
 import type { Dial } from "../link/link-socket.ts";
 import type { Log } from "../log.ts";
+import type { Platform } from "../platforms/platform.ts";
 import { createAcknowledgements } from "../ship/acknowledgements.ts";
 import { createRunWatch } from "../ship/run-watch.ts";
 import { createShipper } from "../ship/shipper.ts";
 import { createDaemonFiles } from "../spool/daemon-files.ts";
 import { createSpoolReader } from "../spool/event-reader.ts";
+import { exists } from "../spool/exists.ts";
+import { runnerLayout } from "../spool/layout.ts";
 import { createBackground } from "./background.ts";
+import { callRunner } from "./call-runner.ts";
 import { createFactReports } from "./fact-reports.ts";
 import { createHello } from "./hello.ts";
 import type { Instance } from "./instance.ts";
 import { createMetricReports } from "./metric-reports.ts";
+import { createRenewal } from "./renewal.ts";
 import { createRequests } from "./requests.ts";
 import { createRestartWatch } from "./restart-watch.ts";
 import { createRounds } from "./rounds.ts";
@@ -45,6 +50,8 @@ export interface DaemonDeps {
   fingerprint: () => Promise<string>;
   /** Starts a runner; absent where a service manager does that when the queue has a file. */
   launch?: () => Promise<LaunchedRunner>;
+  /** Which closure runs, and by which text a closure installs this agent. */
+  platform: Pick<Platform, "runningClosure" | "installedAgent">;
   isRunnerAlive: () => Promise<boolean>;
 }
 
@@ -62,6 +69,7 @@ export interface Daemon extends AsyncDisposable {
 export function createDaemon(deps: DaemonDeps): Daemon {
   const { config, instance, clock, log, problems } = deps;
   const { stateDir, runnerDir } = config;
+  const { deadman } = runnerLayout(runnerDir);
   const files = createDaemonFiles(stateDir);
   const spool = createSpoolReader(runnerDir);
   const acknowledgements = createAcknowledgements({ files, clock, log });
@@ -141,25 +149,36 @@ export function createDaemon(deps: DaemonDeps): Daemon {
     onRepeated: (runId) => shipper.again(runId),
   });
 
-  const work = async () => [...(await files.queued()), ...watch.active()];
-  const launcher =
-    deps.launch &&
-    createRunnerLauncher({
-      launch: deps.launch,
-      isRunnerAlive: deps.isRunnerAlive,
-      async work() {
-        await watch.scan(); // a runner that has just ended may have ended its run since the last one
-        return work();
-      },
-      clock,
-      log,
-      onEnded(problem) {
-        if (problem === undefined) problems.clear("runner");
-        else problems.set("runner", "internal", `${problem} Its own words are in ${stateDir}/runner.log.`);
-        background.run("scan", watch.scan());
-        facts.tell();
-      },
-    });
+  /** What only a runner can end: runs that have begun, and an armed dead-man switch. */
+  const begun = async () => [...watch.active(), ...((await exists(deadman)) ? ["deadman"] : [])];
+  const hasWork = async () => (await files.queued()).length + (await begun()).length > 0;
+  const { launch, isRunnerAlive } = deps;
+  const launcher = createRunnerLauncher({
+    launch: launch ?? (() => callRunner({ files, isRunnerAlive, clock })),
+    isRunnerAlive,
+    async work() {
+      await watch.scan(); // a runner that has just ended may have ended its run since the last one
+      // A service manager sees a request by itself.
+      return launch === undefined ? begun() : [...(await files.queued()), ...(await begun())];
+    },
+    clock,
+    log,
+    onEnded(problem) {
+      const words = launch === undefined ? "in the journal of its service" : `in ${stateDir}/runner.log`;
+      if (problem === undefined) problems.clear("runner");
+      else problems.set("runner", "internal", `${problem} Its own words are ${words}.`);
+      background.run("scan", watch.scan());
+      facts.tell();
+    },
+  });
+
+  const renewal = createRenewal({
+    runningClosure: () => deps.platform.runningClosure(),
+    installedAgent: (closure) => deps.platform.installedAgent(closure),
+    hasWork,
+    log,
+    onRenew: () => background.run("renewal", end("restart")),
+  });
 
   const rounds = createRounds({
     background,
@@ -168,7 +187,8 @@ export function createDaemon(deps: DaemonDeps): Daemon {
     launcher,
     isLinkUp: () => link.up,
     scan: () => watch.scan(),
-    hasWork: async () => (await work()).length > 0,
+    hasWork,
+    renew: () => renewal.look(),
     hasRepoProblem: () => deps.facts.current().clone?.problem !== undefined,
   });
 
@@ -222,7 +242,7 @@ export function createDaemon(deps: DaemonDeps): Daemon {
     stopping ??= (async () => {
       log.info("daemon-stops", { why });
       background.stop();
-      launcher?.stop();
+      launcher.stop();
       link.stop();
       await shipper[Symbol.asyncDispose]();
       await watch[Symbol.asyncDispose]();
@@ -237,7 +257,7 @@ export function createDaemon(deps: DaemonDeps): Daemon {
     ended: ended.promise,
     async start() {
       await files.prepare();
-      await Promise.all([instance.begin(), acknowledgements.load()]);
+      await Promise.all([instance.begin(), acknowledgements.load(), renewal.begin()]);
       facts.begin();
       metrics.begin();
       link.start();

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { runnerLayout } from "../spool/layout.ts";
 
 /**
- * Paths on which the slowly read facts hang: what runs, what was booted, the profiles, the clone. A look at them costs a few
+ * Paths on which the slowly read facts hang: what runs, what was booted, the profiles, the clone, what is armed. A look at them costs a few
  * microseconds, so the facts themselves are read only when one of these has changed.
  */
 export function watchedPaths(
@@ -12,7 +12,7 @@ export function watchedPaths(
   env: Readonly<Record<string, string | undefined>>,
 ): string[] {
   const state = env["XDG_STATE_HOME"] ?? join(env["HOME"] ?? homedir(), ".local/state");
-  const { clone, cloneState, deployments } = runnerLayout(runnerDir);
+  const { clone, cloneState, deployments, deadman } = runnerLayout(runnerDir);
   return [
     join(systemRoot, "/run/current-system"),
     join(systemRoot, "/run/booted-system"),
@@ -23,6 +23,7 @@ export function watchedPaths(
     join(clone, ".git/HEAD"),
     cloneState,
     deployments,
+    deadman,
   ];
 }
 

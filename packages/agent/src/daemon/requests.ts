@@ -50,7 +50,7 @@ export function createRequests(deps: RequestsDeps): Requests {
     deps.send({ type: "runRefused", runId, code, reason: shorten(reason, 2000) });
   };
 
-  const start = async ({ runId, op, args, commit, deadline, askedBy, force }: StartRun) => {
+  const start = async ({ runId, op, args, commit, deadline, askedBy, force, confirmSecret }: StartRun) => {
     const queued = await files.queued();
     // The queue first: the runner begins the spool before it empties the queue.
     if (queued.includes(runId) || (await spool.has(runId))) {
@@ -73,6 +73,7 @@ export function createRequests(deps: RequestsDeps): Requests {
       askedBy,
       force,
       receivedAt: clock.now(),
+      ...(confirmSecret === undefined ? {} : { confirmSecret }),
     };
     try {
       await files.putRequest(request);

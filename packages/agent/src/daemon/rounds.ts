@@ -14,11 +14,13 @@ export interface RoundsDeps {
   background: Background;
   facts: Pick<FactReports, "look">;
   metrics: Pick<MetricReports, "tell" | "isWatched">;
-  launcher: Pick<RunnerLauncher, "wake" | "probe"> | undefined;
+  launcher: Pick<RunnerLauncher, "wake" | "probe">;
   isLinkUp: () => boolean;
   scan: () => Promise<void>;
-  /** Whether a run waits or works. */
+  /** Whether a run waits or works, or a dead-man switch is armed. */
   hasWork: () => Promise<boolean>;
+  /** Ends this process if what runs now installs another agent. */
+  renew: () => Promise<void>;
   hasRepoProblem: () => boolean;
 }
 
@@ -39,15 +41,17 @@ export function createRounds(deps: RoundsDeps): Rounds {
 
   const wakeRunner = async () => {
     await deps.scan();
-    await launcher?.wake();
+    await launcher.wake();
   };
 
   const idle = async () => {
     background.after("idle", IDLE_INTERVAL, idle);
     if (deps.isLinkUp() && !metrics.isWatched) await metrics.tell();
     const isDue = await facts.look();
-    if (isDue && hasRepoProblem()) await launcher?.probe();
+    if (isDue && hasRepoProblem()) await launcher.probe();
     await wakeRunner();
+    if (await deps.hasWork()) beBusy();
+    else await deps.renew();
   };
 
   const beBusy = () => {
@@ -55,7 +59,10 @@ export function createRounds(deps: RoundsDeps): Rounds {
   };
   const busy = async () => {
     await wakeRunner();
+    // What was activated, armed or undone is told while it is so, and not a minute later.
+    await facts.look();
     if (await deps.hasWork()) beBusy();
+    else await deps.renew();
   };
 
   /** A runner looks at the repository at the start, and again when the network is back and the repository was out of reach. */
@@ -63,7 +70,7 @@ export function createRounds(deps: RoundsDeps): Rounds {
     background.cancel("probe");
     if (probed && !hasRepoProblem()) return;
     probed = true;
-    await launcher?.probe();
+    await launcher.probe();
   };
 
   return {

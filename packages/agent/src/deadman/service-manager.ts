@@ -1,11 +1,8 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import type { Platform } from "@nixfleet/protocol";
+import { pickVariables } from "../platforms/environment.ts";
+import { hasUserManager, isSystemdBooted, type Manager } from "../platforms/systemd.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
-
-/** Which systemd of a host is asked: the system's, or the one of the user whose home is managed. */
-export type ServiceManager = "system" | "user";
 
 export interface ServiceManagerHost {
   platform: Platform;
@@ -13,32 +10,19 @@ export interface ServiceManagerHost {
   env: Env;
 }
 
-/** What `systemctl --user` and `systemd-run --user` need to find the user's own systemd (systemctl(1), environment). */
-const USER_VARIABLES = ["XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"];
-
 /** The systemd that keeps this host's units; undefined: none does (another system, or a host that shares a machine). */
-export function serviceManagerOf({ platform, systemRoot, env }: ServiceManagerHost): ServiceManager | undefined {
-  if (systemRoot !== "" || !existsSync("/run/systemd/system")) return undefined; // sd_booted(3)
-  if (platform === "nixos") return "system";
-  const runtime = env["XDG_RUNTIME_DIR"];
-  return platform === "home-manager" && runtime !== undefined && existsSync(join(runtime, "systemd")) ? "user" : undefined;
+export function serviceManagerOf({ platform, systemRoot, env }: ServiceManagerHost): Manager | undefined {
+  if (systemRoot !== "") return undefined;
+  if (platform === "nixos") return isSystemdBooted() ? "system" : undefined;
+  return platform === "home-manager" && hasUserManager(env["XDG_RUNTIME_DIR"]) ? "user" : undefined;
 }
 
-/** Option of systemctl and systemd-run that names this service manager. */
-export function managerOptions(manager: ServiceManager | undefined): string[] {
-  return manager === "user" ? ["--user"] : [];
+/** Option of systemctl and systemd-run that names the host's service manager. */
+export function managerOptions(host: ServiceManagerHost): string[] {
+  return serviceManagerOf(host) === "user" ? ["--user"] : [];
 }
 
-/** Environment of systemctl and systemd-run themselves. */
-export function managerEnv(env: Env): Record<string, string> {
-  return pick(env, ["PATH", "HOME", ...USER_VARIABLES]);
-}
-
-export function pick(env: Env, names: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    names.flatMap((name) => {
-      const value = env[name];
-      return value === undefined ? [] : [[name, value]];
-    }),
-  );
+/** Environment of systemctl and systemd-run themselves, with what they need to find a user's own systemd (systemctl(1)). */
+export function managerEnv({ env }: ServiceManagerHost): Record<string, string> {
+  return pickVariables(env, ["PATH", "HOME", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"]);
 }

@@ -1,17 +1,17 @@
-import { access } from "node:fs/promises";
 import { createProcessTree, type Exec, identifyProcess, type ProcessIdentity, readProcessTable } from "@nixfleet/runtime";
+import { exists } from "../spool/exists.ts";
 import type { RunLayout } from "../spool/layout.ts";
 import { type BegunActivation, RunProcess } from "../spool/shapes.ts";
 import { readStrangerJson } from "../spool/stranger-json.ts";
-import { managerEnv, managerOptions, type ServiceManagerHost, serviceManagerOf } from "./service-manager.ts";
+import { managerEnv, managerOptions, type ServiceManagerHost } from "./service-manager.ts";
 
 const GRACE_MS = 2000;
 
 /** Ends the unit that an activation runs in: SIGTERM to all of it, SIGKILL when its `TimeoutStopSec` is over. */
 export async function stopUnit(exec: Exec, unit: string | null, host: ServiceManagerHost): Promise<void> {
   if (unit === null) return;
-  const argv: [string, ...string[]] = ["systemctl", ...managerOptions(serviceManagerOf(host)), "stop", unit];
-  await exec({ argv, env: managerEnv(host.env), signal: AbortSignal.timeout(60_000) }).result;
+  const argv: [string, ...string[]] = ["systemctl", ...managerOptions(host), "stop", unit];
+  await exec({ argv, env: managerEnv(host), signal: AbortSignal.timeout(60_000) }).result;
 }
 
 /** Ends what is left of a program: its group, session and descendants, if the boot is still the same. */
@@ -37,14 +37,4 @@ export async function stopActivation(
     if (read.kind === "ok" && read.value.child !== null) await endProgram(read.value.child);
   }
   await stopUnit(exec, activation.unit, host);
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
-    throw error;
-  }
 }

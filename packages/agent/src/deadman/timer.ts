@@ -2,7 +2,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import type { RunId } from "@nixfleet/protocol";
 import { describeEnd, type Exec, succeeded } from "@nixfleet/runtime";
-import { managerEnv, managerOptions, pick, type ServiceManagerHost, serviceManagerOf } from "./service-manager.ts";
+import { pickVariables } from "../platforms/environment.ts";
+import { managerEnv, managerOptions, type ServiceManagerHost, serviceManagerOf } from "./service-manager.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -29,7 +30,7 @@ export function createDeadmanTimer(deps: TimerDeps): DeadmanTimer {
 
 /** Time by the monotonic clock (systemd.timer(5), `OnActiveSec=`), so that nobody's wall clock can make it early or late. */
 function createSystemdTimer({ program, runnerDir, host, exec }: TimerDeps): DeadmanTimer {
-  const options = managerOptions(serviceManagerOf(host));
+  const options = managerOptions(host);
   const unitOf = (runId: RunId) => `nixfleet-deadman-${runId}`;
   return {
     unitOf,
@@ -48,7 +49,7 @@ function createSystemdTimer({ program, runnerDir, host, exec }: TimerDeps): Dead
           "--",
           ...[program, "deadman", "--run", runId],
         ],
-        env: managerEnv(host.env),
+        env: managerEnv(host),
         signal: AbortSignal.timeout(30_000),
       }).result;
       return succeeded(result) ? undefined : `systemd-run: ${result.stderr.trim() || describeEnd(result.end)}`;
@@ -81,12 +82,12 @@ function createProcessTimer({ program, runnerDir, host }: TimerDeps): DeadmanTim
 
 /** All that the program needs: the rest is in the armed record. */
 function deadmanEnv(env: Env, runnerDir: string): Record<string, string> {
-  return { ...pick(env, ["PATH", "HOME"]), NIXFLEET_RUNNER_DIR: runnerDir };
+  return { ...pickVariables(env, ["PATH", "HOME"]), NIXFLEET_RUNNER_DIR: runnerDir };
 }
 
 /** Stops the timer of a record that is gone. A service that it has started already goes on, and finds nothing to do. */
 export async function stopTimer(exec: Exec, unit: string | null, host: ServiceManagerHost): Promise<void> {
   if (unit === null) return; // The process looks for the record from time to time, and ends when it is gone.
-  const argv: [string, ...string[]] = ["systemctl", ...managerOptions(serviceManagerOf(host)), "stop", `${unit}.timer`];
-  await exec({ argv, env: managerEnv(host.env), signal: AbortSignal.timeout(30_000) }).result;
+  const argv: [string, ...string[]] = ["systemctl", ...managerOptions(host), "stop", `${unit}.timer`];
+  await exec({ argv, env: managerEnv(host), signal: AbortSignal.timeout(30_000) }).result;
 }

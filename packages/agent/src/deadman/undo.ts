@@ -8,7 +8,7 @@ import type { ArmedDeadman, Undone } from "../spool/shapes.ts";
 import type { UndoCause } from "./decide.ts";
 import { underDeadmanLock } from "./lock.ts";
 import { readArmed, readUndone, removeArmed, writeUndone } from "./record.ts";
-import { endProgram, stopActivation } from "./stop-activation.ts";
+import { endProgram, stopActivation, stopUnit } from "./stop-activation.ts";
 import { stopTimer } from "./timer.ts";
 
 /** Longest time for one program of an undo. One that hangs must not keep the next ones from their work. Milliseconds. */
@@ -87,13 +87,16 @@ async function bringBack(
   };
   log(`Run ${armed.runId} is undone: ${armed.back} is activated.`);
   await note({});
-  if (earlier?.child != null) await endLeftover(earlier.child, clock);
+  if (earlier !== undefined) await endLeftovers(deps, armed, earlier);
   await stopActivation(exec, run, armed.activation, armed.host);
   const exitCodes: (number | null)[] = [];
   for (const step of armed.undo) {
     const attempt = () => runStep(deps, run, step, (child) => note({ child, exitCodes }));
     let exitCode = await attempt();
-    if (exitCode !== 0) exitCode = await attempt();
+    if (exitCode !== 0) {
+      await stopUnit(exec, step.unit, armed.host);
+      exitCode = await attempt();
+    }
     exitCodes.push(exitCode);
   }
   const { running, left } = await compare(armed);
@@ -106,17 +109,16 @@ async function bringBack(
 async function runStep(
   { exec, clock }: UndoDeps,
   run: Pick<RunLayout, "undoOutput">,
-  { argv, env }: ArmedDeadman["undo"][number],
+  { launcher, argv, env }: ArmedDeadman["undo"][number],
   note: (child: Undone["child"]) => Promise<void>,
 ): Promise<number | null> {
   const limit = new AbortController();
   const timer = clock.setTimeout(() => limit.abort(), STEP_LIMIT);
   const running = exec({
-    argv: ["/bin/sh", "-c", TO_FILE, "nixfleet-undo", run.undoOutput, ...argv],
+    argv: [...launcher, "/bin/sh", "-c", TO_FILE, "nixfleet-undo", run.undoOutput, ...argv] as [string, ...string[]],
     env,
     cwd: "/",
     signal: limit.signal,
-    // What an activation leaves at work on purpose (a service's helper) may keep its output open: that is a file.
     captureBytes: 0,
   });
   const child = running.pid === undefined ? undefined : identifyProcess(running.pid);
@@ -126,10 +128,11 @@ async function runStep(
   return end.kind === "exited" ? end.exitCode : null;
 }
 
-/** A program of an undo that was killed in the middle: two activations at once would be worse than one that is begun anew. */
-async function endLeftover(child: NonNullable<Undone["child"]>, clock: Clock): Promise<void> {
-  for (let waited = 0; waited < LEFTOVER_LIMIT && isAlive(child); waited += POLL_MS) await wait(clock, POLL_MS);
-  await endProgram(child);
+/** What an undo that was killed in the middle has left at work: two activations at once would be worse than one begun anew. */
+async function endLeftovers({ exec, clock }: UndoDeps, { undo: steps, host }: ArmedDeadman, { child }: Undone): Promise<void> {
+  for (let waited = 0; waited < LEFTOVER_LIMIT && child !== null && isAlive(child); waited += POLL_MS) await wait(clock, POLL_MS);
+  if (child !== null) await endProgram(child);
+  for (const { unit } of steps) await stopUnit(exec, unit, host);
 }
 
 /** Holds what is so now against what was so before. */

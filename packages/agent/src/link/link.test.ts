@@ -11,7 +11,7 @@ const hello = {
   protocol: 1,
   hostname: "gate",
   instance: "boot:1:2",
-  policy: { allowedOps: ["pull"], allowRewind: false },
+  policy: { allowedOps: ["pull"], allowRewind: false, signed: false, confirmTimeout: 0 },
   settings: { tags: [], location: "home", deviceType: "desktop", themeColor: null, interval: 5, repoUrl: "/srv/config.git" },
   facts: { readAt: 0, facts: {} },
   runs: [],

@@ -13,10 +13,22 @@ export interface ChoosePlatformDeps {
   systemRoot: string;
   env: Readonly<Record<string, string | undefined>>;
   exec: Exec;
+  /** A program that activates instead of the platform's own steps; it gets the closure and the mode as arguments. */
+  activationCommand?: string | undefined;
 }
 
 /** The platform that a host is. */
-export function createPlatform({ platform, ...deps }: ChoosePlatformDeps): Platform {
+export function createPlatform({ activationCommand, ...deps }: ChoosePlatformDeps): Platform {
+  const platform = choose(deps);
+  if (activationCommand === undefined) return platform;
+  // Only the activation: an undo must not depend on a program that may be what broke the host.
+  return {
+    ...platform,
+    activation: (closure, mode) => ({ ...platform.activation(closure, mode), argv: [activationCommand, closure, mode] }),
+  };
+}
+
+function choose({ platform, ...deps }: Omit<ChoosePlatformDeps, "activationCommand">): Platform {
   switch (platform) {
     case "nixos":
       return createNixosPlatform(deps);

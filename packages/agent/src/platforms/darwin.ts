@@ -6,7 +6,7 @@ import { pathWith, pickVariables } from "./environment.ts";
 import { isAgentPlist, readServiceFiles } from "./installed-agent.ts";
 import { failedJobs } from "./launchd.ts";
 import { parseRevision } from "./nixos.ts";
-import type { Platform, UndoStep } from "./platform.ts";
+import type { ActivationCommand, Platform } from "./platform.ts";
 import { createSystemProfile, rememberByClosure } from "./system-profile.ts";
 
 export interface DarwinDeps {
@@ -77,6 +77,8 @@ export function createDarwinPlatform({ hostname, flakeAttr, systemRoot, env, exe
     system.current,
   ];
 
+  const activation = (closure: string): ActivationCommand => ({ argv: activate(closure), env: ownEnv, launcher: [], unit: null });
+
   return {
     name: "darwin",
     attributes: [flakeAttr ?? `darwinConfigurations."${hostname}".system`],
@@ -86,8 +88,8 @@ export function createDarwinPlatform({ hostname, flakeAttr, systemRoot, env, exe
     generation: system.generation,
     profile: system.path,
     setProfile: system.set,
-    activation: (closure) => ({ argv: activate(closure), env: ownEnv, launcher: [], unit: null }),
-    undo: (before) => [system.putBack(before), { argv: activate(before.closure), env: ownEnv } satisfies UndoStep],
+    activation,
+    undo: (before) => [system.putBack(before), activation(before.closure)],
     dryActivation: () => undefined,
     installedAgent: (closure) => readServiceFiles(join(closure, "Library/LaunchDaemons"), isAgentPlist),
     async failedUnits() {

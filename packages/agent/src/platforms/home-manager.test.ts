@@ -102,9 +102,9 @@ test("R37: an undo is the previous generation's own activation and nothing else,
       .map(({ argv }) => argv),
   ).toEqual([[`${closure}/activate`]]);
   const [inUnit] = homeManager({ isUserSystemd: true }).undo(before, "switch");
-  expect(inUnit?.argv.slice(0, 2)).toEqual(["systemd-run", "--user"]);
-  expect(inUnit?.argv).toContain("--unit=nixfleet-home-undo");
-  expect(inUnit?.argv.at(-1)).toBe(`${closure}/activate`);
+  expect(inUnit?.launcher.slice(0, 2)).toEqual(["systemd-run", "--user"]);
+  expect(inUnit?.launcher).toContain("--unit=nixfleet-home-undo");
+  expect(inUnit).toMatchObject({ argv: [`${closure}/activate`], unit: "nixfleet-home-undo" });
 });
 
 /** Notes what is asked, and answers. */

@@ -1,13 +1,12 @@
 import { join } from "node:path";
 import type { Exec } from "@nixfleet/runtime";
-import { serviceManagerOf } from "../deadman/service-manager.ts";
 import { readFailedUnits } from "../facts/command-facts.ts";
 import { pathWith } from "./environment.ts";
 import { isAgentPlist, isAgentUnit, readServiceFiles } from "./installed-agent.ts";
 import { failedJobs } from "./launchd.ts";
 import { generationNumber, linkedAt, listGenerations, resolveClosure } from "./links.ts";
 import type { Platform, SystemFacts } from "./platform.ts";
-import { isAtWork, systemdRun } from "./systemd.ts";
+import { hasUserManager, isAtWork, systemdRun } from "./systemd.ts";
 
 export interface HomeManagerDeps {
   hostname: string;
@@ -51,7 +50,7 @@ export function createHomeManagerPlatform(deps: HomeManagerDeps): Platform {
   const running = () => firstClosure(currents);
 
   const sessionEnv = userSession(deps, state);
-  const isUserSystemd = deps.isUserSystemd ?? serviceManagerOf({ platform: "home-manager", systemRoot, env }) === "user";
+  const isUserSystemd = deps.isUserSystemd ?? (!isDarwin && systemRoot === "" && hasUserManager(env["XDG_RUNTIME_DIR"]));
   const activationEnv = {
     ...sessionEnv,
     HOME: home,
@@ -82,8 +81,10 @@ export function createHomeManagerPlatform(deps: HomeManagerDeps): Platform {
     }),
     undo: ({ closure }) => [
       {
-        argv: isUserSystemd ? [...launcher(UNDO_UNIT), activator(closure)] : [activator(closure)],
+        argv: [activator(closure)],
         env: activationEnv,
+        launcher: isUserSystemd ? launcher(UNDO_UNIT) : [],
+        unit: isUserSystemd ? UNDO_UNIT : null,
       },
     ],
     dryActivation: () => undefined,

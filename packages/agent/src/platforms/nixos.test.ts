@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type Exec, exec } from "@nixfleet/runtime";
 import { createTempDir } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
+import { createPlatform } from "./choose.ts";
 import { hash, makeClosure, makeLinks } from "./closures.fixture.ts";
 import { createNixosPlatform, type NixosDeps } from "./nixos.ts";
 
@@ -36,6 +37,14 @@ test("without systemd there is no launcher, and no reboot; a shared machine's ro
   expect(nixos("", true).reboot).toEqual(["systemctl", "reboot"]);
 });
 
+test("a command of the host's own replaces the activation's steps, not those of an undo", () => {
+  const deps = { platform: "nixos", hostname: "gate", flakeAttr: undefined, systemRoot: "/r", env: {}, exec } as const;
+  const platform = createPlatform({ ...deps, activationCommand: "/etc/activate" });
+  expect(platform.activation(closure, "boot").argv).toEqual(["/etc/activate", closure, "boot"]);
+  const before = { closure, profile: { closure, generation: 7 } };
+  expect(platform.undo(before, "switch")).toEqual(createPlatform(deps).undo(before, "switch"));
+});
+
 test("mode test sets no profile, the others do, to a generation where one was chosen; names with a dot stay one name", async () => {
   await using dir = await createTempDir();
   const platform = nixos(dir.path, false);
@@ -50,12 +59,13 @@ test("R37: an undo puts the profile back first, by its generation, then runs the
   const platform = nixos("", true, { env: { PATH: "/bin", LOCALE_ARCHIVE: "/l", SECRET: "x" } });
   const [profile, activation, ...rest] = platform.undo({ closure, profile: { closure, generation: 41 } }, "switch");
   expect(profile?.argv).toEqual(["nix-env", "-p", "/nix/var/nix/profiles/system", "--switch-generation", "41"]);
-  expect(activation?.argv).toEqual([
+  expect(activation?.launcher).toEqual([
     "systemd-run",
     ...["-E", "LOCALE_ARCHIVE", "--collect", "--no-ask-password", "--quiet", "--service-type=exec"],
     ...["--unit=nixfleet-undo", "--wait", "-p", "TimeoutStopSec=3", "--"],
-    ...[`${closure}/bin/switch-to-configuration`, "switch"],
   ]);
+  expect(activation?.argv).toEqual([`${closure}/bin/switch-to-configuration`, "switch"]);
+  expect([profile?.unit, activation?.unit]).toEqual([null, "nixfleet-undo"]);
   expect(activation?.env).toEqual({ PATH: "/bin", LOCALE_ARCHIVE: "/l" });
   expect(rest).toEqual([]);
 });

@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { Commit } from "@nixfleet/protocol";
 import { type Exec, succeeded } from "@nixfleet/runtime";
 import * as z from "zod";
-import { serviceManagerOf } from "../deadman/service-manager.ts";
 import { readFailedUnits } from "../facts/command-facts.ts";
 import { type DiskDeps, freeBytes, systemDisks } from "../facts/disks.ts";
 import { bootDifferences, bootFiles, inhibitorsBetween } from "./closure-parts.ts";
@@ -13,7 +12,7 @@ import { listGenerations, resolveClosure } from "./links.ts";
 import type { ActivationMode, Before, Platform, UndoStep } from "./platform.ts";
 import { flockHolder } from "./switch-lock.ts";
 import { createSystemProfile, rememberByClosure } from "./system-profile.ts";
-import { isAtWork, systemdRun } from "./systemd.ts";
+import { isAtWork, isSystemdBooted, systemdRun } from "./systemd.ts";
 
 export interface NixosDeps {
   hostname: string;
@@ -36,7 +35,7 @@ const PASSED_ON = ["LOCALE_ARCHIVE", "NIXOS_INSTALL_BOOTLOADER"];
 /** NixOS, switched as `nixos-rebuild` does. */
 export function createNixosPlatform(deps: NixosDeps): Platform {
   const { hostname, flakeAttr, systemRoot, env, exec, disks = systemDisks } = deps;
-  const isSystemd = deps.isSystemd ?? serviceManagerOf({ platform: "nixos", systemRoot, env }) === "system";
+  const isSystemd = deps.isSystemd ?? (systemRoot === "" && isSystemdBooted());
   const passedOn = { ...pickVariables(env, PASSED_ON), ...(systemRoot === "" ? {} : { NIXFLEET_SYSTEM_ROOT: systemRoot }) };
   const ownEnv = { ...pickVariables(env, ["PATH", "HOME"]), ...passedOn };
   const system = createSystemProfile({
@@ -66,8 +65,10 @@ export function createNixosPlatform(deps: NixosDeps): Platform {
     undo(before, mode) {
       const steps = undoModes(before, mode).map(
         ({ closure, how }): UndoStep => ({
-          argv: isSystemd ? [...launcher(UNDO_UNIT), activator(closure), how] : [activator(closure), how],
+          argv: [activator(closure), how],
           env: ownEnv,
+          launcher: isSystemd ? launcher(UNDO_UNIT) : [],
+          unit: isSystemd ? UNDO_UNIT : null,
         }),
       );
       return mode === "test" ? steps : [system.putBack(before), ...steps];

@@ -16,10 +16,7 @@ export interface ActivationCommand {
 }
 
 /** A program of an undo, with its whole environment: written down before the activation, run by whoever undoes it. */
-export interface UndoStep {
-  argv: readonly [string, ...string[]];
-  env: Readonly<Record<string, string>>;
-}
+export type UndoStep = ActivationCommand;
 
 /** What a host ran, and what its profile named, before an activation. */
 export interface Before {

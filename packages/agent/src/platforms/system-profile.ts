@@ -44,7 +44,7 @@ export function createSystemProfile({ systemRoot, env, readRevision }: SystemPro
     },
     putBack({ closure, profile: was }) {
       const words = was?.generation === undefined ? ["--set", was?.closure ?? closure] : switchTo(was.generation);
-      return { argv: ["nix-env", "-p", profile, ...words], env: nixEnvironment(env) };
+      return { argv: ["nix-env", "-p", profile, ...words], env: nixEnvironment(env), launcher: [], unit: null };
     },
     async readFacts() {
       const facts: SystemFacts = { generations: await listGenerations(profile) };

@@ -1,10 +1,11 @@
 import { readFile, rm } from "node:fs/promises";
 import type { FailureCode } from "@nixfleet/protocol";
 import { describeEnd, type ExecEnd, type ExecResult, type RunningProcess, succeeded } from "@nixfleet/runtime";
-import { pick } from "../deadman/service-manager.ts";
 import { stopUnit } from "../deadman/stop-activation.ts";
 import { nixEnvironment } from "../nix/environment.ts";
-import type { ActivationCommand, ActivationMode } from "../platforms/platform.ts";
+import { pickVariables } from "../platforms/environment.ts";
+import type { ActivationCommand } from "../platforms/platform.ts";
+import type { ArmedDeadman } from "../spool/shapes.ts";
 import type { RunContext } from "./context.ts";
 import { isActivated, type ToDeploy } from "./deployment.ts";
 import { newlyFailed } from "./failed-units.ts";
@@ -35,16 +36,19 @@ export type Activated =
 /** Begins a program, or does not, if what it is part of has been undone. */
 export type Begin = (start: () => RunningProcess) => Promise<RunningProcess | undefined>;
 
-/** Activates the closure as the platform's own tool does. `failedBefore`: units; null: nobody can tell which failed by it. */
+/** Units that had failed before an activation; null: nobody can tell; undefined: nothing is undone by it. */
+export type FailedBefore = readonly string[] | null | undefined;
+
+/** Activates the closure as the platform's own tool does. */
 export async function activate(
   context: RunContext,
   deployed: ToDeploy,
-  { begin, failedBefore }: { begin: Begin; failedBefore: readonly string[] | null },
+  { begin, failedBefore }: { begin: Begin; failedBefore: FailedBefore },
 ): Promise<Activated> {
   const { closure, mode } = deployed;
-  const activation = activationOf(context, closure, mode);
+  const activation = context.deps.platform.activation(closure, mode);
   for (const path of [context.run.activationOutput, context.run.activationStatus]) await rm(path, { force: true });
-  context.noteActivation({ ...deployed, unit: activation.unit });
+  context.noteActivation({ closure, commit: deployed.commit, mode, unit: activation.unit });
   const profile = await setProfile(context, deployed, begin);
   if (profile !== undefined) return profile;
 
@@ -53,16 +57,6 @@ export async function activate(
   if (result === undefined) return { kind: "withdrawn" };
   if (result.aborted) return { kind: "stopped" };
   return judgeActivation(context, deployed, { end: result.end, firstError: errors.first(), failedBefore });
-}
-
-/** The platform's own activation, or the host's own program in its place. */
-export function activationOf(
-  { deps: { platform, config } }: Pick<RunContext, "deps">,
-  closure: string,
-  mode: ActivationMode,
-): ActivationCommand {
-  const activation = platform.activation(closure, mode);
-  return config.activationCommand === undefined ? activation : { ...activation, argv: [config.activationCommand, closure, mode] };
 }
 
 async function runActivation(
@@ -107,7 +101,7 @@ async function runActivation(
 export async function judgeActivation(
   context: Pick<RunContext, "deps" | "redact">,
   deployed: ToDeploy,
-  ended: { end: ExecEnd; firstError: string | undefined; failedBefore: readonly string[] | null },
+  ended: { end: ExecEnd; firstError: string | undefined; failedBefore: FailedBefore },
 ): Promise<Activated> {
   const { platform, config } = context.deps;
   const { end } = ended;
@@ -123,11 +117,12 @@ export async function judgeActivation(
     const reason = `The activation reported success, but ${goal} ${deployed.closure}.`;
     return { kind: "failed", code: "activation-failed", reason, exitCode: 0 };
   }
-  if (exitCode === UNITS_FAILED && platform.name === "nixos" && isActive && deployed.mode !== "boot") {
+  const { failedBefore } = ended;
+  if (failedBefore !== undefined && exitCode === UNITS_FAILED && platform.name === "nixos" && isActive) {
     const now = await platform.failedUnits();
-    const failed = newlyFailed(ended.failedBefore, now, config.ignoreFailedUnits);
+    const failed = newlyFailed(failedBefore, now, config.ignoreFailedUnits);
     // All was done, and whatever failed had failed before or may fail.
-    if (now !== undefined && ended.failedBefore !== null && failed.length === 0) return { kind: "active" };
+    if (now !== undefined && failedBefore !== null && failed.length === 0) return { kind: "active" };
     const which = failed.length === 0 ? "" : `: ${failed.join(", ")}`;
     return { kind: "failed", code: "units-failed", reason: `The activation reported that units failed${which}.`, ...details };
   }
@@ -140,7 +135,6 @@ async function setProfile(
   { closure, mode, generation }: ToDeploy,
   begin: Begin,
 ): Promise<Activated | undefined> {
-  if (context.deps.config.activationCommand !== undefined) return undefined;
   const argv = await context.deps.platform.setProfile(closure, mode, generation);
   if (argv === undefined) return undefined;
   const errors = createErrorFinder();
@@ -172,7 +166,7 @@ async function setProfile(
 }
 
 /** By which whoever undoes finds this host's service manager and what runs, without this agent's settings. */
-export function deadmanHost({ deps: { platform, config, env } }: Pick<RunContext, "deps">) {
+export function deadmanHost({ deps: { platform, config, env } }: Pick<RunContext, "deps">): ArmedDeadman["host"] {
   const kept = [
     "PATH",
     "HOME",
@@ -183,12 +177,12 @@ export function deadmanHost({ deps: { platform, config, env } }: Pick<RunContext
     "DBUS_SESSION_BUS_ADDRESS",
     "NIX_STATE_DIR",
   ];
-  return {
-    platform: platform.name,
-    hostname: config.hostname,
-    systemRoot: config.systemRoot,
-    env: pick(env, kept),
-  };
+  const session =
+    platform.name === "home-manager" && process.platform === "linux"
+      ? { XDG_RUNTIME_DIR: `/run/user/${process.getuid?.()}` }
+      : {};
+  const { hostname, systemRoot } = config;
+  return { platform: platform.name, hostname, systemRoot, env: { ...session, ...pickVariables(env, kept) } };
 }
 
 /** The exit code that an activation left behind; undefined: it did not come to its end. */

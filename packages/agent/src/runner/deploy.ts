@@ -3,7 +3,7 @@ import type { Outcome } from "@nixfleet/protocol";
 import { type ArmDeps, arm, beginWhileArmed } from "../deadman/arm.ts";
 import { nixEnvironment } from "../nix/environment.ts";
 import type { ArmedDeadman } from "../spool/shapes.ts";
-import { type Activated, activate, activationOf, deadmanHost } from "./activate.ts";
+import { type Activated, activate, deadmanHost } from "./activate.ts";
 import { comeHome, finishArmed } from "./armed-deployment.ts";
 import { askHealth } from "./ask-dashboard.ts";
 import { failure, type RunContext, STOPPED } from "./context.ts";
@@ -45,7 +45,7 @@ export async function deploy(context: RunContext, deployed: ToDeploy): Promise<O
 }
 
 async function deployUnarmed(context: RunContext, deployed: ToDeploy): Promise<Outcome> {
-  const activated = await activate(context, deployed, { begin: async (start) => start(), failedBefore: null });
+  const activated = await activate(context, deployed, { begin: async (start) => start(), failedBefore: undefined });
   if (await isActivated(context, deployed)) await recordDeployment(context, deployed);
   return toOutcome(context, activated);
 }
@@ -70,6 +70,7 @@ async function toOutcome(context: RunContext, activated: Activated): Promise<Out
 async function armFor(context: RunContext, deployed: ToDeploy, back: string) {
   const { platform, config } = context.deps;
   const { request, run } = context;
+  const { closure, commit, mode } = deployed;
   await keepPrevious(context, back);
   // There from now on: an undo on a full disk cannot make it.
   await writeFile(run.undoOutput, "", { mode: 0o640 });
@@ -87,8 +88,13 @@ async function armFor(context: RunContext, deployed: ToDeploy, back: string) {
     failedUnits: failedUnits === undefined ? null : failedUnits.slice(0, 500),
     asks: await whatToAsk(context),
     host: deadmanHost(context),
-    activation: { ...deployed, unit: activationOf(context, deployed.closure, deployed.mode).unit },
-    undo: platform.undo(before, deployed.mode).map(({ argv, env }) => ({ argv: [...argv], env: { ...env } })),
+    activation: { closure, commit, mode, unit: platform.activation(closure, mode).unit },
+    undo: platform.undo(before, mode).map((step) => ({
+      ...step,
+      launcher: [...step.launcher],
+      argv: [...step.argv],
+      env: { ...step.env },
+    })),
   };
   if (context.signal.aborted) return "stopped" as const;
   return arm(armDeps(context), what, config.confirmTimeout);

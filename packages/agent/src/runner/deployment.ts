@@ -7,7 +7,7 @@ export interface ToDeploy {
   closure: string;
   commit: Commit | null;
   mode: ActivationMode;
-  /** The generation that the profile goes back to; absent: it gets a new one. */
+  /** The generation of the profile that is chosen; absent: there will be a new one. */
   generation?: number;
 }
 

@@ -19,8 +19,6 @@ export interface RunnerConfig {
   confirmTimeout: number;
   healthChecks: readonly HealthCheck[];
   ignoreFailedUnits: readonly string[];
-  /** Instead of the platform's own steps. */
-  activationCommand: string | undefined;
   /** The daemon's directory. */
   stateDir: string;
   /** The runner's own directory. */

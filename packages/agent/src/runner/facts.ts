@@ -42,5 +42,5 @@ export async function readSystemFacts(platform: Platform, runnerDir: string): Pr
 
 function withCommit(generation: Facts["generations"][number], deployments: readonly Deployment[]): Facts["generations"][number] {
   const deployment = deployments.findLast(({ closure }) => closure === generation.closure);
-  return deployment?.commit == null ? generation : { ...generation, commit: deployment.commit };
+  return deployment === undefined || deployment.commit === null ? generation : { ...generation, commit: deployment.commit };
 }

@@ -1,6 +1,5 @@
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { OpName, type Outcome, type RunEvent, type RunEventOf, type RunId } from "@nixfleet/protocol";
 import { type Exec, exec, identifyProcess, isAlive, type ProcessIdentity, systemClock } from "@nixfleet/runtime";
 import {
@@ -12,6 +11,7 @@ import {
   killAll,
   livingTree,
 } from "@nixfleet/testkit";
+import { builtProgram } from "@nixfleet/testkit/built-programs";
 import { onTestFinished } from "vitest";
 import { createPlatform } from "../platforms/choose.ts";
 import { createDaemonFiles, type DaemonFiles } from "../spool/daemon-files.ts";
@@ -82,7 +82,6 @@ export async function createTestHost(options: TestHostOptions = {}): Promise<Tes
     confirmTimeout: 0,
     healthChecks: [],
     ignoreFailedUnits: [],
-    activationCommand: undefined,
     stateDir: join(root, "daemon"),
     runnerDir: join(root, "runner"),
     systemRoot,
@@ -99,9 +98,9 @@ export async function createTestHost(options: TestHostOptions = {}): Promise<Tes
   const deps: RunnerDeps = {
     config,
     platform: createPlatform({ platform, hostname: name, flakeAttr: undefined, systemRoot, env, exec: followed }),
+    program: [process.execPath, builtProgram("agent")],
     exec: followed,
     clock: systemClock,
-    program: [process.execPath, fileURLToPath(new URL("../main.ts", import.meta.url))],
     env,
     readMachineFacts: async () => ({ kernel: "6.12.40" }),
     log: () => {},

@@ -3,8 +3,9 @@ import { bootId, isAlive } from "@nixfleet/runtime";
 import { disarm } from "../deadman/arm.ts";
 import { continueAfterKill } from "../deadman/decide.ts";
 import { readArmedOf, readUndone } from "../deadman/record.ts";
-import { managerEnv, managerOptions, serviceManagerOf } from "../deadman/service-manager.ts";
+import { managerEnv, serviceManagerOf } from "../deadman/service-manager.ts";
 import { endProgram, stopUnit } from "../deadman/stop-activation.ts";
+import { isAtWork as isUnitAtWork } from "../platforms/systemd.ts";
 import { wait } from "../spool/run-record.ts";
 import type { ArmedDeadman, BegunActivation, RunProcess, Undone } from "../spool/shapes.ts";
 import type { MendedEvents } from "../spool/torn-events.ts";
@@ -159,9 +160,7 @@ async function isActivating(context: RunContext, { child }: RunProcess, { unit }
   if (child !== null && isAlive(child)) return true;
   if (unit === null) return false;
   const host = deadmanHost(context);
-  const argv: [string, ...string[]] = ["systemctl", ...managerOptions(serviceManagerOf(host)), "is-active", "--quiet", unit];
-  const { end } = await context.deps.exec({ argv, env: managerEnv(host.env) }).result;
-  return end.kind === "exited" && end.exitCode === 0;
+  return isUnitAtWork(context.deps.exec, managerEnv(host), `${unit}.service`, serviceManagerOf(host));
 }
 
 function howItEnded({ exitCode }: Followed): "succeeded" | "failed" | "unknown" {

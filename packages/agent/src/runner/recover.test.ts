@@ -1,9 +1,7 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { appendFile, readFile } from "node:fs/promises";
+import { appendFile } from "node:fs/promises";
 import type { RunId } from "@nixfleet/protocol";
 import { isAlive } from "@nixfleet/runtime";
-import { builtProgram } from "@nixfleet/testkit/built-programs";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { runnerLayout } from "../spool/layout.ts";
@@ -11,54 +9,11 @@ import { createLedger } from "../spool/ledger.ts";
 import { RunProcess } from "../spool/shapes.ts";
 import { readStrangerJson } from "../spool/stranger-json.ts";
 import { createTestHost, eventsOf, logText, type TestHost } from "./host.fixture.ts";
-
-/** The built runner as a process of its own. */
-function startRunner(host: TestHost): ChildProcess & AsyncDisposable {
-  const { hostname, repoUrl, stateDir, runnerDir, systemRoot } = host.config;
-  const child = spawn(process.execPath, [builtProgram("agent"), "runner"], {
-    env: {
-      ...host.env,
-      NIXFLEET_HOSTNAME: hostname,
-      NIXFLEET_REPO_URL: repoUrl,
-      NIXFLEET_PLATFORM: host.deps.platform.name,
-      NIXFLEET_STATE_DIR: stateDir,
-      NIXFLEET_RUNNER_DIR: runnerDir,
-      NIXFLEET_SYSTEM_ROOT: systemRoot,
-      NIXFLEET_LOG_LEVEL: "error",
-    },
-    stdio: ["ignore", "ignore", "inherit"],
-    detached: true,
-  });
-  return Object.assign(child, {
-    async [Symbol.asyncDispose]() {
-      if (child.exitCode === null && child.signalCode === null && child.kill("SIGKILL")) await once(child, "exit");
-    },
-  });
-}
-
-async function kill(child: ChildProcess): Promise<void> {
-  const ended = once(child, "exit");
-  child.kill("SIGKILL");
-  await ended;
-}
+import { expectWhole, kill, startRunner } from "./runner-process.fixture.ts";
 
 async function childOf(host: TestHost, runId: RunId) {
   const read = await readStrangerJson(runnerLayout(host.config.runnerDir).run(runId).process, RunProcess);
   return read.kind === "ok" ? read.value.child : null;
-}
-
-/** What must hold of every run that is over, whatever happened to its runner. */
-async function expectWhole(host: TestHost, runId: RunId): Promise<void> {
-  const path = runnerLayout(host.config.runnerDir).run(runId).events;
-  const lines = (await readFile(path, "utf8")).split("\n");
-  expect(lines.pop()).toBe("");
-  expect(lines.map((line) => JSON.parse(line).seq)).toEqual(lines.map((_, index) => index + 1));
-  const events = await host.events(runId);
-  expect(events).toHaveLength(lines.length);
-  const finished = eventsOf(events, "finished");
-  expect(finished).toHaveLength(1);
-  expect(events.at(-1)?.kind).toBe("finished");
-  expect(finished[0]?.outcome).toEqual(await host.outcome(runId));
 }
 
 test("R4: a runner that is killed in a build: the builders end, the run ends as failed and says so, the next one begins at once", async () => {

@@ -1,5 +1,5 @@
 import { rm } from "node:fs/promises";
-import type { OpName, Outcome } from "@nixfleet/protocol";
+import type { Outcome } from "@nixfleet/protocol";
 import { bootId } from "@nixfleet/runtime";
 import { endProgram } from "../deadman/stop-activation.ts";
 import { createEventWriter } from "../spool/event-writer.ts";
@@ -8,7 +8,7 @@ import { listRuns } from "../spool/run-directories.ts";
 import { finishRun, writeOutcome } from "../spool/run-record.ts";
 import { RunOutcome, RunProcess, RunRequest } from "../spool/shapes.ts";
 import { readStrangerJson } from "../spool/stranger-json.ts";
-import { mendEvents } from "../spool/torn-events.ts";
+import { type MendedEvents, mendEvents } from "../spool/torn-events.ts";
 import { createRunContext, failure } from "./context.ts";
 import type { RunnerDeps } from "./deps.ts";
 import { createCloneOf, readHostFacts } from "./facts.ts";
@@ -70,7 +70,7 @@ async function recoverRun(deps: RunnerDeps, request: RunRequest, redactHost: Red
       child: process?.child ?? null,
     });
     const recovered = await recoverDeployment(context, process, mended);
-    const outcome = recovered ?? (await endUnchanged(deps, request, process));
+    const outcome = recovered ?? (await endUnchanged(deps, process, mended));
     stop.end();
     const { runnerDir, branch, hostname } = config;
     const clone = createCloneOf(deps);
@@ -85,9 +85,9 @@ async function recoverRun(deps: RunnerDeps, request: RunRequest, redactHost: Red
 }
 
 /** A run that had not come to an activation. */
-async function endUnchanged(deps: RunnerDeps, { op }: RunRequest, process: RunProcess | undefined): Promise<Outcome> {
-  if (op === ("reboot" satisfies OpName) && process !== undefined) return afterReboot(process.runner.bootId, bootId());
+async function endUnchanged(deps: RunnerDeps, process: RunProcess | undefined, { phase }: MendedEvents): Promise<Outcome> {
   if (process?.child != null) await endProgram(process.child);
+  if (process !== undefined && phase === "reboot") return afterReboot(process.runner.bootId, bootId());
   const now = await deps.platform.runningClosure();
   const sentence = now === undefined ? "What the host runs now cannot be read." : `The host runs ${now}.`;
   return process === undefined || process.runner.bootId === bootId()

@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { type FactsReading, type OpRequest, type Outcome, parseOpRequest, shorten } from "@nixfleet/protocol";
 import { createEventWriter } from "../spool/event-writer.ts";
+import { exists } from "../spool/exists.ts";
 import { daemonLayout, runnerLayout } from "../spool/layout.ts";
 import { finishRun, reserveSpace } from "../spool/run-record.ts";
 import type { RunRequest } from "../spool/shapes.ts";
@@ -9,7 +10,7 @@ import type { RunnerDeps } from "./deps.ts";
 import { readHostFacts } from "./facts.ts";
 import { runOp } from "./op-table.ts";
 import { type Redactor, redactAlso } from "./redactor.ts";
-import { createStop, exists, withStopReason } from "./stop.ts";
+import { createStop, withStopReason } from "./stop.ts";
 
 /** Does one run that was taken, from its first event to its outcome on the disk. */
 export async function runOne(deps: RunnerDeps, request: RunRequest, redactHost: Redactor): Promise<void> {

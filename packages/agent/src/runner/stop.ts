@@ -1,6 +1,6 @@
-import { access } from "node:fs/promises";
 import { type Outcome, shorten } from "@nixfleet/protocol";
 import type { Clock } from "@nixfleet/runtime";
+import { exists } from "../spool/exists.ts";
 
 const CANCEL_POLL_MS = 100;
 
@@ -58,14 +58,4 @@ function watchForFile(path: string, clock: Clock, onThere: () => void): { stop()
       timer?.cancel();
     },
   };
-}
-
-export async function exists(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
-    throw error;
-  }
 }

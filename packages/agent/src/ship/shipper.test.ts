@@ -15,7 +15,7 @@ import { createAcknowledgements } from "./acknowledgements.ts";
 import { createShipper } from "./shipper.ts";
 
 const idOf = (n: number) => `01jd${String(n).padStart(22, "0")}` as RunId;
-const policy = { allowedOps: [], allowRewind: false };
+const policy = { allowedOps: [], allowRewind: false, signed: false, confirmTimeout: 0 };
 const settings = { tags: [], location: "x", deviceType: "server", themeColor: null, interval: 5, repoUrl: "/x" };
 
 /** The rule of the other end: stores by (run, seq), acknowledges what is stored. A gap is a fault of the agent. */

@@ -73,7 +73,14 @@ export const ArmedDeadman = z.object({
   activation: BegunActivation,
   timer: z.string().max(200).nullable().describe("The transient unit that undoes; null: a process of its own does"),
   undo: z
-    .array(z.object({ argv: z.array(z.string().max(4000)).min(1).max(100), env: z.record(z.string(), z.string().max(10_000)) }))
+    .array(
+      z.object({
+        launcher: z.array(z.string().max(4000)).max(100),
+        argv: z.array(z.string().max(4000)).min(1).max(100),
+        env: z.record(z.string(), z.string().max(10_000)),
+        unit: z.string().max(200).nullable(),
+      }),
+    )
     .min(1)
     .max(10),
 });

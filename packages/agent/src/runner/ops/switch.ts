@@ -16,8 +16,7 @@ export const switchOp: OpImplementation<"switch"> = async (context, { mode, comm
   if (!built.ok) return built.outcome;
   const { closure, commit } = built.value;
   if (previewed !== undefined && previewed !== closure) {
-    const reason = `${commit} builds ${closure}, and the preview showed ${previewed}.`;
-    return { state: "refused", code: "closure-changed", reason };
+    return { state: "refused", code: "closure-changed", reason: `${commit} builds ${closure}, not ${previewed}.` };
   }
   context.phase("diff");
   await tellDiff(context, closure, await platform.runningClosure());

@@ -1,0 +1,283 @@
+import { readFile } from "node:fs/promises";
+import type { AddressInfo } from "node:net";
+import { createServer } from "node:net";
+import type { RunId } from "@nixfleet/protocol";
+import { systemClock } from "@nixfleet/runtime";
+import { expect, test } from "vitest";
+import { readDeadmanFact } from "../deadman/record.ts";
+import { undo } from "../deadman/undo.ts";
+import type { HealthCheck } from "../settings.ts";
+import { exists } from "../spool/exists.ts";
+import { runnerLayout } from "../spool/layout.ts";
+import { createLedger } from "../spool/ledger.ts";
+import { type ConfirmingDashboard, createConfirmingDashboard, SECRET } from "./confirming-dashboard.fixture.ts";
+import { createTestHost, eventsOf, logText, type TestHost, type TestHostOptions } from "./host.fixture.ts";
+
+const secret = { confirmSecret: SECRET };
+
+/** A host that runs its first configuration, and a commit with a second one. */
+async function hostThatRuns(
+  dashboard: ConfirmingDashboard | undefined,
+  { next = {}, ...options }: TestHostOptions & { next?: object } = {},
+): Promise<{ host: TestHost; first: string; second: string; running(): Promise<string | undefined> }> {
+  const url = dashboard?.url ?? "http://127.0.0.1:9";
+  const host = await createTestHost({
+    host: { version: "1.0" },
+    ...options,
+    config: { url, confirmTimeout: 30, ...options.config },
+  });
+  const commit = await host.flake.git("rev-parse", "HEAD");
+  await host.doRun("switch", {}, { commit });
+  const running = () => host.deps.platform.runningClosure();
+  const platform = options.platform ?? "nixos";
+  const second = await host.flake.commitFlake("second", {
+    hosts: { [host.config.hostname]: { version: "2.0", platform, ...next } },
+  });
+  const first = (await running()) ?? "";
+  expect(first).not.toBe("");
+  return { host, first, second, running };
+}
+
+const phasesOf = async (host: TestHost, runId: RunId) => eventsOf(await host.events(runId), "phase").map(({ phase }) => phase);
+
+/** That the host is as before a run, and takes the next one. */
+async function expectHome(host: TestHost, { first, runId }: { first: string; runId: RunId }) {
+  const { platform, config } = host.deps;
+  expect(await platform.runningClosure()).toBe(first);
+  expect(await platform.profileClosure()).toBe(first);
+  expect(await readDeadmanFact(config.runnerDir)).toEqual({ deadman: null });
+  expect((await createLedger(runnerLayout(config.runnerDir).deployments).read()).map((one) => one.runId)).not.toContain(runId);
+  expect((await host.doRun("refresh")).outcome).toEqual({ state: "succeeded" });
+}
+
+test("R37: a switch is armed, activated, confirmed over connections of their own, disarmed, and only then recorded", async () => {
+  const dashboard = await createConfirmingDashboard(409);
+  const { host, first, second, running } = await hostThatRuns(dashboard);
+  const runId = await host.ask("switch", {}, { commit: second, ...secret });
+  const done = host.run();
+  await dashboard.askedTimes(2);
+  const armed = (await readDeadmanFact(host.config.runnerDir)).deadman;
+  expect(armed).toMatchObject({ runId, back: first });
+  expect(eventsOf(await host.events(runId), "deployed")).toEqual([]);
+  dashboard.answer = 200;
+  await done;
+
+  expect(await host.outcome(runId)).toEqual({ state: "succeeded" });
+  const events = await host.events(runId);
+  expect(await phasesOf(host, runId)).toEqual(["fetch", "evaluate", "build", "diff", "activate", "confirm"]);
+  expect(eventsOf(events, "armed")).toMatchObject([{ back: first, until: armed?.until }]);
+  expect(eventsOf(events, "deployed")).toMatchObject([{ deployment: { commit: second, closure: await running() } }]);
+  expect(await readDeadmanFact(host.config.runnerDir)).toEqual({ deadman: null });
+  const path = `/fleet/agent/runs/${runId}/confirm`;
+  for (const one of dashboard.asked) expect(one).toMatchObject({ method: "POST", path, authorization: `Bearer ${SECRET}` });
+  expect(new Set(dashboard.asked.map(({ connection }) => connection)).size).toBe(dashboard.asked.length);
+  expect(JSON.stringify(events)).not.toContain(SECRET);
+});
+
+test("R37: a dashboard that cannot be reached, or does not say yes: the host goes back, profile and all, and says why", async () => {
+  const dashboard = await createConfirmingDashboard(409);
+  for (const url of [dashboard.url, "http://127.0.0.1:9"]) {
+    const { host, first, second } = await hostThatRuns(dashboard, { config: { url, confirmTimeout: 3 } });
+    const { runId, outcome } = await host.doRun("switch", {}, { commit: second, ...secret });
+    expect(outcome).toMatchObject({ state: "rolled-back", code: "not-confirmed", reason: expect.stringContaining(first) });
+    expect((await phasesOf(host, runId)).slice(-3)).toEqual(["activate", "confirm", "undo"]);
+    const events = await host.events(runId);
+    expect(eventsOf(events, "deployed")).toEqual([]);
+    expect(logText(events).filter((line) => line === "activating the configuration...")).toHaveLength(2);
+    expect(eventsOf(events, "finished")[0]?.proof?.facts).toMatchObject({ running: { closure: first }, deadman: null });
+    await expectHome(host, { first, runId });
+  }
+});
+
+test("R37: an activation that fails, or reports failed units, is undone at once", async () => {
+  const dashboard = await createConfirmingDashboard();
+  const nixos = await hostThatRuns(dashboard, { next: { failActivation: true } });
+  const failed = await nixos.host.doRun("switch", {}, { commit: nixos.second, ...secret });
+  expect(failed.outcome).toMatchObject({ state: "rolled-back", code: "units-failed", exitCode: 4 });
+  await expectHome(nixos.host, { first: nixos.first, runId: failed.runId });
+
+  const home = await hostThatRuns(dashboard, {
+    platform: "home-manager",
+    name: "ada",
+    host: { version: "1.0" },
+    next: { failActivation: true },
+  });
+  const clobbered = await home.host.doRun("switch", {}, { commit: home.second, ...secret });
+  expect(clobbered.outcome).toMatchObject({
+    state: "rolled-back",
+    code: "activation-failed",
+    exitCode: 1,
+    firstError: expect.stringContaining("would be clobbered"),
+  });
+  await expectHome(home.host, { first: home.first, runId: clobbered.runId });
+  expect(dashboard.asked).toEqual([]);
+});
+
+test("R37: a unit that fails after the activation undoes it; one that had failed before, or may fail, does not", async () => {
+  const dashboard = await createConfirmingDashboard();
+  const { host, first, second } = await hostThatRuns(dashboard, { config: { ignoreFailedUnits: ["flaky"] } });
+  let failed = ["old.service"];
+  // No systemd runs this test: the units are told in its place.
+  const platform = { ...host.deps.platform, failedUnits: async () => failed };
+  const activation: typeof platform.activation = (closure, mode) => {
+    failed = ["old.service", "flaky.service", "web.service"];
+    return host.deps.platform.activation(closure, mode);
+  };
+  const runId = await host.ask("switch", {}, { commit: second, ...secret });
+  await host.run({ platform: { ...platform, activation } });
+  expect(await host.outcome(runId)).toMatchObject({ state: "rolled-back", code: "units-failed" });
+  expect((await host.outcome(runId)).reason).toMatch(/A unit failed after the activation: web\.service\./);
+  await expectHome(host, { first, runId });
+
+  failed = ["old.service"];
+  const again = await host.ask("switch", {}, { commit: second, ...secret });
+  await host.run({
+    platform: {
+      ...platform,
+      activation(closure, mode) {
+        failed = ["old.service", "flaky.service"];
+        return host.deps.platform.activation(closure, mode);
+      },
+    },
+  });
+  expect(await host.outcome(again)).toEqual({ state: "succeeded" });
+});
+
+test("R37: each kind of health check decides; what fails at the end of the window is named", async () => {
+  const dashboard = await createConfirmingDashboard();
+  const listener = createServer((socket) => socket.destroy());
+  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
+  const { port } = listener.address() as AddressInfo;
+  const good: HealthCheck[] = [
+    { kind: "http", url: `${dashboard.url}/page`, timeout: 5 },
+    { kind: "tcp", host: "127.0.0.1", port, timeout: 5 },
+    { kind: "command", argv: ["sh", "-c", "exit 0"], timeout: 5 },
+  ];
+  const bad: [HealthCheck, string][] = [
+    [
+      { kind: "http", name: "the page", url: `${dashboard.url}/page`, status: 204, timeout: 5 },
+      "the page: it answers 200 instead of 204",
+    ],
+    [{ kind: "tcp", host: "127.0.0.1", port: 9, timeout: 5 }, "127.0.0.1:9: connect ECONNREFUSED"],
+    [{ kind: "command", argv: ["sh", "-c", "echo no mail >&2; exit 3"], timeout: 5 }, "sh: exit code 3: no mail"],
+    [{ kind: "command", name: "slow", argv: ["sleep", "60"], timeout: 1 }, "slow: no answer within 1 s"],
+  ];
+  const { host, first, second } = await hostThatRuns(dashboard);
+  for (const [check, words] of bad) {
+    const runId = await host.ask("switch", {}, { commit: second, ...secret });
+    await host.run({ config: { ...host.config, confirmTimeout: 4, healthChecks: [...good, check] } });
+    expect(await host.outcome(runId)).toMatchObject({ state: "rolled-back", code: "health-check-failed" });
+    expect((await host.outcome(runId)).reason).toContain(words);
+    await expectHome(host, { first, runId });
+  }
+  const runId = await host.ask("switch", {}, { commit: second, ...secret });
+  await host.run({ config: { ...host.config, healthChecks: good } });
+  listener.close();
+  expect(await host.outcome(runId)).toEqual({ state: "succeeded" });
+});
+
+test("R9, R37: cancel while it waits for its confirmation: the run ends as cancelled, and the host goes back before the next one", async () => {
+  const dashboard = await createConfirmingDashboard("silent");
+  const { host, first, second } = await hostThatRuns(dashboard);
+  const runId = await host.ask("switch", {}, { commit: second, ...secret });
+  const done = host.run();
+  await dashboard.askedTimes(1);
+  await host.files.askCancel(runId);
+  await done;
+  expect(await host.outcome(runId)).toEqual({
+    state: "cancelled",
+    reason: `Cancelled by a person. Stopped before the activation was confirmed. The host goes back to ${first}.`,
+  });
+  expect(JSON.parse(await readFile(runnerLayout(host.config.runnerDir).run(runId).undone, "utf8"))).toMatchObject({ left: null });
+  await expectHome(host, { first, runId });
+});
+
+test("R9, R37: cancel and deadline in an armed activation end it, and the host goes back", async () => {
+  const dashboard = await createConfirmingDashboard();
+  const { host, first, second } = await hostThatRuns(dashboard, { next: { activationSeconds: 60 } });
+  const cancelled = await host.ask("switch", {}, { commit: second, ...secret });
+  const done = host.run();
+  await host.seen(cancelled, (event) => event.kind === "log" && event.lines.some(({ text }) => text.startsWith("activating")));
+  await host.files.askCancel(cancelled);
+  await done;
+  expect(await host.outcome(cancelled)).toMatchObject({ state: "cancelled" });
+  await expectHome(host, { first, runId: cancelled });
+
+  const late = await host.doRun("switch", {}, { commit: second, deadline: 8000, ...secret });
+  expect(late.outcome).toMatchObject({ state: "timed-out", code: "deadline-passed" });
+  await expectHome(host, { first, runId: late.runId });
+});
+
+test("R37: a confirmation that comes after an undo changes nothing", async () => {
+  const dashboard = await createConfirmingDashboard("silent");
+  const { host, first, second } = await hostThatRuns(dashboard);
+  const runId = await host.ask("switch", {}, { commit: second, ...secret });
+  const done = host.run();
+  await dashboard.askedTimes(1);
+  const { runnerDir } = host.config;
+  const undone = await undo({ runnerDir, exec: host.deps.exec, clock: systemClock, log: () => {} }, { why: "person" });
+  expect(undone).toMatchObject({ kind: "undone", undone: { running: first, left: null, exitCodes: [0, 0] } });
+  dashboard.release(200);
+  await done;
+  expect(await host.outcome(runId)).toMatchObject({ state: "rolled-back", code: "cancelled-by-person" });
+  await expectHome(host, { first, runId });
+});
+
+test("R37: an activation that hangs past the window is ended by the dead-man switch, which goes back", async () => {
+  const dashboard = await createConfirmingDashboard();
+  const { host, first, second } = await hostThatRuns(dashboard, {
+    config: { confirmTimeout: 2 },
+    next: { activationSeconds: 600 },
+  });
+  const { runId, outcome } = await host.doRun("switch", {}, { commit: second, ...secret });
+  expect(outcome).toMatchObject({ state: "rolled-back" });
+  const undone = JSON.parse(await readFile(runnerLayout(host.config.runnerDir).run(runId).undone, "utf8"));
+  expect(undone).toMatchObject({ why: "timer", running: first, left: null });
+  await expectHome(host, { first, runId });
+});
+
+test("by hand, without a secret: a dashboard that answered before must answer after; one that was gone is not asked", async () => {
+  const dashboard = await createConfirmingDashboard();
+  const { host, first, second } = await hostThatRuns(dashboard, { config: { confirmTimeout: 3 } });
+  const failing = await host.ask("switch", {}, { commit: second });
+  const done = host.run();
+  await host.seen(failing, (event) => event.kind === "armed");
+  dashboard.answer = 503;
+  await done;
+  expect(await host.outcome(failing)).toMatchObject({ state: "rolled-back", code: "not-confirmed" });
+  expect(dashboard.asked[0]).toMatchObject({ method: "GET", path: "/fleet/health", authorization: undefined });
+  await expectHome(host, { first, runId: failing });
+  expect((await host.doRun("switch", {}, { commit: second })).outcome).toEqual({ state: "succeeded" });
+});
+
+test("nothing is armed for the next boot, nor where nothing runs to go back to", async () => {
+  const dashboard = await createConfirmingDashboard(409);
+  await using host = await createTestHost({ host: {}, config: { url: dashboard.url, confirmTimeout: 30 } });
+  const commit = await host.flake.git("rev-parse", "HEAD");
+  const boot = await host.doRun("switch", { mode: "boot" }, { commit, ...secret });
+  const fresh = await host.doRun("switch", {}, { commit, ...secret });
+  for (const { runId, outcome } of [boot, fresh]) {
+    expect(outcome).toEqual({ state: "succeeded" });
+    expect(eventsOf(await host.events(runId), "armed")).toEqual([]);
+  }
+  expect(eventsOf(await host.events(fresh.runId), "warning")[0]?.message).toContain(
+    "Nothing runs that the host could go back to",
+  );
+  expect(await exists(runnerLayout(host.config.runnerDir).deadman)).toBe(false);
+  expect(dashboard.asked).toEqual([]);
+});
+
+test("a rollback is armed and confirmed like a switch; one that is not confirmed leaves what ran", async () => {
+  const dashboard = await createConfirmingDashboard();
+  const { host, first, second, running } = await hostThatRuns(dashboard);
+  await host.doRun("switch", {}, { commit: second, ...secret });
+  const newer = await running();
+  dashboard.answer = 409;
+  const runId = await host.ask("rollback", { generation: 1 }, secret);
+  await host.run({ config: { ...host.config, confirmTimeout: 3 } });
+  expect(await host.outcome(runId)).toMatchObject({ state: "rolled-back", code: "not-confirmed" });
+  expect([await running(), await host.deps.platform.generation()]).toEqual([newer, 2]);
+  dashboard.answer = 200;
+  expect((await host.doRun("rollback", { generation: 1 }, secret)).outcome).toEqual({ state: "succeeded" });
+  expect([await running(), await host.deps.platform.generation()]).toEqual([first, 1]);
+});
