@@ -12,6 +12,8 @@ import type { Run } from "./run.ts";
 export interface HostLinks {
   isConnected(hostId: HostId): boolean;
   send(hostId: HostId, message: FromDashboard): void;
+  /** Whether the host's agent answers a ping before the signal aborts. False at once if it is not connected. */
+  answers(hostId: HostId, signal: AbortSignal): Promise<boolean>;
 }
 
 /** A change of a run that is stored, or will be with its transaction, and what is still to be done about it. */
@@ -50,7 +52,16 @@ export function unfinishedRuns(trx: Transaction<Database>, hostId: HostId): Prom
     .execute();
 }
 
-export function createDispatching({ clock, links }: { clock: Clock; links: HostLinks }): Dispatching {
+export interface DispatchingDeps {
+  clock: Clock;
+  links: HostLinks;
+  randomBytes(size: number): Buffer;
+}
+
+/** 256 random bits cannot be guessed, however often somebody asks. */
+const SECRET_BYTES = 32;
+
+export function createDispatching({ clock, links, randomBytes }: DispatchingDeps): Dispatching {
   async function apply(trx: Transaction<Database>, row: RunRow, input: RunInput): Promise<RunChange[]> {
     const before = runOf(row);
     const { run, effects } = advance(before, input, clock.now());
@@ -70,7 +81,10 @@ export function createDispatching({ clock, links }: { clock: Clock; links: HostL
         const run = runOf(row);
         const known = await readPreCheckFacts(trx, hostId, run.commit);
         const refusal = known === null ? null : preCheck(run.request, run.force, known);
-        input = refusal === null ? { kind: "dispatch" } : { kind: "refuse", by: "dashboard", ...refusal };
+        input =
+          refusal === null
+            ? { kind: "dispatch", confirmSecret: randomBytes(SECRET_BYTES).toString("base64url") }
+            : { kind: "refuse", by: "dashboard", ...refusal };
         busy = refusal === null;
       }
       changes.push(...(await apply(trx, row, input)));

@@ -18,11 +18,21 @@ export async function readPreCheckFacts(
     .select(["closure", "commit_id"])
     .where("host_id", "=", hostId)
     .execute();
+  const previews = await trx
+    .selectFrom("runs")
+    .select(["previewed_closure", "commit_id"])
+    .where("host_id", "=", hostId)
+    .where("op", "=", "preview")
+    .where("state", "=", "succeeded")
+    .where("commit_id", "=", commit)
+    .where("previewed_closure", "is not", null)
+    .execute();
+  const given = [...deployments, ...previews.map((row) => ({ closure: row.previewed_closure, commit_id: row.commit_id }))];
   return {
     platform: host.platform as Platform,
     allowedOps: host.policy === null ? null : (JSON.parse(host.policy) as HostPolicy).allowedOps,
     facts,
-    deployedCommits: (closure) => deployments.filter((made) => made.closure === closure).map((made) => made.commit_id),
+    deployedCommits: (closure) => given.filter((made) => made.closure === closure).map((made) => made.commit_id),
     commit,
   };
 }

@@ -199,7 +199,7 @@ test("a switch shows its phases with estimates from the host's own history, and 
   await core.whenEnded(first);
   const view = await core.views.view(first);
   expect(view?.summary.phases.map(({ phase, state }) => [phase, state])).toEqual(
-    ["fetch", "evaluate", "build", "diff", "activate"].map((phase) => [phase, "done"]),
+    ["fetch", "verify", "evaluate", "build", "diff", "activate", "confirm"].map((phase) => [phase, "done"]),
   );
   expect(view).toMatchObject({
     usualDuration: expect.any(Number),

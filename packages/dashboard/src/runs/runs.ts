@@ -4,13 +4,14 @@ import type { Logger } from "../logger.ts";
 import type { SharedWrites } from "../store/index.ts";
 import { dueAt } from "./advance.ts";
 import { type Asking, type AskingDeps, createAsking } from "./asking.ts";
+import { type Confirming, createConfirming } from "./confirming.ts";
 import { createDispatching, type RunChange } from "./dispatching.ts";
 import { createHostReports, type HostReports } from "./host-reports.ts";
 import type { Run } from "./run.ts";
 import { createWaking } from "./waking.ts";
 
 /** Runs: who may start, what is at work on each host, what waits behind it, and how each ends. */
-export interface Runs extends Asking, HostReports, AsyncDisposable {
+export interface Runs extends Asking, HostReports, Confirming, AsyncDisposable {
   /** After a restart: no host is connected, and time has passed. */
   start(): Promise<void>;
   /** Sends what is to be sent and says what changed. */
@@ -22,11 +23,12 @@ export interface RunsDeps extends AskingDeps {
   writes: SharedWrites;
   bus: Bus;
   log: Logger;
+  randomBytes(size: number): Buffer;
 }
 
 export function createRuns(deps: RunsDeps): Runs {
-  const { store, writes, bus, clock, log, links } = deps;
-  const dispatching = createDispatching({ clock, links });
+  const { store, writes, bus, clock, log, links, randomBytes } = deps;
+  const dispatching = createDispatching({ clock, links, randomBytes });
   const waking = createWaking({ store, writes, clock, log, dispatching, announce });
 
   function announce(changes: readonly RunChange[]): void {
@@ -44,6 +46,7 @@ export function createRuns(deps: RunsDeps): Runs {
   const runs: Runs = {
     ...createAsking(deps, dispatching, announce),
     ...createHostReports({ clock, links }, dispatching),
+    ...createConfirming({ store, clock, links }),
     async start() {
       const changes = await store.write(async (trx) => {
         const rows = await trx.selectFrom("runs").selectAll().where("state", "in", ["starting", "running"]).execute();
@@ -66,6 +69,8 @@ export function createRuns(deps: RunsDeps): Runs {
 
 function startMessage(run: Run): FromDashboard {
   const { op, args } = run.request;
-  const { id: runId, commit, deadline, askedBy, force } = run;
-  return { type: "startRun", runId, op, args, commit, deadline, askedBy, force };
+  const { id: runId, commit, deadline, askedBy, force, confirmSecret } = run;
+  // A run that an earlier version has sent has none, and asks for none.
+  const secret = confirmSecret === null ? {} : { confirmSecret };
+  return { type: "startRun", runId, op, args, commit, deadline, askedBy, force, ...secret };
 }

@@ -28,7 +28,12 @@ export function sampleFacts(name: string, { commit, now }: { commit: string; now
   };
 }
 
-export const samplePolicy: HostPolicy = { allowedOps: [...OpName.options], allowRewind: false };
+export const samplePolicy: HostPolicy = {
+  allowedOps: [...OpName.options],
+  allowRewind: false,
+  signed: false,
+  confirmTimeout: 120,
+};
 
 export const sampleSettings: HostSettings = {
   tags: ["simulated"],
