@@ -36,6 +36,8 @@ export interface AwaitedProof {
   endedAt: number;
   /** When waiting ends. */
   until: number;
+  /** What the host said of its end, kept until the end is certain. */
+  reason: string | null;
 }
 
 /** One execution of one op on one host: what `advance` decides on and changes. Times are the dashboard's. */
