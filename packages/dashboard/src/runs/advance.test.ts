@@ -151,6 +151,17 @@ test("R22: the proof that a run's last event brings decides, though it was read 
   expect(feed(atWork, [stale]).state).toBe("running");
 });
 
+test("R22: a run whose proof comes after its last event ends with the reason that this event gave", () => {
+  const atWork = feed(aRun("pull"), [{ kind: "dispatch" }, started]);
+  const waiting = feed(atWork, [ended({ state: "succeeded", reason: "The clone was at this commit before." })]);
+  expect(waiting).toMatchObject({ state: "running", outcome: null });
+  const facts = { clone: { value: { commit: COMMIT, branch: "main" }, readAt: NOW } };
+  expect(feed(waiting, [{ kind: "facts", facts }])).toMatchObject({
+    state: "succeeded",
+    outcome: { code: null, reason: "The clone was at this commit before.", reported: true },
+  });
+});
+
 test("R22: a pull is met by the clone at its commit, a boot by the profile, and neither by anything else", () => {
   const pulled = (commit: string) => {
     const facts = { clone: { value: { commit, branch: "main" }, readAt: NOW } };

@@ -277,10 +277,10 @@ function finished(run: Run, event: RunEvent & { kind: "finished" }, facts: Known
     case "succeeded": {
       // The proof was read after the work and before this event was written, whichever of both clock readings is the later one.
       const since = Math.min(event.at, event.proof?.readAt ?? event.at);
-      const awaitedProof = { hostTime: since, endedAt, until: now + PROOF_LIMIT };
+      const awaitedProof = { hostTime: since, endedAt, until: now + PROOF_LIMIT, reason: outcome.reason ?? null };
       // A run that ends with its first event was running for no time at all.
       const proving = { ...run, state: "running" as const, startedAt: run.startedAt ?? endedAt, awaitedProof };
-      return prove(proving, facts, now, outcome.reason ?? null);
+      return prove(proving, facts, now);
     }
     case "failed":
     case "rolled-back":
@@ -306,8 +306,9 @@ function finished(run: Run, event: RunEvent & { kind: "finished" }, facts: Known
   }
 }
 
-function prove(run: Run, facts: KnownFacts, now: number, reason: string | null = null): Advanced {
+function prove(run: Run, facts: KnownFacts, now: number): Advanced {
   if (run.awaitedProof === null) return same(run);
+  const { reason } = run.awaitedProof;
   const check = postCheck(run, facts, run.awaitedProof.hostTime);
   switch (check.kind) {
     case "met":

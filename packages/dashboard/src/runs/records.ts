@@ -12,10 +12,14 @@ import type {
 import type { Insertable, Selectable, Updateable } from "kysely";
 import type { RunsTable } from "../store/index.ts";
 import { dueAt } from "./advance.ts";
-import type { Armed, Run, RunOutcome } from "./run.ts";
+import type { Armed, AwaitedProof, Run, RunOutcome } from "./run.ts";
 
 /** What `progress_state` holds. */
 type Kept = Pick<Run, "slow" | "phases" | "deployed" | "awaitedProof">;
+/** The same as an earlier version may have stored it: while a run waited for its proof, the reason was not kept. */
+type Stored = Omit<Kept, "awaitedProof"> & {
+  awaitedProof: (Omit<AwaitedProof, "reason"> & Partial<Pick<AwaitedProof, "reason">>) | null;
+};
 
 export type RunRow = Selectable<RunsTable>;
 
@@ -36,7 +40,7 @@ export interface RunDetails {
 
 /** A run as `advance` takes it. */
 export function runOf(row: RunRow): Run {
-  const kept = JSON.parse(row.progress_state) as Kept;
+  const { awaitedProof, ...kept } = JSON.parse(row.progress_state) as Stored;
   return {
     id: row.id as RunId,
     hostId: row.host_id as HostId,
@@ -55,6 +59,7 @@ export function runOf(row: RunRow): Run {
     cancelAskedBy: row.cancel_asked_by,
     linkLost: row.link_lost === 1,
     ...kept,
+    awaitedProof: awaitedProof === null ? null : { ...awaitedProof, reason: awaitedProof.reason ?? null },
     armed: row.armed === null ? null : (JSON.parse(row.armed) as Armed),
     confirmSecret: row.confirm_secret,
     outcome: row.outcome === null ? null : (JSON.parse(row.outcome) as RunOutcome),

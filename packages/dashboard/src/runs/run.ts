@@ -38,6 +38,8 @@ export interface AwaitedProof {
   endedAt: number;
   /** When waiting ends. */
   until: number;
+  /** What the host said of its end, kept until the end is certain. */
+  reason: string | null;
 }
 
 /** A switch that waits for its confirmation: until when, by the host's clock, and which closure comes back without one. */
