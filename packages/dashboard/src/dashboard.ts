@@ -188,7 +188,7 @@ export async function startDashboard(deps: DashboardDeps, signal: AbortSignal): 
     routes(serve) {
       serveSession(serve, { people, origins });
       serveHosts(serve, { hosts, views, metricsHistory, audit });
-      serveRuns(serve, { hosts, runs, runViews, audit });
+      serveRuns(serve, { people, hosts, runs, runViews, audit });
       serveLogs(serve, { runViews, logs });
       serveTarget(serve, { target, audit });
       serveAudit(serve, { audit });

@@ -152,7 +152,7 @@ test("R22: the proof that a run's last event brings decides, though it was read 
 });
 
 test("R22: a run whose proof comes after its last event ends with the reason that this event gave", () => {
-  const atWork = feed(aRun("pull"), [{ kind: "dispatch" }, started]);
+  const atWork = feed(aRun("pull"), [{ kind: "dispatch", confirmSecret: "s" }, started]);
   const waiting = feed(atWork, [ended({ state: "succeeded", reason: "The clone was at this commit before." })]);
   expect(waiting).toMatchObject({ state: "running", outcome: null });
   const facts = { clone: { value: { commit: COMMIT, branch: "main" }, readAt: NOW } };

@@ -212,7 +212,7 @@ test("a switch shows its phases with estimates from the host's own history, and 
   const second = await core.begin(id, "switch", { force: true });
   const building = await core.whenRun(second, (run) => run.word.startsWith("Build") || isTerminal(run.state));
   expect(building.phases.map(({ estimate }) => typeof estimate)).toEqual(
-    Array(5).fill(isTerminal(building.state) ? "object" : "number"),
+    Array(7).fill(isTerminal(building.state) ? "object" : "number"),
   );
   await core.whenEnded(second);
   expect((await core.views.list({ hostId: id, limit: 1 })).items).toMatchObject([{ id: second, number: 2 }]);
