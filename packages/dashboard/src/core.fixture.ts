@@ -3,12 +3,15 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
+import { getRequestListener } from "@hono/node-server";
 import type { HostId, RunId, RunSummary } from "@nixfleet/protocol";
 import { type Clock, systemClock } from "@nixfleet/runtime";
 import { createFleetSimulator, createTempDir, type FleetSimulator, type FleetSimulatorOptions } from "@nixfleet/testkit";
+import { Hono } from "hono";
 import { type BusEventName, createBus } from "./bus.ts";
 import { hashToken, makeToken } from "./fleet/host-token.ts";
 import { createHosts } from "./fleet/hosts.ts";
+import { serveConfirm } from "./http/confirm.ts";
 import { createAgentLinks, createAgentUpgrade, createLinkTable, type Link } from "./links/index.ts";
 import type { Logger } from "./logger.ts";
 import { createIds, createRunLogs, createRuns, createRunViews, type RunsDeps, type TargetCommit } from "./runs/index.ts";
@@ -39,13 +42,16 @@ export async function openCore({ path, port = 0, deadlines = {}, clock = systemC
   const hosts = createHosts({ store, bus, clock, ids, randomBytes });
   const table = createLinkTable<Link>();
   const target = options.target === undefined ? { commit: COMMIT, subject: "Update inputs" } : options.target;
-  const runs = createRuns({ store, writes, bus, clock, log, ids, links: table, target: () => target, deadlines });
+  const runs = createRuns({ store, writes, bus, clock, log, ids, randomBytes, links: table, target: () => target, deadlines });
   const links = createAgentLinks({ store, writes, bus, clock, log, runs, table, random: Math.random });
   const views = createRunViews({ store, clock });
   const logs = createRunLogs(store);
   await runs.start();
   links.start();
-  const server = createServer((_, response) => response.writeHead(404).end());
+  const app = new Hono();
+  serveConfirm(app, runs);
+  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  const server = createServer((request, response) => void listener(request, response));
   const upgrade = createAgentUpgrade({ hosts, links, log });
   const sockets = new Set<Duplex>();
   server.on("upgrade", (request, socket, head) => {
@@ -95,6 +101,7 @@ export async function openCore({ path, port = 0, deadlines = {}, clock = systemC
     logged,
     writes,
     port: bound,
+    origin: `http://127.0.0.1:${bound}`,
     url: `ws://127.0.0.1:${bound}/agent/link`,
 
     until,

@@ -129,6 +129,7 @@ export async function startDashboard(deps: DashboardDeps, signal: AbortSignal): 
     clock,
     log,
     ids,
+    randomBytes,
     links: table,
     target: () => {
       const view = target.view();
@@ -183,10 +184,11 @@ export async function startDashboard(deps: DashboardDeps, signal: AbortSignal): 
     version,
     randomBytes,
     checkAnswers: deps.checkAnswers,
+    runs,
     routes(serve) {
       serveSession(serve, { people, origins });
       serveHosts(serve, { hosts, views, metricsHistory, audit });
-      serveRuns(serve, { hosts, runs, runViews, audit });
+      serveRuns(serve, { people, hosts, runs, runViews, audit });
       serveLogs(serve, { runViews, logs });
       serveTarget(serve, { target, audit });
       serveAudit(serve, { audit });

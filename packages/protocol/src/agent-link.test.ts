@@ -12,7 +12,7 @@ const fromAgent: Record<FromAgent["type"], object> = {
     protocol: 1,
     hostname: "alpha",
     instance: "boot-1-42",
-    policy: { allowedOps: ["pull"], allowRewind: false },
+    policy: { allowedOps: ["pull"], allowRewind: false, signed: true, confirmTimeout: 120 },
     settings: {
       tags: ["web"],
       location: "",
@@ -33,7 +33,17 @@ const fromAgent: Record<FromAgent["type"], object> = {
 const fromDashboard = {
   welcome: { type: "welcome", hostId: HOST, serverTime: 5, runs: [{ runId: RUN, storedSeq: 0, known: false }] },
   ack: { type: "ack", runId: RUN, storedSeq: 7 },
-  startRun: { type: "startRun", runId: RUN, op: "pull", args: {}, commit: null, deadline: 60_000, askedBy: "ada", force: false },
+  startRun: {
+    type: "startRun",
+    runId: RUN,
+    op: "pull",
+    args: {},
+    commit: null,
+    deadline: 60_000,
+    askedBy: "ada",
+    force: false,
+    confirmSecret: "s".repeat(43),
+  },
   cancelRun: { type: "cancelRun", runId: RUN },
   watch: { type: "watch", on: true },
   ping: { type: "ping", nonce: "n" },
@@ -100,6 +110,23 @@ test("R38: whatever text comes, reading it never throws and says what it is in l
     }),
     { numRuns: 200 },
   );
+});
+
+test("L22: a secret that could not stand in a header is no message; a start without one, of an older dashboard, is", () => {
+  const start = fromDashboard.startRun;
+  for (const confirmSecret of ["short", `${"s".repeat(40)}\r\nX: y`, "s".repeat(201), "ä".repeat(40)]) {
+    expect(readFromDashboard(JSON.stringify({ ...start, confirmSecret }))).toMatchObject({ kind: "invalid" });
+  }
+  const { confirmSecret: _, ...older } = start;
+  expect(readFromDashboard(JSON.stringify(older))).toEqual({ kind: "message", message: older });
+});
+
+test("R35: the hello of an older agent, which knows of no signatures and no dead-man switch, is read as having neither", () => {
+  const older = { ...fromAgent.hello, policy: { allowedOps: ["pull"], allowRewind: false } };
+  expect(readFromAgent(JSON.stringify(older))).toMatchObject({
+    kind: "message",
+    message: { policy: { signed: false, confirmTimeout: 0 } },
+  });
 });
 
 test("R24: zero is a measured zero, and what is absent stays absent", () => {

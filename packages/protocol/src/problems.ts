@@ -22,6 +22,11 @@ export const PROBLEMS = {
     next: "Give your password with the request.",
   },
   "second-factor-wrong": { status: 403, title: "The proof is wrong.", next: "Try again." },
+  "confirm-secret-wrong": {
+    status: 401,
+    title: "The run's secret is missing or wrong.",
+    next: "It is worth something only while its run is at work.",
+  },
   "not-confirmed": {
     status: 409,
     title: "The run cannot be confirmed.",

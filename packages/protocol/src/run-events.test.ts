@@ -14,6 +14,17 @@ const bodies: Record<RunEventBody["kind"], object> = {
     progress: { builds: { ...share, running: 1, failed: 0 }, copies: share, bytes: share, now: [{ name: "hello", since: 1 }] },
   },
   diff: { diff: { from: null, to: CLOSURE, added: [], removed: [], changed: [], sizeBefore: null, sizeAfter: 0 } },
+  preview: {
+    preview: {
+      commit: "a".repeat(40),
+      closure: CLOSURE,
+      against: null,
+      units: { stop: [], start: ["a.service"], restart: ["nginx.service"], reload: [] },
+      reboot: { needed: true, reasons: ["kernel 6.18.2 to 6.18.3"] },
+      agent: "same",
+    },
+  },
+  armed: { until: 5, back: CLOSURE },
   deployed: { deployment: { closure: CLOSURE, commit: "a".repeat(40), runId: RUN, at: 1, mode: "switch" } },
   testResult: { result: { script: "T01.sh", outcome: "passed", milliseconds: 0, number: 1, total: 1 } },
   warning: { message: "careful" },
@@ -41,10 +52,22 @@ test("R50: what a host reports is bounded: lines, names, lists", () => {
   refuses({ kind: "log", lines: Array.from({ length: 2001 }, () => ({ at: 1, stream: "nix", text: "" })) });
   refuses({ kind: "log", lines: [{ at: 1, stream: "keyboard", text: "" }] });
   refuses({ kind: "warning", message: "x".repeat(2001) });
+  const units = { stop: [], start: [], restart: [], reload: [] };
+  const { preview } = bodies.preview as { preview: object };
+  refuses({ kind: "preview", preview: { ...preview, units: { ...units, stop: Array.from({ length: 501 }, () => "a") } } });
+  refuses({ kind: "preview", preview: { ...preview, reboot: { needed: true, reasons: ["x".repeat(121)] } } });
+  refuses({ kind: "preview", preview: { ...preview, closure: "/etc/passwd" } });
+  refuses({ kind: "armed", until: 5, back: "/etc/passwd" });
   refuses({
     kind: "deployed",
     deployment: { ...(bodies.deployed as { deployment: object }).deployment, closure: "/etc/passwd" },
   });
+});
+
+test("a deployment may be of a generation that no commit is known of", () => {
+  const { deployment } = bodies.deployed as { deployment: object };
+  const event = { seq: 1, at: 1, kind: "deployed", deployment: { ...deployment, commit: null } };
+  expect(RunEvent.parse(event)).toEqual(event);
 });
 
 test("R50: log text is kept as it was written, to be shown as text; reasons are made plain", () => {

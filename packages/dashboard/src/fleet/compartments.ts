@@ -1,4 +1,4 @@
-import type { Compartment } from "@nixfleet/protocol";
+import type { Compartment, OpName } from "@nixfleet/protocol";
 import { agentFinding } from "./compartments/agent.ts";
 import { gitFinding } from "./compartments/git.ts";
 import type { Finding, HostInput, RunsInput, TargetInput } from "./compartments/input.ts";
@@ -9,6 +9,19 @@ import { testsFinding } from "./compartments/tests.ts";
 import { working } from "./compartments/wording.ts";
 
 export type Findings = Readonly<Record<Compartment, Finding>>;
+
+/** Which answer a run at work is about to change; null: none, since it changes nothing that they tell of. */
+const WORKED_ON = {
+  pull: "git",
+  preview: null,
+  switch: "system",
+  rollback: "system",
+  reboot: "system",
+  test: "tests",
+  "restart-agent": "agent",
+  "collect-garbage": null,
+  refresh: null,
+} as const satisfies Record<OpName, Compartment | null>;
 
 /**
  * The five answers about a host, from what was reported and stored: nothing is asked of the host for them (R21). Words have at
@@ -28,6 +41,6 @@ export function compartments(host: HostInput, target: TargetInput, runs: RunsInp
   const findings: Findings = { agent, git, lock, system, tests };
   const { active } = runs;
   if (active === null) return findings;
-  const at = ({ pull: "git", switch: "system", test: "tests", "restart-agent": "agent", refresh: null } as const)[active.op];
+  const at = WORKED_ON[active.op];
   return at === null ? findings : { ...findings, [at]: working(active) };
 }

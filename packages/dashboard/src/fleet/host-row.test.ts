@@ -6,7 +6,7 @@ import { compartments } from "./compartments.ts";
 import { hostRow, type RowInput } from "./host-row.ts";
 import { A, at, closure, deployment, host, now, run, runs, target, tested } from "./sample-status.fixture.ts";
 
-const policy: HostPolicy = { allowedOps: [...OpName.options], allowRewind: false };
+const policy: HostPolicy = { allowedOps: [...OpName.options], allowRewind: false, signed: false, confirmTimeout: 120 };
 const summary = (state: RunSummary["state"]) =>
   ({ id: "01jd00000000000000000000cc" as RunId, state, op: "switch" }) as RunSummary;
 

@@ -3,8 +3,10 @@ import type { HttpBindings } from "@hono/node-server";
 import { Hono } from "hono";
 import type { Logger } from "../logger.ts";
 import type { People, Whence } from "../people/index.ts";
+import type { Runs } from "../runs/index.ts";
 import { StorageUnavailable } from "../store/index.ts";
 import { clientAddress } from "./client-address.ts";
+import { serveConfirm } from "./confirm.ts";
 import type { createHealth } from "./health.ts";
 import type { Idempotency } from "./idempotency.ts";
 import { openApiDocument } from "./openapi.ts";
@@ -25,6 +27,8 @@ export interface AppDeps {
   readonly version: string;
   randomBytes(size: number): Buffer;
   readonly checkAnswers?: boolean | undefined;
+  /** Confirms what hosts have activated. */
+  readonly runs: Pick<Runs, "confirm">;
   /** Registers the handlers of all routes. */
   routes(serve: Serve): void;
 }
@@ -50,6 +54,8 @@ export function createApp(deps: AppDeps): Hono {
   });
 
   deps.routes(createServe({ app, people, idempotency, origins, log, whence, checkAnswers: deps.checkAnswers }));
+
+  serveConfirm(app, deps.runs);
 
   app.get("/health", async () => {
     const report = await health.report();

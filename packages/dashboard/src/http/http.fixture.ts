@@ -9,7 +9,7 @@ import { createBus } from "../bus.ts";
 import { createHosts } from "../fleet/index.ts";
 import type { Logger } from "../logger.ts";
 import { type Caller, openPeople } from "../people/index.ts";
-import { createIds } from "../runs/index.ts";
+import { createIds, type Runs } from "../runs/index.ts";
 import { openStore } from "../store/index.ts";
 import { createApp } from "./app.ts";
 import { createHealth } from "./health.ts";
@@ -35,6 +35,7 @@ export interface HttpFixtureOptions {
   onLimit?: (limitPages: (pages: number) => void) => void;
   onAgent?: (socket: Duplex, address: string) => void;
   onLive?: (socket: Duplex, caller: Caller) => void;
+  runs?: Pick<Runs, "confirm">;
   /** Routes beside those of session and audit trail. */
   routes?: (serve: Serve, parts: Parts) => void;
 }
@@ -81,6 +82,7 @@ export async function openHttp(options: HttpFixtureOptions = {}) {
     version: "0.0.0-test",
     randomBytes,
     checkAnswers: true,
+    runs: options.runs ?? { confirm: async () => ({ kind: "secret-wrong" }) },
     routes(serve) {
       serveSession(serve, { people: parts.people, origins });
       serveAudit(serve, { audit: parts.audit });

@@ -27,7 +27,8 @@ export type Once = { kind: "answer"; answer: StoredAnswer; repeated: boolean } |
 export interface Idempotency {
   /**
    * Does the work once for a person's key: whoever asks again within 24 hours, or meanwhile, gets the first answer (R1).
-   * Answers that tell of a fault here, or of too many attempts, are not kept: the work may be tried again.
+   * Answers that tell of a fault here, of too many attempts, or of a proof that is lacking or wrong (403) are not kept: nothing
+   * was done, and the same click is tried again with what was lacking.
    */
   once(request: KeyedRequest, work: () => Promise<StoredAnswer>): Promise<Once>;
   /** Drops what is older than 24 hours. */
@@ -62,7 +63,7 @@ export function createIdempotency({
       return body === null ? MISMATCH : answerOf({ status: stored.status, body }, true);
     }
     const answer = await work();
-    if (answer.status >= 500 || answer.status === 429) return answerOf(answer, false);
+    if (answer.status >= 500 || answer.status === 429 || answer.status === 403) return answerOf(answer, false);
     const body = confidential ? seal(answer.body, secret, context, randomBytes) : answer.body;
     const kept = { request, status: answer.status, body, created_at: now() };
     await store.write((trx) =>

@@ -1,70 +1,11 @@
-import {
-  AGENT_SUBPROTOCOL,
-  type FromAgentOf,
-  type FromDashboard,
-  type Goodbye,
-  MAX_FRAME_BYTES,
-  PROTOCOL_VERSION,
-} from "@nixfleet/protocol";
+import { type FromAgentOf, type Goodbye, MAX_FRAME_BYTES, PROTOCOL_VERSION } from "@nixfleet/protocol";
 import { type Clock, systemClock } from "@nixfleet/runtime";
-import { createFakeClock, createFleetSimulator, obedient, sampleFacts, samplePolicy, sampleSettings } from "@nixfleet/testkit";
+import { createFakeClock, createFleetSimulator, obedient } from "@nixfleet/testkit";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { WebSocket } from "ws";
-import { COMMIT, type Core, openFleet } from "../core.fixture.ts";
-
-const hello = (more: object = {}) => ({
-  type: "hello",
-  protocol: PROTOCOL_VERSION,
-  hostname: "alpha",
-  instance: "one",
-  policy: samplePolicy,
-  settings: sampleSettings,
-  facts: { readAt: Date.now(), facts: sampleFacts("alpha", { commit: COMMIT, now: Date.now() }) },
-  runs: [],
-  ...more,
-});
-
-/** A bare WebSocket of an agent, whose messages are waited for one by one. */
-function dial(core: Core, token: string, { protocol = AGENT_SUBPROTOCOL }: { protocol?: string } = {}) {
-  const socket = new WebSocket(core.url, [protocol], { headers: { Authorization: `Bearer ${token}` }, perMessageDeflate: false });
-  const arrived: FromDashboard[] = [];
-  let wake = () => {};
-  socket.on("message", (data) => {
-    arrived.push(JSON.parse((data as Buffer).toString()) as FromDashboard);
-    wake();
-  });
-  socket.on("error", () => {});
-  const closed = new Promise<number>((resolve) => socket.on("close", resolve));
-  const status = new Promise<number>((resolve) => {
-    socket.on("open", () => resolve(101));
-    socket.on("unexpected-response", (_, response) => {
-      response.resume();
-      resolve(response.statusCode ?? 0);
-    });
-  });
-  return {
-    socket,
-    closed,
-    status,
-    send: (message: unknown) => socket.send(typeof message === "string" ? message : JSON.stringify(message)),
-    async next<T extends FromDashboard["type"]>(type: T): Promise<FromDashboard & { type: T }> {
-      for (;;) {
-        const place = arrived.findIndex((message) => message.type === type);
-        if (place >= 0) return arrived.splice(place, 1)[0] as FromDashboard & { type: T };
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      }
-    },
-    /** Opens, says hello, waits for the welcome. */
-    async greet(more: object = {}) {
-      expect(await status).toBe(101);
-      socket.send(JSON.stringify(hello(more)));
-      return await this.next("welcome");
-    },
-  };
-}
+import { openFleet } from "../core.fixture.ts";
+import { dial, hello } from "./bare-agent.fixture.ts";
 
 async function open(options: { clock?: Clock } = {}) {
   const lab = await openFleet(["alpha", "beta"], options);

@@ -17,6 +17,7 @@ export interface HostLive {
 /** An open link, as the table knows it. */
 export interface TableEntry {
   send(message: FromDashboard): void;
+  ping(nonce: string, signal: AbortSignal): Promise<boolean>;
 }
 
 /** The links that are open, by host, and what is known of hosts only live. */
@@ -37,6 +38,7 @@ const unknown: HostLive = { connectedSince: null, lastWordAt: null, metrics: nul
 export function createLinkTable<E extends TableEntry = TableEntry>(): LinkTable<E> {
   const links = new Map<HostId, E>();
   const live = new Map<HostId, HostLive>();
+  let pings = 0;
   return {
     get: (hostId) => links.get(hostId),
     set: (hostId, entry) => void links.set(hostId, entry),
@@ -47,6 +49,7 @@ export function createLinkTable<E extends TableEntry = TableEntry>(): LinkTable<
     },
     isConnected: (hostId) => links.has(hostId),
     send: (hostId, message) => links.get(hostId)?.send(message),
+    answers: async (hostId, signal) => (await links.get(hostId)?.ping(`asked-${++pings}`, signal)) ?? false,
     live: (hostId) => live.get(hostId) ?? unknown,
     change: (hostId, change) => void live.set(hostId, { ...(live.get(hostId) ?? unknown), ...change }),
     forget: (hostId) => void live.delete(hostId),

@@ -232,3 +232,19 @@ test("who is declared no more cannot sign in, and a first start comes again", as
   const made = await people.setup({ token, name: "Root", password: "correct horse battery" }, from);
   expect(made).toMatchObject({ kind: "signed-in", caller: { name: "Root" } });
 });
+
+test("R49: a password that is given again for an op counts with the sign-in: who guesses waits longer and longer, on both", async () => {
+  const { people, clock, caller } = await withAdmin();
+  const prove = (password: string) => people.prove(caller, { password }, "start “Reboot” on web1", from);
+  expect(await prove("correct horse battery")).toEqual({ kind: "proven" });
+  for (let time = 0; time < 5; time++) expect(await prove("wrong")).toEqual({ kind: "wrong" });
+  expect(await prove("correct horse battery")).toEqual({ kind: "too-many-attempts", retryAfter: 1 });
+  const signIn = () => people.signIn({ name: "Alice", password: "correct horse battery" }, from);
+  expect(await signIn()).toEqual({ kind: "too-many-attempts", retryAfter: 1 });
+  clock.advance(1000);
+  expect(await prove("wrong")).toEqual({ kind: "wrong" });
+  expect(await prove("correct horse battery")).toEqual({ kind: "too-many-attempts", retryAfter: 2 });
+  clock.advance(2000);
+  expect(await prove("correct horse battery")).toEqual({ kind: "proven" });
+  expect(await signIn()).toMatchObject({ kind: "signed-in" });
+});

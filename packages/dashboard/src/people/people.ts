@@ -26,6 +26,12 @@ export type PasswordResult =
   | { kind: "password-declared" }
   | { kind: "too-many-attempts"; retryAfter: number };
 
+export type ProofResult =
+  | { kind: "proven" }
+  | { kind: "wrong" }
+  /** Seconds. */
+  | { kind: "too-many-attempts"; retryAfter: number };
+
 export interface People {
   /** Whether nobody can administer this dashboard yet. */
   setupNeeded(): Promise<boolean>;
@@ -40,6 +46,11 @@ export interface People {
   signIn(request: { name: string; password: string }, whence: Whence): Promise<SignInResult>;
   signOut(caller: Caller, whence: Whence): Promise<void>;
   changePassword(caller: Caller, request: { current: string; next: string }, whence: Whence): Promise<PasswordResult>;
+  /**
+   * Whether who sits at this session knows its account's password: asked before an op that wants proof that it is them (R49).
+   * `what` is what they want to do, as the audit trail tells it of a wrong one. Counts against the limits of the sign-in.
+   */
+  prove(caller: Caller, proof: { password: string }, what: string, whence: Whence): Promise<ProofResult>;
   /** Ends a session of the caller's own; false: there is none of this id. */
   endSession(caller: Caller, sessionId: string, whence: Whence): Promise<boolean>;
   readonly sessions: Pick<Sessions, "find" | "list" | "sweep">;
@@ -245,6 +256,24 @@ export function createPeople(deps: PeopleDeps): People {
       sessions.said(changed.ended);
       audit.said(changed.seq);
       return { kind: "changed" };
+    },
+
+    async prove(caller, { password }, what, whence) {
+      const attempt = limits.begin(caller.name, whence.address);
+      if (!attempt.ok) return { kind: "too-many-attempts", retryAfter: attempt.retryAfter };
+      const person = await store.db
+        .selectFrom("people")
+        .select("password_hash")
+        .where("id", "=", caller.personId)
+        .executeTakeFirst();
+      const right = await passwords.verify(password, person?.password_hash ?? null);
+      if (right === null) return { kind: "too-many-attempts", retryAfter: BUSY };
+      if (!right) {
+        await failed("proof.give", caller.name, `${caller.name} gave a wrong password to ${what}.`, whence);
+        return { kind: "wrong" };
+      }
+      attempt.succeeded();
+      return { kind: "proven" };
     },
 
     async endSession(caller, sessionId, whence) {

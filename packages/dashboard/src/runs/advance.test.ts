@@ -1,4 +1,14 @@
-import { type HostId, isTerminal, OPS, type Outcome, type RunEventBody, type RunId, RunState } from "@nixfleet/protocol";
+import {
+  type Facts,
+  type HostId,
+  isTerminal,
+  OPS,
+  type OpRequest,
+  type Outcome,
+  type RunEventBody,
+  type RunId,
+  RunState,
+} from "@nixfleet/protocol";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { KnownFacts } from "../fleet/host-facts.ts";
@@ -38,6 +48,7 @@ const deployed = report({
   kind: "deployed",
   deployment: { closure: CLOSURE, commit: COMMIT, runId: "01j00000000000000000000001" as RunId, at: NOW, mode: "switch" },
 });
+const armed = report({ kind: "armed", until: NOW + 120_000, back: OTHER_CLOSURE });
 const runs = (closure: string, readAt: number): KnownFacts => ({ running: { value: { closure }, readAt } });
 const ended = (outcome: Outcome, at = NOW, facts: KnownFacts = {}) => report({ kind: "finished", outcome }, at, facts);
 const failed = ended({ state: "failed", code: "build-failed", reason: "hello does not build", firstError: "error: no" });
@@ -45,11 +56,11 @@ const failed = ended({ state: "failed", code: "build-failed", reason: "hello doe
 /** Feeds inputs one after another, all at one time. */
 const feed = (run: Run, inputs: readonly RunInput[], now = NOW): Run =>
   inputs.reduce((current, input) => advance(current, input, now).run, run);
-const starting = () => feed(aRun(), [{ kind: "dispatch" }]);
+const starting = () => feed(aRun(), [{ kind: "dispatch", confirmSecret: "s" }]);
 const running = () => feed(starting(), [started]);
 
 test("a run passes from queued to succeeded, sending its start once", () => {
-  const dispatched = advance(aRun(), { kind: "dispatch" }, NOW);
+  const dispatched = advance(aRun(), { kind: "dispatch", confirmSecret: "s" }, NOW);
   expect(dispatched).toMatchObject({ run: { state: "starting" }, effects: ["sendStart"] });
   const atWork = feed(dispatched.run, [started, report({ kind: "phase", phase: "build" }), deployed]);
   expect(atWork).toMatchObject({ state: "running", phases: [{ phase: "build", endedAt: null }] });
@@ -102,7 +113,7 @@ test("E6: E11: R12: a repeated or late terminal report changes nothing but what 
 });
 
 test("R15: a run of hours is at work until its deadline; half of it informs, only the deadline ends", () => {
-  const long = feed(aRun("switch", { deadline: 6 * HOUR }), [{ kind: "dispatch" }, started]);
+  const long = feed(aRun("switch", { deadline: 6 * HOUR }), [{ kind: "dispatch", confirmSecret: "s" }, started]);
   const early = feed(long, [{ kind: "tick" }], NOW + 3 * HOUR - 1);
   expect(early).toBe(long);
   expect(dueAt(long)).toBe(NOW + 3 * HOUR);
@@ -140,17 +151,29 @@ test("R22: the proof that a run's last event brings decides, though it was read 
   expect(feed(atWork, [stale]).state).toBe("running");
 });
 
+test("R22: a run whose proof comes after its last event ends with the reason that this event gave", () => {
+  const atWork = feed(aRun("pull"), [{ kind: "dispatch", confirmSecret: "s" }, started]);
+  const waiting = feed(atWork, [ended({ state: "succeeded", reason: "The clone was at this commit before." })]);
+  expect(waiting).toMatchObject({ state: "running", outcome: null });
+  const facts = { clone: { value: { commit: COMMIT, branch: "main" }, readAt: NOW } };
+  expect(feed(waiting, [{ kind: "facts", facts }])).toMatchObject({
+    state: "succeeded",
+    outcome: { code: null, reason: "The clone was at this commit before.", reported: true },
+  });
+});
+
 test("R22: a pull is met by the clone at its commit, a boot by the profile, and neither by anything else", () => {
   const pulled = (commit: string) => {
     const facts = { clone: { value: { commit, branch: "main" }, readAt: NOW } };
-    return feed(aRun("pull"), [{ kind: "dispatch" }, started, ended({ state: "succeeded" }, NOW, facts)]).state;
+    return feed(aRun("pull"), [{ kind: "dispatch", confirmSecret: "s" }, started, ended({ state: "succeeded" }, NOW, facts)])
+      .state;
   };
   expect([pulled(COMMIT), pulled(OTHER_COMMIT)]).toEqual(["succeeded", "failed"]);
 
   const booted = (facts: KnownFacts) => {
     const deployment = { closure: CLOSURE, commit: COMMIT, runId: aRun().id, at: NOW, mode: "boot" as const };
     const work = feed(aRun("switch", { mode: "boot" }), [
-      { kind: "dispatch" },
+      { kind: "dispatch", confirmSecret: "s" },
       started,
       report({ kind: "deployed", deployment }),
     ]);
@@ -168,7 +191,7 @@ test("E10: R45: a switch that names no activation cannot succeed, whatever the h
 });
 
 const inputs: fc.Arbitrary<RunInput> = fc.oneof(
-  fc.constant<RunInput>({ kind: "dispatch" }),
+  fc.constant<RunInput>({ kind: "dispatch", confirmSecret: "s" }),
   fc.constantFrom<RunInput>({ kind: "blocked", reason: "host-busy" }, { kind: "blocked", reason: "host-offline" }),
   fc.constantFrom<RunInput>(
     { kind: "refuse", by: "agent", code: "op-unknown", reason: "no" },
@@ -182,7 +205,7 @@ const inputs: fc.Arbitrary<RunInput> = fc.oneof(
     { kind: "linkUp", known: "finished" },
     { kind: "linkDown" },
   ),
-  fc.constantFrom<RunInput>(started, deployed, report({ kind: "phase", phase: "build" }), failed),
+  fc.constantFrom<RunInput>(started, armed, deployed, report({ kind: "phase", phase: "build" }), failed),
   fc.constantFrom<RunInput>(
     ended({ state: "succeeded" }, NOW, runs(CLOSURE, NOW)),
     ended({ state: "succeeded" }),
@@ -221,10 +244,75 @@ test("R11: from any interleaving states only move forward, a terminal state is f
       expect(isTerminal(run.state)).toBe(true);
       expect(now).toBeLessThanOrEqual(limit);
       expect(run.phases.every((phase) => phase.endedAt !== null)).toBe(true);
+      expect(run).toMatchObject({ armed: null, confirmSecret: null });
       expect(run.outcome).not.toBeNull();
     }),
     { numRuns: 3000 },
   );
+});
+
+test("E13: an armed switch says so until it is deployed or ends", () => {
+  const waiting = feed(running(), [armed]);
+  expect(waiting.armed).toEqual({ until: NOW + 120_000, back: OTHER_CLOSURE });
+  expect(feed(waiting, [deployed]).armed).toBeNull();
+  expect(feed(waiting, [failed]).armed).toBeNull();
+});
+
+test("E14: R37: a run that was rolled back keeps its reason and the closure that came back, and nothing deployed", () => {
+  const outcome = { state: "rolled-back", code: "not-confirmed", reason: "Nobody confirmed it." } as const;
+  expect(feed(running(), [armed, ended(outcome)])).toMatchObject({
+    state: "rolled-back",
+    deployed: null,
+    outcome: { code: "not-confirmed", reason: "Nobody confirmed it.", back: OTHER_CLOSURE, reported: true },
+  });
+});
+
+test("L22: a run gets its secret when it is sent, keeps it when it is sent again, and has none afterwards", () => {
+  expect(aRun().confirmSecret).toBeNull();
+  expect(advance(starting(), { kind: "linkUp", known: null }, NOW)).toMatchObject({
+    effects: ["sendStart"],
+    run: { confirmSecret: "s" },
+  });
+  expect(feed(running(), [failed]).confirmSecret).toBeNull();
+});
+
+/** A rollback or a bound switch that has activated a closure and runs it. */
+function activated(request: OpRequest, closure: string, generations: Facts["generations"] = []) {
+  const run = newRun({ ...aRun(), request, commit: request.op === "switch" ? COMMIT : null });
+  const deployment = {
+    closure,
+    commit: run.commit,
+    runId: run.id,
+    at: NOW,
+    generation: 9,
+    mode: "switch" as const,
+  };
+  const facts: KnownFacts = { ...runs(closure, NOW), generations: { value: generations, readAt: NOW } };
+  return feed(run, [
+    { kind: "dispatch", confirmSecret: "s" },
+    started,
+    report({ kind: "deployed", deployment }),
+    ended({ state: "succeeded" }, NOW, facts),
+  ]);
+}
+const generation = (number: number, closure: string) => ({ number, at: NOW, closure, current: false });
+
+test("R34: a rollback has met its goal only if it runs the closure of the generation that was chosen by its number", () => {
+  const rollback = { op: "rollback", args: { generation: 10 } } as const;
+  const listed = [generation(9, OTHER_CLOSURE), generation(10, CLOSURE)];
+  expect(activated(rollback, CLOSURE, listed)).toMatchObject({ state: "succeeded", deployed: { commit: null } });
+  expect(activated(rollback, OTHER_CLOSURE, listed)).toMatchObject({
+    state: "failed",
+    outcome: { code: "post-check-failed", reason: expect.stringContaining("instead of generation 10") },
+  });
+  // One that is not listed any more proves nothing against it.
+  expect(activated(rollback, CLOSURE, [])).toMatchObject({ state: "succeeded" });
+});
+
+test("R45: a switch that is bound to what a preview showed has met its goal only with this very closure", () => {
+  const bound = { op: "switch", args: { mode: "switch", commit: COMMIT, closure: CLOSURE } } as const;
+  expect(activated(bound, CLOSURE)).toMatchObject({ state: "succeeded" });
+  expect(activated(bound, OTHER_CLOSURE)).toMatchObject({ state: "failed", outcome: { code: "post-check-failed" } });
 });
 
 test("R1: whatever is repeated on the wire, a start goes out only while the host has not reported it", () => {

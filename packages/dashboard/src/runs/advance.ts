@@ -21,8 +21,8 @@ export const PROOF_LIMIT = 60_000;
 
 /** What happens to a run. */
 export type RunInput =
-  /** The host is connected and has no other run at work, and the pre-checks hold. */
-  | { kind: "dispatch" }
+  /** The host is connected and has no other run at work, and the pre-checks hold. The secret is for its confirmation alone. */
+  | { kind: "dispatch"; confirmSecret: string }
   | { kind: "blocked"; reason: QueueReason }
   /** A pre-check of the dashboard, or the agent itself, says no. */
   | { kind: "refuse"; by: "dashboard" | "agent"; code: RefusalCode; reason: string }
@@ -93,6 +93,8 @@ function end(run: Run, state: TerminalState, outcome: RunOutcome, endedAt: numbe
     queueReason: null,
     linkLost: false,
     awaitedProof: null,
+    armed: null,
+    confirmSecret: null,
     phases: run.phases.map((phase) => (phase.endedAt === null ? { ...phase, endedAt } : phase)),
   });
 }
@@ -102,7 +104,7 @@ const nothing: RunOutcome = { code: null, reason: null, firstError: null, report
 function whileQueued(run: Run, input: RunInput, now: number): Advanced {
   switch (input.kind) {
     case "dispatch":
-      return changed(run, { state: "starting", sentAt: now, queueReason: null }, "sendStart");
+      return changed(run, { state: "starting", sentAt: now, queueReason: null, confirmSecret: input.confirmSecret }, "sendStart");
     case "blocked":
       return run.queueReason === input.reason ? same(run) : changed(run, { queueReason: input.reason });
     case "refuse":
@@ -253,9 +255,12 @@ function onEvent(run: Run, event: RunEvent, now: number): Advanced {
       const before = run.phases.map((phase) => (phase.endedAt === null ? { ...phase, endedAt: at } : phase));
       return changed(run, { phases: [...before, { phase: event.phase, startedAt: at, endedAt: null }].slice(-MAX_PHASES) });
     }
+    case "armed":
+      return changed(run, { armed: { until: event.until, back: event.back } });
     case "deployed": {
       const { closure, commit, mode } = event.deployment;
-      return changed(run, { deployed: { closure, commit, mode } });
+      // It follows only what was confirmed, or needs no confirmation (E13).
+      return changed(run, { deployed: { closure, commit, mode }, armed: null });
     }
     default:
       return same(run);
@@ -272,10 +277,10 @@ function finished(run: Run, event: RunEvent & { kind: "finished" }, facts: Known
     case "succeeded": {
       // The proof was read after the work and before this event was written, whichever of both clock readings is the later one.
       const since = Math.min(event.at, event.proof?.readAt ?? event.at);
-      const awaitedProof = { hostTime: since, endedAt, until: now + PROOF_LIMIT };
+      const awaitedProof = { hostTime: since, endedAt, until: now + PROOF_LIMIT, reason: outcome.reason ?? null };
       // A run that ends with its first event was running for no time at all.
       const proving = { ...run, state: "running" as const, startedAt: run.startedAt ?? endedAt, awaitedProof };
-      return prove(proving, facts, now, outcome.reason ?? null);
+      return prove(proving, facts, now);
     }
     case "failed":
     case "rolled-back":
@@ -283,7 +288,13 @@ function finished(run: Run, event: RunEvent & { kind: "finished" }, facts: Known
       return end(
         run,
         outcome.state,
-        { code: outcome.code, reason: outcome.reason, firstError: outcome.firstError ?? null, reported: true },
+        {
+          code: outcome.code,
+          reason: outcome.reason,
+          firstError: outcome.firstError ?? null,
+          reported: true,
+          ...(outcome.state === "rolled-back" ? { back: run.armed?.back ?? null } : {}),
+        },
         endedAt,
       );
     case "cancelled":
@@ -295,8 +306,9 @@ function finished(run: Run, event: RunEvent & { kind: "finished" }, facts: Known
   }
 }
 
-function prove(run: Run, facts: KnownFacts, now: number, reason: string | null = null): Advanced {
+function prove(run: Run, facts: KnownFacts, now: number): Advanced {
   if (run.awaitedProof === null) return same(run);
+  const { reason } = run.awaitedProof;
   const check = postCheck(run, facts, run.awaitedProof.hostTime);
   switch (check.kind) {
     case "met":

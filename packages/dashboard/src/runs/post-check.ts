@@ -1,4 +1,4 @@
-import { opDeclaration } from "@nixfleet/protocol";
+import { type OpRequest, opDeclaration } from "@nixfleet/protocol";
 import type { KnownFacts } from "../fleet/host-facts.ts";
 import { opOf, type Run } from "./run.ts";
 
@@ -36,6 +36,8 @@ export function postCheck(run: Run, facts: KnownFacts, since: number): PostCheck
       if (run.commit !== null && run.deployed.commit !== run.commit) {
         return { kind: "missed", reason: `The host deployed ${short(run.deployed.commit)} instead of ${short(run.commit)}.` };
       }
+      const wrong = otherThanAsked(run.request, run.deployed.closure, facts);
+      if (wrong !== null) return { kind: "missed", reason: wrong };
       const name = run.deployed.mode === "boot" ? "profile" : "running";
       const fact = facts[name];
       if (fact === undefined || fact.readAt < since) {
@@ -50,4 +52,16 @@ export function postCheck(run: Run, facts: KnownFacts, since: number): PostCheck
     default:
       return check satisfies never;
   }
+}
+
+/** A switch that is bound to a closure, and a rollback to a generation (R34), name what they activate before they do. */
+function otherThanAsked(request: OpRequest, closure: string, { generations }: KnownFacts): string | null {
+  if (request.op === "switch") {
+    const { closure: asked } = request.args;
+    return asked === undefined || asked === closure ? null : `The host activated ${closure} instead of ${asked}.`;
+  }
+  if (request.op !== "rollback") return null;
+  const asked = generations?.value.find(({ number }) => number === request.args.generation)?.closure;
+  if (asked === undefined || asked === closure) return null;
+  return `The host activated ${closure} instead of generation ${request.args.generation}, ${asked}.`;
 }

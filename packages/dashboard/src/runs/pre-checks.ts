@@ -7,8 +7,8 @@ export interface PreCheckFacts {
   /** Ops that the host's own configuration allows; null before its first hello. */
   allowedOps: readonly string[] | null;
   facts: KnownFacts;
-  /** Commits for which the closure that is asked about was deployed on this host. */
-  deployedCommits: (closure: string) => readonly string[];
+  /** Commits for which the closure that is asked about was deployed on this host, or given by a preview; null: one that is not known. */
+  deployedCommits: (closure: string) => readonly (string | null)[];
   /** The commit that the run is about; null: the target is not known. */
   commit: string | null;
 }
@@ -24,14 +24,14 @@ const refusal = (code: RefusalCode): Refusal => ({ code, reason: REFUSALS[code].
 export function preCheck(request: OpRequest, force: boolean, known: PreCheckFacts): Refusal | null {
   if (known.allowedOps !== null && !known.allowedOps.includes(request.op)) return refusal("op-not-allowed-on-host");
   for (const check of opDeclaration(request.op).preChecks) {
-    const found = check === "target-known" ? targetKnown(known) : notAlreadyCurrent(request, known);
+    const found = check === "target-known" ? targetKnown(request, known) : notAlreadyCurrent(request, known);
     if (found !== null && !(force && REFUSALS[found.code].skippable)) return found;
   }
   return null;
 }
 
-function targetKnown({ commit }: PreCheckFacts): Refusal | null {
-  return commit === null ? refusal("target-unknown") : null;
+function targetKnown(request: OpRequest, { commit }: PreCheckFacts): Refusal | null {
+  return needsCommit(request) && commit === null ? refusal("target-unknown") : null;
 }
 
 /**
@@ -53,8 +53,13 @@ function notAlreadyCurrent(request: OpRequest, { commit, facts, deployedCommits 
 /** The commit of its arguments, else the target; null: the op needs none, or the target is not known. */
 export function commitOf(request: OpRequest, target: string | null): string | null {
   if ("commit" in request.args && request.args.commit !== undefined) return request.args.commit;
-  const needsOne = opDeclaration(request.op).preChecks.includes("target-known");
-  return needsOne ? target : null;
+  return needsCommit(request) ? target : null;
+}
+
+/** A generation is looked at as it is: no commit is built for it. */
+function needsCommit(request: OpRequest): boolean {
+  if (request.op === "preview" && request.args.generation !== undefined) return false;
+  return opDeclaration(request.op).preChecks.includes("target-known");
 }
 
 /** Milliseconds that a run of an op may take, its own setting first. */

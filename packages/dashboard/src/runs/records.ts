@@ -1,11 +1,25 @@
-import type { BuildProgress, ClosureDiff, HostId, OpRequest, QueueReason, RunId, RunState, TestResult } from "@nixfleet/protocol";
+import type {
+  BuildProgress,
+  ClosureDiff,
+  HostId,
+  OpRequest,
+  Preview,
+  QueueReason,
+  RunId,
+  RunState,
+  TestResult,
+} from "@nixfleet/protocol";
 import type { Insertable, Selectable, Updateable } from "kysely";
 import type { RunsTable } from "../store/index.ts";
 import { dueAt } from "./advance.ts";
-import type { Run, RunOutcome } from "./run.ts";
+import type { Armed, AwaitedProof, Run, RunOutcome } from "./run.ts";
 
 /** What `progress_state` holds. */
 type Kept = Pick<Run, "slow" | "phases" | "deployed" | "awaitedProof">;
+/** The same as an earlier version may have stored it: while a run waited for its proof, the reason was not kept. */
+type Stored = Omit<Kept, "awaitedProof"> & {
+  awaitedProof: (Omit<AwaitedProof, "reason"> & Partial<Pick<AwaitedProof, "reason">>) | null;
+};
 
 export type RunRow = Selectable<RunsTable>;
 
@@ -17,6 +31,7 @@ export interface RunDetails {
   command: string[] | null;
   progress: BuildProgress | null;
   diff: ClosureDiff | null;
+  preview: Preview | null;
   tests: TestResult[];
   warnings: string[];
   firstErrorLine: number | null;
@@ -25,7 +40,7 @@ export interface RunDetails {
 
 /** A run as `advance` takes it. */
 export function runOf(row: RunRow): Run {
-  const kept = JSON.parse(row.progress_state) as Kept;
+  const { awaitedProof, ...kept } = JSON.parse(row.progress_state) as Stored;
   return {
     id: row.id as RunId,
     hostId: row.host_id as HostId,
@@ -44,6 +59,9 @@ export function runOf(row: RunRow): Run {
     cancelAskedBy: row.cancel_asked_by,
     linkLost: row.link_lost === 1,
     ...kept,
+    awaitedProof: awaitedProof === null ? null : { ...awaitedProof, reason: awaitedProof.reason ?? null },
+    armed: row.armed === null ? null : (JSON.parse(row.armed) as Armed),
+    confirmSecret: row.confirm_secret,
     outcome: row.outcome === null ? null : (JSON.parse(row.outcome) as RunOutcome),
     lateReport: row.late_report,
   };
@@ -58,6 +76,7 @@ export function detailsOf(row: RunRow): RunDetails {
     command: read(row.command) as string[] | null,
     progress: read(row.progress) as BuildProgress | null,
     diff: read(row.diff) as ClosureDiff | null,
+    preview: read(row.preview) as Preview | null,
     tests: JSON.parse(row.tests) as TestResult[],
     warnings: JSON.parse(row.warnings) as string[],
     firstErrorLine: row.first_error_line,
@@ -85,6 +104,8 @@ export function changedColumns(run: Run): Updateable<RunsTable> {
     link_lost: run.linkLost ? 1 : 0,
     due_at: dueAt(run),
     progress_state: JSON.stringify(kept),
+    armed: run.armed === null ? null : JSON.stringify(run.armed),
+    confirm_secret: run.confirmSecret,
     outcome: run.outcome === null ? null : JSON.stringify(run.outcome),
     late_report: run.lateReport,
   };

@@ -74,7 +74,7 @@ export function createRunViews({ store, clock }: { store: Store; clock: Clock })
       const ended = isTerminal(run.state);
       const phase = run.phases.at(-1);
       const { op, args } = run.request;
-      const { command, progress, diff, tests, warnings, log } = details;
+      const { command, progress, diff, preview, tests, warnings, log } = details;
       return {
         summary: summaryOf(row, run, details, ended ? nothingKnown : estimates, clock.now()),
         args,
@@ -85,6 +85,8 @@ export function createRunViews({ store, clock }: { store: Store; clock: Clock })
         command,
         progress,
         diff,
+        preview,
+        armed: run.armed,
         tests,
         warnings,
         outcome: outcomeOf(run, details),

@@ -26,6 +26,8 @@ export interface RunOutcome {
   firstError: string | null;
   /** The host said so; false: the dashboard did, without the host. */
   reported: boolean;
+  /** The closure that runs again, of a run that was rolled back. */
+  back?: string | null;
 }
 
 /** The host says that the work ended well; facts that it read then or later decide whether the goal is met (R22). */
@@ -36,6 +38,14 @@ export interface AwaitedProof {
   endedAt: number;
   /** When waiting ends. */
   until: number;
+  /** What the host said of its end, kept until the end is certain. */
+  reason: string | null;
+}
+
+/** A switch that waits for its confirmation: until when, by the host's clock, and which closure comes back without one. */
+export interface Armed {
+  until: number;
+  back: string;
 }
 
 /** One execution of one op on one host: what `advance` decides on and changes. Times are the dashboard's. */
@@ -66,6 +76,10 @@ export interface Run {
   readonly slow: boolean;
   readonly phases: readonly PhaseRecord[];
   readonly deployed: Pick<Deployment, "closure" | "commit" | "mode"> | null;
+  /** The host's dead-man switch is armed by this run; null: it is not, or not any more. */
+  readonly armed: Armed | null;
+  /** What the host shows when it asks to be confirmed: made when the run is sent, gone when it has ended. */
+  readonly confirmSecret: string | null;
   readonly awaitedProof: AwaitedProof | null;
   readonly outcome: RunOutcome | null;
   /** What the host reported after the run had ended without it. */
@@ -91,6 +105,8 @@ export function newRun(
     slow: false,
     phases: [],
     deployed: null,
+    armed: null,
+    confirmSecret: null,
     awaitedProof: null,
     outcome: null,
     lateReport: null,

@@ -199,7 +199,7 @@ test("a switch shows its phases with estimates from the host's own history, and 
   await core.whenEnded(first);
   const view = await core.views.view(first);
   expect(view?.summary.phases.map(({ phase, state }) => [phase, state])).toEqual(
-    ["fetch", "evaluate", "build", "diff", "activate"].map((phase) => [phase, "done"]),
+    ["fetch", "verify", "evaluate", "build", "diff", "activate", "confirm"].map((phase) => [phase, "done"]),
   );
   expect(view).toMatchObject({
     usualDuration: expect.any(Number),
@@ -212,7 +212,7 @@ test("a switch shows its phases with estimates from the host's own history, and 
   const second = await core.begin(id, "switch", { force: true });
   const building = await core.whenRun(second, (run) => run.word.startsWith("Build") || isTerminal(run.state));
   expect(building.phases.map(({ estimate }) => typeof estimate)).toEqual(
-    Array(5).fill(isTerminal(building.state) ? "object" : "number"),
+    Array(7).fill(isTerminal(building.state) ? "object" : "number"),
   );
   await core.whenEnded(second);
   expect((await core.views.list({ hostId: id, limit: 1 })).items).toMatchObject([{ id: second, number: 2 }]);

@@ -68,6 +68,13 @@ export async function storeEvents(
       case "diff":
         columns.diff = JSON.stringify(event.diff);
         break;
+      case "preview":
+        columns.preview = JSON.stringify(event.preview);
+        // It says something of the commit that was asked about, and of no other.
+        if (event.preview.commit !== null && event.preview.commit === before.commit) {
+          columns.previewed_closure = event.preview.closure;
+        }
+        break;
       case "testResult":
         if (details.tests.length < KEPT_TESTS) columns.tests = JSON.stringify([...details.tests, event.result]);
         details.tests.push(event.result);

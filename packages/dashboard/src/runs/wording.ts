@@ -20,6 +20,13 @@ export function titleOf(request: OpRequest, commit: string | null): string {
   switch (request.op) {
     case "pull":
       return `Pull ${short(commit)}`;
+    case "preview": {
+      const { generation, against } = request.args;
+      const what = generation === undefined ? short(commit) : `generation ${generation}`;
+      return `Preview ${what}${against === undefined ? "" : ` against generation ${against}`}`;
+    }
+    case "rollback":
+      return `Roll back to generation ${request.args.generation}`;
     case "switch":
       if (request.args.mode === "boot") return `Switch to ${short(commit)} at the next boot`;
       return request.args.mode === "test" ? `Try ${short(commit)} until the next boot` : `Switch to ${short(commit)}`;
@@ -103,13 +110,19 @@ function runningSentence(run: Run, { progress, tests }: Pick<RunDetails, "progre
     case "activate":
       return "Activating.";
     case "confirm":
-      return "Confirming that the host can still reach the dashboard.";
+      return "Confirming that the host works and still reaches the dashboard. If it does not in time, it goes back to what ran before.";
+    case "undo":
+      return "Going back to what ran before.";
     case "test": {
       const last = tests.at(-1);
       return last === undefined ? "Running the host's tests." : `Test ${last.number} of ${last.total} is done.`;
     }
     case "restart":
       return "The agent restarts.";
+    case "reboot":
+      return "The machine reboots.";
+    case "collect":
+      return "Removing old generations and freeing the store.";
     case "refresh":
       return "Reading every fact of the host.";
     default:
@@ -135,9 +148,30 @@ export function outcomeSentence(run: Run): string {
   const { outcome } = run;
   if (run.state === "succeeded") return outcome?.reason ?? reached(run);
   // The host's own reason says more than the code's general sentence.
-  const told = outcome?.reason || explain(run).sentence;
+  const reason = outcome?.reason || explain(run).sentence;
   const first = outcome?.firstError;
-  return first && !told.includes(first) ? `${told} ${first}` : told;
+  const told = first && !reason.includes(first) ? `${sentence(reason)} ${first}` : reason;
+  return run.state === "rolled-back" ? `${activationOf(run)} was undone. ${sentence(told)} ${runsAgain(run)}` : told;
+}
+
+/** What a run activated, as the subject of a sentence. */
+function activationOf({ request, commit }: Run): string {
+  return request.op === "rollback" ? `The rollback to generation ${request.args.generation}` : `The switch to ${short(commit)}`;
+}
+
+/** A run that ended rolled back left running what its dead-man switch named (E14). */
+function runsAgain({ outcome }: Run): string {
+  const back = outcome?.back ?? null;
+  return `The host runs what it ran before${back === null ? "" : `, ${storeName(back)}`}.`;
+}
+
+/** The part of a store path that people read: without directory and hash. */
+function storeName(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1).replace(/^[0-9a-z]{32}-/, "");
+}
+
+function sentence(text: string): string {
+  return /[.!?…]$/.test(text) ? text : `${text}.`;
 }
 
 /** What a run that succeeded has brought about: its post-check has seen it. */
@@ -150,6 +184,16 @@ function reached({ request, commit }: Run): string {
       return request.args.mode === "test"
         ? `The host runs ${short(commit)} until its next boot.`
         : `The host runs ${short(commit)}.`;
+    case "preview":
+      return request.args.generation === undefined
+        ? `What a switch to ${short(commit)} would change is known, and nothing was changed.`
+        : `What a rollback to generation ${request.args.generation} would change is known, and nothing was changed.`;
+    case "rollback":
+      return `The host runs generation ${request.args.generation}.`;
+    case "reboot":
+      return "The host is back with a new boot.";
+    case "collect-garbage":
+      return "Old generations are removed, and the store is freed of what nothing needs.";
     case "test":
       return "Every test passed.";
     case "refresh":

@@ -104,6 +104,14 @@ export interface RunsTable {
   progress: string | null;
   /** JSON ClosureDiff */
   diff: string | null;
+  /** JSON Preview */
+  preview: string | null;
+  /** The closure that a preview of `commit_id` gave. */
+  previewed_closure: string | null;
+  /** JSON of the armed dead-man switch: until, back. Null: it is not armed, or the run has ended. */
+  armed: string | null;
+  /** What the host shows to be confirmed; null: not sent yet, or ended. */
+  confirm_secret: string | null;
   /** JSON TestResult[] */
   tests: string;
   /** JSON string[] */
@@ -143,7 +151,8 @@ export interface DeploymentsTable {
   run_id: string;
   host_id: string;
   closure: string;
-  commit_id: string;
+  /** Null: a generation of which no commit is known. */
+  commit_id: string | null;
   at: number;
   generation: number | null;
   mode: string;

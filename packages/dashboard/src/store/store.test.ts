@@ -115,7 +115,7 @@ test("R42: a migration backs up first, and an unchanged schema makes no backup",
   const db = new Kysely<unknown>({ dialect: sqlite.dialect });
   const next = {
     ...migrations({ bytes: "blob" }),
-    "0002-next": {
+    "9998-next": {
       up: async (migrating: Kysely<unknown>) => {
         await migrating.schema.alterTable("meta").addColumn("more", "text").execute();
       },
@@ -124,7 +124,7 @@ test("R42: a migration backs up first, and an unchanged schema makes no backup",
   await migrate(db, next, async (before) => sqlite.backUp(join(folder, `copy-${before}`)));
   await db.destroy();
 
-  const copy = new Kysely<Database>({ dialect: openSqlite(join(folder, "copy-0002-next")).dialect });
+  const copy = new Kysely<Database>({ dialect: openSqlite(join(folder, "copy-9998-next")).dialect });
   expect(await copy.selectFrom("meta").selectAll().execute()).toEqual([{ key: "a", value: "1" }]);
   await copy.destroy();
 });

@@ -1,6 +1,7 @@
 import { PING_INTERVAL } from "@nixfleet/protocol";
 import { type Clock, systemClock } from "@nixfleet/runtime";
-import { type Behaviour, obedient } from "./script.ts";
+import { obedient } from "./obedient.ts";
+import type { Behaviour } from "./script.ts";
 import { createSimulatedHost, type SimulatedHost, type SimulatedHostOptions } from "./simulated-host.ts";
 
 export interface FleetSimulatorOptions {

@@ -13,6 +13,10 @@ export type Step =
   | { do: "facts"; facts: Partial<Facts> }
   /** The network is gone for so long; the run goes on. */
   | { do: "dropLink"; forMs: number }
+  /** The machine is down for so long, and comes back with a new boot; the run goes on then. */
+  | { do: "reboot"; forMs: number }
+  /** Asks the dashboard to confirm until it does; if it has not after so long, these steps come instead of the rest. */
+  | { do: "confirm"; within: number; otherwise: readonly Step[] }
   /** Nothing more ever comes of this run. */
   | { do: "hang" }
   /** Goes on when this resolves. */
@@ -36,85 +40,4 @@ export function simulatedClosure(commit: string, host: string): string {
       ];
   }
   return `/nix/store/${hash}-nixos-system-${host}`;
-}
-
-const PACKAGES = ["linux", "systemd", "openssh", "nginx", "postgresql", "grafana", "curl", "git"] as const;
-
-/** A host that does what it is told, `pace` times slower than at once: at 1 a switch takes some ten seconds. */
-export function obedient({ pace = 1, at = () => Date.now() }: { pace?: number; at?: () => number } = {}): Behaviour {
-  const ms = (milliseconds: number) => milliseconds * pace;
-  return (start, { name, facts }) => {
-    const commit = start.commit ?? facts.clone?.commit ?? "0".repeat(40);
-    switch (start.op) {
-      case "pull":
-        return [
-          { do: "phase", phase: "fetch" },
-          { do: "log", lines: 4, perSecond: pace === 0 ? Number.POSITIVE_INFINITY : 8 / pace, stream: "git" },
-          { do: "facts", facts: { clone: { commit, branch: "main", fetchedAt: at() } } },
-        ];
-      case "switch": {
-        const closure = simulatedClosure(commit, name);
-        const mode = (start.args as { mode?: "switch" | "boot" | "test" }).mode ?? "switch";
-        const generation = (facts.profile?.generation ?? 0) + (mode === "test" ? 0 : 1);
-        const generations =
-          mode === "test"
-            ? (facts.generations ?? [])
-            : [
-                { number: generation, at: at(), closure, commit, current: true },
-                ...(facts.generations ?? []).map((older) => ({ ...older, current: false })),
-              ];
-        return [
-          { do: "phase", phase: "fetch" },
-          { do: "wait", ms: ms(500) },
-          { do: "facts", facts: { clone: { commit, branch: "main", fetchedAt: at() } } },
-          { do: "phase", phase: "evaluate" },
-          { do: "wait", ms: ms(1500) },
-          { do: "phase", phase: "build" },
-          { do: "event", event: { kind: "command", argv: ["nix-store", "--realise", closure] } },
-          { do: "build", packages: PACKAGES, each: ms(700) },
-          { do: "phase", phase: "diff" },
-          { do: "phase", phase: "activate" },
-          { do: "wait", ms: ms(1500) },
-          {
-            do: "event",
-            event: { kind: "deployed", deployment: { closure, commit, runId: start.runId, at: at(), generation, mode } },
-          },
-          {
-            do: "facts",
-            facts: {
-              ...(mode === "boot" ? {} : { running: { closure, since: at() } }),
-              ...(mode === "test" ? {} : { profile: { closure, generation }, generations }),
-            },
-          },
-        ];
-      }
-      case "test": {
-        const total = facts.tests?.defined ?? 2;
-        const results = Array.from({ length: total }, (_, place) => [
-          { do: "wait", ms: ms(800) } as const,
-          {
-            do: "event",
-            event: {
-              kind: "testResult",
-              result: { script: `T0${place + 1}.sh`, outcome: "passed", milliseconds: 800, number: place + 1, total },
-            },
-          } as const,
-        ]);
-        return [{ do: "phase", phase: "test" }, ...results.flat()];
-      }
-      case "refresh":
-        return [
-          { do: "phase", phase: "refresh" },
-          { do: "wait", ms: ms(300) },
-        ];
-      case "restart-agent":
-        return [
-          { do: "phase", phase: "restart" },
-          { do: "dropLink", forMs: ms(1000) },
-          { do: "wait", ms: ms(1200) },
-        ];
-      default:
-        return { refuse: "op-unknown", reason: `This agent does not know the op ${start.op}.` };
-    }
-  };
 }

@@ -15,6 +15,7 @@ import {
 } from "@nixfleet/protocol";
 import type { Clock } from "@nixfleet/runtime";
 import { WebSocket } from "ws";
+import { askToConfirm } from "./ask-to-confirm.ts";
 import { sampleFacts, samplePolicy, sampleSettings } from "./sample-facts.ts";
 import type { Behaviour } from "./script.ts";
 import { createSimulatedRun, type SimulatedRun, type SimulatedRunDeps } from "./simulated-run.ts";
@@ -91,6 +92,7 @@ export function createSimulatedHost(options: SimulatedHostOptions, deps: Simulat
   let redial: { cancel(): void } | undefined;
   let watch: { cancel(): void } | undefined;
   let stopped = true;
+  let boots = 0;
   let pumping = false;
 
   const runDeps: SimulatedRunDeps = {
@@ -103,6 +105,12 @@ export function createSimulatedHost(options: SimulatedHostOptions, deps: Simulat
       },
     },
     dropLink: (forMs) => host.dropLink(forMs),
+    reboot: (forMs) => {
+      boots += 1;
+      facts = { ...facts, boot: { id: `${facts.boot?.id ?? options.name}-again`, at: clock.now() + forMs } };
+      host.dropLink(forMs);
+    },
+    confirm: (start, signal) => askToConfirm(deps.url, start, signal),
     window: MAX_UNACKNOWLEDGED_BYTES,
   };
 
@@ -160,7 +168,7 @@ export function createSimulatedHost(options: SimulatedHostOptions, deps: Simulat
       type: "hello",
       protocol: PROTOCOL_VERSION,
       hostname: options.name,
-      instance: options.instance ?? `${options.name}-${startedAt}`,
+      instance: `${options.instance ?? `${options.name}-${startedAt}`}${boots === 0 ? "" : `-boot-${boots}`}`,
       policy: options.policy ?? samplePolicy,
       settings: { ...sampleSettings, ...options.settings },
       facts: { readAt: clock.now(), facts },

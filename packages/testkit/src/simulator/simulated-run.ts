@@ -6,6 +6,9 @@ import type { Step } from "./script.ts";
 const LINES_AT_ONCE = 500;
 const FRAME_CHARACTERS = 256 * 1024;
 
+/** Pause between two questions for a confirmation, in milliseconds. */
+const ASK_AGAIN = 100;
+
 /** A run on a simulated host with its spool, which outlives links. */
 export interface SimulatedRun {
   readonly runId: RunId;
@@ -30,6 +33,10 @@ export interface SimulatedRunDeps {
   changed: () => void;
   facts: { current: () => Partial<Facts>; change: (facts: Partial<Facts>) => void };
   dropLink: (forMs: number) => void;
+  /** The machine goes down, and comes back after so long with a new boot. */
+  reboot: (forMs: number) => void;
+  /** Asks the dashboard over a new connection to confirm this run. */
+  confirm: (start: StartRun, signal: AbortSignal) => Promise<boolean>;
   /** Characters that may be unacknowledged. */
   window: number;
 }
@@ -125,11 +132,26 @@ export function createSimulatedRun(start: StartRun, steps: readonly Step[], deps
     add({ kind: "finished", outcome, proof: { readAt: clock.now(), facts: facts.current() } });
   }
 
+  async function confirmed(within: number): Promise<boolean> {
+    const until = clock.now() + within;
+    for (;;) {
+      if (await deps.confirm(start, stop.signal)) return true;
+      if (clock.now() >= until || !(await wait(ASK_AGAIN))) return false;
+    }
+  }
+
   async function run(): Promise<void> {
     state = "active";
     add({ kind: "started", agentVersion: "0.1.0-simulated" });
-    for (const step of steps) {
-      if (stop.signal.aborted) break;
+    if (await perform(steps)) return;
+    if (stop.signal.aborted) finish({ state: "cancelled", reason: "It was cancelled from the dashboard." });
+    else finish({ state: "succeeded" });
+  }
+
+  /** Whether the run has finished by its own steps. */
+  async function perform(todo: readonly Step[]): Promise<boolean> {
+    for (const step of todo) {
+      if (stop.signal.aborted) return false;
       switch (step.do) {
         case "wait":
           await wait(step.ms);
@@ -152,6 +174,15 @@ export function createSimulatedRun(start: StartRun, steps: readonly Step[], deps
         case "dropLink":
           deps.dropLink(step.forMs);
           break;
+        case "reboot":
+          deps.reboot(step.forMs);
+          await wait(step.forMs);
+          break;
+        case "confirm":
+          if (await confirmed(step.within)) break;
+          // Cancelled, it goes back all the same; only its end is another.
+          if (stop.signal.aborted) for (const other of step.otherwise) if (other.do === "facts") facts.change(other.facts);
+          return await perform(step.otherwise);
         case "hang":
           await new Promise((resolve) => stop.signal.addEventListener("abort", resolve, { once: true }));
           break;
@@ -159,13 +190,13 @@ export function createSimulatedRun(start: StartRun, steps: readonly Step[], deps
           await step.resolved;
           break;
         case "finish":
-          return finish(step.outcome);
+          finish(step.outcome);
+          return true;
         default:
           step satisfies never;
       }
     }
-    if (stop.signal.aborted) finish({ state: "cancelled", reason: "It was cancelled from the dashboard." });
-    else finish({ state: "succeeded" });
+    return false;
   }
   void run();
 

@@ -10,12 +10,13 @@ import {
 } from "@nixfleet/protocol";
 import type { Audit } from "../../audit/index.ts";
 import type { HostRecord, Hosts } from "../../fleet/index.ts";
-import type { Caller, Whence } from "../../people/index.ts";
+import type { Caller, People, Whence } from "../../people/index.ts";
 import type { Runs, RunViews } from "../../runs/index.ts";
-import { ok, refuse } from "../answer.ts";
+import { ok, type Refusal, refuse } from "../answer.ts";
 import type { Serve } from "../serve.ts";
 
 export interface RunRoutesDeps {
+  readonly people: Pick<People, "prove">;
   readonly hosts: Pick<Hosts, "find">;
   readonly runs: Pick<Runs, "ask" | "cancel">;
   readonly runViews: RunViews;
@@ -41,7 +42,32 @@ type Started =
   | { ok: false; code: "host-not-found" };
 
 /** Starting, listing and cancelling runs. */
-export function serveRuns(serve: Serve, { hosts, runs, runViews, audit }: RunRoutesDeps): void {
+export function serveRuns(serve: Serve, { people, hosts, runs, runViews, audit }: RunRoutesDeps): void {
+  /**
+   * Asks for the second factor that an op declares, once for the whole request, before anything else is looked at: null, or why
+   * the request goes no further. Who may not start the op at all is refused for that, and is not asked.
+   */
+  async function withoutProof(
+    { op, proof }: { op: string; proof?: { password: string } | undefined },
+    { caller, whence }: Asker,
+    where: string,
+  ): Promise<Refusal<"second-factor-required" | "second-factor-wrong" | "too-many-attempts"> | null> {
+    const known = OpName.safeParse(op);
+    if (!known.success) return null;
+    const { secondFactor, role } = opDeclaration(known.data);
+    if (!secondFactor || !roleAllows(caller.role, role)) return null;
+    if (proof === undefined) return refuse("second-factor-required");
+    const result = await people.prove(caller, proof, `start ${labelOf(op)} on ${where}`, whence);
+    switch (result.kind) {
+      case "proven":
+        return null;
+      case "wrong":
+        return refuse("second-factor-wrong");
+      case "too-many-attempts":
+        return refuse(result.kind, { retryAfter: result.retryAfter });
+    }
+  }
+
   async function summaryOf(runId: RunId): Promise<RunSummary> {
     const summary = await runViews.summary(runId);
     if (summary === null) throw new Error(`The run ${runId} was just there and is gone`);
@@ -79,14 +105,20 @@ export function serveRuns(serve: Serve, { hosts, runs, runViews, audit }: RunRou
   serve("startRun", async ({ params, body, caller, whence, requestKey }) => {
     const host = await hosts.find(params.host);
     if (host === null) return refuse("host-not-found");
-    const started = await start(host, body, { caller, whence, requestKey });
+    const { proof, ...asked } = body;
+    const unproven = await withoutProof({ op: asked.op, proof }, { caller, whence, requestKey }, host.name);
+    if (unproven !== null) return unproven;
+    const started = await start(host, asked, { caller, whence, requestKey });
     if (started.ok) return ok(started.run);
     if (started.code === "host-not-found") return refuse("host-not-found");
     return refuse("run-refused", { detail: started.reason, refusal: started.code, next: REFUSALS[started.code].next });
   });
 
   serve("startRuns", async ({ body, caller, whence, requestKey }) => {
-    const { hosts: names, ...asked } = body;
+    const { hosts: names, proof, ...asked } = body;
+    const where = names.length === 1 ? "a host" : `${names.length} hosts`;
+    const unproven = await withoutProof({ op: asked.op, proof }, { caller, whence, requestKey }, where);
+    if (unproven !== null) return unproven;
     const items: { host: string; run: RunSummary | null; refused: { code: string; sentence: string; next: string } | null }[] =
       [];
     const seen = new Set<HostId>();

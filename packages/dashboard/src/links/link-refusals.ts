@@ -1,0 +1,59 @@
+import type { HostId } from "@nixfleet/protocol";
+import type { Clock } from "@nixfleet/runtime";
+import type { Bus } from "../bus.ts";
+import type { Logger } from "../logger.ts";
+import type { Link } from "./link.ts";
+import type { LinkTable } from "./link-table.ts";
+
+/** The same fault of the same host is logged again after this time, in milliseconds. */
+const LOG_AGAIN_AFTER = 600_000;
+/** The same refusal of the same host is shown anew after this time, in milliseconds. */
+const SHOW_AGAIN_AFTER = 5000;
+
+/** Why agents were not let in or were sent away, for the log and for the pages. */
+export interface LinkRefusals {
+  logOnce(hostId: HostId, reason: string, what: string): void;
+  /** Records why somebody who named this host was not let in; `unsupported`: since it speaks another protocol. */
+  note(hostId: HostId, reason: string, unsupported?: boolean): void;
+  /** Both; `what` is what the log says. */
+  refuse(link: Link, reason: string, what: string, unsupported?: boolean): void;
+  forget(hostId: HostId): void;
+}
+
+export function createLinkRefusals({
+  table,
+  bus,
+  clock,
+  log,
+}: {
+  table: LinkTable<Link>;
+  bus: Bus;
+  clock: Clock;
+  log: Logger;
+}): LinkRefusals {
+  const logged = new Map<HostId, number>();
+
+  function logOnce(hostId: HostId, reason: string, what: string): void {
+    const now = clock.now();
+    if (now - (logged.get(hostId) ?? Number.NEGATIVE_INFINITY) < LOG_AGAIN_AFTER) return;
+    logged.set(hostId, now);
+    log.warn({ hostId, reason }, what);
+  }
+
+  function note(hostId: HostId, reason: string, unsupported = false): void {
+    const before = table.live(hostId).lastRefused;
+    table.change(hostId, { lastRefused: { at: clock.now(), reason, unsupported } });
+    // Whoever knocks again and again changes nothing that a page would have to draw each time.
+    if (before?.reason !== reason || clock.now() - before.at > SHOW_AGAIN_AFTER) bus.emit("host.changed", { hostId });
+  }
+
+  return {
+    logOnce,
+    note,
+    refuse(link, reason, what, unsupported = false) {
+      logOnce(link.hostId, reason, what);
+      note(link.hostId, reason, unsupported);
+    },
+    forget: (hostId) => void logged.delete(hostId),
+  };
+}

@@ -1,0 +1,95 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import { type HostId, isTerminal, RunId, type RunState } from "@nixfleet/protocol";
+import type { Clock } from "@nixfleet/runtime";
+import type { Store } from "../store/index.ts";
+import type { HostLinks } from "./dispatching.ts";
+
+/** How long the host's agent may take to answer the ping, in milliseconds. */
+export const PING_LIMIT = 3000;
+/** Of one run so many questions are answered at a time: a runner asks one after the other. */
+const MOST_OF_RUN = 4;
+
+export type Confirmation =
+  | { kind: "confirmed" }
+  /** Whoever asks does not know the secret of a run that is at work. Whether there is such a run is not told. */
+  | { kind: "secret-wrong" }
+  | { kind: "not-confirmed"; reason: string }
+  /** The run asks more often than it is answered. */
+  | { kind: "too-many" };
+
+/** Whether what a run has activated can still be reached (L22). */
+export interface Confirming {
+  /**
+   * Confirms if the run is at work and its host's link answers a ping now. It changes nothing, and may be asked as often as one
+   * likes; the host alone decides what follows.
+   */
+  confirm(runId: string, secret: string): Promise<Confirmation>;
+}
+
+export interface ConfirmingDeps {
+  store: Store;
+  clock: Clock;
+  links: Pick<HostLinks, "answers" | "isConnected">;
+}
+
+export function createConfirming({ store, clock, links }: ConfirmingDeps): Confirming {
+  const asking = new Map<string, number>();
+
+  async function answers(hostId: HostId): Promise<boolean> {
+    const limit = new AbortController();
+    const timer = clock.setTimeout(() => limit.abort(), PING_LIMIT);
+    try {
+      return await links.answers(hostId, limit.signal);
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  /** Null: too many ask for this run already. Counts only who has its secret, so that nobody else can use up what it may ask. */
+  async function answersFor(runId: string, hostId: HostId): Promise<boolean | null> {
+    const others = asking.get(runId) ?? 0;
+    if (others >= MOST_OF_RUN) return null;
+    asking.set(runId, others + 1);
+    try {
+      return await answers(hostId);
+    } finally {
+      const left = (asking.get(runId) ?? 1) - 1;
+      if (left > 0) asking.set(runId, left);
+      else asking.delete(runId);
+    }
+  }
+
+  const read = (runId: string) =>
+    store.db
+      .selectFrom("runs")
+      .select(["host_id", "state", "confirm_secret", "cancel_asked_at"])
+      .where("id", "=", runId)
+      .executeTakeFirst();
+
+  async function confirm(runId: string, secret: string): Promise<Confirmation> {
+    if (!RunId.safeParse(runId).success) return { kind: "secret-wrong" };
+    // Compared also where there is nothing to compare with: how long it takes tells nothing of what is there.
+    const before = await read(runId);
+    if (!isSecret(secret, before?.confirm_secret ?? null) || before === undefined) return { kind: "secret-wrong" };
+    if (before.cancel_asked_at !== null) return notConfirmed("The run is being cancelled.");
+    const hostId = before.host_id as HostId;
+    if (!links.isConnected(hostId)) return notConfirmed("The host's agent is not connected.");
+    const answered = await answersFor(runId, hostId);
+    if (answered === null) return { kind: "too-many" };
+    if (!answered) return notConfirmed("The host's agent is connected, but does not answer.");
+    // It may have ended, or be cancelled, while the host was asked.
+    const now = await read(runId);
+    if (now === undefined || isTerminal(now.state as RunState)) return notConfirmed("The run has ended.");
+    if (now.cancel_asked_at !== null) return notConfirmed("The run is being cancelled.");
+    return { kind: "confirmed" };
+  }
+
+  return { confirm };
+}
+
+const notConfirmed = (reason: string): Confirmation => ({ kind: "not-confirmed", reason });
+
+function isSecret(given: string, expected: string | null): boolean {
+  const digest = (text: string) => createHash("sha256").update(text).digest();
+  return timingSafeEqual(digest(given), digest(expected ?? "")) && expected !== null;
+}
