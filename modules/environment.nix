@@ -154,7 +154,7 @@ rec {
     ++ [
       {
         assertion = builtins.match "(https?|wss?)://[^/@?#[:space:]]+(/[^?#[:space:]]*)?" cfg.url != null;
-        message = "services.nixfleet-agent.url is ${cfg.url}: an address that begins with https://, http://, wss:// or ws:// is expected, without user name, query or fragment.";
+        message = "services.nixfleet-agent.url: an address that begins with https://, http://, wss:// or ws:// is expected, without user name, query or fragment.";
       }
       {
         assertion = unknownOps == [ ];

@@ -110,6 +110,8 @@ in
         ProtectHome = true;
         # No files of other services in /tmp, no files for others there.
         PrivateTmp = true;
+        # What it would mount, nobody else would see.
+        PrivateMounts = true;
         # No disks, no cameras, no terminals: /dev/null and its like remain.
         PrivateDevices = true;
         DevicePolicy = "closed";

@@ -5,9 +5,13 @@
   # { settings, host ? { }, isDarwin ? false, packagesAt ? null, home ? … }
   request,
   # Another `lib` with the same functions: that of nixpkgs.
-  lib ? import ./lib.nix,
+  baseLib ? import ./lib.nix,
 }:
 let
+  # Home Manager's own part of `lib`: where in the order of its activation a script stands.
+  lib = baseLib // {
+    hm.dag.entryBetween = before: after: data: { inherit before after data; };
+  };
   asked = builtins.fromJSON request;
   pkgs = import ./pkgs.nix {
     isDarwin = asked.isDarwin or (platform == "darwin");
@@ -26,7 +30,7 @@ let
         { services.nixfleet-agent = asked.settings // lib.optionalAttrs (asked ? package) { inherit package; }; }
         (asked.host or { })
       ];
-      specialArgs = { inherit pkgs; };
+      specialArgs = { inherit pkgs lib; };
     })
     config
     ;

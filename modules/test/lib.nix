@@ -345,6 +345,8 @@ let
       inherit contents;
     };
     mkDefault = mkOverride 1000;
+    # The only order that is asked for here is that of the one definition there is.
+    mkBefore = content: content;
     literalExpression = text: {
       _type = "literalExpression";
       inherit text;

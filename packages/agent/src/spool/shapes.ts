@@ -66,7 +66,9 @@ export type ArmedDeadman = z.infer<typeof ArmedDeadman>;
 
 /** `runs/<run id>/undo.json`: an activation was undone, or that was tried. Its output is in `undo.log` beside it. */
 export const Undone = z.object({
-  why: z.enum(["runner", "timer", "boot", "person"]).describe("Who undid it: the run itself, the dead-man switch, a boot, a person"),
+  why: z
+    .enum(["runner", "timer", "boot", "person"])
+    .describe("Who undid it: the run itself, the dead-man switch, a boot, a person"),
   startedAt: Timestamp,
   endedAt: Timestamp.nullable().describe("Null: it is at work, or was killed at it"),
   exitCodes: z.array(z.number().int().nullable()).max(10),
