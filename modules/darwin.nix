@@ -50,7 +50,7 @@ let
       }
     )}
     umask 0027
-    exec ${cfg.package}/bin/nixfleet-agent run --runner=service
+    exec "$@"
   '';
   runner = pkgs.writeShellScript "nixfleet-runner" ''
     ${environment.exports (
@@ -102,7 +102,8 @@ in
 
     launchd.daemons = {
       nixfleet-agent.serviceConfig = launchd.daemon {
-        command = "${daemon}";
+        # The program stands in the job, so that whoever reads the job sees which agent is installed.
+        command = "${daemon} ${cfg.package}/bin/nixfleet-agent run --runner=service";
         log = "${stateDir}/agent.log";
       }
       // {

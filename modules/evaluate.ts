@@ -65,8 +65,8 @@ export async function instantiate(directory: string, args: readonly string[]): P
 async function madeFiles(directory: string, text: string): Promise<Record<string, string>> {
   const made: Record<string, string> = {};
   const seen = new Set<string>();
-  const look = async (text: string): Promise<void> => {
-    for (const [path] of text.matchAll(/\/nix\/store\/[0-9a-df-np-sv-z]{32}-[\w.+-]+/g)) {
+  const look = async (searched: string): Promise<void> => {
+    for (const [path] of searched.matchAll(/\/nix\/store\/[0-9a-df-np-sv-z]{32}-[\w.+-]+/g)) {
       if (seen.has(path)) continue;
       seen.add(path);
       const content = await readFile(join(directory, "root", path), "utf8").catch(() => undefined); // A program, not a file.

@@ -51,10 +51,10 @@ let
 
   launchd = import ./launchd.nix;
   script =
-    name: variables: arguments:
+    name: variables: command:
     pkgs.writeShellScript name ''
       ${environment.exports (variables // { PATH = path; })}
-      exec ${program} ${arguments}
+      exec ${command}
     '';
 in
 {
@@ -159,13 +159,16 @@ in
             '';
 
         # A job that changes is unloaded by the switch, which ends its process: so the runner's never changes, and starts this.
-        xdg.configFile."nixfleet-agent/runner".source = script "nixfleet-runner" environment.runner "runner";
+        xdg.configFile."nixfleet-agent/runner".source = script "nixfleet-runner" environment.runner "${program} runner";
 
         launchd.agents = {
           nixfleet-agent = {
             enable = true;
             config = launchd.daemon {
-              command = "${script "nixfleet-daemon" (environment.daemon // token) "run --runner=service"}";
+              # The program stands in the job, so that whoever reads the job sees which agent is installed.
+              command = "${
+                script "nixfleet-daemon" (environment.daemon // token) "\"$@\""
+              } ${program} run --runner=service";
               log = "${stateDir}/agent.log";
             };
           };

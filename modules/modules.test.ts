@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { createTempDir } from "@nixfleet/testkit";
@@ -56,7 +56,7 @@ test.for(["nixos", "home-manager"] as const)("%s: systemd understands every line
     env: { ...process.env, XDG_RUNTIME_DIR: dir.path, SYSTEMD_LOG_LEVEL: "warning" },
   }).then(
     ({ stderr }) => stderr,
-    (error: { stderr: string }) => error.stderr,
+    (error: unknown) => (error as { stderr: string }).stderr,
   );
   // The program that the boot unit starts is there only while something is armed.
   const complaints = said.split("\n").filter((line) => line.includes("nixfleet-") && !line.includes("deadman-program"));

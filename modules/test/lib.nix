@@ -270,6 +270,7 @@ let
       type:
       mkType {
         description = "list of ${type.description}";
+        elementModule = type.module or null;
         check = isList;
         merge = loc: values: map (value: valueOf (loc ++ [ "*" ]) type [ value ]) (concatLists values);
       };

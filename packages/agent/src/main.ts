@@ -25,7 +25,7 @@ async function main(argv: readonly string[]): Promise<number> {
     return misused((error as Error).message);
   }
   const { values, positionals } = parsed;
-  if (values.version) return print(`${AGENT_VERSION}\n`);
+  if (values.version) return version();
   const [command, ...rest] = positionals;
   if (rest.length > 0) return misused(`${rest.join(" ")} is too much.`);
   if (values.help || command === "help") return help();
@@ -61,6 +61,11 @@ function parse(argv: readonly string[]) {
       help: { type: "boolean", short: "h" },
     },
   });
+}
+
+async function version(): Promise<number> {
+  const { BUILD_COMMIT } = await import("@nixfleet/runtime");
+  return print(`${AGENT_VERSION}${BUILD_COMMIT === undefined ? "" : ` (${BUILD_COMMIT})`}\n`);
 }
 
 async function help(): Promise<number> {

@@ -1,7 +1,7 @@
 import { realpath } from "node:fs/promises";
 import { arch, availableParallelism } from "node:os";
 import { type Facts, type Platform, shorten } from "@nixfleet/protocol";
-import { bootId } from "@nixfleet/runtime";
+import { BUILD_COMMIT, bootId } from "@nixfleet/runtime";
 import { AGENT_VERSION } from "../version.ts";
 import type { MachineSource } from "./machine-source.ts";
 
@@ -46,7 +46,14 @@ export async function readMachineFacts({ source, platform }: MachineFactsDeps): 
 /** What the daemon tells of itself. */
 export async function readAgentFacts(startedAt: number, program: string | undefined = process.argv[1]): Promise<Partial<Facts>> {
   const storePath = await storePathOf(program);
-  return { agent: { version: AGENT_VERSION, startedAt, ...(storePath !== undefined && { storePath }) } };
+  return {
+    agent: {
+      version: AGENT_VERSION,
+      ...(BUILD_COMMIT !== undefined && { revision: BUILD_COMMIT }),
+      startedAt,
+      ...(storePath !== undefined && { storePath }),
+    },
+  };
 }
 
 /** The store path that a program lies in, if it lies in a store. */
