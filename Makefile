@@ -41,7 +41,7 @@ check-lint: $(INSTALLED)
 # All packages are looked at, also after one that fails.
 check-types: $(INSTALLED)
 	@failed=0; \
-	for project in . packages/* demo bench e2e; do $(RUN) tsc --project $$project || failed=1; done; \
+	for project in . packages/* demo bench e2e modules; do $(RUN) tsc --project $$project || failed=1; done; \
 	exit $$failed
 
 # First everything, tests included, for what nothing uses; then the code that is shipped, which may import only what its own

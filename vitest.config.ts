@@ -13,7 +13,13 @@ export default defineConfig({
         test: {
           name: "parts",
           globalSetup: "tools/test/build-programs.ts",
-          include: ["packages/*/src/**/*.test.{ts,tsx}", "demo/**/*.test.ts", "bench/**/*.test.ts", "tools/**/*.test.ts"],
+          include: [
+            "packages/*/src/**/*.test.{ts,tsx}",
+            "demo/**/*.test.ts",
+            "bench/**/*.test.ts",
+            "modules/**/*.test.ts",
+            "tools/**/*.test.ts",
+          ],
           pool: "forks",
           maxWorkers: 3,
           ...bounds,

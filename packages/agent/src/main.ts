@@ -31,7 +31,7 @@ async function main(argv: readonly string[]): Promise<number> {
     return misused((error as Error).message);
   }
   const { values, positionals } = parsed;
-  if (values.version) return print(`${AGENT_VERSION}\n`);
+  if (values.version) return version();
   const [command, ...rest] = positionals;
   if (rest.length > 0) return misused(`${rest.join(" ")} is too much.`);
   if (values.help || command === "help") return help();
@@ -88,6 +88,11 @@ function deadmanCommand({ run, after, boot }: ReturnType<typeof parse>["values"]
   const seconds = Number(after ?? "0");
   if (!Number.isInteger(seconds) || seconds < 0 || seconds > 3600) return `--after is a number of seconds, not ${after}.`;
   return { kind: "timer", run, after: seconds };
+}
+
+async function version(): Promise<number> {
+  const { BUILD_COMMIT } = await import("@nixfleet/runtime");
+  return print(`${AGENT_VERSION}${BUILD_COMMIT === undefined ? "" : ` (${BUILD_COMMIT})`}\n`);
 }
 
 async function help(): Promise<number> {

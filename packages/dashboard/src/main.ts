@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { exec, formatFaults, settingsHelp, systemClock } from "@nixfleet/runtime";
+import { BUILD_COMMIT, exec, formatFaults, settingsHelp, systemClock } from "@nixfleet/runtime";
 import { pino } from "pino";
 import manifest from "../package.json" with { type: "json" };
 import { DASHBOARD_SETTINGS, type DashboardSettings, readConfig } from "./config.ts";
@@ -37,7 +37,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const { values, positionals } = parsed;
   if (values.help) return say(HELP);
-  if (values.version) return say(`${manifest.version}\n`);
+  if (values.version) return say(`${manifest.version}${BUILD_COMMIT === undefined ? "" : ` (${BUILD_COMMIT})`}\n`);
   const [command, ...rest] = positionals;
   if (rest.length > 0) return usage(`There is nothing to do with ${JSON.stringify(rest[0])}.`);
   switch (command) {

@@ -1,4 +1,5 @@
 export { readStranger, type StrangerRead, syncDirectory, writeAtomic } from "./atomic-file.ts";
+export { BUILD_COMMIT } from "./build-commit.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export {
   describeEnd,

@@ -1,7 +1,7 @@
 import { realpath } from "node:fs/promises";
 import { arch, availableParallelism } from "node:os";
 import { type Facts, type Platform, shorten } from "@nixfleet/protocol";
-import { bootId } from "@nixfleet/runtime";
+import { BUILD_COMMIT, bootId } from "@nixfleet/runtime";
 import { installedPathOf } from "../platforms/installed-agent.ts";
 import type { Platform as HostPlatform } from "../platforms/platform.ts";
 import { AGENT_VERSION } from "../version.ts";
@@ -61,6 +61,7 @@ export async function readAgentFacts(
   return {
     agent: {
       version: AGENT_VERSION,
+      ...(BUILD_COMMIT !== undefined && { revision: BUILD_COMMIT }),
       startedAt,
       ...(storePath !== undefined && { storePath }),
       ...(installedPath !== undefined && { installedPath }),

@@ -1,0 +1,173 @@
+# From the options to the environment variables of packages/agent/src/settings.ts, and to the sentences that say what is wrong.
+{
+  lib,
+  pkgs,
+  cfg,
+  platform,
+  stateDir,
+  runnerDir,
+}:
+let
+  inherit (lib)
+    concatStringsSep
+    filterAttrs
+    hasPrefix
+    optionals
+    ;
+
+  # An empty variable counts as not set for the agent, so one is never written.
+  written = filterAttrs (_: value: value != null && value != "");
+  words = concatStringsSep ",";
+  bool = value: if value then "true" else "false";
+
+  lines = name: text: if text == [ ] then null else "${pkgs.writeText name (concatStringsSep "\n" text + "\n")}";
+  keyText = key: if builtins.isPath key || hasPrefix "/" key then builtins.readFile key else key;
+  healthChecks = map (filterAttrs (_: value: value != null && value != [ ])) cfg.healthChecks;
+
+  knownOps = builtins.fromJSON (builtins.readFile ./ops.json);
+  unknownOps = builtins.filter (op: !builtins.elem op knownOps) cfg.allowedOps;
+
+  # Secrets are files outside of the store: what is in the store, every user of the machine and of its caches can read.
+  secretAssertions =
+    name: file:
+    optionals (file != null) [
+      {
+        assertion = hasPrefix "/" file;
+        message = "services.nixfleet-agent.${name} is ${file}: an absolute path is expected.";
+      }
+      {
+        assertion = !hasPrefix "${builtins.storeDir}/" file;
+        message = "services.nixfleet-agent.${name} lies in the store, where every user can read it. Give the path of a file that is made on the host, for example by agenix or sops-nix.";
+      }
+    ];
+
+  fieldsOf = {
+    http = [ "url" ];
+    tcp = [
+      "host"
+      "port"
+    ];
+    command = [ "argv" ];
+  };
+  ownFields = [
+    "url"
+    "status"
+    "host"
+    "port"
+    "argv"
+  ];
+  isSet = check: field: check.${field} != null && check.${field} != [ ];
+  healthAssertions =
+    index: check:
+    let
+      needed = fieldsOf.${check.kind};
+      missing = builtins.filter (field: !isSet check field) needed;
+      allowed = needed ++ optionals (check.kind == "http") [ "status" ];
+      foreign = builtins.filter (field: isSet check field && !builtins.elem field allowed) ownFields;
+      place = "services.nixfleet-agent.healthChecks, number ${toString (index + 1)}, of kind ${check.kind}";
+    in
+    [
+      {
+        assertion = missing == [ ];
+        message = "${place}: ${concatStringsSep " and " missing} must be set.";
+      }
+      {
+        assertion = foreign == [ ];
+        message = "${place}: ${concatStringsSep " and " foreign} means nothing there.";
+      }
+      {
+        assertion = check.url == null || builtins.match "https?://[^[:space:]]+" check.url != null;
+        message = "${place}: url begins with neither http:// nor https://.";
+      }
+      {
+        assertion = check.argv == [ ] || hasPrefix "/" (builtins.head check.argv);
+        message = "${place}: argv begins with no absolute path. The service's PATH is not yours.";
+      }
+    ];
+in
+rec {
+  # What daemon and runner read alike.
+  host = written {
+    NIXFLEET_PLATFORM = platform;
+    NIXFLEET_URL = cfg.url;
+    NIXFLEET_REPO_URL = cfg.repoUrl;
+    NIXFLEET_BRANCH = cfg.branch;
+    NIXFLEET_HOSTNAME = cfg.hostname;
+    NIXFLEET_FLAKE_ATTR = cfg.flakeAttr;
+    NIXFLEET_ALLOWED_OPS = words cfg.allowedOps;
+    NIXFLEET_ALLOW_REWIND = bool cfg.allowRewind;
+    NIXFLEET_SIGNING_REQUIRED = bool cfg.signing.required;
+    NIXFLEET_ALLOWED_SIGNERS_FILE = lines "nixfleet-allowed-signers" cfg.signing.allowedSigners;
+    NIXFLEET_OPENPGP_KEYS_FILE = lines "nixfleet-openpgp-keys" (map keyText cfg.signing.openpgpKeys);
+    NIXFLEET_CONFIRM_TIMEOUT = toString cfg.confirmTimeout;
+    NIXFLEET_HEALTH_CHECKS_FILE =
+      if healthChecks == [ ] then
+        null
+      else
+        "${pkgs.writeText "nixfleet-health-checks.json" (builtins.toJSON healthChecks)}";
+    NIXFLEET_IGNORE_FAILED_UNITS = words cfg.ignoreFailedUnits;
+    NIXFLEET_STATE_DIR = stateDir;
+    NIXFLEET_RUNNER_DIR = runnerDir;
+    NIXFLEET_LOG_LEVEL = cfg.logLevel;
+  };
+
+  # What the runner alone needs: the daemon is told of no credential but the token.
+  runner =
+    host
+    // written {
+      NIXFLEET_SSH_KEY_FILE = cfg.sshKeyFile;
+      NIXFLEET_KNOWN_HOSTS_FILE = cfg.knownHostsFile;
+      NIXFLEET_GIT_CREDENTIALS_FILE = cfg.gitCredentialsFile;
+      NIXFLEET_ACTIVATION_COMMAND = cfg.activationCommand;
+    };
+
+  # What the daemon alone reads, but for the token.
+  daemon =
+    host
+    // written {
+      NIXFLEET_INTERVAL = toString cfg.interval;
+      NIXFLEET_LOCATION = cfg.location;
+      NIXFLEET_DEVICE_TYPE = cfg.deviceType;
+      NIXFLEET_TAGS = words cfg.tags;
+      NIXFLEET_THEME_COLOR = cfg.themeColor;
+    };
+
+  # The agent with this host's settings, for a person: status, check, deploy, undo.
+  command = pkgs.writeShellScriptBin "nixfleet-agent" ''
+    ${exports (daemon // runner // { NIXFLEET_TOKEN_FILE = cfg.tokenFile; })}
+    exec ${cfg.package}/bin/nixfleet-agent "$@"
+  '';
+
+  exports =
+    variables:
+    concatStringsSep "\n" (
+      lib.mapAttrsToList (name: value: "export ${name}=${lib.escapeShellArg value}") variables
+    );
+
+  # systemd reads % in a value as the beginning of a specifier.
+  forSystemd = builtins.mapAttrs (_: builtins.replaceStrings [ "%" ] [ "%%" ]);
+
+  assertions =
+    secretAssertions "tokenFile" cfg.tokenFile
+    ++ secretAssertions "sshKeyFile" cfg.sshKeyFile
+    ++ secretAssertions "gitCredentialsFile" cfg.gitCredentialsFile
+    ++ [
+      {
+        assertion = builtins.match "(https?|wss?)://[^/@?#[:space:]]+(/[^?#[:space:]]*)?" cfg.url != null;
+        message = "services.nixfleet-agent.url: an address that begins with https://, http://, wss:// or ws:// is expected, without user name, query or fragment.";
+      }
+      {
+        assertion = unknownOps == [ ];
+        message = "services.nixfleet-agent.allowedOps names ${concatStringsSep ", " unknownOps}: the ops are ${concatStringsSep ", " knownOps}.";
+      }
+      {
+        assertion = cfg.allowedOps != [ ];
+        message = "services.nixfleet-agent.allowedOps is empty: a host that does nothing at all needs no agent. \"refresh\" is the least.";
+      }
+      {
+        assertion = cfg.signing.required -> cfg.signing.allowedSigners != [ ] || cfg.signing.openpgpKeys != [ ];
+        message = "services.nixfleet-agent.signing.required is set, and neither allowedSigners nor openpgpKeys names a key: nothing could ever be deployed.";
+      }
+    ]
+    ++ lib.concatLists (lib.imap0 healthAssertions cfg.healthChecks);
+}
