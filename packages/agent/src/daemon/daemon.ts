@@ -1,39 +1,25 @@
-import {
-  type FromAgentOf,
-  type FromDashboardOf,
-  type HostPolicy,
-  type HostSettings,
-  type OpName,
-  PROTOCOL_VERSION,
-  type RunId,
-  type UnacknowledgedRun,
-} from "@nixfleet/protocol";
+import type { HostPolicy, HostSettings, OpName } from "@nixfleet/protocol";
 import type { Clock } from "@nixfleet/runtime";
 import type { FactKeeper } from "../facts/fact-keeper.ts";
 import type { MetricsReader } from "../facts/metrics.ts";
 import type { Problems } from "../facts/problems.ts";
 import { createLink, type ForTheDaemon } from "../link/link.ts";
 import type { Dial } from "../link/link-socket.ts";
-import { type Log, messageOf } from "../log.ts";
+import type { Log } from "../log.ts";
 import { createAcknowledgements } from "../ship/acknowledgements.ts";
 import { createRunWatch } from "../ship/run-watch.ts";
 import { createShipper } from "../ship/shipper.ts";
 import { createDaemonFiles } from "../spool/daemon-files.ts";
 import { createSpoolReader } from "../spool/event-reader.ts";
+import { createBackground } from "./background.ts";
+import { createFactReports } from "./fact-reports.ts";
+import { createHello } from "./hello.ts";
 import type { Instance } from "./instance.ts";
+import { createMetricReports } from "./metric-reports.ts";
 import { createRequests } from "./requests.ts";
 import { createRestartWatch } from "./restart-watch.ts";
+import { createRounds } from "./rounds.ts";
 import { createRunnerLauncher, type LaunchedRunner } from "./runner-launcher.ts";
-
-const second = 1000;
-/** Metrics, a look at what facts hang on, and a scan for what the kernel did not tell. */
-const IDLE_INTERVAL = 60 * second;
-/** The same scan while a run waits or works. */
-const BUSY_INTERVAL = 2 * second;
-/** All facts are read anew at least this often: some hang on nothing that can be looked at cheaply. */
-const FULL_READING_INTERVAL = 15 * 60 * second;
-/** When a runner is started to look at the repository, if the link does not come up before. */
-const PROBE_DELAY = 5 * second;
 
 export interface DaemonConfig {
   hostname: string;
@@ -74,43 +60,38 @@ export interface Daemon extends AsyncDisposable {
 
 /** Joins link, spool, facts and runner. Everything it does is an answer to one of: a message, a file that changed, a timer. */
 export function createDaemon(deps: DaemonDeps): Daemon {
-  const { config, instance, clock, log, facts, problems } = deps;
+  const { config, instance, clock, log, problems } = deps;
   const { stateDir, runnerDir } = config;
   const files = createDaemonFiles(stateDir);
   const spool = createSpoolReader(runnerDir);
   const acknowledgements = createAcknowledgements({ files, clock, log });
+  const background = createBackground({ clock, log });
   const ended = Promise.withResolvers<DaemonEnd>();
-  const timers = new Map<string, { cancel(): void }>();
   let stopping: Promise<void> | undefined;
-  let isWatched = false;
-  let firstFacts: Promise<unknown> | undefined;
-  let factsMissed = false;
-  let seenFingerprint = "";
-  let fullReadingAt = clock.now();
-  let factsQueued = false;
 
-  /** One timer of each name. An error of an edge is logged and the agent goes on: staying reachable comes first. */
-  const after = (name: string, milliseconds: number, work: () => Promise<void>) => {
-    timers.get(name)?.cancel();
-    if (stopping !== undefined) return;
-    const timer = clock.setTimeout(() => {
-      timers.delete(name);
-      background(name, work());
-    }, milliseconds);
-    timers.set(name, timer);
-  };
-  const background = (name: string, work: Promise<unknown>) => {
-    work.catch((error: unknown) => log.error("work-failed", { name, message: messageOf(error) }));
-  };
+  const facts = createFactReports({
+    facts: deps.facts,
+    fingerprint: deps.fingerprint,
+    background,
+    clock,
+    send: (reading) => link.send({ type: "facts", reading }),
+  });
+
+  const metrics = createMetricReports({
+    metrics: deps.metrics,
+    background,
+    interval: config.interval,
+    send: (measured) => link.send({ type: "metrics", metrics: measured }),
+  });
 
   const restarts = createRestartWatch({
     runnerDir,
     spool,
     instance: instance.name,
     log,
-    onRestart: () => {
+    onRestart() {
       log.info("restart-asked");
-      background("restart", end("restart"));
+      background.run("restart", end("restart"));
     },
   });
 
@@ -121,17 +102,17 @@ export function createDaemon(deps: DaemonDeps): Daemon {
     onRun(runId, run) {
       shipper.add(runId, run.lastSeq);
       if (run.ended) return;
-      background("restart", restarts.begin(runId));
-      beBusy();
+      background.run("restart", restarts.begin(runId));
+      rounds.beBusy();
     },
     onChange(runId) {
       shipper.changed(runId);
-      background("restart", restarts.changed(runId));
+      background.run("restart", restarts.changed(runId));
     },
     onEnd(runId) {
       log.info("run-ended", { runId });
-      background("restart", restarts.end(runId));
-      tellFacts();
+      background.run("restart", restarts.end(runId));
+      facts.tell();
     },
   });
 
@@ -142,7 +123,7 @@ export function createDaemon(deps: DaemonDeps): Daemon {
     send: (frame) => link.sendFrame(frame),
     onFault(runId, reason) {
       problems.set(`spool ${runId}`, "internal", `The output of run ${runId} cannot be read: ${reason}`);
-      tellFacts();
+      facts.tell();
     },
   });
 
@@ -154,12 +135,13 @@ export function createDaemon(deps: DaemonDeps): Daemon {
     log,
     send: (message) => link.send(message),
     onQueued() {
-      background("runner", wakeRunner());
-      beBusy();
+      background.run("runner", rounds.wakeRunner());
+      rounds.beBusy();
     },
     onRepeated: (runId) => shipper.again(runId),
   });
 
+  const work = async () => [...(await files.queued()), ...watch.active()];
   const launcher =
     deps.launch &&
     createRunnerLauncher({
@@ -167,69 +149,55 @@ export function createDaemon(deps: DaemonDeps): Daemon {
       isRunnerAlive: deps.isRunnerAlive,
       async work() {
         await watch.scan(); // a runner that has just ended may have ended its run since the last one
-        return [...(await files.queued()), ...watch.active()];
+        return work();
       },
       clock,
       log,
       onEnded(problem) {
         if (problem === undefined) problems.clear("runner");
         else problems.set("runner", "internal", `${problem} Its own words are in ${stateDir}/runner.log.`);
-        background("scan", watch.scan());
-        tellFacts();
+        background.run("scan", watch.scan());
+        facts.tell();
       },
     });
-  const wakeRunner = async () => {
-    await watch.scan();
-    await launcher?.wake();
-  };
+
+  const rounds = createRounds({
+    background,
+    facts,
+    metrics,
+    launcher,
+    isLinkUp: () => link.up,
+    scan: () => watch.scan(),
+    hasWork: async () => (await work()).length > 0,
+    hasRepoProblem: () => deps.facts.current().clone?.problem !== undefined,
+  });
 
   const link = createLink({
     dial: deps.dial,
     clock,
     random: deps.random,
     log,
-    hello,
+    hello: createHello({
+      self: { hostname: config.hostname, instance: instance.name, policy: config.policy, settings: config.settings },
+      facts,
+      scan: () => watch.scan(),
+      files,
+      spool,
+      shipper,
+    }),
     onUp(welcome) {
       shipper.onWelcome(welcome.runs);
-      background("instance", instance.connected());
-      if (factsMissed) link.send({ type: "facts", reading: facts.all() });
-      factsMissed = false;
-      background("metrics", tellMetrics());
-      background("probe", probe());
+      background.run("instance", instance.connected());
+      facts.onUp();
+      background.run("metrics", metrics.tell());
+      background.run("probe", rounds.probe());
     },
     onMessage,
     onDown() {
-      isWatched = false;
-      timers.get("watched")?.cancel();
+      metrics.watch(false);
       shipper.onDown();
     },
   });
-
-  async function hello(): Promise<FromAgentOf<"hello">> {
-    // Those of the start are being read already; after a lost link they are read anew, so that their time is true.
-    await (firstFacts ?? facts.refresh());
-    firstFacts = undefined;
-    await watch.scan();
-    const queued = (await files.queued()).map((runId) => ({ runId, state: "queued" as const, lastSeq: 0 }));
-    const begun = await Promise.all(shipper.pending().map(describeRun));
-    const known = new Set(begun.map(({ runId }) => runId));
-    return {
-      type: "hello",
-      protocol: PROTOCOL_VERSION,
-      hostname: config.hostname,
-      instance: instance.name,
-      policy: config.policy,
-      settings: config.settings,
-      facts: facts.all(),
-      runs: [...begun, ...queued.filter(({ runId }) => !known.has(runId))].slice(-1000),
-    };
-  }
-
-  async function describeRun(runId: RunId): Promise<UnacknowledgedRun> {
-    const outcome = await spool.outcome(runId);
-    if (outcome.kind === "ok") return { runId, state: "finished", lastSeq: outcome.value.lastSeq };
-    return { runId, state: outcome.kind === "missing" ? "active" : "finished", lastSeq: await spool.lastSeq(runId) };
-  }
 
   function onMessage(message: ForTheDaemon): void {
     switch (message.type) {
@@ -237,87 +205,23 @@ export function createDaemon(deps: DaemonDeps): Daemon {
         shipper.onAck(message);
         return;
       case "startRun":
-        background("request", requests.start(message));
+        background.run("request", requests.start(message));
         return;
       case "cancelRun":
-        background("request", requests.cancel(message));
+        background.run("request", requests.cancel(message));
         return;
       case "watch":
-        onWatch(message);
+        metrics.watch(message.on);
         return;
       default:
         message satisfies never;
     }
   }
 
-  function onWatch({ on }: FromDashboardOf<"watch">): void {
-    isWatched = on;
-    timers.get("watched")?.cancel();
-    if (on) background("metrics", watched());
-  }
-
-  async function watched(): Promise<void> {
-    await tellMetrics();
-    if (isWatched) after("watched", config.interval, watched);
-  }
-
-  async function tellMetrics(): Promise<void> {
-    const metrics = await deps.metrics.read();
-    link.send({ type: "metrics", metrics });
-  }
-
-  /** Reads the facts anew and tells what changed. Calls that come while one waits for its turn are one. */
-  function tellFacts(): void {
-    if (factsQueued || stopping !== undefined) return;
-    factsQueued = true;
-    const tell = async () => {
-      // What comes within this moment (several runs that end, a burst of files) is read once.
-      await new Promise<void>((resolve) => clock.setTimeout(resolve, 100));
-      factsQueued = false;
-      const reading = await facts.refresh();
-      if (reading !== undefined && !link.send({ type: "facts", reading })) factsMissed = true;
-    };
-    background("facts", tell());
-  }
-
-  async function idle(): Promise<void> {
-    after("idle", IDLE_INTERVAL, idle);
-    if (link.up && !isWatched) await tellMetrics();
-    const print = await deps.fingerprint();
-    const isDue = clock.now() - fullReadingAt >= FULL_READING_INTERVAL;
-    if (print !== seenFingerprint || isDue) {
-      seenFingerprint = print;
-      fullReadingAt = clock.now();
-      tellFacts();
-    }
-    if (isDue && hasRepoProblem()) await launcher?.probe();
-    await wakeRunner();
-  }
-
-  function beBusy(): void {
-    if (!timers.has("busy")) after("busy", BUSY_INTERVAL, busy);
-  }
-
-  async function busy(): Promise<void> {
-    await wakeRunner();
-    if (watch.active().length > 0 || (await files.queued()).length > 0) beBusy();
-  }
-
-  const hasRepoProblem = () => facts.current().clone?.problem !== undefined;
-
-  let probed = false;
-  /** A runner looks at the repository at the start, and again when the network is back and the repository was out of reach. */
-  async function probe(): Promise<void> {
-    timers.get("probe")?.cancel();
-    if (probed && !hasRepoProblem()) return;
-    probed = true;
-    await launcher?.probe();
-  }
-
   function end(why: DaemonEnd): Promise<void> {
     stopping ??= (async () => {
       log.info("daemon-stops", { why });
-      for (const timer of timers.values()) timer.cancel();
+      background.stop();
       launcher?.stop();
       link.stop();
       await shipper[Symbol.asyncDispose]();
@@ -334,14 +238,13 @@ export function createDaemon(deps: DaemonDeps): Daemon {
     async start() {
       await files.prepare();
       await Promise.all([instance.begin(), acknowledgements.load()]);
-      firstFacts = facts.refresh();
-      background("metrics", deps.metrics.read());
+      facts.begin();
+      metrics.begin();
       link.start();
       await watch.scan();
-      seenFingerprint = await deps.fingerprint();
-      after("idle", IDLE_INTERVAL, idle);
-      after("probe", PROBE_DELAY, probe);
-      await wakeRunner();
+      await facts.takeFingerprint();
+      rounds.start();
+      await rounds.wakeRunner();
     },
     stop: () => end("stopped"),
     [Symbol.asyncDispose]: () => end("stopped"),

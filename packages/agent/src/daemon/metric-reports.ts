@@ -1,0 +1,44 @@
+import type { Metrics } from "@nixfleet/protocol";
+import type { MetricsReader } from "../facts/metrics.ts";
+import type { Background } from "./background.ts";
+
+export interface MetricReportsDeps {
+  metrics: MetricsReader;
+  background: Background;
+  /** Milliseconds between measurements while somebody watches. */
+  interval: number;
+  send: (metrics: Metrics) => void;
+}
+
+/** Measures the machine and tells it: often while somebody looks at this host, else when asked to. */
+export interface MetricReports {
+  /** Measures once without telling: shares and rates are those since the measurement before. */
+  begin(): void;
+  tell(): Promise<void>;
+  /** Somebody looks at this host, or nobody does any more. */
+  watch(on: boolean): void;
+  readonly isWatched: boolean;
+}
+
+export function createMetricReports({ metrics, background, interval, send }: MetricReportsDeps): MetricReports {
+  let isWatched = false;
+
+  const tell = async () => send(await metrics.read());
+  const tellWhileWatched = async () => {
+    await tell();
+    if (isWatched) background.after("watched", interval, tellWhileWatched);
+  };
+
+  return {
+    begin: () => background.run("metrics", metrics.read()),
+    tell,
+    watch(on) {
+      isWatched = on;
+      background.cancel("watched");
+      if (on) background.run("metrics", tellWhileWatched());
+    },
+    get isWatched() {
+      return isWatched;
+    },
+  };
+}
