@@ -27,20 +27,17 @@ export default function TipLayer() {
     const key = (event: KeyboardEvent) => {
       if (event.key === "Escape") away();
     };
-    document.addEventListener("pointerover", over);
-    document.addEventListener("pointerdown", away);
-    document.addEventListener("focusin", focus);
-    document.addEventListener("focusout", away);
-    document.addEventListener("keydown", key);
-    document.addEventListener("scroll", away, true);
+    const end = new AbortController();
+    const { signal } = end;
+    document.addEventListener("pointerover", over, { signal });
+    document.addEventListener("pointerdown", away, { signal });
+    document.addEventListener("focusin", focus, { signal });
+    document.addEventListener("focusout", away, { signal });
+    document.addEventListener("keydown", key, { signal });
+    document.addEventListener("scroll", away, { signal, capture: true });
     return () => {
       clearTimeout(timer);
-      document.removeEventListener("pointerover", over);
-      document.removeEventListener("pointerdown", away);
-      document.removeEventListener("focusin", focus);
-      document.removeEventListener("focusout", away);
-      document.removeEventListener("keydown", key);
-      document.removeEventListener("scroll", away, true);
+      end.abort();
     };
   }, []);
   // What left the page, or has no text any more, has no tooltip.

@@ -32,3 +32,29 @@ test("a snapshot replaces all, and says that what is gone has changed too", () =
   const step = stepTopic(at(9, { "host:a": 1 }), { type: "snapshot", topic: "fleet", version: 2, values: { "host:b": 2 } });
   expect(step).toEqual({ kind: "next", state: at(2, { "host:b": 2 }), changed: ["host:b", "host:a"] });
 });
+
+test("what a delta says as it was before keeps its identity, and only what it says otherwise is new", () => {
+  const row = { name: "csb1", tags: ["web"], runs: { commit: "4be20", since: 1 }, load: 0.5 };
+  const step = stepTopic(
+    at(1, { "host:a": row, "host:b": row }),
+    delta(2, { "host:a": structuredClone(row), "host:b": { ...structuredClone(row), load: 0.7 } }),
+  );
+  const values = step.kind === "next" ? step.state.values : new Map<string, unknown>();
+  expect(values.get("host:a")).toBe(row);
+  const b = values.get("host:b") as typeof row;
+  expect(b).toEqual({ ...row, load: 0.7 });
+  expect(b.tags).toBe(row.tags);
+  expect(b.runs).toBe(row.runs);
+});
+
+test.each([
+  ["a key that went", { a: 1, b: 2 }, { a: 1 }],
+  ["a key that came", { a: 1 }, { a: 1, b: 2 }],
+  ["another key of the same value", { a: null }, { b: null }],
+  ["a shorter list", { list: [1, 2] }, { list: [1] }],
+  ["a list in the place of an object", { list: {} }, { list: [] }],
+  ["nothing in the place of something", { run: {} }, { run: null }],
+])("a snapshot after a gap tells %s", (_, before, after) => {
+  const step = stepTopic(at(1, { key: before }), { type: "snapshot", topic: "fleet", version: 2, values: { key: after } });
+  expect(step.kind === "next" && step.state.values.get("key")).toEqual(after);
+});

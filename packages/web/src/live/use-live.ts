@@ -1,5 +1,6 @@
 import type { AuditEntry, HostRow, HostView, RunSummary, RunView, ServerInfo, TargetView, Topic } from "@nixfleet/protocol";
 import { createContext, useCallback, useContext, useRef, useSyncExternalStore } from "react";
+import { type KeptList, keepList, sameButMeasured } from "./kept-list.ts";
 import type { LinkState, LiveClient } from "./live-client.ts";
 
 export const LiveContext = createContext<LiveClient | null>(null);
@@ -35,31 +36,39 @@ export function useTopic<T>(topic: Topic, select: (values: Values) => T): T | "g
   });
 }
 
-/** The values of the keys that begin with `prefix:`, in a list that stays the same while none of them changes. */
-function useList(topic: Topic, prefix: string): readonly unknown[] | "gone" | undefined {
-  const kept = useRef<{ values: Values; list: readonly unknown[] } | null>(null);
+/** The values of the keys that begin with `prefix`, in a list that stays the same while all of them stay the `same`. */
+function useList<T>(
+  topic: Topic,
+  prefix: string,
+  same: (older: T, newer: T) => boolean = Object.is,
+): readonly T[] | "gone" | undefined {
+  const kept = useRef<{ same: typeof same; list: KeptList<T> } | null>(null);
   return useTopic(topic, (values) => {
-    const before = kept.current;
-    if (before !== null && before.values === values) return before.list;
-    const list: unknown[] = [];
-    for (const [key, value] of values) if (key.startsWith(prefix)) list.push(value);
-    const same =
-      before !== null && before.list.length === list.length && list.every((value, index) => value === before.list[index]);
-    kept.current = { values, list: same ? before.list : list };
-    return kept.current.list;
+    const list = keepList(kept.current?.same === same ? kept.current.list : null, values, prefix, same);
+    kept.current = { same, list };
+    return list.list;
   });
 }
 
-/** All hosts' rows, in no order that means anything; undefined while the page waits. */
-export function useHostRows(): readonly HostRow[] | undefined {
-  const rows = useList("fleet", "host:");
-  return rows === "gone" ? undefined : (rows as readonly HostRow[] | undefined);
+/**
+ * All hosts' rows, in no order that means anything; undefined while the page waits. What was measured of a host is up to date in them
+ * only if it is `measured`; else they hold still while hosts merely report their load, which `useMeasured` gives for one.
+ */
+export function useHostRows({ measured = false } = {}): readonly HostRow[] | undefined {
+  const rows = useList<HostRow>("fleet", "host:", measured ? Object.is : sameButMeasured);
+  return rows === "gone" ? undefined : rows;
+}
+
+/** A host's row with the load, memory and disk that it reported last. */
+export function useMeasured(row: HostRow): HostRow {
+  const newest = useTopic("fleet", (values) => values.get(`host:${row.id}`) as HostRow | undefined);
+  return newest === "gone" || newest === undefined ? row : newest;
 }
 
 /** Active and waiting runs of the whole fleet. */
 export function useFleetRuns(): readonly RunSummary[] | undefined {
-  const runs = useList("fleet", "run:");
-  return runs === "gone" ? undefined : (runs as readonly RunSummary[] | undefined);
+  const runs = useList<RunSummary>("fleet", "run:");
+  return runs === "gone" ? undefined : runs;
 }
 
 export function useTarget(): TargetView | undefined {
@@ -78,7 +87,7 @@ export function useHost(id: string): HostView | "gone" | undefined {
 
 /** A host's newest runs. */
 export function useHostRuns(id: string): readonly RunSummary[] | "gone" | undefined {
-  return useList(`host:${id}`, "run:") as readonly RunSummary[] | "gone" | undefined;
+  return useList<RunSummary>(`host:${id}`, "run:");
 }
 
 export function useRun(id: string): RunView | "gone" | undefined {
@@ -87,6 +96,6 @@ export function useRun(id: string): RunView | "gone" | undefined {
 
 /** The newest entries of the audit trail, in no order that means anything. */
 export function useActivity(): readonly AuditEntry[] | undefined {
-  const entries = useList("activity", "entry:");
-  return entries === "gone" ? undefined : (entries as readonly AuditEntry[] | undefined);
+  const entries = useList<AuditEntry>("activity", "entry:");
+  return entries === "gone" ? undefined : entries;
 }

@@ -1,12 +1,11 @@
 import { type HostView, PLATFORM_LABELS, roleAllows } from "@nixfleet/protocol";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { ArrowLeft, ArrowRight, Lock, SearchX } from "lucide-react";
+import { ArrowLeft, ArrowRight, Lock } from "lucide-react";
 import { type ReactNode, useEffect, useState } from "react";
 import { Breadcrumb, Crumb } from "../../components/breadcrumb.tsx";
 import { buttonClass } from "../../components/button.tsx";
-import { EmptyState } from "../../components/empty-state.tsx";
 import { Icon } from "../../components/icon.tsx";
-import { Skeleton } from "../../components/skeleton.tsx";
+import { NoPage, PageWaits } from "../../components/page-stand-in.tsx";
 import { useHost, useServerInfo, useTarget } from "../../live/use-live.ts";
 import { usePageTitle } from "../../screen/use-page-title.ts";
 import { useSession } from "../../shell/session.ts";
@@ -25,19 +24,14 @@ export function AddHostPage() {
   usePageTitle("Add host");
   if (!roleAllows(person.role, "admin")) {
     return (
-      <div className="mx-auto max-w-[560px] pt-16">
-        <EmptyState
-          icon={Lock}
-          title="Only an administrator can add a host"
-          action={
-            <Link to="/" className={buttonClass()}>
-              To the fleet
-            </Link>
-          }
-        >
-          You are signed in as {person.name}, {person.role}.
-        </EmptyState>
-      </div>
+      <NoPage
+        heading="Add host"
+        icon={Lock}
+        title="Only an administrator can add a host"
+        way={{ to: "/", label: "To the fleet" }}
+      >
+        You are signed in as {person.name}, {person.role}.
+      </NoPage>
     );
   }
   return host === undefined ? <NewHost /> : <AddedHost key={host} id={host} />;
@@ -95,8 +89,8 @@ function AddedHost({ id }: { id: string }) {
   const view = useHost(id);
   const server = useServerInfo();
   const target = useTarget();
-  if (view === undefined || server === undefined) return <Waiting />;
-  if (view === "gone") return <NoHost />;
+  if (view === undefined || server === undefined) return WAITING;
+  if (view === "gone") return NO_HOST;
   const { row } = view;
   const { state } = firstWordOf(view, "");
   const here = state === "here";
@@ -155,30 +149,10 @@ function ForgetUsedToken({ view }: { view: HostView }) {
   return null;
 }
 
-function NoHost() {
-  return (
-    <div className="mx-auto max-w-[560px] pt-16">
-      <EmptyState
-        icon={SearchX}
-        title="This host was removed"
-        action={
-          <Link to="/add-host" className={buttonClass()}>
-            Add a host
-          </Link>
-        }
-      >
-        Its token is worth nothing any more.
-      </EmptyState>
-    </div>
-  );
-}
+const WAITING = <PageWaits of="The host" bars={["h-6 w-40", "h-10 w-[960px] max-w-full", "h-60 w-[960px] max-w-full"]} />;
 
-function Waiting() {
-  return (
-    <div role="status" aria-label="The host is being read" className="grid gap-5 pt-14">
-      <Skeleton className="h-6 w-40" />
-      <Skeleton className="h-10 w-[960px] max-w-full" />
-      <Skeleton className="h-60 w-[960px] max-w-full" />
-    </div>
-  );
-}
+const NO_HOST = (
+  <NoPage heading="Add host" title="This host was removed" way={{ to: "/add-host", label: "Add a host" }}>
+    Its token is worth nothing any more.
+  </NoPage>
+);

@@ -1,7 +1,7 @@
 import type { HostView, ServerInfo, TargetView } from "@nixfleet/protocol";
 import { Laptop, Server } from "lucide-react";
 import type { ReactNode } from "react";
-import { StatusIcon } from "../../components/status-icon.tsx";
+import { StatusLine } from "../../components/status-line.tsx";
 import { hostSetup, isLoopback } from "./host-setup.ts";
 import { Commands, NixFile } from "./marked-code.tsx";
 import { SetupBlock } from "./setup-block.tsx";
@@ -71,11 +71,8 @@ export function SetupStep({ view, server, target }: { view: HostView; server: Se
 
 function Note({ children }: { children: ReactNode }) {
   return (
-    <p className="mb-4 flex items-start gap-2 rounded-m bg-attention-soft px-4 py-2.5 text-small">
-      <span className="grid h-5 place-items-center">
-        <StatusIcon status="attention" size={16} />
-      </span>
-      <span className="min-w-0 wrap-anywhere">{children}</span>
-    </p>
+    <StatusLine status="attention" className="mb-4 rounded-m bg-attention-soft px-4 py-2.5">
+      {children}
+    </StatusLine>
   );
 }

@@ -1,6 +1,6 @@
 import { Link } from "@tanstack/react-router";
 import { Clock, Plus, WifiOff } from "lucide-react";
-import { memo } from "react";
+import { memo, type ReactNode } from "react";
 import { buttonClass } from "../../components/button.tsx";
 import { classNames } from "../../components/class-names.ts";
 import { Icon } from "../../components/icon.tsx";
@@ -37,7 +37,7 @@ export const FleetHead = memo(function FleetHead({ summary, view }: { summary: F
 });
 
 /** Shows only a group, or all again. What else the address holds stays. */
-function FilterLink({ group, on, ...rest }: { group: Group; on: boolean; className?: string }) {
+function FilterLink({ group, on, ...rest }: { group: Group; on: boolean; className?: string; children?: ReactNode }) {
   return (
     <Link
       {...rest}
@@ -62,13 +62,9 @@ function ReachCount({ count, view, group }: { count: number; view: FleetView; gr
   const { icon, className } = REACH[group];
   const on = view.show === group;
   return (
-    <Link
-      to="/"
-      search={({ show: _, ...others }) => (on ? others : { ...others, show: group })}
-      replace
-      resetScroll={false}
-      activeProps={{}}
-      aria-current={on ? "true" : undefined}
+    <FilterLink
+      group={group}
+      on={on}
       className={classNames(
         "inline-flex items-center gap-1 whitespace-nowrap underlined max-phone:min-h-11",
         className,
@@ -77,6 +73,6 @@ function ReachCount({ count, view, group }: { count: number; view: FleetView; gr
     >
       {icon && <Icon of={icon} />}
       {count} {group}
-    </Link>
+    </FilterLink>
   );
 }

@@ -117,6 +117,10 @@ export function FleetList({
     clear: () => onSelection(NOTHING),
   });
 
+  const layout = useMemo(() => columnsFor(width, view.hide), [width, view.hide]);
+  // The same list while it says the same: else each row would be drawn anew with any other.
+  const columns = useMemo(() => layout.map(({ column }) => column), [layout]);
+
   const lines = virtualizer.getVirtualItems();
   const margin = virtualizer.options.scrollMargin;
   const before = (lines[0]?.start ?? margin) - margin;
@@ -145,8 +149,6 @@ export function FleetList({
     );
   }
 
-  const layout = columnsFor(width, view.hide);
-  const columns = layout.map(({ column }) => column);
   const selectedHere = rows.filter((row) => selection.ids.has(row.id)).length;
   return (
     <TableFrame ref={frame} data-density={view.density} {...events}>

@@ -16,7 +16,7 @@ import { FleetList } from "./fleet-list.tsx";
 import { FleetTools, FleetToolsPhone, useSetView } from "./fleet-tools.tsx";
 import { type FleetSummary, isInGroup, summarise } from "./groups-of-status.ts";
 import { NeedsAttention } from "./needs-attention.tsx";
-import { sortRows } from "./order.ts";
+import { sortRows, sortsByMeasured } from "./order.ts";
 import { RunningCards, RunningNow } from "./running-now.tsx";
 import { matches, parseSearch } from "./search.ts";
 import { keepExisting, NOTHING, type Selection } from "./selection.ts";
@@ -88,6 +88,7 @@ function Hosts({ all, summary, view }: { all: readonly HostRow[]; summary: Fleet
   const phone = useIsPhone();
   const setView = useSetView();
   const query = useMemo(() => parseSearch(view.q), [view.q]);
+  const arranged = useHostRows({ measured: query.measured || sortsByMeasured(view.sort) }) ?? all;
   const [chosen, setSelection] = useState<Selection>(NOTHING);
   const selection = useMemo(() => {
     const ids = new Set<string>(all.map((row) => row.id));
@@ -102,7 +103,7 @@ function Hosts({ all, summary, view }: { all: readonly HostRow[]; summary: Fleet
   const rows = useMemo(
     () =>
       sortRows(
-        all.filter(
+        arranged.filter(
           (row) =>
             (!view.show || isInGroup(row, view.show)) &&
             (!view.platform || row.platform === view.platform) &&
@@ -110,7 +111,7 @@ function Hosts({ all, summary, view }: { all: readonly HostRow[]; summary: Fleet
         ),
         view.sort,
       ),
-    [all, view, query],
+    [arranged, view, query],
   );
   return (
     <section aria-label="Hosts">

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { hostRow, idOf, pictureFleet, runSummary } from "../../dev/host-rows.ts";
 import { GROUPS, isInGroup, summarise } from "./groups-of-status.ts";
 import { listItems } from "./list-items.ts";
-import { heldOrder, SORTS, sortRows } from "./order.ts";
+import { heldOrder, SORTS, sortRows, sortsByMeasured } from "./order.ts";
 import { matches, parseSearch } from "./search.ts";
 import { extendTo, keepExisting, NOTHING, selectAll, toggle } from "./selection.ts";
 import { readFleetSearch, viewOf } from "./view.ts";
@@ -57,6 +57,14 @@ test.each([
   ['"not switched"', 1],
 ])("the search %j finds %i hosts", (text, count) => {
   expect(found(text)).toHaveLength(count);
+});
+
+test("only a search for load, memory or disk, and an order by them, hang on what hosts measure", () => {
+  for (const text of ["", "web", "tag:load", "behind:>0 -is:failed", '"memory"', "load:many"]) {
+    expect(parseSearch(text).measured).toBe(false);
+  }
+  for (const text of ["load:>2", "web -MEMORY:<90", "disk:90"]) expect(parseSearch(text).measured).toBe(true);
+  expect(SORTS.filter(sortsByMeasured)).toEqual(["load", "memory"]);
 });
 
 test("what is not known is neither more nor less than a number", () => {

@@ -15,6 +15,7 @@ import { StatusPill } from "../../components/status-pill.tsx";
 import { Tag } from "../../components/tag.tsx";
 import { formatAge } from "../../format/duration.ts";
 import { formatLoad, formatPercent, shortCommit } from "../../format/quantity.ts";
+import { useMeasured } from "../../live/use-live.ts";
 import { NextButton } from "../../ops/next-button.tsx";
 import { RowMenuButton } from "../../ops/row-menu.tsx";
 import { PLATFORM_SHORT } from "./platform-short.ts";
@@ -101,9 +102,18 @@ export const HostCard = memo(function HostCard({
             <Tag key={tag}>{tag}</Tag>
           ))}
         </span>
-        {row.load !== null && <span className="tabular-nums">load {formatLoad(row.load)}</span>}
-        {row.memory !== null && <span className="tabular-nums">memory {formatPercent(row.memory)}</span>}
+        <Measured row={row} />
       </div>
     </div>
   );
 });
+
+function Measured({ row }: { row: HostRow }) {
+  const { load, memory } = useMeasured(row);
+  return (
+    <>
+      {load !== null && <span className="tabular-nums">load {formatLoad(load)}</span>}
+      {memory !== null && <span className="tabular-nums">memory {formatPercent(memory)}</span>}
+    </>
+  );
+}

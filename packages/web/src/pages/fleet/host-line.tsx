@@ -16,6 +16,7 @@ import { Td } from "../../components/table.tsx";
 import { Tag } from "../../components/tag.tsx";
 import { Tip } from "../../components/tooltip.tsx";
 import { formatLoad, formatPercent, shortCommit } from "../../format/quantity.ts";
+import { useMeasured } from "../../live/use-live.ts";
 import { NextButton } from "../../ops/next-button.tsx";
 import { RowMenuButton } from "../../ops/row-menu.tsx";
 import type { Column } from "./columns.ts";
@@ -23,7 +24,7 @@ import { meterTone } from "./meter-tone.ts";
 import { PLATFORM_SHORT } from "./platform-short.ts";
 import { tagsThatFit } from "./tags-that-fit.ts";
 
-/** One host in the table. Drawn anew only when something of it changed. */
+/** One host in the table. Drawn anew only when something of it changed; its meters by themselves, when they did. */
 export const HostLine = memo(function HostLine({
   row,
   itemKey,
@@ -140,17 +141,13 @@ function Cell({ column, row, away, columns, selected, onSelect }: CellProps): Re
     case "load":
       return (
         <Td>
-          <Meter share={row.load === null || row.cores === null ? undefined : row.load / row.cores}>
-            {row.load === null ? "–" : formatLoad(row.load)}
-          </Meter>
+          <LoadMeter row={row} />
         </Td>
       );
     case "memory":
       return (
         <Td>
-          <Meter share={row.memory ?? undefined} tone={meterTone(row.memory)}>
-            {row.memory === null ? "–" : formatPercent(row.memory)}
-          </Meter>
+          <MemoryMeter row={row} />
         </Td>
       );
     case "seen":
@@ -172,6 +169,22 @@ function Cell({ column, row, away, columns, selected, onSelect }: CellProps): Re
         </Td>
       );
   }
+}
+
+function LoadMeter({ row }: { row: HostRow }) {
+  const { load, cores } = useMeasured(row);
+  return (
+    <Meter share={load === null || cores === null ? undefined : load / cores}>{load === null ? "–" : formatLoad(load)}</Meter>
+  );
+}
+
+function MemoryMeter({ row }: { row: HostRow }) {
+  const { memory } = useMeasured(row);
+  return (
+    <Meter share={memory ?? undefined} tone={meterTone(memory)}>
+      {memory === null ? "–" : formatPercent(memory)}
+    </Meter>
+  );
 }
 
 /** As many tags as have room, and how many more there are. */

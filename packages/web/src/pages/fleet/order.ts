@@ -22,6 +22,11 @@ const descending = (read: (row: HostRow) => number | null) => (a: HostRow, b: Ho
 const ascending = (read: (row: HostRow) => number | null) => (a: HostRow, b: HostRow) =>
   (read(a) ?? Infinity) - (read(b) ?? Infinity) || 0;
 
+/** Whether what hosts measure decides the order. */
+export function sortsByMeasured(sort: Sort): boolean {
+  return sort === "load" || sort === "memory";
+}
+
 const REACHABILITY = ["offline", "stale", "never", "online"] as const;
 
 const COMPARE = {

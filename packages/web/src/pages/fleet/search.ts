@@ -17,6 +17,8 @@ export interface Search {
   readonly terms: readonly Term[];
   /** What cannot be understood, as a sentence each; such a word is left out of the search. */
   readonly faults: readonly string[];
+  /** Whether what hosts measure decides what is found. */
+  readonly measured: boolean;
 }
 
 const TEXT_FIELDS = {
@@ -52,6 +54,8 @@ const NUMBER_FIELDS = {
   cores: (row) => row.cores,
 } as const satisfies Record<string, (row: HostRow) => number | null>;
 
+const MEASURED: readonly string[] = ["load", "memory", "disk"] satisfies (keyof typeof NUMBER_FIELDS)[];
+
 const FIELDS: readonly string[] = ["is", "commit", ...Object.keys(TEXT_FIELDS), ...Object.keys(NUMBER_FIELDS)];
 
 const WORD = /(-?)(?:([a-z]+):)?(?:"([^"]*)"?|(\S+))/gi;
@@ -60,13 +64,18 @@ const WORD = /(-?)(?:([a-z]+):)?(?:"([^"]*)"?|(\S+))/gi;
 export function parseSearch(text: string): Search {
   const terms: Term[] = [];
   const faults: string[] = [];
+  let measured = false;
   for (const [, minus, field, quoted, bare] of text.matchAll(WORD)) {
     const value = (quoted ?? bare ?? "").toLowerCase();
     const holds = field === undefined ? anywhere(value) : fieldTerm(field.toLowerCase(), value);
-    if (typeof holds === "string") faults.push(holds);
-    else terms.push({ not: minus === "-", holds });
+    if (typeof holds === "string") {
+      faults.push(holds);
+      continue;
+    }
+    terms.push({ not: minus === "-", holds });
+    measured ||= field !== undefined && MEASURED.includes(field.toLowerCase());
   }
-  return { terms, faults };
+  return { terms, faults, measured };
 }
 
 /** Whether a host is what is searched for. */

@@ -1,15 +1,14 @@
 import type { HostView } from "@nixfleet/protocol";
 import { Link, Outlet, useParams } from "@tanstack/react-router";
-import { MoreHorizontal, ScrollText, SearchX } from "lucide-react";
+import { MoreHorizontal, ScrollText } from "lucide-react";
 import { createContext, lazy, Suspense, useContext } from "react";
 import { Breadcrumb, Crumb } from "../../components/breadcrumb.tsx";
 import { buttonClass, IconButton } from "../../components/button.tsx";
-import { EmptyState } from "../../components/empty-state.tsx";
 import { HostName } from "../../components/host-name.tsx";
 import { Icon } from "../../components/icon.tsx";
 import { MenuButton } from "../../components/menu-button.tsx";
+import { NoPage, PageWaits } from "../../components/page-stand-in.tsx";
 import { Reachability } from "../../components/reachability.tsx";
-import { Skeleton } from "../../components/skeleton.tsx";
 import { STATUS_WORDS } from "../../components/status-icon.tsx";
 import { StatusPill } from "../../components/status-pill.tsx";
 import { TabRow, tabClass } from "../../components/tabs.tsx";
@@ -36,7 +35,7 @@ export function HostFrame() {
   const { host: name } = useParams({ from: "/signed-in/hosts/$host" });
   const rows = useHostRows();
   usePageTitle(name);
-  if (rows === undefined) return <Waiting />;
+  if (rows === undefined) return WAITING;
   const row = rows.find((each) => each.name === name) ?? rows.find((each) => each.id === name);
   if (row === undefined) return <NoHost name={name} />;
   return <FoundHost key={row.id} id={row.id} name={name} />;
@@ -45,7 +44,7 @@ export function HostFrame() {
 function FoundHost({ id, name }: { id: string; name: string }) {
   const removing = useRemoving(({ host }) => host);
   const view = useHost(id);
-  if (view === undefined) return <Waiting />;
+  if (view === undefined) return WAITING;
   if (view === "gone") return <NoHost name={name} />;
   return (
     <HostContext value={view}>
@@ -128,31 +127,12 @@ function pillWord({ row }: HostView): string {
   return row.cause?.lead ?? STATUS_WORDS[row.status];
 }
 
+const WAITING = <PageWaits of="The host" bars={["h-6 w-56", "w-96 max-w-full", "mt-10 h-40"]} />;
+
 function NoHost({ name }: { name: string }) {
   return (
-    <div className="mx-auto max-w-[560px] pt-16">
-      <h1 className="sr-only">{name}</h1>
-      <EmptyState
-        icon={SearchX}
-        title={`There is no host ${name}`}
-        action={
-          <Link to="/" className={buttonClass()}>
-            All hosts
-          </Link>
-        }
-      >
-        It was removed, or it has another name now.
-      </EmptyState>
-    </div>
-  );
-}
-
-function Waiting() {
-  return (
-    <div role="status" aria-label="The host is being read" className="grid gap-5 pt-14">
-      <Skeleton className="h-6 w-56" />
-      <Skeleton className="w-96 max-w-full" />
-      <Skeleton className="mt-10 h-40" />
-    </div>
+    <NoPage heading={name} title={`There is no host ${name}`} way={{ to: "/", label: "All hosts" }}>
+      It was removed, or it has another name now.
+    </NoPage>
   );
 }

@@ -1,5 +1,5 @@
 import type { RunView } from "@nixfleet/protocol";
-import { StatusIcon } from "../../components/status-icon.tsx";
+import { StatusLine } from "../../components/status-line.tsx";
 
 /** What is worth knowing of a run beside its outcome: its warnings, and what the host said after the run had ended without it. */
 export function RunNotes({ view }: { view: RunView }) {
@@ -9,11 +9,8 @@ export function RunNotes({ view }: { view: RunView }) {
     <ul aria-label="Warnings" className="grid gap-1.5 pb-5">
       {notes.map((note, index) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: notes are only ever added at the end.
-        <li key={index} className="flex items-start gap-2 text-small">
-          <span className="grid h-5 place-items-center">
-            <StatusIcon status="attention" size={16} />
-          </span>
-          <span className="min-w-0 wrap-anywhere">{note}</span>
+        <li key={index}>
+          <StatusLine status="attention">{note}</StatusLine>
         </li>
       ))}
     </ul>

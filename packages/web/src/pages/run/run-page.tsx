@@ -1,10 +1,7 @@
 import { isTerminal, RunId, type RunView } from "@nixfleet/protocol";
 import { Link, useParams } from "@tanstack/react-router";
-import { SearchX } from "lucide-react";
 import { Breadcrumb, Crumb } from "../../components/breadcrumb.tsx";
-import { buttonClass } from "../../components/button.tsx";
-import { EmptyState } from "../../components/empty-state.tsx";
-import { Skeleton } from "../../components/skeleton.tsx";
+import { NoPage, PageWaits } from "../../components/page-stand-in.tsx";
 import { useRun } from "../../live/use-live.ts";
 import { LogViewer } from "../../log-viewer/log-viewer.tsx";
 import { usePageTitle } from "../../screen/use-page-title.ts";
@@ -27,7 +24,7 @@ export function RunPage() {
 function KnownRun({ id }: { id: string }) {
   const view = useRun(id);
   usePageTitle(view === undefined || view === "gone" ? "Run" : `${view.summary.hostName}: ${view.summary.title}`);
-  if (view === undefined) return <Waiting />;
+  if (view === undefined) return WAITING;
   if (view === "gone") return <NoRun />;
   const { summary } = view;
   const ended = isTerminal(summary.state);
@@ -70,33 +67,13 @@ function emptyLog({ summary }: RunView): string {
   return summary.state === "queued" ? "The log begins when the run does." : "Nothing was written yet.";
 }
 
+const WAITING = <PageWaits of="The run" bars={["h-6 w-80 max-w-full", "w-96 max-w-full", "mt-10 h-2 w-full", "mt-10 h-60"]} />;
+
 function NoRun() {
   usePageTitle("No such run");
   return (
-    <div className="mx-auto max-w-[560px] pt-16">
-      <h1 className="sr-only">Run</h1>
-      <EmptyState
-        icon={SearchX}
-        title="There is no such run"
-        action={
-          <Link to="/" className={buttonClass()}>
-            To the fleet
-          </Link>
-        }
-      >
-        The address is wrong, or the run went with its host when that was removed.
-      </EmptyState>
-    </div>
-  );
-}
-
-function Waiting() {
-  return (
-    <div role="status" aria-label="The run is being read" className="grid gap-5 pt-14">
-      <Skeleton className="h-6 w-80 max-w-full" />
-      <Skeleton className="w-96 max-w-full" />
-      <Skeleton className="mt-10 h-2 w-full" />
-      <Skeleton className="mt-10 h-60" />
-    </div>
+    <NoPage heading="Run" title="There is no such run" way={{ to: "/", label: "To the fleet" }}>
+      The address is wrong, or the run went with its host when that was removed.
+    </NoPage>
   );
 }

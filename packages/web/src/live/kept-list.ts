@@ -1,0 +1,40 @@
+import type { HostRow } from "@nixfleet/protocol";
+
+/** The values of some keys of a topic, in a list that is another one only when it says something else. */
+export interface KeptList<T> {
+  /** What it was made of. */
+  readonly values: ReadonlyMap<string, unknown>;
+  readonly newest: readonly T[];
+  readonly list: readonly T[];
+}
+
+/**
+ * The values of the keys that begin with `prefix`.
+ * @param same whether a newer value says nothing else for those who read the list, which then goes on to hold the older one
+ */
+export function keepList<T>(
+  before: KeptList<T> | null,
+  values: ReadonlyMap<string, unknown>,
+  prefix: string,
+  same: (older: T, newer: T) => boolean,
+): KeptList<T> {
+  if (before?.values === values) return before;
+  const newest: T[] = [];
+  for (const [key, value] of values) if (key.startsWith(prefix)) newest.push(value as T);
+  const list = newest.map((value, index) => {
+    const older = before?.list[index];
+    if (older === undefined) return value;
+    return value === before?.newest[index] || same(older, value) ? older : value;
+  });
+  const unchanged =
+    before !== null && before.list.length === list.length && list.every((value, index) => value === before.list[index]);
+  return { values, newest, list: unchanged ? before.list : list };
+}
+
+/** What a heartbeat brings. A thousand hosts send seventeen of them a second, and a page shows few of those hosts. */
+const MEASURED: ReadonlySet<string> = new Set(["load", "memory", "disk"] satisfies (keyof HostRow)[]);
+
+/** Whether nothing of a host changed but what it measured. Parts that did not change are the same objects (`stepTopic`). */
+export function sameButMeasured(older: HostRow, newer: HostRow): boolean {
+  return (Object.keys(newer) as (keyof HostRow)[]).every((key) => older[key] === newer[key] || MEASURED.has(key));
+}
