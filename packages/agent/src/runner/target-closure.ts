@@ -2,7 +2,6 @@ import type { Commit, Outcome } from "@nixfleet/protocol";
 import { build, evaluate, type Step } from "./build.ts";
 import type { RunContext } from "./context.ts";
 import { syncClone } from "./sync.ts";
-import { verifyCommit } from "./verify.ts";
 
 export interface Target {
   closure: string;
@@ -24,11 +23,6 @@ export async function buildTarget(
   const synced = await syncClone(context, wanted, "if-missing");
   if (!synced.ok) return synced;
   const { commit } = synced;
-  if (context.deps.config.signing.required) {
-    context.phase("verify");
-    const unsigned = await verifyCommit(context, commit);
-    if (unsigned !== undefined) return stop(unsigned);
-  }
   const unusable = await mayUse(commit);
   if (unusable !== undefined) return stop(unusable);
   context.phase("evaluate");
