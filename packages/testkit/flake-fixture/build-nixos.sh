@@ -10,10 +10,23 @@ printf 'ID=nixos\nNAME=NixOS\nVERSION_ID="25.11"\nPRETTY_NAME="NixOS 25.11 (Xant
 revisionEntry=${revision:+"\"configurationRevision\":\"$revision\","}
 printf '#!/bin/sh\necho '\''{%s"nixosVersion":"25.11"}'\''\n' "$revisionEntry" > "$out/sw/bin/nixos-version"
 printf '#!/bin/sh\nexit 0\n' > "$out/activate"
+if [ -n "$agent" ]; then
+  mkdir -p "$out/etc/systemd/system"
+  echo "$agent" > "$out/etc/systemd/system/nixfleet-agent.service"
+fi
+if [ -n "$inhibitors" ]; then
+  echo "$inhibitors" > "$out/switch-inhibitors"
+fi
 cat > "$out/bin/switch-to-configuration" <<END
 #!/bin/sh
 PATH=$PATH
 root="\$NIXFLEET_SYSTEM_ROOT"
+if [ "\$1" = dry-activate ]; then
+  echo "would stop the following units: fixture.service" >&2
+  echo "would activate the configuration..." >&2
+  echo "would start the following units: fixture.service, $host.target" >&2
+  exit
+fi
 echo "\$1 $out" >> "\$root/activations"
 echo "activating the configuration..."
 sleep $activationSeconds

@@ -36,7 +36,8 @@
           // {
             host = name;
             revision = self.rev or "";
-            inherit (host) kernel;
+            inherit (host) kernel agent;
+            inhibitors = if host.inhibitors == { } then "" else builtins.toJSON host.inhibitors;
           }
         );
       };

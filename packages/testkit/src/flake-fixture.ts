@@ -19,6 +19,10 @@ export interface FixtureHost {
   failActivation?: boolean;
   /** Content of the kernel: another one needs a reboot. Default "6.12.40". */
   kernel?: string;
+  /** Text of the unit by which the closure installs an agent. Default: it installs none. */
+  agent?: string;
+  /** `system.switch.inhibitors`, by name. Default none. */
+  inhibitors?: Record<string, string>;
   /** How long the activation takes. Default 0. */
   activationSeconds?: number;
   /** Scripts below hosts/<name>/tests, by file name. Default none. */
@@ -43,7 +47,8 @@ export interface FlakeFixture extends GitFixture {
 /**
  * A config repository with a real flake that needs no nixpkgs: systems are plain derivations whose activation is switched
  * by the same steps as a real NixOS. Activation links "$NIXFLEET_SYSTEM_ROOT/run/current-system" in the modes `switch` and
- * `test`, and appends a line to "$NIXFLEET_SYSTEM_ROOT/activations" in every mode, so that a test can count activations.
+ * `test`, and appends a line to "$NIXFLEET_SYSTEM_ROOT/activations" in every mode but `dry-activate`, so that a test can count
+ * activations.
  */
 export async function createFlakeFixture(options: GitFixtureOptions = {}): Promise<FlakeFixture> {
   const repository = await createGitFixture(options);
@@ -93,6 +98,8 @@ const defaults = {
   failingPackage: 0,
   failActivation: false,
   kernel: "6.12.40",
+  agent: "",
+  inhibitors: {},
   activationSeconds: 0,
 } satisfies FixtureHost;
 

@@ -50,7 +50,7 @@ export function createHomeManagerPlatform(deps: HomeManagerDeps): Platform {
   const running = () => firstClosure(currents);
 
   const sessionEnv = userSession(deps, state);
-  const isUserSystemd = deps.isUserSystemd ?? (!isDarwin && systemRoot === "" && hasUserManager(sessionEnv["XDG_RUNTIME_DIR"]));
+  const isUserSystemd = deps.isUserSystemd ?? (!isDarwin && systemRoot === "" && hasUserManager(env["XDG_RUNTIME_DIR"]));
   const activationEnv = {
     ...sessionEnv,
     HOME: home,

@@ -59,12 +59,13 @@ test("R37: an undo puts the profile back first, by its generation, then runs the
   const platform = nixos("", true, { env: { PATH: "/bin", LOCALE_ARCHIVE: "/l", SECRET: "x" } });
   const [profile, activation, ...rest] = platform.undo({ closure, profile: { closure, generation: 41 } }, "switch");
   expect(profile?.argv).toEqual(["nix-env", "-p", "/nix/var/nix/profiles/system", "--switch-generation", "41"]);
-  expect(activation?.argv).toEqual([
+  expect(activation?.launcher).toEqual([
     "systemd-run",
     ...["-E", "LOCALE_ARCHIVE", "--collect", "--no-ask-password", "--quiet", "--service-type=exec"],
     ...["--unit=nixfleet-undo", "--wait", "-p", "TimeoutStopSec=3", "--"],
-    ...[`${closure}/bin/switch-to-configuration`, "switch"],
   ]);
+  expect(activation?.argv).toEqual([`${closure}/bin/switch-to-configuration`, "switch"]);
+  expect([profile?.unit, activation?.unit]).toEqual([null, "nixfleet-undo"]);
   expect(activation?.env).toEqual({ PATH: "/bin", LOCALE_ARCHIVE: "/l" });
   expect(rest).toEqual([]);
 });
@@ -166,6 +167,8 @@ test("the boot partition needs what it does not have yet of kernel and initrd; w
   expect(await nixos(dir.path, false, { disks: disks(2) }).bootSpace(first)).toEqual({ needed: 0, free: 5120 });
   expect(await nixos(dir.path, false, { disks: disks(2) }).bootSpace(second)).toEqual({ needed: 1100, free: 5120 });
   expect(await nixos(dir.path, false, { disks: disks(1) }).bootSpace(second)).toBeUndefined();
+  await makeLinks(dir.path, { [`${profiles}/system-3-link`]: second });
+  expect(await nixos(dir.path, false, { disks: disks(2) }).bootSpace(second)).toEqual({ needed: 0, free: 5120 });
 });
 
 test("an activation of another is seen by its unit, or by the lock that switch-to-configuration holds", async () => {

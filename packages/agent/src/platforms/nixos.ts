@@ -8,7 +8,7 @@ import { type DiskDeps, freeBytes, systemDisks } from "../facts/disks.ts";
 import { bootDifferences, bootFiles, inhibitorsBetween } from "./closure-parts.ts";
 import { pickVariables } from "./environment.ts";
 import { isAgentUnit, readServiceFiles } from "./installed-agent.ts";
-import { resolveClosure } from "./links.ts";
+import { listGenerations, resolveClosure } from "./links.ts";
 import type { ActivationMode, Before, Platform, UndoStep } from "./platform.ts";
 import { flockHolder } from "./switch-lock.ts";
 import { createSystemProfile, rememberByClosure } from "./system-profile.ts";
@@ -97,9 +97,11 @@ export function createNixosPlatform(deps: NixosDeps): Platform {
       const boot = join(systemRoot, "/boot");
       const [own, root] = await Promise.all([boot, systemRoot || "/"].map((path) => disks.device(path).catch(() => undefined)));
       if (own === undefined || own === root) return undefined;
-      // What a known closure boots is on the partition already: a kernel that did not change needs no space.
+      // What the machine booted, and what its boot menu offers, is on the partition already: a kernel that did not change needs
+      // no space, and neither does a way back.
+      const generations = await listGenerations(system.profile);
       const known = new Set<string>();
-      for (const one of [await booted(), await system.running(), await system.closure()]) {
+      for (const one of [await booted(), await system.running(), ...generations.map((generation) => generation.closure)]) {
         for (const file of one === undefined ? [] : (await bootFiles(one)).keys()) known.add(file);
       }
       let needed = 0;

@@ -66,6 +66,82 @@ test("a commit that is no descendant of the last deployed one needs the host's p
   expect(await host.outcome(forced)).toEqual({ state: "succeeded" });
 });
 
+test("a switch bound to a previewed closure refuses when the commit builds another one", async () => {
+  await using host = await createTestHost({ host: {} });
+  const commit = await host.flake.git("rev-parse", "HEAD");
+  const other = "/nix/store/sn3sxk6b7myhr3sdbn7rri2y00ww7n6p-nixos-system-gate-25.11";
+  const { outcome } = await host.doRun("switch", { closure: other }, { commit });
+  expect(outcome).toMatchObject({ state: "refused", code: "closure-changed", reason: expect.stringContaining(other) });
+  expect(await host.activations()).toEqual([]);
+
+  const shown = await host.doRun("preview", {}, { commit });
+  const closure = eventsOf(await host.events(shown.runId), "preview")[0]?.preview.closure;
+  expect((await host.doRun("switch", { closure }, { commit })).outcome).toEqual({ state: "succeeded" });
+  expect(await host.activations()).toEqual([`switch ${closure}`]);
+});
+
+test("a closure without this agent is refused where the running one has it, unless a person insists", async () => {
+  await using host = await createTestHost({ host: { agent: "ExecStart=nixfleet-agent" } });
+  const first = await host.flake.git("rev-parse", "HEAD");
+  expect((await host.doRun("switch", {}, { commit: first })).outcome).toEqual({ state: "succeeded" });
+  const commit = await host.flake.commitFlake("without", { hosts: { gate: {} } });
+  const { runId, outcome } = await host.doRun("switch", {}, { commit });
+  expect(outcome).toMatchObject({ state: "refused", code: "agent-missing" });
+  expect(eventsOf(await host.events(runId), "phase").map(({ phase }) => phase)).not.toContain("activate");
+  expect((await host.doRun("switch", {}, { commit, force: true })).outcome).toEqual({ state: "succeeded" });
+  expect(await host.activations()).toHaveLength(2);
+});
+
+test("switch inhibitors: the closure is set for the next boot, with a warning, and the outcome says to reboot", async () => {
+  await using host = await createTestHost({ host: { inhibitors: { systemd: "257" } } });
+  const first = await host.flake.git("rev-parse", "HEAD");
+  await host.doRun("switch", {}, { commit: first });
+  const commit = await host.flake.commitFlake("newer", { hosts: { gate: { inhibitors: { systemd: "258" } } } });
+
+  const { runId, outcome } = await host.doRun("switch", {}, { commit });
+
+  expect(outcome).toEqual({ state: "succeeded", reason: expect.stringMatching(/systemd .* reboot to finish\.$/) });
+  const events = await host.events(runId);
+  expect(eventsOf(events, "warning")[0]?.message).toContain("next boot");
+  const deployment = eventsOf(events, "deployed")[0]?.deployment;
+  expect(deployment).toMatchObject({ mode: "boot", commit, generation: 2 });
+  const facts = eventsOf(events, "finished")[0]?.proof?.facts;
+  expect(facts?.profile?.closure).toBe(deployment?.closure);
+  expect(facts?.running?.closure).not.toBe(deployment?.closure);
+});
+
+test("while another holds the lock of switch-to-configuration, nothing is activated", async () => {
+  await using host = await createTestHost({ host: {} });
+  const directory = join(host.config.systemRoot, "run/nixos");
+  await mkdir(directory, { recursive: true });
+  const lock = join(directory, "switch-to-configuration.lock");
+  await writeFile(lock, "");
+  const stop = new AbortController();
+  const locked = Promise.withResolvers<void>();
+  const argv: [string, ...string[]] = ["flock", "--no-fork", lock, "sh", "-c", "echo locked; exec sleep 60"];
+  const holder = host.deps.exec({ argv, env: host.env, signal: stop.signal, onStdout: () => locked.resolve() });
+  await locked.promise;
+  const commit = await host.flake.git("rev-parse", "HEAD");
+  const { outcome } = await host.doRun("switch", {}, { commit });
+  expect(outcome).toMatchObject({ state: "refused", code: "activation-in-progress" });
+  stop.abort();
+  await holder.result;
+  expect(await host.activations()).toEqual([]);
+  expect((await host.doRun("switch", {}, { commit })).outcome).toEqual({ state: "succeeded" });
+});
+
+test("R56: where commits must be signed, they are verified before anything of them is evaluated", async () => {
+  await using host = await createTestHost({ host: {} });
+  const commit = await host.flake.git("rev-parse", "HEAD");
+  const runId = await host.ask("switch", {}, { commit });
+  const previewId = await host.ask("preview", {}, { commit });
+  await host.run({ config: { ...host.config, signing: { ...host.config.signing, required: true } } });
+  for (const id of [runId, previewId]) {
+    expect(await host.outcome(id)).toMatchObject({ state: "refused", code: "unsigned-commit" });
+    expect(eventsOf(await host.events(id), "phase").map(({ phase }) => phase)).toEqual(["fetch", "verify"]);
+  }
+});
+
 test("R31: a commit that is not on the followed branch is refused, one that does not exist is named", async () => {
   await using host = await createTestHost({ host: {} });
   await host.doRun("pull");
@@ -102,7 +178,7 @@ test("bad input: Nix's and git's own words come first, with a code, and the host
     firstError: expect.stringContaining("part1-1.0.drv' failed with exit code 2"),
   });
   expect(await outcomeAt(await commit({ hosts: { gate: { failActivation: true, version: "3" } } }))).toMatchObject({
-    code: "activation-failed",
+    code: "units-failed",
     exitCode: 4,
     firstError: "warning: the following units failed: fixture.service",
   });
