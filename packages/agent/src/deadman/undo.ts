@@ -21,7 +21,7 @@ const POLL_MS = 100;
  * The output goes to a file, so that a program does not end with whoever reads it, and nowhere where a full disk has no room
  * for that. The text is fixed; paths come as arguments.
  */
-const TO_FILE = '{ : >>"$1"; } 2>/dev/null && exec >>"$1" 2>&1 || exec >/dev/null 2>&1; shift; exec "$@"';
+const TO_FILE = 'if ( : >>"$1" ) 2>/dev/null; then exec >>"$1" 2>&1; else exec >/dev/null 2>&1; fi; shift; exec "$@"';
 
 export interface UndoDeps {
   runnerDir: string;
@@ -83,7 +83,8 @@ async function bringBack(
   };
   const note = async (change: Partial<Undone>) => {
     undone = { ...undone, ...change };
-    await writeUndone(run, undone);
+    const fault = await writeUndone(run, undone);
+    if (fault !== undefined) log(`How far the undo is could not be written down: ${fault}`);
   };
   log(`Run ${armed.runId} is undone: ${armed.back} is activated.`);
   await note({});

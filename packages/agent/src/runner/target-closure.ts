@@ -9,8 +9,8 @@ export interface Target {
 }
 
 /**
- * Fetches, verifies, evaluates and builds the host's configuration at a commit. `mayUse` looks at the commit once it is there:
- * what it gives ends the run before anything of the commit is evaluated.
+ * Fetches, verifies, evaluates and builds the host's configuration at a commit. `mayUse` looks at a commit that is there and
+ * verified: what it gives ends the run before anything of the commit is evaluated.
  */
 export async function buildTarget(
   context: RunContext,
