@@ -120,7 +120,11 @@ test("a step that fails is tried once more and stops no other; what is not as it
 test("an undo works where neither its output nor its note can be written, and where the run's directory is gone", async () => {
   const { deps, what, layout, run, running, old, next, current } = await createHost();
   const armed = { ...what, armedAt: 1, until: 2, timer: null };
-  for (const spoil of [() => mkdir(run.undoOutput), () => mkdir(run.undone), () => rm(run.dir, { recursive: true })]) {
+  for (const spoil of [
+    () => mkdir(run.undoOutput),
+    () => rm(run.undone).then(() => mkdir(run.undone)),
+    () => rm(run.dir, { recursive: true }),
+  ]) {
     await spoil();
     await rm(current);
     await symlink(next, current);
