@@ -89,7 +89,7 @@ test("what is disarmed is not undone by anybody, and its timer ends by itself", 
 test("what cannot be timed is not armed, and what is armed is not armed again", async () => {
   const { deps, what, layout } = await createHost();
   await mkdir(layout.deadmanProgram);
-  await expect(arm(deps, what, 3600)).rejects.toThrow();
+  await expect(arm(deps, what, 3600)).rejects.toThrow("EISDIR");
   expect(await exists(layout.deadman)).toBe(false);
   await writeArmed(layout, { ...what, armedAt: 1, until: 2, timer: null });
   expect(await arm(deps, what, 3600)).toMatchObject({

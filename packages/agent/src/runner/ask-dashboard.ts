@@ -1,4 +1,4 @@
-import { request as httpRequest, type RequestOptions } from "node:http";
+import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { AGENT_LINK_PATH, confirmPath, type RunId } from "@nixfleet/protocol";
 import { linkUrl } from "../link/link-url.ts";
