@@ -20,6 +20,8 @@ export interface GitDeps {
 
 export interface GitRequest {
   cwd?: string | undefined;
+  /** Added to the environment, for programs that git starts; nothing from outside. */
+  env?: Readonly<Record<string, string>> | undefined;
   signal?: AbortSignal | undefined;
   stdin?: string | Uint8Array | undefined;
   captureBytes?: number | undefined;
@@ -61,10 +63,10 @@ export function createGit({ exec, env, repoUrl, credentials = {} }: GitDeps): Gi
   const options = configOptions(checked?.transport, credentials).flatMap((option) => ["-c", option]);
   const childEnv = gitEnvironment(env, credentials);
 
-  return (args, request = {}) =>
+  return (args, { env: added, ...request } = {}) =>
     exec({
       argv: ["git", ...options, ...args],
-      env: childEnv,
+      env: { ...childEnv, ...added },
       ...Object.fromEntries(Object.entries(request).filter(([, value]) => value !== undefined)),
     }).result;
 }

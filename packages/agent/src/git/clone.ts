@@ -33,6 +33,8 @@ export interface SyncRequest {
   fetch: "always" | "if-missing";
   signal: AbortSignal;
   onStderr(chunk: Buffer): void;
+  /** Asked about the commit before any of its files is taken out; a sentence says why it is not to be trusted. */
+  verify?: ((commit: Commit, git: Git) => Promise<string | undefined>) | undefined;
 }
 
 export interface Clone {
@@ -47,6 +49,8 @@ export interface Clone {
   contains(from: Commit, commit: Commit): Promise<boolean>;
   /** A file of the commit that the clone is at, as committed. */
   readFile(path: string): Promise<Buffer | undefined>;
+  /** Why a commit of the clone is not to be trusted; undefined: it is. */
+  verify(commit: Commit, check: NonNullable<SyncRequest["verify"]>): Promise<string | undefined>;
   /** Why the branch cannot be read from the repository; undefined: it can. Changes nothing. */
   probe(signal: AbortSignal): Promise<GitFault | undefined>;
 }
@@ -104,6 +108,9 @@ export function createClone({ git, dir, url, branch, say }: CloneDeps): Clone {
       const reason = `${commit} is in the repository's history, but not on the branch ${branch}.`;
       return { kind: "refused", code: "commit-not-on-branch", reason };
     }
+    const distrust = await request.verify?.(commit, inClone);
+    if (signal.aborted) return { kind: "stopped" };
+    if (distrust !== undefined) return { kind: "refused", code: "unsigned-commit", reason: distrust };
     for (const args of [
       ["checkout", "--quiet", "--force", "--detach", commit],
       ["clean", "--quiet", "-ffdx"],
@@ -153,6 +160,7 @@ export function createClone({ git, dir, url, branch, say }: CloneDeps): Clone {
       const result = await inClone(["cat-file", "blob", `HEAD:${path}`], { captureBytes: 16 * 1024 * 1024 });
       return succeeded(result) && !result.truncated ? Buffer.from(result.stdout) : undefined;
     },
+    verify: (commit, check) => check(commit, inClone),
     async probe(signal) {
       const result = await git(["ls-remote", "--exit-code", "--end-of-options", url, `refs/heads/${branch}`], { signal });
       if (succeeded(result) || result.aborted) return undefined;

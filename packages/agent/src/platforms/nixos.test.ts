@@ -159,7 +159,7 @@ test("the boot partition needs what it does not have yet of kernel and initrd; w
   };
   const [first, second] = [await system("a", kernel), await system("b", newer)];
   const disks = (boot: number) => ({
-    device: async (path: string) => (path.endsWith("/boot") ? boot : 1),
+    device: async (path: string) => (path === `${dir.path}/boot/.` ? boot : 1),
     statfs: async () => ({ bsize: 512, blocks: 100, bfree: 20, bavail: 10 }),
   });
   expect(await nixos(dir.path, false, { disks: disks(2) }).bootSpace(first)).toEqual({ needed: 1500, free: 5120 });

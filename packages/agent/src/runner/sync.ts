@@ -1,6 +1,7 @@
 import type { Commit, Outcome } from "@nixfleet/protocol";
 import { writeAtomic } from "@nixfleet/runtime";
-import type { GitFault, SyncResult } from "../git/clone.ts";
+import type { GitFault, SyncRequest, SyncResult } from "../git/clone.ts";
+import { createSignatureCheck } from "../git/signatures.ts";
 import type { RunnerLayout } from "../spool/layout.ts";
 import { isDiskFull } from "../spool/run-record.ts";
 import { CloneState } from "../spool/shapes.ts";
@@ -14,7 +15,8 @@ export type Synced = { ok: true; commit: Commit } | { ok: false; outcome: Outcom
 export async function syncClone(context: RunContext, commit: Commit | null, fetch: "always" | "if-missing"): Promise<Synced> {
   const { clone, signal, layout, deps } = context;
   const output = createPlainOutput(context.output, "git");
-  const result = await clone.sync({ commit, fetch, signal, onStderr: (chunk) => output.write(chunk) });
+  const verify = deps.config.signing.required ? signatureCheck(context) : undefined;
+  const result = await clone.sync({ commit, fetch, signal, onStderr: (chunk) => output.write(chunk), verify });
   output.end();
   const problem = result.kind === "failed" ? result.fault : undefined;
   // Refused means read as well: a commit is looked for in the repository before it is refused.
@@ -23,6 +25,26 @@ export async function syncClone(context: RunContext, commit: Commit | null, fetc
     await writeCloneState(layout, deps.clock.now(), problem, context.redact);
   }
   return toSynced(result, context);
+}
+
+/** Why what the clone is at may not be run; undefined: it may. For what runs something of the clone without fetching it first. */
+export async function refuseUnsigned(context: RunContext): Promise<Outcome | undefined> {
+  const { clone, deps } = context;
+  const head = await clone.head();
+  if (!deps.config.signing.required || head === null) return undefined;
+  const reason = await clone.verify(head, signatureCheck(context));
+  return reason === undefined ? undefined : { state: "refused", code: "unsigned-commit", reason };
+}
+
+function signatureCheck({ deps, phase, execute, say }: RunContext): NonNullable<SyncRequest["verify"]> {
+  const { allowedSignersFile, openpgpKeysFile } = deps.config.signing;
+  const check = createSignatureCheck({ exec: execute, env: deps.env, signers: { allowedSignersFile, openpgpKeysFile } });
+  return async (commit, git) => {
+    phase("verify");
+    const distrust = await check(commit, git);
+    if (distrust === undefined) say(`${commit} is signed by a key that this host trusts.`);
+    return distrust;
+  };
 }
 
 function toSynced(result: SyncResult, { redact }: RunContext): Synced {

@@ -2,7 +2,6 @@ import type { Commit, Outcome } from "@nixfleet/protocol";
 import { build, evaluate, type Step } from "./build.ts";
 import type { RunContext } from "./context.ts";
 import { syncClone } from "./sync.ts";
-import { verifyCommit } from "./verify.ts";
 
 export interface Target {
   closure: string;
@@ -10,8 +9,8 @@ export interface Target {
 }
 
 /**
- * Fetches, verifies, evaluates and builds the host's configuration at a commit. `mayUse` looks at the commit once it is there:
- * what it gives ends the run before anything of the commit is evaluated.
+ * Fetches, verifies, evaluates and builds the host's configuration at a commit. `mayUse` looks at a commit that is there and
+ * verified: what it gives ends the run before anything of the commit is evaluated.
  */
 export async function buildTarget(
   context: RunContext,
@@ -24,11 +23,6 @@ export async function buildTarget(
   const synced = await syncClone(context, wanted, "if-missing");
   if (!synced.ok) return synced;
   const { commit } = synced;
-  if (context.deps.config.signing.required) {
-    context.phase("verify");
-    const unsigned = await verifyCommit(context, commit);
-    if (unsigned !== undefined) return stop(unsigned);
-  }
   const unusable = await mayUse(commit);
   if (unusable !== undefined) return stop(unusable);
   context.phase("evaluate");

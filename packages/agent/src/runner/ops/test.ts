@@ -5,6 +5,7 @@ import { listTestScripts, type TestScript } from "../../git/test-scripts.ts";
 import { failure, type RunContext, STOPPED } from "../context.ts";
 import type { OpImplementation } from "../op-table.ts";
 import { createPlainOutput } from "../output.ts";
+import { refuseUnsigned } from "../sync.ts";
 
 /** Runs the host's own tests at the commit that the clone is at. All of them, also after one that failed. */
 export const test: OpImplementation<"test"> = async (context) => {
@@ -12,6 +13,8 @@ export const test: OpImplementation<"test"> = async (context) => {
   if ((await clone.head()) === null) {
     return { state: "refused", code: "no-clone", reason: "The host has no clone of the config repository yet." };
   }
+  const unsigned = await refuseUnsigned(context);
+  if (unsigned !== undefined) return unsigned;
   context.phase("test");
   const scripts = await listTestScripts(layout.clone, deps.config.hostname);
   if (scripts.length === 0) return { state: "succeeded", reason: "no tests" };
