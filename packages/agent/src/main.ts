@@ -50,10 +50,10 @@ async function main(argv: readonly string[]): Promise<number> {
       keepHeapSmall();
       return (await import("./commands/runner.ts")).runner(process.env);
     case "deadman": {
-      const command = deadmanCommand(values);
-      if (typeof command === "string") return misused(command);
+      const asked = deadmanCommand(values);
+      if (typeof asked === "string") return misused(asked);
       keepHeapSmall();
-      return (await import("./commands/deadman.ts")).deadman(command, process.env);
+      return (await import("./commands/deadman.ts")).deadman(asked, process.env);
     }
     case "check":
       return (await import("./commands/check.ts")).check(process.env);

@@ -89,7 +89,7 @@ test("what is disarmed is not undone by anybody, and its timer ends by itself", 
 test("what cannot be timed is not armed, and what is armed is not armed again", async () => {
   const { deps, what, layout } = await createHost();
   await mkdir(layout.deadmanProgram);
-  await expect(arm(deps, what, 3600)).rejects.toThrow();
+  await expect(arm(deps, what, 3600)).rejects.toThrow("EISDIR");
   expect(await exists(layout.deadman)).toBe(false);
   await writeArmed(layout, { ...what, armedAt: 1, until: 2, timer: null });
   expect(await arm(deps, what, 3600)).toMatchObject({
@@ -120,7 +120,11 @@ test("a step that fails is tried once more and stops no other; what is not as it
 test("an undo works where neither its output nor its note can be written, and where the run's directory is gone", async () => {
   const { deps, what, layout, run, running, old, next, current } = await createHost();
   const armed = { ...what, armedAt: 1, until: 2, timer: null };
-  for (const spoil of [() => mkdir(run.undoOutput), () => mkdir(run.undone), () => rm(run.dir, { recursive: true })]) {
+  for (const spoil of [
+    () => mkdir(run.undoOutput),
+    () => rm(run.undone).then(() => mkdir(run.undone)),
+    () => rm(run.dir, { recursive: true }),
+  ]) {
     await spoil();
     await rm(current);
     await symlink(next, current);
