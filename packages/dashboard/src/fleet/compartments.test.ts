@@ -239,6 +239,14 @@ const cases: Case[] = [
     says: { system: /Nobody confirmed it\. The host runs nixos-system-csb1\.$/ },
   },
   {
+    title: "what runs after a rollback is not said twice where the host says it",
+    runs: runs({
+      lastSwitch: run({ state: "rolled-back", reason: `Nobody confirmed it. The host runs ${closure("c")} again.` }),
+    }),
+    is: { system: ["broken", "rolled back"] },
+    says: { system: /^The switch to 7777777 was undone\. Nobody confirmed it\. The host runs \S+ again\.$/ },
+  },
+  {
     title: "a switch that was rolled back is over when the target is another by now, which the host runs",
     runs: runs({ lastSwitch: run({ state: "rolled-back", commit: A, reason: "Nobody confirmed it." }) }),
     is: { system: ["ok", "current"] },

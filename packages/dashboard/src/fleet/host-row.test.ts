@@ -222,6 +222,13 @@ test("a reboot that is needed is the next action where the host allows it, and w
   expect(row({ input, ...offline }).next).toBeNull();
 });
 
+test("R56: a host that takes signed commits only says that it does not go back, unless its configuration lets it", () => {
+  expect(row({ policy: { ...policy, signed: true } }).deniedOps).toEqual({
+    rollback: "This host takes signed commits only, and its own configuration does not let it go back (allowRewind).",
+  });
+  expect(row({ policy: { ...policy, signed: true, allowRewind: true } }).deniedOps).toEqual({});
+});
+
 test("R56: what a host refuses as unsigned is its cause of attention", () => {
   const refused = run({ op: "pull", state: "refused", code: "unsigned-commit", firstError: "No signature" });
   expect(row({ input: host(at(A)), by: runs({ lastFetch: refused }) })).toMatchObject({

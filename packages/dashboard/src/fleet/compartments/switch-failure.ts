@@ -36,7 +36,7 @@ export function switchFailure(host: HostInput, run: RunInput, target: TargetInpu
     case "rolled-back":
       // The host came home, and the target is another by now, which it runs: nothing is left to mend.
       if (target.state === "known" && !same && runsCommit(host, target.commit)) return null;
-      return broken("rolled back", `${to} was undone.${why} ${runsNow(host)}`, `${verb} was rolled back`);
+      return broken("rolled back", `${to} was undone.${why}${runsNow(host, why)}`, `${verb} was rolled back`);
     case "timed-out":
       return broken("timed out", `${to} took longer than its deadline and was stopped${phase}.${error}`, `${verb} took too long`);
     case "lost": {
@@ -79,12 +79,13 @@ function nameOf({ op, args, commit }: RunInput): string {
   return commit === null ? "The last switch" : `The switch to ${shortCommit(commit)}`;
 }
 
-/** What runs after an undo, by what the host reports of itself. */
-function runsNow({ facts }: HostInput): string {
+/** What runs after an undo, by what the host reports of itself; nothing where the run's own reason says it. */
+function runsNow({ facts }: HostInput, told: string): string {
   const { running, profile } = facts;
-  if (running === undefined) return "What runs now has not been reported.";
+  if (running === undefined) return " What runs now has not been reported.";
+  if (told.includes(storeName(running.closure))) return "";
   if (profile?.generation !== undefined && profile.closure === running.closure) {
-    return `The host runs generation ${profile.generation} again.`;
+    return ` The host runs generation ${profile.generation} again.`;
   }
-  return `The host runs ${storeName(running.closure)}.`;
+  return ` The host runs ${storeName(running.closure)}.`;
 }
