@@ -19,6 +19,12 @@ export const RunRequest = z.strictObject({
 });
 export type RunRequest = z.infer<typeof RunRequest>;
 
+/** `runs/<run id>/request.json`: what the runner took off the queue, or what a person asked for on the host itself. */
+export const TakenRequest = RunRequest.extend({
+  byHand: z.literal(true).optional().describe("A person's: no dashboard knows of it, so none is told of it"),
+});
+export type TakenRequest = z.infer<typeof TakenRequest>;
+
 /** `acked.json`: for each run, the last seq that the dashboard has stored. */
 export const Acknowledged = z.object({ runs: z.record(RunId, z.number().int().min(0)) });
 export type Acknowledged = z.infer<typeof Acknowledged>;

@@ -204,6 +204,15 @@ test("R1: wherever the file was torn, mending leaves the whole events before and
   );
 });
 
+test("R1: a hole of any size that a power loss has left behind the events is cut off without being kept in memory", async () => {
+  await using spool = await createSpool();
+  spool.writer.append({ kind: "phase", phase: "fetch" });
+  const whole = await readFile(spool.run.events);
+  await truncate(spool.run.events, 2 ** 40);
+  expect(await mendEvents(spool.run.events)).toMatchObject({ lastSeq: 1, phase: "fetch" });
+  expect(await readFile(spool.run.events)).toEqual(whole);
+});
+
 test("spools go when the dashboard has stored them, by age and by size; what it has not stored stays", async () => {
   await using dir = await createTempDir();
   const layout = runnerLayout(dir.path);
