@@ -1,6 +1,6 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Commit } from "@nixfleet/protocol";
+import { Commit, FAILURES } from "@nixfleet/protocol";
 import { createTempDir, type TempDir } from "@nixfleet/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type AgentHost, createAgentHost, nextRunId } from "../daemon/agent.fixture.ts";
@@ -64,7 +64,7 @@ test("status tells what runs, what waits and how the last run ended, without a d
   await createLedger(layout.deployments).add({ closure, commit, runId: ended, at: 0, mode: "switch" });
 
   let text = "";
-  const code = await status({ HOME: dir.path, NIXFLEET_STATE_DIR: stateDir, NIXFLEET_RUNNER_DIR: runnerDir }, (part) => {
+  const code = await status({ HOME: dir.path, NIXFLEET_STATE_DIR: stateDir, NIXFLEET_RUNNER_DIR: runnerDir }, {}, (part) => {
     text += part;
   });
   expect(code).toBe(3);
@@ -72,10 +72,13 @@ test("status tells what runs, what waits and how the last run ended, without a d
     `daemon     does not run (${stateDir})`,
     "runner     idle",
     `system     last deployed ${closure} (commit aaaaaaaaaaaa, run ${ended})`,
+    "armed      nothing",
+    "units      not known",
+    "policy     not known: a setting is missing or wrong, nixfleet-agent check says which",
     `active     ${active} switch to aaaaaaaaaaaa, asked by ada`,
     "queue      1 waiting",
     `           ${queued} pull to aaaaaaaaaaaa, asked by ada`,
-    `last run   ${ended} switch to aaaaaaaaaaaa, asked by ada: failed (build-failed): hello-2.12 failed to build, 1970-01-01T00:00:00.000Z`,
+    `last run   ${ended} switch to aaaaaaaaaaaa, asked by ada: failed (build-failed): hello-2.12 failed to build ${FAILURES["build-failed"].next} (1970-01-01T00:00:00.000Z)`,
   ]);
 });
 
