@@ -1,9 +1,21 @@
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { Problem, ROUTES, type Role, type Route, type RouteName, RunSummary, roleAllows } from "@nixfleet/protocol";
-import { createFleetSimulator } from "@nixfleet/testkit";
+import {
+  ChangesView,
+  OpName,
+  opDeclaration,
+  Problem,
+  ROUTES,
+  type Role,
+  type Route,
+  type RouteName,
+  RunSummary,
+  RunView,
+  roleAllows,
+} from "@nixfleet/protocol";
+import { createFleetSimulator, createGitFixture, obedient } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
-import { callAs, openDashboard, type Parts, type Person } from "./dashboard.fixture.ts";
+import { callAs, openDashboard, PASSWORD, type Parts, type Person } from "./dashboard.fixture.ts";
 
 const routes = Object.entries<Route>(ROUTES) as [RouteName, Route][];
 
@@ -54,6 +66,9 @@ test("every route answers with what the table says: from first host to a run's l
   expect(await call("changeHost", { params, body: { notes: "In the cellar." } })).toMatchObject({ notes: "In the cellar." });
   await call("hostMetrics", { params });
 
+  expect(await call("hostChanges", { params })).toMatchObject({ run: null, standing: "none" });
+  expect(await call("hostGenerations", { params })).toMatchObject({ items: [{ number: 1, marks: expect.any(Array) }] });
+
   const started = RunSummary.parse(await call("startRun", { params, body: { op: "refresh" } }));
   const run = { run: started.id };
   await ended(ada, started.id);
@@ -85,6 +100,92 @@ test("every route answers with what the table says: from first host to a run's l
   await call("signIn", { body: { name: "ada", password: "wrong" } }, ["wrong-credentials"]);
   await call("signOut");
   expect([...walked].sort()).toEqual(routes.map(([name]) => name).sort());
+});
+
+/** Arguments with which each op is walked on a host that has generations 1 and 2. */
+const WALK = {
+  pull: { commit: "a".repeat(40) },
+  preview: { commit: "a".repeat(40) },
+  switch: { commit: "a".repeat(40) },
+  rollback: { generation: 1 },
+  test: {},
+  reboot: {},
+  "collect-garbage": { keepDays: 0 },
+  refresh: {},
+  "restart-agent": {},
+} as const satisfies Record<OpName, object>;
+
+test("R45: every op of the table is asked for, done by a host, proven and told, in the order of the table", async () => {
+  await using open = await openDashboard();
+  const ada = await open.ada();
+  const call = callAndCheck(ada, new Set());
+  const { token } = (await call("addHost", { body: { name: "web1", platform: "nixos" } })) as { token: string };
+  await using fleet = createFleetSimulator({
+    url: open.link,
+    hosts: [{ name: "web1", token }],
+    behaviour: obedient({ pace: 0 }),
+    backoff: { first: 10, longest: 20 },
+  });
+  fleet.start();
+  await fleet.whenConnected();
+  const params = { host: "web1" };
+  for (const op of OpName.options) {
+    await fleet.whenConnected();
+    const proof = opDeclaration(op).secondFactor ? { proof: { password: PASSWORD } } : {};
+    const { id } = RunSummary.parse(
+      await call("startRun", { params, body: { op, args: WALK[op], whenBlocked: "queue", ...proof } }),
+    );
+    await ended(ada, id);
+    const view = RunView.parse(await call("run", { params: { run: id } }));
+    expect({ op, state: view.summary.state, sentence: view.summary.sentence }).toEqual({
+      op,
+      state: "succeeded",
+      sentence: expect.stringMatching(/^[A-Z0-9].*\.$/),
+    });
+    // Its phases are those that the table declares, whether each was needed or not.
+    expect(view.summary.phases.map(({ phase }) => phase)).toEqual([...opDeclaration(op).phases]);
+    expect({ op, armed: view.armed, preview: view.preview !== null }).toEqual({ op, armed: null, preview: op === "preview" });
+  }
+  expect(await call("hostChanges", { params })).toMatchObject({ preview: { commit: "a".repeat(40) } });
+  expect(await call("hostGenerations", { params })).toMatchObject({
+    items: [{ number: 1, marks: expect.arrayContaining(["running", "next-boot"]) }],
+  });
+});
+
+test("a switch to exactly what a preview showed deploys that closure, and the page then says that it runs", async () => {
+  await using git = await createGitFixture();
+  const commit = await git.commit("nginx: raise worker connections", {});
+  await using open = await openDashboard({ NIXFLEET_REPO_URL: git.url });
+  const ada = await open.ada();
+  const call = callAndCheck(ada, new Set());
+  const { token } = (await call("addHost", { body: { name: "web1", platform: "nixos" } })) as { token: string };
+  await using fleet = createFleetSimulator({
+    url: open.link,
+    hosts: [{ name: "web1", token }],
+    behaviour: obedient({ pace: 0 }),
+  });
+  fleet.start();
+  await fleet.whenConnected();
+  const params = { host: "web1" };
+  const run = async (op: OpName, args: object) => {
+    const { id } = RunSummary.parse(await call("startRun", { params, body: { op, args } }));
+    await ended(ada, id);
+    return RunView.parse(await call("run", { params: { run: id } }));
+  };
+  await call("refreshTarget");
+  await run("preview", {});
+  const shown = ChangesView.parse(await call("hostChanges", { params }));
+  expect(shown).toMatchObject({ standing: "fresh", action: { op: "switch", args: { mode: "switch", commit } } });
+  if (shown.action?.kind !== "start") throw new Error("a switch is offered");
+  const other = { ...shown.action.args, closure: `/nix/store/${"1".repeat(32)}-another` };
+  expect(await run("switch", other)).toMatchObject({ summary: { state: "refused" }, outcome: { code: "closure-changed" } });
+  expect(await run("switch", shown.action.args)).toMatchObject({ summary: { state: "succeeded" } });
+  const after = ChangesView.parse(await call("hostChanges", { params }));
+  expect(after).toMatchObject({
+    standing: "fresh",
+    action: null,
+    sentence: expect.stringContaining("exactly what was previewed"),
+  });
 });
 
 test("whoever acts is in the audit trail with what was done, from where, and how it went; entries name no secret", async () => {

@@ -1,6 +1,17 @@
 import * as z from "zod";
 import { HostId, RunId } from "./ids.ts";
-import { AuditEntry, HostRow, HostView, NumberedLine, RunSummary, RunView, ServerInfo, TargetView } from "./views.ts";
+import {
+  AuditEntry,
+  ChangesView,
+  GenerationView,
+  HostRow,
+  HostView,
+  NumberedLine,
+  RunSummary,
+  RunView,
+  ServerInfo,
+  TargetView,
+} from "./views.ts";
 
 export const LIVE_PATH = "/live";
 export const LIVE_SUBPROTOCOL = "nixfleet.live.v1";
@@ -10,7 +21,7 @@ export const LIVE_SUBPROTOCOL = "nixfleet.live.v1";
  * keys and carries the next version. Keys by topic:
  *
  * - `fleet`: `host:<id>` a HostRow, `run:<id>` a RunSummary of an active or waiting run, `target`, `server`
- * - `host:<id>`: `host` a HostView, `run:<id>` a RunSummary of its newest 50 runs
+ * - `host:<id>`: `host` a HostView, `changes` a ChangesView, `generations` a list of GenerationView, `run:<id>` a RunSummary of its newest 50 runs
  * - `run:<id>`: `run` a RunView. Its log comes beside it, as `log` messages.
  * - `activity`: `entry:<seq>` an AuditEntry of the newest 200
  */
@@ -25,7 +36,7 @@ export const TopicName = z.union([
 /** The schema of a value by its key's part before the colon. */
 export const TOPIC_VALUES = {
   fleet: { host: HostRow, run: RunSummary, target: TargetView, server: ServerInfo },
-  host: { host: HostView, run: RunSummary },
+  host: { host: HostView, changes: ChangesView, generations: z.array(GenerationView), run: RunSummary },
   run: { run: RunView },
   activity: { entry: AuditEntry },
 } as const;

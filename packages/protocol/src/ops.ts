@@ -30,7 +30,7 @@ export interface OpDeclaration {
 }
 
 const noArgs = z.strictObject({});
-const generation = z.number().int().min(0).max(999_999_999);
+const generationNumber = z.number().int().min(0).max(999_999_999);
 
 /**
  * Every op. Nothing else enumerates ops: dashboard, agent, page and command line read this table.
@@ -56,8 +56,8 @@ export const OPS = {
     args: z
       .strictObject({
         commit: Commit.optional(),
-        generation: generation.optional().describe("Looks at this generation instead of building a commit"),
-        against: generation.optional().describe("Compares with this generation instead of what runs"),
+        generation: generationNumber.optional().describe("Looks at this generation instead of building a commit"),
+        against: generationNumber.optional().describe("Compares with this generation instead of what runs"),
       })
       .refine(({ commit, generation }) => commit === undefined || generation === undefined, {
         error: "a commit or a generation is previewed, not both",
@@ -95,7 +95,7 @@ export const OPS = {
   rollback: {
     label: "Roll back",
     help: "Activates an earlier generation with that generation's own activator.",
-    args: z.strictObject({ generation }),
+    args: z.strictObject({ generation: generationNumber }),
     preChecks: [],
     postCheck: "system-is-closure",
     phases: ["diff", "activate", "confirm"],

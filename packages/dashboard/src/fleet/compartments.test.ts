@@ -16,6 +16,7 @@ import {
   now,
   passed,
   run,
+  runId,
   runs,
   standing,
   T,
@@ -215,10 +216,166 @@ const cases: Case[] = [
     says: { system: /^The switch to 7777777 failed in build\. builder for 'nginx' failed\.$/ },
   },
   {
-    title: "a switch that was rolled back is red and says so",
-    runs: runs({ lastSwitch: run({ state: "rolled-back" }) }),
+    title: "R37: a switch that was rolled back is red, with its reason, the first error, and what runs now",
+    runs: runs({
+      lastSwitch: run({
+        state: "rolled-back",
+        phase: "undo",
+        reason: "nginx.service failed after the activation",
+        firstError: "nginx: [emerg] no such file",
+      }),
+    }),
     is: { system: ["broken", "rolled back"] },
-    says: { system: /rolled back to generation 287/ },
+    says: {
+      system:
+        /^The switch to 7777777 was undone\. nginx\.service failed after the activation\. nginx: \[emerg\] no such file\. The host runs generation 287 again\.$/,
+    },
+  },
+  {
+    title: "a switch that was rolled back to what has no generation names the closure that runs",
+    host: host({ profile: { closure: closure("d"), generation: 288 } }),
+    runs: runs({ lastSwitch: run({ state: "rolled-back", reason: "Nobody confirmed it." }) }),
+    is: { system: ["broken", "rolled back"] },
+    says: { system: /Nobody confirmed it\. The host runs nixos-system-csb1\.$/ },
+  },
+  {
+    title: "what runs after a rollback is not said twice where the host says it",
+    runs: runs({
+      lastSwitch: run({ state: "rolled-back", reason: `Nobody confirmed it. The host runs ${closure("c")} again.` }),
+    }),
+    is: { system: ["broken", "rolled back"] },
+    says: { system: /^The switch to 7777777 was undone\. Nobody confirmed it\. The host runs \S+ again\.$/ },
+  },
+  {
+    title: "a switch that was rolled back is over when the target is another by now, which the host runs",
+    runs: runs({ lastSwitch: run({ state: "rolled-back", commit: A, reason: "Nobody confirmed it." }) }),
+    is: { system: ["ok", "current"] },
+  },
+  {
+    title: "a rollback that failed says which, and can be tried again",
+    runs: runs({
+      lastSwitch: run({ op: "rollback", args: { generation: 12 }, commit: null, state: "failed", phase: "activate" }),
+    }),
+    is: { system: ["broken", "failed"] },
+    says: { system: /^The rollback to generation 12 failed in activate\./ },
+  },
+  {
+    title: "R17: a preview of the target that gave the very closure that runs makes System green without a switch",
+    host: host({}, { deployments: [deployment(closure("c"), A)], previews: [{ commit: T, closure: closure("c") }] }),
+    is: { system: ["ok", "current"], tests: ["ok", "12 passed"] },
+  },
+  {
+    title: "R17: also of a host that was deployed by hand, and whose system names no commit",
+    host: host({}, { deployments: [], previews: [{ commit: T, closure: closure("c") }] }),
+    runs: runs({ lastTest: null }),
+    is: { system: ["ok", "current"], tests: ["attention", "not run"] },
+  },
+  {
+    title: "R17: a preview of the target that gave another closure proves nothing about what runs",
+    host: host({}, { deployments: [deployment(closure("c"), A)], previews: [{ commit: T, closure: closure("d") }] }),
+    is: { system: ["attention", "not switched"] },
+  },
+  {
+    title: "R17: a preview of another commit that gave what runs tells which commit that is, and that it is not the target",
+    host: host({}, { deployments: [], previews: [{ commit: A, closure: closure("c") }] }),
+    is: { system: ["attention", "not switched"] },
+    says: { system: /still runs aaaaaaa, 3 commits behind/ },
+  },
+  {
+    title: "R19: a preview of the target proves nothing while the target is stale",
+    host: host({}, { deployments: [], previews: [{ commit: T, closure: closure("c") }] }),
+    target: target({ stale: true }),
+    is: { system: ["unknown", "not proven"] },
+  },
+  {
+    title: "R34: after a rollback to a generation of no known commit, the host runs another commit than the target",
+    host: host({}, { deployments: [deployment(closure("c"), null), deployment(closure("d"), T)] }),
+    is: { system: ["attention", "not switched"] },
+    says: { system: /still runs another closure/ },
+  },
+  {
+    title: "R17: drift says what runs instead of what, and that a generation was made of it",
+    host: host({
+      running: { closure: closure("d") },
+      generations: [
+        { number: 287, at: now - DAY, closure: closure("c"), current: false },
+        { number: 288, at: now - 5000, closure: closure("d"), current: true },
+      ],
+    }),
+    is: { system: ["attention", "drift"] },
+    says: {
+      system:
+        /^The host runs nixos-system-csb1 instead of 7777777, the last commit deployed from here: something else switched it to generation 288\. A switch brings it back to the target\.$/,
+    },
+  },
+  {
+    title: "R17: drift without a generation lasts until the next boot",
+    host: host({
+      running: { closure: closure("d") },
+      generations: [{ number: 287, at: now, closure: closure("c"), current: true }],
+    }),
+    is: { system: ["attention", "drift"] },
+    says: { system: /without making a generation, so it lasts until the next boot/ },
+  },
+  {
+    title: "R37: what waits for its confirmation is blue while its run is at work",
+    host: host({ deadman: { runId, until: now + 60_000, back: closure("b") } }),
+    runs: runs({ active: run({ state: "running", word: "Activate", sentence: "Activating" }) }),
+    is: { system: ["working", "confirming"] },
+    says: { system: /without one the host goes back to nixos-system-csb1\.$/ },
+  },
+  {
+    title: "R37: what waits for a confirmation though no run is at work is yellow: the host goes back by itself",
+    host: host({ deadman: { runId, until: now + 60_000, back: closure("b") } }),
+    is: { system: ["attention", "not confirmed"], tests: ["unknown", "not yet"] },
+    says: { system: /goes back to nixos-system-csb1 by itself\.$/ },
+  },
+  {
+    title: "R37: another run at work does not confirm it",
+    host: host({ deadman: { runId: laterRunId, until: now + 60_000, back: closure("b") } }),
+    runs: runs({ active: run({ op: "refresh", state: "running" }) }),
+    is: { system: ["attention", "not confirmed"] },
+  },
+  {
+    title: "R37: an undo that is overdue is red, with what works without the dashboard",
+    host: host({ deadman: { runId, until: now - 300_000, back: closure("b") } }),
+    is: { system: ["broken", "undo overdue"], tests: ["unknown", "not run"] },
+    says: { system: /nixfleet-agent status and undo work without the dashboard\.$/ },
+  },
+  {
+    title: "a host whose dead-man switch is not armed has nothing to say of it",
+    host: host({ deadman: null }),
+    is: { system: ["ok", "current"] },
+  },
+  {
+    title: "R56: a target that the host refuses as unsigned is red, with what to do",
+    host: host(at(A)),
+    runs: runs({ lastFetch: run({ op: "pull", state: "refused", code: "unsigned-commit", firstError: "No signature" }) }),
+    is: { git: ["broken", "unsigned"], system: ["unknown", "not yet"] },
+    says: { git: /^The host refuses the target, 7777777: it is not signed .* Sign the commit with a trusted key,/ },
+  },
+  {
+    title: "R56: a newer target may be signed: what was refused before says nothing of it",
+    host: host(at(A)),
+    runs: runs({ lastFetch: run({ op: "pull", state: "refused", code: "unsigned-commit", commit: X }) }),
+    is: { git: ["attention", "3 behind"] },
+  },
+  {
+    title: "another refusal of a pull does not turn Git red",
+    runs: runs({ lastFetch: run({ op: "switch", state: "refused", code: "disk-too-full" }) }),
+    is: { git: ["ok", "at target"] },
+  },
+  {
+    title: "a rollback at work turns System blue",
+    runs: runs({
+      active: run({ op: "rollback", args: { generation: 3 }, state: "running", word: "Activate", sentence: "Activating" }),
+    }),
+    is: { system: ["working", "Activate"] },
+  },
+  {
+    title: "a preview at work leaves every answer as it is, since it changes nothing",
+    runs: runs({ active: run({ op: "preview", state: "running", word: "Build 61 %", sentence: "Building" }) }),
+    is: { agent: ["ok", "current"], git: ["ok", "at target"], system: ["ok", "current"] },
   },
   {
     title: "a failure is over when something else was switched after it",
@@ -414,6 +571,7 @@ test("words keep to 14 characters, sentences end, and a green answer rests on gr
         host({}, { ...(of as unknown as HostInput), name: "csb1" }),
         to,
         {
+          lastFetch: null,
           active: busy ? run({ state: "running", word: "A word that is too long", sentence: "At work" }) : null,
           lastSwitch: lastSwitch === null ? null : run(lastSwitch),
           lastTest: lastTest === null ? null : run({ ...lastTest, op: "test" }),

@@ -29,18 +29,20 @@ const WORKED_ON = {
  */
 export function compartments(host: HostInput, target: TargetInput, runs: RunsInput, now: number): Findings {
   const runsTarget = target.state === "known" && runsCommit(host, target.commit);
-  const git = gitFinding(host, target);
+  const git = gitFinding(host, target, runs);
   const lock = lockFinding(host, target, now);
   const cloneAtTarget =
     target.state === "known" && host.facts.clone?.problem === undefined && host.facts.clone?.commit === target.commit;
   // A stale target leaves Lock unproven; System then says the same of itself.
   const lockEqual = lock.answer.status === "ok" || (target.state === "known" && target.stale && lock.answer.status === "unknown");
-  const system = systemFinding(host, target, runs, { cloneAtTarget, lockEqual });
+  const system = systemFinding(host, target, runs, { cloneAtTarget, lockEqual }, now);
   const tests = testsFinding(host, runs, system);
   const agent = agentFinding(host, target, runsTarget);
   const findings: Findings = { agent, git, lock, system, tests };
   const { active } = runs;
   if (active === null) return findings;
   const at = WORKED_ON[active.op];
-  return at === null ? findings : { ...findings, [at]: working(active) };
+  // What waits for its confirmation says so in words of its own.
+  if (at === null || findings[at].answer.status === "working") return findings;
+  return { ...findings, [at]: working(active) };
 }

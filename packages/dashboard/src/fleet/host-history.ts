@@ -1,7 +1,7 @@
 import {
   type Deployment,
   type HostId,
-  type OpName,
+  OpName,
   opDeclaration,
   type RunId,
   type RunState,
@@ -11,10 +11,13 @@ import {
 } from "@nixfleet/protocol";
 import type { Run, RunOutcome } from "../runs/run.ts";
 import type { RunsTable, Store } from "../store/index.ts";
-import type { RunInput } from "./compartments/input.ts";
+import type { HostInput, RunInput } from "./compartments/input.ts";
 
 /** Deployments of one closure that are looked at. */
 const MOST_DEPLOYMENTS = 50;
+
+/** Ops that fetch a commit and may be refused for what it is. */
+const FETCHING = OpName.options.filter((op) => opDeclaration(op).phases.includes("fetch"));
 
 /** What a status needs of a run; a diff or a list of warnings can be large. */
 const COLUMNS = [
@@ -35,7 +38,10 @@ type Row = Pick<RunsTable, (typeof COLUMNS)[number]>;
 export interface HostHistory {
   /** Of the closures that were asked about, and the last one of all; newest first. */
   readonly deployments: readonly Deployment[];
+  /** Of the closures that were asked about; newest first. */
+  readonly previews: HostInput["previews"];
   readonly active: RunInput | null;
+  readonly lastFetch: RunInput | null;
   readonly lastSwitch: RunInput | null;
   readonly lastTest: RunInput | null;
   /** The run at work; else the first that waits. */
@@ -59,9 +65,28 @@ export async function readHistory({ db }: Store, hostId: HostId, closures: reado
   const active = await runs.where("state", "in", ["starting", "running"]).executeTakeFirst();
   const waiting = active ?? (await runs.where("state", "=", "queued").orderBy("id").limit(1).executeTakeFirst());
   const ended = TerminalState.options.filter((state) => state !== "refused");
-  const last = (op: "switch" | "test") =>
-    runs.where("op", "=", op).where("state", "in", ended).orderBy("id", "desc").limit(1).executeTakeFirst();
-  const [lastSwitch, lastTest] = [await last("switch"), await last("test")];
+  const last = (...ops: readonly OpName[]) =>
+    runs.where("op", "in", ops).where("state", "in", ended).orderBy("id", "desc").limit(1).executeTakeFirst();
+  const [lastSwitch, lastTest] = [await last("switch", "rollback"), await last("test")];
+  const lastFetch = await runs
+    .where("op", "in", FETCHING)
+    .where("state", "in", TerminalState.options)
+    .orderBy("id", "desc")
+    .limit(1)
+    .executeTakeFirst();
+  const previews =
+    closures.length === 0
+      ? []
+      : await db
+          .selectFrom("runs")
+          .select(["commit_id", "previewed_closure"])
+          .where("host_id", "=", hostId)
+          .where("previewed_closure", "is not", null)
+          .where("previewed_closure", "in", [...closures])
+          .where("state", "=", "succeeded")
+          .orderBy("id", "desc")
+          .limit(MOST_DEPLOYMENTS)
+          .execute();
 
   return {
     deployments: [...known.values()]
@@ -76,6 +101,10 @@ export async function readHistory({ db }: Store, hostId: HostId, closures: reado
           ...(row.generation === null ? {} : { generation: row.generation }),
         }),
       ),
+    previews: previews.flatMap(({ commit_id: commit, previewed_closure: closure }) =>
+      commit === null || closure === null ? [] : [{ commit, closure }],
+    ),
+    lastFetch: lastFetch === undefined ? null : runInput(lastFetch),
     active: active === undefined ? null : runInput(active),
     lastSwitch: lastSwitch === undefined ? null : runInput(lastSwitch),
     lastTest: lastTest === undefined ? null : runInput(lastTest),
@@ -96,6 +125,8 @@ function runInput(row: Row): RunInput {
     commit: row.commit_id,
     endedAt: row.ended_at,
     phase: phases.at(-1)?.phase ?? null,
+    code: outcome?.code ?? null,
+    reason: outcome?.reason == null ? null : shorten(outcome.reason, 300),
     firstError: reason === null ? null : shorten(reason, 300),
     closureAtEnd: row.closure_at_end,
     tests: JSON.parse(row.tests) as TestResult[],

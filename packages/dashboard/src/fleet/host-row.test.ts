@@ -196,16 +196,44 @@ test("R24: a measured zero is zero, and what was not measured is null", () => {
 test("ops that cannot be started say why; what may wait for the host is not denied for its absence", () => {
   expect(row().deniedOps).toEqual({});
   expect(row(offline).deniedOps).toEqual({
+    reboot: "The host is not connected.",
     refresh: "The host is not connected.",
     "restart-agent": "The host is not connected.",
   });
   expect(row({ run: summary("running") }).deniedOps).toEqual({
+    reboot: "Another run is active on this host.",
     refresh: "Another run is active on this host.",
     "restart-agent": "Another run is active on this host.",
   });
-  expect(Object.keys(row({ target: { state: "never-read", problem: null } }).deniedOps)).toEqual(["pull", "switch"]);
+  expect(Object.keys(row({ target: { state: "never-read", problem: null } }).deniedOps)).toEqual(["pull", "preview", "switch"]);
   expect(row({ policy: { ...policy, allowedOps: ["pull"] } }).deniedOps).toMatchObject({
     switch: "The host's own configuration does not allow this op.",
   });
   expect(row({ input: host(at(null)) }).deniedOps).toEqual({ test: "The host has no clone of the config repository yet." });
+});
+
+test("a reboot that is needed is the next action where the host allows it, and where it does not, none is offered", () => {
+  const input = host({ reboot: { needed: true, reasons: ["kernel 6.18.2 to 6.18.3"] } });
+  expect(row({ input }).next).toMatchObject({ op: "reboot", label: "Reboot", compartment: "system" });
+  expect(row({ input })).toMatchObject({ status: "attention", cause: { lead: "Needs a reboot to finish" } });
+  const without = { ...policy, allowedOps: policy.allowedOps.filter((op) => op !== "reboot") };
+  expect(row({ input, policy: without }).next).toBeNull();
+  // It cannot wait for a host that is away.
+  expect(row({ input, ...offline }).next).toBeNull();
+});
+
+test("R56: a host that takes signed commits only says that it does not go back, unless its configuration lets it", () => {
+  expect(row({ policy: { ...policy, signed: true } }).deniedOps).toEqual({
+    rollback: "This host takes signed commits only, and its own configuration does not let it go back (allowRewind).",
+  });
+  expect(row({ policy: { ...policy, signed: true, allowRewind: true } }).deniedOps).toEqual({});
+});
+
+test("R56: what a host refuses as unsigned is its cause of attention", () => {
+  const refused = run({ op: "pull", state: "refused", code: "unsigned-commit", firstError: "No signature" });
+  expect(row({ input: host(at(A)), by: runs({ lastFetch: refused }) })).toMatchObject({
+    status: "broken",
+    cause: { lead: "The host refuses an unsigned commit", detail: "No signature" },
+    next: { op: "pull", label: "Retry", compartment: "git" },
+  });
 });

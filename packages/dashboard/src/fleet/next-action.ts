@@ -46,11 +46,15 @@ export function nextAction(findings: Findings, around: Circumstances): NextActio
   return null;
 }
 
+const NO_WAY_BACK = "This host takes signed commits only, and its own configuration does not let it go back (allowRewind).";
+
 /** Ops that cannot be started now, each with the reason as a sentence. What may wait for the host is not denied for its absence. */
 export function deniedOps({ reachability, policy, targetKnown, hasClone, run }: Circumstances): Partial<Record<OpName, string>> {
   const reason = (op: OpName): string | null => {
     const { preChecks, queueable } = opDeclaration(op);
     if (policy !== null && !policy.allowedOps.includes(op)) return REFUSALS["op-not-allowed-on-host"].sentence;
+    // An old generation may have an old hole: a host that trusts signatures only, and is told not to rewind, activates none (R56).
+    if (op === "rollback" && policy?.signed === true && !policy.allowRewind) return NO_WAY_BACK;
     if (!targetKnown && preChecks.includes("target-known")) return REFUSALS["target-unknown"].sentence;
     if (op === "test" && !hasClone && policy !== null) return REFUSALS["no-clone"].sentence;
     if (!queueable && reachability !== "online") return REFUSALS["host-offline"].sentence;

@@ -14,7 +14,7 @@ export const hash = (digit: string) => digit.repeat(64);
 export const runId = "01jd00000000000000000000aa" as RunId;
 export const laterRunId = "01jd00000000000000000000zz" as RunId;
 
-export const deployment = (path: string, of: Commit, more: Partial<Deployment> = {}): Deployment => ({
+export const deployment = (path: string, of: Commit | null, more: Partial<Deployment> = {}): Deployment => ({
   closure: path,
   commit: of,
   runId,
@@ -42,6 +42,7 @@ export const host = (facts: Partial<Facts> = {}, more: Partial<Omit<HostInput, "
   name: "csb1",
   facts: { ...baseFacts, ...facts },
   deployments: [deployment(closure("c"), T)],
+  previews: [],
   conflict: null,
   unsupported: null,
   ...more,
@@ -74,6 +75,8 @@ export const run = (more: Partial<RunInput>): RunInput => ({
   commit: T,
   endedAt: now - 900,
   phase: "activate",
+  code: null,
+  reason: null,
   firstError: null,
   closureAtEnd: closure("c"),
   tests: [],
@@ -88,7 +91,13 @@ export const tested = run({
   phase: "test",
   tests: passed(12),
 });
-export const runs = (more: Partial<RunsInput> = {}): RunsInput => ({ active: null, lastSwitch: null, lastTest: tested, ...more });
+export const runs = (more: Partial<RunsInput> = {}): RunsInput => ({
+  active: null,
+  lastFetch: null,
+  lastSwitch: null,
+  lastTest: tested,
+  ...more,
+});
 
 export const at = (c: Commit | null, problem?: NonNullable<Facts["clone"]>["problem"]) => ({
   clone: { commit: c, branch: "main", ...(problem === undefined ? {} : { problem }) },

@@ -71,6 +71,7 @@ async function arrange() {
           const equal = target.state === "known" && target.commit === commit;
           return { relation: equal ? { kind: "equal" } : { kind: "behind", behind: 3 }, lackingSince: null };
         },
+        commits: async () => ({ items: [], complete: true }),
         subject: async (commit) => (commit === A ? "grafana: move to mon0" : null),
       },
       links: { live: (id) => links.get(id) ?? noLink },
@@ -192,6 +193,65 @@ test("R20: facts that a message does not name stay as they were", async () => {
 
   expect((await views.row(id))?.compartments.git.word).toBe("at target");
   expect((await views.view(id))?.facts).toMatchObject({ kernel: "6.12.61", clone: { commit: T } });
+});
+
+test("R17: a preview of the target that gave what runs makes the host current, and its pages tell of it", async () => {
+  const { scope, views, add, report, done } = await arrange();
+  await using _ = scope;
+  await views.start();
+  const id = await add("csb1");
+  await report(id, { ...facts, generations: [{ number: 287, at: 1, closure: closure("c"), current: true }] });
+  expect((await views.row(id))?.compartments.system.word).toBe("from outside");
+  expect(await views.changes(id)).toMatchObject({ run: null, preview: null, standing: "none", commits: [] });
+
+  const preview = {
+    commit: T,
+    closure: closure("c"),
+    against: closure("c"),
+    units: null,
+    reboot: { needed: false, reasons: [] },
+    agent: "same",
+  };
+  const shown = { preview: JSON.stringify(preview), previewed_closure: closure("c") };
+  const request = (args: object) => ({ op: "preview", args }) as OpRequest;
+  const run = await done(id, request({}), { state: "succeeded" }, shown);
+  // Later ones that looked at something else, or came to nothing, do not take its place.
+  await done(
+    id,
+    request({ generation: 287 }),
+    { state: "succeeded", commit: null },
+    { preview: JSON.stringify({ ...preview, commit: null }) },
+  );
+  const failed = await done(id, request({}), { state: "failed" });
+
+  expect((await views.row(id))?.compartments.system.word).toBe("current");
+  expect(await views.changes(id)).toMatchObject({
+    run: { id: failed },
+    preview: { commit: T },
+    standing: "fresh",
+    sentence: expect.stringContaining("builds exactly what runs"),
+  });
+  expect(run).not.toBe(failed);
+  expect(await views.generations(id)).toMatchObject([{ number: 287, marks: ["running", "next-boot"], by: null }]);
+});
+
+test("R34: generations tell who deployed them from here, and what of; after a rollback the host runs another commit", async () => {
+  const { scope, views, add, report, done, deployed } = await arrange();
+  await using _ = scope;
+  await views.start();
+  const id = await add("csb1");
+  const run = await done(id, switching, { state: "succeeded" });
+  await deployed(id, run, closure("c"), A);
+  const generations = [
+    { number: 286, at: 1, closure: closure("b"), current: false },
+    { number: 287, at: 2, closure: closure("c"), current: true },
+  ];
+  await report(id, { ...facts, generations });
+  expect(await views.generations(id)).toMatchObject([
+    { number: 287, commit: A, subject: "grafana: move to mon0", by: "admin", runId: run, rollback: null, denied: null },
+    { number: 286, commit: null, subject: null, by: null, runId: null },
+  ]);
+  expect(await views.generations("01j0000000000000000000000z" as HostId)).toBeNull();
 });
 
 test("R25: a target that moves changes the rows of all hosts without one of them being read again", async () => {

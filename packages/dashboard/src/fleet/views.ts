@@ -1,13 +1,27 @@
-import type { Commit, HostId, HostRow, HostView, NumberedLine, RunId, RunSummary, TargetView } from "@nixfleet/protocol";
+import type {
+  ChangesView,
+  Commit,
+  GenerationView,
+  HostId,
+  HostRow,
+  HostView,
+  NumberedLine,
+  RunId,
+  RunSummary,
+  TargetView,
+} from "@nixfleet/protocol";
 import type { Clock } from "@nixfleet/runtime";
 import type { Bus } from "../bus.ts";
 import type { HostLive } from "../links/index.ts";
 import type { Logger } from "../logger.ts";
 import type { Store } from "../store/index.ts";
 import type { Target } from "../target/index.ts";
+import { changesView } from "./changes-view.ts";
 import type { HostInput, RunsInput, Standing, TargetInput } from "./compartments/input.ts";
 import { runningCommit } from "./compartments/running.ts";
+import { undoOverdueAt } from "./compartments/system.ts";
 import { compartments, type Findings } from "./compartments.ts";
+import { generationsView } from "./generations-view.ts";
 import { type HostHistory, readHistory } from "./host-history.ts";
 import { hostRow, meters, type RowInput } from "./host-row.ts";
 import { hostView } from "./host-view.ts";
@@ -21,7 +35,7 @@ export interface FleetViewsDeps {
   clock: Clock;
   log: Logger;
   hosts: Pick<Hosts, "list" | "get" | "token">;
-  target: Pick<Target, "view" | "standing" | "subject">;
+  target: Pick<Target, "view" | "standing" | "subject" | "commits">;
   links: { live(hostId: HostId): HostLive };
   runs: { summary(runId: RunId): Promise<RunSummary | null> };
   logs: { read(runId: RunId, from: number, limit: number): Promise<{ lines: NumberedLine[] }> };
@@ -35,6 +49,9 @@ export interface FleetViews extends AsyncDisposable {
   rows(): Promise<HostRow[]>;
   row(id: HostId): Promise<HostRow | null>;
   view(id: HostId): Promise<HostView | null>;
+  /** What its last preview showed; null: there is no such host. */
+  changes(id: HostId): Promise<ChangesView | null>;
+  generations(id: HostId): Promise<GenerationView[] | null>;
   /** The row as it is now; null: there is no such host, or it was not read yet. */
   peek(id: HostId): HostRow | null;
   readonly ids: Iterable<HostId>;
@@ -111,6 +128,7 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
       name: record.name,
       facts: factValues(record.facts),
       deployments: history.deployments,
+      previews: history.previews,
       conflict: link.conflict !== null && clock.now() < link.conflict.at + CONFLICT_LIMIT ? link.conflict.reason : null,
       unsupported: link.connectedSince === null && link.lastRefused?.unsupported === true ? link.lastRefused.reason : null,
     };
@@ -140,7 +158,9 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
     const row = hostRow(rowInput);
     const conflictEnds =
       input.conflict === null || link.conflict === null ? null : link.conflict.at + CONFLICT_LIMIT - clock.now();
-    const turns = [reach.changesIn, conflictEnds].filter((ms) => ms !== null);
+    const overdueAt = undoOverdueAt(input.facts);
+    const overdueIn = overdueAt === null || overdueAt < clock.now() ? null : overdueAt - clock.now() + 1;
+    const turns = [reach.changesIn, conflictEnds, overdueIn].filter((ms) => ms !== null);
     const turning = turns.length === 0 ? undefined : clock.setTimeout(() => void queue.ask(id, "tell"), Math.min(...turns));
     const same = before !== undefined && JSON.stringify(before.row) === JSON.stringify(row);
     entries.set(id, { record, history, run, input, findings, row: same ? before.row : row, turning });
@@ -233,6 +253,18 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
       return entry === undefined ? null : await hostView(deps, entry);
     },
 
+    async changes(id) {
+      await queue.settled(id);
+      const entry = entries.get(id);
+      return entry === undefined ? null : await changesView(deps, entry);
+    },
+
+    async generations(id) {
+      await queue.settled(id);
+      const entry = entries.get(id);
+      return entry === undefined ? null : await generationsView(deps, entry);
+    },
+
     peek: (id) => entries.get(id)?.row ?? null,
     get ids() {
       return entries.keys();
@@ -248,9 +280,9 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
 }
 
 function runsInput(history: HostHistory, run: RunSummary | null): RunsInput {
-  const { active, lastSwitch, lastTest } = history;
+  const { active, lastFetch, lastSwitch, lastTest } = history;
   const shown = active !== null && run?.id === active.id ? { ...active, word: run.word, sentence: run.sentence } : active;
-  return { active: shown, lastSwitch, lastTest };
+  return { active: shown, lastFetch, lastSwitch, lastTest };
 }
 
 /** What of the target rows depend on: a reading that found the same changes none. */

@@ -1,7 +1,9 @@
 import {
   API_PATH,
   AuditEntry,
+  ChangesView,
   CSRF_HEADER,
+  GenerationView,
   HostRow,
   HostView,
   IDEMPOTENCY_HEADER,
@@ -21,6 +23,8 @@ import * as z from "zod";
 
 const COMPONENTS = {
   AuditEntry,
+  ChangesView,
+  GenerationView,
   HostRow,
   HostView,
   NumberedLine,

@@ -277,6 +277,7 @@ async function arrange() {
   const listeners = new Set<(id: HostId) => void>();
   let target: TargetView = { state: "not-configured" };
   const watched: string[] = [];
+  const told = { changes: "No preview was made yet.", generation: 1, read: 0 };
   const summary = async (id: RunId) => {
     const row = await store.db.selectFrom("runs").selectAll().where("id", "=", id).executeTakeFirst();
     return row === undefined ? null : ({ id, hostId: row.host_id, state: row.state } as RunSummary);
@@ -295,6 +296,11 @@ async function arrange() {
           const row = rows.get(id);
           return row === undefined ? null : ({ row } as never);
         },
+        changes: async (id) => {
+          told.read += 1;
+          return rows.has(id) ? ({ sentence: told.changes } as never) : null;
+        },
+        generations: async (id) => (rows.has(id) ? ([{ number: told.generation }] as never) : null),
         onChange(listener) {
           listeners.add(listener);
           return () => listeners.delete(listener);
@@ -377,7 +383,7 @@ async function arrange() {
     for (let turn = 0; turn < 2000 && !until(); turn++) await clock.advanceAsync(50);
     expect(until()).toBe(true);
   };
-  return { scope, clock, bus, store, ids, live, connect, place, setTarget, addRun, logLines, pass, watched };
+  return { scope, clock, bus, store, ids, live, connect, place, setTarget, addRun, logLines, pass, watched, told };
 }
 
 test("R25: a host that is added, renamed or removed, and a target that moves, arrive as deltas", async () => {
@@ -524,6 +530,46 @@ test("a host is watched while somebody follows it: the first one begins it, the 
   two.cut();
   expect(watched).toEqual([`on ${id}`, `off ${id}`]);
   expect(live.topics).toBe(0);
+});
+
+test("R25: what a preview showed and the generations of a host change live with its facts and its runs, and not with each step of a run", async () => {
+  const { scope, bus, store, connect, place, addRun, pass, told } = await arrange();
+  await using _ = scope;
+  const { hostId, runId } = await addRun();
+  place(hostId, "csb1");
+  const browser = connect();
+  const topic = `host:${hostId}`;
+  const take = (until: () => boolean) =>
+    pass(() => {
+      browser.take();
+      return until();
+    });
+  browser.say({ type: "subscribe", topic });
+  await take(() => browser.seen.snapshots === 1);
+  expect(browser.values(topic)).toMatchObject({
+    changes: { sentence: "No preview was made yet." },
+    generations: [{ number: 1 }],
+  });
+
+  told.generation = 2;
+  bus.emit("host.changed", { hostId });
+  await take(() => JSON.stringify(browser.values(topic)["generations"]) === '[{"number":2}]');
+
+  const change = (state: string) =>
+    store.write((trx) => trx.updateTable("runs").set({ state }).where("id", "=", runId).execute());
+  await change("running");
+  bus.emit("run.changed", { runId, hostId });
+  await take(() => told.read === 3);
+  // The run goes on: the two pages are not read for it.
+  bus.emit("run.changed", { runId, hostId });
+  place(hostId, "csb2");
+  await take(() => JSON.stringify(browser.values(topic)["host"]).includes("csb2"));
+  expect(told.read).toBe(3);
+
+  told.changes = "A switch changes 1 package.";
+  await change("succeeded");
+  bus.emit("run.changed", { runId, hostId });
+  await take(() => JSON.stringify(browser.values(topic)["changes"]).includes("1 package"));
 });
 
 test("a host or run that does not exist is gone at once, and leaves nothing behind", async () => {

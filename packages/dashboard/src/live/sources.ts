@@ -1,4 +1,4 @@
-import type { AuditEntry, HostId, RunId, RunSummary, RunView, ServerInfo, TargetView } from "@nixfleet/protocol";
+import type { AuditEntry, HostId, RunId, RunState, RunSummary, RunView, ServerInfo, TargetView } from "@nixfleet/protocol";
 import { isTerminal } from "@nixfleet/protocol";
 import type { Bus } from "../bus.ts";
 import type { FleetViews } from "../fleet/index.ts";
@@ -12,7 +12,7 @@ const NEWEST_ENTRIES = 200;
 export interface SourceDeps {
   store: Store;
   bus: Bus;
-  views: Pick<FleetViews, "rows" | "peek" | "view" | "onChange">;
+  views: Pick<FleetViews, "rows" | "peek" | "view" | "changes" | "generations" | "onChange">;
   runs: { summary(runId: RunId): Promise<RunSummary | null>; view(runId: RunId): Promise<RunView | null> };
   target: { view(): TargetView };
   links: { watch(hostId: HostId): () => void };
@@ -85,7 +85,10 @@ export function fleetSource({ store, bus, views, runs, target, server }: SourceD
   };
 }
 
-/** One host and its newest runs. While somebody follows it, its agent measures more often. */
+/** Touched when the pages beside the host itself may show something else: no key of the topic. */
+const PAGES = "pages";
+
+/** One host, what its last preview showed, its generations, and its newest runs. While somebody follows it, its agent measures more often. */
 export function hostSource(hostId: HostId, { store, bus, views, runs, links }: SourceDeps): TopicSource {
   const newest = async (): Promise<RunId[]> => {
     const rows = await store.db
@@ -98,13 +101,26 @@ export function hostSource(hostId: HostId, { store, bus, views, runs, links }: S
     return rows.map(({ id }) => id as RunId);
   };
   let shown = new Set<RunId>();
+  const states = new Map<RunId, RunState>();
+  const pages = async () =>
+    [
+      ["changes", (await views.changes(hostId)) ?? undefined],
+      ["generations", (await views.generations(hostId)) ?? undefined],
+    ] as const;
+  /** A run that only goes on changes neither of those pages, unless it is the preview that the one of them shows. */
+  const concernsPages = ({ id, op, state }: RunSummary) => {
+    const before = states.get(id);
+    if (isTerminal(state)) states.delete(id);
+    else states.set(id, state);
+    return op === "preview" || before !== state;
+  };
   return {
     // It is large, and changes with every step of the host's run.
     interval: 250,
     async all() {
       const host = await views.view(hostId);
       if (host === null) return null;
-      const values = new Map<string, unknown>([["host", host]]);
+      const values = new Map<string, unknown>([["host", host], ...(await pages())]);
       const ids = await newest();
       for (const id of ids) values.set(`run:${id}`, (await runs.summary(id)) ?? undefined);
       shown = new Set(ids);
@@ -120,13 +136,21 @@ export function hostSource(hostId: HostId, { store, bus, views, runs, links }: S
         for (const id of shown) if (!ids.has(id)) values.set(`run:${id}`, undefined);
         shown = ids;
       }
-      for (const id of touched) if (shown.has(id)) values.set(`run:${id}`, (await runs.summary(id)) ?? undefined);
+      let stale = keys.has(PAGES);
+      for (const id of touched) {
+        const summary = await runs.summary(id);
+        if (summary === null || concernsPages(summary)) stale = true;
+        if (shown.has(id)) values.set(`run:${id}`, summary ?? undefined);
+      }
+      if (stale) for (const [key, value] of await pages()) values.set(key, value);
       return values;
     },
     listen: (touch) =>
       listening((signal) => {
         const unwatch = links.watch(hostId);
         bus.on("run.changed", (event) => void (event.hostId === hostId && touch(`run:${event.runId}`)), { owner, signal });
+        bus.on("host.changed", (event) => void (event.hostId === hostId && touch(PAGES)), { owner, signal });
+        bus.on("target.changed", () => touch(PAGES), { owner, signal });
         const unsubscribe = views.onChange((id) => void (id === hostId && touch("host")));
         return () => {
           unsubscribe();

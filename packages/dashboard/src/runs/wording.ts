@@ -151,7 +151,7 @@ export function outcomeSentence(run: Run): string {
   const reason = outcome?.reason || explain(run).sentence;
   const first = outcome?.firstError;
   const told = first && !reason.includes(first) ? `${sentence(reason)} ${first}` : reason;
-  return run.state === "rolled-back" ? `${activationOf(run)} was undone. ${sentence(told)} ${runsAgain(run)}` : told;
+  return run.state === "rolled-back" ? `${activationOf(run)} was undone. ${sentence(told)}${runsAgain(run, told)}` : told;
 }
 
 /** What a run activated, as the subject of a sentence. */
@@ -159,10 +159,11 @@ function activationOf({ request, commit }: Run): string {
   return request.op === "rollback" ? `The rollback to generation ${request.args.generation}` : `The switch to ${short(commit)}`;
 }
 
-/** A run that ended rolled back left running what its dead-man switch named (E14). */
-function runsAgain({ outcome }: Run): string {
+/** A run that ended rolled back left running what its dead-man switch named (E14). Nothing where the host says so itself. */
+function runsAgain({ outcome }: Run, told: string): string {
   const back = outcome?.back ?? null;
-  return `The host runs what it ran before${back === null ? "" : `, ${storeName(back)}`}.`;
+  if (back !== null && told.includes(storeName(back))) return "";
+  return ` The host runs what it ran before${back === null ? "" : `, ${storeName(back)}`}.`;
 }
 
 /** The part of a store path that people read: without directory and hash. */
@@ -175,12 +176,14 @@ function sentence(text: string): string {
 }
 
 /** What a run that succeeded has brought about: its post-check has seen it. */
-function reached({ request, commit }: Run): string {
+function reached({ request, commit, deployed }: Run): string {
+  // Also where a switch was asked for: what must not be activated while the machine runs waits for its next boot.
+  const nextBoot = deployed?.mode === "boot";
   switch (request.op) {
     case "pull":
       return `The clone is at ${short(commit)}.`;
     case "switch":
-      if (request.args.mode === "boot") return `${short(commit)} starts at the next boot.`;
+      if (nextBoot || request.args.mode === "boot") return `${short(commit)} starts at the next boot.`;
       return request.args.mode === "test"
         ? `The host runs ${short(commit)} until its next boot.`
         : `The host runs ${short(commit)}.`;
@@ -189,7 +192,9 @@ function reached({ request, commit }: Run): string {
         ? `What a switch to ${short(commit)} would change is known, and nothing was changed.`
         : `What a rollback to generation ${request.args.generation} would change is known, and nothing was changed.`;
     case "rollback":
-      return `The host runs generation ${request.args.generation}.`;
+      return nextBoot
+        ? `Generation ${request.args.generation} starts at the next boot.`
+        : `The host runs generation ${request.args.generation}.`;
     case "reboot":
       return "The host is back with a new boot.";
     case "collect-garbage":

@@ -35,6 +35,8 @@ export interface Mirror {
   lock(commit: Commit, signal: AbortSignal): Promise<Reading<FlakeLockRead | null>>;
   /** What is said of a commit; null: the mirror does not have it. */
   note(commit: Commit): Promise<CommitNote | null>;
+  /** What `to` has and `from` lacks, newest first, at most `most`; null: the mirror does not have one of them. */
+  between(from: Commit, to: Commit, most: number): Promise<{ commits: CommitNote[]; complete: boolean } | null>;
   /** Where a commit stands to another one, and the date of the first commit that it lacks. */
   relate(commit: Commit, target: Commit): Promise<{ relation: CommitRelation; lackingSince: number | null }>;
 }
@@ -92,25 +94,13 @@ export function createMirror({ directory, repoUrl, branch, git, localGit }: Mirr
 
   /** `name` is a ref of the mirror's own making or a whole commit id, so never an option. */
   async function describe(name: string, signal?: AbortSignal): Promise<CommitNote | null> {
-    const shown = await localGit(
-      ["log", "-1", "--no-show-signature", "--format=%H%x00%ct%x00%an%x00%s", "--end-of-options", name],
-      {
-        cwd: directory,
-        signal,
-        captureBytes: 64 * 1024,
-      },
-    );
+    const shown = await localGit(["log", "-1", "--no-show-signature", NOTE_FORMAT, "--end-of-options", name], {
+      cwd: directory,
+      signal,
+      captureBytes: 64 * 1024,
+    });
     if (!succeeded(shown)) return null;
-    const [id, seconds, author = "", ...subject] = shown.stdout.replace(/\n$/, "").split("\0");
-    const commit = CommitSchema.safeParse(id);
-    if (!commit.success) return null;
-    return {
-      commit: commit.data,
-      // Git takes any number for a date.
-      committedAt: Math.min(Math.max(0, Number(seconds) * 1000 || 0), 8.64e15),
-      author: printable(author),
-      subject: printable(subject.join(" ")),
-    };
+    return noteOf(shown.stdout);
   }
 
   return {
@@ -145,6 +135,20 @@ export function createMirror({ directory, repoUrl, branch, git, localGit }: Mirr
 
     note: (commit) => describe(commit),
 
+    async between(from, to, most) {
+      const listed = await localGit(
+        ["log", `--max-count=${most + 1}`, "--no-show-signature", NOTE_FORMAT, "--end-of-options", `${from}..${to}`],
+        { cwd: directory, captureBytes: (most + 1) * LONGEST_NOTE },
+      );
+      if (!succeeded(listed)) return null;
+      const notes = listed.stdout
+        .split("\n")
+        .filter((line) => line !== "")
+        .map(noteOf)
+        .filter((note) => note !== null);
+      return { commits: notes.slice(0, most), complete: notes.length <= most };
+    },
+
     async relate(commit, target) {
       if (commit === target) return { relation: { kind: "equal" }, lackingSince: null };
       const counted = await localGit(["rev-list", "--left-right", "--count", "--end-of-options", `${commit}...${target}`], {
@@ -161,6 +165,24 @@ export function createMirror({ directory, repoUrl, branch, git, localGit }: Mirr
       const lackingSince = seconds >= 0 && seconds <= 8.64e12 && first.stdout.trim() !== "" ? seconds * 1000 : null;
       return { relation: ahead === 0 ? { kind: "behind", behind } : { kind: "diverged", ahead, behind }, lackingSince };
     },
+  };
+}
+
+/** What git prints of a commit: one line, since a subject has none of its own. */
+const NOTE_FORMAT = "--format=%H%x00%ct%x00%an%x00%s";
+/** Bytes of such a line that are read: names and subjects are cut much shorter. */
+const LONGEST_NOTE = 16 * 1024;
+
+function noteOf(line: string): CommitNote | null {
+  const [id, seconds, author = "", ...subject] = line.replace(/\n$/, "").split("\0");
+  const commit = CommitSchema.safeParse(id);
+  if (!commit.success) return null;
+  return {
+    commit: commit.data,
+    // Git takes any number for a date.
+    committedAt: Math.min(Math.max(0, Number(seconds) * 1000 || 0), 8.64e15),
+    author: printable(author),
+    subject: printable(subject.join(" ")),
   };
 }
 

@@ -152,6 +152,30 @@ test("R18: a commit is told as behind, ahead or diverged, with counts, and one t
   expect(await target.standing(d)).toMatchObject({ relation: { kind: "equal" } });
 });
 
+test("the commits between two are told newest first, and whether these are all", async () => {
+  const { scope, git, make } = await arrange();
+  await using _ = scope;
+  const [a, b] = [await git.commit("a", {}), await git.commit("b\u001b[31m", {})] as [Commit, Commit];
+  const target = make();
+  await target.start();
+  await target.refresh();
+  expect(await target.commits(a, b)).toEqual({
+    items: [expect.objectContaining({ commit: b, subject: "b\ufffd[31m", at: expect.any(Number), url: null })],
+    complete: true,
+  });
+  expect(await target.commits(b, a)).toEqual({ items: [], complete: true });
+  expect(await target.commits(b, b)).toEqual({ items: [], complete: true });
+  expect(await target.commits(null, b)).toEqual({ items: [], complete: false });
+  expect(await target.commits("f".repeat(40), b)).toEqual({ items: [], complete: false });
+
+  // What was not there is looked for again once a reading may have brought it.
+  const [c, d] = [await git.commit("c", {}), await git.commit("d", {})] as [Commit, Commit];
+  expect(await target.commits(a, d)).toEqual({ items: [], complete: false });
+  await target.refresh();
+  const { items, complete } = await target.commits(a, d);
+  expect({ commits: items.map(({ commit }) => commit), complete }).toEqual({ commits: [d, c, b], complete: true });
+});
+
 test("a commit that was unknown is known as soon as a reading has brought it", async () => {
   const { scope, git, make } = await arrange();
   await using _ = scope;

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { Commit, LockInput, type TargetView } from "@nixfleet/protocol";
+import { Commit, type CommitView, LockInput, type TargetView } from "@nixfleet/protocol";
 import { type Clock, createGit, type Exec, type FlakeLockRead, type GitCredentials } from "@nixfleet/runtime";
 import * as z from "zod";
 import type { Bus } from "../bus.ts";
@@ -17,6 +17,8 @@ const FETCH_DEADLINE = 2 * 60_000;
 const MOST_KEPT = 5000;
 /** Questions to git at a time. */
 const MOST_QUESTIONS = 2;
+/** Commits between two that are told. */
+const MOST_COMMITS = 200;
 
 export interface TargetDeps {
   /** Null: no config repository is configured. */
@@ -43,6 +45,11 @@ export interface Target extends AsyncDisposable {
   refresh(): Promise<TargetView>;
   /** Where a commit stands to the target. Asks the mirror only, never the network (R40). */
   standing(commit: Commit): Promise<Standing>;
+  /**
+   * What one commit has and the other lacks, newest first. Asks the mirror only. Not complete: there are more than it gives, or the
+   * mirror does not have one of the two; `from` null: it is not known.
+   */
+  commits(from: Commit | null, to: Commit): Promise<{ items: CommitView[]; complete: boolean }>;
   /** Subject of a commit; null: the mirror does not have it. */
   subject(commit: Commit): Promise<string | null>;
 }
@@ -79,13 +86,14 @@ export function createTarget(deps: TargetDeps): Target {
   const questions = createQueue(MOST_QUESTIONS);
   const standings = new Map<Commit, Promise<Standing>>();
   const notes = new Map<Commit, Promise<CommitNote | null>>();
-  const ask = <T>(kept: Map<Commit, Promise<T>>, commit: Commit, question: () => Promise<T>): Promise<T> => {
-    const answered = kept.get(commit);
+  const betweens = new Map<string, ReturnType<Mirror["between"]>>();
+  const ask = <T>(kept: Map<string, Promise<T>>, about: string, question: () => Promise<T>): Promise<T> => {
+    const answered = kept.get(about);
     if (answered !== undefined) return answered;
     const answer = questions(question);
-    kept.set(commit, answer);
+    kept.set(about, answer);
     // A question that broke is asked again next time.
-    answer.catch(() => kept.delete(commit));
+    answer.catch(() => kept.delete(about));
     const oldest = kept.keys().next().value;
     if (kept.size > MOST_KEPT && oldest !== undefined) kept.delete(oldest);
     return answer;
@@ -138,6 +146,7 @@ export function createTarget(deps: TargetDeps): Target {
     if (moved) standings.clear();
     else for (const [commit, standing] of standings) if ((await standing).relation.kind === "unknown") standings.delete(commit);
     for (const [commit, note] of notes) if ((await note) === null) notes.delete(commit);
+    for (const [pair, between] of betweens) if ((await between) === null) betweens.delete(pair);
     watchStaleness();
     await keep(known);
   }
@@ -224,6 +233,24 @@ export function createTarget(deps: TargetDeps): Target {
       return ask(standings, commit, () => mirror.relate(commit, goal));
     },
 
+    async commits(from, to) {
+      if (from === to) return { items: [], complete: true };
+      const found =
+        mirror === null || repository === null || from === null
+          ? null
+          : await ask(betweens, `${from}..${to}`, () => mirror.between(from, to, MOST_COMMITS));
+      if (found === null || repository === null) return { items: [], complete: false };
+      const items = found.commits.map(
+        ({ commit, subject, author, committedAt: at }): CommitView => ({
+          commit,
+          subject,
+          author,
+          at,
+          url: commitUrl(repository.url, commit),
+        }),
+      );
+      return { items, complete: found.complete };
+    },
     async subject(commit) {
       if (commit === known?.commit) return known.subject;
       if (mirror === null) return null;

@@ -1,12 +1,13 @@
-import { type CommitRelation, FAILURES, type FactProblem } from "@nixfleet/protocol";
-import type { Finding, Help, HostInput, TargetInput } from "./input.ts";
+import { type CommitRelation, FAILURES, type FactProblem, REFUSALS } from "@nixfleet/protocol";
+import type { Finding, Help, HostInput, KnownTarget, RunInput, RunsInput, TargetInput } from "./input.ts";
 import { count, finding, sentence, shortCommit } from "./wording.ts";
 
 const pull: Help = { label: "Pull", op: "pull", args: {} };
 
 /** Is the agent's clone at the target? */
-export function gitFinding({ facts }: HostInput, target: TargetInput): Finding {
+export function gitFinding({ facts }: HostInput, target: TargetInput, { lastFetch }: RunsInput): Finding {
   const { clone } = facts;
+  if (lastFetch !== null && target.state === "known" && refusesAsUnsigned(lastFetch, target)) return unsigned(lastFetch, target);
   if (clone === undefined) return finding("unknown", "not yet", "The host has not reported its clone yet.");
   if (clone.problem !== undefined) return cannotFetch(clone.problem);
   if (target.state !== "known") return noTarget(target);
@@ -59,6 +60,22 @@ export function gitFinding({ facts }: HostInput, target: TargetInput): Finding {
         "At a commit that is not on the branch",
       );
   }
+}
+
+/** A newer target may be signed: only what was refused of the present one counts. */
+function refusesAsUnsigned({ state, code, commit }: RunInput, target: KnownTarget): boolean {
+  return state === "refused" && code === "unsigned-commit" && commit === target.commit;
+}
+
+function unsigned({ endedAt, firstError }: RunInput, target: KnownTarget): Finding {
+  const { next } = REFUSALS["unsigned-commit"];
+  const text = `The host refuses the target, ${shortCommit(target.commit)}: it is not signed by a key that the host's own configuration trusts. ${next}`;
+  return finding("broken", "unsigned", text, {
+    cause: { lead: "The host refuses an unsigned commit", detail: firstError, since: endedAt },
+    note: "refuses an unsigned commit",
+    // For when the host's own configuration was changed by hand; a commit that was signed anew is another target.
+    help: { ...pull, label: "Retry" },
+  });
 }
 
 /** What every compartment says that has nothing to be compared with. */

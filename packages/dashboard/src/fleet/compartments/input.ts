@@ -25,6 +25,8 @@ export interface HostInput {
   readonly facts: Partial<Facts>;
   /** What was activated from here, newest first. */
   readonly deployments: readonly Deployment[];
+  /** Which commits gave which closure in a preview, newest first. */
+  readonly previews: readonly { readonly commit: Commit; readonly closure: string }[];
   /** A second machine claims to be this host: in which words. */
   readonly conflict: string | null;
   /** Its agent was turned away because of its protocol version: in which words. */
@@ -59,6 +61,10 @@ export interface RunInput {
   readonly endedAt: Timestamp | null;
   /** The phase that it is in, or ended in. */
   readonly phase: string | null;
+  /** Code of its failure or refusal. */
+  readonly code: string | null;
+  /** Why it ended so, as a sentence. */
+  readonly reason: string | null;
   /** The tool's own first line of failure, else the reason. */
   readonly firstError: string | null;
   /** What ran on the host when the run had ended (its proof). */
@@ -72,7 +78,9 @@ export interface RunInput {
 export interface RunsInput {
   /** The run that is starting or running. */
   readonly active: RunInput | null;
-  /** The last one that ended other than refused. */
+  /** The last one that fetched a commit (pull, preview or switch), however it ended: also refused by the host. */
+  readonly lastFetch: RunInput | null;
+  /** The last one that was to change what runs, a switch or a rollback, and ended other than refused. */
   readonly lastSwitch: RunInput | null;
   readonly lastTest: RunInput | null;
 }

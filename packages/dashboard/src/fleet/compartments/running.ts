@@ -9,33 +9,39 @@ export type Running =
   | { readonly kind: "deployed"; readonly closure: string; readonly deployments: readonly [Deployment, ...Deployment[]] }
   /** Somebody else did, and the system itself names the commit that it was built from. */
   | { readonly kind: "named"; readonly closure: string; readonly commit: Commit }
+  /** Somebody else did, and a preview of this commit gave this very closure. */
+  | { readonly kind: "previewed"; readonly closure: string; readonly commit: Commit }
   /** Somebody else did. `drift`: after this project had deployed another closure (R17). */
   | { readonly kind: "foreign"; readonly closure: string; readonly drift: boolean };
 
+type What = Pick<HostInput, "facts" | "deployments" | "previews">;
+
 /** Finds out by store path what runs: names and commits of a clone prove nothing (R16, R17). */
-export function whatRuns({ facts, deployments }: Pick<HostInput, "facts" | "deployments">): Running {
+export function whatRuns({ facts, deployments, previews }: What): Running {
   if (facts.running === undefined) return { kind: "unknown" };
   const { closure, revision } = facts.running;
   const [first, ...more] = deployments.filter((deployment) => deployment.closure === closure);
   if (first !== undefined) return { kind: "deployed", closure, deployments: [first, ...more] };
   if (revision !== undefined) return { kind: "named", closure, commit: revision };
+  const preview = previews.find((shown) => shown.closure === closure);
+  if (preview !== undefined) return { kind: "previewed", closure, commit: preview.commit };
   return { kind: "foreign", closure, drift: deployments.length > 0 };
 }
 
 /** The commit that the running system was built from, and since when it runs; nulls where that is not known. */
-export function runningCommit(
-  host: Pick<HostInput, "facts" | "deployments">,
-  target: Commit | null,
-): { commit: Commit | null; since: Timestamp | null } {
+export function runningCommit(host: What, target: Commit | null): { commit: Commit | null; since: Timestamp | null } {
   const running = whatRuns(host);
   const since = host.facts.running?.since ?? null;
+  // One closure can be what several commits build: the target counts before all others.
+  if (target !== null && runsCommit(host, target)) return { commit: target, since };
   switch (running.kind) {
     case "deployed": {
-      // One closure can be what several commits build: the target counts before the newest.
-      const deployment = running.deployments.find(({ commit }) => commit === target) ?? running.deployments[0];
+      // Of a generation that was gone back to no commit may be known, though an earlier deployment names it.
+      const deployment = running.deployments.find(({ commit }) => commit !== null) ?? running.deployments[0];
       return { commit: deployment.commit, since: since ?? deployment.at };
     }
     case "named":
+    case "previewed":
       return { commit: running.commit, since };
     case "foreign":
     case "unknown":
@@ -43,9 +49,11 @@ export function runningCommit(
   }
 }
 
-/** Whether the running closure was deployed from this commit, or names it as what it was built from. */
-export function runsCommit(host: Pick<HostInput, "facts" | "deployments">, commit: Commit): boolean {
+/** Whether the running closure was deployed from this commit, names it as what it was built from, or was given by a preview of it. */
+export function runsCommit(host: What, commit: Commit): boolean {
   const running = whatRuns(host);
+  if (running.kind === "unknown") return false;
+  if (host.previews.some((shown) => shown.closure === running.closure && shown.commit === commit)) return true;
   if (running.kind === "deployed") return running.deployments.some((deployment) => deployment.commit === commit);
   return running.kind === "named" && running.commit === commit;
 }

@@ -1,9 +1,18 @@
 import { noTarget } from "./git.ts";
 import type { Finding, Help, HostInput, KnownTarget, RunInput, RunsInput, TargetInput } from "./input.ts";
-import { runsCommit, whatRuns } from "./running.ts";
-import { count, finding, NOT_PROVEN, sentence, shortCommit } from "./wording.ts";
+import { runningCommit, runsCommit, whatRuns } from "./running.ts";
+import { switchFailure } from "./switch-failure.ts";
+import { count, finding, NOT_PROVEN, sentence, shortCommit, storeName } from "./wording.ts";
 
 const switchNow: Help = { label: "Switch", op: "switch", args: {} };
+const reboot: Help = { label: "Reboot", op: "reboot", args: {} };
+/** After the end of its window an undo needs some time, and clocks differ: only then it is overdue. In milliseconds. */
+const UNDO_TIME = 3 * 60_000;
+
+/** When an armed dead-man switch that nobody answers for turns from waiting into overdue; null: none is armed. */
+export function undoOverdueAt({ deadman }: HostInput["facts"]): number | null {
+  return deadman == null ? null : deadman.until + UNDO_TIME;
+}
 
 /** What the answers before this one found: System is green only if Git and Lock are. */
 export interface Before {
@@ -12,15 +21,23 @@ export interface Before {
 }
 
 /** Does the host run what the target builds? By store path, never by name (R17). */
-export function systemFinding(host: HostInput, target: TargetInput, { lastSwitch }: RunsInput, before: Before): Finding {
-  const failure = lastSwitch === null ? null : failureOf(host, lastSwitch, target);
+export function systemFinding(
+  host: HostInput,
+  target: TargetInput,
+  { active, lastSwitch }: RunsInput,
+  before: Before,
+  now: number,
+): Finding {
+  const waiting = armed(host, active, now);
+  if (waiting !== null) return waiting;
+  const failure = lastSwitch === null ? null : switchFailure(host, lastSwitch, target);
   if (failure !== null) return failure;
   const running = whatRuns(host);
   if (running.kind === "unknown") return nothingRuns(host);
   const { since = null } = host.facts.running ?? {};
   if (running.kind === "foreign") {
     const text = running.drift
-      ? "The host runs a closure that was not deployed from here: something else switched it. A switch brings it back to the target."
+      ? `${drifted(host, running.closure)} A switch brings it back to the target.`
       : "What runs was deployed outside NixFleet, and does not name its commit. A switch proves it.";
     const lead = running.drift ? "Switched by something else" : "Deployed outside NixFleet";
     return finding("attention", running.drift ? "drift" : "from outside", text, {
@@ -40,6 +57,50 @@ export function systemFinding(host: HostInput, target: TargetInput, { lastSwitch
     : finished(host, target);
 }
 
+/**
+ * A dead-man switch that is armed. While the run that armed it is at work it is part of that; without one nobody will confirm, and the host must come
+ * back by itself.
+ */
+function armed({ facts }: HostInput, active: RunInput | null, now: number): Finding | null {
+  const { deadman } = facts;
+  if (deadman == null) return null;
+  const back = storeName(deadman.back);
+  if (active?.id === deadman.runId) {
+    return finding(
+      "working",
+      "confirming",
+      `What was activated waits for its confirmation; without one the host goes back to ${back}.`,
+    );
+  }
+  const overdue = now > (undoOverdueAt(facts) ?? now);
+  const text = overdue
+    ? `The host should have gone back to ${back} by now, and has not said so. Look at it by other means: nixfleet-agent status and undo work without the dashboard.`
+    : `What was activated was not confirmed, and no run is at work that could be: the host goes back to ${back} by itself.`;
+  return finding(overdue ? "broken" : "attention", overdue ? "undo overdue" : "not confirmed", text, {
+    cause: {
+      lead: overdue ? "Has not gone back in time" : "Goes back to what ran before",
+      detail: `to ${back}`,
+      since: deadman.until,
+    },
+    note: overdue ? "has not gone back in time" : "goes back to what ran before",
+  });
+}
+
+/** What runs instead of what was deployed from here, and how it came about as far as the host's generations tell. */
+function drifted({ facts, deployments }: HostInput, closure: string): string {
+  const [last] = deployments;
+  const deployed =
+    last?.commit == null ? "what was deployed from here" : `${shortCommit(last.commit)}, the last commit deployed from here`;
+  const generation = facts.generations?.findLast((known) => known.closure === closure);
+  const how =
+    facts.generations === undefined
+      ? "something else switched it"
+      : generation === undefined
+        ? "something else activated it without making a generation, so it lasts until the next boot"
+        : `something else switched it to generation ${generation.number}`;
+  return `The host runs ${storeName(closure)} instead of ${deployed}: ${how}.`;
+}
+
 /** A host that has reported, and runs nothing that its platform links to: its configuration was never activated. */
 function nothingRuns({ facts }: HostInput): Finding {
   if (facts.agent === undefined) return finding("unknown", "not yet", "The host has not reported what it runs yet.");
@@ -51,8 +112,7 @@ function nothingRuns({ facts }: HostInput): Finding {
 }
 
 function notSwitched(host: HostInput, target: KnownTarget): Finding {
-  const running = whatRuns(host);
-  const commit = running.kind === "deployed" ? running.deployments[0].commit : running.kind === "named" ? running.commit : null;
+  const { commit } = runningCommit(host, null);
   const { closure } = host.facts.profile ?? {};
   const nextBoot = host.deployments.some((deployment) => deployment.closure === closure && deployment.commit === target.commit);
   if (nextBoot) {
@@ -67,6 +127,7 @@ function notSwitched(host: HostInput, target: KnownTarget): Finding {
           since: null,
         },
         note: "waits for a reboot",
+        help: reboot,
       },
     );
   }
@@ -108,80 +169,8 @@ function finished({ facts }: HostInput, target: KnownTarget): Finding {
         since: facts.running?.since ?? null,
       },
       note: "needs a reboot",
+      help: reboot,
     });
   }
   return finding("ok", "current", `It runs what ${at} builds.`);
-}
-
-/**
- * What the last switch left to mend; null: it succeeded, or what runs now came after it. A failure stands until a newer switch
- * of whoever: a new target does not mend it.
- */
-function failureOf(host: HostInput, run: RunInput, target: TargetInput): Finding | null {
-  const { running } = host.facts;
-  // By what ran then and runs now, not by time: the host's clock and this one may differ.
-  if (running !== undefined && run.closureAtEnd !== null && running.closure !== run.closureAtEnd) return null;
-  const to = run.commit === null ? "The last switch" : `The switch to ${shortCommit(run.commit)}`;
-  const phase = run.phase === null ? "" : ` in ${run.phase}`;
-  const error = run.firstError === null ? "" : ` ${sentence(run.firstError)}`;
-  const { profile } = host.facts;
-  const generation = profile?.generation === undefined ? "" : ` to generation ${profile.generation}`;
-  const same = target.state === "known" && target.commit === run.commit;
-  const mode = run.args["mode"];
-  const help: Help = {
-    ...switchNow,
-    label: same ? "Retry" : "Switch",
-    args: mode === undefined || mode === "switch" ? {} : { mode },
-  };
-  const broken = (word: string, text: string, lead: string): Finding =>
-    finding("broken", word, text, {
-      cause: { lead, detail: run.firstError, since: run.endedAt },
-      note: lead,
-      help,
-      failedRun: run.id,
-    });
-  switch (run.state) {
-    case "failed":
-      return broken("failed", `${to} failed${phase}.${error}`, "Switch failed");
-    case "rolled-back":
-      return broken(
-        "rolled back",
-        `${to} failed${phase} and was rolled back${generation}.${error}`,
-        "Switch failed and was rolled back",
-      );
-    case "timed-out":
-      return broken("timed out", `${to} took longer than its deadline and was stopped${phase}.${error}`, "Switch took too long");
-    case "lost": {
-      // What the host reports decides (R2): if it runs the target now, the outcome is known after all.
-      if (target.state === "known" && runsCommit(host, target.commit)) return null;
-      return finding(
-        "attention",
-        "outcome lost",
-        `${to} ended without a report: whether it was activated is not known.${error}`,
-        {
-          cause: { lead: "The last switch was lost", detail: run.firstError, since: run.endedAt },
-          note: "the last switch was lost",
-          help,
-        },
-      );
-    }
-    case "cancelled":
-      if (run.phase !== "activate" && run.phase !== "confirm") return null;
-      return finding(
-        "attention",
-        "half switched",
-        `${to} was cancelled while it activated: services may be stopped. Switch again.`,
-        {
-          cause: { lead: "Cancelled while it activated", detail: "the system may be half switched", since: run.endedAt },
-          note: "may be half switched",
-          help: { ...help, label: "Switch" },
-        },
-      );
-    case "queued":
-    case "starting":
-    case "running":
-    case "succeeded":
-    case "refused":
-      return null;
-  }
 }

@@ -12,6 +12,11 @@ export function shortCommit(commit: Commit): string {
   return commit.slice(0, 7);
 }
 
+/** The part of a store path that people read: without directory and hash. */
+export function storeName(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1).replace(/^[0-9a-z]{32}-/, "");
+}
+
 /** "1 commit", "3 commits". */
 export function count(n: number, one: string, many = `${one}s`): string {
   return `${n} ${n === 1 ? one : many}`;

@@ -7,7 +7,7 @@ import type { Serve } from "../serve.ts";
 
 export interface HostRoutesDeps {
   readonly hosts: Hosts;
-  readonly views: Pick<FleetViews, "rows" | "view">;
+  readonly views: Pick<FleetViews, "rows" | "view" | "changes" | "generations">;
   /** The last day's measurements of a host. */
   readonly metricsHistory: { read(hostId: HostId): Promise<RouteOutput<"hostMetrics">["items"]> };
   readonly audit: Audit;
@@ -53,6 +53,18 @@ export function serveHosts(serve: Serve, { hosts, views, metricsHistory, audit }
   serve("host", async ({ params }) => {
     const host = await hosts.find(params.host);
     return host === null ? refuse("host-not-found") : viewOf(host.id);
+  });
+
+  serve("hostChanges", async ({ params }) => {
+    const host = await hosts.find(params.host);
+    const found = host === null ? null : await views.changes(host.id);
+    return found === null ? refuse("host-not-found") : ok(found);
+  });
+
+  serve("hostGenerations", async ({ params }) => {
+    const host = await hosts.find(params.host);
+    const items = host === null ? null : await views.generations(host.id);
+    return items === null ? refuse("host-not-found") : ok({ items });
   });
 
   serve("changeHost", async ({ params, body, caller, whence }) => {

@@ -1,0 +1,70 @@
+import type { ChangesView, ClosureDiff, HostRow, Preview, RunId } from "@nixfleet/protocol";
+import type { Store } from "../store/index.ts";
+import { changes } from "./changes.ts";
+import type { HostInput } from "./compartments/input.ts";
+import { runningCommit } from "./compartments/running.ts";
+import type { FleetViewsDeps } from "./views.ts";
+
+/** Previews that are looked through for the last one of a commit: the others looked at generations. */
+const LOOK_BACK = 50;
+
+/** What the page "Changes" of a host shows. */
+export async function changesView(
+  { store, target, runs }: Pick<FleetViewsDeps, "store" | "target" | "runs">,
+  { row, input }: { row: HostRow; input: HostInput },
+): Promise<ChangesView> {
+  const { last, shown } = await lastPreviews(store, row.id);
+  const view = target.view();
+  const commit = view.state === "known" ? view.commit : null;
+  const from = runningCommit(input, null).commit;
+  const to = shown?.preview.commit ?? null;
+  const between = to === null ? { items: [], complete: true } : await target.commits(from, to);
+  return {
+    run: last === null ? null : await runs.summary(last),
+    preview: shown?.preview ?? null,
+    previewedAt: shown?.endedAt ?? null,
+    diff: shown?.diff ?? null,
+    commits: between.items,
+    commitsComplete: between.complete,
+    ...changes({ shown, running: input.facts.running?.closure ?? null, target: commit, row }),
+  };
+}
+
+interface Shown {
+  preview: Preview;
+  diff: ClosureDiff | null;
+  endedAt: number | null;
+}
+
+/** The preview at work, or the last one, and the last one that succeeded with what it showed. Only those of a commit against what runs. */
+async function lastPreviews({ db }: Store, hostId: string): Promise<{ last: RunId | null; shown: Shown | null }> {
+  const previews = await db
+    .selectFrom("runs")
+    .select(["id", "args", "state"])
+    .where("host_id", "=", hostId)
+    .where("op", "=", "preview")
+    .orderBy("id", "desc")
+    .limit(LOOK_BACK)
+    .execute();
+  const ofCommit = previews.filter(({ args }) => {
+    const { generation, against } = JSON.parse(args) as { generation?: number; against?: number };
+    return generation === undefined && against === undefined;
+  });
+  const last = ofCommit.find(({ state }) => state === "starting" || state === "running") ?? ofCommit[0];
+  const succeeded = ofCommit.find(({ state }) => state === "succeeded");
+  const row =
+    succeeded === undefined
+      ? undefined
+      : await db.selectFrom("runs").select(["preview", "diff", "ended_at"]).where("id", "=", succeeded.id).executeTakeFirst();
+  return {
+    last: (last?.id as RunId | undefined) ?? null,
+    shown:
+      row?.preview == null
+        ? null
+        : {
+            preview: JSON.parse(row.preview) as Preview,
+            diff: row.diff === null ? null : (JSON.parse(row.diff) as ClosureDiff),
+            endedAt: row.ended_at,
+          },
+  };
+}

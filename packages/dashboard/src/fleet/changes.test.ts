@@ -1,0 +1,177 @@
+import type { ChangesView, ClosureDiff, Preview, RunId, RunSummary } from "@nixfleet/protocol";
+import { REFUSALS } from "@nixfleet/protocol";
+import { expect, test } from "vitest";
+import { type ChangesInput, changes } from "./changes.ts";
+import { A, closure, runId, T } from "./sample-status.fixture.ts";
+
+const preview = (more: Partial<Preview> = {}): Preview => ({
+  commit: T,
+  closure: closure("d"),
+  against: closure("c"),
+  units: { stop: [], start: [], restart: [], reload: [] },
+  reboot: { needed: false, reasons: [] },
+  agent: "same",
+  ...more,
+});
+const diff = (more: Partial<ClosureDiff> = {}): ClosureDiff => ({
+  from: closure("c"),
+  to: closure("d"),
+  added: [],
+  removed: [],
+  changed: [],
+  sizeBefore: 1000,
+  sizeAfter: 1000,
+  ...more,
+});
+const shown = (more: Partial<Preview> = {}, of: ClosureDiff | null = diff()) => ({ preview: preview(more), diff: of });
+const row = (more: Partial<ChangesInput["row"]> = {}): ChangesInput["row"] => ({
+  run: null,
+  deniedOps: {},
+  reachability: { state: "online" },
+  ...more,
+});
+const atWork = (op: RunSummary["op"]) => ({ id: runId, op, state: "running" }) as RunSummary;
+const packages = (n: number) => Array.from({ length: n }, (_, i) => ({ name: `p${i}`, versions: ["1"] }));
+
+interface Case {
+  title: string;
+  of?: Partial<ChangesInput>;
+  standing: ChangesView["standing"];
+  says: RegExp;
+  /** "op label whenBlocked", "open <run>", or null. */
+  does: string | null;
+}
+
+const cases: Case[] = [
+  {
+    title: "without a preview one is offered",
+    of: { shown: null },
+    standing: "none",
+    says: /^No preview was made yet\./,
+    does: "preview Preview refuse",
+  },
+  {
+    title: "while the first preview is at work, that is what is opened",
+    of: { shown: null, row: row({ run: atWork("preview") }) },
+    standing: "none",
+    says: /^The first preview of this host is at work\.$/,
+    does: `open ${runId}`,
+  },
+  {
+    title: "of the target, against what runs: a switch to exactly this",
+    standing: "fresh",
+    says: /^A switch to 7777777 changes no version of a package, touches no unit\.$/,
+    does: "switch Switch to this refuse",
+  },
+  {
+    title: "it counts packages, sizes, units and tells of a reboot",
+    of: {
+      shown: shown(
+        {
+          units: { stop: ["a.service"], start: [], restart: ["nginx.service", "b.service"], reload: [] },
+          reboot: { needed: true, reasons: ["kernel 6.18.2 to 6.18.3"] },
+        },
+        diff({
+          added: packages(1),
+          removed: packages(2),
+          changed: [{ name: "nginx", from: ["1"], to: ["2"] }],
+          sizeBefore: 1_000_000,
+          sizeAfter: 1_000_000 + 3 * 2 ** 20,
+        }),
+      ),
+    },
+    standing: "fresh",
+    says: /^A switch to 7777777 changes 1 package, adds 1 package, removes 2 packages, takes 3\.0 MiB more, restarts nginx\.service and b\.service, stops a\.service, needs a reboot \(kernel 6\.18\.2 to 6\.18\.3\)\.$/,
+    does: "switch Switch to this refuse",
+  },
+  {
+    title: "without a diff and units it still says that something changes",
+    of: { shown: shown({ units: null }, null) },
+    standing: "fresh",
+    says: /^A switch to 7777777 activates another closure\.$/,
+    does: "switch Switch to this refuse",
+  },
+  {
+    title: "what gives the closure that runs needs no switch",
+    of: { shown: shown({ closure: closure("c") }) },
+    standing: "fresh",
+    says: /builds exactly what runs/,
+    does: null,
+  },
+  {
+    title: "after the switch to it, what was previewed runs",
+    of: { running: closure("d") },
+    standing: "fresh",
+    says: /runs exactly what was previewed of 7777777/,
+    does: null,
+  },
+  {
+    title: "a newer target asks for a new preview",
+    of: { target: A },
+    standing: "target-moved",
+    says: /^It shows 7777777, but the target is aaaaaaa by now\.$/,
+    does: "preview Preview again refuse",
+  },
+  {
+    title: "a host that something else switched asks for a new preview",
+    of: { running: closure("e") },
+    standing: "host-changed",
+    says: /runs something else by now/,
+    does: "preview Preview again refuse",
+  },
+  {
+    title: "what would remove the agent is not offered, and says why",
+    of: { shown: shown({ agent: "missing" }) },
+    standing: "fresh",
+    says: /does not contain this agent any more, so the host would be out of reach\.$/,
+    does: null,
+  },
+  {
+    title: "R56: an op that the host's configuration does not allow is not offered",
+    of: { row: row({ deniedOps: { switch: REFUSALS["op-not-allowed-on-host"].sentence } }) },
+    standing: "fresh",
+    says: /^A switch to/,
+    does: null,
+  },
+  {
+    title: "on a host that is offline it waits in the queue",
+    of: { row: row({ reachability: { state: "offline" } }) },
+    standing: "fresh",
+    says: /^A switch to/,
+    does: "switch Queue switch queue",
+  },
+  {
+    title: "a host that has never been here can be asked for nothing",
+    of: { shown: null, row: row({ reachability: { state: "never" } }) },
+    standing: "none",
+    says: /^No preview/,
+    does: null,
+  },
+  {
+    title: "another run at work comes first",
+    of: { row: row({ run: atWork("switch") }) },
+    standing: "fresh",
+    says: /^A switch to/,
+    does: `open ${runId}`,
+  },
+];
+
+test.each(cases)("$title", ({ of = {}, standing, says, does }) => {
+  const found = changes({ shown: shown(), running: closure("c"), target: T, row: row(), ...of });
+  const { action } = found;
+  const done =
+    action === null
+      ? null
+      : action.kind === "open-run"
+        ? `open ${action.runId satisfies RunId}`
+        : `${action.op} ${action.label} ${action.whenBlocked}`;
+  expect({ standing: found.standing, does: done }).toEqual({ standing, does });
+  expect(found.sentence).toMatch(says);
+});
+
+test("the switch that is offered is bound to the commit and the closure that were shown", () => {
+  expect(changes({ shown: shown(), running: closure("c"), target: T, row: row() }).action).toMatchObject({
+    op: "switch",
+    args: { mode: "switch", commit: T, closure: closure("d") },
+  });
+});

@@ -1,0 +1,100 @@
+import type { ChangesView, ClosureDiff, Commit, HostRow, NextAction, OpName, Preview } from "@nixfleet/protocol";
+import { count, listed, shortCommit } from "./compartments/wording.ts";
+
+/** What the rule needs to know of a host, of the target, and of the last preview that succeeded. */
+export interface ChangesInput {
+  readonly shown: { readonly preview: Preview; readonly diff: ClosureDiff | null } | null;
+  /** The closure that runs now; null: not known, or nothing does. */
+  readonly running: string | null;
+  /** Null: not known. */
+  readonly target: Commit | null;
+  /** The host's row: what it is at, whether it is there, and what cannot be started. */
+  readonly row: Pick<HostRow, "run" | "deniedOps"> & { readonly reachability: Pick<HostRow["reachability"], "state"> };
+}
+
+/** What a preview comes to by now, and the one thing to do with it. */
+export function changes(input: ChangesInput): Pick<ChangesView, "standing" | "sentence" | "action"> {
+  const standing = standingOf(input);
+  return { standing, sentence: sentenceOf(input, standing), action: actionOf(input, standing) };
+}
+
+function standingOf({ shown, running, target }: ChangesInput): ChangesView["standing"] {
+  if (shown === null) return "none";
+  const { commit, against, closure } = shown.preview;
+  if (target !== null && commit !== target) return "target-moved";
+  // What was previewed runs by now, or ran already: it says so, rather than that something else happened to the host.
+  return running === against || running === closure ? "fresh" : "host-changed";
+}
+
+function sentenceOf({ shown, running, target, row }: ChangesInput, standing: ChangesView["standing"]): string {
+  if (shown === null) {
+    return row.run?.op === "preview" && row.run.state !== "queued"
+      ? "The first preview of this host is at work."
+      : "No preview was made yet. It shows what a switch would change, and changes nothing.";
+  }
+  const { preview, diff } = shown;
+  const at = preview.commit === null ? "it" : shortCommit(preview.commit);
+  switch (standing) {
+    case "none":
+    case "target-moved":
+      return `It shows ${at}, but the target is ${target === null ? "another commit" : shortCommit(target)} by now.`;
+    case "host-changed":
+      return "The host runs something else by now than what this was compared with.";
+    case "fresh":
+      if (running !== preview.closure) return whatChanges(preview, diff, at);
+      return preview.against === preview.closure
+        ? `${at} builds exactly what runs: there is nothing to switch to.`
+        : `The host runs exactly what was previewed of ${at}.`;
+  }
+}
+
+function whatChanges({ units, reboot, agent }: Preview, diff: ClosureDiff | null, at: string): string {
+  const parts: string[] = [];
+  if (diff !== null) {
+    const { added, removed, changed, sizeBefore, sizeAfter } = diff;
+    if (changed.length > 0) parts.push(`changes ${count(changed.length, "package")}`);
+    if (added.length > 0) parts.push(`adds ${count(added.length, "package")}`);
+    if (removed.length > 0) parts.push(`removes ${count(removed.length, "package")}`);
+    if (parts.length === 0) parts.push("changes no version of a package");
+    if (sizeBefore !== null && sizeBefore !== sizeAfter) {
+      parts.push(`takes ${size(Math.abs(sizeAfter - sizeBefore))} ${sizeAfter > sizeBefore ? "more" : "less"}`);
+    }
+  }
+  if (units !== null) {
+    const { stop, start, restart, reload } = units;
+    const touched = [
+      restart.length > 0 ? `restarts ${listed(restart)}` : null,
+      stop.length > 0 ? `stops ${listed(stop)}` : null,
+      start.length > 0 ? `starts ${listed(start)}` : null,
+      reload.length > 0 ? `reloads ${listed(reload)}` : null,
+    ].filter((part) => part !== null);
+    parts.push(...(touched.length > 0 ? touched : ["touches no unit"]));
+  }
+  if (reboot.needed) parts.push(reboot.reasons.length > 0 ? `needs a reboot (${listed(reboot.reasons)})` : "needs a reboot");
+  const missing = agent === "missing" ? " It does not contain this agent any more, so the host would be out of reach." : "";
+  return `A switch to ${at} ${parts.length > 0 ? parts.join(", ") : "activates another closure"}.${missing}`;
+}
+
+function actionOf({ shown, running, row }: ChangesInput, standing: ChangesView["standing"]): NextAction | null {
+  if (row.run !== null) return { kind: "open-run", label: "Open run", runId: row.run.id };
+  if (row.reachability.state === "never") return null;
+  const waits = row.reachability.state !== "online";
+  const start = (op: OpName, label: string, args: Record<string, unknown>): NextAction | null =>
+    row.deniedOps[op] === undefined
+      ? { kind: "start", label, op, args, whenBlocked: waits ? "queue" : "refuse", compartment: null }
+      : null;
+  if (shown === null) return start("preview", waits ? "Queue preview" : "Preview", {});
+  if (standing !== "fresh") return start("preview", waits ? "Queue preview" : "Preview again", {});
+  const { commit, closure, agent } = shown.preview;
+  // A switch that would cut the host off is not what the page offers; who wants it asks for it by force.
+  if (running === closure || commit === null || agent === "missing") return null;
+  return start("switch", waits ? "Queue switch" : "Switch to this", { mode: "switch", commit, closure });
+}
+
+const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"] as const;
+
+function size(bytes: number): string {
+  const power = bytes < 1024 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log(bytes) / Math.log(1024)));
+  const value = bytes / 1024 ** power;
+  return `${power === 0 ? value : value.toFixed(1)} ${UNITS[power]}`;
+}

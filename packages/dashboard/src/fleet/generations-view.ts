@@ -1,0 +1,50 @@
+import type { Deployment, GenerationView, HostRow, RunId } from "@nixfleet/protocol";
+import type { HostInput } from "./compartments/input.ts";
+import { type DeploymentBy, generations } from "./generations.ts";
+import type { FleetViewsDeps } from "./views.ts";
+
+/** What the page "Generations" of a host shows, newest first. */
+export async function generationsView(
+  { store, target }: Pick<FleetViewsDeps, "store" | "target">,
+  { row, input }: { row: HostRow; input: HostInput },
+): Promise<GenerationView[]> {
+  const { facts } = input;
+  const closures = [...new Set((facts.generations ?? []).flatMap(({ closure }) => closure ?? []))];
+  const deployments = await deploymentsOf(store, row.id, closures);
+  const found = generations({ facts, platform: row.platform, deployments, row });
+  const commits = [...new Set(found.flatMap(({ commit }) => commit ?? []))];
+  const subjects = new Map(await Promise.all(commits.map(async (commit) => [commit, await target.subject(commit)] as const)));
+  return found.map((generation) => ({
+    ...generation,
+    subject: generation.commit === null ? null : (subjects.get(generation.commit) ?? null),
+  }));
+}
+
+/** Of these closures, and the last one of all that was no trial; newest first. */
+async function deploymentsOf(
+  { db }: FleetViewsDeps["store"],
+  hostId: string,
+  closures: readonly string[],
+): Promise<DeploymentBy[]> {
+  const all = db
+    .selectFrom("deployments")
+    .innerJoin("runs", "runs.id", "deployments.run_id")
+    .selectAll("deployments")
+    .select("runs.by")
+    .where("deployments.host_id", "=", hostId)
+    .orderBy("deployments.run_id", "desc");
+  const last = await all.where("deployments.mode", "!=", "test").limit(1).execute();
+  const asked = closures.length === 0 ? [] : await all.where("deployments.closure", "in", closures).execute();
+  const known = new Map([...last, ...asked].map((row) => [row.run_id, row]));
+  return [...known.values()]
+    .sort((a, b) => (a.run_id < b.run_id ? 1 : -1))
+    .map((row) => ({
+      closure: row.closure,
+      commit: row.commit_id,
+      runId: row.run_id as RunId,
+      at: row.at,
+      mode: row.mode as Deployment["mode"],
+      by: row.by,
+      ...(row.generation === null ? {} : { generation: row.generation }),
+    }));
+}

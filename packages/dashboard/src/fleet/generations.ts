@@ -1,0 +1,107 @@
+import {
+  type Commit,
+  type Deployment,
+  type Facts,
+  type Generation,
+  type GenerationView,
+  type HostRow,
+  type NextAction,
+  REFUSALS,
+} from "@nixfleet/protocol";
+
+/** A deployment from here, and who asked for it. */
+export interface DeploymentBy extends Deployment {
+  readonly by: string;
+}
+
+/** What the rule needs to know of a host. */
+export interface GenerationsInput {
+  readonly facts: Pick<Partial<Facts>, "generations" | "running" | "profile" | "booted">;
+  readonly platform: HostRow["platform"];
+  /** Newest first. */
+  readonly deployments: readonly DeploymentBy[];
+  readonly row: Pick<HostRow, "deniedOps"> & { readonly reachability: Pick<HostRow["reachability"], "state"> };
+}
+
+/** A host's generations but for the subjects of their commits, newest first: by number, not by name (R34). */
+export function generations(input: GenerationsInput): Omit<GenerationView, "subject">[] {
+  const known = [...(input.facts.generations ?? [])].sort((a, b) => b.number - a.number);
+  const marked = marks(input, known);
+  return known.map((generation) => {
+    const { number, at, closure = null } = generation;
+    const deployment = madeBy(generation, input.deployments);
+    return {
+      number,
+      at,
+      closure,
+      commit: commitOf(generation, input.deployments),
+      by: deployment?.by ?? null,
+      runId: deployment?.runId ?? null,
+      marks: [...(marked.get(number) ?? [])],
+      ...way(generation, input),
+    };
+  });
+}
+
+type Mark = GenerationView["marks"][number];
+
+function marks({ facts, platform, deployments }: GenerationsInput, known: readonly Generation[]): Map<number, Mark[]> {
+  const found = new Map<number, Mark[]>();
+  const mark = (number: number | undefined, as: Mark) => {
+    if (number !== undefined) found.set(number, [...(found.get(number) ?? []), as]);
+  };
+  const current = facts.profile?.generation ?? known.find((generation) => generation.current)?.number;
+  /** Several generations may have one closure: the current one counts before the newest. */
+  const numberOf = (closure: string | undefined) => {
+    const same = closure === undefined ? [] : known.filter((generation) => generation.closure === closure);
+    return (same.find(({ number }) => number === current) ?? same[0])?.number;
+  };
+  mark(numberOf(facts.running?.closure), "running");
+  // A Home Manager profile is not booted.
+  if (platform !== "home-manager") mark(current, "next-boot");
+  mark(numberOf(facts.booted?.closure), "booted");
+  // Only what was confirmed is recorded, so the last one that was not a trial is known to be good.
+  const good = deployments.find(({ mode }) => mode !== "test");
+  const byNumber = known.find(({ number, closure }) => number === good?.generation && closure === good.closure);
+  mark(byNumber?.number ?? numberOf(good?.closure), "last-known-good");
+  return found;
+}
+
+/** The deployment that made a generation: the first with its number and closure; later ones went back to it. */
+function madeBy({ number, closure }: Generation, deployments: readonly DeploymentBy[]): DeploymentBy | undefined {
+  if (closure === undefined) return undefined;
+  return deployments.findLast(
+    (deployment) => deployment.closure === closure && (deployment.generation === undefined || deployment.generation === number),
+  );
+}
+
+function commitOf({ commit, closure }: Generation, deployments: readonly DeploymentBy[]): Commit | null {
+  if (commit !== undefined) return commit;
+  return deployments.find((deployment) => deployment.closure === closure && deployment.commit !== null)?.commit ?? null;
+}
+
+function way(
+  { number, closure }: Generation,
+  { facts, row }: GenerationsInput,
+): { rollback: NextAction | null; denied: string | null } {
+  if (closure === undefined) {
+    return { rollback: null, denied: "Its closure was collected: the store does not have it any more." };
+  }
+  const runs = closure === facts.running?.closure;
+  if (runs && (facts.profile === undefined || facts.profile.closure === closure)) return { rollback: null, denied: null };
+  if (row.reachability.state === "never") return { rollback: null, denied: REFUSALS["host-offline"].sentence };
+  const denied = row.deniedOps.rollback;
+  if (denied !== undefined) return { rollback: null, denied };
+  const waits = row.reachability.state !== "online";
+  return {
+    rollback: {
+      kind: "start",
+      label: waits ? `Queue roll back to ${number}` : `Roll back to ${number}`,
+      op: "rollback",
+      args: { generation: number },
+      whenBlocked: waits ? "queue" : "refuse",
+      compartment: null,
+    },
+    denied: null,
+  };
+}

@@ -1,0 +1,59 @@
+import type { HostId, OpRequest, RunId } from "@nixfleet/protocol";
+import { expect, test } from "vitest";
+import { newRun, type Run } from "./run.ts";
+import { outcomeSentence, titleOf } from "./wording.ts";
+
+const COMMIT = "7f3a91c".padEnd(40, "0");
+const BACK = `/nix/store/${"1".repeat(32)}-nixos-system-alpha-26.11`;
+const switching: OpRequest = { op: "switch", args: { mode: "switch" } };
+const rollback: OpRequest = { op: "rollback", args: { generation: 12 } };
+
+const ended = (request: OpRequest, more: Partial<Run>): Run => ({
+  ...newRun({
+    id: "01j00000000000000000000001" as RunId,
+    hostId: "01j00000000000000000000000" as HostId,
+    request,
+    commit: request.op === "rollback" ? null : COMMIT,
+    deadline: 1000,
+    createdAt: 1,
+    askedBy: "ada",
+    force: false,
+  }),
+  ...more,
+});
+const undone = (reason: string, firstError: string | null = null): Partial<Run> => ({
+  state: "rolled-back",
+  outcome: { code: "units-failed", reason, firstError, reported: true, back: BACK },
+});
+
+test.each<[string, OpRequest, string | null]>([
+  ["Preview 7f3a91c", { op: "preview", args: {} }, COMMIT],
+  ["Preview generation 12", { op: "preview", args: { generation: 12 } }, null],
+  ["Preview 7f3a91c against generation 9", { op: "preview", args: { against: 9 } }, COMMIT],
+  ["Switch to 7f3a91c", { op: "switch", args: { mode: "switch", closure: BACK } }, COMMIT],
+  ["Roll back to generation 12", rollback, null],
+  ["Reboot", { op: "reboot", args: {} }, null],
+  ["Collect garbage", { op: "collect-garbage", args: { keepDays: 30 } }, null],
+])("a run is called %s", (title, request, commit) => {
+  expect(titleOf(request, commit)).toBe(title);
+});
+
+test("R37: a run that was rolled back says what was undone, why, the first error, and what runs now", () => {
+  expect(outcomeSentence(ended(switching, undone("nginx.service failed", "nginx: [emerg] no such file.")))).toBe(
+    "The switch to 7f3a91c was undone. nginx.service failed. nginx: [emerg] no such file. The host runs what it ran before, nixos-system-alpha-26.11.",
+  );
+  expect(outcomeSentence(ended(rollback, undone("Nobody confirmed it.")))).toBe(
+    "The rollback to generation 12 was undone. Nobody confirmed it. The host runs what it ran before, nixos-system-alpha-26.11.",
+  );
+  // Not twice, where the host's own reason names what runs.
+  expect(outcomeSentence(ended(switching, undone(`Nobody confirmed it. The host runs ${BACK} again.`)))).toBe(
+    `The switch to 7f3a91c was undone. Nobody confirmed it. The host runs ${BACK} again.`,
+  );
+});
+
+test("what was deployed for the next boot does not count as running, whichever way was asked for", () => {
+  const deployed = { closure: BACK, commit: COMMIT, mode: "boot" as const };
+  expect(outcomeSentence(ended(switching, { state: "succeeded", deployed }))).toBe("7f3a91c starts at the next boot.");
+  expect(outcomeSentence(ended(rollback, { state: "succeeded", deployed }))).toBe("Generation 12 starts at the next boot.");
+  expect(outcomeSentence(ended(rollback, { state: "succeeded" }))).toBe("The host runs generation 12.");
+});
