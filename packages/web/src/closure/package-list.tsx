@@ -25,7 +25,7 @@ export function PackageList({ diff }: { diff: ClosureDiff }) {
   const [view, setView] = useState(ALL);
   const groups = useMemo(() => packageGroups(rows, view), [rows, view]);
   const counts = useMemo(() => countKinds(rows), [rows]);
-  const most = useMemo(() => rows.reduce((most, { grows }) => Math.max(most, Math.abs(grows ?? 0)), 0), [rows]);
+  const most = useMemo(() => Math.max(0, ...rows.map(({ grows }) => Math.abs(grows ?? 0))), [rows]);
   if (rows.length === 0) {
     return (
       <p className="border-y border-border py-2.5 text-small text-muted">
