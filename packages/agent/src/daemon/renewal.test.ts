@@ -44,7 +44,8 @@ test("R7: an agent whose unit a run has replaced goes on until the run is over, 
   await symlink(old.closure, old.link);
   const first = await host.connect();
   const { runId, release } = await beginSwitching(next);
-  dashboard.say({ type: "ping", nonce: "still there" });
+  // It has seen what runs now, and lets the run come to its end.
+  await dashboard.until(() => dashboard.facts.running?.closure === next.closure);
   await dashboard.goAway();
   await release();
   expect((await first.ended).code).toBe(101);
