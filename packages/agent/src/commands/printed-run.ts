@@ -4,9 +4,9 @@ import { stripColours } from "../nix/log-stream.ts";
 /** Between two lines of progress, in milliseconds. */
 const PROGRESS_MS = 2000;
 
-/** A text of somebody else's for a terminal: nothing in it acts there (R50). */
+/** A text of somebody else's as one line for a terminal: nothing in it acts there (R50). */
 export function printable(text: string): string {
-  return withoutControls(stripColours(text));
+  return withoutControls(stripColours(text)).replaceAll("\n", " ");
 }
 
 /** Tells a run to a person at a terminal, event by event. */
