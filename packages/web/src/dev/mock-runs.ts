@@ -65,8 +65,8 @@ export function specialRuns(row: HostRow, now: number): RunView[] {
           build: "done",
           diff: "done",
           activate: "done",
-          confirm: "done",
-          undo: "failed",
+          confirm: "failed",
+          undo: "done",
         }),
       },
       {

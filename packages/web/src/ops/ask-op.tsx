@@ -51,9 +51,8 @@ export default function AskOp({
     event.preventDefault();
     if (sent || attempts.wait !== undefined || allowed.length === 0) return;
     const args = question ? { ...start.args, [question.argument]: Number(answer) } : start.args;
-    const read = shape.safeParse(args);
-    if (!read.success) {
-      setFault(read.error.issues[0]?.message ?? "That does not fit.");
+    if (question && !shape.safeParse(args).success) {
+      setFault(question.fault);
       return;
     }
     setSent(true);
