@@ -41,6 +41,9 @@ export interface FleetViewsDeps {
   logs: { read(runId: RunId, from: number, limit: number): Promise<{ lines: NumberedLine[] }> };
 }
 
+/** How soon a change is to be seen: `soon` for what has happened, `later` for a measurement or a count that goes on changing. */
+export type Haste = "soon" | "later";
+
 /** What pages show of hosts: kept up to date by what the bus says, so that asking costs nothing. */
 export interface FleetViews extends AsyncDisposable {
   start(): Promise<void>;
@@ -55,8 +58,10 @@ export interface FleetViews extends AsyncDisposable {
   /** The row as it is now; null: there is no such host, or it was not read yet. */
   peek(id: HostId): HostRow | null;
   readonly ids: Iterable<HostId>;
-  /** Calls the listener after something of a host came, changed or went. A row that is the same as before is the same object. */
-  onChange(listener: (id: HostId) => void): () => void;
+  /**
+   * Calls the listener after something of a host came, changed or went. A row that is the same as before is the same object.
+   */
+  onChange(listener: (id: HostId, haste: Haste) => void): () => void;
 }
 
 /** Sentences tell ages in days: this often they are told anew. */
@@ -81,13 +86,13 @@ interface Entry {
 export function createFleetViews(deps: FleetViewsDeps): FleetViews {
   const { store, bus, clock, log, hosts, target, links, runs } = deps;
   const entries = new Map<HostId, Entry>();
-  const listeners = new Set<(id: HostId) => void>();
+  const listeners = new Set<(id: HostId, haste: Haste) => void>();
   let ending = new AbortController();
   let retelling: { cancel(): void } | undefined;
   let targetSeen = "";
 
-  const tell = (id: HostId) => {
-    for (const listener of listeners) listener(id);
+  const tell = (id: HostId, haste: Haste = "soon") => {
+    for (const listener of listeners) listener(id, haste);
   };
 
   const queue = createKeyedWork<HostId, What>({
@@ -206,7 +211,7 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
     const { load, memory, disk } = entry.row;
     const same = values.load === load && values.memory === memory && values.disk === disk;
     if (!same) entry.row = { ...entry.row, ...values };
-    tell(id);
+    tell(id, "later");
   }
 
   const views: FleetViews = {

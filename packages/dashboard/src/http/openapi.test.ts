@@ -26,6 +26,7 @@ test("the OpenAPI document has every route of the table, with its parameters and
     "409",
     "413",
     "422",
+    "429",
     "500",
     "503",
   ]);

@@ -14,6 +14,7 @@ import { createFakeClock, createSocketPair, createTempDir } from "@nixfleet/test
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { createBus } from "../bus.ts";
+import type { FleetViews, Haste } from "../fleet/index.ts";
 import type { Logger } from "../logger.ts";
 import { createIds } from "../runs/index.ts";
 import { appendLines, createRunLogs } from "../runs/log.ts";
@@ -22,7 +23,7 @@ import { newRun } from "../runs/run.ts";
 import { openStore } from "../store/index.ts";
 import { createLiveClient, HIGH_WATER } from "./client.ts";
 import { createLive } from "./index.ts";
-import { createTopic, type TopicSource } from "./topic.ts";
+import { createTopic, DELTA_BURST, LATER_INTERVAL, type TopicSource } from "./topic.ts";
 
 const quiet: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
@@ -93,7 +94,7 @@ function createBrowser() {
 function arrangeTopic() {
   const clock = createFakeClock();
   const truth = new Map<string, unknown>();
-  let touch: (key: string) => void = () => {};
+  let touch: Parameters<TopicSource["listen"]>[0] = () => {};
   const source: TopicSource = {
     all: async () => new Map(truth),
     some: async (keys) => new Map([...keys].map((key) => [key, truth.get(key)])),
@@ -118,10 +119,10 @@ function arrangeTopic() {
     });
     return browser;
   };
-  const set = (key: string, value: unknown) => {
+  const set = (key: string, value: unknown, haste: Haste = "soon") => {
     if (value === undefined) truth.delete(key);
     else truth.set(key, value);
-    touch(key);
+    touch(key, haste);
   };
   return { clock, truth, connect, set };
 }
@@ -131,6 +132,7 @@ const step = fc.oneof(
     do: fc.constant("set" as const),
     key: fc.constantFrom("a", "b", "c", "d"),
     value: fc.option(fc.integer({ min: 0, max: 3 }), { nil: undefined, freq: 2 }),
+    haste: fc.constantFrom<Haste>("soon", "later"),
   }),
   fc.record({ do: fc.constant("pass" as const), ms: fc.constantFrom(0, 1, 60, 150) }),
   fc.record({ do: fc.constant("take" as const), who: fc.nat(2), count: fc.constantFrom(1, 2, 100) }),
@@ -148,7 +150,7 @@ test("snapshot and deltas give every browser the server's state, however they ar
       const at = (who: number) => browsers[who] as (typeof browsers)[0];
       for (const who of following) at(who).say({ type: "subscribe", topic: "fleet" });
       for (const action of steps) {
-        if (action.do === "set") set(action.key, action.value);
+        if (action.do === "set") set(action.key, action.value, action.haste);
         else if (action.do === "clog") set(action.key, "x".repeat(HIGH_WATER));
         else if (action.do === "pass") await clock.advanceAsync(action.ms);
         else if (action.do === "take") at(action.who).take(action.count);
@@ -174,24 +176,49 @@ test("snapshot and deltas give every browser the server's state, however they ar
   );
 });
 
-test("at most ten deltas a second, the first at once, each with all that came before it", async () => {
+test("over time at most ten deltas a second, the first ones at once, each with all that came before it", async () => {
   const { clock, connect, set } = arrangeTopic();
   const browser = connect();
   browser.say({ type: "subscribe", topic: "fleet" });
   await clock.advanceAsync(1000);
   browser.take();
 
-  for (let ms = 0; ms < 990; ms++) {
+  for (let ms = 0; ms < 4990; ms++) {
     set("a", ms);
     set("b", ms);
     await clock.advanceAsync(1);
     browser.take();
-    if (ms === 1) expect(browser.values("fleet")).toMatchObject({ a: expect.any(Number) });
+    if (ms === 20) expect(browser.values("fleet")).toMatchObject({ a: expect.any(Number) });
   }
-  expect(browser.seen.deltas).toBeLessThanOrEqual(10);
+  expect(browser.seen.deltas).toBeLessThanOrEqual(50 + DELTA_BURST);
   await clock.advanceAsync(100);
   browser.take();
-  expect(browser.values("fleet")).toEqual({ a: 989, b: 989 });
+  expect(browser.values("fleet")).toEqual({ a: 4989, b: 4989 });
+});
+
+test("a state does not wait for measurements, which go along with it or once a second", async () => {
+  const { clock, connect, set } = arrangeTopic();
+  const browser = connect();
+  browser.say({ type: "subscribe", topic: "fleet" });
+  await clock.advanceAsync(0);
+  for (let ms = 0; ms < 10 * LATER_INTERVAL; ms += 50) {
+    set("load", ms, "later");
+    await clock.advanceAsync(50);
+  }
+  browser.take();
+  expect(browser.seen.deltas).toBeLessThanOrEqual(11);
+
+  await clock.advanceAsync(LATER_INTERVAL);
+  browser.take();
+  const before = browser.seen.deltas;
+  set("load", "high", "later");
+  for (const state of ["starting", "fetch", "build", "succeeded"]) {
+    set("run", state);
+    await clock.advanceAsync(20);
+    browser.take();
+    expect(browser.values("fleet")).toEqual({ load: "high", run: state });
+  }
+  expect(browser.seen.deltas - before).toBe(4);
 });
 
 test("R39: a stalled browser costs bounded memory, disturbs no other, and gets one fresh snapshot when it takes messages again", async () => {
@@ -274,7 +301,7 @@ async function arrange() {
   const store = scope.use(await openStore({ path: join(dir.path, "nixfleet.db"), clock, bus, log: quiet }));
   const ids = createIds({ now: clock.now, randomBytes });
   const rows = new Map<HostId, HostRow>();
-  const listeners = new Set<(id: HostId) => void>();
+  const listeners = new Set<Parameters<FleetViews["onChange"]>[0]>();
   let target: TargetView = { state: "not-configured" };
   const watched: string[] = [];
   const told = { changes: "No preview was made yet.", generation: 1, read: 0 };
@@ -334,7 +361,7 @@ async function arrange() {
   const place = (id: HostId, name: string | null) => {
     if (name === null) rows.delete(id);
     else rows.set(id, { id, name } as HostRow);
-    for (const listener of listeners) listener(id);
+    for (const listener of listeners) listener(id, "soon");
   };
   const setTarget = (view: TargetView) => {
     target = view;

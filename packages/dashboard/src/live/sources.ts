@@ -69,18 +69,18 @@ export function fleetSource({ store, bus, views, runs, target, server }: SourceD
     },
     listen: (touch) =>
       listening((signal) => {
-        bus.on("run.changed", ({ runId }) => touch(`run:${runId}`), { owner, signal });
-        bus.on("target.changed", () => touch("target"), { owner, signal });
-        bus.on("storage.changed", () => touch("server"), { owner, signal });
+        bus.on("run.changed", ({ runId }) => touch(`run:${runId}`, "soon"), { owner, signal });
+        bus.on("target.changed", () => touch("target", "soon"), { owner, signal });
+        bus.on("storage.changed", () => touch("server", "soon"), { owner, signal });
         // Its runs went with the host, and nothing is said of each.
         bus.on(
           "host.removed",
           ({ hostId }) => {
-            for (const [id, host] of hostOf) if (host === hostId) touch(`run:${id}`);
+            for (const [id, host] of hostOf) if (host === hostId) touch(`run:${id}`, "soon");
           },
           { owner, signal },
         );
-        return views.onChange((id) => touch(`host:${id}`));
+        return views.onChange((id, haste) => touch(`host:${id}`, haste));
       }),
   };
 }
@@ -148,10 +148,13 @@ export function hostSource(hostId: HostId, { store, bus, views, runs, links }: S
     listen: (touch) =>
       listening((signal) => {
         const unwatch = links.watch(hostId);
-        bus.on("run.changed", (event) => void (event.hostId === hostId && touch(`run:${event.runId}`)), { owner, signal });
-        bus.on("host.changed", (event) => void (event.hostId === hostId && touch(PAGES)), { owner, signal });
-        bus.on("target.changed", () => touch(PAGES), { owner, signal });
-        const unsubscribe = views.onChange((id) => void (id === hostId && touch("host")));
+        bus.on("run.changed", (event) => void (event.hostId === hostId && touch(`run:${event.runId}`, "soon")), {
+          owner,
+          signal,
+        });
+        bus.on("host.changed", (event) => void (event.hostId === hostId && touch(PAGES, "soon")), { owner, signal });
+        bus.on("target.changed", () => touch(PAGES, "soon"), { owner, signal });
+        const unsubscribe = views.onChange((id, haste) => void (id === hostId && touch("host", haste)));
         return () => {
           unsubscribe();
           unwatch();
@@ -176,9 +179,9 @@ export function runSource(runId: RunId, { bus, runs }: SourceDeps): TopicSource 
     some: read,
     listen: (touch) =>
       listening((signal) => {
-        bus.on("run.changed", (event) => void (event.runId === runId && touch("run")), { owner, signal });
-        bus.on("run.logged", (event) => void (event.runId === runId && touch("run")), { owner, signal });
-        bus.on("host.removed", (event) => void (event.hostId === hostId && touch("run")), { owner, signal });
+        bus.on("run.changed", (event) => void (event.runId === runId && touch("run", "soon")), { owner, signal });
+        bus.on("run.logged", (event) => void (event.runId === runId && touch("run", "later")), { owner, signal });
+        bus.on("host.removed", (event) => void (event.hostId === hostId && touch("run", "soon")), { owner, signal });
         return undefined;
       }),
   };
@@ -207,7 +210,7 @@ export function activitySource({ bus, audit }: SourceDeps): TopicSource {
     },
     listen: (touch) =>
       listening((signal) => {
-        bus.on("audit.added", () => touch("entries"), { owner, signal });
+        bus.on("audit.added", () => touch("entries", "soon"), { owner, signal });
         return undefined;
       }),
   };

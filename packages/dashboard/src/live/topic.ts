@@ -1,9 +1,16 @@
 import type { ToBrowser } from "@nixfleet/protocol";
 import type { Clock } from "@nixfleet/runtime";
+import type { Haste } from "../fleet/index.ts";
 import type { Logger } from "../logger.ts";
 
-/** At most one delta of a topic in this many milliseconds. */
+/** Over time, one delta of a topic in this many milliseconds at most. */
 export const DELTA_INTERVAL = 100;
+/** After a time of rest so many deltas may follow one another sooner. */
+export const DELTA_BURST = 10;
+/** A change is one to a reader and several to us: a run's state is stored first, and the row that tells of it is read after it. */
+const GATHER = 20;
+/** What may wait is read with the next change that may not, or so many milliseconds after the last reading. */
+export const LATER_INTERVAL = 1000;
 /** What could not be read is tried again after this many milliseconds. */
 const RETRY_INTERVAL = 1000;
 
@@ -13,10 +20,10 @@ export interface TopicSource {
   all(): Promise<ReadonlyMap<string, unknown> | null>;
   /** The values of keys that may have changed; undefined: the key goes. Null: the host or run has gone. */
   some(keys: ReadonlySet<string>): Promise<ReadonlyMap<string, unknown> | null>;
-  /** Milliseconds between two deltas, if it is to be longer than for others. */
+  /** Milliseconds between two deltas over time, if it is to be longer than for others. */
   readonly interval?: number;
   /** Tells of keys that may have changed, until the returned function is called. */
-  listen(touch: (key: string) => void): () => void;
+  listen(touch: (key: string, haste: Haste) => void): () => void;
 }
 
 /** Who follows a topic. All three are handed the text of a message, made once for all. */
@@ -57,15 +64,21 @@ export function createTopic({ name, source, clock, log }: TopicDeps): Topic {
   let loaded = false;
   let closed = false;
   let flushing = false;
-  let due: { cancel(): void } | undefined;
-  let lastFlush = Number.NEGATIVE_INFINITY;
+  let due: { at: number; cancel(): void } | undefined;
+  let pressing = false;
+  /** No reading before this time, after one that failed. */
+  let notBefore = Number.NEGATIVE_INFINITY;
+  let lastReading = Number.NEGATIVE_INFINITY;
+  /** When all that was sent would have been sent, had it been sent evenly (the generic cell rate algorithm). */
+  let evenly = Number.NEGATIVE_INFINITY;
   let snapshotText: string | null = null;
 
   const message = (body: Extract<ToBrowser, { type: "gone" }>) => JSON.stringify(body);
   const goneText = message({ type: "gone", topic: name });
 
-  const stopListening = source.listen((key) => {
+  const stopListening = source.listen((key, haste) => {
     touched.add(key);
+    if (haste === "soon") pressing = true;
     schedule();
   });
 
@@ -90,25 +103,33 @@ export function createTopic({ name, source, clock, log }: TopicDeps): Topic {
   }
 
   function schedule(): void {
-    if (!loaded || closed || gone || flushing || due !== undefined || touched.size === 0) return;
-    due = clock.setTimeout(() => void flush(), Math.max(0, lastFlush + interval - clock.now()));
+    if (!loaded || closed || gone || flushing || touched.size === 0) return;
+    const now = clock.now();
+    const wanted = pressing ? now + GATHER : lastReading + LATER_INTERVAL;
+    const at = Math.max(now, wanted, notBefore, evenly - (DELTA_BURST - 1) * interval);
+    if (due !== undefined && due.at <= at) return;
+    due?.cancel();
+    due = { at, cancel: clock.setTimeout(() => void flush(), at - now).cancel };
   }
 
   async function flush(): Promise<void> {
     due = undefined;
     flushing = true;
     const keys = new Set(touched);
+    const wasPressing = pressing;
     touched.clear();
+    pressing = false;
+    lastReading = clock.now();
     try {
       const some = await source.some(keys);
       if (closed || gone) return;
       if (some === null) end();
       else apply(some);
-      lastFlush = clock.now();
     } catch (error) {
       log.error({ err: error, topic: name }, "A topic could not be read");
       for (const key of keys) touched.add(key);
-      lastFlush = clock.now() + RETRY_INTERVAL - interval;
+      pressing ||= wasPressing;
+      notBefore = clock.now() + RETRY_INTERVAL;
     } finally {
       flushing = false;
       schedule();
@@ -131,6 +152,7 @@ export function createTopic({ name, source, clock, log }: TopicDeps): Topic {
     if (set.length === 0 && unset.length === 0) return;
     version += 1;
     snapshotText = null;
+    evenly = Math.max(clock.now(), evenly) + interval;
     if (members.size === 0) return;
     const text = `{"type":"delta","topic":${JSON.stringify(name)},"version":${version},"set":{${set.join(",")}},"unset":${JSON.stringify(unset)}}`;
     for (const member of [...members]) member.delta(text);

@@ -40,6 +40,8 @@ test("L22: whoever has the run's secret is told 200 while the run is at work and
   gate.resolve();
   expect(await core.whenEnded(runId)).toMatchObject({ state: "succeeded" });
   expect(await askToConfirm(core, runId, secret)).toMatchObject({ status: 401 });
+  // There is no secret any more, which is not the same as an empty one.
+  expect(await core.runs.confirm(runId, "")).toEqual({ kind: "secret-wrong" });
 });
 
 test("L22: without the secret nothing is told of runs: wrong, missing, of another run or of no run, the answer is the same", async () => {

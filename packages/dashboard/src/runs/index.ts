@@ -1,6 +1,5 @@
 export { QUEUE_LIMIT } from "./advance.ts";
 export type { TargetCommit } from "./asking.ts";
-export type { Confirmation, Confirming } from "./confirming.ts";
 export type { HostLinks } from "./dispatching.ts";
 export { createRunLogs, type RunLogs } from "./log.ts";
 export { createLogKeeper } from "./log-keeper.ts";
