@@ -132,7 +132,8 @@ export function changesOf(row: HostRow, now: number): ChangesView {
       url: `https://git.example.net/admin/nixcfg/commit/${commit}`,
     })),
     standing: "fresh",
-    sentence: "A switch to 7f3a91c changes 51 packages, adds 3 and removes 1, restarts 4 units, and needs a reboot.",
+    sentence:
+      "A switch to 7f3a91c changes 51 packages, adds 3 packages, removes 1 package, restarts 4 units, starts 1 unit, reloads 2 units and needs a reboot.",
     action: start("switch", "Switch to this", { mode: "switch", commit: TARGET, closure: storePath(row.name, "b") }),
   };
   switch (row.name) {
@@ -193,7 +194,7 @@ export function changesOf(row: HostRow, now: number): ChangesView {
         ...fresh,
         preview: preview(row.name, { agent: "missing", units: null, reboot: { needed: false, reasons: [] } }),
         sentence:
-          "A switch to 7f3a91c changes 51 packages, adds 3 and removes 1. It does not contain this agent any more, so the host would be out of reach.",
+          "A switch to 7f3a91c changes 51 packages, adds 3 packages and removes 1 package. It does not contain this agent any more, so the host would be out of reach.",
         commits: [],
         commitsComplete: false,
         action: null,
