@@ -42,6 +42,7 @@ export function PackageList({ diff }: { diff: ClosureDiff }) {
   );
   return (
     <section aria-label="Packages" className="min-w-0">
+      <h2 className="sr-only">Packages</h2>
       <div className="flex flex-wrap items-center gap-2">
         {chip("all", `All ${formatCount(rows.length)}`)}
         {(Object.keys(KINDS) as ChangeKind[])
