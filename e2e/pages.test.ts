@@ -1,4 +1,4 @@
-import { type Commit, type Facts, isTerminal, type RunId } from "@nixfleet/protocol";
+import { type Facts, isTerminal } from "@nixfleet/protocol";
 import { type Behaviour, obedient, type Step } from "@nixfleet/testkit";
 import { DESK, PHONE, watchPage } from "@nixfleet/testkit/browser";
 import axe from "axe-core";
@@ -54,7 +54,7 @@ const GENERATIONS: Facts["generations"] = [
     number: 1,
     at: 1e12,
     closure: `/nix/store/${"b".repeat(32)}-nixos-system-gamma`,
-    commit: "a".repeat(40) as Commit,
+    commit: "a".repeat(40),
     current: false,
   },
   { number: 0, at: 1e11, current: false },
@@ -89,7 +89,7 @@ beforeAll(async () => {
 
 async function ended(run: string): Promise<void> {
   for (;;) {
-    const { summary } = await stack.api.call("run", { params: { run: run as RunId } });
+    const { summary } = await stack.api.call("run", { params: { run: run } });
     if (isTerminal(summary.state)) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }

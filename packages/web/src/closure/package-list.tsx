@@ -25,7 +25,7 @@ export function PackageList({ diff }: { diff: ClosureDiff }) {
   const [view, setView] = useState(ALL);
   const groups = useMemo(() => packageGroups(rows, view), [rows, view]);
   const counts = useMemo(() => countKinds(rows), [rows]);
-  const most = useMemo(() => rows.reduce((most, { grows }) => Math.max(most, Math.abs(grows ?? 0)), 0), [rows]);
+  const most = useMemo(() => Math.max(0, ...rows.map(({ grows }) => Math.abs(grows ?? 0))), [rows]);
   if (rows.length === 0) {
     return <p className="text-small text-muted">No package has another version: only configuration differs.</p>;
   }
@@ -44,10 +44,9 @@ export function PackageList({ diff }: { diff: ClosureDiff }) {
     <section aria-label="Packages" className="min-w-0">
       <h2 className="sr-only">Packages</h2>
       <div className="flex flex-wrap items-center gap-2">
-        {chip("all", `All ${formatCount(rows.length)}`)}
-        {(Object.keys(KINDS) as ChangeKind[])
-          .filter((kind) => counts[kind] > 0)
-          .map((kind) =>
+        {kinds.length > 1 && chip("all", `All ${formatCount(rows.length)}`)}
+        {kinds.length > 1 &&
+          kinds.map((kind) =>
             chip(
               kind,
               <>
@@ -180,7 +179,7 @@ function Growth({ grows, most }: { grows: number | null; most: number }) {
   const less = grows !== null && grows < 0;
   return (
     <span aria-hidden="true" className="relative h-4 max-desk:hidden">
-      {grows !== null && <i className="absolute inset-y-0 left-1/2 w-px bg-border-strong" />}
+      {grows !== null && most > 0 && <i className="absolute inset-y-0 left-1/2 w-px bg-border-strong" />}
       {share > 0 && (
         <i
           className={classNames(

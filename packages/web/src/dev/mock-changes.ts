@@ -16,8 +16,8 @@ const DAY = 24 * 60 * MINUTE;
 const MIB = 1024 ** 2;
 
 /** A store path of the right shape that is always the same for a name and a letter. */
-export function storePath<T extends string>(name: string, letter: string): T {
-  return `/nix/store/${letter.repeat(4)}${"8q1vabcdfghijklmnpqrsvwxyz01"}-nixos-system-${name}-26.05` as T;
+export function storePath(name: string, letter: string): string {
+  return `/nix/store/${letter.repeat(4)}8q1vabcdfghijklmnpqrsvwxyz01-nixos-system-${name}-26.05`;
 }
 
 export const PICTURE_DIFF: ClosureDiff = {
@@ -62,7 +62,7 @@ export const PICTURE_DIFF: ClosureDiff = {
 };
 
 const preview = (host: string, change: Partial<Preview> = {}): Preview => ({
-  commit: TARGET as Commit,
+  commit: TARGET,
   closure: storePath(host, "b"),
   against: storePath(host, "a"),
   units: {
@@ -125,7 +125,7 @@ export function changesOf(row: HostRow, now: number): ChangesView {
         [OLD, "flake.lock: nixpkgs, home-manager", 5 * DAY],
       ] as const
     ).map(([commit, subject, ago]) => ({
-      commit: commit as Commit,
+      commit,
       subject,
       author: "admin",
       at: now - ago,

@@ -7,7 +7,7 @@ const MINUTE = 60_000;
 const phasesUpTo = (now: number, states: Partial<Record<PhaseView["phase"], PhaseView["state"]>>): PhaseView[] =>
   Object.entries(states).map(([phase, state], index) => ({
     phase: phase as PhaseView["phase"],
-    state: state as PhaseView["state"],
+    state,
     startedAt: state === "to-come" || state === "skipped" ? null : now - 100_000 + index * 12_000,
     endedAt: state === "done" || state === "failed" ? now - 100_000 + (index + 1) * 12_000 : null,
     estimate: 12_000,
@@ -149,7 +149,7 @@ export function runView(summary: RunSummary, more: Partial<RunView> = {}): RunVi
     summary,
     args: {},
     force: false,
-    commit: TARGET as RunView["commit"],
+    commit: TARGET,
     subject: "nginx: raise worker connections on the edge hosts",
     deadlineAt: null,
     command: ["nix", "build", "--no-link", "--print-out-paths", "git+file:///var/lib/nixfleet-runner/repo#hsb1"],

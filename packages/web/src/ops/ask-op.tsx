@@ -36,7 +36,8 @@ export default function AskOp({
   const { person } = useSession();
   const attempts = useAttempts();
   const question = questionOf(start.op);
-  const [answer, setAnswer] = useState(String(start.args[question?.argument ?? ""] ?? question?.usual ?? ""));
+  const given = question && start.args[question.argument];
+  const [answer, setAnswer] = useState(String(typeof given === "number" ? given : (question?.usual ?? "")));
   const [fault, setFault] = useState<string>();
   const [password, setPassword] = useState("");
   const [sent, setSent] = useState(false);

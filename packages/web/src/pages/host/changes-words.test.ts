@@ -1,8 +1,8 @@
-import type { Commit, CommitView } from "@nixfleet/protocol";
+import type { CommitView } from "@nixfleet/protocol";
 import { expect, test } from "vitest";
 import { commitsBetween, storeDisk } from "./changes-words.ts";
 
-const commit: CommitView = { commit: "a".repeat(40) as Commit, subject: "", author: "", at: 0, url: null };
+const commit: CommitView = { commit: "a".repeat(40), subject: "", author: "", at: 0, url: null };
 
 test("commits between are counted, and said to be more where not all of them are known", () => {
   expect(commitsBetween({ commits: [], commitsComplete: true })).toBeNull();
