@@ -12,7 +12,7 @@ let web1: Host;
 
 beforeAll(async () => {
   lab = await startLab();
-  web1 = await lab.addHost("web1");
+  web1 = await lab.addHost("web1", { settings: { confirmTimeout: 30 } });
 });
 afterAll(() => lab[Symbol.asyncDispose]());
 
@@ -51,8 +51,8 @@ test("the daemon runs as its own user in a sandbox with an exposure of 2.0 at mo
 
   expect(exposure).toBeLessThanOrEqual(2.0);
   expect(await web1.run("stat", "--format=%U %a", "/etc/nixfleet/token")).toBe("root 600");
-  expect(await web1.run("stat", "--format=%U:%G %a", "/var/lib/nixfleet-agent")).toBe("nixfleet-agent:nixfleet 750");
-  expect(await web1.run("stat", "--format=%U:%G %a", "/var/lib/nixfleet-runner")).toBe("root:nixfleet 2750");
+  expect(await web1.run("stat", "--format=%U:%G %a", "/var/lib/nixfleet-agent")).toBe("nixfleet-agent:nixfleet-agent 750");
+  expect(await web1.run("stat", "--format=%U:%G %a", "/var/lib/nixfleet-runner")).toBe("root:nixfleet-agent 2750");
   const daemon = await web1.run("systemctl", "show", "--property=MainPID", "--value", "nixfleet-agent");
   expect(await web1.run("stat", "--format=%U", `/proc/${daemon}`)).toBe("nixfleet-agent");
 });
@@ -126,6 +126,8 @@ test("while an activation hangs no other one begins, and a cancel ends it", asyn
   expect(other.exitCode).toBe(1);
   expect(other.stderr).toContain("Could not acquire lock");
   await lab.untilRun(run, ({ summary }) => summary.state === "cancelled");
+  // What was half switched is undone after the run's end.
+  await lab.untilHost("web1", ({ facts }) => facts.deadman === null);
   const again = await switchByHand("switch");
   expect(again.exitCode, again.stderr).toBe(0);
 });
@@ -169,18 +171,16 @@ test("R26: after the network was cut and mended the agent is connected again, by
   expect(row.conflict).toBeNull();
 });
 
-test("a configuration can take a host off the network, and another brings it back", async () => {
-  await lab.config.change("web1: a wrong network", "web1", withUnits({ "network.service": brokenNetworkUnit }));
+test("R37: a configuration that takes the host off the network is undone by the host alone", async () => {
+  const commit = await lab.config.change("web1: a wrong network", "web1", withUnits({ "network.service": brokenNetworkUnit }));
   const before = await web1.run("readlink", "-f", "/run/current-system");
 
-  await lab.perform("web1", "pull");
-  await lab.start("web1", "switch");
-  await web1.untilUnit("network.service");
-  await web1.untilUnit("nixos-rebuild-switch-to-configuration.service", "inactive");
+  const run = await lab.perform("web1", "switch", { commit });
 
-  expect((await web1.exec(["ip", "-o", "link", "show", "up", "dev", "eth0"])).stdout).toBe("");
-  await web1.run("nix-env", "-p", "/nix/var/nix/profiles/system", "--set", before);
-  await web1.run(`${before}/bin/switch-to-configuration`, "switch");
+  expect(run.summary.state, await lab.logOf(run.summary.id)).toBe("rolled-back");
+  expect(run.outcome?.code).toBe("not-confirmed");
+  expect(await web1.run("readlink", "-f", "/run/current-system")).toBe(before);
+  expect(await web1.run("readlink", "-f", "/nix/var/nix/profiles/system")).toBe(before);
   await lab.untilOnline("web1");
   await lab.config.change("web1: the right network", "web1", withoutUnit("network.service"));
 });

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type HostView, isTerminal, type OpName, type RunView } from "@nixfleet/protocol";
 import { type ApiClient, setUpAdministrator } from "@nixfleet/testkit/api-client";
 import { type Dashboard, startDashboard } from "@nixfleet/testkit/built-programs";
-import { type AgentSettings, agentEtc, agentUnits } from "./agent-units.ts";
+import { type AgentSettings, installedAgent } from "./agent-units.ts";
 import { type Claim, claimLab } from "./claims.ts";
 import { BUILT_AGENT, type ConfigRepository, createConfigRepository } from "./config-repository.ts";
 import { startGitServer } from "./git-server.ts";
@@ -23,7 +23,7 @@ export interface NewHost extends Pick<HostOptions, "smallDisks" | "shares"> {
   platform?: HostConfiguration["platform"];
   /** What its configuration says at first; by default a plain host with the agent. */
   configure?: (plain: HostConfiguration) => HostConfiguration;
-  /** Settings of the agent, by the names of its environment. */
+  /** More values of `services.nixfleet-agent`. */
   settings?: AgentSettings;
   /** Waits until its agent is online. Default true. */
   wait?: boolean;
@@ -84,13 +84,14 @@ export async function startLab(say: (sentence: string) => void = () => {}): Prom
     async addHost(name, options = {}) {
       const { platform = "nixos", configure = (plain) => plain, settings = {}, wait = true, smallDisks, shares } = options;
       const plain = plainHost(platform);
-      const all = { NIXFLEET_URL: dashboard.origin, NIXFLEET_REPO_URL: git.url, NIXFLEET_HOSTNAME: name, ...settings };
       const isNixos = platform === "nixos";
+      const tokenFile = isNixos ? "/etc/nixfleet/token" : `/home/${plain.user}/.config/nixfleet/token`;
+      const agent = await installedAgent(plain, { url: dashboard.origin, repoUrl: git.url, tokenFile, ...settings });
       const configuration = configure({
         ...plain,
         agent: { version: "1.0", bundle: BUILT_AGENT },
-        units: { ...plain.units, ...agentUnits(platform, all) },
-        etc: { ...plain.etc, ...(isNixos && agentEtc) },
+        units: { ...plain.units, ...agent.units },
+        etc: { ...plain.etc, ...agent.etc },
       });
       await config.commit(`${name}: begin`, { [name]: configuration });
       const { token } = await api.call("addHost", { body: { name, platform } });
@@ -102,12 +103,12 @@ export async function startLab(say: (sentence: string) => void = () => {}): Prom
       hosts.set(name, host);
       const { user } = configuration;
       if (isNixos) {
-        await host.writeFile("/etc/nixfleet/token", `${token}\n`);
+        await host.writeFile(tokenFile, `${token}\n`);
         await installNixos(host, git.url);
         await host.boot();
       } else {
         await makeUser(host, user);
-        await host.writeFile(`/home/${user}/.config/nixfleet/token`, `${token}\n`);
+        await host.writeFile(tokenFile, `${token}\n`);
         await host.runOffline(["/bin/chown", "-R", `${user}:`, `/home/${user}`]);
         await host.boot();
         await activateHome(host, user, git.url);

@@ -37,7 +37,7 @@ export async function unmountBelow(directory: string): Promise<void> {
 }
 
 /** Debian packages with the programs that the lab runs on this machine. */
-const NEEDED = ["debootstrap", "debian-archive-keyring", "git", "iproute2", "procps", "systemd-container"];
+const NEEDED = ["debootstrap", "debian-archive-keyring", "git", "iproute2", "nix-bin", "procps", "systemd-container"];
 
 /** Installs what is missing of them. */
 export async function installNeeded(say: (sentence: string) => void): Promise<void> {

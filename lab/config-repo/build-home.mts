@@ -6,7 +6,7 @@ interface Configuration {
   release: string;
   /** User units by name. @agent@ in one stands for the agent's store path. */
   units: Record<string, string>;
-  /** More files below the home. */
+  /** More files below the home, with the same @agent@. */
   etc: Record<string, string>;
   /** Shell text that the activation runs once the home's files are the new ones. */
   activation: string;
@@ -27,11 +27,15 @@ const link = (path: string, target: string) => {
 
 write("hm-version", host.release);
 write("home-path/nix-support/paths", packages);
-for (const path of [...packages.split(" "), agent].filter((one) => one !== "")) {
+for (const path of packages.split(" ").filter((one) => one !== "")) {
   for (const program of readdirSync(join(path, "bin"))) link(`home-path/bin/${program}`, join(path, "bin", program));
 }
+// The agent's command is the one that its module makes, with this host's settings.
+if (agent !== "") link("home-path/bin/nixfleet-agent", join(out, "home-files/.config/nixfleet/made/nixfleet-agent"));
 mkdirSync(join(out, "home-files"), { recursive: true });
-for (const [path, text] of Object.entries(host.etc)) write(`home-files/${path}`, text);
+for (const [path, text] of Object.entries(host.etc)) {
+  write(`home-files/${path}`, text.replaceAll("@agent@", agent), text.startsWith("#!") ? 0o755 : 0o644);
+}
 const units = "home-files/.config/systemd/user";
 mkdirSync(join(out, units), { recursive: true });
 for (const [name, text] of Object.entries(host.units)) {

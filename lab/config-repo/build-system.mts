@@ -6,7 +6,7 @@ interface Configuration {
   release: string;
   /** Units by name. @agent@ in one stands for the agent's store path. */
   units: Record<string, string>;
-  /** More files below /etc. */
+  /** More files below /etc, with the same @agent@. */
   etc: Record<string, string>;
   /** Shell text that the activation runs once /etc is that of the new closure. */
   activation: string;
@@ -32,9 +32,12 @@ link("kernel", `${env["kernel"]}/linux`);
 link("initrd", `${env["initrd"]}/initrd`);
 link("kernel-modules", `${env["kernelModules"]}`);
 
-for (const path of [...packages.split(" "), agent].filter((one) => one !== "")) {
+for (const path of packages.split(" ").filter((one) => one !== "")) {
   for (const program of readdirSync(join(path, "bin"))) link(`sw/bin/${program}`, join(path, "bin", program));
 }
+// The agent's command is the one that its module makes, with this host's settings.
+const command = "etc/nixfleet/made/nixfleet-agent";
+if (agent !== "") link("sw/bin/nixfleet-agent", join(out, command));
 const json = JSON.stringify({
   nixosVersion: host.release,
   ...(revision !== "" && { configurationRevision: revision }),
@@ -46,7 +49,9 @@ const etc: Record<string, string> = {
   hostname: `${hostName}\n`,
   ...host.etc,
 };
-for (const [path, text] of Object.entries(etc)) write(`etc/${path}`, text);
+for (const [path, text] of Object.entries(etc)) {
+  write(`etc/${path}`, text.replaceAll("@agent@", agent), text.startsWith("#!") ? 0o755 : 0o644);
+}
 
 // On NixOS every unit is in the closure, targets too: those that tie the closure's own units together come from Debian's systemd.
 const debian = "/usr/lib/systemd/system";
