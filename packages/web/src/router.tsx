@@ -4,6 +4,7 @@ import { call, ProblemError } from "./live/api.ts";
 import { readActivityFilter } from "./pages/activity/address.ts";
 import { readAddHostSearch } from "./pages/add-host/address.ts";
 import { readFleetSearch } from "./pages/fleet/view.ts";
+import { readComparison } from "./pages/host/address.ts";
 import { Frame } from "./shell/frame.tsx";
 import { NotFound } from "./shell/not-found.tsx";
 import { PageFault } from "./shell/page-fault.tsx";
@@ -57,6 +58,17 @@ const hostOverview = createRoute({
   getParentRoute: () => host,
   path: "/",
   component: lazyRouteComponent(() => import("./pages/host/host-overview.tsx"), "HostOverview"),
+});
+const hostGenerations = createRoute({
+  getParentRoute: () => host,
+  path: "/generations",
+  validateSearch: readComparison,
+  component: lazyRouteComponent(() => import("./pages/host/host-generations.tsx"), "HostGenerations"),
+});
+const hostChanges = createRoute({
+  getParentRoute: () => host,
+  path: "/changes",
+  component: lazyRouteComponent(() => import("./pages/host/host-changes.tsx"), "HostChanges"),
 });
 const hostRuns = createRoute({
   getParentRoute: () => host,
@@ -115,7 +127,14 @@ const sheet = import.meta.env.DEV
 
 export const router = createRouter({
   routeTree: root.addChildren([
-    signedIn.addChildren([fleet, host.addChildren([hostOverview, hostRuns]), account, run, addHost, activity]),
+    signedIn.addChildren([
+      fleet,
+      host.addChildren([hostOverview, hostGenerations, hostChanges, hostRuns]),
+      account,
+      run,
+      addHost,
+      activity,
+    ]),
     signIn,
     setup,
     ...sheet,

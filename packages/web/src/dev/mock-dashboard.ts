@@ -6,6 +6,8 @@ import {
   LIVE_CLOSE,
   LIVE_PATH,
   type NumberedLine,
+  OpName,
+  PROBLEMS,
   type RunId,
   type RunSummary,
   type RunView,
@@ -14,6 +16,8 @@ import {
   type ToBrowser,
 } from "@nixfleet/protocol";
 import { idOf, largeFleet, pictureFleet, runSummary, TARGET } from "./host-rows.ts";
+import { changesOf, generationsOf, storePath } from "./mock-changes.ts";
+import { runView, specialRuns } from "./mock-runs.ts";
 
 /*
  * A dashboard inside of the page, for working on the page without one: /?mock, and ?mock=empty, ?mock=1000 (hosts), ?mock=offline,
@@ -94,7 +98,15 @@ function hostView(row: HostRow): HostView {
       boot: { id: "boot", at: now - 41 * DAY - 6 * 60 * MINUTE },
       agent: { version: "1.8.2", startedAt: now - 6 * DAY },
       failedUnits: failed ? ["restic-prune.service"] : [],
-      generations: [],
+      running: { closure: storePath(row.name, "a"), since: now - 6 * DAY },
+      generations: generationsOf(row, now).map(({ number, at, closure, commit }) => ({
+        number,
+        at,
+        ...(closure !== null && { closure: storePath(row.name, "a") }),
+        ...(commit !== null && { commit }),
+        current: number === row.runs.generation,
+      })),
+      deadman: row.name === "hsb8" ? { runId: idOf(5001) as RunId, until: now + 92_000, back: storePath(row.name, "a") } : null,
     },
     factsReadAt: now - 3_000,
     runningSubject: "grafana: move to mon0",
@@ -114,7 +126,12 @@ function hostView(row: HostRow): HostView {
             ],
             network: { in: 1.2 * 1024 ** 2, out: 3.9 * 1024 ** 2 },
           },
-    policy: { allowedOps: ["pull", "switch", "test", "refresh", "restart-agent"], allowRewind: false },
+    policy: {
+      allowedOps: OpName.options.filter((op) => op !== "reboot" || row.name !== "mon0"),
+      allowRewind: false,
+      signed: row.name === "csb0",
+      confirmTimeout: row.name === "mon0" ? 0 : 120,
+    },
     settings: { tags: row.tags, location: "cloud", deviceType: "server", themeColor: null, interval: 5, repoUrl: "" },
     failure: failed
       ? runSummary({
@@ -144,6 +161,15 @@ function hostView(row: HostRow): HostView {
   };
 }
 
+const FAILED_PREVIEW: RunView["outcome"] = {
+  code: "evaluation-failed",
+  sentence: "Nix could not evaluate the configuration.",
+  next: "Correct the configuration where the message points, push, and pull again.",
+  reason: null,
+  firstError: "error: attribute 'workerConnections' missing at /modules/nginx.nix:41:9",
+  firstErrorLine: 23,
+};
+
 function hostRuns(row: HostRow): RunSummary[] {
   const now = Date.now();
   const run = (number: number, ago: number, change: Partial<RunSummary>) =>
@@ -159,6 +185,7 @@ function hostRuns(row: HostRow): RunSummary[] {
     });
   return [
     ...(row.run ? [row.run] : []),
+    ...specialRuns(row, now).map(({ summary }) => summary),
     run(2180, 12 * MINUTE, {
       state: "failed",
       status: "broken",
@@ -177,29 +204,6 @@ function hostRuns(row: HostRow): RunSummary[] {
   ];
 }
 
-function runView(summary: RunSummary): RunView {
-  return {
-    summary,
-    args: {},
-    force: false,
-    commit: TARGET,
-    subject: "nginx: raise worker connections on the edge hosts",
-    deadlineAt: null,
-    command: ["nix", "build", "--no-link", "--print-out-paths", "git+file:///var/lib/nixfleet-agent/nixcfg#hsb1"],
-    progress: null,
-    diff: null,
-    tests: [],
-    warnings: [],
-    outcome: null,
-    lateReport: null,
-    cancelWarning: null,
-    mayCancel: summary.endedAt === null,
-    retry: null,
-    usualDuration: 320_000,
-    log: { lines: 0, bytes: 0, errors: 0, warnings: 0, discarded: false },
-  };
-}
-
 function topicValues(world: World, topic: string): Record<string, unknown> | undefined {
   const id = topic.slice(topic.indexOf(":") + 1);
   if (topic === "fleet") {
@@ -213,8 +217,19 @@ function topicValues(world: World, topic: string): Record<string, unknown> | und
   if (topic === "activity") return {};
   if (topic.startsWith("host:")) {
     const row = world.rows.find((each) => each.id === id);
-    return row && { host: hostView(row), ...Object.fromEntries(hostRuns(row).map((run) => [`run:${run.id}`, run])) };
+    return (
+      row && {
+        host: hostView(row),
+        changes: changesOf(row, Date.now()),
+        generations: generationsOf(row, Date.now()),
+        ...Object.fromEntries(hostRuns(row).map((run) => [`run:${run.id}`, run])),
+      }
+    );
   }
+  const special = world.rows.flatMap((row) => specialRuns(row, Date.now())).find(({ summary }) => summary.id === id);
+  if (special) return { run: special };
+  const preview = world.rows.map((row) => changesOf(row, Date.now()).run).find((each) => each?.id === id);
+  if (preview) return { run: runView(preview, preview.state === "failed" ? { outcome: FAILED_PREVIEW } : {}) };
   const run = world.runs.find((each) => each.id === id) ?? world.rows.flatMap(hostRuns).find((each) => each.id === id);
   return run && { run: runView(run) };
 }
@@ -289,6 +304,12 @@ class MockSocket extends EventTarget {
   }
 }
 
+/** Reboots want a password: `admin` is right, everything else is wrong. */
+function wrongProof(body: unknown): boolean {
+  const { op, proof } = body as { op?: string; proof?: { password: string } };
+  return op === "reboot" && proof?.password !== "admin";
+}
+
 function answer(world: World, method: string, path: string): unknown {
   if (path === "/session") return { person: { name: "admin", role: "admin" }, csrf: "csrf" };
   if (path === "/setup") return { needed: false };
@@ -348,6 +369,10 @@ export function installMockDashboard(kind: string): void {
     if (!pathname.startsWith(API_PATH)) return realFetch(input, init);
     await new Promise((resolve) => setTimeout(resolve, 40));
     if (init?.method === "DELETE") return new Response(null, { status: 204 });
+    if (typeof init?.body === "string" && wrongProof(JSON.parse(init.body))) {
+      const { status, title, next } = PROBLEMS["second-factor-wrong"];
+      return Response.json({ type: "about:blank", title, status, code: "second-factor-wrong", next }, { status });
+    }
     const body = answer(world, init?.method ?? "GET", pathname.slice(API_PATH.length));
     return body === undefined
       ? Response.json(

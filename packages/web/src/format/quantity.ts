@@ -7,6 +7,11 @@ export function formatBytes(bytes: number): string {
   return `${value}${NBSP}${unit}`;
 }
 
+/** By how much bytes differ, with a true minus: `+412 MiB`, `−18 MiB`, `0 B`. */
+export function formatBytesChange(bytes: number): string {
+  return `${bytes === 0 ? "" : bytes > 0 ? "+" : "−"}${formatBytes(Math.abs(bytes))}`;
+}
+
 /** A part and its whole in the unit of the whole: `31 of 80 GiB`. */
 export function formatBytesOf(part: number, whole: number): string {
   const [of, unit] = scaled(whole, whole);

@@ -1,4 +1,15 @@
-import type { AuditEntry, HostRow, HostView, RunSummary, RunView, ServerInfo, TargetView, Topic } from "@nixfleet/protocol";
+import type {
+  AuditEntry,
+  ChangesView,
+  GenerationView,
+  HostRow,
+  HostView,
+  RunSummary,
+  RunView,
+  ServerInfo,
+  TargetView,
+  Topic,
+} from "@nixfleet/protocol";
 import { createContext, useCallback, useContext, useRef, useSyncExternalStore } from "react";
 import { type KeptList, keepList, sameButMeasured } from "./kept-list.ts";
 import type { LinkState, LiveClient } from "./live-client.ts";
@@ -83,6 +94,18 @@ export function useServerInfo(): ServerInfo | undefined {
 
 export function useHost(id: string): HostView | "gone" | undefined {
   return useTopic(`host:${id}`, (values) => values.get("host") as HostView | undefined);
+}
+
+/** What the last preview of a host showed. */
+export function useHostChanges(id: string): ChangesView | undefined {
+  const changes = useTopic(`host:${id}`, (values) => values.get("changes") as ChangesView | undefined);
+  return changes === "gone" ? undefined : changes;
+}
+
+/** A host's generations, newest first. */
+export function useHostGenerations(id: string): readonly GenerationView[] | undefined {
+  const generations = useTopic(`host:${id}`, (values) => values.get("generations") as readonly GenerationView[] | undefined);
+  return generations === "gone" ? undefined : generations;
 }
 
 /** A host's newest runs. */

@@ -1,4 +1,4 @@
-import type { HostRow } from "@nixfleet/protocol";
+import type { HostRow, NextAction } from "@nixfleet/protocol";
 import { Link } from "@tanstack/react-router";
 import { Button, type ButtonLook, type ButtonSize, buttonClass } from "../components/button.tsx";
 import { classNames } from "../components/class-names.ts";
@@ -7,14 +7,16 @@ import { useOps } from "./ops-provider.tsx";
 import { denialOf, startOf } from "./requests.ts";
 import { useSent } from "./sent.ts";
 
-/** The one action that helps a host now, as the server says; nothing when nothing helps. */
+/** The one action that helps a host now, or another one that the server offers on it; nothing when nothing helps. */
 export function NextButton({
   row,
+  next = row.next,
   size = "row",
   look = "outline",
   className,
 }: {
   row: HostRow;
+  next?: NextAction | null;
   size?: ButtonSize;
   look?: ButtonLook;
   className?: string;
@@ -22,7 +24,6 @@ export function NextButton({
   const ops = useOps();
   const sent = useSent(row.id);
   const { person } = useSession();
-  const { next } = row;
   if (next === null) return null;
   if (next.kind === "open-run") {
     return (

@@ -1,4 +1,4 @@
-import { type HostRow, opDeclaration } from "@nixfleet/protocol";
+import { type HostRow, type OpName, opDeclaration } from "@nixfleet/protocol";
 import { Link } from "@tanstack/react-router";
 import { ArrowRight, ScrollText, Square } from "lucide-react";
 import type { ReactNode } from "react";
@@ -6,7 +6,7 @@ import { Menu, MenuItem, MenuLine, MenuLink } from "../components/menu.tsx";
 import type { MenuPlace } from "../components/menu-button.tsx";
 import { useSession } from "../shell/session.ts";
 import { useOps } from "./ops-provider.tsx";
-import { ALL_OPS, denialOf, opStart } from "./requests.ts";
+import { denialOf, MENU_OPS, opLabel, opStart } from "./requests.ts";
 
 /**
  * The menu of a host: every op, those that cannot be started now with the reason, and the ways on from there. `here`: it opens on the
@@ -20,14 +20,19 @@ export default function OpMenu({
 }: MenuPlace & { row: HostRow; here?: boolean; children?: ReactNode }) {
   const ops = useOps();
   const { person } = useSession();
-  const item = (op: (typeof ALL_OPS)[number], label: string, args: Record<string, unknown> = {}) => (
-    <MenuItem key={label} off={denialOf(row, op, person.role)} onSelect={() => ops.start(opStart(op, args), [row])}>
+  const item = (op: OpName, label: string, args: Record<string, unknown> = {}) => (
+    <MenuItem
+      key={label}
+      danger={opDeclaration(op).secondFactor}
+      off={denialOf(row, op, person.role)}
+      onSelect={() => ops.start(opStart(op, args), [row])}
+    >
       {label}
     </MenuItem>
   );
   return (
     <Menu {...place}>
-      {ALL_OPS.map((op) => item(op, opDeclaration(op).label))}
+      {MENU_OPS.map((op) => item(op, opLabel(op)))}
       <MenuLine />
       {item("switch", "Switch at the next boot", { mode: "boot" })}
       {item("switch", "Switch until the next boot", { mode: "test" })}

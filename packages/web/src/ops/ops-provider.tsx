@@ -1,18 +1,25 @@
-import { type HostRow, opDeclaration, type RunSummary } from "@nixfleet/protocol";
+import { type HostRow, opDeclaration, type RouteInput, type RouteOutput, type RunSummary } from "@nixfleet/protocol";
+import { useNavigate } from "@tanstack/react-router";
 import { createContext, lazy, type ReactNode, Suspense, useCallback, useContext, useMemo, useState } from "react";
 import { notify } from "../components/toast.tsx";
 import { countOf } from "../format/quantity.ts";
 import { call, ProblemError } from "../live/api.ts";
 import { useSession } from "../shell/session.ts";
 import { messageOf } from "./message-of.ts";
-import { namesInWords, type OpStart, splitByDenial } from "./requests.ts";
+import { asksFirst, leadsToChanges, namesInWords, type OpStart, splitByDenial } from "./requests.ts";
 import { markSent, settleSent } from "./sent.ts";
 
-const ConfirmOp = lazy(() => import("./confirm-op.tsx"));
+const AskOp = lazy(() => import("./ask-op.tsx"));
+
+/** Called with the run that began, where one host was asked. */
+type Begun = (run: RunSummary) => void;
 
 interface Ops {
-  /** Starts an op on hosts. More than one asks first, with their names and their count. */
-  readonly start: (start: OpStart, rows: readonly HostRow[]) => void;
+  /**
+   * Starts an op on hosts. More than one asks first, with their names and their count; so does an op that has a question or wants the
+   * password. A preview of what a switch would change leads to where that is shown, unless `begun` does something else.
+   */
+  readonly start: (start: OpStart, rows: readonly HostRow[], begun?: Begun) => void;
   /** Cancels a run. */
   readonly cancel: (run: RunSummary) => Promise<void>;
 }
@@ -25,19 +32,35 @@ export function useOps(): Ops {
   return ops;
 }
 
+interface Asking {
+  readonly start: OpStart;
+  readonly rows: readonly HostRow[];
+  readonly begun: Begun | undefined;
+}
+
 /** The one way from a click to a run: sends it, shows it as sent at once, and says what came of it. */
 export function OpsProvider({ children }: { children: ReactNode }) {
   const { person } = useSession();
-  const [asking, setAsking] = useState<{ start: OpStart; rows: readonly HostRow[] } | undefined>();
+  const navigate = useNavigate();
+  const [asking, setAsking] = useState<Asking | undefined>();
+  const send = useCallback(
+    async (start: OpStart, rows: readonly HostRow[], begun?: Begun, proof?: Proof) => {
+      const [only] = rows;
+      if (rows.length !== 1 || only === undefined) return startMany(start, rows, proof);
+      if (!begun && leadsToChanges(start)) void navigate({ to: "/hosts/$host/changes", params: { host: only.name } });
+      return startOne(start, only, proof, begun);
+    },
+    [navigate],
+  );
   const start = useCallback<Ops["start"]>(
-    (wanted, rows) => {
+    (wanted, rows, begun) => {
       const { allowed, denied } = splitByDenial(rows, wanted.op, person.role);
       const [only] = allowed;
-      if (rows.length > 1) setAsking({ start: wanted, rows });
-      else if (only) void startOne(wanted, only);
+      if (rows.length > 1 || (only && asksFirst(wanted.op, rows.length))) setAsking({ start: wanted, rows, begun });
+      else if (only) void send(wanted, [only], begun);
       else if (denied[0]) tellRefused(wanted, denied[0].row.name, denied[0].reason);
     },
-    [person.role],
+    [person.role, send],
   );
   const ops = useMemo(() => ({ start, cancel: cancelRun }), [start]);
   return (
@@ -45,13 +68,15 @@ export function OpsProvider({ children }: { children: ReactNode }) {
       {children}
       <Suspense>
         {asking && (
-          <ConfirmOp
+          <AskOp
             start={asking.start}
             split={splitByDenial(asking.rows, asking.start.op, person.role)}
             onClose={() => setAsking(undefined)}
-            onConfirm={(rows) => {
+            onAnswer={async ({ start: answered, rows, proof }) => {
+              // What needs no proof is on its way: the page shows it. Else the dialog waits for what the proof comes to.
+              if (proof === undefined) setAsking(undefined);
+              await send(answered, rows, asking.begun, proof);
               setAsking(undefined);
-              void startMany(asking.start, rows);
             }}
           />
         )}
@@ -60,47 +85,63 @@ export function OpsProvider({ children }: { children: ReactNode }) {
   );
 }
 
-async function startOne(start: OpStart, row: HostRow): Promise<void> {
+type Proof = NonNullable<RouteInput<"startRun">["body"]["proof"]>;
+
+/** Says what came of it. @throws ProblemError where the proof was not accepted: nothing was started, and it can be given again */
+async function startOne(start: OpStart, row: HostRow, proof?: Proof, begun?: Begun): Promise<void> {
   markSent([row.id], start.op);
   try {
-    const run = await call("startRun", { params: { host: row.id }, body: { ...start, force: false } });
+    const run = await call("startRun", { params: { host: row.id }, body: { ...start, force: false, ...(proof && { proof }) } });
     settleSent([row.id], true);
     if (run.state === "queued") tellQueued(run);
+    begun?.(run);
   } catch (error) {
     settleSent([row.id], false);
+    if (isAboutProof(error)) throw error;
     tellFailed(start, row.name, error);
   }
 }
 
-async function startMany(start: OpStart, rows: readonly HostRow[]): Promise<void> {
+async function startMany(start: OpStart, rows: readonly HostRow[], proof?: Proof): Promise<void> {
   const ids = rows.map((row) => row.id);
   markSent(ids, start.op);
   try {
-    const { items } = await call("startRuns", { body: { ...start, force: false, hosts: ids } });
+    const { items } = await call("startRuns", { body: { ...start, force: false, hosts: ids, ...(proof && { proof }) } });
     settleSent(ids, true);
-    const refused = items.filter((item) => item.refused !== null);
-    const queued = items.filter((item) => item.run?.state === "queued").length;
-    const { label } = opDeclaration(start.op);
-    const began = items.length - refused.length;
-    if (began > 0) {
-      notify({
-        status: "working",
-        fact: `${label}: ${countOf(began, "host")} began`,
-        ...(queued > 0 && { follows: `${countOf(queued, "host")} of them will begin when they can.` }),
-      });
-    }
-    const [first] = refused;
-    if (first?.refused) {
-      const name = rows.find((row) => row.id === first.host || row.name === first.host)?.name ?? first.host;
-      notify({
-        status: "broken",
-        fact: `${label}: ${countOf(refused.length, "host")} refused`,
-        follows: `${name}: ${first.refused.sentence} ${first.refused.next}`,
-      });
-    }
+    tellBegun(start, rows, items);
   } catch (error) {
     settleSent(ids, false);
+    if (isAboutProof(error)) throw error;
     tellFailed(start, namesInWords(rows.slice(0, 3).map((row) => row.name)), error);
+  }
+}
+
+/** Whether the proof was asked for and not accepted, or not looked at because there were too many. */
+function isAboutProof(error: unknown): boolean {
+  if (!(error instanceof ProblemError)) return false;
+  return ["second-factor-required", "second-factor-wrong", "too-many-attempts"].includes(error.problem.code);
+}
+
+function tellBegun(start: OpStart, rows: readonly HostRow[], items: RouteOutput<"startRuns">["items"]): void {
+  const refused = items.filter((item) => item.refused !== null);
+  const queued = items.filter((item) => item.run?.state === "queued").length;
+  const { label } = opDeclaration(start.op);
+  const began = items.length - refused.length;
+  if (began > 0) {
+    notify({
+      status: "working",
+      fact: `${label}: ${countOf(began, "host")} began`,
+      ...(queued > 0 && { follows: `${countOf(queued, "host")} of them will begin when they can.` }),
+    });
+  }
+  const [first] = refused;
+  if (first?.refused) {
+    const name = rows.find((row) => row.id === first.host || row.name === first.host)?.name ?? first.host;
+    notify({
+      status: "broken",
+      fact: `${label}: ${countOf(refused.length, "host")} refused`,
+      follows: `${name}: ${first.refused.sentence} ${first.refused.next}`,
+    });
   }
 }
 

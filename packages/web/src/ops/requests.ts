@@ -19,6 +19,50 @@ export interface OpStart {
 /** Every op, in the order of the registry. */
 export const ALL_OPS = Object.keys(OPS) as OpName[];
 
+/** What a menu offers: every op but those with an argument that only the page about it knows, such as a generation. */
+export const MENU_OPS = ALL_OPS.filter((op) => opDeclaration(op).args.safeParse({}).success);
+
+/** An argument with a usual value that a person may want to be another one. */
+export interface OpQuestion {
+  readonly argument: string;
+  readonly label: string;
+  readonly usual: number;
+}
+
+const QUESTIONS: Partial<Record<OpName, OpQuestion>> = {
+  "collect-garbage": {
+    argument: "keepDays",
+    label: "Keep generations younger than, in days",
+    usual: OPS["collect-garbage"].args.parse({}).keepDays,
+  },
+};
+
+/** What is asked before an op begins, in the way of its dialog. */
+export function questionOf(op: OpName): OpQuestion | undefined {
+  return QUESTIONS[op];
+}
+
+/** Whether a dialog stands between the click and the run. */
+export function asksFirst(op: OpName, hosts: number): boolean {
+  return hosts > 1 || opDeclaration(op).secondFactor || questionOf(op) !== undefined;
+}
+
+/** What a button or a menu calls an op; three dots say that a dialog follows. */
+export function opLabel(op: OpName, hosts = 1): string {
+  return `${opDeclaration(op).label}${asksFirst(op, hosts) ? "…" : ""}`;
+}
+
+/** An op and what it is done to: `Switch 3 hosts`, `Run tests on csb1`. */
+export function opOn(op: OpName, object: string): string {
+  const { label } = opDeclaration(op);
+  return `${label}${label.includes(" ") ? " on" : ""} ${object}`;
+}
+
+/** Whether an op has shown all that it shows once a page about the host has it: a preview of what a switch would change. */
+export function leadsToChanges({ op, args }: Pick<OpStart, "op" | "args">): boolean {
+  return op === "preview" && args["generation"] === undefined && args["against"] === undefined;
+}
+
 /** An op with its usual arguments. It waits for a host that is away or busy, where the op can wait. */
 export function opStart(op: OpName, args: Record<string, unknown> = {}): OpStart {
   return { op, args, whenBlocked: opDeclaration(op).queueable ? "queue" : "refuse" };

@@ -1,5 +1,5 @@
 import { Dialog } from "@base-ui/react/dialog";
-import { type HostRow, opDeclaration } from "@nixfleet/protocol";
+import { type HostRow, type OpName, opDeclaration } from "@nixfleet/protocol";
 import { useNavigate } from "@tanstack/react-router";
 import { Command } from "cmdk";
 import { CircleHelp, CirclePlay, History, Plus, Search, Server, UserRound } from "lucide-react";
@@ -9,7 +9,7 @@ import { Icon, type LucideIcon } from "../components/icon.tsx";
 import { StatusMark } from "../components/status-icon.tsx";
 import { useHostRows } from "../live/use-live.ts";
 import { useOps } from "../ops/ops-provider.tsx";
-import { ALL_OPS, denialOf, opStart } from "../ops/requests.ts";
+import { denialOf, MENU_OPS, opLabel, opStart } from "../ops/requests.ts";
 import { type Entry, findEntries } from "./palette-entries.ts";
 import { useSession } from "./session.ts";
 
@@ -93,7 +93,7 @@ export default function Palette({ onClose, onHelp }: { onClose: () => void; onHe
 type Found =
   | { kind: "page"; page: "/" | "/activity" | "/add-host" | "/account" | "help"; label: string; icon: LucideIcon }
   | { kind: "host"; row: HostRow }
-  | { kind: "op"; op: (typeof ALL_OPS)[number]; row: HostRow };
+  | { kind: "op"; op: OpName; row: HostRow };
 
 const PAGES: readonly Extract<Found, { kind: "page" }>[] = [
   { kind: "page", page: "/", label: "Fleet", icon: Server },
@@ -110,7 +110,7 @@ function entriesOf(rows: readonly HostRow[]): readonly Entry<Found>[] {
     ),
     ...PAGES.map((page): Entry<Found> => ({ key: page.page, words: page.label, rank: 0, value: page })),
     ...rows.flatMap((row) =>
-      ALL_OPS.map(
+      MENU_OPS.map(
         (op): Entry<Found> => ({
           key: `${op} ${row.id}`,
           words: `${opDeclaration(op).label} ${row.name}`,
@@ -143,7 +143,7 @@ function draw(value: Found): ReactNode {
       return (
         <>
           <Icon of={CirclePlay} size={16} className="text-muted" />
-          <span className="font-medium">{opDeclaration(value.op).label}</span>
+          <span className="font-medium">{opLabel(value.op)}</span>
           <HostName name={value.row.name} colour={value.row.color} />
         </>
       );

@@ -5,11 +5,11 @@ import { Field } from "../../components/input.tsx";
 import { Skeleton } from "../../components/skeleton.tsx";
 import { call, ProblemError } from "../../live/api.ts";
 import { messageOf } from "../../ops/message-of.ts";
+import { useAttempts } from "../../ops/use-attempts.ts";
 import { usePageTitle } from "../../screen/use-page-title.ts";
 import { beginSession } from "../../shell/session.ts";
 import { Entrance } from "../sign-in/entrance.tsx";
 import { FaultLine } from "../sign-in/fault-line.tsx";
-import { useAttempts } from "../sign-in/use-attempts.ts";
 import { useSetupState } from "../sign-in/use-setup-state.ts";
 import { faultsOf, tokenOf } from "./setup-form.ts";
 

@@ -1,4 +1,4 @@
-import { type HostRow, opDeclaration } from "@nixfleet/protocol";
+import type { HostRow, OpName } from "@nixfleet/protocol";
 import { ChevronUp } from "lucide-react";
 import { lazy } from "react";
 import { ActionBar } from "../../components/action-bar.tsx";
@@ -7,12 +7,12 @@ import { Icon } from "../../components/icon.tsx";
 import { MenuButton } from "../../components/menu-button.tsx";
 import { countOf } from "../../format/quantity.ts";
 import { useOps } from "../../ops/ops-provider.tsx";
-import { type ALL_OPS, opStart } from "../../ops/requests.ts";
+import { opLabel, opStart } from "../../ops/requests.ts";
 import { NOTHING, type Selection, selectAll } from "./selection.ts";
 
 const MoreOps = lazy(() => import("./more-ops.tsx"));
 
-const FIRST = ["pull", "switch", "test"] as const satisfies readonly (typeof ALL_OPS)[number][];
+const FIRST = ["pull", "switch", "test"] as const satisfies readonly OpName[];
 
 /** What can be done to all selected hosts. Each op opens a dialog that names them. */
 export function SelectionBar({
@@ -29,9 +29,8 @@ export function SelectionBar({
   const ops = useOps();
   if (selection.ids.size === 0) return null;
   const rows = all.filter((row) => selection.ids.has(row.id));
-  const start = (op: (typeof ALL_OPS)[number]) => ops.start(opStart(op), rows);
+  const start = (op: OpName) => ops.start(opStart(op), rows);
   const more = matching.some((row) => !selection.ids.has(row.id));
-  const mark = rows.length > 1 ? "…" : "";
   return (
     <ActionBar
       label={`${countOf(rows.length, "host")} selected`}
@@ -50,8 +49,7 @@ export function SelectionBar({
     >
       {FIRST.map((op) => (
         <Button key={op} size="row" onClick={() => start(op)}>
-          {opDeclaration(op).label}
-          {mark}
+          {opLabel(op, rows.length)}
         </Button>
       ))}
       <MenuButton
@@ -61,7 +59,7 @@ export function SelectionBar({
             <Icon of={ChevronUp} />
           </Button>
         }
-        renderMenu={(place) => <MoreOps {...place} except={FIRST} onStart={start} mark={mark} />}
+        renderMenu={(place) => <MoreOps {...place} except={FIRST} hosts={rows.length} onStart={start} />}
       />
     </ActionBar>
   );

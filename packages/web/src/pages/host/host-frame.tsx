@@ -1,5 +1,5 @@
 import type { HostView } from "@nixfleet/protocol";
-import { Link, Outlet, useParams } from "@tanstack/react-router";
+import { Link, Outlet, useMatchRoute, useParams } from "@tanstack/react-router";
 import { MoreHorizontal, ScrollText } from "lucide-react";
 import { createContext, lazy, Suspense, useContext } from "react";
 import { Breadcrumb, Crumb } from "../../components/breadcrumb.tsx";
@@ -13,9 +13,11 @@ import { STATUS_WORDS } from "../../components/status-icon.tsx";
 import { StatusPill } from "../../components/status-pill.tsx";
 import { TabRow, tabClass } from "../../components/tabs.tsx";
 import { Tag } from "../../components/tag.tsx";
-import { useHost, useHostRows } from "../../live/use-live.ts";
+import { formatCount } from "../../format/quantity.ts";
+import { useHost, useHostChanges, useHostRows } from "../../live/use-live.ts";
 import { NextButton } from "../../ops/next-button.tsx";
 import { usePageTitle } from "../../screen/use-page-title.ts";
+import { ChangesActions } from "./changes-actions.tsx";
 import { useRemoving } from "./removing.ts";
 
 const HostMenu = lazy(() => import("./host-menu.tsx"));
@@ -64,6 +66,10 @@ function FoundHost({ id, name }: { id: string; name: string }) {
         >
           Overview
         </Link>
+        <Tab to="/hosts/$host/generations" host={name} count={view.facts.generations?.length}>
+          Generations
+        </Tab>
+        <ChangesTab view={view} host={name} />
         <Link to="/hosts/$host/runs" params={{ host: name }} className={tabClass}>
           Runs
         </Link>
@@ -74,8 +80,46 @@ function FoundHost({ id, name }: { id: string; name: string }) {
   );
 }
 
+function Tab({
+  to,
+  host,
+  count,
+  children,
+}: {
+  to: "/hosts/$host/generations" | "/hosts/$host/changes";
+  host: string;
+  count: number | undefined;
+  children: string;
+}) {
+  return (
+    <Link to={to} params={{ host }} className={tabClass} activeOptions={{ includeSearch: false }}>
+      {children}
+      {count !== undefined && count > 0 && (
+        <span className="text-small font-normal text-faint tabular-nums">{formatCount(count)}</span>
+      )}
+    </Link>
+  );
+}
+
+/** With how many packages would change, as long as that is so. */
+function ChangesTab({ view, host }: { view: HostView; host: string }) {
+  const changes = useHostChanges(view.row.id);
+  const waits = changes?.standing === "fresh" && changes.preview?.closure !== view.facts.running?.closure;
+  const diff = waits ? changes.diff : null;
+  return (
+    <Tab
+      to="/hosts/$host/changes"
+      host={host}
+      count={diff ? diff.added.length + diff.removed.length + diff.changed.length : undefined}
+    >
+      Changes
+    </Tab>
+  );
+}
+
 function Head({ view }: { view: HostView }) {
   const { row, facts, failure } = view;
+  const onChanges = useMatchRoute()({ to: "/hosts/$host/changes" }) !== false;
   return (
     <header className="flex flex-wrap items-center gap-x-6 gap-y-3 pt-3">
       <div className="min-w-0 flex-1 max-phone:basis-full">
@@ -105,13 +149,19 @@ function Head({ view }: { view: HostView }) {
         </div>
       </div>
       <div className="flex flex-wrap items-center gap-2">
-        {failure && (
-          <Link to="/runs/$run" params={{ run: failure.id }} className={buttonClass()}>
-            <Icon of={ScrollText} />
-            Log of the failure
-          </Link>
+        {onChanges ? (
+          <ChangesActions view={view} />
+        ) : (
+          <>
+            {failure && (
+              <Link to="/runs/$run" params={{ run: failure.id }} className={buttonClass()}>
+                <Icon of={ScrollText} />
+                Log of the failure
+              </Link>
+            )}
+            <NextButton row={row} size="normal" look="ink" />
+          </>
         )}
-        <NextButton row={row} size="normal" look="ink" />
         <MenuButton
           trigger={<IconButton icon={MoreHorizontal} label="All actions" look="outline" />}
           renderMenu={(place) => <HostMenu {...place} row={row} />}

@@ -4,6 +4,7 @@ import { CodeBlock } from "../../components/code-block.tsx";
 import { ProblemNotice } from "../../components/problem-notice.tsx";
 import { RelativeTime } from "../../components/relative-time.tsx";
 import { SectionHead } from "../../components/section-head.tsx";
+import { ArmedLine } from "../../deadman/armed-line.tsx";
 import { useHostRuns } from "../../live/use-live.ts";
 import { plainLine } from "../../log-viewer/ansi.ts";
 import { DayMeters } from "./day-meters.tsx";
@@ -52,12 +53,35 @@ export function HostOverview() {
   );
 }
 
+/** A switch that waits for its confirmation, or that goes back for want of one. */
+function Armed({
+  deadman: { runId, until, back },
+  generations,
+}: {
+  deadman: NonNullable<HostView["facts"]["deadman"]>;
+  generations: HostView["facts"]["generations"];
+}) {
+  const known = generations?.find(({ closure }) => closure === back);
+  return (
+    <ArmedLine armed={{ until, back: known ? `generation ${known.number}` : back }}>
+      <Link
+        to="/runs/$run"
+        params={{ run: runId }}
+        className="inline-flex items-center text-small font-medium whitespace-nowrap text-accent max-phone:min-h-11"
+      >
+        Open run
+      </Link>
+    </ArmedLine>
+  );
+}
+
 /** What is wrong with the host, the last failed switch first. */
 function Notices({ view }: { view: HostView }) {
   const { row, failure, failureLog, facts, lastRefusedLink } = view;
   const problems = facts.problems ?? [];
   return (
     <div className="grid gap-4 empty:hidden">
+      {facts.deadman && <Armed deadman={facts.deadman} generations={facts.generations} />}
       {failure && (
         <ProblemNotice
           title={failure.sentence}

@@ -11,6 +11,7 @@ import { useTimed } from "../../time/clock.ts";
 import { meterTone } from "../fleet/meter-tone.ts";
 import { HostNotes } from "./host-notes.tsx";
 import { HostToken } from "./host-token.tsx";
+import { policyWords } from "./policy-words.ts";
 import { SidePart } from "./side-part.tsx";
 
 /** What the host is, beside how it is. A fact that was never reported does not stand here. */
@@ -103,7 +104,7 @@ function AgentFacts({ view }: { view: HostView }) {
     rows.push(["Version", facts.agent.version], ["Started", <RelativeTime key="started" at={facts.agent.startedAt} />]);
   }
   if (facts.nix) rows.push(["Nix", facts.nix]);
-  if (policy) rows.push(["Allows", policy.allowedOps.join(", ")]);
+  if (policy) rows.push(...policyWords(policy));
   return <KeyValue entries={rows} />;
 }
 

@@ -9,7 +9,7 @@ export function SidePart({
   children,
 }: {
   title: string;
-  count?: number;
+  count?: number | undefined;
   end?: ReactNode;
   children: ReactNode;
 }) {

@@ -1,21 +1,20 @@
 import type { HostId, NextAction } from "@nixfleet/protocol";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { RotateCw } from "lucide-react";
-import { useState } from "react";
 import { Button, buttonClass } from "../../components/button.tsx";
-import { notify } from "../../components/toast.tsx";
-import { call } from "../../live/api.ts";
 import { useHostRows } from "../../live/use-live.ts";
-import { messageOf } from "../../ops/message-of.ts";
+import { useOps } from "../../ops/ops-provider.tsx";
 import { denialOf, startOf } from "../../ops/requests.ts";
+import { useSent } from "../../ops/sent.ts";
 import { useSession } from "../../shell/session.ts";
 
 /** Starts anew what this run did not bring to its end, and goes to the new run. */
 export function RetryRun({ retry, host }: { retry: NextAction; host: HostId }) {
   const row = useHostRows()?.find(({ id }) => id === host);
   const { person } = useSession();
+  const ops = useOps();
+  const sent = useSent(host);
   const navigate = useNavigate();
-  const [sent, setSent] = useState(false);
   if (retry.kind === "open-run") {
     return (
       <Link to="/runs/$run" params={{ run: retry.runId }} className={buttonClass()}>
@@ -23,18 +22,16 @@ export function RetryRun({ retry, host }: { retry: NextAction; host: HostId }) {
       </Link>
     );
   }
-  const start = async () => {
-    setSent(true);
-    try {
-      const run = await call("startRun", { params: { host }, body: { ...startOf(retry), force: false } });
-      await navigate({ to: "/runs/$run", params: { run: run.id } });
-    } catch (error) {
-      notify({ status: "broken", fact: `${retry.label} was not started`, follows: messageOf(error) });
-    }
-    setSent(false);
-  };
+  // The host is not known before the fleet is: until then there is nobody to ask.
+  if (row === undefined) return null;
   return (
-    <Button look="ink" icon={RotateCw} sent={sent} off={row && denialOf(row, retry.op, person.role)} onClick={() => void start()}>
+    <Button
+      look="ink"
+      icon={RotateCw}
+      sent={sent === retry.op}
+      off={denialOf(row, retry.op, person.role)}
+      onClick={() => ops.start(startOf(retry), [row], (run) => void navigate({ to: "/runs/$run", params: { run: run.id } }))}
+    >
       {retry.label}
     </Button>
   );

@@ -1,5 +1,5 @@
-import { isTerminal, type RunView } from "@nixfleet/protocol";
-import { Hourglass, Wifi, WifiOff } from "lucide-react";
+import { isTerminal, type RunSummary, type RunView } from "@nixfleet/protocol";
+import { Hourglass, PowerOff, Wifi, WifiOff } from "lucide-react";
 import { HostName } from "../../components/host-name.tsx";
 import { Icon } from "../../components/icon.tsx";
 import { StatusPill } from "../../components/status-pill.tsx";
@@ -48,7 +48,7 @@ export function RunHead({ view }: { view: RunView }) {
           </span>
           {view.subject && <span className="max-w-140 truncate">“{view.subject}”</span>}
           {view.force && <span>forced</span>}
-          {active && summary.state !== "queued" && <Linked lost={summary.linkLost} />}
+          {active && summary.state !== "queued" && <Linked run={summary} />}
         </div>
       </div>
       <div className="flex flex-wrap items-center gap-2">
@@ -58,8 +58,16 @@ export function RunHead({ view }: { view: RunView }) {
   );
 }
 
-function Linked({ lost }: { lost: boolean }) {
-  return lost ? (
+function Linked({ run: { linkLost, op } }: { run: RunSummary }) {
+  if (linkLost && op === "reboot") {
+    return (
+      <span className="flex items-center gap-1.5">
+        <Icon of={PowerOff} className="text-faint" />
+        down; waiting for the host to come back
+      </span>
+    );
+  }
+  return linkLost ? (
     <span className="flex items-center gap-1.5 text-attention">
       <Icon of={WifiOff} />
       link lost; the run goes on, and reports when it is back

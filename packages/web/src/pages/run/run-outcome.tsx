@@ -1,5 +1,6 @@
 import type { RunOutcomeView, RunSummary } from "@nixfleet/protocol";
 import { Link } from "@tanstack/react-router";
+import type { ReactNode } from "react";
 import { CodeBlock } from "../../components/code-block.tsx";
 import { ProblemNotice } from "../../components/problem-notice.tsx";
 import { RelativeTime } from "../../components/relative-time.tsx";
@@ -7,15 +8,29 @@ import { StatusIcon } from "../../components/status-icon.tsx";
 import { plainLine } from "../../log-viewer/ansi.ts";
 
 /** How a run ended: in one sentence, with the tool's own first words and the next step where it did not end well. */
-export function RunOutcome({ summary, outcome }: { summary: RunSummary; outcome: RunOutcomeView }) {
+export function RunOutcome({
+  summary,
+  outcome,
+  elsewhere = false,
+  children,
+}: {
+  summary: RunSummary;
+  outcome: RunOutcomeView;
+  /** It stands on another page than the run's own, and leads there. */
+  elsewhere?: boolean;
+  /** Where what it brought about is shown. */
+  children?: ReactNode;
+}) {
   const when = summary.endedAt === null ? undefined : <RelativeTime at={summary.endedAt} />;
   if (summary.state === "succeeded") {
     return (
-      <p className="flex items-center gap-2 pb-5">
+      <div className="flex flex-wrap items-center gap-2 pb-5">
         <StatusIcon status={summary.status} size={18} />
-        <span className="min-w-0 flex-1">{outcome.sentence}</span>
+        <p>{outcome.sentence}</p>
+        {children}
+        <span className="flex-1" />
         <span className="text-label text-faint">{when}</span>
-      </p>
+      </div>
     );
   }
   const line = outcome.firstErrorLine;
@@ -27,21 +42,24 @@ export function RunOutcome({ summary, outcome }: { summary: RunSummary; outcome:
         aside={when}
         next={outcome.next}
         actions={
-          line !== null && (
+          (line !== null || elsewhere) && (
             <Link
-              to="."
-              search={true}
-              hash={`L${line}`}
-              resetScroll={false}
+              to="/runs/$run"
+              params={{ run: summary.id }}
+              {...(line !== null && { hash: `L${line}` })}
+              resetScroll={elsewhere}
               hashScrollIntoView={false}
               className="inline-flex items-center font-medium text-accent max-phone:min-h-11"
             >
-              See it in the log, line {line}
+              {line === null ? "Open run" : `See it in the log, line ${line}`}
             </Link>
           )
         }
       >
-        {outcome.reason && outcome.reason !== outcome.sentence && <p className="text-small text-muted">{outcome.reason}</p>}
+        {summary.state === "rolled-back" && <p className="text-small">{summary.sentence}</p>}
+        {summary.state !== "rolled-back" && outcome.reason && outcome.reason !== outcome.sentence && (
+          <p className="text-small text-muted">{outcome.reason}</p>
+        )}
         {outcome.firstError && (
           <CodeBlock label="First error" small>
             <span className="text-broken">{plainLine(outcome.firstError)}</span>

@@ -1,12 +1,14 @@
-import { isTerminal, RunId, type RunView } from "@nixfleet/protocol";
+import { isTerminal, RunId, type RunSummary, type RunView } from "@nixfleet/protocol";
 import { Link, useParams } from "@tanstack/react-router";
+import { ClosureChanges } from "../../closure/closure-changes.tsx";
 import { Breadcrumb, Crumb } from "../../components/breadcrumb.tsx";
 import { NoPage, PageWaits } from "../../components/page-stand-in.tsx";
+import { ArmedLine } from "../../deadman/armed-line.tsx";
 import { useRun } from "../../live/use-live.ts";
 import { LogViewer } from "../../log-viewer/log-viewer.tsx";
+import { leadsToChanges } from "../../ops/requests.ts";
 import { usePageTitle } from "../../screen/use-page-title.ts";
 import { BuildingNow } from "./building-now.tsx";
-import { ClosureChanges } from "./closure-changes.tsx";
 import { RunHead } from "./run-head.tsx";
 import { RunNotes } from "./run-notes.tsx";
 import { RunOutcome } from "./run-outcome.tsx";
@@ -45,11 +47,20 @@ function KnownRun({ id }: { id: string }) {
       <RunHead view={view} />
       <RunProgress view={view} />
       {summary.state === "queued" && <WaitsBehind run={summary} />}
-      {view.outcome && <RunOutcome summary={summary} outcome={view.outcome} />}
+      {view.armed && !ended && (
+        <div className="pb-5">
+          <ArmedLine armed={view.armed} />
+        </div>
+      )}
+      {view.outcome && (
+        <RunOutcome summary={summary} outcome={view.outcome}>
+          {summary.op === "preview" && <SeeChanges view={view} />}
+        </RunOutcome>
+      )}
       <RunNotes view={view} />
       {building && view.progress && <BuildingNow progress={view.progress} hostId={summary.hostId} />}
-      {view.tests.length > 0 && <TestResults results={view.tests} ended={ended} />}
-      {view.diff && <ClosureChanges diff={view.diff} done={summary.state === "succeeded"} />}
+      {view.tests.length > 0 && <TestResults results={view.tests} ended={ended} firstError={view.outcome?.firstError ?? null} />}
+      {view.diff && <ClosureChanges diff={view.diff} title={diffTitle(summary)} />}
       <LogViewer
         run={summary.id}
         fileName={`run-${summary.number}-${summary.hostName}.log`}
@@ -60,6 +71,26 @@ function KnownRun({ id }: { id: string }) {
       />
     </>
   );
+}
+
+/** Where the whole of what a preview found is shown. */
+function SeeChanges({ view: { summary, args } }: { view: RunView }) {
+  const className = "inline-flex items-center font-medium text-accent max-phone:min-h-11";
+  const params = { host: summary.hostName };
+  return leadsToChanges({ op: summary.op, args }) ? (
+    <Link to="/hosts/$host/changes" params={params} className={className}>
+      See the changes
+    </Link>
+  ) : (
+    <Link to="/hosts/$host/generations" params={params} search={{ compare: summary.id }} className={className}>
+      See the comparison
+    </Link>
+  );
+}
+
+function diffTitle({ op, state }: RunSummary): string {
+  if (op === "preview") return "What differs";
+  return state === "succeeded" ? "What changed" : "What changes";
 }
 
 function emptyLog({ summary }: RunView): string {

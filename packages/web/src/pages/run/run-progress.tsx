@@ -6,7 +6,7 @@ import { serverNow, useTimed } from "../../time/clock.ts";
 import { headlineOf } from "./run-words.ts";
 
 /** Where the run stands in one line, and its phases with their times. */
-export function RunProgress({ view }: { view: RunView }) {
+export function RunProgress({ view }: { view: Pick<RunView, "summary" | "usualDuration" | "deadlineAt"> }) {
   const { summary } = view;
   const active = !isTerminal(summary.state);
   // Drawn anew each second while something counts.
@@ -19,7 +19,7 @@ export function RunProgress({ view }: { view: RunView }) {
     return segment.state === "current" && startedAt ? { ...segment, note: formatDuration(now - startedAt) } : segment;
   });
   return (
-    <section aria-label="Progress" className="border-t border-border pt-4 pb-5">
+    <section aria-label="Progress" className="border-t border-border pt-4 pb-5 first:border-t-0">
       <div className="flex flex-wrap items-baseline gap-x-3 gap-y-1">
         <p className="text-lead font-semibold">{lead}</p>
         <p className="text-small text-muted tabular-nums">

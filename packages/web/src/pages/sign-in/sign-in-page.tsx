@@ -3,11 +3,11 @@ import { type SubmitEvent, useState } from "react";
 import { Button } from "../../components/button.tsx";
 import { Field } from "../../components/input.tsx";
 import { call } from "../../live/api.ts";
+import { useAttempts } from "../../ops/use-attempts.ts";
 import { usePageTitle } from "../../screen/use-page-title.ts";
 import { beginSession } from "../../shell/session.ts";
 import { Entrance } from "./entrance.tsx";
 import { FaultLine } from "./fault-line.tsx";
-import { useAttempts } from "./use-attempts.ts";
 import { useSetupState } from "./use-setup-state.ts";
 
 /** Name and password; then back to where the person wanted to go. */

@@ -1,23 +1,23 @@
 import type { ClosureDiff } from "@nixfleet/protocol";
 import { ArrowRight } from "lucide-react";
 import { useMemo, useState } from "react";
-import { Button } from "../../components/button.tsx";
-import { Icon } from "../../components/icon.tsx";
-import { SectionHead } from "../../components/section-head.tsx";
-import { formatCount } from "../../format/quantity.ts";
+import { Button } from "../components/button.tsx";
+import { Icon } from "../components/icon.tsx";
+import { SectionHead } from "../components/section-head.tsx";
+import { formatCount } from "../format/quantity.ts";
 import { type ClosureRow, closureRows, sizeWords } from "./closure-rows.ts";
 
 const FIRST = 8;
 
-/** Which packages differ between what ran and what is activated. */
-export function ClosureChanges({ diff, done }: { diff: ClosureDiff; done: boolean }) {
+/** Which packages differ between two closures, the first of them at once. */
+export function ClosureChanges({ diff, title }: { diff: ClosureDiff; title: string }) {
   const [all, setAll] = useState(false);
   const rows = useMemo(() => closureRows(diff), [diff]);
   const shown = all ? rows : rows.slice(0, FIRST);
   return (
     <section aria-label="Changed packages" className="border-t border-border pt-2 pb-5">
       <SectionHead
-        title={done ? "What changed" : "What changes"}
+        title={title}
         count={rows.length}
         end={<span className="text-small text-muted tabular-nums">{sizeWords(diff)}</span>}
       />

@@ -17,19 +17,19 @@ const diff = (change: Partial<ClosureDiff>): ClosureDiff => ({
 test("changes come before what is new and what is gone, each by name", () => {
   const rows = closureRows(
     diff({
-      added: [{ name: "zstd", versions: ["1.5.7"] }],
-      removed: [{ name: "gzip", versions: ["1.13", "1.14"] }],
+      added: [{ name: "zstd", versions: ["1.5.7"], size: 100 }],
+      removed: [{ name: "gzip", versions: ["1.13", "1.14"], size: 30 }],
       changed: [
-        { name: "nginx", from: ["1.29.3"], to: ["1.29.4"] },
+        { name: "nginx", from: ["1.29.3"], to: ["1.29.4"], sizeBefore: 50, sizeAfter: 40 },
         { name: "linux", from: ["6.12.58"], to: ["6.12.61"] },
       ],
     }),
   );
   expect(rows).toEqual([
-    { kind: "changed", name: "linux", from: "6.12.58", to: "6.12.61" },
-    { kind: "changed", name: "nginx", from: "1.29.3", to: "1.29.4" },
-    { kind: "added", name: "zstd", from: "", to: "1.5.7" },
-    { kind: "removed", name: "gzip", from: "1.13, 1.14", to: "" },
+    { kind: "changed", name: "linux", from: "6.12.58", to: "6.12.61", grows: null },
+    { kind: "changed", name: "nginx", from: "1.29.3", to: "1.29.4", grows: -10 },
+    { kind: "added", name: "zstd", from: "", to: "1.5.7", grows: 100 },
+    { kind: "removed", name: "gzip", from: "1.13, 1.14", to: "", grows: -30 },
   ]);
 });
 

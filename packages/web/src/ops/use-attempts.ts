@@ -1,10 +1,10 @@
 import { useState } from "react";
-import { formatDuration } from "../../format/duration.ts";
-import { ProblemError } from "../../live/api.ts";
-import { messageOf } from "../../ops/message-of.ts";
-import { useTimed } from "../../time/clock.ts";
+import { formatDuration } from "../format/duration.ts";
+import { ProblemError } from "../live/api.ts";
+import { useTimed } from "../time/clock.ts";
+import { messageOf } from "./message-of.ts";
 
-/** What came of an attempt to get in, and for how long the next one must wait. */
+/** What came of an attempt with a password, and for how long the next one must wait. */
 export interface Attempts {
   /** What went wrong, with the next step; undefined: nothing did. */
   readonly fault: string | undefined;

@@ -1,0 +1,113 @@
+import type { ChangesView, CommitView, HostView, NextAction, Preview } from "@nixfleet/protocol";
+import { Power } from "lucide-react";
+import { UnitChanges } from "../../closure/unit-changes.tsx";
+import { useFirst } from "../../closure/use-first.tsx";
+import { Icon } from "../../components/icon.tsx";
+import { RelativeTime } from "../../components/relative-time.tsx";
+import { StatusLine } from "../../components/status-line.tsx";
+import { shortCommit } from "../../format/quantity.ts";
+import { useOps } from "../../ops/ops-provider.tsx";
+import { startOf } from "../../ops/requests.ts";
+import { SidePart } from "./side-part.tsx";
+
+/** What the activation itself does: a reboot, units, the agent; and the commits that bring it. */
+export function ChangesSide({
+  view,
+  changes: { action, commits, commitsComplete },
+  preview,
+}: {
+  view: HostView;
+  changes: ChangesView;
+  preview: Preview;
+}) {
+  return (
+    <aside aria-label="What the switch does" className="min-w-0">
+      {preview.reboot.needed && <RebootNeeded view={view} preview={preview} action={action} />}
+      <UnitChanges units={preview.units} />
+      <AgentAfter agent={preview.agent} />
+      {(commits.length > 0 || !commitsComplete) && <Commits commits={commits} complete={commitsComplete} />}
+    </aside>
+  );
+}
+
+function RebootNeeded({ view: { row }, preview, action }: { view: HostView; preview: Preview; action: NextAction | null }) {
+  const ops = useOps();
+  return (
+    <section aria-label="Reboot" className="mb-2 grid gap-1.5 rounded-l bg-attention-soft px-4 py-3.5">
+      <h2 className="flex items-center gap-2 text-body font-semibold">
+        <Icon of={Power} size={18} className="text-attention" />
+        Reboot needed
+      </h2>
+      <p className="text-small wrap-anywhere">
+        {preview.reboot.reasons.length > 0 ? `${preview.reboot.reasons.join(", ")}: ` : ""}
+        what runs now goes on until {row.name} boots.
+      </p>
+      {action?.kind === "start" && action.op === "switch" && (
+        <button
+          type="button"
+          className="justify-self-start text-left text-small font-medium text-accent hover:underlined max-phone:min-h-11"
+          onClick={() => ops.start({ ...startOf(action), args: { ...action.args, mode: "boot" } }, [row])}
+        >
+          Switch at the next boot instead
+        </button>
+      )}
+    </section>
+  );
+}
+
+function AgentAfter({ agent }: { agent: Preview["agent"] }) {
+  switch (agent) {
+    case "missing":
+      return (
+        <StatusLine status="broken" className="pt-2">
+          The agent is not part of it: after the switch this host could not be reached from here.
+        </StatusLine>
+      );
+    case "changed":
+      return <p className="pt-1 text-label text-faint">The agent changes, too. It restarts itself after the switch.</p>;
+    case "same":
+      return <p className="pt-1 text-label text-faint">The agent stays as it is.</p>;
+  }
+}
+
+const FIRST = 12;
+
+function Commits({ commits, complete }: { commits: readonly CommitView[]; complete: boolean }) {
+  const { shown, more } = useFirst(commits, FIRST);
+  return (
+    <SidePart title="Commits" count={complete ? commits.length : undefined}>
+      <ul>
+        {shown.map(({ commit, subject, author, at, url }) => (
+          <li key={commit} className="pb-2 text-small max-phone:pb-0">
+            <p className="line-clamp-2 wrap-anywhere">{subject}</p>
+            <p className="flex flex-wrap items-center gap-x-2 text-label text-faint">
+              {url === null ? (
+                <code className="text-muted">{shortCommit(commit)}</code>
+              ) : (
+                <a
+                  href={url}
+                  target="_blank"
+                  rel="noreferrer"
+                  className="inline-flex items-center text-muted underlined hover:text-text max-phone:min-h-11"
+                >
+                  <code>{shortCommit(commit)}</code>
+                </a>
+              )}
+              <span className="min-w-0 wrap-anywhere">
+                {author}, <RelativeTime at={at} />
+              </span>
+            </p>
+          </li>
+        ))}
+      </ul>
+      {more}
+      {!complete && (
+        <p className="pt-1 text-label text-faint">
+          {commits.length === 0
+            ? "The config repository does not know the commit that runs."
+            : "There are more, or the config repository does not know the commit that runs."}
+        </p>
+      )}
+    </SidePart>
+  );
+}

@@ -1,0 +1,89 @@
+import { isTerminal, type RunId, type RunView } from "@nixfleet/protocol";
+import { Link } from "@tanstack/react-router";
+import { X } from "lucide-react";
+import { useEffect, useRef } from "react";
+import { sizeWords } from "../../closure/closure-rows.ts";
+import { PackageList } from "../../closure/package-list.tsx";
+import { UnitChanges } from "../../closure/unit-changes.tsx";
+import { buttonClass } from "../../components/button.tsx";
+import { Icon } from "../../components/icon.tsx";
+import { SkeletonRows } from "../../components/skeleton.tsx";
+import { StatusLine } from "../../components/status-line.tsx";
+import { useRun } from "../../live/use-live.ts";
+import { RunOutcome } from "../run/run-outcome.tsx";
+import { RunProgress } from "../run/run-progress.tsx";
+import { WaitsBehind } from "../run/waits-behind.tsx";
+import { comparisonTitle } from "./generation-rules.ts";
+import { useThisHost } from "./host-frame.tsx";
+
+/** What lies between two generations, from the run that looks. It stands in the address, so that it can be sent to somebody. */
+export function Comparison({ run }: { run: RunId }) {
+  const { row } = useThisHost();
+  const view = useRun(run);
+  const heading = useRef<HTMLHeadingElement>(null);
+  const waits = view === undefined;
+  // It opens above the list, which may be scrolled.
+  useEffect(() => {
+    if (!waits) heading.current?.focus({ preventScroll: false });
+  }, [waits]);
+  if (waits) return <SkeletonRows rows={3} label="The comparison is being read" />;
+  const title = view === "gone" || view.summary.hostId !== row.id ? null : comparisonTitle(view.args);
+  return (
+    <section aria-label="Comparison" className="border-b border-border pt-4 pb-6">
+      <div className="flex min-h-10 items-center gap-3">
+        <h2 ref={heading} tabIndex={-1} className="min-w-0 flex-1 scroll-mt-20 text-subject font-semibold outline-none">
+          {title ?? "There is no such comparison"}
+        </h2>
+        <Link
+          to="/hosts/$host/generations"
+          params={{ host: row.name }}
+          search={{}}
+          resetScroll={false}
+          aria-label="Close the comparison"
+          data-tip="Close the comparison"
+          className={buttonClass({ look: "ghost", iconOnly: true })}
+        >
+          <Icon of={X} size={16} />
+        </Link>
+      </div>
+      {title === null || view === "gone" ? (
+        <p className="text-small text-muted">Its run is another one, or went with its host.</p>
+      ) : (
+        <Compared view={view} />
+      )}
+    </section>
+  );
+}
+
+function Compared({ view }: { view: RunView }) {
+  const { summary, diff, preview, outcome } = view;
+  if (!isTerminal(summary.state)) {
+    return (
+      <>
+        <RunProgress view={view} />
+        {summary.state === "queued" && <WaitsBehind run={summary} />}
+      </>
+    );
+  }
+  if (summary.state !== "succeeded" || diff === null) {
+    return outcome && <RunOutcome summary={summary} outcome={outcome} elsewhere />;
+  }
+  return (
+    <>
+      <p className="pb-3 text-small text-muted">The closure has {sizeWords(diff)}.</p>
+      <div className="grid grid-cols-[minmax(0,1fr)_320px] gap-10 max-desk:grid-cols-1 max-desk:gap-6">
+        <PackageList diff={diff} />
+        {preview && (
+          <aside aria-label="What the change does" className="min-w-0">
+            {preview.reboot.needed && (
+              <StatusLine status="attention" className="pb-1">
+                Between the two lies a reboot{preview.reboot.reasons.length > 0 && `: ${preview.reboot.reasons.join(", ")}`}.
+              </StatusLine>
+            )}
+            <UnitChanges units={preview.units} />
+          </aside>
+        )}
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,119 @@
+import { type ChangesView, type HostView, isTerminal, type RunSummary } from "@nixfleet/protocol";
+import { Link } from "@tanstack/react-router";
+import { GitCompareArrows } from "lucide-react";
+import { PackageList } from "../../closure/package-list.tsx";
+import { EmptyState } from "../../components/empty-state.tsx";
+import { SkeletonRows } from "../../components/skeleton.tsx";
+import { StatusLine } from "../../components/status-line.tsx";
+import { useHostChanges, useRun } from "../../live/use-live.ts";
+import { NextButton } from "../../ops/next-button.tsx";
+import { RunOutcome } from "../run/run-outcome.tsx";
+import { RunProgress } from "../run/run-progress.tsx";
+import { WaitsBehind } from "../run/waits-behind.tsx";
+import { ChangesFoot } from "./changes-foot.tsx";
+import { ChangesHead } from "./changes-head.tsx";
+import { ChangesSide } from "./changes-side.tsx";
+import { useThisHost } from "./host-frame.tsx";
+
+/** What a switch would change on this host, as its last preview found it, and the preview at work. */
+export function HostChanges() {
+  const view = useThisHost();
+  const changes = useHostChanges(view.row.id);
+  if (changes === undefined) return <SkeletonRows rows={6} label="Changes are being read" />;
+  if (changes.run === null) return <NoPreview view={view} changes={changes} />;
+  return (
+    <>
+      <PreviewRun run={changes.run} />
+      {changes.preview !== null && <Previewed view={view} changes={changes} preview={changes.preview} />}
+    </>
+  );
+}
+
+function NoPreview({ view, changes }: { view: HostView; changes: ChangesView }) {
+  return (
+    <div className="pt-6">
+      <EmptyState
+        icon={GitCompareArrows}
+        title={`What a switch would change on ${view.row.name} is not known yet`}
+        action={<NextButton row={view.row} next={changes.action} size="normal" look="ink" />}
+      >
+        {changes.sentence}
+      </EmptyState>
+    </div>
+  );
+}
+
+/** The preview while it is at work or waits, and how it ended where it did not end well. */
+function PreviewRun({ run }: { run: RunSummary }) {
+  if (run.state === "succeeded") return null;
+  if (isTerminal(run.state)) return <FailedPreview key={run.id} run={run} />;
+  return (
+    <section aria-label="Preview at work">
+      <RunProgress view={{ summary: run, usualDuration: null, deadlineAt: null }} />
+      {run.state === "queued" ? (
+        <WaitsBehind run={run} />
+      ) : (
+        <p className="flex flex-wrap items-center gap-x-3 pb-5 text-small text-muted">
+          {run.sentence}
+          <Link
+            to="/runs/$run"
+            params={{ run: run.id }}
+            className="inline-flex items-center font-medium text-accent max-phone:min-h-11"
+          >
+            Follow it in the log
+          </Link>
+        </p>
+      )}
+    </section>
+  );
+}
+
+function FailedPreview({ run }: { run: RunSummary }) {
+  const view = useRun(run.id);
+  if (view === undefined || view === "gone" || view.outcome === null)
+    return <SkeletonRows rows={2} label="The preview is being read" />;
+  return (
+    <div className="pt-5">
+      <RunOutcome summary={view.summary} outcome={view.outcome} elsewhere />
+    </div>
+  );
+}
+
+/** What the last preview that succeeded showed. */
+function Previewed({
+  view,
+  changes,
+  preview,
+}: {
+  view: HostView;
+  changes: ChangesView;
+  preview: NonNullable<ChangesView["preview"]>;
+}) {
+  const { diff, standing, action } = changes;
+  const runs = view.facts.running?.closure === preview.closure;
+  const denied = view.row.deniedOps.switch;
+  return (
+    <div className="border-t border-border first:border-t-0">
+      <ChangesHead view={view} changes={changes} preview={preview} />
+      {standing === "fresh" && !runs && action === null && denied !== undefined && (
+        <StatusLine status="attention" className="border-b border-border py-3">
+          It cannot be switched to. {denied}
+        </StatusLine>
+      )}
+      <div className="grid grid-cols-[minmax(0,1fr)_320px] gap-10 pt-4 max-desk:grid-cols-1 max-desk:gap-6">
+        <div className="min-w-0">
+          {diff === null ? (
+            <p className="border-y border-border py-2.5 text-small text-muted">The host did not tell which packages differ.</p>
+          ) : (
+            <PackageList diff={diff} />
+          )}
+        </div>
+        <ChangesSide view={view} changes={changes} preview={preview} />
+      </div>
+      <ChangesFoot
+        closure={preview.closure}
+        switches={action?.kind === "start" && action.op === "switch" ? action.label : null}
+      />
+    </div>
+  );
+}

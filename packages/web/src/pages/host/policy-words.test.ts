@@ -1,0 +1,25 @@
+import { type HostPolicy, OpName } from "@nixfleet/protocol";
+import { expect, test } from "vitest";
+import { policyWords } from "./policy-words.ts";
+
+const words = (policy: Partial<HostPolicy>) =>
+  policyWords({ allowedOps: [...OpName.options], allowRewind: false, signed: false, confirmTimeout: 120, ...policy }).map(
+    (fact) => fact.join(": ").replaceAll("\u00a0", " "),
+  );
+
+test("a host that does everything says so", () => {
+  expect(words({})).toEqual([
+    "Does: every op",
+    "Takes: any commit of its branch",
+    "Dead-man switch: undoes what is not confirmed in 2 min 00 s",
+  ]);
+});
+
+test("R56: what a host will not do is named: ops, unsigned commits, older commits, and undoing", () => {
+  const allowedOps = OpName.options.filter((op) => op !== "reboot" && op !== "collect-garbage");
+  expect(words({ allowedOps, signed: true, allowRewind: true, confirmTimeout: 0 })).toEqual([
+    "Does: everything but reboot and collect garbage",
+    "Takes: signed commits only, also older ones by force",
+    "Dead-man switch: off: nothing is undone by itself",
+  ]);
+});
