@@ -7,18 +7,44 @@ import { run } from "./machine.ts";
 export interface GitServer extends AsyncDisposable {
   /** What hosts and dashboard clone from. */
   readonly url: string;
+  /** Lets requests from an address wait until they are let go. */
+  hold(address: string): HeldRequests;
+}
+
+export interface HeldRequests {
+  /** Resolves when a request waits. */
+  readonly waits: Promise<void>;
+  letGo(): void;
 }
 
 /** Serves a bare repository over HTTP, to be read only, so that a cut network cuts hosts off from it. */
 export async function startGitServer(repository: string, address: string): Promise<GitServer> {
   const program = `${await run(["git", "--exec-path"])}/git-http-backend`;
-  const server = createServer((request, response) => serve(program, repository, request, response));
+  const held = new Map<string, { tell(): void; over: Promise<void> }>();
+  const server = createServer(async (request, response) => {
+    const hold = held.get(request.socket.remoteAddress ?? "");
+    hold?.tell();
+    await hold?.over;
+    serve(program, repository, request, response);
+  });
   server.listen(0, address);
   await once(server, "listening");
   const bound = server.address();
   if (bound === null || typeof bound === "string") throw new Error("The git server listens on no port.");
   return {
     url: `http://${address}:${bound.port}/${basename(repository)}`,
+    hold(from) {
+      const waits = Promise.withResolvers<void>();
+      const over = Promise.withResolvers<void>();
+      held.set(from, { tell: waits.resolve, over: over.promise });
+      return {
+        waits: waits.promise,
+        letGo() {
+          held.delete(from);
+          over.resolve();
+        },
+      };
+    },
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await new Promise<void>((resolve) => server.close(() => resolve()));

@@ -18,7 +18,12 @@ export interface HostConfiguration {
   etc: Record<string, string>;
   /** Shell text for the activation, run as root (as the user, for a home). */
   activation: string;
+  /** Where the way to the closure waits while /run/lab/hold-<gate> is there. */
+  gates: Gate[];
 }
+
+/** In the middle of an evaluation, or of a build. */
+export type Gate = "evaluate" | "build";
 
 /** A derivation in the closure. */
 export interface Package {
@@ -48,6 +53,7 @@ export function plainHost(platform: HostConfiguration["platform"] = "nixos"): Ho
     units: isHome ? { "notes.service": longRunning("Keeps notes") } : { "web.service": longRunning("Serves pages"), ...backup },
     etc: isHome ? { ".config/motd": "Good morning\n" } : { motd: "Welcome\n" },
     activation: "",
+    gates: [],
   };
 }
 

@@ -7,7 +7,7 @@ import { type Dashboard, startDashboard } from "@nixfleet/testkit/built-programs
 import { type AgentSettings, installedAgent } from "./agent-units.ts";
 import { type Claim, claimLab } from "./claims.ts";
 import { BUILT_AGENT, type ConfigRepository, createConfigRepository } from "./config-repository.ts";
-import { startGitServer } from "./git-server.ts";
+import { type GitServer, startGitServer } from "./git-server.ts";
 import { createHost, type Host, type HostOptions } from "./host.ts";
 import { type HostConfiguration, plainHost } from "./host-configuration.ts";
 import { activateHome, installNixos, makeUser } from "./install.ts";
@@ -38,6 +38,7 @@ export interface Lab extends AsyncDisposable {
   readonly config: ConfigRepository;
   /** The config repository as hosts clone it. */
   readonly repoUrl: string;
+  readonly git: GitServer;
   readonly hosts: ReadonlyMap<string, Host>;
   /** Installs a host from the config repository, adds it to the dashboard, boots it, and waits until its agent is online. */
   addHost(name: string, options?: NewHost): Promise<Host>;
@@ -80,6 +81,7 @@ export async function startLab(say: (sentence: string) => void = () => {}): Prom
     api,
     config,
     repoUrl: git.url,
+    git,
     hosts,
     async addHost(name, options = {}) {
       const { platform = "nixos", configure = (plain) => plain, settings = {}, wait = true, smallDisks, shares } = options;

@@ -11,6 +11,8 @@ export default defineConfig({
     allowOnly: false,
     // Hosts of one lab need the machine.
     maxWorkers: 1,
+    // Lanes of the fault matrix, each with a lab of its own.
+    maxConcurrency: 3,
     // The first lab on a machine makes the root file system of its hosts.
     testTimeout: 300_000,
     hookTimeout: 600_000,

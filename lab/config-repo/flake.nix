@@ -45,7 +45,13 @@
             pname = name;
             fails = if host.packages.${name}.fails then "yes" else "";
           }
-        ) (builtins.attrNames host.packages);
+        ) (builtins.attrNames host.packages)
+        ++ (if builtins.elem "build" host.gates then [ (gate "build" host) ] else [ ]);
+      gate = name: host: build "gate-${name}-${host.release}" ./build-gate.mts { gate = name; };
+      # Import from derivation: the evaluation itself waits for a build.
+      evaluated =
+        host: value:
+        if builtins.elem "evaluate" host.gates then builtins.seq (builtins.readFile "${gate "evaluate" host}/passed") value else value;
       bootFile =
         name: version:
         build "${name}-${version}" ./build-file.mts {
@@ -54,7 +60,7 @@
         };
 
       nixos = name: host: {
-        config.system.build.toplevel = build "nixos-system-${name}-${host.release}" ./build-system.mts {
+        config.system.build.toplevel = evaluated host (build "nixos-system-${name}-${host.release}" ./build-system.mts {
           hostName = name;
           host = builtins.toJSON host;
           revision = self.rev or "";
@@ -64,7 +70,7 @@
           initrd = bootFile "initrd" host.initrd;
           kernelModules = bootFile "kernel-modules" host.kernelModules;
           switch = ./switch;
-        };
+        });
       };
       home = host: {
         activationPackage = build "home-manager-generation" ./build-home.mts {
