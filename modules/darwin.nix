@@ -97,7 +97,7 @@ in
     system.activationScripts.launchd.text = lib.mkBefore ''
       /usr/bin/install -d -m 0755 -o root -g wheel /var/lib
       /usr/bin/install -d -m 0750 -o ${cfg.user} -g ${cfg.user} ${stateDir} ${stateDir}/queue ${stateDir}/cancel
-      /usr/bin/install -d -m 0750 -o root -g ${cfg.user} ${runnerDir} ${credentialDir}
+      /usr/bin/install -d -m 0750 -o root -g ${cfg.user} ${runnerDir} ${runnerDir}/runs ${credentialDir}
     '';
 
     launchd.daemons = {

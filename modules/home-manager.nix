@@ -109,8 +109,8 @@ in
             Type = "exec";
             Environment = forUnit environment.runner;
             ExecStart = "${program} runner";
-            # A runner that ends without having done its work is started again by the path unit, at once: not faster than this.
-            ExecStopPost = "${pkgs.runtimeShell} -c '[ \"$$SERVICE_RESULT\" = success ] || exec ${pkgs.coreutils}/bin/sleep 3'";
+            # The path unit starts a runner again at once while the queue holds a file, also one that no runner takes: not faster than this.
+            ExecStopPost = "${pkgs.runtimeShell} -c 'test \"$$SERVICE_RESULT\" = success && exec ${pkgs.coreutils}/bin/sleep 1; exec ${pkgs.coreutils}/bin/sleep 3'";
             # A stop ends the runner, never an activation that it has begun (R29).
             KillMode = "process";
             TimeoutStopSec = 15;

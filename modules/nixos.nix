@@ -64,14 +64,18 @@ in
 
     # Root's, readable by the daemon: files made in it get its group by the set-group-id bit. No umask does that part, since an
     # activation that the runner starts would inherit it.
-    systemd.tmpfiles.rules = [ "d ${runnerDir} 2750 root ${cfg.user} - -" ];
+    systemd.tmpfiles.rules = [
+      "d ${runnerDir} 2750 root ${cfg.user} - -"
+      # Here already, so that the daemon can watch it from its start.
+      "d ${runnerDir}/runs 2750 root ${cfg.user} - -"
+    ];
 
     systemd.services.nixfleet-agent = keptOverSwitches // {
       description = "NixFleet agent";
       wantedBy = [ "multi-user.target" ];
-      # The daemon waits for the network by itself: without one it starts all the same, and the rest of the host with it.
-      wants = [ "network-online.target" ];
-      after = [ "network-online.target" ];
+      # The daemon waits for the network by itself, and starts without one. No network-online.target: what that waits for may take
+      # two minutes or fail, and would then be a failed unit for which nobody but this agent has asked.
+      after = [ "network.target" ];
       # It never gives up starting: a host without its agent is out of reach.
       startLimitIntervalSec = 0;
       path = tools;
@@ -185,8 +189,8 @@ in
         # Not oneshot: a job that lasts as long as a switch would be waited for by that very switch.
         Type = "exec";
         ExecStart = "${program} runner";
-        # A runner that ends without having done its work is started again by the path unit, at once: not faster than this.
-        ExecStopPost = "${pkgs.runtimeShell} -c '[ \"$$SERVICE_RESULT\" = success ] || exec ${pkgs.coreutils}/bin/sleep 3'";
+        # The path unit starts a runner again at once while the queue holds a file, also one that no runner takes: not faster than this.
+        ExecStopPost = "${pkgs.runtimeShell} -c 'test \"$$SERVICE_RESULT\" = success && exec ${pkgs.coreutils}/bin/sleep 1; exec ${pkgs.coreutils}/bin/sleep 3'";
         Restart = "no";
         # A stop ends the runner, never an activation that it has begun (R29): half an activation is worse than none.
         KillMode = "process";

@@ -38,6 +38,7 @@ async function packTarballs(packages: readonly NpmPackage[], tarballs: string): 
 
 test.for(["agent", "dashboard"])(
   "the %s builds from its own npm packages and sources alone, and tells its source commit",
+  { timeout: 240_000 },
   async (program) => {
     await using dir = await createTempDir();
     const tarballs = join(dir.path, "tarballs");
@@ -58,7 +59,6 @@ test.for(["agent", "dashboard"])(
       expect(await readFile(installed, "utf8")).toContain(`${stdout.trim()}/lib/page`);
     }
   },
-  240_000,
 );
 
 test.for([

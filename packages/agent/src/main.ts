@@ -1,26 +1,50 @@
 import { parseArgs } from "node:util";
 import type { DeadmanCommand } from "./commands/deadman.ts";
-import { keepHeapSmall } from "./small-heap.ts";
+import { becomeSmall, keepHeapSmall } from "./small-process.ts";
 import { AGENT_VERSION } from "./version.ts";
 
 const usage = `nixfleet-agent ${AGENT_VERSION}: keeps a host in touch with its fleet's dashboard
 
 Usage: nixfleet-agent <command>
 
-Commands:
+For a person on the host; all of it works with the dashboard gone:
+  status [--json]                what runs, what is armed, what waits, and how the last run ended; exit 3 if no daemon runs
+  check                          verify all that the agent needs, with a fix for what does not hold; exit 0 if all holds
+  deploy [--commit COMMIT] [--mode switch|boot|test] [--force]
+                                 switch this host to a commit (default: the tip of the branch), as the page does: armed,
+                                 confirmed, and undone if it does not hold. --force also goes back to an older commit
+  undo [--to GENERATION]         undo now what is armed; else go back to the generation before, or to the one named
+
+For service managers:
   run [--runner=spawn|service]   hold the link to the dashboard. A runner for each request is started by this program
                                  (spawn, the default) or by the service manager when the queue has a file (service)
-  check                          verify configuration, token, TLS, WebSocket upgrade, git access and Nix; exit 0 if all hold
-  status                         what runs, what waits, and how the last run ended; works with the dashboard gone
+  runner                         do what the queue holds, then end
   deadman --run ID [--after SECONDS] | --boot
                                  undo what nobody confirmed: started by the dead-man switch's timer, and at boot
+
   --version, --help
 
 Exit codes of run: 0 stopped, 1 another agent runs here or it broke, 2 a setting is wrong, 101 to be started anew.
+Exit codes of deploy and undo: 0 succeeded, 1 failed, cancelled or rolled back, 2 wrong usage or a wrong setting, 3 refused.
 `;
 
-/** As `RunId` of the protocol, which is not loaded for this. */
+/** As `RunId` and `Commit` of the protocol, which is not loaded for this. */
 const RUN_ID = /^[0-9a-hjkmnp-tv-z]{26}$/;
+const COMMIT = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
+const MODES = ["switch", "boot", "test"] as const;
+
+/** Each option, and the command that has it. */
+const OPTIONS = {
+  runner: { type: "string", of: "run" },
+  run: { type: "string", of: "deadman" },
+  after: { type: "string", of: "deadman" },
+  boot: { type: "boolean", of: "deadman" },
+  commit: { type: "string", of: "deploy" },
+  mode: { type: "string", of: "deploy" },
+  force: { type: "boolean", of: "deploy" },
+  to: { type: "string", of: "undo" },
+  json: { type: "boolean", of: "status" },
+} as const;
 
 /** Each command is loaded by itself: what the daemon does not need, it does not carry in memory. */
 async function main(argv: readonly string[]): Promise<number> {
@@ -35,30 +59,41 @@ async function main(argv: readonly string[]): Promise<number> {
   const [command, ...rest] = positionals;
   if (rest.length > 0) return misused(`${rest.join(" ")} is too much.`);
   if (values.help || command === "help") return help();
-  if (command !== "deadman" && [values.run, values.after, values.boot].some((value) => value !== undefined)) {
-    return misused("--run, --after and --boot belong to deadman.");
+  for (const [name, { of }] of Object.entries(OPTIONS)) {
+    if (values[name as keyof typeof OPTIONS] !== undefined && command !== of) return misused(`--${name} belongs to ${of}.`);
   }
-  if (values.runner !== undefined && command !== "run") return misused("--runner belongs to run.");
   switch (command) {
     case "run": {
       const mode = values.runner ?? "spawn";
       if (mode !== "spawn" && mode !== "service") return misused(`--runner is spawn or service, not ${mode}.`);
-      keepHeapSmall();
+      becomeSmall();
       return (await import("./commands/run.ts")).run({ mode, env: process.env });
     }
     case "runner":
       keepHeapSmall();
       return (await import("./commands/runner.ts")).runner(process.env);
     case "deadman": {
-      const command = deadmanCommand(values);
-      if (typeof command === "string") return misused(command);
+      const asked = deadmanCommand(values);
+      if (typeof asked === "string") return misused(asked);
       keepHeapSmall();
-      return (await import("./commands/deadman.ts")).deadman(command, process.env);
+      return (await import("./commands/deadman.ts")).deadman(asked, process.env);
+    }
+    case "deploy": {
+      const { commit, force = false } = values;
+      const mode = MODES.find((one) => one === (values.mode ?? "switch"));
+      if (mode === undefined) return misused(`--mode is switch, boot or test, not ${values.mode}.`);
+      if (commit !== undefined && !COMMIT.test(commit)) return misused("--commit is a whole commit id, of 40 or 64 hex digits.");
+      return (await import("./commands/deploy.ts")).deploy({ commit, mode, force }, process.env);
+    }
+    case "undo": {
+      if (values.to !== undefined && !/^\d{1,9}$/.test(values.to)) return misused("--to is the number of a generation.");
+      const to = values.to === undefined ? undefined : Number(values.to);
+      return (await import("./commands/undo.ts")).undoByHand({ to }, process.env);
     }
     case "check":
       return (await import("./commands/check.ts")).check(process.env);
     case "status":
-      return (await import("./commands/status.ts")).status(process.env);
+      return (await import("./commands/status.ts")).status(process.env, { json: values.json ?? false });
     case undefined:
       return misused("A command is missing.");
     default:
@@ -70,14 +105,7 @@ function parse(argv: readonly string[]) {
   return parseArgs({
     args: [...argv],
     allowPositionals: true,
-    options: {
-      runner: { type: "string" },
-      run: { type: "string" },
-      after: { type: "string" },
-      boot: { type: "boolean" },
-      version: { type: "boolean" },
-      help: { type: "boolean", short: "h" },
-    },
+    options: { ...OPTIONS, version: { type: "boolean" }, help: { type: "boolean", short: "h" } },
   });
 }
 

@@ -1,3 +1,4 @@
+import { OpName } from "@nixfleet/protocol";
 import { readSettings } from "@nixfleet/runtime";
 import { expect, test } from "vitest";
 import { linkUrl } from "./link/link-url.ts";
@@ -71,7 +72,11 @@ test("what is not set has the defaults of the module's options", () => {
     deviceType: "desktop",
     tags: [],
     allowRewind: false,
-    allowedOps: ["pull", "switch", "test", "refresh", "restart-agent"],
+    allowedOps: OpName.options,
+    confirmTimeout: 120,
+    signingRequired: false,
+    healthChecks: [],
+    ignoreFailedUnits: [],
     systemRoot: "",
     logLevel: "info",
   });

@@ -2,13 +2,23 @@ import * as z from "zod";
 
 /**
  * A run's id: a ULID in lower case, 26 characters of Crockford's base 32, so that ids sort by time and are safe as file names.
- * Made by the dashboard only.
+ * Made by the dashboard, and by a host for a run that a person starts on the host itself: of those no dashboard knows.
  */
 export const RunId = z
   .string()
   .regex(/^[0-9a-hjkmnp-tv-z]{26}$/, "must be 26 characters of Crockford's base 32 in lower case")
   .brand<"RunId">();
 export type RunId = z.infer<typeof RunId>;
+
+/** Crockford's base 32 in lower case: no i, l, o, u. */
+const DIGITS = "0123456789abcdefghjkmnpqrstvwxyz";
+
+/** A ULID (https://github.com/ulid/spec) as text: 48 bits of time in milliseconds, then 80 random ones. */
+export function encodeUlid(value: bigint): string {
+  let text = "";
+  for (let rest = value; text.length < 26; rest >>= 5n) text = DIGITS[Number(rest & 31n)] + text;
+  return text;
+}
 
 /** A host's id: the same shape as a run's. It stays when the host is renamed. */
 export const HostId = z

@@ -2,15 +2,17 @@ import * as z from "zod";
 
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
 
-/**
- * One line of text that a host reports, for a name, a subject or a message: at most `max` characters; control characters and
- * bidirectional overrides, which could act in a terminal or disguise a text, become U+FFFD (R50).
- */
+/** Turns control characters and bidirectional overrides, which could act in a terminal or disguise a text, into U+FFFD (R50). */
+export function withoutControls(text: string): string {
+  return text.replace(CONTROL, "\u{fffd}");
+}
+
+/** One line of text that a host reports, for a name, a subject or a message: at most `max` characters, `withoutControls`. */
 export function plainText(max: number) {
   return z
     .string()
     .max(max)
-    .transform((text) => text.replace(CONTROL, "\u{fffd}").replace(/[\t\n]/g, " "));
+    .transform((text) => withoutControls(text).replace(/[\t\n]/g, " "));
 }
 
 /** Shortens a text that this side made itself to what `plainText(max)` takes, with an ellipsis. */

@@ -40,14 +40,25 @@ export async function syncDirectory(path: string): Promise<void> {
 export type StrangerRead =
   | { kind: "ok"; bytes: Buffer }
   | { kind: "missing" }
-  | { kind: "refused"; reason: "not-a-regular-file" | "too-large" | "unreadable"; detail: string };
+  | { kind: "refused"; reason: "not-a-regular-file" | "foreign" | "too-large" | "unreadable"; detail: string };
+
+export interface StrangerFile {
+  /** User id that it must belong to: a file of somebody else's was put there to be shown. Default: anybody's. */
+  owner?: number | undefined;
+  /** Most names that it may have. Default 1: a hard link could show what the party may not read itself. */
+  names?: number;
+}
 
 /**
  * Reads a file that another party wrote and may be hostile: the last step of the path is not followed if it is a link, only a
- * regular file with one name is read (a pipe would block, a hard link could show what the party may not read itself), and
- * never more than `maxBytes`, even while it grows.
+ * regular file is read (a pipe would block), and never more than `maxBytes`, even while it grows. What stands in it is in no
+ * answer but `ok`.
  */
-export async function readStranger(path: string, maxBytes: number): Promise<StrangerRead> {
+export async function readStranger(
+  path: string,
+  maxBytes: number,
+  { owner, names = 1 }: StrangerFile = {},
+): Promise<StrangerRead> {
   let file: Awaited<ReturnType<typeof open>>;
   try {
     file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
@@ -61,8 +72,11 @@ export async function readStranger(path: string, maxBytes: number): Promise<Stra
   }
   try {
     const stats = await file.stat();
-    if (!stats.isFile() || stats.nlink > 1) {
+    if (!stats.isFile() || stats.nlink > names) {
       return { kind: "refused", reason: "not-a-regular-file", detail: `${path} is not a regular file with one name` };
+    }
+    if (owner !== undefined && stats.uid !== owner) {
+      return { kind: "refused", reason: "foreign", detail: `${path} belongs to user ${stats.uid}, not to ${owner}` };
     }
     const tooLarge: StrangerRead = { kind: "refused", reason: "too-large", detail: `${path} is over ${maxBytes} bytes` };
     if (stats.size > maxBytes) return tooLarge;

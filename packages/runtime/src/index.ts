@@ -33,4 +33,10 @@ export {
   type SettingsSpec,
   settingsHelp,
 } from "./settings.ts";
+export {
+  openStrangerDirectory,
+  type Removal,
+  type StrangerDirectory,
+  type StrangerDirectoryOpened,
+} from "./stranger-directory.ts";
 export type { TextSocket } from "./text-socket.ts";

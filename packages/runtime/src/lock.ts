@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from "node:crypto";
-import { link, open, readFile, rm } from "node:fs/promises";
+import { link, open, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import * as z from "zod";
-import { syncDirectory } from "./atomic-file.ts";
+import { readStranger, syncDirectory } from "./atomic-file.ts";
 import { identifyProcess, isAlive, type ProcessIdentity, processIdentitySchema } from "./process-identity.ts";
 
 const contentSchema = z.object({ owner: processIdentitySchema, nonce: z.string().max(64) });
@@ -13,6 +13,8 @@ export interface Lock extends AsyncDisposable {
 }
 
 export type LockResult = { ok: true; lock: Lock } | { ok: false; owner: ProcessIdentity };
+
+const MAX_BYTES = 4096;
 
 /** A process that dies while it clears a dead owner's lock leaves one guard; this many deaths in a row are believable. */
 const maxGuards = 4;
@@ -38,9 +40,12 @@ async function take(path: string, depth: number): Promise<LockResult> {
   const temporary = `${path}.${nonce}.tmp`;
   const file = await open(temporary, "wx", 0o644);
   try {
-    await file.writeFile(JSON.stringify({ owner, nonce }));
-    await file.sync();
-    await file.close();
+    try {
+      await file.writeFile(JSON.stringify({ owner, nonce }));
+      await file.sync();
+    } finally {
+      await file.close();
+    }
     for (;;) {
       if (await linkUnlessThere(temporary, path)) {
         await rm(temporary);
@@ -83,15 +88,18 @@ async function linkUnlessThere(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** Whose file it is. A file that does not say so (torn by a power loss, or not ours) has no owner, and its content as nonce. */
+/**
+ * Whose file it is. A file that does not say so (torn by a power loss, or not ours) has no owner, and its content as nonce. It
+ * may be that of another user, who could have put anything in its place; while it is taken it has two names.
+ */
 async function readHolder(path: string): Promise<{ owner: ProcessIdentity | undefined; nonce: string } | undefined> {
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
+  const read = await readStranger(path, MAX_BYTES, { names: Number.POSITIVE_INFINITY });
+  if (read.kind === "missing") return undefined;
+  if (read.kind === "refused") {
+    if (read.reason === "unreadable") throw new Error(read.detail);
+    return { owner: undefined, nonce: read.reason };
   }
+  const text = read.bytes.toString("utf8");
   let json: unknown;
   try {
     json = JSON.parse(text);

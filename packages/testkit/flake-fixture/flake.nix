@@ -41,6 +41,7 @@
           }
         );
       };
+      darwin = _: host: { system = build "darwin-system-25.11" ./build-darwin.sh (activation host); };
       home = _: host: { activationPackage = build "home-manager-generation" ./build-home.sh (activation host); };
       hosts =
         if data.evaluationError != "" then builtins.throw data.evaluationError else data.hosts;
@@ -55,6 +56,7 @@
     in
     {
       nixosConfigurations = named "nixos" nixos;
+      darwinConfigurations = named "darwin" darwin;
       homeConfigurations = named "home-manager" home;
     };
 }

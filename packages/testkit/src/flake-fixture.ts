@@ -3,8 +3,8 @@ import { createGitFixture, type FileChanges, type GitFixture, type GitFixtureOpt
 
 /** A host of the fixture's flake. All fields but the platform have quiet defaults. */
 export interface FixtureHost {
-  /** `nixos` hosts are at nixosConfigurations.<name>, `home-manager` ones at homeConfigurations.<name>. */
-  platform?: "nixos" | "home-manager";
+  /** Where the flake has it: nixosConfigurations, darwinConfigurations or homeConfigurations.<name>. */
+  platform?: "nixos" | "darwin" | "home-manager";
   /** Packages in the closure, each a derivation that the one before it needs. Default 2. */
   packages?: number;
   /** How long each package builds. Default 0. */
@@ -83,7 +83,7 @@ function shapeFiles(shape: FlakeShape): FileChanges {
 }
 
 function templates(): FileChanges {
-  const names = ["flake.nix", "build-package.sh", "build-nixos.sh", "build-home.sh"];
+  const names = ["flake.nix", "build-package.sh", "build-nixos.sh", "build-darwin.sh", "build-home.sh"];
   return Object.fromEntries(
     names.map((name) => [name, readFileSync(new URL(`../flake-fixture/${name}`, import.meta.url), "utf8")]),
   );

@@ -34,6 +34,8 @@ beforeEach(async () => {
     NIXFLEET_REPO_URL: repo.url,
     NIXFLEET_PLATFORM: "nixos",
     NIXFLEET_HOSTNAME: "gate",
+    // Whatever service manager keeps this machine: it is not asked.
+    NIXFLEET_SYSTEM_ROOT: join(root, "system"),
     NIXFLEET_STATE_DIR: join(root, "state"),
     NIXFLEET_RUNNER_DIR: join(root, "runner"),
   };
@@ -54,7 +56,8 @@ async function run(change: Record<string, string> = {}) {
   );
   return { code, text, states };
 }
-const holds = { configuration: "ok", directories: "ok", tls: "ok", websocket: "ok", token: "ok", git: "ok", nix: "ok" };
+const names = ["configuration", "directories", "signing", "disk", "tls", "websocket", "token", "clock", "git", "nix", "services"];
+const holds = Object.fromEntries(names.map((name) => [name, "ok"]));
 
 test("R36: where all holds there is a line for each thing, and the exit code is 0", async () => {
   const { code, states } = await run();
@@ -89,7 +92,7 @@ test("R36: a wrong token is told as that, with a fix, and is not shown", async (
 test("R36: a server that opens no link, nobody listening, and a missing repository are told apart", async () => {
   expect((await run({ NIXFLEET_URL: `${dashboard.url}/elsewhere` })).states).toEqual({ ...holds, websocket: "FAIL", token: "?" });
   const { states, text } = await run({ NIXFLEET_REPO_URL: `file://${root}/nowhere.git`, NIXFLEET_URL: "http://127.0.0.1:1" });
-  expect(states).toEqual({ ...holds, tls: "FAIL", websocket: "?", token: "?", git: "FAIL" });
+  expect(states).toEqual({ ...holds, tls: "FAIL", websocket: "?", token: "?", clock: "?", git: "FAIL" });
   expect(text.match(/fix: /g)).toHaveLength(2);
 });
 
@@ -138,7 +141,7 @@ test("R32 R36: a certificate that is not trusted is refused with a fix, and the 
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   try {
     const { states, text } = await run({ NIXFLEET_URL: `https://localhost:${(server.address() as AddressInfo).port}` });
-    expect(states).toEqual({ ...holds, tls: "FAIL", websocket: "?", token: "?" });
+    expect(states).toEqual({ ...holds, tls: "FAIL", websocket: "?", token: "?", clock: "?" });
     expect(text).toMatch(/fix: Give the dashboard a certificate of a known authority/);
     expect(requests).toEqual([]);
   } finally {

@@ -1,9 +1,10 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Commit } from "@nixfleet/protocol";
+import { Commit, FAILURES, type StorePath } from "@nixfleet/protocol";
 import { createTempDir, type TempDir } from "@nixfleet/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type AgentHost, createAgentHost, nextRunId } from "../daemon/agent.fixture.ts";
+import { writeArmed } from "../deadman/record.ts";
 import { createDaemonFiles } from "../spool/daemon-files.ts";
 import { runnerLayout } from "../spool/layout.ts";
 import { createLedger } from "../spool/ledger.ts";
@@ -64,7 +65,7 @@ test("status tells what runs, what waits and how the last run ended, without a d
   await createLedger(layout.deployments).add({ closure, commit, runId: ended, at: 0, mode: "switch" });
 
   let text = "";
-  const code = await status({ HOME: dir.path, NIXFLEET_STATE_DIR: stateDir, NIXFLEET_RUNNER_DIR: runnerDir }, (part) => {
+  const code = await status({ HOME: dir.path, NIXFLEET_STATE_DIR: stateDir, NIXFLEET_RUNNER_DIR: runnerDir }, {}, (part) => {
     text += part;
   });
   expect(code).toBe(3);
@@ -72,10 +73,13 @@ test("status tells what runs, what waits and how the last run ended, without a d
     `daemon     does not run (${stateDir})`,
     "runner     idle",
     `system     last deployed ${closure} (commit aaaaaaaaaaaa, run ${ended})`,
+    "armed      nothing",
+    "units      not known",
+    "policy     not known: a setting is missing or wrong, nixfleet-agent check says which",
     `active     ${active} switch to aaaaaaaaaaaa, asked by ada`,
     "queue      1 waiting",
     `           ${queued} pull to aaaaaaaaaaaa, asked by ada`,
-    `last run   ${ended} switch to aaaaaaaaaaaa, asked by ada: failed (build-failed): hello-2.12 failed to build, 1970-01-01T00:00:00.000Z`,
+    `last run   ${ended} switch to aaaaaaaaaaaa, asked by ada: failed (build-failed): hello-2.12 failed to build ${FAILURES["build-failed"].next} (1970-01-01T00:00:00.000Z)`,
   ]);
 });
 
@@ -88,4 +92,85 @@ test("the platform is the one that is set, else NixOS where the machine is one, 
   expect(platformOf({ platform: "darwin" })).toBe("darwin");
   expect(platformOf({ platform: undefined }, (path) => path === "/etc/NIXOS")).toBe("nixos");
   expect(platformOf({ platform: undefined }, () => false)).toBe("home-manager");
+});
+
+test("status tells what is armed, which units failed and what this host allows, and the same as JSON", async () => {
+  const [stateDir, runnerDir] = [join(dir.path, "state"), join(dir.path, "runner")];
+  const runId = nextRunId();
+  const back = `/nix/store/${"0".repeat(32)}-nixos-system-gate` as StorePath;
+  const env = {
+    HOME: dir.path,
+    PATH: process.env["PATH"] ?? "",
+    NIXFLEET_STATE_DIR: stateDir,
+    NIXFLEET_RUNNER_DIR: runnerDir,
+    NIXFLEET_SYSTEM_ROOT: join(dir.path, "system"),
+    NIXFLEET_PLATFORM: "nixos",
+    NIXFLEET_URL: "https://fleet.example",
+    NIXFLEET_REPO_URL: "https://git.example/config.git",
+    NIXFLEET_ALLOWED_OPS: "pull,switch",
+    NIXFLEET_SIGNING_REQUIRED: "true",
+  };
+  await mkdir(runnerDir);
+  await writeArmed(runnerLayout(runnerDir), {
+    runId,
+    armedAt: 0,
+    until: Date.UTC(2100, 0, 1),
+    bootId: "b",
+    back,
+    profile: null,
+    failedUnits: null,
+    asks: "nothing",
+    host: { platform: "nixos", hostname: "gate", systemRoot: "", env: {} },
+    activation: { closure: back, commit: null, mode: "switch", unit: null },
+    timer: null,
+    undo: [{ launcher: [], argv: ["true"], env: {}, unit: null }],
+  });
+  // What a daemon that was taken over has put into its queue reaches a terminal as text only (R50).
+  const request = {
+    op: "pull",
+    args: {},
+    commit: null,
+    deadline: 1000,
+    askedBy: "\u001b]0;evil\u0007\u009b2J\ndaemon     runs",
+    force: false,
+    receivedAt: 0,
+  };
+  const files = createDaemonFiles(stateDir);
+  await files.prepare();
+  await files.putRequest({ ...request, runId: nextRunId() });
+  const tell = async (json: boolean) => {
+    let text = "";
+    await status(env, { json }, (part) => {
+      text += part;
+    });
+    return text;
+  };
+  const text = await tell(false);
+  expect(text).toContain(`armed      run ${runId}, until 2100-01-01T00:00:00.000Z; unconfirmed, the host goes back to ${back}`);
+  expect(text).toMatch(/^units {6}(none failed|not known|failed: .*)$/m);
+  expect(text).toContain(
+    "policy     only pull, switch; signed commits only; never goes back; undone after 120 s without confirmation",
+  );
+  expect(text.match(/^daemon/gm)).toHaveLength(1);
+  expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
+  const json = JSON.parse(await tell(true));
+  expect(json).toMatchObject({ daemon: null, runner: null, running: null, armed: { runId, back }, last: null, problems: [] });
+  expect(json.policy).toEqual({ allowedOps: ["pull", "switch"], allowRewind: false, signingRequired: true, confirmTimeout: 120 });
+});
+
+test("status tells what it can where the files of both sides are not what they should be", async () => {
+  const [stateDir, runnerDir] = [join(dir.path, "state"), join(dir.path, "runner")];
+  const layout = runnerLayout(runnerDir);
+  await mkdir(layout.runs, { recursive: true });
+  await mkdir(join(stateDir, "queue"), { recursive: true });
+  for (const path of [join(stateDir, "daemon.lock"), layout.lock, layout.deadman, layout.deployments]) {
+    await symlink("/dev/zero", path);
+  }
+  let text = "";
+  const code = await status({ HOME: dir.path, NIXFLEET_STATE_DIR: stateDir, NIXFLEET_RUNNER_DIR: runnerDir }, {}, (part) => {
+    text += part;
+  });
+  expect(code).toBe(3);
+  expect(text).toContain("last run   none yet");
+  expect(text).toMatch(/^note {7}what is armed cannot be read: .*symbolic link/m);
 });

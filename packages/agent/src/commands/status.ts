@@ -1,91 +1,83 @@
-import { join } from "node:path";
-import type { Outcome, RunId } from "@nixfleet/protocol";
-import { lockOwner, readSettings } from "@nixfleet/runtime";
-import { ALL_SETTING_NAMES, type RunnerSettings, runnerSettings, stateDirsOf } from "../settings.ts";
-import { createDaemonFiles } from "../spool/daemon-files.ts";
-import { createSpoolReader } from "../spool/event-reader.ts";
-import { daemonLayout, runnerLayout } from "../spool/layout.ts";
-import { createLedger } from "../spool/ledger.ts";
-import { RunRequest } from "../spool/shapes.ts";
-import { readStrangerJson } from "../spool/stranger-json.ts";
-import { createHostReaders } from "./host-readers.ts";
+import { OpName } from "@nixfleet/protocol";
+import { readSettings } from "@nixfleet/runtime";
+import { ALL_SETTING_NAMES, runnerSettings, stateDirsOf } from "../settings.ts";
+import { type HostStatus, type RunSummary, readHostStatus } from "./host-status.ts";
+import { describeOutcome, printable, timeOf } from "./printed-run.ts";
 import { type Environment, readSettingFile } from "./read-settings.ts";
 
 /**
- * `nixfleet-agent status`: what the files of daemon and runner say. It asks nobody over a network and changes nothing, so it
- * works with the dashboard gone. Returns 0 if the daemon runs, 3 if not, as `systemctl status` does.
+ * `nixfleet-agent status`: what runs, what is armed, what waits, and how the last run ended. It works with everything else gone.
+ * Returns 0 if the daemon runs, 3 if not, as `systemctl status` does.
  */
-export async function status(env: Environment, write = (text: string) => void process.stdout.write(text)): Promise<number> {
+export async function status(
+  env: Environment,
+  { json = false }: { json?: boolean } = {},
+  write = (text: string) => void process.stdout.write(text),
+): Promise<number> {
   const read = readSettings(runnerSettings, env, readSettingFile, { alsoKnown: ALL_SETTING_NAMES });
   const set = { stateDir: env["NIXFLEET_STATE_DIR"] || undefined, runnerDir: env["NIXFLEET_RUNNER_DIR"] || undefined };
-  const { stateDir, runnerDir } = stateDirsOf(set, env);
-  const line = (name: string, text: string) => write(`${name.padEnd(10)} ${text}\n`);
-  const spool = createSpoolReader(runnerDir);
-  const files = createDaemonFiles(stateDir);
-
-  const daemon = await lockOwner(join(stateDir, "daemon.lock"));
-  line(
-    "daemon",
-    daemon === undefined ? `does not run (${stateDir})` : `runs as process ${daemon.pid}${await lastWelcome(files)}`,
-  );
-  const runner = await lockOwner(runnerLayout(runnerDir).lock);
-  line("runner", runner === undefined ? "idle" : `at work as process ${runner.pid}`);
-  line("system", await describeSystem(read.ok ? read.settings : undefined, runnerDir, env));
-
-  const runs = (await spool.runs()).reverse();
-  const ended = await findLastEnded(spool, runs);
-  for (const runId of runs.slice(0, ended === undefined ? undefined : runs.indexOf(ended.runId))) {
-    line("active", await describeRequest(runId, runnerLayout(runnerDir).run(runId).request));
-  }
-  const queued = await files.queued();
-  line("queue", queued.length === 0 ? "empty" : `${queued.length} waiting`);
-  for (const runId of queued) line("", await describeRequest(runId, daemonLayout(stateDir).request(runId)));
-  if (ended === undefined) line("last run", "none yet");
-  else {
-    const request = await describeRequest(ended.runId, runnerLayout(runnerDir).run(ended.runId).request);
-    line("last run", `${request}: ${describeOutcome(ended.outcome)}, ${new Date(ended.endedAt).toISOString()}`);
-  }
-  return daemon === undefined ? 3 : 0;
+  const found = await readHostStatus(stateDirsOf(set, env), read.ok ? read.settings : undefined, env);
+  if (json) write(`${JSON.stringify(found, null, 2)}\n`);
+  else for (const [name, text] of describe(found, Date.now())) write(`${name.padEnd(10)} ${printable(text)}\n`);
+  return found.daemon === null ? 3 : 0;
 }
 
-async function lastWelcome(files: ReturnType<typeof createDaemonFiles>): Promise<string> {
-  const told = await files.readStatus();
-  if (told.kind !== "ok") return "";
-  const { connectedAt, startedAt } = told.value;
-  const welcomed =
-    connectedAt === null ? "not yet welcomed by the dashboard" : `last welcomed ${new Date(connectedAt).toISOString()}`;
-  return ` since ${new Date(startedAt).toISOString()}, ${welcomed}`;
+function describe(found: HostStatus, now: number): [name: string, text: string][] {
+  const { queued, failedUnits, last, runner } = found;
+  return [
+    ["daemon", describeDaemon(found)],
+    ["runner", runner === null ? "idle" : `at work as process ${runner.pid}`],
+    ["system", describeSystem(found)],
+    ["armed", describeArmed(found.armed, now)],
+    [
+      "units",
+      failedUnits === null ? "not known" : failedUnits.length === 0 ? "none failed" : `failed: ${failedUnits.join(", ")}`,
+    ],
+    ["policy", describePolicy(found.policy)],
+    ...found.active.map((run): [string, string] => ["active", describeRun(run)]),
+    ["queue", queued.length === 0 ? "empty" : `${queued.length} waiting`],
+    ...queued.map((run): [string, string] => ["", describeRun(run)]),
+    ["last run", last === null ? "none yet" : `${describeRun(last)}: ${describeOutcome(last.outcome)} (${timeOf(last.endedAt)})`],
+    ...found.problems.map((problem): [string, string] => ["note", problem]),
+  ];
 }
 
-async function describeSystem(settings: RunnerSettings | undefined, runnerDir: string, env: Environment): Promise<string> {
-  const platform = settings && createHostReaders(settings, env).platform;
-  const running = await platform?.runningClosure();
-  const deployments = await createLedger(runnerLayout(runnerDir).deployments).read();
-  const deployed = deployments.findLast(({ closure }) => running === undefined || closure === running);
-  if (running === undefined && deployed === undefined) return "not known: nothing was deployed by this agent yet";
+function describeDaemon({ daemon, stateDir }: HostStatus): string {
+  if (daemon === null) return `does not run (${stateDir})`;
+  const { pid, startedAt, welcomedAt } = daemon;
+  if (startedAt === null) return `runs as process ${pid}`;
+  const welcomed = welcomedAt === null ? "not yet welcomed by the dashboard" : `last welcomed ${timeOf(welcomedAt)}`;
+  return `runs as process ${pid} since ${timeOf(startedAt)}, ${welcomed}`;
+}
+
+function describeSystem({ running, deployed }: HostStatus): string {
+  if (running === null && deployed === null) return "not known: nothing was deployed by this agent yet";
   const commit =
-    deployed === undefined
+    deployed === null
       ? "not deployed by this agent"
       : `commit ${deployed.commit?.slice(0, 12) ?? "unknown"}, run ${deployed.runId}`;
   return `${running ?? `last deployed ${deployed?.closure}`} (${commit})`;
 }
 
-async function findLastEnded(spool: ReturnType<typeof createSpoolReader>, newestFirst: readonly RunId[]) {
-  for (const runId of newestFirst) {
-    const read = await spool.outcome(runId);
-    if (read.kind === "ok") return { runId, ...read.value };
-  }
-  return undefined;
+function describeArmed(armed: HostStatus["armed"], now: number): string {
+  if (armed === null) return "nothing";
+  const { runId, until, back } = armed;
+  const when = until < now ? `was to be undone at ${timeOf(until)}: nixfleet-agent undo does it now` : `until ${timeOf(until)}`;
+  return `run ${runId}, ${when}; unconfirmed, the host goes back to ${back}`;
 }
 
-async function describeRequest(runId: RunId, path: string): Promise<string> {
-  const request = await readStrangerJson(path, RunRequest);
-  if (request.kind !== "ok") return runId;
-  const { op, commit, askedBy } = request.value;
+function describePolicy(policy: HostStatus["policy"]): string {
+  if (policy === null) return "not known: a setting is missing or wrong, nixfleet-agent check says which";
+  const { allowedOps, signingRequired, allowRewind, confirmTimeout } = policy;
+  return [
+    allowedOps.length === OpName.options.length ? "all ops" : `only ${allowedOps.join(", ")}`,
+    signingRequired ? "signed commits only" : "commits need no signature",
+    allowRewind ? "goes back when forced" : "never goes back",
+    confirmTimeout === 0 ? "no dead-man switch" : `undone after ${confirmTimeout} s without confirmation`,
+  ].join("; ");
+}
+
+function describeRun({ runId, op, commit, askedBy }: RunSummary): string {
+  if (op === null) return runId;
   return `${runId} ${op}${commit === null ? "" : ` to ${commit.slice(0, 12)}`}, asked by ${askedBy}`;
-}
-
-function describeOutcome(outcome: Outcome): string {
-  if (outcome.state === "succeeded" || outcome.state === "cancelled") return outcome.state;
-  return `${outcome.state} (${outcome.code}): ${outcome.reason}`;
 }

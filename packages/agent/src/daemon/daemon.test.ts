@@ -76,6 +76,26 @@ test("R5: the dashboard is away while a run goes on and ends: nothing is missing
   await expectWhole(runId);
 });
 
+test("a run that a person does on the host is told to no dashboard, and holds no other run up", async () => {
+  const { dashboard, runnerDir } = host;
+  await host.repo.commit("begin", { "README.md": "x" });
+  await host.connect();
+  // Refused before anything is evaluated.
+  const person = host.start(["deploy"], { NIXFLEET_SIGNING_REQUIRED: "true" });
+  expect((await person.ended).code).toBe(3);
+  expect(person.stdout()).toContain("refused (unsigned-commit)");
+  const [byHand] = await readdir(join(runnerDir, "runs"));
+  await pull();
+  const hellos = dashboard.hellos.length;
+  await dashboard.goAway();
+  await dashboard.comeBack();
+  await dashboard.until(() => dashboard.hellos.length > hellos);
+  expect(dashboard.hellos.at(-1)?.runs).toEqual([]);
+  await pull();
+  expect(dashboard.events(byHand as RunId)).toEqual([]);
+  expect(dashboard.faults).toEqual([]);
+});
+
 test("R12: a run that is asked for again, at once or after its end, is reported and not done again", async () => {
   const { dashboard } = host;
   await host.repo.commit("begin", { "README.md": "x" });

@@ -13,7 +13,7 @@ export interface HelloDeps {
   facts: Pick<FactReports, "freshen" | "all">;
   scan: () => Promise<void>;
   files: Pick<DaemonFiles, "queued">;
-  spool: Pick<SpoolReader, "outcome" | "lastSeq">;
+  spool: Pick<SpoolReader, "outcome" | "lastSeq" | "isByHand">;
   shipper: Pick<Shipper, "pending">;
 }
 
@@ -29,7 +29,9 @@ export function createHello({ self, facts, scan, files, spool, shipper }: HelloD
     await facts.freshen();
     await scan();
     const queued = (await files.queued()).map((runId) => ({ runId, state: "queued" as const, lastSeq: 0 }));
-    const begun = await Promise.all(shipper.pending().map(describeRun));
+    const asked: RunId[] = [];
+    for (const runId of shipper.pending()) if (!(await spool.isByHand(runId))) asked.push(runId);
+    const begun = await Promise.all(asked.map(describeRun));
     const known = new Set(begun.map(({ runId }) => runId));
     const runs = [...begun, ...queued.filter(({ runId }) => !known.has(runId))].slice(-MOST_RUNS);
     return { type: "hello", protocol: PROTOCOL_VERSION, ...self, facts: facts.all(), runs };

@@ -2,7 +2,7 @@ import type { RunId } from "@nixfleet/protocol";
 import { type Log, messageOf } from "../log.ts";
 import type { EventCursor, SpoolReader } from "../spool/event-reader.ts";
 import { runnerLayout } from "../spool/layout.ts";
-import { RunRequest } from "../spool/shapes.ts";
+import { TakenRequest } from "../spool/shapes.ts";
 import { readStrangerJson } from "../spool/stranger-json.ts";
 
 const BATCH_BYTES = 64 * 1024;
@@ -34,7 +34,7 @@ export function createRestartWatch({ runnerDir, spool, instance, log, onRestart 
   };
 
   const decide = async (runId: RunId) => {
-    const request = await readStrangerJson(runnerLayout(runnerDir).run(runId).request, RunRequest);
+    const request = await readStrangerJson(runnerLayout(runnerDir).run(runId).request, TakenRequest);
     if (request.kind === "missing") return;
     undecided.delete(runId);
     if (request.kind === "ok" && request.value.op === "restart-agent") cursors.set(runId, spool.openEvents(runId, 0));

@@ -19,7 +19,7 @@ export interface RoundsDeps {
   scan: () => Promise<void>;
   /** Whether a run waits or works, or a dead-man switch is armed. */
   hasWork: () => Promise<boolean>;
-  /** Ends this process if what runs now installs another agent. */
+  /** Ends this process if what runs now installs another agent and no run is at work. */
   renew: () => Promise<void>;
   hasRepoProblem: () => boolean;
 }
@@ -51,7 +51,7 @@ export function createRounds(deps: RoundsDeps): Rounds {
     if (isDue && hasRepoProblem()) await launcher.probe();
     await wakeRunner();
     if (await deps.hasWork()) beBusy();
-    else await deps.renew();
+    await deps.renew();
   };
 
   const beBusy = () => {
@@ -62,7 +62,7 @@ export function createRounds(deps: RoundsDeps): Rounds {
     // What was activated, armed or undone is told while it is so, and not a minute later.
     await facts.look();
     if (await deps.hasWork()) beBusy();
-    else await deps.renew();
+    await deps.renew();
   };
 
   /** A runner looks at the repository at the start, and again when the network is back and the repository was out of reach. */

@@ -38,19 +38,22 @@ export async function readUndone(run: Pick<RunLayout, "undone">): Promise<Undone
 }
 
 /**
- * Writes down how far an undo is. A full disk does not keep the host from coming home: what the run holds back for its own end
- * is given up first, and then the undo goes on without its note.
+ * Writes down how far an undo is. What keeps it from that does not keep the host from coming home: on a full disk it gives up
+ * what the run holds back for its own end, and then the undo goes on without its note. Gives why there is none.
  */
-export async function writeUndone(run: Pick<RunLayout, "undone" | "reserve">, undone: Undone): Promise<void> {
+export async function writeUndone(run: Pick<RunLayout, "undone" | "reserve">, undone: Undone): Promise<string | undefined> {
   const write = () => writeAtomic(run.undone, `${JSON.stringify(undone)}\n`, { mode });
   try {
-    await write();
+    try {
+      await write();
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      await rm(run.reserve, { force: true });
+      await write();
+    }
+    return undefined;
   } catch (error) {
-    if (!isDiskFull(error)) throw error;
-    await rm(run.reserve, { force: true });
-    await write().catch((again: unknown) => {
-      if (!isDiskFull(again)) throw again;
-    });
+    return (error as Error).message;
   }
 }
 

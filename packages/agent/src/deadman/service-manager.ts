@@ -17,9 +17,9 @@ export function serviceManagerOf({ platform, systemRoot, env }: ServiceManagerHo
   return platform === "home-manager" && hasUserManager(env["XDG_RUNTIME_DIR"]) ? "user" : undefined;
 }
 
-/** Option of systemctl and systemd-run that names the host's service manager. */
-export function managerOptions(host: ServiceManagerHost): string[] {
-  return serviceManagerOf(host) === "user" ? ["--user"] : [];
+/** Option of systemctl and systemd-run that names the service manager. */
+export function managerOptions(manager: Manager | undefined): string[] {
+  return manager === "user" ? ["--user"] : [];
 }
 
 /** Environment of systemctl and systemd-run themselves, with what they need to find a user's own systemd (systemctl(1)). */

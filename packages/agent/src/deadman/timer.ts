@@ -3,6 +3,7 @@ import { once } from "node:events";
 import type { RunId } from "@nixfleet/protocol";
 import { describeEnd, type Exec, succeeded } from "@nixfleet/runtime";
 import { pickVariables } from "../platforms/environment.ts";
+import type { Manager } from "../platforms/systemd.ts";
 import { managerEnv, managerOptions, type ServiceManagerHost, serviceManagerOf } from "./service-manager.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -24,13 +25,12 @@ export interface TimerDeps {
 }
 
 /** The timer of this host: systemd's where that runs it, else a process. */
-export function createDeadmanTimer(deps: TimerDeps): DeadmanTimer {
-  return serviceManagerOf(deps.host) === undefined ? createProcessTimer(deps) : createSystemdTimer(deps);
+export function createDeadmanTimer(deps: TimerDeps, manager = serviceManagerOf(deps.host)): DeadmanTimer {
+  return manager === undefined ? createProcessTimer(deps) : createSystemdTimer(deps, manager);
 }
 
 /** Time by the monotonic clock (systemd.timer(5), `OnActiveSec=`), so that nobody's wall clock can make it early or late. */
-function createSystemdTimer({ program, runnerDir, host, exec }: TimerDeps): DeadmanTimer {
-  const options = managerOptions(host);
+function createSystemdTimer({ program, runnerDir, host, exec }: TimerDeps, manager: Manager): DeadmanTimer {
   const unitOf = (runId: RunId) => `nixfleet-deadman-${runId}`;
   return {
     unitOf,
@@ -39,7 +39,7 @@ function createSystemdTimer({ program, runnerDir, host, exec }: TimerDeps): Dead
       const result = await exec({
         argv: [
           "systemd-run",
-          ...options,
+          ...managerOptions(manager),
           ...["--quiet", "--no-ask-password", "--collect"],
           `--unit=${unitOf(runId)}`,
           `--description=Undoes what run ${runId} has activated, unless it is confirmed`,
@@ -88,6 +88,6 @@ function deadmanEnv(env: Env, runnerDir: string): Record<string, string> {
 /** Stops the timer of a record that is gone. A service that it has started already goes on, and finds nothing to do. */
 export async function stopTimer(exec: Exec, unit: string | null, host: ServiceManagerHost): Promise<void> {
   if (unit === null) return; // The process looks for the record from time to time, and ends when it is gone.
-  const argv: [string, ...string[]] = ["systemctl", ...managerOptions(host), "stop", `${unit}.timer`];
+  const argv: [string, ...string[]] = ["systemctl", ...managerOptions(serviceManagerOf(host)), "stop", `${unit}.timer`];
   await exec({ argv, env: managerEnv(host), signal: AbortSignal.timeout(30_000) }).result;
 }

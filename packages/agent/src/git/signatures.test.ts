@@ -66,7 +66,7 @@ async function commitSigned(...options: string[]): Promise<Commit> {
     GNUPGHOME: home,
     HOME: "/var/empty",
   });
-  return (await origin.git("rev-parse", "HEAD")) as Commit;
+  return await origin.git("rev-parse", "HEAD");
 }
 
 const bySsh = (key: string) => commitSigned("-c", "gpg.format=ssh", "-c", `user.signingKey=${key}`);
@@ -89,14 +89,14 @@ test("R56: a commit signed by a trusted OpenPGP key is taken; one of a stranger'
 });
 
 test("R56: a commit without a signature, or with the signature of another commit, is not taken", async () => {
-  const plain = (await origin.commitLocally("plain", { a: "1" })) as Commit;
+  const plain = await origin.commitLocally("plain", { a: "1" });
   expect(await check(plain)).toBe(`The commit ${plain} is not signed.`);
 
   const signed = await bySsh(trusted.key);
   const object = await origin.git("cat-file", "commit", signed);
   const forged = join(dir, "forged");
   await writeFile(forged, `${object.replace("\n\nsigned", "\n\nsomething else")}\n`);
-  const commit = (await origin.git("hash-object", "-t", "commit", "-w", forged)) as Commit;
+  const commit = await origin.git("hash-object", "-t", "commit", "-w", forged);
   expect(await check(commit)).toMatch(/is not signed by a key that this host's configuration trusts/);
 });
 

@@ -71,7 +71,7 @@ export function createNixosPlatform(deps: NixosDeps): Platform {
           unit: isSystemd ? UNDO_UNIT : null,
         }),
       );
-      return mode === "test" ? steps : [system.putBack(before), ...steps];
+      return mode === "test" ? steps : [...system.putBack(before), ...steps];
     },
     dryActivation: (closure) => ({ argv: [activator(closure), "dry-activate"], env: ownEnv, launcher: [], unit: null }),
     installedAgent: (closure) => readServiceFiles(join(closure, "etc/systemd/system"), isAgentUnit),
@@ -94,7 +94,8 @@ export function createNixosPlatform(deps: NixosDeps): Platform {
       return from === undefined ? [] : inhibitorsBetween(from, closure);
     },
     async bootSpace(closure) {
-      const boot = join(systemRoot, "/boot");
+      // The dot has an automount mounted: the mount point alone would be asked about an empty file system.
+      const boot = `${join(systemRoot, "/boot")}/.`;
       const [own, root] = await Promise.all([boot, systemRoot || "/"].map((path) => disks.device(path).catch(() => undefined)));
       if (own === undefined || own === root) return undefined;
       // What the machine booted, and what its boot menu offers, is on the partition already: a kernel that did not change needs

@@ -9,6 +9,7 @@ import { confirm } from "./confirm.ts";
 import { failure, type RunContext, STOPPED } from "./context.ts";
 import { recordDeployment } from "./deployment.ts";
 import { createPlainOutput } from "./output.ts";
+import { hasAgentToTry, tryAgent } from "./try-agent.ts";
 
 interface Details {
   firstError?: string;
@@ -37,8 +38,13 @@ export async function finishArmed(
     case "active":
       break;
   }
+  const endsAt = performance.now() + window;
   context.phase("confirm");
-  const confirmation = await confirm(context, armed, window);
+  let confirmation = await confirm(context, armed, window);
+  if (confirmation.kind === "holds" && (await hasAgentToTry(context, armed))) {
+    context.phase("restart");
+    confirmation = await tryAgent(context, armed, Math.max(0, endsAt - performance.now()));
+  }
   switch (confirmation.kind) {
     case "stopped":
       return stopped(armed, "before the activation was confirmed");

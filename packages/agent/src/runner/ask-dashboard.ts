@@ -1,4 +1,4 @@
-import { request as httpRequest, type RequestOptions } from "node:http";
+import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { AGENT_LINK_PATH, confirmPath, type RunId } from "@nixfleet/protocol";
 import { linkUrl } from "../link/link-url.ts";
@@ -17,7 +17,7 @@ export function askToConfirm(
   url: string,
   { runId, secret, signal }: { runId: RunId; secret: string; signal: AbortSignal },
 ): Promise<DashboardAnswer> {
-  return ask(url, confirmPath(runId), { method: "POST", headers: { authorization: `Bearer ${secret}` }, signal });
+  return ask(url, confirmPath(runId), { method: "POST", authorization: `Bearer ${secret}`, signal });
 }
 
 /** Asks whether the dashboard can be reached at all, over a connection of its own: for a run that it does not know of. */
@@ -26,7 +26,11 @@ export function askHealth(url: string, signal: AbortSignal): Promise<DashboardAn
 }
 
 /** No redirect is followed and certificates are verified, since both would hand the secret to somebody else. */
-function ask(setting: string, path: string, options: RequestOptions & { signal: AbortSignal }): Promise<DashboardAnswer> {
+function ask(
+  setting: string,
+  path: string,
+  { method, authorization, signal }: { method: string; authorization?: string; signal: AbortSignal },
+): Promise<DashboardAnswer> {
   const link = linkUrl(setting);
   if (!link.ok) return Promise.resolve(`the dashboard's address cannot be read: ${link.fault}`);
   const base = link.url.slice(0, -AGENT_LINK_PATH.length).replace(/^ws/, "http");
@@ -34,10 +38,10 @@ function ask(setting: string, path: string, options: RequestOptions & { signal: 
   return new Promise((resolve) => {
     const limit = AbortSignal.timeout(ANSWER_LIMIT);
     const request = start(`${base}${path}`, {
-      ...options,
+      method,
       agent: false,
-      signal: AbortSignal.any([options.signal, limit]),
-      headers: { ...options.headers, connection: "close", "content-length": "0" },
+      signal: AbortSignal.any([signal, limit]),
+      headers: { connection: "close", "content-length": "0", ...(authorization === undefined ? {} : { authorization }) },
     });
     request.once("response", (response) => {
       request.destroy();

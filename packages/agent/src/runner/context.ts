@@ -62,7 +62,7 @@ export function createRunContext({
   signal,
   deadlineAt,
   redact,
-  activation = null,
+  activation: begun = null,
   child: left = null,
 }: RunContextDeps): RunContext {
   const { config, clock, env } = deps;
@@ -71,7 +71,7 @@ export function createRunContext({
   const runner = identifyProcess();
   if (runner === undefined) throw new Error("this process cannot find itself in the process table");
 
-  let state: RunProcess = { runner, startedAt: clock.now(), deadlineAt, child: left, activation };
+  let state: RunProcess = { runner, startedAt: clock.now(), deadlineAt, child: left, activation: begun };
   const note = (change: Partial<RunProcess>) => {
     state = { ...state, ...change };
     writeRunProcess(run, state);

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import type { RunId } from "@nixfleet/protocol";
-import { systemClock } from "@nixfleet/runtime";
+import { type Clock, systemClock } from "@nixfleet/runtime";
 import { expect, test } from "vitest";
 import { readDeadmanFact } from "../deadman/record.ts";
 import { undo } from "../deadman/undo.ts";
@@ -36,6 +36,29 @@ async function hostThatRuns(
   const first = (await running()) ?? "";
   expect(first).not.toBe("");
   return { host, first, second, running };
+}
+
+/** A clock by which a test ends the confirm window when it likes. Nothing else of a run waits for 20 to 30 seconds. */
+function createWindowClock(): { clock: Clock; end(): void } {
+  let ends: (() => void) | undefined;
+  const clock: Clock = {
+    now: systemClock.now,
+    setTimeout(fn, ms) {
+      if (ms <= 20_000 || ms > 30_000) return systemClock.setTimeout(fn, ms);
+      ends = fn;
+      return { cancel: () => {} };
+    },
+  };
+  return { clock, end: () => ends?.() };
+}
+
+/** Does a run whose window ends as soon as something was found not to hold. */
+async function runUntilRefused(host: TestHost, runId: RunId, config: Partial<TestHost["config"]> = {}): Promise<void> {
+  const { clock, end } = createWindowClock();
+  const done = host.run({ clock, config: { ...host.config, ...config } });
+  await host.seen(runId, (event) => event.kind === "log" && event.lines.some(({ text }) => text.startsWith("Not yet: ")));
+  end();
+  await done;
 }
 
 const phasesOf = async (host: TestHost, runId: RunId) => eventsOf(await host.events(runId), "phase").map(({ phase }) => phase);
@@ -77,9 +100,14 @@ test("R37: a switch is armed, activated, confirmed over connections of their own
 test("R37: a dashboard that cannot be reached, or does not say yes: the host goes back, profile and all, and says why", async () => {
   const dashboard = await createConfirmingDashboard(409);
   for (const url of [dashboard.url, "http://127.0.0.1:9"]) {
-    const { host, first, second } = await hostThatRuns(dashboard, { config: { url, confirmTimeout: 3 } });
-    const { runId, outcome } = await host.doRun("switch", {}, { commit: second, ...secret });
-    expect(outcome).toMatchObject({ state: "rolled-back", code: "not-confirmed", reason: expect.stringContaining(first) });
+    const { host, first, second } = await hostThatRuns(dashboard, { config: { url } });
+    const runId = await host.ask("switch", {}, { commit: second, ...secret });
+    await runUntilRefused(host, runId);
+    expect(await host.outcome(runId)).toMatchObject({
+      state: "rolled-back",
+      code: "not-confirmed",
+      reason: expect.stringContaining(first),
+    });
     expect((await phasesOf(host, runId)).slice(-3)).toEqual(["activate", "confirm", "undo"]);
     const events = await host.events(runId);
     expect(eventsOf(events, "deployed")).toEqual([]);
@@ -165,7 +193,7 @@ test("R37: each kind of health check decides; what fails at the end of the windo
   const { host, first, second } = await hostThatRuns(dashboard);
   for (const [check, words] of bad) {
     const runId = await host.ask("switch", {}, { commit: second, ...secret });
-    await host.run({ config: { ...host.config, confirmTimeout: 4, healthChecks: [...good, check] } });
+    await runUntilRefused(host, runId, { healthChecks: [...good, check] });
     expect(await host.outcome(runId)).toMatchObject({ state: "rolled-back", code: "health-check-failed" });
     expect((await host.outcome(runId)).reason).toContain(words);
     await expectHome(host, { first, runId });
@@ -238,12 +266,14 @@ test("R37: an activation that hangs past the window is ended by the dead-man swi
 
 test("by hand, without a secret: a dashboard that answered before must answer after; one that was gone is not asked", async () => {
   const dashboard = await createConfirmingDashboard();
-  const { host, first, second } = await hostThatRuns(dashboard, { config: { confirmTimeout: 3 } });
+  const { host, first, second } = await hostThatRuns(dashboard, { next: { activationSeconds: 1 } });
   const failing = await host.ask("switch", {}, { commit: second });
-  const done = host.run();
-  await host.seen(failing, (event) => event.kind === "armed");
-  dashboard.answer = 503;
-  await done;
+  const armed = host
+    .seen(failing, (event) => event.kind === "armed")
+    .then(() => {
+      dashboard.answer = 503;
+    });
+  await Promise.all([runUntilRefused(host, failing), armed]);
   expect(await host.outcome(failing)).toMatchObject({ state: "rolled-back", code: "not-confirmed" });
   expect(dashboard.asked[0]).toMatchObject({ method: "GET", path: "/fleet/health", authorization: undefined });
   await expectHome(host, { first, runId: failing });
@@ -274,7 +304,7 @@ test("a rollback is armed and confirmed like a switch; one that is not confirmed
   const newer = await running();
   dashboard.answer = 409;
   const runId = await host.ask("rollback", { generation: 1 }, secret);
-  await host.run({ config: { ...host.config, confirmTimeout: 3 } });
+  await runUntilRefused(host, runId);
   expect(await host.outcome(runId)).toMatchObject({ state: "rolled-back", code: "not-confirmed" });
   expect([await running(), await host.deps.platform.generation()]).toEqual([newer, 2]);
   dashboard.answer = 200;

@@ -1,4 +1,4 @@
-import type { Commit, Outcome } from "@nixfleet/protocol";
+import type { Commit, Generation, Outcome } from "@nixfleet/protocol";
 import { generationClosure } from "../platforms/links.ts";
 import type { Step } from "./build.ts";
 import type { RunContext } from "./context.ts";
@@ -19,4 +19,19 @@ export async function findGeneration({ deps, ledger }: RunContext, number: numbe
   }
   const deployment = (await ledger.read()).findLast((one) => one.closure === closure);
   return { ok: true, value: { closure, commit: deployment?.commit ?? null } };
+}
+
+/**
+ * The number of the generation that was there before: the nearest below the current one that is another closure (R34). Where what
+ * runs belongs to no generation, as after mode `test`, that is the current one itself. Undefined: there is none.
+ */
+export function previousGeneration(
+  generations: readonly Pick<Generation, "number" | "closure" | "current">[],
+  running: string | undefined,
+): number | undefined {
+  const current = generations.find((one) => one.current);
+  if (current === undefined) return undefined;
+  if (running !== undefined && !generations.some(({ closure }) => closure === running)) return current.number;
+  const before = generations.filter(({ number, closure }) => number < current.number && closure !== current.closure);
+  return before.reduce<number | undefined>((nearest, { number }) => Math.max(nearest ?? number, number), undefined);
 }

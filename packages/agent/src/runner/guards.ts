@@ -6,7 +6,7 @@ import type { RunContext } from "./context.ts";
 
 const MIB = 1024 * 1024;
 /** What an activation, its log and a boot loader's own files need at least. */
-const LEAST_FREE = 64 * MIB;
+export const LEAST_FREE = 64 * MIB;
 
 /** What decides whether, and how, a closure may be activated here now. */
 export interface GuardReading {

@@ -53,7 +53,7 @@ export function makeRunId(): RunId {
 
 export interface TestHostOptions {
   name?: string;
-  platform?: "nixos" | "home-manager";
+  platform?: "nixos" | "darwin" | "home-manager";
   host?: FixtureHost;
   config?: Partial<RunnerConfig>;
   /** Given: the flake and its commits are the test's own business. */

@@ -1,4 +1,5 @@
-import { queuedRuns } from "../spool/daemon-files.ts";
+import { lockOwner } from "@nixfleet/runtime";
+import { queuedRuns } from "../spool/daemon-entries.ts";
 import { runnerLayout } from "../spool/layout.ts";
 import { wait } from "../spool/run-record.ts";
 import { CloneState } from "../spool/shapes.ts";
@@ -22,7 +23,8 @@ export async function probeRepository(deps: RunnerDeps, redact: Redactor): Promi
     .probe(stop.signal)
     .finally(() => stop.abort());
   while (!stop.signal.aborted) {
-    if ((await queuedRuns(config.stateDir)).length > 0) stop.abort();
+    const isWaitedFor = (await queuedRuns(config.stateDir)).length > 0 || (await lockOwner(layout.byHandLock)) !== undefined;
+    if (isWaitedFor) stop.abort();
     else await Promise.race([probing, wait(clock, QUEUE_POLL_MS)]);
   }
   const fault = await probing;

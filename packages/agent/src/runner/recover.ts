@@ -2,11 +2,12 @@ import { rm } from "node:fs/promises";
 import type { Outcome } from "@nixfleet/protocol";
 import { bootId } from "@nixfleet/runtime";
 import { endProgram } from "../deadman/stop-activation.ts";
+import { isCancelAsked, removeCancel } from "../spool/daemon-entries.ts";
 import { createEventWriter } from "../spool/event-writer.ts";
-import { daemonLayout, runnerLayout } from "../spool/layout.ts";
+import { runnerLayout } from "../spool/layout.ts";
 import { listRuns } from "../spool/run-directories.ts";
 import { finishRun, writeOutcome } from "../spool/run-record.ts";
-import { RunOutcome, RunProcess, RunRequest } from "../spool/shapes.ts";
+import { RunOutcome, RunProcess, type RunRequest, TakenRequest } from "../spool/shapes.ts";
 import { readStrangerJson } from "../spool/stranger-json.ts";
 import { type MendedEvents, mendEvents } from "../spool/torn-events.ts";
 import { createRunContext, failure } from "./context.ts";
@@ -27,7 +28,7 @@ export async function recoverRuns(deps: RunnerDeps, redact: Redactor): Promise<R
   for (const runId of await listRuns(deps.config.runnerDir)) {
     const run = layout.run(runId);
     if ((await readStrangerJson(run.outcome, RunOutcome)).kind === "ok") continue;
-    const request = await readStrangerJson(run.request, RunRequest);
+    const request = await readStrangerJson(run.request, TakenRequest);
     if (request.kind !== "ok") {
       // The runner died before it had written the request down: it is still in the queue.
       deps.log(`${run.dir} holds no request: removed.`);
@@ -55,9 +56,8 @@ async function recoverRun(deps: RunnerDeps, request: RunRequest, redactHost: Red
   const process = read.kind === "ok" ? read.value : undefined;
   const events = createEventWriter({ path: run.events, clock, lastSeq: mended.lastSeq });
   const deadlineAt = process?.deadlineAt ?? clock.now() + request.deadline;
-  const cancelFile = daemonLayout(config.stateDir).cancelRequest(request.runId);
   const milliseconds = Math.max(0, deadlineAt - clock.now());
-  const stop = createStop(clock, { cancelFile, milliseconds });
+  const stop = createStop(clock, { isCancelAsked: () => isCancelAsked(config.stateDir, request.runId), milliseconds });
   try {
     const context = createRunContext({
       deps,
@@ -80,7 +80,7 @@ async function recoverRun(deps: RunnerDeps, request: RunRequest, redactHost: Red
     stop.end();
     events.close();
   }
-  await rm(cancelFile, { force: true });
+  await removeCancel(config.stateDir, request.runId);
   return true;
 }
 

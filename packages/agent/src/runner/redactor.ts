@@ -17,10 +17,10 @@ export function createRedactor(secrets: readonly string[]): Redactor {
 }
 
 /** The same redactor for a run that has a secret of its own. */
-export function redactAlso(redact: Redactor, secret: string | undefined): Redactor {
-  if (secret === undefined) return redact;
-  const own = createRedactor([secret]);
-  return (text) => own(redact(text));
+export function redactAlso(redactHost: Redactor, secret: string | undefined): Redactor {
+  if (secret === undefined) return redactHost;
+  const redactOwn = createRedactor([secret]);
+  return (text) => redactOwn(redactHost(text));
 }
 
 /** Passwords and tokens in a file of lines `https://user:token@host`, as git-credential-store(1) has them. */

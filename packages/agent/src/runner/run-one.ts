@@ -1,8 +1,7 @@
-import { rm } from "node:fs/promises";
 import { type FactsReading, type OpRequest, type Outcome, parseOpRequest, shorten } from "@nixfleet/protocol";
+import { isCancelAsked, removeCancel } from "../spool/daemon-entries.ts";
 import { createEventWriter } from "../spool/event-writer.ts";
-import { exists } from "../spool/exists.ts";
-import { daemonLayout, runnerLayout } from "../spool/layout.ts";
+import { runnerLayout } from "../spool/layout.ts";
 import { finishRun, reserveSpace } from "../spool/run-record.ts";
 import type { RunRequest } from "../spool/shapes.ts";
 import { createRunContext, failure, type RunContext } from "./context.ts";
@@ -12,23 +11,28 @@ import { runOp } from "./op-table.ts";
 import { type Redactor, redactAlso } from "./redactor.ts";
 import { createStop, withStopReason } from "./stop.ts";
 
-/** Does one run that was taken, from its first event to its outcome on the disk. */
-export async function runOne(deps: RunnerDeps, request: RunRequest, redactHost: Redactor): Promise<void> {
+/** Does one run that was taken, from its first event to its outcome on the disk. `cancelled`: by a person at this very process. */
+export async function runOne(
+  deps: RunnerDeps,
+  request: RunRequest,
+  redactHost: Redactor,
+  cancelled?: AbortSignal,
+): Promise<void> {
   const { config, clock } = deps;
   const redact = redactAlso(redactHost, request.confirmSecret);
   const run = runnerLayout(config.runnerDir).run(request.runId);
-  const cancelFile = daemonLayout(config.stateDir).cancelRequest(request.runId);
+  const cancelAsked = () => isCancelAsked(config.stateDir, request.runId);
   const hasReserve = await reserveSpace(run);
   const events = createEventWriter({ path: run.events, clock });
   try {
     const allowed = judgeRequest(deps, request);
     if (!allowed.ok) {
       await finishRun(run, events, { outcome: allowed.outcome, proof: undefined }, clock);
-    } else if (await exists(cancelFile)) {
+    } else if (await cancelAsked()) {
       const outcome: Outcome = { state: "cancelled", reason: "Cancelled before it began." };
       await finishRun(run, events, { outcome, proof: undefined }, clock);
     } else {
-      const stop = createStop(clock, { cancelFile, milliseconds: request.deadline });
+      const stop = createStop(clock, { isCancelAsked: cancelAsked, cancelled, milliseconds: request.deadline });
       const deadlineAt = clock.now() + request.deadline;
       const context = createRunContext({ deps, request, events, signal: stop.signal, deadlineAt, redact });
       events.append({ kind: "started", agentVersion: shorten(config.agentVersion, 120) });
@@ -41,7 +45,7 @@ export async function runOne(deps: RunnerDeps, request: RunRequest, redactHost: 
   } finally {
     events.close();
   }
-  await rm(cancelFile, { force: true });
+  await removeCancel(config.stateDir, request.runId);
 }
 
 /** The daemon's word counts for nothing here: op, arguments and the host's own policy are looked at again. */

@@ -1,8 +1,8 @@
 import { mkdir, rename } from "node:fs/promises";
-import { type ProcessIdentity, takeLock } from "@nixfleet/runtime";
+import { lockOwner, type ProcessIdentity, takeLock } from "@nixfleet/runtime";
 import { readArmed } from "../deadman/record.ts";
 import { undo } from "../deadman/undo.ts";
-import { queuedRuns, removeWake } from "../spool/daemon-files.ts";
+import { openQueue, queuedRuns } from "../spool/daemon-entries.ts";
 import { daemonLayout, runnerLayout } from "../spool/layout.ts";
 import { pruneSpools } from "../spool/prune.ts";
 import { Acknowledged, type RunRequest } from "../spool/shapes.ts";
@@ -16,7 +16,7 @@ import { takeNext } from "./take.ts";
 
 export type RunnerResult =
   | { kind: "done"; runs: number }
-  /** Another runner is at work. It takes what is in the queue. */
+  /** Another runner is at work, which takes what is in the queue; or a person is, who comes first. */
   | { kind: "busy"; owner: ProcessIdentity };
 
 /**
@@ -35,16 +35,23 @@ export async function runRunner(deps: RunnerDeps): Promise<RunnerResult> {
     runs++;
   };
   let isFirst = true;
-  // A request that came while the lock was given back found it taken: so the queue is looked at once more afterwards.
-  while (isFirst || (await queuedRuns(config.stateDir)).length > 0) {
+  // A request that came while the lock was given back found it taken: so the queue is looked at once more afterwards. What is
+  // still there after that cannot be taken by anybody.
+  for (let before = -1; isFirst || (runs > before && (await queuedRuns(config.stateDir)).length > 0); ) {
+    before = isFirst ? -1 : runs;
+    const person = await lockOwner(layout.byHandLock);
+    if (person !== undefined) return { kind: "busy", owner: person };
     const taken = await takeLock(layout.lock);
     if (!taken.ok) return { kind: "busy", owner: taken.owner };
     await using _lock = taken.lock;
-    await removeWake(config.stateDir);
+    await takeWake(config.stateDir);
     const left = await recoverRuns(deps, redact);
     await bringHome(deps);
-    for (const request of left) await doRun(request);
-    for (let request = await takeNext(deps); request !== undefined; request = await takeNext(deps)) await doRun(request);
+    // What a person asks for on the host itself comes next, however much is queued.
+    const mayGoOn = async () => (await lockOwner(layout.byHandLock)) === undefined;
+    for (const request of left) if (await mayGoOn()) await doRun(request);
+    const next = async () => ((await mayGoOn()) ? takeNext(deps) : undefined);
+    for (let request = await next(); request !== undefined; request = await next()) await doRun(request);
     await prune(deps);
     if (isFirst && runs === 0) await probeRepository(deps, redact);
     isFirst = false;
@@ -52,8 +59,16 @@ export async function runRunner(deps: RunnerDeps): Promise<RunnerResult> {
   return { kind: "done", runs };
 }
 
+/** Takes the daemon's word that a runner is wanted: this one is there. */
+async function takeWake(stateDir: string): Promise<void> {
+  const { queue } = await openQueue(stateDir);
+  if (queue === undefined) return;
+  await using _queue = queue;
+  await queue.takeWake();
+}
+
 /** What is armed though its run is over (it was stopped, or its runner was killed at its end) is undone before the next run. */
-async function bringHome({ config, exec, clock, log }: RunnerDeps): Promise<void> {
+export async function bringHome({ config, exec, clock, log }: RunnerDeps): Promise<void> {
   const layout = runnerLayout(config.runnerDir);
   const armed = await readArmed(layout);
   if (armed.kind === "missing") return;
@@ -66,7 +81,7 @@ async function bringHome({ config, exec, clock, log }: RunnerDeps): Promise<void
   await undo({ runnerDir: config.runnerDir, exec, clock, log }, { why: "runner" });
 }
 
-async function prune({ config, clock, log }: RunnerDeps): Promise<void> {
+export async function prune({ config, clock, log }: RunnerDeps): Promise<void> {
   const read = await readStrangerJson(daemonLayout(config.stateDir).acknowledged, Acknowledged);
   if (read.kind === "refused") log(`What the dashboard has stored cannot be read, so no spool is removed: ${read.reason}`);
   if (read.kind === "ok") await pruneSpools(config.runnerDir, read.value.runs, clock.now());

@@ -1,6 +1,5 @@
 import { type Outcome, shorten } from "@nixfleet/protocol";
 import type { Clock } from "@nixfleet/runtime";
-import { exists } from "../spool/exists.ts";
 
 const CANCEL_POLL_MS = 100;
 
@@ -13,15 +12,28 @@ export interface Stop {
   end(): void;
 }
 
-export function createStop(clock: Clock, { cancelFile, milliseconds }: { cancelFile: string; milliseconds: number }): Stop {
+export interface StopDeps {
+  /** Whether the daemon asks for it. */
+  isCancelAsked: () => Promise<boolean>;
+  /** Aborted by a person at this very process. */
+  cancelled?: AbortSignal | undefined;
+  /** Until the run's time is over. */
+  milliseconds: number;
+}
+
+export function createStop(clock: Clock, { isCancelAsked, cancelled, milliseconds }: StopDeps): Stop {
   const controller = new AbortController();
+  const cancel = () => controller.abort("cancelled" satisfies StopReason);
   const deadline = clock.setTimeout(() => controller.abort("timed-out" satisfies StopReason), milliseconds);
-  const watch = watchForFile(cancelFile, clock, () => controller.abort("cancelled" satisfies StopReason));
+  const watch = watchFor(isCancelAsked, clock, cancel);
+  if (cancelled?.aborted) cancel();
+  cancelled?.addEventListener("abort", cancel);
   return {
     signal: controller.signal,
     end() {
       deadline.cancel();
       watch.stop();
+      cancelled?.removeEventListener("abort", cancel);
     },
   };
 }
@@ -38,17 +50,17 @@ export function withStopReason(outcome: Outcome, signal: AbortSignal, deadline: 
   return { state: "timed-out", code: "deadline-passed", reason };
 }
 
-/** Calls once when the file is there. */
-function watchForFile(path: string, clock: Clock, onThere: () => void): { stop(): void } {
+/** Calls once when something is so. */
+function watchFor(isSo: () => Promise<boolean>, clock: Clock, onSo: () => void): { stop(): void } {
   let stopped = false;
   let timer: { cancel(): void } | undefined;
   const lookLater = () => {
     timer = clock.setTimeout(() => void look(), CANCEL_POLL_MS);
   };
   const look = async () => {
-    const isThere = await exists(path);
+    const found = await isSo();
     if (stopped) return;
-    if (isThere) onThere();
+    if (found) onSo();
     else lookLater();
   };
   lookLater();

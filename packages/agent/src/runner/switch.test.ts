@@ -178,7 +178,7 @@ test("bad input: Nix's and git's own words come first, with a code, and the host
     firstError: expect.stringContaining("part1-1.0.drv' failed with exit code 2"),
   });
   expect(await outcomeAt(await commit({ hosts: { gate: { failActivation: true, version: "3" } } }))).toMatchObject({
-    code: "units-failed",
+    code: "activation-failed",
     exitCode: 4,
     firstError: "warning: the following units failed: fixture.service",
   });

@@ -1,44 +1,44 @@
-import { basename } from "node:path";
-import { RunId } from "@nixfleet/protocol";
-import { listDirectory, removeTaken } from "../spool/daemon-files.ts";
+import { join } from "node:path";
+import type { RunId } from "@nixfleet/protocol";
+import { openQueue, requestedRun } from "../spool/daemon-entries.ts";
 import { createEventWriter } from "../spool/event-writer.ts";
-import { daemonLayout, runnerLayout } from "../spool/layout.ts";
-import { listRuns } from "../spool/run-directories.ts";
+import { exists } from "../spool/exists.ts";
+import { runnerLayout } from "../spool/layout.ts";
 import { beginRun, finishRun } from "../spool/run-record.ts";
-import { RunRequest } from "../spool/shapes.ts";
-import { readStrangerJson } from "../spool/stranger-json.ts";
+import type { RunRequest } from "../spool/shapes.ts";
+import type { JsonRead } from "../spool/stranger-json.ts";
 import type { RunnerDeps } from "./deps.ts";
 
 /**
  * Takes the oldest request off the queue. A run that is known is not taken again, whatever the queue says (R1); a file that
- * is no request ends its run as refused, or is left alone where it does not even name one.
+ * is no request ends its run as refused, or just goes where it does not even name one.
  */
 export async function takeNext(deps: RunnerDeps): Promise<RunRequest | undefined> {
-  const { queue, wake, request: pathOf } = daemonLayout(deps.config.stateDir);
-  for (const name of await listDirectory(queue)) {
-    if (name.startsWith(".") || name === basename(wake)) continue; // Being written, or no request but a call.
-    const id = RunId.safeParse(basename(name, ".json"));
-    if (!id.success || name !== `${id.data}.json`) {
-      // Left where it is: the directory is the daemon's, and could have been made a link to one with files that matter.
-      deps.log(`The queue holds ${JSON.stringify(name.slice(0, 100))}, which is no request.`);
-      continue;
-    }
-    const path = pathOf(id.data);
-    const isKnown = (await listRuns(deps.config.runnerDir)).includes(id.data);
-    const read = isKnown ? undefined : await readRequest(path, id.data);
-    if (read?.ok) await beginRun(runnerLayout(deps.config.runnerDir).run(id.data), read.request);
-    else if (read !== undefined) await refuse(deps, id.data, read.reason);
-    await removeTaken(queue, path);
+  const { stateDir, runnerDir } = deps.config;
+  const { queue, fault } = await openQueue(stateDir);
+  if (fault !== undefined) deps.log(fault);
+  if (queue === undefined) return undefined;
+  await using _queue = queue;
+  for (const name of await queue.names()) {
+    const runId = requestedRun(name);
+    if (runId === undefined) deps.log(`The queue holds ${JSON.stringify(name.slice(0, 100))}, which is no request: it goes.`);
+    const run = runId && runnerLayout(runnerDir).run(runId);
+    const isNew = run !== undefined && !(await exists(run.dir));
+    const read = runId !== undefined && isNew ? judge(await queue.read(runId), runId) : undefined;
+    if (run !== undefined && read?.ok) await beginRun(run, read.request);
+    if (runId !== undefined && read?.ok === false) await refuse(deps, runId, read.reason);
+    const left = await queue.take(name);
+    // Of what stays there it is told once.
+    if (left !== undefined && (isNew || runId === undefined)) deps.log(`${join(stateDir, "queue")}: ${left}`);
     if (read?.ok) return read.request;
   }
   return undefined;
 }
 
-async function readRequest(
-  path: string,
+function judge(
+  read: JsonRead<RunRequest>,
   id: RunId,
-): Promise<{ ok: true; request: RunRequest } | { ok: false; reason: string } | undefined> {
-  const read = await readStrangerJson(path, RunRequest);
+): { ok: true; request: RunRequest } | { ok: false; reason: string } | undefined {
   if (read.kind === "missing") return undefined;
   if (read.kind === "refused") return { ok: false, reason: read.reason };
   if (read.value.runId !== id) return { ok: false, reason: "The request names another run than its file." };

@@ -9,8 +9,9 @@ export interface Target {
 }
 
 /**
- * Fetches, verifies, evaluates and builds the host's configuration at a commit. `mayUse` looks at the commit once it is there:
- * what it gives ends the run before anything of the commit is evaluated.
+ * Fetches, verifies, evaluates and builds the host's configuration at a commit: the one asked for, else the target, else the tip of
+ * the branch. `mayUse` looks at a commit that is there and
+ * verified: what it gives ends the run before anything of the commit is evaluated.
  */
 export async function buildTarget(
   context: RunContext,
@@ -18,9 +19,8 @@ export async function buildTarget(
   mayUse: (commit: Commit) => Promise<Outcome | undefined> = async () => undefined,
 ): Promise<Step<Target>> {
   const wanted = asked ?? context.request.commit;
-  if (wanted === null) return stop({ state: "refused", code: "target-unknown", reason: "No commit was given to build." });
   context.phase("fetch");
-  const synced = await syncClone(context, wanted, "if-missing");
+  const synced = await syncClone(context, wanted, wanted === null ? "always" : "if-missing");
   if (!synced.ok) return synced;
   const { commit } = synced;
   const unusable = await mayUse(commit);

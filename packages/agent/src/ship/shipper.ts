@@ -16,7 +16,7 @@ const BATCH_BYTES = 256 * 1024;
 const BATCH_EVENTS = 1000;
 
 export interface ShipperDeps {
-  spool: Pick<SpoolReader, "openEvents">;
+  spool: Pick<SpoolReader, "openEvents" | "isByHand">;
   acknowledgements: Pick<Acknowledgements, "get" | "set">;
   /** Sends one frame; false if the link is not up. */
   send: (frame: string) => boolean;
@@ -61,6 +61,8 @@ interface Shipping {
   lastSeq: number | undefined;
   /** The dashboard does not know this run, or its spool is damaged. */
   idle: boolean;
+  /** That the dashboard asked for it was looked up. */
+  isAsked: boolean;
 }
 
 export function createShipper(deps: ShipperDeps): Shipper {
@@ -124,6 +126,8 @@ export function createShipper(deps: ShipperDeps): Shipper {
         if (run.link !== link) continue;
         if (read.kind === "fault") return fault(run, read.reason);
         if (read.events.length === 0) return;
+        if (!run.isAsked && (await spool.isByHand(run.runId))) return leave(run);
+        run.isAsked = true;
         run.held = read.events;
       }
       if (!sendHeld(run)) return;
@@ -152,16 +156,29 @@ export function createShipper(deps: ShipperDeps): Shipper {
     return true;
   };
 
-  const forget = (run: Shipping) => {
+  const leave = (run: Shipping) => {
     runs.delete(run.runId);
     done.push(run);
+  };
+  const forget = (run: Shipping) => {
+    leave(run);
     log.debug("run-shipped", { runId: run.runId, events: run.lastSeq });
   };
 
   const add = (runId: RunId, lastSeq?: number) => {
     if (lastSeq !== undefined && acknowledgements.get(runId) >= lastSeq) return;
     if (!runs.has(runId))
-      runs.set(runId, { runId, cursor: undefined, link: -1, held: [], sent: 0, inFlight: [], lastSeq, idle: false });
+      runs.set(runId, {
+        runId,
+        cursor: undefined,
+        link: -1,
+        held: [],
+        sent: 0,
+        inFlight: [],
+        lastSeq,
+        idle: false,
+        isAsked: false,
+      });
     pump();
   };
 

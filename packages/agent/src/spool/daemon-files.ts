@@ -1,7 +1,8 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { RunId } from "@nixfleet/protocol";
-import { syncDirectory, writeAtomic } from "@nixfleet/runtime";
+import type { RunId } from "@nixfleet/protocol";
+import { writeAtomic } from "@nixfleet/runtime";
+import { queuedRuns } from "./daemon-entries.ts";
 import { daemonLayout } from "./layout.ts";
 import { Acknowledged, DaemonStatus, type RunRequest } from "./shapes.ts";
 import { type JsonRead, readStrangerJson } from "./stranger-json.ts";
@@ -53,15 +54,6 @@ export function createDaemonFiles(stateDir: string): DaemonFiles {
   };
 }
 
-/** Ids in the queue, oldest first. */
-export async function queuedRuns(stateDir: string): Promise<RunId[]> {
-  const names = await listDirectory(daemonLayout(stateDir).queue);
-  return names.flatMap((name) => {
-    const id = RunId.safeParse(name.replace(/\.json$/, ""));
-    return name.endsWith(".json") && id.success ? [id.data] : [];
-  });
-}
-
 /** Names in a directory, sorted; none, if it is not there. */
 export async function listDirectory(path: string): Promise<string[]> {
   try {
@@ -70,16 +62,4 @@ export async function listDirectory(path: string): Promise<string[]> {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
     throw error;
   }
-}
-
-/** Takes the daemon's word that a runner is wanted: this one is there. */
-export async function removeWake(stateDir: string): Promise<void> {
-  const { queue, wake } = daemonLayout(stateDir);
-  if ((await listDirectory(queue)).includes(basename(wake))) await removeTaken(queue, wake);
-}
-
-/** Removes an entry that the runner has taken, so that a power loss does not bring it back. */
-export async function removeTaken(directory: string, path: string): Promise<void> {
-  await rm(path, { force: true, recursive: true });
-  await syncDirectory(directory);
 }

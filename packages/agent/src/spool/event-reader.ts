@@ -3,7 +3,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { RunEvent, type RunId } from "@nixfleet/protocol";
 import { runnerLayout } from "./layout.ts";
 import { listRuns } from "./run-directories.ts";
-import { RunOutcome } from "./shapes.ts";
+import { RunOutcome, TakenRequest } from "./shapes.ts";
 import { type JsonRead, readStrangerJson } from "./stranger-json.ts";
 
 const CHUNK = 256 * 1024;
@@ -33,6 +33,8 @@ export interface SpoolReader {
   /** Whether a spool for this run was begun. */
   has(runId: RunId): Promise<boolean>;
   outcome(runId: RunId): Promise<JsonRead<RunOutcome>>;
+  /** Whether a person asked for it on the host itself. It is written before the first event. */
+  isByHand(runId: RunId): Promise<boolean>;
   /** Seq of the last whole event; 0 before the first. */
   lastSeq(runId: RunId): Promise<number>;
   /** A cursor behind the event with the number `afterSeq`. */
@@ -45,6 +47,10 @@ export function createSpoolReader(runnerDir: string): SpoolReader {
     runs: () => listRuns(runnerDir),
     has: async (runId) => (await listRuns(runnerDir)).includes(runId),
     outcome: (runId) => readStrangerJson(layout.run(runId).outcome, RunOutcome),
+    async isByHand(runId) {
+      const request = await readStrangerJson(layout.run(runId).request, TakenRequest);
+      return request.kind === "ok" && request.value.byHand === true;
+    },
     lastSeq: (runId) => readLastSeq(layout.run(runId).events),
     openEvents: (runId, afterSeq) => createCursor(layout.run(runId).events, afterSeq),
   };
@@ -112,11 +118,12 @@ async function openRegular(path: string): Promise<FileHandle | "refused" | undef
     file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT") return undefined;
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
     if (code === "ELOOP" || code === "ENXIO") return "refused"; // A symbolic link, a socket.
     throw error;
   }
-  if ((await file.stat()).isFile()) return file;
+  const stats = await file.stat();
+  if (stats.isFile() && stats.nlink === 1) return file;
   await file.close();
   return "refused";
 }

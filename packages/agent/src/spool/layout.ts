@@ -57,6 +57,8 @@ export interface RunnerLayout {
   readonly cloneState: string;
   readonly deployments: string;
   readonly lock: string;
+  /** Held by a person's own run on this host, and while it waits for its turn: runners give way to it. */
+  readonly byHandLock: string;
   /** The armed dead-man switch, and who may touch it. */
   readonly deadman: string;
   readonly deadmanLock: string;
@@ -73,6 +75,7 @@ export function runnerLayout(runnerDir: string): RunnerLayout {
     cloneState: join(runnerDir, "clone.json"),
     deployments: join(runnerDir, "deployments.jsonl"),
     lock: join(runnerDir, "runner.lock"),
+    byHandLock: join(runnerDir, "by-hand.lock"),
     deadman: join(runnerDir, "deadman.json"),
     deadmanLock: join(runnerDir, "deadman.lock"),
     deadmanProgram: join(runnerDir, "deadman-program"),

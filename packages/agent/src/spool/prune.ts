@@ -1,7 +1,7 @@
 import { rm, stat } from "node:fs/promises";
 import { runnerLayout } from "./layout.ts";
 import { listRuns } from "./run-directories.ts";
-import { type Acknowledged, RunOutcome } from "./shapes.ts";
+import { type Acknowledged, RunOutcome, TakenRequest } from "./shapes.ts";
 import { readStrangerJson } from "./stranger-json.ts";
 
 const hour = 3_600_000;
@@ -17,7 +17,10 @@ export interface Retention {
 
 export const RETENTION: Retention = { events: 24 * hour, eventBytes: 256 * 1024 * 1024, record: 30 * 24 * hour };
 
-/** Removes what is no longer needed of finished runs that the dashboard has stored whole. Others are never touched. */
+/**
+ * Removes what is no longer needed of finished runs that the dashboard has stored whole, or that a person did on the host itself.
+ * Others are never touched.
+ */
 export async function pruneSpools(
   runnerDir: string,
   acknowledged: Acknowledged["runs"],
@@ -29,7 +32,8 @@ export async function pruneSpools(
   for (const runId of (await listRuns(runnerDir)).reverse()) {
     const run = layout.run(runId);
     const read = await readStrangerJson(run.outcome, RunOutcome);
-    if (read.kind !== "ok" || (acknowledged[runId] ?? 0) < read.value.lastSeq) continue;
+    if (read.kind !== "ok") continue;
+    if ((acknowledged[runId] ?? 0) < read.value.lastSeq && !(await isByHand(run.request))) continue;
     const age = now - read.value.endedAt;
     if (age > record) {
       await rm(run.dir, { recursive: true, force: true });
@@ -41,6 +45,11 @@ export async function pruneSpools(
         await rm(path, { force: true });
     }
   }
+}
+
+async function isByHand(path: string): Promise<boolean> {
+  const request = await readStrangerJson(path, TakenRequest);
+  return request.kind === "ok" && request.value.byHand === true;
 }
 
 async function sizeOf(path: string): Promise<number> {

@@ -1,12 +1,18 @@
+import { readdir } from "node:fs/promises";
 import { RunId } from "@nixfleet/protocol";
-import { listDirectory } from "./daemon-files.ts";
 import { runnerLayout } from "./layout.ts";
 
-/** Ids of all runs that have a directory, oldest first. */
+/** Ids of all runs that have a directory, oldest first. What is no directory of its own is no run, whatever its name. */
 export async function listRuns(runnerDir: string): Promise<RunId[]> {
-  const names = await listDirectory(runnerLayout(runnerDir).runs);
-  return names.flatMap((name) => {
-    const id = RunId.safeParse(name);
-    return id.success ? [id.data] : [];
-  });
+  try {
+    const entries = await readdir(runnerLayout(runnerDir).runs, { withFileTypes: true });
+    const ids = entries.flatMap((entry) => {
+      const id = RunId.safeParse(entry.name);
+      return id.success && entry.isDirectory() ? [id.data] : [];
+    });
+    return ids.sort();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
 }

@@ -19,6 +19,12 @@ export const RunRequest = z.strictObject({
 });
 export type RunRequest = z.infer<typeof RunRequest>;
 
+/** `runs/<run id>/request.json`: what the runner took off the queue, or what a person asked for on the host itself. */
+export const TakenRequest = RunRequest.extend({
+  byHand: z.literal(true).optional().describe("A person's: no dashboard knows of it, so none is told of it"),
+});
+export type TakenRequest = z.infer<typeof TakenRequest>;
+
 /** `acked.json`: for each run, the last seq that the dashboard has stored. */
 export const Acknowledged = z.object({ runs: z.record(RunId, z.number().int().min(0)) });
 export type Acknowledged = z.infer<typeof Acknowledged>;
@@ -71,6 +77,10 @@ export const ArmedDeadman = z.object({
     })
     .describe("By which it is read what runs, without any setting of the agent"),
   activation: BegunActivation,
+  restarted: z
+    .literal(true)
+    .optional()
+    .describe("The daemon was told to make way for the agent that was activated: an undo has to bring back the one before"),
   timer: z.string().max(200).nullable().describe("The transient unit that undoes; null: a process of its own does"),
   undo: z
     .array(

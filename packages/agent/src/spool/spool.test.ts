@@ -1,5 +1,5 @@
 import { writeSync } from "node:fs";
-import { appendFile, mkdir, readFile, symlink, truncate, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readdir, readFile, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type LogLine, MAX_FRAME_BYTES, type RunEvent, type RunId } from "@nixfleet/protocol";
 import { createFakeClock, createTempDir } from "@nixfleet/testkit";
@@ -10,7 +10,7 @@ import { createEventWriter, type EventWriterDeps } from "./event-writer.ts";
 import { runnerLayout } from "./layout.ts";
 import { createLedger } from "./ledger.ts";
 import { pruneSpools } from "./prune.ts";
-import { finishRun, reserveSpace } from "./run-record.ts";
+import { beginRun, finishRun, reserveSpace } from "./run-record.ts";
 import { mendEvents } from "./torn-events.ts";
 
 const runId = "01jd0000000000000000000001" as RunId;
@@ -204,6 +204,15 @@ test("R1: wherever the file was torn, mending leaves the whole events before and
   );
 });
 
+test("R1: a hole of any size that a power loss has left behind the events is cut off without being kept in memory", async () => {
+  await using spool = await createSpool();
+  spool.writer.append({ kind: "phase", phase: "fetch" });
+  const whole = await readFile(spool.run.events);
+  await truncate(spool.run.events, 2 ** 40);
+  expect(await mendEvents(spool.run.events)).toMatchObject({ lastSeq: 1, phase: "fetch" });
+  expect(await readFile(spool.run.events)).toEqual(whole);
+});
+
 test("spools go when the dashboard has stored them, by age and by size; what it has not stored stays", async () => {
   await using dir = await createTempDir();
   const layout = runnerLayout(dir.path);
@@ -228,6 +237,21 @@ test("spools go when the dashboard has stored them, by age and by size; what it 
   expect(await Promise.all(ids.map((id) => exists(layout.run(id).outcome)))).toEqual([true, true, true, true, true]);
   await pruneSpools(dir.path, acknowledged, clock.now() + 10_000, { events: 0, eventBytes: 0, record: 10_000 });
   expect(await Promise.all(ids.map((id) => exists(layout.run(id).outcome)))).toEqual([false, true, true, false, false]);
+});
+
+test("of runs that a person did on the host no dashboard tells that it has stored them: they go by age all the same", async () => {
+  await using spool = await createSpool();
+  const { run, writer, clock, dir } = spool;
+  const asked = { op: "switch", args: {}, commit: null, deadline: 1000, askedBy: "ada", force: false, receivedAt: 0 };
+  await beginRun(run, { ...asked, runId, byHand: true });
+  await finishRun(run, writer, { outcome: { state: "succeeded" }, proof: undefined }, clock);
+  const keep = { events: 1000, eventBytes: 1e9, record: 2000 };
+  await pruneSpools(dir.path, {}, clock.now(), keep);
+  expect(await readdir(run.dir)).toContain("events.jsonl");
+  await pruneSpools(dir.path, {}, clock.now() + 1500, keep);
+  expect(await readdir(run.dir)).not.toContain("events.jsonl");
+  await pruneSpools(dir.path, {}, clock.now() + 2500, keep);
+  expect(await readdir(runnerLayout(dir.path).runs)).toEqual([]);
 });
 
 test("the ledger keeps every deployment, also behind a line that a power loss tore", async () => {

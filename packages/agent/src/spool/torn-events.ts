@@ -3,6 +3,7 @@ import type { Phase, RunEvent } from "@nixfleet/protocol";
 import { parseEvent } from "./event-reader.ts";
 
 const CHUNK = 1024 * 1024;
+const LONGEST_LINE = 2 * CHUNK;
 const LF = 10;
 
 /** What the events of an interrupted run tell, after what was torn has been cut off. */
@@ -60,6 +61,7 @@ export async function mendEvents(path: string): Promise<MendedEvents> {
         start = end + 1;
       }
       rest = chunk.subarray(start);
+      if (rest.length > LONGEST_LINE) break; // A hole that a power loss has left: no event is that long.
     }
     await file.truncate(good);
     await file.sync();

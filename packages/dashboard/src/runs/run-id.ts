@@ -1,22 +1,11 @@
-import type { HostId, RunId } from "@nixfleet/protocol";
+import { encodeUlid, type HostId, type RunId } from "@nixfleet/protocol";
 
-/** Crockford's base 32 in lower case: no i, l, o, u. */
-const DIGITS = "0123456789abcdefghjkmnpqrstvwxyz";
 const RANDOM_BITS = 80n;
 
 /** Makes ids for runs and hosts. */
 export interface Ids {
   run(): RunId;
   host(): HostId;
-}
-
-function encode(value: bigint): string {
-  let text = "";
-  for (let digit = 0; digit < 26; digit++) {
-    text = DIGITS[Number(value & 31n)] + text;
-    value >>= 5n;
-  }
-  return text;
 }
 
 /**
@@ -35,7 +24,7 @@ export function createIds({ now, randomBytes }: { now: () => number; randomBytes
       // Same millisecond, or a clock set back: the next number. Overflow of the random part carries into the time, which is in order.
       last += 1n;
     }
-    return encode(last);
+    return encodeUlid(last);
   };
   return { run: () => next() as RunId, host: () => next() as HostId };
 }

@@ -1,0 +1,113 @@
+import { connect as connectPlain } from "node:net";
+import { connect as connectTls } from "node:tls";
+import { AGENT_LINK_PATH } from "@nixfleet/protocol";
+import type { DialFailure } from "../link/link-socket.ts";
+import { type LinkUrl, linkUrl } from "../link/link-url.ts";
+import { createWsDial } from "../link/ws-dial.ts";
+import type { DaemonSettings } from "../settings.ts";
+import { AGENT_VERSION } from "../version.ts";
+import { type Finding, fails, holds, unknown } from "./finding.ts";
+
+/** Milliseconds that one look over the network may take. */
+const LIMIT = 20_000;
+/** By how many milliseconds this host's clock may differ from the dashboard's, whose header counts in seconds. */
+const CLOCK_TOLERANCE = 30_000;
+
+/** What hangs on the dashboard: each is looked at only when the one before it holds. */
+export async function checkDashboard({ url, token }: DaemonSettings): Promise<Finding[]> {
+  const link = linkUrl(url);
+  if (!link.ok) throw new Error(`the settings were read, and yet: ${link.fault}`);
+  const tls = await checkTls(link);
+  if (tls.state !== "ok") {
+    const detail = "not looked at before the dashboard can be reached";
+    return [tls, ...["websocket", "token", "clock"].map((name) => unknown(name, detail))];
+  }
+  return [tls, ...(await checkUpgrade(link.url, token)), await checkClock(link.url)];
+}
+
+/** Whether a connection to the dashboard stands, with its certificate verified where the address asks for one. */
+async function checkTls({ url, encrypted, loopback }: Extract<LinkUrl, { ok: true }>): Promise<Finding> {
+  const { hostname, port, host } = new URL(url);
+  const target = { host: hostname.replace(/^\[|\]$/g, ""), port: Number(port || (encrypted ? 443 : 80)) };
+  const failure = await new Promise<Error | undefined>((resolve) => {
+    const isName = !/^[\d.]+$|:/.test(target.host);
+    const socket = encrypted ? connectTls({ ...target, ...(isName && { servername: target.host }) }) : connectPlain(target);
+    socket.setTimeout(LIMIT, () => socket.destroy(new Error(`no answer within ${LIMIT / 1000} s`)));
+    socket.once(encrypted ? "secureConnect" : "connect", () => {
+      socket.destroy();
+      resolve(undefined);
+    });
+    socket.once("error", resolve);
+  });
+  if (failure === undefined && encrypted)
+    return { name: "tls", state: "ok", detail: `${host} has a certificate that is trusted here` };
+  if (failure === undefined) {
+    const detail = loopback ? "not needed on loopback" : "not used: the token can be read on the way. https:// is safer";
+    return { name: "tls", state: "ok", detail };
+  }
+  const code = (failure as NodeJS.ErrnoException).code ?? "";
+  const reached = /CERT|SELF_SIGNED|UNABLE_TO_|^ERR_TLS|^ERR_SSL|^EPROTO$/.test(code);
+  const fix = reached
+    ? "Give the dashboard a certificate of a known authority, or name your own authority's in NODE_EXTRA_CA_CERTS. If it speaks no TLS, use http://."
+    : "Check NIXFLEET_URL, this host's network and name resolution, and whether the dashboard runs.";
+  return { name: "tls", state: "failed", detail: `${host}: ${failure.message || code}`, fix };
+}
+
+/** Opens the link as the daemon does, and says nothing on it. */
+async function checkUpgrade(url: string, token: string): Promise<Finding[]> {
+  const failure = await new Promise<DialFailure | undefined>((resolve) => {
+    const dialing = createWsDial({ url, token, userAgent: `nixfleet-agent/${AGENT_VERSION} (check)` })({
+      onOpen(socket) {
+        clearTimeout(timer);
+        socket.onClose(() => resolve(undefined));
+        socket.close(1000, "check");
+        setTimeout(() => socket.terminate(), 1000).unref();
+      },
+      onFailure(reason) {
+        clearTimeout(timer);
+        resolve(reason);
+      },
+    });
+    const timer = setTimeout(() => {
+      dialing.cancel();
+      resolve({ kind: "timeout", detail: `The link did not open within ${LIMIT / 1000} s.` });
+    }, LIMIT);
+  });
+  const opens: Finding = { name: "websocket", state: "ok", detail: `${url} opens` };
+  if (failure === undefined) return [opens, { name: "token", state: "ok", detail: "the dashboard accepts it" }];
+  if (failure.kind === "unauthorized") {
+    const fix = "Rotate this host's token in the dashboard, and put the new one into the file that NIXFLEET_TOKEN_FILE names.";
+    return [
+      { name: "websocket", state: "ok", detail: `${url} answers` },
+      { name: "token", state: "failed", detail: failure.detail, fix },
+    ];
+  }
+  const fix = "Check the path in NIXFLEET_URL; a reverse proxy must pass on WebSocket upgrades (Connection and Upgrade headers).";
+  return [
+    { name: "websocket", state: "failed", detail: failure.detail, fix },
+    { name: "token", state: "unknown", detail: "not looked at before the link opens" },
+  ];
+}
+
+/** Whether the two clocks agree: certificates, tokens and the order of events hang on them. The token is not sent. */
+async function checkClock(url: string): Promise<Finding> {
+  const health = `${url.slice(0, -AGENT_LINK_PATH.length).replace(/^ws/, "http")}/health`;
+  const before = Date.now();
+  let header: string | null;
+  try {
+    header = (await fetch(health, { redirect: "manual", signal: AbortSignal.timeout(LIMIT) })).headers.get("date");
+  } catch (error) {
+    return unknown("clock", `${health} does not answer: ${(error as Error).message}`);
+  }
+  return judgeClock(header, { before, after: Date.now() });
+}
+
+/** Judges the Date header of an answer that came between two moments of this host's clock. */
+export function judgeClock(header: string | null, { before, after }: { before: number; after: number }): Finding {
+  const theirs = header === null ? Number.NaN : Date.parse(header);
+  if (Number.isNaN(theirs)) return unknown("clock", "the dashboard does not tell its time");
+  const skew = Math.max(before - (theirs + 1000), theirs - after, 0);
+  if (skew <= CLOCK_TOLERANCE) return holds("clock", "agrees with the dashboard's");
+  const detail = `differs from the dashboard's by ${Math.round(skew / 1000)} s`;
+  return fails("clock", detail, "Have the time synchronised on both machines, for example by services.timesyncd or chrony.");
+}

@@ -1,0 +1,79 @@
+import { FAILURES, type Outcome, PHASE_LABELS, REFUSALS, type RunEvent, withoutControls } from "@nixfleet/protocol";
+import { stripColours } from "../nix/log-stream.ts";
+
+/** Between two lines of progress, in milliseconds. */
+const PROGRESS_MS = 2000;
+
+/** A text of somebody else's as one line for a terminal: nothing in it acts there (R50). */
+export function printable(text: string): string {
+  return withoutControls(stripColours(text)).replaceAll("\n", " ");
+}
+
+/** Tells a run to a person at a terminal, event by event. */
+export function createRunPrinter(write: (text: string) => void): (event: RunEvent) => void {
+  let progressAt = Number.NEGATIVE_INFINITY;
+  let told = "";
+  const line = (text: string) => write(`${printable(text)}\n`);
+
+  return (event) => {
+    switch (event.kind) {
+      case "phase":
+        progressAt = Number.NEGATIVE_INFINITY;
+        return line(`== ${PHASE_LABELS[event.phase]}`);
+      case "command":
+        return line(`$ ${event.argv.join(" ")}`);
+      case "log":
+        for (const { text, continues } of event.lines) write(`${printable(text)}${continues ? "" : "\n"}`);
+        return;
+      case "progress": {
+        const { builds, copies } = event.progress;
+        const text = `   built ${builds.done} of ${builds.expected}, fetched ${copies.done} of ${copies.expected}`;
+        if (text === told || event.at - progressAt < PROGRESS_MS) return;
+        progressAt = event.at;
+        told = text;
+        return line(text);
+      }
+      case "diff": {
+        const { added, removed, changed } = event.diff;
+        return line(`   ${added.length} packages come, ${removed.length} go, ${changed.length} change`);
+      }
+      case "armed":
+        return line(`   unless it is confirmed until ${timeOf(event.until)}, the host goes back to ${event.back}`);
+      case "deployed":
+        return line(`   runs ${event.deployment.closure}`);
+      case "testResult":
+        return line(`   ${event.result.script}: ${event.result.outcome}`);
+      case "warning":
+        return line(`warning: ${event.message}`);
+      case "finished":
+        return line(describeOutcome(event.outcome));
+      case "started":
+      case "preview":
+      case "restart":
+        return;
+      default:
+        event satisfies never;
+    }
+  };
+}
+
+/** How a run ended, and what a person can do about it. */
+export function describeOutcome(outcome: Outcome): string {
+  switch (outcome.state) {
+    case "succeeded":
+      return outcome.reason === undefined ? "succeeded" : `succeeded: ${outcome.reason}`;
+    case "cancelled":
+      return `cancelled: ${outcome.reason}`;
+    case "refused":
+      return `refused (${outcome.code}): ${outcome.reason} ${REFUSALS[outcome.code].next}`;
+    case "failed":
+    case "rolled-back":
+    case "timed-out":
+      return `${outcome.state} (${outcome.code}): ${outcome.reason} ${FAILURES[outcome.code].next}`;
+  }
+}
+
+/** A time as a person reads it, and the same everywhere. */
+export function timeOf(at: number): string {
+  return new Date(at).toISOString();
+}

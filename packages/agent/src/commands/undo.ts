@@ -1,0 +1,80 @@
+import type { OpRequest } from "@nixfleet/protocol";
+import { exec, systemClock } from "@nixfleet/runtime";
+import { readArmed } from "../deadman/record.ts";
+import { readUndoOutput, undo } from "../deadman/undo.ts";
+import { listGenerations } from "../platforms/links.ts";
+import type { Platform } from "../platforms/platform.ts";
+import { previousGeneration } from "../runner/generations.ts";
+import { runnerSettings, stateDirsOf } from "../settings.ts";
+import { runnerLayout } from "../spool/layout.ts";
+import { createTerminal, doByHand, EXIT, type Write, whoMustDoIt } from "./by-hand.ts";
+import { printable, timeOf } from "./printed-run.ts";
+import { type Environment, settingsOrFaults } from "./read-settings.ts";
+import { createRunnerDeps } from "./runner-deps.ts";
+
+/**
+ * `nixfleet-agent undo`: undoes now what is armed, by the armed record alone; else goes back to the generation before the current
+ * one, or to `to`, as a rollback from the page does. Returns the exit code.
+ */
+export async function undoByHand(
+  { to }: { to: number | undefined },
+  env: Environment,
+  write: Write = createTerminal(),
+): Promise<number> {
+  const set = { stateDir: undefined, runnerDir: env["NIXFLEET_RUNNER_DIR"] || undefined };
+  const { runnerDir } = stateDirsOf(set, env);
+  const armed = await readArmed(runnerLayout(runnerDir));
+  if (armed.kind === "refused") write(`What is armed cannot be read: ${printable(armed.reason)}\n`);
+  if (armed.kind === "ok") {
+    const { host, until, runId } = armed.value;
+    const wrongUser = await whoMustDoIt(host, runnerDir);
+    if (wrongUser !== undefined) return refuse(wrongUser, write);
+    write(`Run ${runId} is armed until ${timeOf(until)}: it is undone now.\n`);
+    const code = await undoArmed(runnerDir, write);
+    if (to === undefined || code !== EXIT.done) return code;
+  }
+  const settings = settingsOrFaults(runnerSettings, env);
+  if (settings === undefined) return 2;
+  const deps = createRunnerDeps(settings, env, (message) => write(`${message}\n`));
+  const wrongUser = await whoMustDoIt(settings, deps.config.runnerDir);
+  if (wrongUser !== undefined) return refuse(wrongUser, write);
+  return doByHand(deps, { ask: () => wayBack(deps.platform, to), force: false, write });
+}
+
+async function undoArmed(runnerDir: string, write: Write): Promise<number> {
+  const cause = { code: "cancelled-by-person", reason: "A person asked for it on the host." } as const;
+  const result = await undo(
+    { runnerDir, exec, clock: systemClock, log: (message) => write(`${message}\n`) },
+    { why: "person", cause },
+  );
+  if (result.kind === "nothing") {
+    write("Somebody else has confirmed or undone it at the same moment: nixfleet-agent status says which.\n");
+    return EXIT.failed;
+  }
+  const { armed, undone } = result;
+  const output = await readUndoOutput(runnerLayout(runnerDir).run(armed.runId));
+  write(
+    output
+      .split("\n")
+      .map((line) => `${printable(line)}\n`)
+      .join("")
+      .trimStart(),
+  );
+  if (undone.left === null) write(`The host runs ${undone.running} again.\n`);
+  return undone.left === null ? EXIT.done : EXIT.failed;
+}
+
+/** What brings back the generation that is asked for, or the one before the current one. */
+async function wayBack(platform: Platform, to: number | undefined): Promise<OpRequest | string> {
+  if (to !== undefined) return { op: "rollback", args: { generation: to } };
+  const profile = await platform.profile();
+  const generations = profile === undefined ? [] : await listGenerations(profile);
+  const generation = previousGeneration(generations, await platform.runningClosure());
+  if (generation === undefined) return "This host has no earlier generation to go back to.";
+  return { op: "rollback", args: { generation } };
+}
+
+function refuse(reason: string, write: Write): number {
+  write(`refused: ${reason}\n`);
+  return EXIT.refused;
+}

@@ -1,0 +1,51 @@
+import type { RunId } from "@nixfleet/protocol";
+import type { Exec, ExecRequest } from "@nixfleet/runtime";
+import { expect, test } from "vitest";
+import type { Manager } from "../platforms/systemd.ts";
+import { createDeadmanTimer } from "./timer.ts";
+
+const runId = "01jd0000000000000000000001" as RunId;
+
+/** What a timer asks of systemd, which does not run this machine: the lab's hosts have it for real. */
+async function startOn(manager: Manager, end: number, stderr = "") {
+  const asked: ExecRequest[] = [];
+  const exec: Exec = (request) => {
+    asked.push(request);
+    const end_ = { kind: "exited", exitCode: end } as const;
+    return { pid: 1, result: Promise.resolve({ end: end_, aborted: false, stdout: "", stderr, truncated: false }) };
+  };
+  const timer = createDeadmanTimer(
+    {
+      program: "/var/lib/nixfleet-runner/deadman-program",
+      runnerDir: "/var/lib/nixfleet-runner",
+      host: {
+        platform: manager === "system" ? "nixos" : "home-manager",
+        systemRoot: "",
+        env: { PATH: "/bin", HOME: "/root", XDG_RUNTIME_DIR: "/run/user/7", NIXFLEET_CONFIRM_TIMEOUT: "5", SECRET: "x" },
+      },
+      exec,
+    },
+    manager,
+  );
+  return { fault: await timer.start({ runId, seconds: 120 }), unit: timer.unitOf(runId), asked };
+}
+
+test("with systemd the time is kept by a transient timer of the monotonic clock, with nothing of the agent's settings", async () => {
+  const { fault, unit, asked } = await startOn("system", 0);
+  expect([fault, unit]).toEqual([undefined, `nixfleet-deadman-${runId}`]);
+  expect(asked[0]?.argv).toEqual([
+    "systemd-run",
+    ...["--quiet", "--no-ask-password", "--collect", `--unit=nixfleet-deadman-${runId}`],
+    `--description=Undoes what run ${runId} has activated, unless it is confirmed`,
+    ...["--on-active=120s", "--timer-property=AccuracySec=1s"],
+    ...["--setenv=PATH=/bin", "--setenv=HOME=/root", "--setenv=NIXFLEET_RUNNER_DIR=/var/lib/nixfleet-runner", "--"],
+    ...["/var/lib/nixfleet-runner/deadman-program", "deadman", "--run", runId],
+  ]);
+});
+
+test("a user's own systemd is asked where a user's home is managed, and what it says against it is told", async () => {
+  const { fault, asked } = await startOn("user", 1, "Failed to connect to bus\n");
+  expect(fault).toBe("systemd-run: Failed to connect to bus");
+  expect(asked[0]?.argv.slice(0, 2)).toEqual(["systemd-run", "--user"]);
+  expect(asked[0]?.env).toEqual({ PATH: "/bin", HOME: "/root", XDG_RUNTIME_DIR: "/run/user/7" });
+});

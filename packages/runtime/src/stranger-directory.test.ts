@@ -1,0 +1,104 @@
+import { chown, link, mkdir, readdir, readFile, rename, stat, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createTempDir, type TempDir } from "@nixfleet/testkit";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { readStranger } from "./atomic-file.ts";
+import { openStrangerDirectory, type StrangerDirectory } from "./stranger-directory.ts";
+
+let dir: TempDir;
+let queue: string;
+beforeEach(async () => {
+  dir = await createTempDir();
+  queue = join(dir.path, "queue");
+});
+afterEach(() => dir[Symbol.asyncDispose]());
+
+async function open(): Promise<StrangerDirectory> {
+  const opened = await openStrangerDirectory(queue);
+  if (opened.kind !== "ok") throw new Error(opened.kind);
+  return opened.directory;
+}
+
+test("a link, a file and nothing in a directory's place are told apart, and none is opened", async () => {
+  expect(await openStrangerDirectory(queue)).toEqual({ kind: "missing" });
+  await mkdir(join(dir.path, "elsewhere"));
+  await symlink("elsewhere", queue);
+  expect(await openStrangerDirectory(queue)).toMatchObject({ kind: "refused", detail: expect.stringContaining(queue) });
+  expect(await openStrangerDirectory(join(queue, "x"))).toEqual({ kind: "missing" });
+  await writeFile(join(dir.path, "file"), "");
+  expect((await openStrangerDirectory(join(dir.path, "file"))).kind).toBe("refused");
+});
+
+test("exchanged for a link while it is open, nothing leads to where the link leads", async () => {
+  const elsewhere = join(dir.path, "elsewhere");
+  for (const path of [queue, elsewhere]) {
+    await mkdir(path);
+    await writeFile(join(path, "a"), path);
+  }
+  await using directory = await open();
+  await rename(queue, `${queue}.old`);
+  await symlink(elsewhere, queue);
+  const read = await directory.read("a", 1000);
+  expect(read.kind === "ok" && read.bytes.toString()).toBe(queue);
+  await writeFile(join(elsewhere, "b"), "");
+  expect(await directory.list()).toEqual(["a"]);
+  expect(await directory.has("b")).toBe(false);
+  expect(await directory.remove("b")).toBe("missing");
+  expect(await directory.remove("a")).toBe("removed");
+  expect((await readdir(elsewhere)).sort()).toEqual(["a", "b"]);
+});
+
+test("what is removed is one entry: a link and not its aim, an empty directory, and never what is inside of one", async () => {
+  await mkdir(join(queue, "full/inside"), { recursive: true });
+  await mkdir(join(queue, "empty"));
+  await writeFile(join(dir.path, "aim"), "kept");
+  await symlink(join(dir.path, "aim"), join(queue, "link"));
+  await symlink(dir.path, join(queue, "link-to-directory"));
+  await using directory = await open();
+  const removals: Record<string, string> = {};
+  for (const name of ["full", "empty", "link", "link-to-directory", "nothing"]) removals[name] = await directory.remove(name);
+  expect(removals).toEqual({
+    full: "left",
+    empty: "removed",
+    link: "removed",
+    "link-to-directory": "removed",
+    nothing: "missing",
+  });
+  expect(await readFile(join(dir.path, "aim"), "utf8")).toBe("kept");
+  expect(await readdir(join(queue, "full"))).toEqual(["inside"]);
+
+  expect(await directory.moveOut("full", join(dir.path, "aside"))).toBe(true);
+  expect(await readdir(join(dir.path, "aside"))).toEqual(["inside"]);
+  await mkdir(join(queue, "another/inside"), { recursive: true });
+  expect(await directory.moveOut("another", join(dir.path, "aside"))).toBe(false);
+});
+
+test("a name with a way in it is no name", async () => {
+  await mkdir(queue);
+  await using directory = await open();
+  for (const name of ["", ".", "..", "../x", "a/b", "/etc/passwd"]) {
+    await expect(directory.has(name)).rejects.toThrow("not a name");
+    await expect(directory.remove(name)).rejects.toThrow("not a name");
+    await expect(directory.read(name, 10)).rejects.toThrow("not a name");
+  }
+});
+
+test("a file of another user is not read, and neither is one with a second name, unless that is allowed", async () => {
+  const path = join(dir.path, "file");
+  await writeFile(path, "secret");
+  const { uid } = await stat(path);
+  expect(await readStranger(path, 100, { owner: uid })).toMatchObject({ kind: "ok" });
+  const foreign = await readStranger(path, 100, { owner: uid + 1 });
+  expect(foreign).toMatchObject({ kind: "refused", reason: "foreign" });
+  await link(path, `${path}.2`);
+  const linked = await readStranger(path, 100);
+  expect(linked).toMatchObject({ kind: "refused", reason: "not-a-regular-file" });
+  expect(await readStranger(path, 100, { names: 2 })).toMatchObject({ kind: "ok" });
+  expect(JSON.stringify([foreign, linked])).not.toContain("secret");
+});
+
+test.runIf(process.getuid?.() === 0)("a directory of another user than the one around it is refused", async () => {
+  await mkdir(queue);
+  await chown(queue, 65_534, 65_534);
+  expect(await openStrangerDirectory(queue)).toMatchObject({ kind: "refused", detail: expect.stringContaining("65534") });
+});
