@@ -1,17 +1,17 @@
-import { chown, link, mkdir, readdir, readFile, rename, stat, symlink, writeFile } from "node:fs/promises";
+import { chown, link, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createTempDir, type TempDir } from "@nixfleet/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { readStranger } from "./atomic-file.ts";
 import { openStrangerDirectory, type StrangerDirectory } from "./stranger-directory.ts";
 
-let dir: TempDir;
+let folder: string;
 let queue: string;
 beforeEach(async () => {
-  dir = await createTempDir();
-  queue = join(dir.path, "queue");
+  folder = await mkdtemp(join(tmpdir(), "stranger-"));
+  queue = join(folder, "queue");
 });
-afterEach(() => dir[Symbol.asyncDispose]());
+afterEach(() => rm(folder, { recursive: true, force: true }));
 
 async function open(): Promise<StrangerDirectory> {
   const opened = await openStrangerDirectory(queue);
@@ -21,16 +21,16 @@ async function open(): Promise<StrangerDirectory> {
 
 test("a link, a file and nothing in a directory's place are told apart, and none is opened", async () => {
   expect(await openStrangerDirectory(queue)).toEqual({ kind: "missing" });
-  await mkdir(join(dir.path, "elsewhere"));
+  await mkdir(join(folder, "elsewhere"));
   await symlink("elsewhere", queue);
   expect(await openStrangerDirectory(queue)).toMatchObject({ kind: "refused", detail: expect.stringContaining(queue) });
   expect(await openStrangerDirectory(join(queue, "x"))).toEqual({ kind: "missing" });
-  await writeFile(join(dir.path, "file"), "");
-  expect((await openStrangerDirectory(join(dir.path, "file"))).kind).toBe("refused");
+  await writeFile(join(folder, "file"), "");
+  expect((await openStrangerDirectory(join(folder, "file"))).kind).toBe("refused");
 });
 
 test("exchanged for a link while it is open, nothing leads to where the link leads", async () => {
-  const elsewhere = join(dir.path, "elsewhere");
+  const elsewhere = join(folder, "elsewhere");
   for (const path of [queue, elsewhere]) {
     await mkdir(path);
     await writeFile(join(path, "a"), path);
@@ -51,9 +51,9 @@ test("exchanged for a link while it is open, nothing leads to where the link lea
 test("what is removed is one entry: a link and not its aim, an empty directory, and never what is inside of one", async () => {
   await mkdir(join(queue, "full/inside"), { recursive: true });
   await mkdir(join(queue, "empty"));
-  await writeFile(join(dir.path, "aim"), "kept");
-  await symlink(join(dir.path, "aim"), join(queue, "link"));
-  await symlink(dir.path, join(queue, "link-to-directory"));
+  await writeFile(join(folder, "aim"), "kept");
+  await symlink(join(folder, "aim"), join(queue, "link"));
+  await symlink(folder, join(queue, "link-to-directory"));
   await using directory = await open();
   const removals: Record<string, string> = {};
   for (const name of ["full", "empty", "link", "link-to-directory", "nothing"]) removals[name] = await directory.remove(name);
@@ -64,13 +64,13 @@ test("what is removed is one entry: a link and not its aim, an empty directory, 
     "link-to-directory": "removed",
     nothing: "missing",
   });
-  expect(await readFile(join(dir.path, "aim"), "utf8")).toBe("kept");
+  expect(await readFile(join(folder, "aim"), "utf8")).toBe("kept");
   expect(await readdir(join(queue, "full"))).toEqual(["inside"]);
 
-  expect(await directory.moveOut("full", join(dir.path, "aside"))).toBe(true);
-  expect(await readdir(join(dir.path, "aside"))).toEqual(["inside"]);
+  expect(await directory.moveOut("full", join(folder, "aside"))).toBe(true);
+  expect(await readdir(join(folder, "aside"))).toEqual(["inside"]);
   await mkdir(join(queue, "another/inside"), { recursive: true });
-  expect(await directory.moveOut("another", join(dir.path, "aside"))).toBe(false);
+  expect(await directory.moveOut("another", join(folder, "aside"))).toBe(false);
 });
 
 test("a name with a way in it is no name", async () => {
@@ -84,7 +84,7 @@ test("a name with a way in it is no name", async () => {
 });
 
 test("a file of another user is not read, and neither is one with a second name, unless that is allowed", async () => {
-  const path = join(dir.path, "file");
+  const path = join(folder, "file");
   await writeFile(path, "secret");
   const { uid } = await stat(path);
   expect(await readStranger(path, 100, { owner: uid })).toMatchObject({ kind: "ok" });

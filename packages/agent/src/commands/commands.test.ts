@@ -1,6 +1,6 @@
 import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Commit, FAILURES, type StorePath } from "@nixfleet/protocol";
+import { Commit, FAILURES } from "@nixfleet/protocol";
 import { createTempDir, type TempDir } from "@nixfleet/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type AgentHost, createAgentHost, nextRunId } from "../daemon/agent.fixture.ts";
@@ -97,7 +97,7 @@ test("the platform is the one that is set, else NixOS where the machine is one, 
 test("status tells what is armed, which units failed and what this host allows, and the same as JSON", async () => {
   const [stateDir, runnerDir] = [join(dir.path, "state"), join(dir.path, "runner")];
   const runId = nextRunId();
-  const back = `/nix/store/${"0".repeat(32)}-nixos-system-gate` as StorePath;
+  const back = `/nix/store/${"0".repeat(32)}-nixos-system-gate`;
   const env = {
     HOME: dir.path,
     PATH: process.env["PATH"] ?? "",

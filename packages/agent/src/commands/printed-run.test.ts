@@ -1,4 +1,4 @@
-import type { RunEvent, RunEventBody } from "@nixfleet/protocol";
+import type { RunEventBody } from "@nixfleet/protocol";
 import { expect, test } from "vitest";
 import { createRunPrinter } from "./printed-run.ts";
 
@@ -7,7 +7,7 @@ function print(...bodies: (RunEventBody & { at?: number })[]): string {
   const tell = createRunPrinter((part) => {
     text += part;
   });
-  for (const [index, body] of bodies.entries()) tell({ seq: index + 1, at: 0, ...body } as RunEvent);
+  for (const [index, body] of bodies.entries()) tell({ seq: index + 1, at: 0, ...body });
   return text;
 }
 

@@ -53,7 +53,7 @@ async function recordedPath(): Promise<string> {
   const bin = join(host.root, "bin");
   await mkdir(bin);
   for (const name of ["git", "nix", "nix-env", "nix-store", "ssh-keygen"]) {
-    const program = await findProgram(name);
+    const program = findProgram(name);
     const script = `#!/bin/sh\n{ echo "--- ${name}"; for word; do printf '%s\\n' "$word"; done; } >>'${host.root}/called'\nexec '${program}' "$@"\n`;
     await writeFile(join(bin, name), script, { mode: 0o755 });
   }
