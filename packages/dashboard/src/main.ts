@@ -3,10 +3,10 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { exec, formatFaults, settingsHelp, systemClock } from "@nixfleet/runtime";
-import { pino } from "pino";
 import manifest from "../package.json" with { type: "json" };
 import { DASHBOARD_SETTINGS, type DashboardSettings, readConfig } from "./config.ts";
 import { StartFault, startDashboard } from "./dashboard.ts";
+import { createLogger } from "./logger.ts";
 import { hashPassword } from "./people/index.ts";
 import { readPassword } from "./read-password.ts";
 import { NewerSchemaError } from "./store/index.ts";
@@ -82,27 +82,7 @@ async function run(): Promise<number> {
 }
 
 async function serve(settings: DashboardSettings): Promise<number> {
-  const log = pino({
-    level: settings.logLevel,
-    base: null,
-    timestamp: pino.stdTimeFunctions.isoTime,
-    // Nothing logs a request's headers or body; should something ever do, these still do not show (R58).
-    redact: {
-      paths: [
-        "authorization",
-        "cookie",
-        "password",
-        "token",
-        "csrf",
-        "*.authorization",
-        "*.cookie",
-        "*.password",
-        "*.token",
-        "*.csrf",
-      ],
-      censor: "[redacted]",
-    },
-  });
+  const log = createLogger(settings.logLevel);
   // No message may end the process (R38). What a part forgot to await has broken that part's work alone, and stands in the log.
   process.on("unhandledRejection", (error) => log.error({ err: error }, "A promise was rejected and nobody had asked for it"));
 
