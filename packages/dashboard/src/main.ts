@@ -9,6 +9,7 @@ import { StartFault, startDashboard } from "./dashboard.ts";
 import { createLogger } from "./logger.ts";
 import { hashPassword } from "./people/index.ts";
 import { readPassword } from "./read-password.ts";
+import { keepHeapSmall } from "./small-heap.ts";
 import { NewerSchemaError } from "./store/index.ts";
 
 const HELP = `nixfleet-dashboard: the server that hosts connect to and people open.
@@ -82,6 +83,7 @@ async function run(): Promise<number> {
 }
 
 async function serve(settings: DashboardSettings): Promise<number> {
+  keepHeapSmall();
   const log = createLogger(settings.logLevel);
   // No message may end the process (R38). What a part forgot to await has broken that part's work alone, and stands in the log.
   process.on("unhandledRejection", (error) => log.error({ err: error }, "A promise was rejected and nobody had asked for it"));
