@@ -3,6 +3,7 @@ import { createWriteStream } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { endWithUs } from "./end-with-us.ts";
 import type { NixEnv } from "./nix-env.ts";
 import { createTempDir, type TempDir } from "./temp-dir.ts";
 
@@ -27,6 +28,7 @@ export interface Program extends AsyncDisposable {
 export function startProgram(argv: readonly string[], env: Record<string, string>, logFile: string): Program {
   const [file = "", ...args] = argv;
   const child: ChildProcess = spawn(file, args, { env, stdio: ["ignore", "pipe", "pipe"] });
+  if (child.pid !== undefined) child.once("exit", endWithUs(child.pid));
   const log = createWriteStream(logFile, { flags: "a" });
   let text = "";
   const watchers = new Set<() => void>();
