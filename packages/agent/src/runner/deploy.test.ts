@@ -258,7 +258,7 @@ test("R37: an activation that hangs past the window is ended by the dead-man swi
     next: { activationSeconds: 600 },
   });
   const { runId, outcome } = await host.doRun("switch", {}, { commit: second, ...secret });
-  expect(outcome).toMatchObject({ state: "rolled-back" });
+  expect(outcome).toMatchObject({ state: "rolled-back", code: "not-confirmed" });
   const undone = JSON.parse(await readFile(runnerLayout(host.config.runnerDir).run(runId).undone, "utf8"));
   expect(undone).toMatchObject({ why: "timer", running: first, left: null });
   await expectHome(host, { first, runId });
