@@ -16,7 +16,7 @@ PAGE_SOURCES := $(call files_in,packages/protocol/src packages/web/src packages/
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test dev lab lab-test check check-format check-lint check-types check-boundaries bench build programs clean
+.PHONY: help demo test dev lab lab-test lab-measure check check-format check-lint check-types check-boundaries bench build programs clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,8 +53,11 @@ check-boundaries: $(INSTALLED)
 lab: $(INSTALLED) $(PROGRAMS) $(PAGE) ## real hosts with systemd and Nix on this machine (root, Debian 12); HOSTS=20 for more
 	@$(RUN) node lab/start.ts $(if $(HOSTS),--hosts $(HOSTS))
 
-lab-test: $(INSTALLED) $(PROGRAMS) $(PAGE) ## the tests that need such hosts
+lab-test: $(INSTALLED) $(PROGRAMS) $(PAGE) ## the tests that need such hosts, among them the fault matrix
 	@$(RUN) node tools/test/run.ts --config lab/vitest.config.ts
+
+lab-measure: $(INSTALLED) $(PROGRAMS) $(PAGE) ## how fast hosts come home, and what a safe switch costs
+	@$(RUN) node lab/measure.ts
 
 bench: $(INSTALLED) $(PROGRAMS) $(PAGE) ## measure, and print a table and JSON
 	@$(RUN) node bench/run.ts

@@ -133,12 +133,14 @@ export async function createHost({ lab, cable, rootFilesystem }: HostDeps, optio
 
   /** systemctl(1): `is-system-running --wait` returns when the boot is over. Before systemd listens, it fails at once. */
   const untilStarted = async (machine: Running) => {
-    while (!machine.hasEnded) {
+    const limit = Date.now() + 120_000;
+    while (!machine.hasEnded && Date.now() < limit) {
       const result = await inside(machine, ["systemctl", "is-system-running", "--wait"], {});
       if (/^(running|degraded|maintenance)/.test(result.stdout)) return;
       await sleep(20);
     }
-    throw new Error(`${name} ended while it booted:\n${(await host.console()).slice(-3000)}`);
+    const what = machine.hasEnded ? "ended while it booted" : "does not come up";
+    throw new Error(`${name} ${what}:\n${(await host.console()).slice(-3000)}`);
   };
 
   const inside = async (

@@ -11,7 +11,7 @@ import { type GitServer, startGitServer } from "./git-server.ts";
 import { createHost, type Host, type HostOptions } from "./host.ts";
 import { type HostConfiguration, plainHost } from "./host-configuration.ts";
 import { activateHome, installNixos, makeUser } from "./install.ts";
-import { installNeeded } from "./machine.ts";
+import { installNeeded, raiseLimits } from "./machine.ts";
 import { createNetwork } from "./network.ts";
 import { createPlaces } from "./places.ts";
 import { openRootFilesystem, removeOldRoots } from "./root-filesystem.ts";
@@ -61,6 +61,7 @@ export async function startLab(say: (sentence: string) => void = () => {}): Prom
   const places = createPlaces();
   await using stack = new AsyncDisposableStack();
   await installNeeded(say);
+  await raiseLimits(say);
   const claim = stack.use(await claimLab(places));
   const rootFilesystem = await openRootFilesystem(places, say);
   await removeOldRoots(places, rootFilesystem);

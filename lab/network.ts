@@ -19,7 +19,7 @@ export async function isRangeFree(number: number): Promise<boolean> {
   return !known.some((text) => text.includes(start));
 }
 
-/** How bad a cable is, as netem(8) makes it. */
+/** How bad a cable is. Delay and loss need a kernel with netem(8), a rate alone only tbf(8). */
 export interface BadNetwork {
   delayMs?: number;
   jitterMs?: number;
@@ -76,23 +76,19 @@ export async function createNetwork({ number, prefix }: { number: number; prefix
           await run(["ip", "link", "set", cable, "up"]);
         },
         async worsen(bad) {
-          for (const tc of [
-            ["tc", "qdisc"],
-            ["tc", "-n", space, "qdisc"],
-          ] as const) {
-            const device = tc[1] === "qdisc" ? cable : "eth0";
-            const [program, ...rest] = tc;
-            const action = bad === undefined ? ["del", "dev", device, "root"] : ["replace", "dev", device, "root", ...netem(bad)];
-            await run([program, ...rest, ...action]);
-          }
+          const action = bad === undefined ? "delete" : "replace";
+          const discipline = bad === undefined ? [] : disciplineOf(bad);
+          await run(["tc", "qdisc", action, "dev", cable, "root", ...discipline]);
+          await run(["tc", "-n", space, "qdisc", action, "dev", "eth0", "root", ...discipline]);
         },
       };
     },
   };
 }
 
-function netem({ delayMs = 0, jitterMs = 0, lossPercent = 0, kbitPerSecond }: BadNetwork): string[] {
+function disciplineOf({ delayMs = 0, jitterMs = 0, lossPercent = 0, kbitPerSecond }: BadNetwork): string[] {
   const rate = kbitPerSecond === undefined ? [] : ["rate", `${kbitPerSecond}kbit`];
+  if (delayMs === 0 && lossPercent === 0) return ["tbf", ...rate, "burst", "4kb", "latency", "2s"];
   return ["netem", "delay", `${delayMs}ms`, `${jitterMs}ms`, "loss", `${lossPercent}%`, ...rate];
 }
 

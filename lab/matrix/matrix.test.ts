@@ -14,6 +14,7 @@ const LANES = 3;
 const lanes: Lane[] = [];
 const free: Lane[] = [];
 const results = new Map<string, Result>();
+const failed = new Set<string>();
 
 beforeAll(async () => {
   // One after the other: the first lab makes what the others share.
@@ -21,7 +22,7 @@ beforeAll(async () => {
   free.push(...lanes);
 });
 afterAll(async () => {
-  console.log(`The report is in ${await writeReport(results, "")}.`);
+  console.log(`The report is in ${await writeReport(results, failed)}.`);
   await Promise.all(lanes.map((lane) => lane[Symbol.asyncDispose]()));
 });
 
@@ -56,6 +57,7 @@ async function tryPair(fault: FaultName, phase: PhaseName, pair: Pair): Promise<
     });
     lane.isWell();
   } catch (error) {
+    failed.add(keyOf(fault, phase));
     throw new Error(`${(error as Error).message}\nMore is in ${await keepTraces(lane, fault, phase)}.`, { cause: error });
   } finally {
     free.push(lane);

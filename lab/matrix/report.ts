@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { FAULTS, type FaultName } from "./faults.ts";
 import { CONFIRM_TIMEOUT } from "./lane.ts";
@@ -14,10 +14,13 @@ export interface Result {
 
 export type Results = ReadonlyMap<string, Result>;
 
+/** What `lab/measure.ts` found last, as Markdown. */
+export const MEASURED = resolve(import.meta.dirname, "../../.lab/measured.md");
+
 export const keyOf = (fault: FaultName, phase: PhaseName) => `${fault} ${phase}`;
 
 /** Writes lab/report.md if every pair was tried and is good, else one beside the lab's own files, which git does not see. */
-export async function writeReport(results: Results, measured: string): Promise<string> {
+export async function writeReport(results: Results, failed: ReadonlySet<string>): Promise<string> {
   const pairs = Object.entries(MATRIX).flatMap(([fault, row]) =>
     PHASES.flatMap((phase) => (typeof row[phase] === "string" ? [] : [keyOf(fault as FaultName, phase)])),
   );
@@ -25,18 +28,19 @@ export async function writeReport(results: Results, measured: string): Promise<s
   const path = isWhole ? join(import.meta.dirname, "../report.md") : resolve(import.meta.dirname, "../../.lab/report.md");
   await mkdir(dirname(path), { recursive: true });
   await rm(path, { force: true });
-  await writeFile(path, `${render(results, pairs)}\n${measured}`);
+  const measured = await readFile(MEASURED, "utf8").catch(() => "Nothing was measured: `make lab-measure` does it.\n");
+  await writeFile(path, `${render(results, failed, pairs)}\n## Measured\n\n${measured}`);
   return path;
 }
 
-function render(results: Results, pairs: readonly string[]): string {
+function render(results: Results, failed: ReadonlySet<string>, pairs: readonly string[]): string {
   const good = pairs.filter((pair) => results.has(pair)).length;
   const longest = Math.max(0, ...[...results.values()].map(({ secondsUnreachable }) => secondsUnreachable));
   const notes: string[] = [];
   const rows = Object.entries(MATRIX).map(([fault, row]) => {
     const cells = PHASES.map((phase) => {
       const pair = row[phase];
-      if (typeof pair !== "string") return cellOf(results.get(keyOf(fault as FaultName, phase)));
+      if (typeof pair !== "string") return cellOf(keyOf(fault as FaultName, phase), results, failed);
       if (!notes.includes(pair)) notes.push(pair);
       return `— (${notes.indexOf(pair) + 1})`;
     });
@@ -59,7 +63,8 @@ ${notes.map((note, index) => `${index + 1}. ${note.charAt(0).toUpperCase()}${not
 `;
 }
 
-function cellOf(result: Result | undefined): string {
-  if (result === undefined) return "**not good**";
+function cellOf(key: string, results: Results, failed: ReadonlySet<string>): string {
+  const result = results.get(key);
+  if (result === undefined) return failed.has(key) ? "**not good**" : "not tried";
   return `${result.end}; ${result.secondsUnreachable.toFixed(1)}; ${result.secondsToEnd.toFixed(1)}`;
 }

@@ -45,7 +45,7 @@ export const MATRIX: Readonly<Record<FaultName, Row>> = {
   },
   killedDashboard: everywhere(pair(ok, "R5, R26")),
   cutNetwork: {
-    fetch: pair([...ok, "failed repo-unreachable"], "R5, R26", { mend: 5 }),
+    fetch: pair(ok, "R5, R26", { mend: 5 }),
     evaluate: pair(ok, "R5, R26", { mend: 5 }),
     build: pair(ok, "R5, R26", { mend: 5 }),
     activate: pair(["rolled-back not-confirmed"], "R5, R26, R37", { mend: "afterwards" }),
@@ -73,13 +73,13 @@ export const MATRIX: Readonly<Record<FaultName, Row>> = {
     restart: "nothing of it writes there: the same as in confirm",
   },
   fullState: {
-    ...everywhere(pair([...ok, "failed disk-full"], "R26", { mend: 15 })),
+    ...everywhere(pair(["failed disk-full"], "R26", { mend: 15 })),
     activate: pair(["rolled-back units-failed"], "R26, R37", { mend: "afterwards", fails: true }),
     confirm: pair(ok, "R26", { mend: 15 }),
     restart: pair(ok, "R7, R26", { mend: 15 }),
   },
   corruptClone: {
-    fetch: pair([...ok, "failed clone-corrupt"], "R26"),
+    fetch: pair(ok, "R26"),
     evaluate: pair(ok, "R26"),
     build: pair(ok, "R26"),
     activate: "nothing reads the clone after the build",

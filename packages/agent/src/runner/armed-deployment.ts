@@ -32,6 +32,8 @@ export async function finishArmed(
     case "withdrawn":
       return comeHome(context, armed, null);
     case "failed": {
+      // An undo that has begun ends the activation: that it did not end well is no cause then.
+      if ((await readUndone(context.run)) !== undefined) return comeHome(context, armed, null);
       const { kind: _, code, reason, ...details } = activated;
       return comeHome(context, armed, { code, reason }, details);
     }
