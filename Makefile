@@ -16,7 +16,7 @@ PAGE_SOURCES := $(call files_in,packages/protocol/src packages/web/src packages/
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test dev check check-format check-lint check-types check-boundaries bench build programs clean
+.PHONY: help demo test dev lab lab-test lab-measure check check-format check-lint check-types check-boundaries bench build programs clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,7 +41,7 @@ check-lint: $(INSTALLED)
 # All packages are looked at, also after one that fails.
 check-types: $(INSTALLED)
 	@failed=0; \
-	for project in . packages/* demo bench e2e modules; do $(RUN) tsc --project $$project || failed=1; done; \
+	for project in . packages/* demo bench e2e modules lab; do $(RUN) tsc --project $$project || failed=1; done; \
 	exit $$failed
 
 # First everything, tests included, for what nothing uses; then the code that is shipped, which may import only what its own
@@ -49,6 +49,15 @@ check-types: $(INSTALLED)
 check-boundaries: $(INSTALLED)
 	@$(RUN) knip --no-progress --no-config-hints
 	@$(RUN) knip --no-progress --no-config-hints --strict --files --dependencies
+
+lab: $(INSTALLED) $(PROGRAMS) $(PAGE) ## real hosts with systemd and Nix on this machine (root, Debian 12); HOSTS=20 for more
+	@$(RUN) node lab/start.ts $(if $(HOSTS),--hosts $(HOSTS))
+
+lab-test: $(INSTALLED) $(PROGRAMS) $(PAGE) ## the tests that need such hosts, among them the fault matrix
+	@$(RUN) node tools/test/run.ts --config lab/vitest.config.ts
+
+lab-measure: $(INSTALLED) $(PROGRAMS) $(PAGE) ## how fast hosts come home, and what a safe switch costs
+	@$(RUN) node lab/measure.ts
 
 bench: $(INSTALLED) $(PROGRAMS) $(PAGE) ## measure, and print a table and JSON
 	@$(RUN) node bench/run.ts
@@ -59,7 +68,7 @@ programs: $(PROGRAMS)
 
 clean: ## remove everything that was installed, built or left by the demo
 	@if [ -d .demo ]; then chmod -R u+w .demo; fi # Nix makes what is in its stores read-only
-	rm -rf node_modules packages/*/node_modules packages/*/dist tools/node/.installed test-results .demo
+	rm -rf node_modules packages/*/node_modules packages/*/dist tools/node/.installed test-results .demo .lab
 
 # Not `npm ci`: it refuses a lock file without the optional packages of other platforms, and a registry that mirrors another need
 # not have those (https://github.com/npm/cli/issues/9846). Versions and checksums are those of the lock file all the same, and

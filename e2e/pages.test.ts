@@ -1,4 +1,5 @@
-import type { Behaviour, Step } from "@nixfleet/testkit";
+import { type Facts, isTerminal } from "@nixfleet/protocol";
+import { type Behaviour, obedient, type Step } from "@nixfleet/testkit";
 import { DESK, PHONE, watchPage } from "@nixfleet/testkit/browser";
 import axe from "axe-core";
 import type { Page } from "playwright-core";
@@ -6,15 +7,19 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { inRow, rowOf } from "./fleet-page.ts";
 import { type SimulatedStack, startSimulatedStack } from "./simulated-stack.ts";
 
+const plainHostile = `<img src=x onerror="document.title='owned'">`;
 const hostile = `<img src=x onerror="document.title='owned'">\u001b[31m`;
 
-/** Says hostile things; a switch fails, everything else talks for ten seconds. */
-const talkative: Behaviour = (start, { name }) => {
+/** Says hostile things; a switch fails, as does a preview but on gamma, everything else talks for ten seconds. */
+const talkative: Behaviour = (start, host) => {
+  const { name } = host;
+  if (start.op === "preview" && name === "gamma") return hostilePreview(start, host);
   const begin: Step[] = [
     { do: "phase", phase: "build" },
     { do: "log", lines: 40, stream: "build", text: (n) => `${name}> line ${n} ${hostile}` },
   ];
-  if (start.op !== "switch") return [...begin, { do: "log", lines: 4000, perSecond: 400, stream: "test" }];
+  if (start.op !== "switch" && start.op !== "preview")
+    return [...begin, { do: "log", lines: 4000, perSecond: 400, stream: "test" }];
   const firstError = "error: builder for nginx failed";
   return [
     ...begin,
@@ -23,26 +28,72 @@ const talkative: Behaviour = (start, { name }) => {
   ];
 };
 
+/** What an obedient host shows, with hostile names, all kinds of units and a reboot. */
+const hostilePreview: Behaviour = (start, host) => {
+  const script = obedient({ pace: 0 })(start, host);
+  if ("refuse" in script) return script;
+  return script.map((step) => {
+    if (step.do !== "event") return step;
+    if (step.event.kind === "diff") {
+      const { diff } = step.event;
+      const removed = [{ name: plainHostile, versions: [plainHostile], size: 4_000_000 }];
+      return { do: "event", event: { kind: "diff", diff: { ...diff, removed } } };
+    }
+    if (step.event.kind !== "preview") return step;
+    const units = { stop: [plainHostile], start: ["a.service"], restart: ["nginx.service"], reload: ["dbus.service"] };
+    const reboot = { needed: true, reasons: [plainHostile] };
+    return { do: "event", event: { kind: "preview", preview: { ...step.event.preview, units, reboot, agent: "missing" } } };
+  });
+};
+
 let stack: SimulatedStack;
+/** One that is newer than what runs, and one that was collected. */
+const GENERATIONS: Facts["generations"] = [
+  { number: 2, at: 2e12, closure: `/nix/store/${"c".repeat(32)}-nixos-system-gamma`, current: true },
+  {
+    number: 1,
+    at: 1e12,
+    closure: `/nix/store/${"b".repeat(32)}-nixos-system-gamma`,
+    commit: "a".repeat(40),
+    current: false,
+  },
+  { number: 0, at: 1e11, current: false },
+];
+
+/** A run that compared two generations. */
+let comparison = "";
 /** A run that has ended, with a log that has errors. */
 let failedRun = "";
 
 beforeAll(async () => {
   stack = await startSimulatedStack({
     hosts: ["alpha", "beta", "gamma", "delta"],
-    facts: (name) => (name === "delta" ? { os: { name: hostile, version: hostile }, failedUnits: [hostile] } : {}),
+    facts: (name) => {
+      if (name === "delta") return { os: { name: hostile, version: hostile }, failedUnits: [hostile] };
+      return name === "gamma" ? { generations: GENERATIONS } : {};
+    },
     behaviour: talkative,
   });
   await stack.flake.commit(`web: ${hostile}`, { "README.md": "next" });
   await stack.api.call("refreshTarget", {});
   const run = await stack.api.call("startRun", { params: { host: "beta" }, body: { op: "switch" } });
   failedRun = run.id;
+  await ended(run.id);
+  await ended((await stack.api.call("startRun", { params: { host: "beta" }, body: { op: "preview" } })).id);
+  await ended((await stack.api.call("startRun", { params: { host: "gamma" }, body: { op: "preview" } })).id);
+  const args = { generation: 1, against: 2 };
+  const compared = await stack.api.call("startRun", { params: { host: "gamma" }, body: { op: "preview", args } });
+  comparison = compared.id;
+  await ended(comparison);
+});
+
+async function ended(run: string): Promise<void> {
   for (;;) {
-    const { summary } = await stack.api.call("run", { params: { run: run.id } });
-    if (summary.state === "failed") break;
+    const { summary } = await stack.api.call("run", { params: { run: run } });
+    if (isTerminal(summary.state)) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-});
+}
 afterAll(() => stack[Symbol.asyncDispose]());
 
 const pages = () => [
@@ -50,6 +101,12 @@ const pages = () => [
   ["Host", "/hosts/beta"],
   ["Host with hostile facts", "/hosts/delta"],
   ["Runs of a host", "/hosts/beta/runs"],
+  ["Changes of a host", "/hosts/gamma/changes"],
+  ["Changes, the preview failed", "/hosts/beta/changes"],
+  ["Changes, none yet", "/hosts/delta/changes"],
+  ["Generations of a host", "/hosts/gamma/generations"],
+  ["A comparison of generations", `/hosts/gamma/generations?compare=${comparison}`],
+  ["A preview's run", `/runs/${comparison}`],
   ["Run", `/runs/${failedRun}`],
   ["Add host", "/add-host"],
   ["Activity", "/activity"],

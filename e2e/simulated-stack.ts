@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { AGENT_LINK_PATH, type Facts } from "@nixfleet/protocol";
+import { AGENT_LINK_PATH, type Facts, type HostPolicy } from "@nixfleet/protocol";
 import {
   type Behaviour,
   createFlakeFixture,
@@ -32,12 +32,15 @@ export async function startSimulatedStack({
   hosts,
   behaviour = obedient({ pace: 0.1 }),
   facts = () => ({}),
+  policies = {},
   settings = {},
 }: {
   hosts: readonly string[];
   behaviour?: Behaviour;
   /** What is different about a host. */
   facts?: (name: string) => Partial<Facts>;
+  /** What a host's own configuration allows, by its name; everything, where nothing is said. */
+  policies?: Record<string, HostPolicy>;
   /** Settings of the dashboard. */
   settings?: Record<string, string>;
 }): Promise<SimulatedStack> {
@@ -63,6 +66,7 @@ export async function startSimulatedStack({
         name,
         token,
         facts: { ...sampleFacts(name, { commit, now: Date.now() }), lock, ...facts(name) },
+        ...(policies[name] && { policy: policies[name] }),
       })),
     }),
   );

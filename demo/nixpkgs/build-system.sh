@@ -53,22 +53,27 @@ action="\$1"
 root="\$NIXFLEET_SYSTEM_ROOT"
 current="\$root/run/current-system"
 case "\$action" in
-  switch | boot | test) ;;
-  *) echo "usage: switch-to-configuration switch|boot|test" >&2; exit 1 ;;
+  switch | boot | test | dry-activate) ;;
+  *) echo "usage: switch-to-configuration switch|boot|test|dry-activate" >&2; exit 1 ;;
 esac
-if [ "\$action" != test ]; then
-  echo "updating GRUB 2 menu..."
-fi
-[ "\$action" != boot ] || exit 0
 
 changed=
 for unit in "$out"/units/*; do
   unitName=\${unit##*/}
   if [ "\$(cat "\$unit")" != "\$(cat "\$current/units/\$unitName" 2> /dev/null)" ]; then
-    changed="\$changed \$unitName"
+    changed="\${changed:+\$changed, }\$unitName"
   fi
 done
-[ -z "\$changed" ] || echo "stopping the following units:\$changed"
+if [ "\$action" = dry-activate ]; then
+  [ -z "\$changed" ] || echo "would stop the following units: \$changed" >&2
+  echo "would activate the configuration..." >&2
+  echo "would reload the following units: dbus.service" >&2
+  [ -z "\$changed" ] || echo "would start the following units: \$changed" >&2
+  exit 0
+fi
+[ "\$action" = test ] || echo "updating GRUB 2 menu..."
+[ "\$action" != boot ] || exit 0
+[ -z "\$changed" ] || echo "stopping the following units: \$changed"
 pause=0.4
 [ ! -e "$quickly" ] || pause=0
 sleep \$pause
@@ -78,7 +83,7 @@ mkdir -p "\$root/run"
 ln -sfn "$out" "\$current"
 sleep \$pause
 echo "reloading the following units: dbus.service"
-[ -z "\$changed" ] || echo "starting the following units:\$changed"
+[ -z "\$changed" ] || echo "starting the following units: \$changed"
 sleep \$pause
 if [ -n "$failingUnit" ]; then
   echo "warning: the following units failed: $failingUnit" >&2

@@ -3,12 +3,13 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { BUILD_COMMIT, exec, formatFaults, settingsHelp, systemClock } from "@nixfleet/runtime";
-import { pino } from "pino";
 import manifest from "../package.json" with { type: "json" };
 import { DASHBOARD_SETTINGS, type DashboardSettings, readConfig } from "./config.ts";
 import { StartFault, startDashboard } from "./dashboard.ts";
+import { createLogger } from "./logger.ts";
 import { hashPassword } from "./people/index.ts";
 import { readPassword } from "./read-password.ts";
+import { keepHeapSmall } from "./small-heap.ts";
 import { NewerSchemaError } from "./store/index.ts";
 
 const HELP = `nixfleet-dashboard: the server that hosts connect to and people open.
@@ -82,27 +83,8 @@ async function run(): Promise<number> {
 }
 
 async function serve(settings: DashboardSettings): Promise<number> {
-  const log = pino({
-    level: settings.logLevel,
-    base: null,
-    timestamp: pino.stdTimeFunctions.isoTime,
-    // Nothing logs a request's headers or body; should something ever do, these still do not show (R58).
-    redact: {
-      paths: [
-        "authorization",
-        "cookie",
-        "password",
-        "token",
-        "csrf",
-        "*.authorization",
-        "*.cookie",
-        "*.password",
-        "*.token",
-        "*.csrf",
-      ],
-      censor: "[redacted]",
-    },
-  });
+  keepHeapSmall();
+  const log = createLogger(settings.logLevel);
   // No message may end the process (R38). What a part forgot to await has broken that part's work alone, and stands in the log.
   process.on("unhandledRejection", (error) => log.error({ err: error }, "A promise was rejected and nobody had asked for it"));
 

@@ -40,9 +40,12 @@ async function take(path: string, depth: number): Promise<LockResult> {
   const temporary = `${path}.${nonce}.tmp`;
   const file = await open(temporary, "wx", 0o644);
   try {
-    await file.writeFile(JSON.stringify({ owner, nonce }));
-    await file.sync();
-    await file.close();
+    try {
+      await file.writeFile(JSON.stringify({ owner, nonce }));
+      await file.sync();
+    } finally {
+      await file.close();
+    }
     for (;;) {
       if (await linkUnlessThere(temporary, path)) {
         await rm(temporary);

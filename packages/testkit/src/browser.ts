@@ -6,6 +6,11 @@ const executablePath = process.env.NIXFLEET_CHROMIUM ?? "/usr/bin/chromium";
 export async function startBrowser() {
   const browser = await chromium.launch({
     executablePath,
+    // Playwright's own handlers close the browser and let the process live on, deaf to the signal. Without them the process ends, and
+    // the browser with it, whose pipe to us closes.
+    handleSIGTERM: false,
+    handleSIGINT: false,
+    handleSIGHUP: false,
     args: [
       "--headless",
       "--no-sandbox",

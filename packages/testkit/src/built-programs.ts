@@ -3,6 +3,7 @@ import { createWriteStream } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { endWithUs } from "./end-with-us.ts";
 import type { NixEnv } from "./nix-env.ts";
 import { createTempDir, type TempDir } from "./temp-dir.ts";
 
@@ -27,6 +28,7 @@ export interface Program extends AsyncDisposable {
 export function startProgram(argv: readonly string[], env: Record<string, string>, logFile: string): Program {
   const [file = "", ...args] = argv;
   const child: ChildProcess = spawn(file, args, { env, stdio: ["ignore", "pipe", "pipe"] });
+  if (child.pid !== undefined) child.once("exit", endWithUs(child.pid));
   const log = createWriteStream(logFile, { flags: "a" });
   let text = "";
   const watchers = new Set<() => void>();
@@ -76,13 +78,13 @@ export function startProgram(argv: readonly string[], env: Record<string, string
   };
 }
 
-/** A port of loopback that is free now. */
-export async function freePort(): Promise<number> {
+/** A port that is free now, of loopback or of another address of this machine. */
+export async function freePort(at = "127.0.0.1"): Promise<number> {
   const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(0, at, resolve));
   const address = server.address();
   await new Promise<void>((resolve) => server.close(() => resolve()));
-  if (address === null || typeof address === "string") throw new Error("Loopback gave no port.");
+  if (address === null || typeof address === "string") throw new Error(`${at} gave no port.`);
   return address.port;
 }
 
@@ -96,33 +98,46 @@ export interface Dashboard extends AsyncDisposable {
   restart(signal?: NodeJS.Signals): Promise<void>;
 }
 
-/** A dashboard on loopback with data of its own, ready to answer. */
-export async function startDashboard(settings: Record<string, string> = {}): Promise<Dashboard> {
-  const dir = await createTempDir("nixfleet-e2e-dashboard-");
-  const port = await freePort();
-  const origin = `http://127.0.0.1:${port}`;
+/** Where a dashboard is. By default on loopback, with its data in a directory that goes with it. */
+export interface DashboardPlace {
+  address?: string;
+  /** Kept when the dashboard ends. */
+  directory?: string;
+  /** Called with each process of it that was started. */
+  onStart?: (pid: number) => Promise<void>;
+}
+
+/** A dashboard with data of its own, ready to answer. */
+export async function startDashboard(settings: Record<string, string> = {}, place: DashboardPlace = {}): Promise<Dashboard> {
+  const { address = "127.0.0.1", directory, onStart } = place;
+  const temporary = directory === undefined ? await createTempDir("nixfleet-e2e-dashboard-") : undefined;
+  const path = directory ?? temporary?.path ?? "";
+  const port = await freePort(address);
+  const origin = `http://${address}:${port}`;
   const start = async () => {
     const program = startProgram(
       [process.execPath, builtProgram("dashboard")],
       {
         PATH: process.env.PATH ?? "",
-        HOME: dir.path,
+        HOME: path,
+        NIXFLEET_LISTEN: address,
         NIXFLEET_PORT: String(port),
         NIXFLEET_ORIGIN: origin,
-        NIXFLEET_DATA_DIR: join(dir.path, "data"),
+        NIXFLEET_DATA_DIR: join(path, "data"),
         NIXFLEET_WEB_DIR: page,
         NIXFLEET_FETCH_INTERVAL: "1",
         ...settings,
       },
-      join(dir.path, "dashboard.log"),
+      join(path, "dashboard.log"),
     );
+    await onStart?.(program.pid);
     await answers(`${origin}/health`, program);
     return program;
   };
   let program = await start();
   return {
     origin,
-    directory: dir.path,
+    directory: path,
     get program() {
       return program;
     },
@@ -133,7 +148,7 @@ export async function startDashboard(settings: Record<string, string> = {}): Pro
     },
     async [Symbol.asyncDispose]() {
       await program.end();
-      await dir[Symbol.asyncDispose]();
+      await temporary?.[Symbol.asyncDispose]();
     },
   };
 }

@@ -1,10 +1,11 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { lockOwner, systemClock, takeLock } from "@nixfleet/runtime";
+import { lockOwner, systemClock } from "@nixfleet/runtime";
 import { createDaemon, type DaemonEnd } from "../daemon/daemon.ts";
 import { fingerprint, watchedPaths } from "../daemon/fingerprint.ts";
 import { createInstance } from "../daemon/instance.ts";
 import { launchRunner } from "../daemon/launch-runner.ts";
+import { takeOwnLock } from "../daemon/own-lock.ts";
 import { readDeadmanFact } from "../deadman/record.ts";
 import { readDisks } from "../facts/disks.ts";
 import { createFactKeeper, type FactReader } from "../facts/fact-keeper.ts";
@@ -40,7 +41,9 @@ export async function run({ mode, env }: { mode: "spawn" | "service"; env: Envir
   });
 
   await mkdir(host.stateDir, { recursive: true, mode: 0o750 });
-  const taken = await takeLock(join(host.stateDir, "daemon.lock"));
+  const taken = await takeOwnLock(join(host.stateDir, "daemon.lock"), ({ message }) =>
+    log.error("lock-not-written", { message }),
+  );
   if (!taken.ok) {
     log.error("already-running", {
       pid: taken.owner.pid,

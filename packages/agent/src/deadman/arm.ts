@@ -5,6 +5,7 @@ import type { ArmedDeadman } from "../spool/shapes.ts";
 import { underDeadmanLock } from "./lock.ts";
 import { type AgentProgram, writeDeadmanProgram } from "./program.ts";
 import { readArmed, readArmedOf, readUndone, removeArmed, writeArmed } from "./record.ts";
+import { restartDaemon } from "./restart-daemon.ts";
 import { createDeadmanTimer, stopTimer } from "./timer.ts";
 
 export interface ArmDeps {
@@ -23,7 +24,7 @@ export type ArmResult = { ok: true; armed: ArmedDeadman } | { ok: false; code: "
  */
 export async function arm(
   deps: ArmDeps,
-  what: Omit<ArmedDeadman, "armedAt" | "until" | "timer">,
+  what: Omit<ArmedDeadman, "armedAt" | "until" | "timer" | "restarted">,
   seconds: number,
 ): Promise<ArmResult> {
   const layout = runnerLayout(deps.runnerDir);
@@ -76,6 +77,23 @@ async function mayGoOn(layout: RunnerLayout, runId: ArmedDeadman["runId"]): Prom
   if ((await readArmedOf(layout, runId)) === undefined) return false;
   // Begun and killed in the middle: what runs now is neither the one nor the other.
   return (await readUndone(layout.run(runId))) === undefined;
+}
+
+/**
+ * Lets the daemon make way for the agent that was activated, unless an undo has begun. That is written down before: whoever undoes
+ * brings back the daemon too. False: it was not told to.
+ */
+export function restartWhileArmed(
+  { runnerDir, exec, clock }: Pick<ArmDeps, "runnerDir" | "exec" | "clock">,
+  { runId, host }: Pick<ArmedDeadman, "runId" | "host">,
+): Promise<boolean> {
+  const layout = runnerLayout(runnerDir);
+  return underDeadmanLock(layout, clock, async () => {
+    const armed = await readArmedOf(layout, runId);
+    if (armed === undefined || !(await mayGoOn(layout, runId))) return false;
+    await writeArmed(layout, { ...armed, restarted: true });
+    return await restartDaemon(exec, host);
+  });
 }
 
 /** Begins something that an undo would have to undo or to end, unless one has begun. Undefined: it was not begun. */

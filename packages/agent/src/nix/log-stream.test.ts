@@ -88,10 +88,13 @@ test("what is not known is let through: other actions, types and fields, text wi
 
 test("the code of a failure comes from Nix's words", () => {
   const missing = "error: flake 'git+file:///x' does not provide attribute 'nixosConfigurations.a'";
-  expect(nixFailureCode(missing, "evaluate")).toBe("attribute-missing");
-  expect(nixFailureCode("error: attribute 'a' missing", "evaluate")).toBe("evaluation-failed");
-  expect(nixFailureCode("error: writing to file: No space left on device", "build")).toBe("disk-full");
-  expect(nixFailureCode("error: builder failed", "build")).toBe("build-failed");
+  expect(nixFailureCode(missing, "evaluate", false)).toBe("attribute-missing");
+  expect(nixFailureCode("error: attribute 'a' missing", "evaluate", false)).toBe("evaluation-failed");
+  expect(nixFailureCode("error: writing to file: No space left on device", "build", false)).toBe("disk-full");
+  expect(nixFailureCode("error: builder failed", "build", true)).toBe("build-failed");
+  const sqlite = "error: executing SQLite statement 'pragma synchronous = off': disk I/O error (in '/nix/var/nix/db/db.sqlite')";
+  expect(nixFailureCode(sqlite, "evaluate", true)).toBe("disk-full");
+  expect(nixFailureCode(sqlite, "evaluate", false)).toBe("evaluation-failed");
 });
 
 test("colours are removed, other text stays", () => {

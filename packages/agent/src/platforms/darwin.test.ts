@@ -104,7 +104,10 @@ test("R37: an undo puts the profile back, then activates the previous closure by
   const before = await makeClosure(dir.path, "before", { activate: activate(dir.path, "before") });
   const after = await makeClosure(dir.path, "after", { activate: activate(dir.path, "after") });
   await run(platform, after);
-  const [profileStep, step, ...rest] = platform.undo({ closure: before, profile: { closure: before, generation: 10 } }, "switch");
+  const [profileStep, _link, step, ...rest] = platform.undo(
+    { closure: before, profile: { closure: before, generation: 10 } },
+    "switch",
+  );
   expect(profileStep?.argv).toEqual(["nix-env", "-p", join(dir.path, profile), "--switch-generation", "10"]);
   expect(rest).toEqual([]);
   expect(step && succeeded(await exec({ argv: step.argv, env: step.env }).result)).toBe(true);

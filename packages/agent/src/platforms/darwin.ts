@@ -89,7 +89,7 @@ export function createDarwinPlatform({ hostname, flakeAttr, systemRoot, env, exe
     profile: system.path,
     setProfile: system.set,
     activation,
-    undo: (before) => [system.putBack(before), activation(before.closure)],
+    undo: (before) => [...system.putBack(before), activation(before.closure)],
     dryActivation: () => undefined,
     installedAgent: (closure) => readServiceFiles(join(closure, "Library/LaunchDaemons"), isAgentPlist),
     async failedUnits() {

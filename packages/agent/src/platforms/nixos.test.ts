@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { lstat, mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Exec, exec } from "@nixfleet/runtime";
 import { createTempDir } from "@nixfleet/testkit";
@@ -57,8 +57,9 @@ test("mode test sets no profile, the others do, to a generation where one was ch
 
 test("R37: an undo puts the profile back first, by its generation, then runs the previous closure's own activator", () => {
   const platform = nixos("", true, { env: { PATH: "/bin", LOCALE_ARCHIVE: "/l", SECRET: "x" } });
-  const [profile, activation, ...rest] = platform.undo({ closure, profile: { closure, generation: 41 } }, "switch");
+  const [profile, link, activation, ...rest] = platform.undo({ closure, profile: { closure, generation: 41 } }, "switch");
   expect(profile?.argv).toEqual(["nix-env", "-p", "/nix/var/nix/profiles/system", "--switch-generation", "41"]);
+  expect(link?.argv.slice(3)).toEqual(["nixfleet-profile", "/nix/var/nix/profiles/system", "system-41-link", closure]);
   expect(activation?.launcher).toEqual([
     "systemd-run",
     ...["-E", "LOCALE_ARCHIVE", "--collect", "--no-ask-password", "--quiet", "--service-type=exec"],
@@ -68,6 +69,28 @@ test("R37: an undo puts the profile back first, by its generation, then runs the
   expect([profile?.unit, activation?.unit]).toEqual([null, "nixfleet-undo"]);
   expect(activation?.env).toEqual({ PATH: "/bin", LOCALE_ARCHIVE: "/l" });
   expect(rest).toEqual([]);
+});
+
+test("R37: where Nix cannot set the profile, on a full disk for one, its link is put back by hand, and else left alone", async () => {
+  await using dir = await createTempDir();
+  const [old, broken] = [await makeClosure(dir.path, "old", {}), await makeClosure(dir.path, "broken", {})];
+  const directory = join(dir.path, profiles);
+  await makeLinks(dir.path, {
+    [`${profiles}/system-41-link`]: old,
+    [`${profiles}/system-42-link`]: broken,
+    [`${profiles}/system`]: "system-42-link",
+  });
+  const platform = nixos(dir.path, false, { env: { PATH: process.env["PATH"] } });
+  const step = platform.undo({ closure: old, profile: { closure: old, generation: 41 } }, "switch")[1];
+  const put = () => step && exec({ argv: step.argv as [string, ...string[]], env: step.env }).result;
+
+  expect(await put()).toMatchObject({ end: { kind: "exited", exitCode: 0 } });
+  expect(await platform.profileClosure()).toBe(old);
+  expect(await platform.generation()).toBe(41);
+  const { ctimeMs } = await lstat(join(directory, "system"));
+  expect(await put()).toMatchObject({ end: { kind: "exited", exitCode: 0 } });
+  expect((await lstat(join(directory, "system"))).ctimeMs).toBe(ctimeMs);
+  expect((await readdir(directory)).sort()).toEqual(["system", "system-41-link", "system-42-link"]);
 });
 
 test("R37: without a generation the profile is set to the closure; mode test leaves the profile alone", () => {
@@ -90,6 +113,7 @@ test("R37: what only waited for its boot before is what the machine boots again 
       .map(({ argv }) => argv.slice(-2)),
   ).toEqual([
     ["--switch-generation", "8"],
+    ["system-8-link", other],
     [`${closure}/bin/switch-to-configuration`, "test"],
     [`${other}/bin/switch-to-configuration`, "boot"],
   ]);

@@ -71,7 +71,7 @@ export function createNixosPlatform(deps: NixosDeps): Platform {
           unit: isSystemd ? UNDO_UNIT : null,
         }),
       );
-      return mode === "test" ? steps : [system.putBack(before), ...steps];
+      return mode === "test" ? steps : [...system.putBack(before), ...steps];
     },
     dryActivation: (closure) => ({ argv: [activator(closure), "dry-activate"], env: ownEnv, launcher: [], unit: null }),
     installedAgent: (closure) => readServiceFiles(join(closure, "etc/systemd/system"), isAgentUnit),

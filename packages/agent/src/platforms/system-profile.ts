@@ -1,8 +1,15 @@
 import { mkdir } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { nixEnvironment } from "../nix/environment.ts";
 import { generationNumber, linkedAt, listGenerations, resolveClosure } from "./links.ts";
 import type { ActivationMode, Before, SystemFacts, UndoStep } from "./platform.ts";
+
+/**
+ * Points a profile to one of its generations if it does not do so yet. Nix opens its database before it touches a link, and cannot
+ * where its disk is full; a link alone takes no room. With mv(1) of GNU at once, else (macOS) in two steps.
+ */
+const LINK =
+  '[ "$(readlink -f "$1")" = "$3" ] || { ln -sfn "$2" "$1.back" && { mv -fT "$1.back" "$1" 2>/dev/null || { ln -sfn "$2" "$1" && rm -f "$1.back"; }; }; }';
 
 export interface SystemProfileDeps {
   systemRoot: string;
@@ -21,8 +28,8 @@ export interface SystemProfile {
   /** The profile, if there is one. */
   path(): Promise<string | undefined>;
   set(closure: string, mode: ActivationMode, generation?: number): Promise<readonly [string, ...string[]] | undefined>;
-  /** The step of an undo that puts the profile back. */
-  putBack(before: Before): UndoStep;
+  /** The steps of an undo that put the profile back. */
+  putBack(before: Before): UndoStep[];
   readFacts(): Promise<SystemFacts>;
 }
 
@@ -44,7 +51,16 @@ export function createSystemProfile({ systemRoot, env, readRevision }: SystemPro
     },
     putBack({ closure, profile: was }) {
       const words = was?.generation === undefined ? ["--set", was?.closure ?? closure] : switchTo(was.generation);
-      return { argv: ["nix-env", "-p", profile, ...words], env: nixEnvironment(env), launcher: [], unit: null };
+      const step = (...argv: [string, ...string[]]): UndoStep => ({
+        argv,
+        env: nixEnvironment(env),
+        launcher: [],
+        unit: null,
+      });
+      const byNix = step("nix-env", "-p", profile, ...words);
+      if (was?.generation === undefined) return [byNix];
+      const link = `${basename(profile)}-${was.generation}-link`;
+      return [byNix, step("/bin/sh", "-c", LINK, "nixfleet-profile", profile, link, was.closure)];
     },
     async readFacts() {
       const facts: SystemFacts = { generations: await listGenerations(profile) };

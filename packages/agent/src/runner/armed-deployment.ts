@@ -9,6 +9,7 @@ import { confirm } from "./confirm.ts";
 import { failure, type RunContext, STOPPED } from "./context.ts";
 import { recordDeployment } from "./deployment.ts";
 import { createPlainOutput } from "./output.ts";
+import { hasAgentToTry, tryAgent } from "./try-agent.ts";
 
 interface Details {
   firstError?: string;
@@ -31,14 +32,21 @@ export async function finishArmed(
     case "withdrawn":
       return comeHome(context, armed, null);
     case "failed": {
+      // An undo that has begun ends the activation: that it did not end well is no cause then.
+      if ((await readUndone(context.run)) !== undefined) return comeHome(context, armed, null);
       const { kind: _, code, reason, ...details } = activated;
       return comeHome(context, armed, { code, reason }, details);
     }
     case "active":
       break;
   }
+  const endsAt = performance.now() + window;
   context.phase("confirm");
-  const confirmation = await confirm(context, armed, window);
+  let confirmation = await confirm(context, armed, window);
+  if (confirmation.kind === "holds" && (await hasAgentToTry(context, armed))) {
+    context.phase("restart");
+    confirmation = await tryAgent(context, armed, Math.max(0, endsAt - performance.now()));
+  }
   switch (confirmation.kind) {
     case "stopped":
       return stopped(armed, "before the activation was confirmed");

@@ -1,6 +1,7 @@
 import { readlink } from "node:fs/promises";
 import { type Commit, type Outcome, StorePath } from "@nixfleet/protocol";
 import { describeEnd, type ExecResult, succeeded } from "@nixfleet/runtime";
+import { freeBytes } from "../facts/disks.ts";
 import { diffClosures, parsePathInfo } from "../nix/closures.ts";
 import { buildCommand, closureCommand, evaluateCommand } from "../nix/commands.ts";
 import { nixEnvironment } from "../nix/environment.ts";
@@ -80,20 +81,29 @@ async function runNix(
   output.end();
   if (succeeded(result)) return { ok: true, value: result.stdout };
   if (result.aborted) return { ok: false, outcome: STOPPED };
-  return { ok: false, outcome: nixFailure(context, result, output.nix.errors(), output.nix.firstError(), during, sentence) };
+  const { errors, firstError } = output.nix;
+  return { ok: false, outcome: await nixFailure(context, result, errors(), firstError(), during, sentence) };
 }
 
-function nixFailure(
-  { redact }: RunContext,
+/** Less than this is free where Nix cannot even open its database, in bytes. */
+const FULL = 1024 * 1024;
+
+async function isStoreFull({ deps: { env } }: Pick<RunContext, "deps">): Promise<boolean> {
+  return (await freeBytes(env["NIX_STORE_DIR"] ?? "/nix/store").catch(() => FULL)) < FULL;
+}
+
+async function nixFailure(
+  context: RunContext,
   { end }: ExecResult,
   errors: string,
   firstError: string | undefined,
   during: "evaluate" | "build",
   sentence: string,
-): Outcome {
+): Promise<Outcome> {
   if (end.kind === "spawn-failed")
     return failure("nix-missing", `Nix cannot be run: ${end.message}.`, { firstError: end.message });
   const exitCode = end.kind === "exited" ? end.exitCode : undefined;
-  const said = firstError === undefined ? describeEnd(end) : redact(firstError);
-  return failure(nixFailureCode(errors, during), `${sentence}: ${said}`, { firstError: said, exitCode });
+  const said = firstError === undefined ? describeEnd(end) : context.redact(firstError);
+  const code = nixFailureCode(errors, during, await isStoreFull(context));
+  return failure(code, `${sentence}: ${said}`, { firstError: said, exitCode });
 }

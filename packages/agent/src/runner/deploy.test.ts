@@ -244,7 +244,7 @@ test("R37: a confirmation that comes after an undo changes nothing", async () =>
   await dashboard.askedTimes(1);
   const { runnerDir } = host.config;
   const undone = await undo({ runnerDir, exec: host.deps.exec, clock: systemClock, log: () => {} }, { why: "person" });
-  expect(undone).toMatchObject({ kind: "undone", undone: { running: first, left: null, exitCodes: [0, 0] } });
+  expect(undone).toMatchObject({ kind: "undone", undone: { running: first, left: null, exitCodes: [0, 0, 0] } });
   dashboard.release(200);
   await done;
   expect(await host.outcome(runId)).toMatchObject({ state: "rolled-back", code: "cancelled-by-person" });
@@ -258,7 +258,7 @@ test("R37: an activation that hangs past the window is ended by the dead-man swi
     next: { activationSeconds: 600 },
   });
   const { runId, outcome } = await host.doRun("switch", {}, { commit: second, ...secret });
-  expect(outcome).toMatchObject({ state: "rolled-back" });
+  expect(outcome).toMatchObject({ state: "rolled-back", code: "not-confirmed" });
   const undone = JSON.parse(await readFile(runnerLayout(host.config.runnerDir).run(runId).undone, "utf8"));
   expect(undone).toMatchObject({ why: "timer", running: first, left: null });
   await expectHome(host, { first, runId });

@@ -77,6 +77,10 @@ export const ArmedDeadman = z.object({
     })
     .describe("By which it is read what runs, without any setting of the agent"),
   activation: BegunActivation,
+  restarted: z
+    .literal(true)
+    .optional()
+    .describe("The daemon was told to make way for the agent that was activated: an undo has to bring back the one before"),
   timer: z.string().max(200).nullable().describe("The transient unit that undoes; null: a process of its own does"),
   undo: z
     .array(

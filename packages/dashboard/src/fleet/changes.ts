@@ -48,32 +48,33 @@ function sentenceOf({ shown, running, target, row }: ChangesInput, standing: Cha
   }
 }
 
+/** In numbers: the page beside it has the names. */
 function whatChanges({ units, reboot, agent }: Preview, diff: ClosureDiff | null, at: string): string {
   const parts: string[] = [];
   if (diff !== null) {
-    const { added, removed, changed, sizeBefore, sizeAfter } = diff;
+    const { added, removed, changed } = diff;
     if (changed.length > 0) parts.push(`changes ${count(changed.length, "package")}`);
     if (added.length > 0) parts.push(`adds ${count(added.length, "package")}`);
     if (removed.length > 0) parts.push(`removes ${count(removed.length, "package")}`);
     if (parts.length === 0) parts.push("changes no version of a package");
-    if (sizeBefore !== null && sizeBefore !== sizeAfter) {
-      parts.push(`takes ${size(Math.abs(sizeAfter - sizeBefore))} ${sizeAfter > sizeBefore ? "more" : "less"}`);
-    }
   }
   if (units !== null) {
-    const { stop, start, restart, reload } = units;
-    const touched = [
-      restart.length > 0 ? `restarts ${listed(restart)}` : null,
-      stop.length > 0 ? `stops ${listed(stop)}` : null,
-      start.length > 0 ? `starts ${listed(start)}` : null,
-      reload.length > 0 ? `reloads ${listed(reload)}` : null,
-    ].filter((part) => part !== null);
+    const touched = UNIT_VERBS.flatMap(([kind, verb]) =>
+      units[kind].length === 0 ? [] : [`${verb} ${count(units[kind].length, "unit")}`],
+    );
     parts.push(...(touched.length > 0 ? touched : ["touches no unit"]));
   }
-  if (reboot.needed) parts.push(reboot.reasons.length > 0 ? `needs a reboot (${listed(reboot.reasons)})` : "needs a reboot");
+  if (reboot.needed) parts.push("needs a reboot");
   const missing = agent === "missing" ? " It does not contain this agent any more, so the host would be out of reach." : "";
-  return `A switch to ${at} ${parts.length > 0 ? parts.join(", ") : "activates another closure"}.${missing}`;
+  return `A switch to ${at} ${parts.length > 0 ? listed(parts, parts.length) : "activates another closure"}.${missing}`;
 }
+
+const UNIT_VERBS = [
+  ["restart", "restarts"],
+  ["stop", "stops"],
+  ["start", "starts"],
+  ["reload", "reloads"],
+] as const;
 
 function actionOf({ shown, running, row }: ChangesInput, standing: ChangesView["standing"]): NextAction | null {
   if (row.run !== null) return { kind: "open-run", label: "Open run", runId: row.run.id };
@@ -89,12 +90,4 @@ function actionOf({ shown, running, row }: ChangesInput, standing: ChangesView["
   // A switch that would cut the host off is not what the page offers; who wants it asks for it by force.
   if (running === closure || commit === null || agent === "missing") return null;
   return start("switch", waits ? "Queue switch" : "Switch to this", { mode: "switch", commit, closure });
-}
-
-const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"] as const;
-
-function size(bytes: number): string {
-  const power = bytes < 1024 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log(bytes) / Math.log(1024)));
-  const value = bytes / 1024 ** power;
-  return `${power === 0 ? value : value.toFixed(1)} ${UNITS[power]}`;
 }

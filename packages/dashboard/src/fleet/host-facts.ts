@@ -28,13 +28,34 @@ const rowsOf = (hostId: HostId, { facts, readAt }: FactsReading) =>
 /** Facts of this many rows go into one statement: SQLite takes 32,766 parameters, PostgreSQL 65,535. */
 const ROWS_AT_ONCE = 500;
 
+/** The facts of one reading. */
+export function factsRead(reading: FactsReading): KnownFacts {
+  const { readAt } = reading;
+  return Object.fromEntries(Object.entries(reading.facts).map(([name, value]) => [name, { value, readAt }])) as KnownFacts;
+}
+
+/**
+ * What a host sends now was read within this time, in milliseconds. If it looks older than that beside what is stored, the host's
+ * clock was set back since: without this, nothing new would be believed until the clock has caught up.
+ */
+const READ_WITHIN = 120_000;
+
 /**
  * Stores some facts: each replaces the one stored unless that was read later; what the reading does not name stays as it is (R20).
+ * `came`: a reading that the host has just taken and sent, or one out of the spool of a run, which may be as old as the run.
  * Returns whether a value changed.
  */
-export async function storeFacts(trx: Transaction<Database>, hostId: HostId, reading: FactsReading): Promise<boolean> {
+export async function storeFacts(
+  trx: Transaction<Database>,
+  hostId: HostId,
+  reading: FactsReading,
+  came: "now" | "with-run",
+): Promise<boolean> {
   const stored = knownFacts(await trx.selectFrom("host_facts").selectAll().where("host_id", "=", hostId).execute());
-  const newer = rowsOf(hostId, reading).filter((row) => (stored[row.name as FactName]?.readAt ?? -1) <= row.read_at);
+  const newer = rowsOf(hostId, reading).filter((row) => {
+    const late = (stored[row.name as FactName]?.readAt ?? -1) - row.read_at;
+    return late <= 0 || (came === "now" && late > READ_WITHIN);
+  });
   await upsert(trx, newer);
   return newer.some((row) => JSON.stringify(stored[row.name as FactName]?.value) !== row.value);
 }

@@ -95,7 +95,7 @@ async function arrange() {
     return added.id;
   };
   const report = async (hostId: HostId, facts: Partial<Facts>) => {
-    await store.write((trx) => storeFacts(trx, hostId, { readAt: clock.now(), facts }));
+    await store.write((trx) => storeFacts(trx, hostId, { readAt: clock.now(), facts }, "now"));
     bus.emit("host.changed", { hostId });
   };
   let number = 0;

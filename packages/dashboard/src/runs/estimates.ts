@@ -48,6 +48,7 @@ export function phaseViews(run: Run, share: number | null, estimates: Estimates)
   const ended = isTerminal(run.state);
   const ran = new Map(run.phases.map((record) => [record.phase, record]));
   const last = run.phases.at(-1)?.phase;
+  const broken = brokenPhase(run);
   const declared = [...opDeclaration(opOf(run)).phases];
   const order = declared.concat([...ran.keys()].filter((phase) => !declared.includes(phase)));
   const reached = Math.max(-1, ...[...ran.keys()].map((phase) => order.indexOf(phase)));
@@ -60,10 +61,16 @@ export function phaseViews(run: Run, share: number | null, estimates: Estimates)
       const skipped = ended || place < reached;
       return { ...view, state: skipped ? "skipped" : "to-come", startedAt: null, endedAt: null };
     }
-    const failed = phase === last && ended && run.state !== "succeeded";
-    const state = current ? "current" : failed ? "failed" : "done";
+    const state = current ? "current" : phase === broken ? "failed" : "done";
     return { ...view, state, startedAt: record.startedAt, endedAt: record.endedAt };
   });
+}
+
+/** The phase in which a run that did not end well went wrong: the last one, but for an undo that brought back what ran before. */
+function brokenPhase({ state, phases }: Run): Phase | undefined {
+  if (!isTerminal(state) || state === "succeeded") return undefined;
+  const undone = state === "rolled-back" && phases.at(-1)?.phase === "undo";
+  return phases.at(undone ? -2 : -1)?.phase;
 }
 
 /** Milliseconds that a run probably still takes; null: nothing is known of one of the phases to come. */

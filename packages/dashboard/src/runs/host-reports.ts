@@ -83,7 +83,7 @@ export function createHostReports({ clock, links }: { clock: Clock; links: HostL
     },
 
     async facts(trx, hostId, reading) {
-      const factsChanged = await storeFacts(trx, hostId, reading);
+      const factsChanged = await storeFacts(trx, hostId, reading, "now");
       const waiting = await trx
         .selectFrom("runs")
         .selectAll()

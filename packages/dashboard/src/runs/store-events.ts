@@ -1,6 +1,6 @@
 import type { HostId, LogLine, RunEvent, RunId } from "@nixfleet/protocol";
 import type { Transaction, Updateable } from "kysely";
-import { type KnownFacts, knownFacts, storeFacts } from "../fleet/host-facts.ts";
+import { factsRead, type KnownFacts, knownFacts, storeFacts } from "../fleet/host-facts.ts";
 import type { Database, RunsTable } from "../store/index.ts";
 import { advance, type RunEffect } from "./advance.ts";
 import { appendLines } from "./log.ts";
@@ -88,11 +88,13 @@ export async function storeEvents(
         break;
       case "finished":
         if (event.proof !== undefined) {
-          await storeFacts(trx, before.hostId, event.proof);
+          await storeFacts(trx, before.hostId, event.proof, "with-run");
           result.proof = true;
           columns.closure_at_end = event.proof.facts.running?.closure ?? null;
         }
         facts = knownFacts(await trx.selectFrom("host_facts").selectAll().where("host_id", "=", before.hostId).execute());
+        // The runner read the proof after its work, whatever the host's clock says of the facts before.
+        if (event.proof !== undefined) facts = { ...facts, ...factsRead(event.proof) };
         break;
       default:
         break;

@@ -1,7 +1,7 @@
 import type { HostId, OpRequest, RunId } from "@nixfleet/protocol";
 import { expect, test } from "vitest";
 import { newRun, type Run } from "./run.ts";
-import { outcomeSentence, titleOf } from "./wording.ts";
+import { outcomeSentence, titleOf, wordOf } from "./wording.ts";
 
 const COMMIT = "7f3a91c".padEnd(40, "0");
 const BACK = `/nix/store/${"1".repeat(32)}-nixos-system-alpha-26.11`;
@@ -56,4 +56,9 @@ test("what was deployed for the next boot does not count as running, whichever w
   expect(outcomeSentence(ended(switching, { state: "succeeded", deployed }))).toBe("7f3a91c starts at the next boot.");
   expect(outcomeSentence(ended(rollback, { state: "succeeded", deployed }))).toBe("Generation 12 starts at the next boot.");
   expect(outcomeSentence(ended(rollback, { state: "succeeded" }))).toBe("The host runs generation 12.");
+});
+
+test("a state that is two words reads as two", () => {
+  expect(wordOf(ended(switching, { state: "rolled-back" }), null)).toBe("rolled back");
+  expect(wordOf(ended(switching, { state: "timed-out" }), null)).toBe("timed out");
 });

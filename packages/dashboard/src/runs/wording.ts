@@ -67,7 +67,7 @@ export function shareOf(run: Run, { progress, tests }: Pick<RunDetails, "progres
 
 /** State in a word or two, for where there is room for no more. */
 export function wordOf(run: Run, share: number | null): string {
-  if (run.state !== "running") return run.state;
+  if (run.state !== "running") return run.state.replace("-", " ");
   if (run.cancelAskedAt !== null) return "cancelling";
   const phase = run.phases.at(-1)?.phase;
   if (phase === undefined) return "running";

@@ -45,7 +45,7 @@ export function ClosureChanges({ diff, title }: { diff: ClosureDiff; title: stri
 function Row({ row: { kind, name, from, to } }: { row: ClosureRow }) {
   return (
     <li className="flex min-h-9 items-center gap-3 border-t border-border text-small">
-      <code className="min-w-0 flex-1 truncate font-medium">{name}</code>
+      <code className="min-w-24 flex-1 truncate font-medium">{name}</code>
       <code className="flex min-w-0 flex-wrap items-center justify-end gap-x-1.5 text-muted">
         {kind === "changed" && from === to ? "rebuilt" : from}
         {kind === "changed" && from !== to && (

@@ -26,12 +26,9 @@ export function PackageList({ diff }: { diff: ClosureDiff }) {
   const groups = useMemo(() => packageGroups(rows, view), [rows, view]);
   const counts = useMemo(() => countKinds(rows), [rows]);
   const most = useMemo(() => Math.max(0, ...rows.map(({ grows }) => Math.abs(grows ?? 0))), [rows]);
+  const kinds = (Object.keys(KINDS) as ChangeKind[]).filter((kind) => counts[kind] > 0);
   if (rows.length === 0) {
-    return (
-      <p className="border-y border-border py-2.5 text-small text-muted">
-        No package has another version: only configuration differs.
-      </p>
-    );
+    return <p className="text-small text-muted">No package has another version: only configuration differs.</p>;
   }
   const chip = (kind: PackageView["kind"], children: ReactNode) => (
     <button
@@ -46,11 +43,11 @@ export function PackageList({ diff }: { diff: ClosureDiff }) {
   );
   return (
     <section aria-label="Packages" className="min-w-0">
+      <h2 className="sr-only">Packages</h2>
       <div className="flex flex-wrap items-center gap-2">
-        {chip("all", `All ${formatCount(rows.length)}`)}
-        {(Object.keys(KINDS) as ChangeKind[])
-          .filter((kind) => counts[kind] > 0)
-          .map((kind) =>
+        {kinds.length > 1 && chip("all", `All ${formatCount(rows.length)}`)}
+        {kinds.length > 1 &&
+          kinds.map((kind) =>
             chip(
               kind,
               <>
@@ -87,7 +84,7 @@ export function PackageList({ diff }: { diff: ClosureDiff }) {
   );
 }
 
-const FIRST = 30;
+const FIRST = 20;
 
 function Group({ group: { kind, rows }, most }: { group: PackageGroup; most: number }) {
   const [all, setAll] = useState(false);
@@ -113,7 +110,8 @@ function Group({ group: { kind, rows }, most }: { group: PackageGroup; most: num
           <button type="button" className="text-muted underlined max-phone:min-h-11" onClick={() => setAll(true)}>
             Show {formatCount(rest.length)} more
           </button>
-          {rebuilt > 0 && `, ${formatCount(rebuilt)} of them built anew at the same version`}
+          {rebuilt > 0 &&
+            `, ${rebuilt === rest.length ? "all" : `${formatCount(rebuilt)} of them`} built anew at the same version`}
         </p>
       )}
     </div>
@@ -147,8 +145,11 @@ function Row({ row, most, marked }: { row: ClosureRow; most: number; marked: boo
         </Tip>
         {rebuilt && <Tag>rebuilt</Tag>}
       </span>
-      <Version text={from} className="text-muted max-phone:row-start-2" />
-      <span className="grid place-items-center text-faint max-phone:row-start-2">
+      <Version
+        text={from}
+        className={classNames("text-muted", kind === "added" ? "max-phone:hidden" : kind === "removed" && "max-phone:col-span-3")}
+      />
+      <span className={classNames("grid place-items-center text-faint", kind !== "changed" && "max-phone:hidden")}>
         {kind === "changed" && (
           <>
             <Icon of={ArrowRight} size={12} />
@@ -156,7 +157,7 @@ function Row({ row, most, marked }: { row: ClosureRow; most: number; marked: boo
           </>
         )}
       </span>
-      <Version text={to} className="max-phone:row-start-2" />
+      <Version text={to} className={kind === "removed" ? "max-phone:hidden" : kind === "added" ? "max-phone:col-span-3" : ""} />
       <Growth grows={grows} most={most} />
       <span className="text-right text-muted tabular-nums max-phone:col-start-4 max-phone:row-start-1">
         {grows === null ? <span className="text-faint">–</span> : formatBytesChange(grows)}
@@ -179,7 +180,7 @@ function Growth({ grows, most }: { grows: number | null; most: number }) {
   const less = grows !== null && grows < 0;
   return (
     <span aria-hidden="true" className="relative h-4 max-desk:hidden">
-      {grows !== null && <i className="absolute inset-y-0 left-1/2 w-px bg-border-strong" />}
+      {grows !== null && most > 0 && <i className="absolute inset-y-0 left-1/2 w-px bg-border-strong" />}
       {share > 0 && (
         <i
           className={classNames(

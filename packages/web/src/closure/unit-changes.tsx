@@ -24,7 +24,7 @@ export function UnitChanges({ units }: { units: Preview["units"] }) {
         count={units === null ? undefined : touched.reduce((sum, kind) => sum + units[kind].length, 0)}
       />
       {units === null ? (
-        <p className="text-small text-muted">This platform does not tell beforehand which ones it touches.</p>
+        <p className="text-small text-muted">Which ones it touches is not known: nothing told it beforehand.</p>
       ) : touched.length === 0 ? (
         <p className="text-small text-muted">None is touched.</p>
       ) : (

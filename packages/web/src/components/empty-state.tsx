@@ -17,7 +17,7 @@ export function EmptyState({
     <div className="grid justify-items-center gap-1 rounded-l border border-dashed border-border-strong p-7 text-center">
       <Icon of={icon} size={24} className="mb-1 text-faint" />
       <p className="font-medium">{title}</p>
-      {children && <div className="max-w-140 text-small text-muted">{children}</div>}
+      {children && <div className="max-w-140 text-small text-balance text-muted">{children}</div>}
       {action && <div className="mt-2.5">{action}</div>}
     </div>
   );

@@ -1,6 +1,8 @@
 import type { Status } from "@nixfleet/protocol";
 import { Hourglass, MoreHorizontal, Server } from "lucide-react";
 import { type ReactNode, useRef, useState } from "react";
+import { PackageList } from "../closure/package-list.tsx";
+import { UnitChanges } from "../closure/unit-changes.tsx";
 import { ActionBar } from "../components/action-bar.tsx";
 import { Banner } from "../components/banner.tsx";
 import { Button, IconButton } from "../components/button.tsx";
@@ -30,6 +32,9 @@ import { StatusPill } from "../components/status-pill.tsx";
 import { Table, TableFrame, Td, Th } from "../components/table.tsx";
 import { Tag } from "../components/tag.tsx";
 import { notify } from "../components/toast.tsx";
+
+import { ArmedLine } from "../deadman/armed-line.tsx";
+import { PICTURE_DIFF, storePath } from "./mock-changes.ts";
 
 const MINUTE = 60_000;
 const NOW = Date.now();
@@ -209,6 +214,22 @@ export default function ComponentSheet() {
           <Banner status="attention" action={<Button size="row">Try again</Button>}>
             The config repository could not be read for 14 min.
           </Banner>
+        </Part>
+        <Part title="Packages that differ" wide>
+          <PackageList diff={PICTURE_DIFF} />
+        </Part>
+        <Part title="Units that are touched">
+          <UnitChanges
+            units={{ stop: ["cups.service"], start: [], restart: ["pipewire.service"], reload: ["dbus-broker.service"] }}
+          />
+          <UnitChanges units={{ stop: [], start: [], restart: [], reload: [] }} />
+          <UnitChanges units={null} />
+        </Part>
+        <Part title="Dead-man switch">
+          <div className="grid gap-4">
+            <ArmedLine armed={{ until: NOW + 38_000, back: storePath("csb1", "a") }} />
+            <ArmedLine armed={{ until: NOW - 1_000, back: "generation 287" }} />
+          </div>
         </Part>
         <Part title="Link, input, tag, skeleton">
           <Line label="Link">

@@ -90,6 +90,9 @@ const previewRun = (row: HostRow, change: Partial<RunSummary> = {}): RunSummary 
     id: idOf(3000 + Number.parseInt(row.id.slice(-3), 32)) as RunId,
     hostId: row.id,
     hostName: row.name,
+    createdAt: Date.now() - 8 * MINUTE,
+    startedAt: Date.now() - 8 * MINUTE,
+    endedAt: Date.now() - 6 * MINUTE,
     op: "preview",
     title: "Preview 7f3a91c",
     sentence: "What a switch to 7f3a91c would change is known, and nothing was changed.",
@@ -122,14 +125,15 @@ export function changesOf(row: HostRow, now: number): ChangesView {
         [OLD, "flake.lock: nixpkgs, home-manager", 5 * DAY],
       ] as const
     ).map(([commit, subject, ago]) => ({
-      commit: commit as Commit,
+      commit,
       subject,
       author: "admin",
       at: now - ago,
       url: `https://git.example.net/admin/nixcfg/commit/${commit}`,
     })),
     standing: "fresh",
-    sentence: "A switch to 7f3a91c changes 51 packages, adds 3 and removes 1, restarts 4 units, and needs a reboot.",
+    sentence:
+      "A switch to 7f3a91c changes 51 packages, adds 3 packages, removes 1 package, restarts 4 units, starts 1 unit, reloads 2 units and needs a reboot.",
     action: start("switch", "Switch to this", { mode: "switch", commit: TARGET, closure: storePath(row.name, "b") }),
   };
   switch (row.name) {
@@ -190,7 +194,7 @@ export function changesOf(row: HostRow, now: number): ChangesView {
         ...fresh,
         preview: preview(row.name, { agent: "missing", units: null, reboot: { needed: false, reasons: [] } }),
         sentence:
-          "A switch to 7f3a91c changes 51 packages, adds 3 and removes 1. It does not contain this agent any more, so the host would be out of reach.",
+          "A switch to 7f3a91c changes 51 packages, adds 3 packages and removes 1 package. It does not contain this agent any more, so the host would be out of reach.",
         commits: [],
         commitsComplete: false,
         action: null,

@@ -161,6 +161,17 @@ function hostView(row: HostRow): HostView {
   };
 }
 
+const progressAt = (now: number): RunView["progress"] => ({
+  builds: { done: 214, expected: 351, running: 3, failed: 0 },
+  copies: { done: 188, expected: 188 },
+  bytes: { done: 1.2 * 1024 ** 3, expected: 1.9 * 1024 ** 3 },
+  now: [
+    { name: "linux-6.12.61", phase: "buildPhase", since: now - 114_000 },
+    { name: "zfs-kernel-2.4.0-6.12.61", phase: "configurePhase", since: now - 22_000 },
+    { name: "nginx-1.29.4", phase: "checkPhase", since: now - 9_000 },
+  ],
+});
+
 const FAILED_PREVIEW: RunView["outcome"] = {
   code: "evaluation-failed",
   sentence: "Nix could not evaluate the configuration.",
@@ -229,7 +240,10 @@ function topicValues(world: World, topic: string): Record<string, unknown> | und
   const special = world.rows.flatMap((row) => specialRuns(row, Date.now())).find(({ summary }) => summary.id === id);
   if (special) return { run: special };
   const preview = world.rows.map((row) => changesOf(row, Date.now()).run).find((each) => each?.id === id);
-  if (preview) return { run: runView(preview, preview.state === "failed" ? { outcome: FAILED_PREVIEW } : {}) };
+  if (preview)
+    return {
+      run: runView(preview, preview.state === "failed" ? { outcome: FAILED_PREVIEW } : { progress: progressAt(Date.now()) }),
+    };
   const run = world.runs.find((each) => each.id === id) ?? world.rows.flatMap(hostRuns).find((each) => each.id === id);
   return run && { run: runView(run) };
 }
@@ -347,6 +361,8 @@ function answer(world: World, method: string, path: string): unknown {
       }),
     };
   }
+  if (path.endsWith("/log")) return { lines: [], last: 0 };
+  if (path.endsWith("/log/outline")) return { last: 0, errors: [], warnings: [], noise: [] };
   if (path.endsWith("/runs") && method === "GET") return { items: [], next: null };
   if (path.endsWith("/runs") && method === "POST")
     return runSummary({ state: "queued", word: "queued", sentence: "It starts when the host is back." });

@@ -7,7 +7,7 @@ const MINUTE = 60_000;
 const phasesUpTo = (now: number, states: Partial<Record<PhaseView["phase"], PhaseView["state"]>>): PhaseView[] =>
   Object.entries(states).map(([phase, state], index) => ({
     phase: phase as PhaseView["phase"],
-    state: state,
+    state,
     startedAt: state === "to-come" || state === "skipped" ? null : now - 100_000 + index * 12_000,
     endedAt: state === "done" || state === "failed" ? now - 100_000 + (index + 1) * 12_000 : null,
     estimate: 12_000,
@@ -65,8 +65,8 @@ export function specialRuns(row: HostRow, now: number): RunView[] {
           build: "done",
           diff: "done",
           activate: "done",
-          confirm: "done",
-          undo: "failed",
+          confirm: "failed",
+          undo: "done",
         }),
       },
       {

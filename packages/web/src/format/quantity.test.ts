@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { countOf, formatBytes, formatBytesOf, formatPercent } from "./quantity.ts";
+import { countOf, formatBytes, formatBytesChange, formatBytesOf, formatPercent } from "./quantity.ts";
 
 const GIB = 1024 ** 3;
 const plain = (text: string) => text.replaceAll("\u00a0", " ");
@@ -29,4 +29,12 @@ test("a percentage is 0 or 100 only when nothing or everything is done", () => {
 
 test("one is singular, nought and many are plural", () => {
   expect([countOf(1, "host"), countOf(0, "host"), countOf(2, "host")]).toEqual(["1 host", "0 hosts", "2 hosts"]);
+});
+
+test("a change of bytes has its sign, and none where there is none", () => {
+  expect([formatBytesChange(412 * 1024 ** 2), formatBytesChange(-18 * 1024 ** 2), formatBytesChange(0)]).toEqual([
+    "+412\u00a0MiB",
+    "−18\u00a0MiB",
+    "0\u00a0B",
+  ]);
 });

@@ -36,8 +36,8 @@ export default function AskOp({
   const { person } = useSession();
   const attempts = useAttempts();
   const question = questionOf(start.op);
-  const given = start.args[question?.argument ?? ""];
-  const [answer, setAnswer] = useState(typeof given === "number" ? `${given}` : `${question?.usual ?? ""}`);
+  const given = question && start.args[question.argument];
+  const [answer, setAnswer] = useState(String(typeof given === "number" ? given : (question?.usual ?? "")));
   const [fault, setFault] = useState<string>();
   const [password, setPassword] = useState("");
   const [sent, setSent] = useState(false);
@@ -52,9 +52,8 @@ export default function AskOp({
     event.preventDefault();
     if (sent || attempts.wait !== undefined || allowed.length === 0) return;
     const args = question ? { ...start.args, [question.argument]: Number(answer) } : start.args;
-    const read = shape.safeParse(args);
-    if (!read.success) {
-      setFault(read.error.issues[0]?.message ?? "That does not fit.");
+    if (question && !shape.safeParse(args).success) {
+      setFault(question.fault);
       return;
     }
     setSent(true);

@@ -27,6 +27,8 @@ export interface OpQuestion {
   readonly argument: string;
   readonly label: string;
   readonly usual: number;
+  /** What is said of an answer that does not fit. */
+  readonly fault: string;
 }
 
 const QUESTIONS: Partial<Record<OpName, OpQuestion>> = {
@@ -34,6 +36,7 @@ const QUESTIONS: Partial<Record<OpName, OpQuestion>> = {
     argument: "keepDays",
     label: "Keep generations younger than, in days",
     usual: OPS["collect-garbage"].args.parse({}).keepDays,
+    fault: "A whole number of days, 3650 at most.",
   },
 };
 

@@ -54,7 +54,7 @@ export function switchFailure(host: HostInput, run: RunInput, target: TargetInpu
       );
     }
     case "cancelled":
-      if (run.phase !== "activate" && run.phase !== "confirm") return null;
+      if (run.phase !== "activate" && run.phase !== "confirm" && run.phase !== "restart") return null;
       return finding(
         "attention",
         "half switched",

@@ -46,10 +46,9 @@ export function ChangesHead({
           ) : (
             <code className="text-text">{shortCommit(preview.commit)}</code>
           )}
-          {between !== null && <span>{between},</span>}
           {previewedAt !== null && (
             <span>
-              previewed <RelativeTime at={previewedAt} />
+              {between !== null && `${between}, `}previewed <RelativeTime at={previewedAt} />
             </span>
           )}
         </p>
@@ -97,7 +96,7 @@ function Numbers({ view, changes: { diff } }: { view: HostView; changes: Changes
           {formatBytes(sizeAfter)}
         </span>
       </Fact>
-      {sizeBefore !== null && <Fact name="Change">{formatBytesChange(sizeAfter - sizeBefore)}</Fact>}
+      {sizeBefore !== null && sizeBefore !== sizeAfter && <Fact name="Change">{formatBytesChange(sizeAfter - sizeBefore)}</Fact>}
       {disk && <Fact name={`Free on ${disk.mount}`}>{formatBytes(disk.total - disk.used)}</Fact>}
     </dl>
   );

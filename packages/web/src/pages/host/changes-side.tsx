@@ -39,8 +39,8 @@ function RebootNeeded({ view: { row }, preview, action }: { view: HostView; prev
         Reboot needed
       </h2>
       <p className="text-small wrap-anywhere">
-        {preview.reboot.reasons.length > 0 ? `${preview.reboot.reasons.join(", ")}: ` : ""}
-        what runs now goes on until {row.name} boots.
+        What changes takes effect only when {row.name} boots
+        {preview.reboot.reasons.length > 0 ? `: ${preview.reboot.reasons.join(", ")}.` : "."}
       </p>
       {action?.kind === "start" && action.op === "switch" && (
         <button

@@ -14,120 +14,185 @@ import { useSent } from "../../ops/sent.ts";
 import { useSession } from "../../shell/session.ts";
 import { useTimed } from "../../time/clock.ts";
 
-const MARKS = {
-  running: "running",
-  "next-boot": "next boot",
-  booted: "booted",
-  "last-known-good": "last known good",
-} as const satisfies Record<GenerationView["marks"][number], string>;
+interface GenerationRowProps {
+  readonly host: HostRow;
+  readonly generation: GenerationView;
+  /** Why it cannot be gone back to, where that is not said for all. */
+  readonly denied: string | null;
+  readonly chosen: boolean;
+  readonly onChoose: () => void;
+  readonly onRollBack: () => void;
+}
 
 /** One generation on the line of them: number, what it is, who made it, and the way back to it. */
-export function GenerationRow({
-  host,
-  generation,
-  denied,
-  chosen,
-  onChoose,
-  onRollBack,
-}: {
-  host: HostRow;
-  generation: GenerationView;
-  /** Why it cannot be gone back to, where that is not said for all. */
-  denied: string | null;
-  chosen: boolean;
-  onChoose: () => void;
-  onRollBack: () => void;
-}) {
-  const { number, at, closure, commit, subject, by, runId, marks, rollback } = generation;
-  const runs = marks.includes("running");
-  const sent = useSent(host.id);
-  const { person } = useSession();
-  const made = useTimed((now) => formatClock(at, now));
+export function GenerationLine(props: GenerationRowProps) {
+  const { generation, denied, chosen } = props;
+  const { number, closure, commit } = generation;
   return (
     <li
       className={classNames(
-        "relative grid grid-cols-[16px_9px_44px_minmax(0,1fr)_max-content] items-center gap-x-4 py-2.5",
-        "max-phone:grid-cols-[44px_minmax(0,1fr)] max-phone:gap-x-1 max-phone:border-b max-phone:border-border",
+        "group/row relative -mx-2 grid min-h-11 items-center gap-x-4 rounded-m px-2",
+        "grid-cols-[16px_9px_40px_minmax(0,1fr)_64px_150px_180px_152px]",
+        chosen ? "bg-accent-soft" : "hover:bg-hover",
+      )}
+    >
+      <Choice {...props} />
+      <Dot generation={generation} />
+      <Which number={number} there={closure !== null} />
+      <div className="min-w-0 py-1.5">
+        <p className="flex flex-wrap items-center gap-x-2 gap-y-1">
+          <What generation={generation} />
+          <Marks generation={generation} />
+        </p>
+        {closure !== null && denied !== null && <p className="text-label text-faint wrap-anywhere">{denied}</p>}
+      </div>
+      {commit === null ? <span /> : <code className="text-small text-muted">{shortCommit(commit)}</code>}
+      <span className="truncate text-small text-muted">
+        <By generation={generation} />
+      </span>
+      <span className="text-right text-small whitespace-nowrap text-muted tabular-nums">
+        <Made at={generation.at} />
+      </span>
+      <span className="justify-self-end">
+        <Back {...props} />
+      </span>
+    </li>
+  );
+}
+
+/** The same where there is no room for columns. */
+export function GenerationCard(props: GenerationRowProps) {
+  const { generation, denied, chosen } = props;
+  const { number, closure, commit } = generation;
+  return (
+    <li
+      className={classNames(
+        "-mx-2 grid grid-cols-[16px_minmax(0,1fr)] gap-x-3 border-b border-border px-2 py-3 max-phone:mx-0 max-phone:grid-cols-[36px_minmax(0,1fr)] max-phone:gap-x-0 max-phone:px-0",
         chosen && "bg-accent-soft",
       )}
     >
-      <span className="grid place-items-center max-phone:row-span-2 max-phone:self-start">
-        {closure !== null && <Checkbox label={`Compare generation ${number}`} checked={chosen} onChange={onChoose} />}
+      <span className="max-phone:-mt-3 max-phone:-ml-3.5 [&>label]:mt-0.5">
+        <Choice {...props} />
       </span>
-      <span aria-hidden="true" className="grid h-full place-items-center max-phone:hidden">
-        <i className="absolute inset-y-0 left-9 w-px bg-border-strong" />
-        <i
-          className={classNames(
-            "relative size-[9px] rounded-full border",
-            runs ? "border-ok-fill bg-ok-fill" : "border-control bg-bg",
-          )}
-        />
-      </span>
-      <b className={classNames("tabular-nums max-phone:hidden", closure === null && "font-normal text-faint")}>{number}</b>
       <div className="min-w-0">
-        <p className="flex flex-wrap items-center gap-x-2 gap-y-1">
-          <span className="sr-only">Generation </span>
-          <b className={classNames("hidden tabular-nums max-phone:inline", closure === null && "font-normal text-faint")}>
-            {number}
-          </b>
-          <span
-            className={classNames(
-              "min-w-0 truncate max-phone:whitespace-normal",
-              closure === null ? "text-faint" : subject === null ? "text-muted" : "font-medium",
-            )}
-          >
-            {closure === null
-              ? "Collected"
-              : (subject ?? (commit === null ? "Made by something else" : "Its commit is not known here"))}
-          </span>
-          {runs && (
-            <StatusPill status="ok" loud className="h-5 text-label">
-              {MARKS.running}
-            </StatusPill>
-          )}
-          {marks
-            .filter((mark) => mark !== "running")
-            .map((mark) => (
-              <Tag key={mark}>{MARKS[mark]}</Tag>
-            ))}
+        <p className="wrap-anywhere">
+          <Which number={number} there={closure !== null} /> <What generation={generation} />
         </p>
-        <p className="mt-0.5 flex flex-wrap items-center gap-x-3 text-small text-muted">
-          <span>
-            {made}
-            <span className="text-faint">
-              , <RelativeTime at={at} />
-            </span>
+        <p className="mt-1 flex flex-wrap items-center gap-x-3 gap-y-1 text-small text-muted">
+          <Marks generation={generation} />
+          <span className="tabular-nums">
+            <Made at={generation.at} />
           </span>
           {commit !== null && <code>{shortCommit(commit)}</code>}
-          {by === null ? (
-            closure !== null && <span className="text-faint">not deployed from here</span>
-          ) : runId === null ? (
-            <span>by {by}</span>
-          ) : (
-            <Link
-              to="/runs/$run"
-              params={{ run: runId }}
-              className="inline-flex items-center underlined hover:text-text max-phone:min-h-11"
-            >
-              deployed by {by}
-            </Link>
-          )}
         </p>
-        {denied !== null && <p className="text-label text-faint wrap-anywhere">{denied}</p>}
+        {closure !== null && denied !== null && <p className="text-label text-faint wrap-anywhere">{denied}</p>}
+        {closure !== null && (
+          <p className="flex min-h-8 flex-wrap items-center justify-between gap-x-3 text-small text-muted">
+            <By generation={generation} />
+            <Back {...props} />
+          </p>
+        )}
       </div>
-      {rollback?.kind === "start" && (
-        <span className="max-phone:col-start-2 max-phone:pt-1">
-          <Button
-            size="row"
-            icon={Undo2}
-            sent={sent === "rollback"}
-            off={denialOf(host, "rollback", person.role)}
-            onClick={onRollBack}
-          >
-            {rollback.label}…
-          </Button>
-        </span>
-      )}
     </li>
+  );
+}
+
+function Choice({ generation: { number, closure }, chosen, onChoose }: GenerationRowProps) {
+  return closure === null ? <span /> : <Checkbox label={`Compare generation ${number}`} checked={chosen} onChange={onChoose} />;
+}
+
+/** The generation's place on the line, which begins at the newest and ends at the oldest. */
+function Dot({ generation: { marks } }: { generation: GenerationView }) {
+  return (
+    <span aria-hidden="true" className="relative grid h-full place-items-center">
+      <i className="absolute inset-y-0 left-1 w-px bg-border-strong group-first/row:top-1/2 group-last/row:bottom-1/2" />
+      <i
+        className={classNames(
+          "relative size-[9px] rounded-full border",
+          marks.includes("running") ? "border-ok-fill bg-ok-fill" : "border-control bg-bg",
+        )}
+      />
+    </span>
+  );
+}
+
+function Which({ number, there }: { number: number; there: boolean }) {
+  return (
+    <b className={classNames("tabular-nums", !there && "font-normal text-faint")}>
+      <span className="sr-only">Generation </span>
+      {number}
+    </b>
+  );
+}
+
+/** Its commit's subject; else why there is none. */
+function What({ generation: { closure, subject, commit, denied } }: { generation: GenerationView }) {
+  if (closure === null) return <span className="text-small text-faint">{denied ?? "Collected."}</span>;
+  if (subject !== null) return <span className="font-medium">{subject}</span>;
+  return (
+    <span className="text-muted">{commit === null ? "No commit is known of it" : "Its commit is not in the repository"}</span>
+  );
+}
+
+const MARKS = {
+  "next-boot": "next boot",
+  booted: "booted",
+  "last-known-good": "last known good",
+} as const satisfies Record<Exclude<GenerationView["marks"][number], "running">, string>;
+
+function Marks({ generation: { marks } }: { generation: GenerationView }) {
+  return marks.map((mark) =>
+    mark === "running" ? (
+      <StatusPill key={mark} status="ok" loud className="h-5 text-label">
+        running
+      </StatusPill>
+    ) : (
+      <Tag key={mark}>{MARKS[mark]}</Tag>
+    ),
+  );
+}
+
+function Made({ at }: { at: number }) {
+  const made = useTimed((now) => formatClock(at, now));
+  return (
+    <>
+      {made}
+      <span className="text-faint">
+        , <RelativeTime at={at} />
+      </span>
+    </>
+  );
+}
+
+function By({ generation: { by, runId, closure } }: { generation: GenerationView }) {
+  if (closure === null) return null;
+  if (by === null) return <span className="text-faint">not from here</span>;
+  if (runId === null) return <span>deployed by {by}</span>;
+  return (
+    <Link
+      to="/runs/$run"
+      params={{ run: runId }}
+      className="inline-flex items-center underlined hover:text-text max-phone:min-h-11"
+    >
+      deployed by {by}
+    </Link>
+  );
+}
+
+function Back({ host, generation: { rollback }, onRollBack }: GenerationRowProps) {
+  const sent = useSent(host.id);
+  const { person } = useSession();
+  if (rollback?.kind !== "start") return null;
+  return (
+    <Button
+      size="row"
+      look="ghost"
+      icon={Undo2}
+      sent={sent === "rollback"}
+      off={denialOf(host, "rollback", person.role)}
+      onClick={onRollBack}
+    >
+      {rollback.label}…
+    </Button>
   );
 }

@@ -7,6 +7,7 @@ import { SkeletonRows } from "../../components/skeleton.tsx";
 import { StatusLine } from "../../components/status-line.tsx";
 import { useHostChanges, useRun } from "../../live/use-live.ts";
 import { NextButton } from "../../ops/next-button.tsx";
+import { BuildingNow } from "../run/building-now.tsx";
 import { RunOutcome } from "../run/run-outcome.tsx";
 import { RunProgress } from "../run/run-progress.tsx";
 import { WaitsBehind } from "../run/waits-behind.tsx";
@@ -22,10 +23,10 @@ export function HostChanges() {
   if (changes === undefined) return <SkeletonRows rows={6} label="Changes are being read" />;
   if (changes.run === null) return <NoPreview view={view} changes={changes} />;
   return (
-    <>
+    <div>
       <PreviewRun run={changes.run} />
       {changes.preview !== null && <Previewed view={view} changes={changes} preview={changes.preview} />}
-    </>
+    </div>
   );
 }
 
@@ -47,9 +48,16 @@ function NoPreview({ view, changes }: { view: HostView; changes: ChangesView }) 
 function PreviewRun({ run }: { run: RunSummary }) {
   if (run.state === "succeeded") return null;
   if (isTerminal(run.state)) return <FailedPreview key={run.id} run={run} />;
+  return <PreviewAtWork key={run.id} run={run} />;
+}
+
+function PreviewAtWork({ run }: { run: RunSummary }) {
+  const whole = useRun(run.id);
+  const view = whole === "gone" ? undefined : whole;
+  const building = run.phases.some(({ phase, state }) => phase === "build" && state === "current");
   return (
     <section aria-label="Preview at work">
-      <RunProgress view={{ summary: run, usualDuration: null, deadlineAt: null }} />
+      <RunProgress view={view ?? { summary: run, usualDuration: null, deadlineAt: null }} />
       {run.state === "queued" ? (
         <WaitsBehind run={run} />
       ) : (
@@ -64,6 +72,7 @@ function PreviewRun({ run }: { run: RunSummary }) {
           </Link>
         </p>
       )}
+      {building && view?.progress && <BuildingNow progress={view.progress} hostId={run.hostId} />}
     </section>
   );
 }
@@ -100,16 +109,18 @@ function Previewed({
           It cannot be switched to. {denied}
         </StatusLine>
       )}
-      <div className="grid grid-cols-[minmax(0,1fr)_320px] gap-10 pt-4 max-desk:grid-cols-1 max-desk:gap-6">
-        <div className="min-w-0">
-          {diff === null ? (
-            <p className="border-y border-border py-2.5 text-small text-muted">The host did not tell which packages differ.</p>
-          ) : (
-            <PackageList diff={diff} />
-          )}
+      {preview.closure !== preview.against && (
+        <div className="grid grid-cols-[minmax(0,1fr)_320px] gap-10 border-b border-border pt-4 pb-6 max-desk:grid-cols-1 max-desk:gap-6">
+          <div className="min-w-0">
+            {diff === null ? (
+              <p className="text-small text-muted">The host did not tell which packages differ.</p>
+            ) : (
+              <PackageList diff={diff} />
+            )}
+          </div>
+          <ChangesSide view={view} changes={changes} preview={preview} />
         </div>
-        <ChangesSide view={view} changes={changes} preview={preview} />
-      </div>
+      )}
       <ChangesFoot
         closure={preview.closure}
         switches={action?.kind === "start" && action.op === "switch" ? action.label : null}

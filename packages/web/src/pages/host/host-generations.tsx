@@ -12,9 +12,10 @@ import { useHostGenerations } from "../../live/use-live.ts";
 import { useOps } from "../../ops/ops-provider.tsx";
 import { denialOf, opStart } from "../../ops/requests.ts";
 import { useSent } from "../../ops/sent.ts";
+import { useMedia } from "../../screen/use-media.ts";
 import { useSession } from "../../shell/session.ts";
 import { Comparison } from "./comparison.tsx";
-import { GenerationRow } from "./generation-row.tsx";
+import { GenerationCard, GenerationLine } from "./generation-row.tsx";
 import { choose, comparisonOf, sharedDenial } from "./generation-rules.ts";
 import { useThisHost } from "./host-frame.tsx";
 
@@ -50,6 +51,7 @@ function Timeline({ view, generations }: { view: HostView; generations: readonly
   const [back, setBack] = useState<GenerationView>();
   const { shown, more } = useFirst(generations, FIRST);
   const shared = sharedDenial(generations);
+  const Row = useMedia("(width < 1080px)") ? GenerationCard : GenerationLine;
   return (
     <section aria-label="Generations" className="pt-3">
       {shared !== null && (
@@ -59,7 +61,7 @@ function Timeline({ view, generations }: { view: HostView; generations: readonly
       )}
       <ol>
         {shown.map((generation) => (
-          <GenerationRow
+          <Row
             key={generation.number}
             host={view.row}
             generation={generation}
@@ -96,7 +98,9 @@ function CompareBar({ view: { row }, chosen, onDone }: { view: HostView; chosen:
   return (
     <ActionBar
       label={chosen.length === 1 ? `Generation ${chosen[0]}` : `Generations ${chosen.toSorted((a, b) => a - b).join(" and ")}`}
-      extend={chosen.length === 1 && <span className="truncate text-small text-muted">Choose another one, or</span>}
+      extend={
+        chosen.length === 1 && <span className="truncate text-small text-muted max-phone:hidden">Choose another one, or</span>
+      }
       onClear={onDone}
     >
       <Button

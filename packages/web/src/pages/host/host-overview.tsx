@@ -26,7 +26,7 @@ export function HostOverview() {
     <div className="grid grid-cols-[minmax(0,1fr)_320px] gap-10 pt-5 max-desk:grid-cols-1">
       <div className="min-w-0">
         <Notices view={view} />
-        <SectionHead title="Status" className="mt-4 first:mt-0" />
+        <SectionHead title="Status" className="-mt-1" />
         <StatusList row={row} />
         <DayMeters view={view} />
         <SectionHead
@@ -80,7 +80,7 @@ function Notices({ view }: { view: HostView }) {
   const { row, failure, failureLog, facts, lastRefusedLink } = view;
   const problems = facts.problems ?? [];
   return (
-    <div className="grid gap-4 empty:hidden">
+    <div className="mb-5 grid gap-4 empty:hidden">
       {facts.deadman && <Armed deadman={facts.deadman} generations={facts.generations} />}
       {failure && (
         <ProblemNotice

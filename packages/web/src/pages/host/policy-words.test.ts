@@ -1,6 +1,6 @@
 import { type HostPolicy, OpName } from "@nixfleet/protocol";
 import { expect, test } from "vitest";
-import { policyWords } from "./policy-words.ts";
+import { policyWords, windowWords } from "./policy-words.ts";
 
 const words = (policy: Partial<HostPolicy>) =>
   policyWords({ allowedOps: [...OpName.options], allowRewind: false, signed: false, confirmTimeout: 120, ...policy }).map(
@@ -11,7 +11,7 @@ test("a host that does everything says so", () => {
   expect(words({})).toEqual([
     "Does: every op",
     "Takes: any commit of its branch",
-    "Dead-man switch: undoes what is not confirmed in 2 min 00 s",
+    "Dead-man switch: undoes what is not confirmed in 2 min",
   ]);
 });
 
@@ -21,5 +21,13 @@ test("R56: what a host will not do is named: ops, unsigned commits, older commit
     "Does: everything but reboot and collect garbage",
     "Takes: signed commits only, also older ones by force",
     "Dead-man switch: off: nothing is undone by itself",
+  ]);
+});
+
+test("the confirm window is told in whole minutes where it has no seconds", () => {
+  expect([windowWords(45), windowWords(90), windowWords(3540)].map((text) => text.replaceAll("\u00a0", " "))).toEqual([
+    "45 s",
+    "1 min 30 s",
+    "59 min",
   ]);
 });

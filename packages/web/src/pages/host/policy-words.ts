@@ -1,5 +1,5 @@
 import { type HostPolicy, OpName, opDeclaration } from "@nixfleet/protocol";
-import { formatDuration } from "../../format/duration.ts";
+import { formatAge, formatDuration } from "../../format/duration.ts";
 import { namesInWords } from "../../ops/requests.ts";
 
 /** What the host's own configuration makes of what it is asked for, as facts by name. */
@@ -13,7 +13,12 @@ export function policyWords(policy: HostPolicy): readonly (readonly [name: strin
       "Dead-man switch",
       confirmTimeout === 0
         ? "off: nothing is undone by itself"
-        : `undoes what is not confirmed in ${formatDuration(confirmTimeout * 1_000)}`,
+        : `undoes what is not confirmed in ${windowWords(confirmTimeout)}`,
     ],
   ];
+}
+
+/** How long the confirm window is, without seconds where there are none: `2 min`, `1 min 30 s`. */
+export function windowWords(seconds: number): string {
+  return seconds >= 60 && seconds % 60 === 0 ? formatAge(seconds * 1_000) : formatDuration(seconds * 1_000);
 }

@@ -3,10 +3,10 @@ import { useRef } from "react";
 import { Button } from "../../components/button.tsx";
 import { Dialog } from "../../components/dialog.tsx";
 import { KeyValue } from "../../components/key-value.tsx";
-import { formatDuration } from "../../format/duration.ts";
 import { shortCommit } from "../../format/quantity.ts";
 import { useOps } from "../../ops/ops-provider.tsx";
 import { startOf } from "../../ops/requests.ts";
+import { windowWords } from "./policy-words.ts";
 
 /** Asks before a host goes back: from which generation to which, what the next boot starts, and what holds if it does not go well. */
 export default function RollBack({
@@ -65,7 +65,7 @@ export default function RollBack({
               ? "What the dead-man switch does is known when the host has told of it."
               : window === 0
                 ? "Nothing is undone by itself: this host’s dead-man switch is off."
-                : `The dead-man switch brings back what runs now, unless the host is confirmed to work and to reach the dashboard within ${formatDuration(window * 1_000)}.`,
+                : `The dead-man switch brings back what runs now, unless the host is confirmed to work and to reach the dashboard within ${windowWords(window)}.`,
           ],
         ]}
       />

@@ -58,6 +58,9 @@ test("a run that ended says how, where and after how long", () => {
     time: `after 4${NBSP}min 02${NBSP}s`,
     left: null,
   });
+  expect(headlineOf(run({ ...failed, state: "rolled-back", word: "rolled back", phases: [...failed.phases] }), 9e9).lead).toBe(
+    "Rolled back",
+  );
   expect(headlineOf(run({ state: "succeeded", word: "succeeded", endedAt: 3_000, phases: [] }), 9e9)).toMatchObject({
     lead: "Succeeded",
     time: `in 2${NBSP}s`,

@@ -19,7 +19,8 @@ export function headlineOf(run: Standing, now: number): Headline {
   const { state, startedAt, endedAt } = run;
   if (isTerminal(state)) {
     const broken = run.phases.find((phase) => phase.state === "failed");
-    const where = broken === undefined ? "" : ` in ${PHASE_LABELS[broken.phase]}`;
+    // Where it failed stands in the bar: it was undone as a whole, in no phase.
+    const where = broken === undefined || state === "rolled-back" ? "" : ` in ${PHASE_LABELS[broken.phase]}`;
     const time =
       startedAt === null || endedAt === null ? "" : `${state === "succeeded" ? "in" : "after"} ${took(startedAt, endedAt)}`;
     return { lead: `${capital(run.word)}${where}`, time, left: null };

@@ -1,0 +1,125 @@
+/** Builds a system closure of what a host's configuration says, with the files by which a NixOS is told, booted and switched. */
+import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+interface Configuration {
+  release: string;
+  /** Units by name. @agent@ in one stands for the agent's store path. */
+  units: Record<string, string>;
+  /** More files below /etc, with the same @agent@. */
+  etc: Record<string, string>;
+  /** Shell text that the activation runs once /etc is that of the new closure. */
+  activation: string;
+}
+
+const env = process.env as Record<string, string>;
+const { out = "", hostName = "", revision = "", agent = "", packages = "" } = env;
+const host = JSON.parse(env["host"] ?? "") as Configuration;
+
+const write = (path: string, text: string, mode = 0o644) => {
+  mkdirSync(dirname(join(out, path)), { recursive: true });
+  writeFileSync(join(out, path), text, { mode });
+};
+const link = (path: string, target: string) => {
+  mkdirSync(dirname(join(out, path)), { recursive: true });
+  symlinkSync(target, join(out, path));
+};
+
+write("nixos-version", host.release);
+write("system", process.arch === "arm64" ? "aarch64-linux" : "x86_64-linux");
+write("init-interface-version", "systemd 2");
+link("kernel", `${env["kernel"]}/linux`);
+link("initrd", `${env["initrd"]}/initrd`);
+link("kernel-modules", `${env["kernelModules"]}`);
+
+for (const path of packages.split(" ").filter((one) => one !== "")) {
+  for (const program of readdirSync(join(path, "bin"))) link(`sw/bin/${program}`, join(path, "bin", program));
+}
+// The agent's command is the one that its module makes, with this host's settings.
+const command = "etc/nixfleet/made/nixfleet-agent";
+if (agent !== "") link("sw/bin/nixfleet-agent", join(out, command));
+const json = JSON.stringify({
+  nixosVersion: host.release,
+  ...(revision !== "" && { configurationRevision: revision }),
+});
+write("sw/bin/nixos-version", `#!/bin/sh\n[ "$1" = --json ] && echo '${json}' || echo "${host.release} (Lab)"\n`, 0o755);
+
+const etc: Record<string, string> = {
+  "os-release": `ID=nixos\nNAME=NixOS\nVERSION_ID="25.11"\nVERSION="25.11 (Lab)"\nBUILD_ID="${host.release}"\nPRETTY_NAME="NixOS 25.11 (Lab)"\n`,
+  hostname: `${hostName}\n`,
+  ...host.etc,
+};
+for (const [path, text] of Object.entries(etc)) {
+  write(`etc/${path}`, text.replaceAll("@agent@", agent), text.startsWith("#!") ? 0o755 : 0o644);
+}
+
+// On NixOS every unit is in the closure, targets too: those that tie the closure's own units together come from Debian's systemd.
+const debian = "/usr/lib/systemd/system";
+const targets = ["multi-user", "network", "network-online", "paths", "sockets", "timers"].map((name) => `${name}.target`);
+for (const target of targets) link(`etc/systemd/system/${target}`, join(debian, target));
+link("etc/systemd/system/default.target", join(debian, "multi-user.target"));
+for (const [name, text] of Object.entries(host.units)) {
+  write(`etc/systemd/system/${name}`, text.replaceAll("@agent@", agent));
+  // systemd.unit(5), "[Install]": done at build time, as nothing is enabled by hand on NixOS.
+  for (const [, key = "", wanted = ""] of text.matchAll(/^(WantedBy|RequiredBy)=(.*)$/gm)) {
+    const folder = key === "WantedBy" ? "wants" : "requires";
+    for (const target of wanted.split(/\s+/).filter(Boolean))
+      link(`etc/systemd/system/${target}.${folder}/${name}`, `../${name}`);
+  }
+}
+
+const setPath = "PATH=/run/current-system/sw/bin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\nexport PATH\n";
+// One by one; what is below systemd/system is there already, by the link that the host has in that place.
+const links = Object.keys(etc).filter((path) => !path.startsWith("systemd/system/"));
+write(
+  "activate",
+  `#!/bin/sh
+${setPath}status=0
+replace() { ln -s "$1" "$2.new.$$" && mv -T "$2.new.$$" "$2" || status=1; }
+
+echo "setting up /etc..."
+replace ${out}/etc /etc/static
+for path in ${links.join(" ")}; do
+  mkdir -p "/etc/$(dirname "$path")"
+  replace "/etc/static/$path" "/etc/$path"
+done
+find /etc -xdev -lname '/etc/static/*' ! -exec test -e {} \\; -delete
+
+if [ -d ${out}/etc/sysusers.d ]; then systemd-sysusers ${out}/etc/sysusers.d/*.conf || status=1; fi
+(
+set -e
+${host.activation}
+) || { echo "Activation script snippet 'host' failed ($?)" >&2; status=1; }
+
+# Only now is this the current configuration.
+replace ${out} /run/current-system
+exit $status
+`,
+  0o755,
+);
+write("dry-activate", `#!/bin/sh\necho "would set up /etc..."\n`, 0o755);
+
+write(
+  "init",
+  `#!/bin/sh
+${setPath}echo "<<< NixOS Stage 2 >>>"
+echo "running activation script..."
+${out}/activate
+ln -sfn ${out} /run/booted-system
+echo "starting systemd..."
+exec /lib/systemd/systemd "$@"
+`,
+  0o755,
+);
+
+// The lock as the real one holds it: by the program itself, which lets none of its children have it.
+write(
+  "bin/switch-to-configuration",
+  `#!/bin/sh
+${setPath}mkdir -p /run/nixos
+exec 9>> /run/nixos/switch-to-configuration.lock
+flock --nonblock 9 || { echo "Could not acquire lock" >&2; exit 1; }
+exec /usr/local/bin/node ${env["switch"]}/switch-to-configuration.mts ${out} "$@"
+`,
+  0o755,
+);

@@ -1,0 +1,106 @@
+/** `make lab-measure`: how long a host takes to come home, and what a switch of ours costs beside the bare steps. Medians of 3. */
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { brokenNetworkUnit } from "./host-configuration.ts";
+import { untilOutcome } from "./matrix/faults.ts";
+import { CONFIRM_TIMEOUT, type Lane, startLane } from "./matrix/lane.ts";
+import { MEASURED } from "./matrix/report.ts";
+
+const ROUNDS = 3;
+
+interface Measured {
+  readonly what: string;
+  readonly bar: string;
+  readonly values: readonly string[];
+}
+
+await using lane = await startLane();
+await lane.prepare();
+const rows = [
+  await measureSeconds("A broken network configuration until the old one runs again", `${CONFIRM_TIMEOUT + 15} s`, comesHome),
+  await measureSeconds("A switch of ours beyond nix build, nix-env --set and switch-to-configuration", "1.5 s", overhead),
+  await measureSeconds("The agent back after its own replacement", "10 s", isBack),
+  { what: "The agent's closure beyond nodejs", bar: "2 MB", values: [`${(await agentBytes(lane)) / 1e6} MB`] },
+];
+const text = render(rows);
+await mkdir(dirname(MEASURED), { recursive: true });
+await writeFile(MEASURED, text);
+console.log(text);
+
+async function measureSeconds(
+  what: string,
+  bar: string,
+  measure: (on: Lane, round: number) => Promise<number>,
+): Promise<Measured> {
+  const seconds: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) seconds.push(await measure(lane, round));
+  const sorted = seconds.toSorted((a, b) => a - b);
+  return { what, bar, values: [sorted[1] ?? 0, sorted[0] ?? 0, sorted[2] ?? 0].map((value) => `${value.toFixed(1)} s`) };
+}
+
+function render(measured: readonly Measured[]): string {
+  const lines = measured.map(({ what, bar, values: [median = "", ...range] }) => {
+    return `| ${what} | ${median} | ${range.join(" to ")} | ${bar} |`;
+  });
+  return `| | median of ${ROUNDS} | range | bar |\n|---|---|---|---|\n${lines.join("\n")}\n`;
+}
+
+/** From the unit that takes the network away until the host has gone back by itself. */
+async function comesHome({ lab, host }: Lane, round: number): Promise<number> {
+  const commit = await lane.publish(`25.11.lost${round}`, async (plain) => ({
+    ...plain,
+    units: { ...plain.units, "network.service": brokenNetworkUnit },
+  }));
+  const run = await lab.start(host.name, "switch", { commit });
+  await host.untilUnit("network.service");
+  const brokenAt = performance.now();
+  await untilOutcome(lane, run, 120_000);
+  const seconds = (performance.now() - brokenAt) / 1000;
+  await lab.untilRun(run, ({ summary }) => summary.state === "rolled-back");
+  await lab.untilOnline(host.name);
+  return seconds;
+}
+
+const BUILD = `closure=$(nix build --refresh --no-link --json "git+$1?rev=$2#nixosConfigurations.$3.config.system.build.toplevel" | sed 's/.*"out":"\\([^"]*\\)".*/\\1/')`;
+const SWITCH = 'nix-env -p /nix/var/nix/profiles/system --set "$closure" && "$closure/bin/switch-to-configuration" switch';
+
+/** Both switch from the same closure to the same one, which was built before. */
+async function overhead({ lab, host }: Lane, round: number): Promise<number> {
+  const commit = await lane.publish(`25.11.bare${round}`, async (plain) => plain);
+  const before = await host.run("readlink", "-f", "/run/current-system");
+  const shell = (script: string) => host.run("/bin/sh", "-ec", script, "measure", lab.repoUrl, commit, host.name);
+  await shell(BUILD);
+  const startedAt = performance.now();
+  await shell(`${BUILD}; ${SWITCH}`);
+  const bare = (performance.now() - startedAt) / 1000;
+  await shell(`closure=${before}; ${SWITCH}`);
+  await lab.untilHost(host.name, ({ facts }) => facts.running?.closure === before);
+  const { summary } = await lab.perform(host.name, "switch", { commit });
+  if (summary.state !== "succeeded") throw new Error(`The switch ended ${summary.state}.`);
+  return ((summary.endedAt ?? 0) - (summary.startedAt ?? 0)) / 1000 - bare;
+}
+
+/** From the end of the old daemon until the new one's link is up, by their own words in the journal. */
+async function isBack({ lab, host }: Lane, round: number): Promise<number> {
+  const commit = await lane.publish(`25.11.agent${round}`, async (plain) => ({
+    ...plain,
+    agent: plain.agent && { ...plain.agent, version: `2.${round}` },
+  }));
+  const { summary } = await lab.perform(host.name, "switch", { commit });
+  if (summary.state !== "succeeded") throw new Error(`The switch ended ${summary.state}.`);
+  const journal = await host.run("journalctl", "--no-pager", "--output=cat", "--unit=nixfleet-agent");
+  const events = journal
+    .split("\n")
+    .flatMap((line) => (line.startsWith("{") ? [JSON.parse(line) as { time: string; event: string }] : []));
+  const at = (event: string) => Date.parse(events.findLast((one) => one.event === event)?.time ?? "");
+  return (at("link-up") - at("daemon-stops")) / 1000;
+}
+
+/** The lab's nodejs is a link, so what is not it is the agent's own. */
+async function agentBytes({ host }: Lane): Promise<number> {
+  const units = await host.readFile("/etc/systemd/system/nixfleet-agent.service");
+  const path = /(\/nix\/store\/[^/]+)\/bin\/nixfleet-agent run/.exec(units)?.[1] ?? "";
+  const listed = await host.run("nix", "path-info", "--recursive", "--size", path);
+  const sizes = listed.split("\n").flatMap((line) => (line.includes("-nodejs") ? [] : [Number(/\s(\d+)$/.exec(line)?.[1])]));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}

@@ -1,0 +1,33 @@
+import { type Exec, succeeded } from "@nixfleet/runtime";
+import { managerEnv, managerOptions, type ServiceManagerHost, serviceManagerOf } from "./service-manager.ts";
+
+/** The name by which the modules install the daemon. */
+const UNIT = "nixfleet-agent.service";
+/** Milliseconds that systemctl may take to answer. */
+const LIMIT = 30_000;
+
+/**
+ * Tells the service manager to start the daemon anew, as it is installed now, and does not wait for it: one that does not come up
+ * must keep nobody waiting. False: there is none that could be told, or it does not want to.
+ */
+export async function restartDaemon(exec: Exec, host: ServiceManagerHost): Promise<boolean> {
+  const manager = serviceManagerOf(host);
+  if (manager === undefined) return false;
+  const { result } = exec({
+    argv: ["systemctl", ...managerOptions(manager), "restart", "--no-block", UNIT],
+    env: managerEnv(host),
+    signal: AbortSignal.timeout(LIMIT),
+  });
+  return succeeded(await result);
+}
+
+/** The daemon's process, as the service manager knows it; undefined: none, or nobody can tell. */
+export async function daemonProcess(exec: Exec, host: ServiceManagerHost): Promise<number | undefined> {
+  const { result } = exec({
+    argv: ["systemctl", ...managerOptions(serviceManagerOf(host)), "show", "--property=MainPID", "--value", UNIT],
+    env: managerEnv(host),
+    signal: AbortSignal.timeout(LIMIT),
+  });
+  const { stdout } = await result;
+  return Number.parseInt(stdout, 10) || undefined;
+}

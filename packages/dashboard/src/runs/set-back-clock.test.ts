@@ -1,0 +1,78 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { FactsReading, HostId, RunEvent, RunId } from "@nixfleet/protocol";
+import { systemClock } from "@nixfleet/runtime";
+import { expect, test } from "vitest";
+import { createBus } from "../bus.ts";
+import { knownFacts, storeFacts } from "../fleet/host-facts.ts";
+import type { Logger } from "../logger.ts";
+import { openStore, type Store } from "../store/index.ts";
+import { newRow } from "./records.ts";
+import { newRun } from "./run.ts";
+import { storeEvents } from "./store-events.ts";
+
+const NOW = 1_800_000_000_000;
+const HOUR = 3_600_000;
+const hostId = "01j00000000000000000000000" as HostId;
+const runId = "01j00000000000000000000001" as RunId;
+const closure = (name: string) => `/nix/store/sn3sxk6b7myhr3sdbn7rri2y00ww7n6p-${name}`;
+const runs = (name: string, readAt: number): FactsReading => ({ readAt, facts: { running: { closure: closure(name) } } });
+
+async function withHost(work: (store: Store) => Promise<void>) {
+  const folder = await mkdtemp(join(tmpdir(), "nixfleet-clock-"));
+  const log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} } as unknown as Logger;
+  const store = await openStore({ path: join(folder, "nixfleet.db"), clock: systemClock, bus: createBus({ log }), log });
+  try {
+    const row = { id: hostId, name: "alpha", name_key: "alpha", platform: "nixos", notes: "", added_at: NOW };
+    await store.write((trx) => trx.insertInto("hosts").values(row).execute());
+    await work(store);
+  } finally {
+    await store.close();
+    await rm(folder, { recursive: true });
+  }
+}
+
+const known = async (store: Store) => knownFacts(await store.db.selectFrom("host_facts").selectAll().execute()).running?.value;
+
+test("R22: a host's clock that is set back during a run changes nothing about what its proof proves", () =>
+  withHost(async (store) => {
+    const request = { op: "switch", args: { mode: "switch", tests: false } } as const;
+    const asked = { id: runId, hostId, request, commit: null, deadline: 1000, createdAt: NOW, askedBy: "ada", force: false };
+    await store.write(async (trx) => {
+      await trx
+        .insertInto("runs")
+        .values(newRow({ ...newRun(asked), state: "running" }, { number: 1, subject: null }))
+        .execute();
+      await storeFacts(trx, hostId, runs("old", NOW), "now");
+    });
+    const at = NOW - HOUR;
+    const deployment = { closure: closure("new"), commit: null, mode: "switch", runId, at } as const;
+    const events: RunEvent[] = [
+      { seq: 1, at, kind: "started", agentVersion: "1" },
+      { seq: 2, at, kind: "deployed", deployment },
+      { seq: 3, at, kind: "finished", outcome: { state: "succeeded" }, proof: runs("new", at) },
+    ];
+
+    const stored = await store.write(async (trx) => {
+      const row = await trx.selectFrom("runs").selectAll().executeTakeFirstOrThrow();
+      return storeEvents(trx, row, events, NOW);
+    });
+
+    expect(stored?.run).toMatchObject({ state: "succeeded" });
+  }));
+
+test("what a host sends now is believed after its clock was set back; what is only late, or comes with a run, is not", () =>
+  withHost(async (store) => {
+    const report = (reading: FactsReading, came: "now" | "with-run") =>
+      store.write((trx) => storeFacts(trx, hostId, reading, came));
+    await report(runs("first", NOW), "now");
+
+    expect(await report(runs("late", NOW - 1000), "now")).toBe(false);
+    expect(await report(runs("spooled", NOW - HOUR), "with-run")).toBe(false);
+    expect(await known(store)).toEqual({ closure: closure("first") });
+    expect(await report(runs("set back", NOW - HOUR), "now")).toBe(true);
+    expect(await known(store)).toEqual({ closure: closure("set back") });
+    expect(await report(runs("next", NOW - HOUR + 1), "now")).toBe(true);
+    expect(await known(store)).toEqual({ closure: closure("next") });
+  }));

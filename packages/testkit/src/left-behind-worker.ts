@@ -1,0 +1,24 @@
+/**
+ * The program behind `endWithUs`. Told over its standard input of processes that began (`+pid`) and ended (`-pid`), it ends what is left
+ * when that closes.
+ */
+import { createInterface } from "node:readline";
+import { identifyProcess, isAlive, type ProcessIdentity } from "@nixfleet/runtime";
+import { killAll, livingTree } from "./process-tree.ts";
+
+const begun = new Map<string, ProcessIdentity>();
+for await (const line of createInterface({ input: process.stdin })) {
+  const pid = line.slice(1);
+  const identity = identifyProcess(Number(pid));
+  if (line.startsWith("+") && identity !== undefined) begun.set(pid, identity);
+  else begun.delete(pid);
+}
+for (const leader of begun.values()) {
+  let tree = isAlive(leader) ? livingTree(leader.pid) : [];
+  while (tree.length > 0) {
+    killAll(tree);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    // What was being started while the others were ended is found now.
+    tree = tree.flatMap(({ pid }) => livingTree(pid));
+  }
+}
