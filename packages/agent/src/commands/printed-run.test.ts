@@ -38,5 +38,7 @@ test("progress is told from time to time, and in each phase anew", () => {
     { kind: "phase", phase: "build" },
     progress(3, 6100),
   );
+  const nothing = { builds: { done: 0, expected: 0, running: 0, failed: 0 }, copies: { done: 0, expected: 0 } };
+  expect(print({ kind: "progress", progress: { ...nothing, bytes: { done: 0, expected: 0 }, now: [] } })).toBe("");
   expect(text.match(/built \d/g)).toEqual(["built 1", "built 2", "built 3"]);
 });

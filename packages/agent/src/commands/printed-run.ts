@@ -27,6 +27,7 @@ export function createRunPrinter(write: (text: string) => void): (event: RunEven
         return;
       case "progress": {
         const { builds, copies } = event.progress;
+        if (builds.expected + copies.expected === 0) return;
         const text = `   built ${builds.done} of ${builds.expected}, fetched ${copies.done} of ${copies.expected}`;
         if (text === told || event.at - progressAt < PROGRESS_MS) return;
         progressAt = event.at;
