@@ -16,9 +16,9 @@ const row = (
   ...change,
 });
 const rows = [
+  row("changed", "mesa", null),
   row("changed", "glibc", 0, { to: "1" }),
   row("changed", "linux", 1100),
-  row("changed", "mesa", null),
   row("added", "gamescope", 2400),
   row("removed", "gtk2", -1800),
 ];
@@ -28,7 +28,7 @@ const shown = (view: Partial<PackageView>) =>
   );
 
 test("by kind: added, removed, changed; what was merely built anew comes last", () => {
-  expect(shown({})).toEqual(["added: gamescope", "removed: gtk2", "changed: linux mesa glibc"]);
+  expect(shown({})).toEqual(["added: gamescope", "removed: gtk2", "changed: mesa linux glibc"]);
 });
 
 test("by size: what changes most first, less as well as more, and what is not known last", () => {
@@ -36,7 +36,7 @@ test("by size: what changes most first, less as well as more, and what is not kn
 });
 
 test("a kind and a text leave the others out, and no group is empty", () => {
-  expect(shown({ kind: "changed" })).toEqual(["changed: linux mesa glibc"]);
+  expect(shown({ kind: "changed" })).toEqual(["changed: mesa linux glibc"]);
   expect(shown({ text: " G" })).toEqual(["added: gamescope", "removed: gtk2", "changed: glibc"]);
   expect(shown({ text: "python" })).toEqual([]);
 });
