@@ -21,12 +21,13 @@ export interface HeldRequests {
 export async function startGitServer(repository: string, address: string): Promise<GitServer> {
   const program = `${await run(["git", "--exec-path"])}/git-http-backend`;
   const held = new Map<string, { tell(): void; over: Promise<void> }>();
-  const server = createServer(async (request, response) => {
+  const answer = async (request: IncomingMessage, response: ServerResponse) => {
     const hold = held.get(request.socket.remoteAddress ?? "");
     hold?.tell();
     await hold?.over;
     serve(program, repository, request, response);
-  });
+  };
+  const server = createServer((request, response) => void answer(request, response));
   server.listen(0, address);
   await once(server, "listening");
   const bound = server.address();

@@ -31,12 +31,13 @@ describe.concurrent("the fault matrix", () => {
     for (const phase of PHASES) {
       const pair = row[phase];
       if (typeof pair === "string") continue;
-      test(`${pair.proves}: ${FAULTS[fault].title} × ${phase} ends ${pair.ends.join(" or ")}`, () => tryPair(fault, phase, pair));
+      test(`${pair.proves}: ${FAULTS[fault].title} × ${phase} ends ${pair.ends.join(" or ")}`, () =>
+        expectPair(fault, phase, pair));
     }
   }
 });
 
-async function tryPair(fault: FaultName, phase: PhaseName, pair: Pair): Promise<void> {
+async function expectPair(fault: FaultName, phase: PhaseName, pair: Pair): Promise<void> {
   const lane = free.pop();
   if (lane === undefined) throw new Error("More tests run at a time than there are lanes.");
   try {

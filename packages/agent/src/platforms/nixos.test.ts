@@ -82,7 +82,7 @@ test("R37: where Nix cannot set the profile, on a full disk for one, its link is
   });
   const platform = nixos(dir.path, false, { env: { PATH: process.env["PATH"] } });
   const step = platform.undo({ closure: old, profile: { closure: old, generation: 41 } }, "switch")[1];
-  const put = () => step && exec({ argv: step.argv as [string, ...string[]], env: step.env }).result;
+  const put = () => step && exec({ argv: step.argv, env: step.env }).result;
 
   expect(await put()).toMatchObject({ end: { kind: "exited", exitCode: 0 } });
   expect(await platform.profileClosure()).toBe(old);
