@@ -8,6 +8,9 @@ import { MEASURED } from "./matrix/report.ts";
 
 const ROUNDS = 3;
 
+const BUILD = `closure=$(nix build --refresh --no-link --json "git+$1?ref=main&rev=$2#nixosConfigurations.$3.config.system.build.toplevel" | sed 's/.*"out":"\\([^"]*\\)".*/\\1/')`;
+const SWITCH = 'nix-env -p /nix/var/nix/profiles/system --set "$closure" && "$closure/bin/switch-to-configuration" switch';
+
 interface Measured {
   readonly what: string;
   readonly bar: string;
@@ -60,9 +63,6 @@ async function comesHome({ lab, host }: Lane, round: number): Promise<number> {
   await lab.untilOnline(host.name);
   return seconds;
 }
-
-const BUILD = `closure=$(nix build --refresh --no-link --json "git+$1?rev=$2#nixosConfigurations.$3.config.system.build.toplevel" | sed 's/.*"out":"\\([^"]*\\)".*/\\1/')`;
-const SWITCH = 'nix-env -p /nix/var/nix/profiles/system --set "$closure" && "$closure/bin/switch-to-configuration" switch';
 
 /** Both switch from the same closure to the same one, which was built before. */
 async function overhead({ lab, host }: Lane, round: number): Promise<number> {
