@@ -67,7 +67,10 @@ test("every route answers with what the table says: from first host to a run's l
   await call("hostMetrics", { params });
 
   expect(await call("hostChanges", { params })).toMatchObject({ run: null, standing: "none" });
-  expect(await call("hostGenerations", { params })).toMatchObject({ items: [{ number: 1, marks: expect.any(Array) }] });
+  // What a hello tells is stored a moment after the welcome.
+  await expect
+    .poll(() => call("hostGenerations", { params }), { timeout: 30_000 })
+    .toMatchObject({ items: [{ number: 1, marks: expect.any(Array) }] });
 
   const started = RunSummary.parse(await call("startRun", { params, body: { op: "refresh" } }));
   const run = { run: started.id };
