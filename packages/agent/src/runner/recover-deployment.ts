@@ -6,6 +6,7 @@ import { readArmedOf, readUndone } from "../deadman/record.ts";
 import { managerEnv, serviceManagerOf } from "../deadman/service-manager.ts";
 import { endProgram, stopUnit } from "../deadman/stop-activation.ts";
 import { isAtWork as isUnitAtWork } from "../platforms/systemd.ts";
+import { exists } from "../spool/exists.ts";
 import { wait } from "../spool/run-record.ts";
 import type { ArmedDeadman, BegunActivation, RunProcess, Undone } from "../spool/shapes.ts";
 import type { MendedEvents } from "../spool/torn-events.ts";
@@ -110,7 +111,9 @@ async function endUnarmed(
 ): Promise<Outcome> {
   const { closure, mode } = activation;
   const isActive = await isActivated(context, activation);
-  if (isActive && !mended.hasDeployed) await recordDeployment(context, activation);
+  // Its output is there from its first moment. What ran before it began was no work of this run, though it be the same closure.
+  const hasBegun = await exists(context.run.activationOutput);
+  if (isActive && hasBegun && !mended.hasDeployed) await recordDeployment(context, activation);
   const ended = wasStopped
     ? "The activation went on past the run's deadline and was stopped."
     : exitCode === undefined
