@@ -271,11 +271,12 @@ test("R61: no host matches a filter, an ended session and a dashboard that is aw
   await page.getByText("No host matches").waitFor();
   await page.getByRole("button", { name: "Clear the search" }).click();
   await rowOf(page, "alpha").waitFor();
-  await stack.dashboard.restart("SIGKILL");
-  await page
-    .getByText(/Reconnecting|Offline since/)
-    .first()
-    .waitFor();
+  await stack.dashboard.restart("SIGKILL", () =>
+    page
+      .getByText(/Reconnecting|Offline since/)
+      .first()
+      .waitFor(),
+  );
   await page.getByText("Live", { exact: true }).first().waitFor();
   await stack.fleet.whenConnected();
 

@@ -94,8 +94,8 @@ export interface Dashboard extends AsyncDisposable {
   readonly program: Program;
   /** The one-time link that it printed. */
   setupLink(): Promise<string>;
-  /** Ends it, and starts it anew on the same data and port. */
-  restart(signal?: NodeJS.Signals): Promise<void>;
+  /** Ends it, does what is to be done while it is away, and starts it anew on the same data and port. */
+  restart(signal?: NodeJS.Signals, whileAway?: () => Promise<void>): Promise<void>;
 }
 
 /** Where a dashboard is. By default on loopback, with its data in a directory that goes with it. */
@@ -142,8 +142,9 @@ export async function startDashboard(settings: Record<string, string> = {}, plac
       return program;
     },
     setupLink: async () => (await program.says(/https?:\/\/\S+\/setup#\S+?(?=["\s]|$)/))[0],
-    async restart(signal) {
+    async restart(signal, whileAway) {
       await program.end(signal);
+      await whileAway?.();
       program = await start();
     },
     async [Symbol.asyncDispose]() {

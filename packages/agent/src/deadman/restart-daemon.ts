@@ -21,13 +21,15 @@ export async function restartDaemon(exec: Exec, host: ServiceManagerHost): Promi
   return succeeded(await result);
 }
 
-/** The daemon's process, as the service manager knows it; undefined: none, or nobody can tell. */
+/** The daemon's process as the service manager knows it, 0 where none runs (systemd's `MainPID`); undefined: nobody can tell. */
 export async function daemonProcess(exec: Exec, host: ServiceManagerHost): Promise<number | undefined> {
+  const manager = serviceManagerOf(host);
+  if (manager === undefined) return undefined;
   const { result } = exec({
-    argv: ["systemctl", ...managerOptions(serviceManagerOf(host)), "show", "--property=MainPID", "--value", UNIT],
+    argv: ["systemctl", ...managerOptions(manager), "show", "--property=MainPID", "--value", UNIT],
     env: managerEnv(host),
     signal: AbortSignal.timeout(LIMIT),
   });
-  const { stdout } = await result;
-  return Number.parseInt(stdout, 10) || undefined;
+  const ended = await result;
+  return succeeded(ended) && /^\d+\n$/.test(ended.stdout) ? Number(ended.stdout) : undefined;
 }

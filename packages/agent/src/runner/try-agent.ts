@@ -28,14 +28,30 @@ export async function tryAgent(context: RunContext, armed: ArmedDeadman, millise
   const { exec, clock } = context.deps;
   const endsAt = performance.now() + milliseconds;
   const left = () => Math.max(0, endsAt - performance.now());
-  const old = await daemonProcess(exec, armed.host);
+  /** Undefined: the service manager did not tell till the window's end. */
+  const untilDaemon = async (isIt: (process: number) => boolean) => {
+    for (;;) {
+      const process = await daemonProcess(exec, armed.host);
+      if (process !== undefined && isIt(process)) return process;
+      if (context.signal.aborted || left() === 0) return undefined;
+      await wait(clock, Math.min(POLL_MS, left()));
+    }
+  };
+  const old = await untilDaemon(() => true);
+  if (context.signal.aborted) return { kind: "stopped" };
+  if (old === undefined) return notTried("The service manager did not tell which process the agent is.");
   if (!(await restartWhileArmed({ runnerDir, exec, clock }, armed))) {
-    const reason = "The agent could not be started anew as it is installed now.";
-    return { kind: "refused", cause: { code: "not-confirmed", reason } };
+    return notTried("The agent could not be started anew as it is installed now.");
   }
   context.say("The agent is started anew as it is installed now.");
-  while (old !== undefined && (await daemonProcess(exec, armed.host)) === old && left() > 0 && !context.signal.aborted) {
-    await wait(clock, POLL_MS);
-  }
+  // None ran before: whichever comes is the new one. Else the old one has to be gone first, since its link would answer too.
+  const isGone = old === 0 || (await untilDaemon((process) => process !== old)) !== undefined;
+  if (context.signal.aborted) return { kind: "stopped" };
+  if (!isGone) return notTried("The agent that ran before did not make way for the new one.");
   return await confirm(context, armed, left());
+}
+
+/** An agent that nobody has seen work is not confirmed. */
+function notTried(reason: string): Confirmation {
+  return { kind: "refused", cause: { code: "not-confirmed", reason } };
 }
