@@ -84,6 +84,17 @@ test("R7, R29: a pull and a switch from the dashboard succeed with real Nix, res
   expect(facts.running?.closure).toBe(await web1.run("readlink", "-f", "/nix/var/nix/profiles/system"));
 });
 
+test("R37: a switch that starts systemd itself anew is judged by its own end, whatever became of who had launched it", async () => {
+  const activation = "kill -KILL $(pgrep --full --newest '^systemd-run .*--unit=nixos-rebuild')\nsystemctl daemon-reexec\nsleep 4\necho all is new";
+  const commit = await lab.config.change("web1: a new systemd", "web1", (now) => ({ ...now, activation }));
+
+  const run = await lab.perform("web1", "switch", { commit });
+
+  expect(run.summary.state, await lab.logOf(run.summary.id)).toBe("succeeded");
+  expect(await lab.logOf(run.summary.id)).toContain("all is new");
+  await lab.config.change("web1: the same systemd", "web1", (now) => ({ ...now, activation: "" }));
+});
+
 test("dry-activate says what a switch would do, in NixOS's words, and does nothing", async () => {
   await lab.config.change("web1: another cache", "web1", (now) => ({
     ...withUnits({ "cache.service": longRunning("Caches", "Environment=SIZE=2"), "mail.service": longRunning("Mails") })(

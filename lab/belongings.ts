@@ -3,7 +3,7 @@ import { readdir, readFile, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isAlive, type ProcessIdentity } from "@nixfleet/runtime";
-import { groupsOf, listProcesses, removeGroups } from "./control-groups.ts";
+import { freeze, groupsOf, listProcesses, removeGroups } from "./control-groups.ts";
 import { unmountBelow } from "./machine.ts";
 import { removeNetwork } from "./network.ts";
 
@@ -60,6 +60,18 @@ export async function endHost(group: string): Promise<void> {
     }
   }
   throw new Error(`Processes in ${group} do not end: ${(await listProcesses(group)).join(", ")}.`);
+}
+
+/**
+ * Kills all that runs in a host at one moment, as a loss of power does: no process of it lives on to see another one end. `groups`
+ * are the host's in all hierarchies.
+ */
+export async function killAtOnce(groups: readonly string[]): Promise<void> {
+  for (const group of groups) await freeze(group, true);
+  for (const group of groups) for (const pid of await listProcesses(group)) if (await isInsideHost(pid)) kill(pid);
+  // Who is killed does not come back to life by that.
+  for (const group of groups) await freeze(group, false);
+  for (const group of groups) await endHost(group);
 }
 
 /** proc_pid_status(5): a process in a pid namespace of its own has a second number in NSpid. */

@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
-import { mkdir, readdir, readFile, rmdir } from "node:fs/promises";
+import { existsSync, readFileSync } from "node:fs";
+import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -49,6 +49,15 @@ export async function listProcesses(group: string): Promise<number[]> {
     found.push(...text.split("\n").map(Number).filter(Boolean));
   }
   return found;
+}
+
+/** Stops all processes in a group and those below it at one moment, or lets them go on (kernel: cgroup-v2, `cgroup.freeze`). */
+export async function freeze(group: string, frozen: boolean): Promise<void> {
+  const file = join(group, "cgroup.freeze");
+  if (!existsSync(file)) return; // systemd's old hierarchy cannot; the unified one holds the same processes.
+  const wanted = `frozen ${frozen ? 1 : 0}`;
+  await writeFile(file, frozen ? "1" : "0");
+  while (!(await readFile(join(group, "cgroup.events"), "utf8")).includes(wanted)) await sleep(5);
 }
 
 export async function removeGroups(prefix: string): Promise<void> {

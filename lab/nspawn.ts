@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { appendFile, open, readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Belongings, endHost } from "./belongings.ts";
+import { type Belongings, killAtOnce } from "./belongings.ts";
 import { groupsNamed, makeGroups } from "./control-groups.ts";
 import { run } from "./machine.ts";
 import type { Cable } from "./network.ts";
@@ -25,7 +25,7 @@ export interface Running {
   readonly leader: number;
   readonly hasEnded: boolean;
   readonly ended: Promise<"rebooted" | "off">;
-  /** Ends every process of it at once. */
+  /** Ends every process of it at one moment. */
   kill(): Promise<void>;
 }
 
@@ -89,7 +89,7 @@ export function createNspawn({ lab, name, root, cable, shares, consoleLog }: Nsp
         const leader = await findLeader(child.pid ?? 0);
         if (leader !== undefined) {
           const kill = async () => {
-            for (const group of groupsNamed(machine)) await endHost(group);
+            await killAtOnce(groupsNamed(machine));
             await ended;
           };
           return {

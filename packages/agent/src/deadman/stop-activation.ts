@@ -3,16 +3,10 @@ import { exists } from "../spool/exists.ts";
 import type { RunLayout } from "../spool/layout.ts";
 import { type BegunActivation, RunProcess } from "../spool/shapes.ts";
 import { readStrangerJson } from "../spool/stranger-json.ts";
-import { managerEnv, managerOptions, type ServiceManagerHost, serviceManagerOf } from "./service-manager.ts";
+import { stopUnit } from "./activation-unit.ts";
+import type { ServiceManagerHost } from "./service-manager.ts";
 
 const GRACE_MS = 2000;
-
-/** Ends the unit that an activation runs in: SIGTERM to all of it, SIGKILL when its `TimeoutStopSec` is over. */
-export async function stopUnit(exec: Exec, unit: string | null, host: ServiceManagerHost): Promise<void> {
-  if (unit === null) return;
-  const argv: [string, ...string[]] = ["systemctl", ...managerOptions(serviceManagerOf(host)), "stop", unit];
-  await exec({ argv, env: managerEnv(host), signal: AbortSignal.timeout(60_000) }).result;
-}
 
 /** Ends what is left of a program: its group, session and descendants, if the boot is still the same. */
 export async function endProgram(program: ProcessIdentity): Promise<void> {

@@ -6,11 +6,12 @@ import type { Platform } from "../platforms/platform.ts";
 import { type RunLayout, runnerLayout } from "../spool/layout.ts";
 import { isDiskFull, wait } from "../spool/run-record.ts";
 import type { ArmedDeadman, Undone } from "../spool/shapes.ts";
+import { stopUnit } from "./activation-unit.ts";
 import type { UndoCause } from "./decide.ts";
 import { underDeadmanLock } from "./lock.ts";
 import { readArmed, readUndone, removeArmed, writeUndone } from "./record.ts";
 import { restartDaemon } from "./restart-daemon.ts";
-import { endProgram, stopActivation, stopUnit } from "./stop-activation.ts";
+import { endProgram, stopActivation } from "./stop-activation.ts";
 import { stopTimer } from "./timer.ts";
 
 /** Longest time for one program of an undo. One that hangs must not keep the next ones from their work. Milliseconds. */

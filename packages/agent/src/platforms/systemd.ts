@@ -27,20 +27,21 @@ export function systemdRun({ manager, unit, variables }: UnitRun): [string, ...s
   return ["systemd-run", ...scope, ...passed, ...options, "-p", "TimeoutStopSec=3", "--"];
 }
 
-/** Whether a unit is at work, or about to begin or to end. False where nobody can tell. */
+/** Whether a unit is at work, or about to begin or to end. Undefined: the service manager does not tell. */
 export async function isAtWork(
   exec: Exec,
   env: Readonly<Record<string, string>>,
   unit: string,
   manager: Manager = "system",
-): Promise<boolean> {
+): Promise<boolean | undefined> {
   const scope = manager === "user" ? ["--user"] : [];
   const result = await exec({
     argv: ["systemctl", ...scope, "show", "--property=ActiveState", "--value", unit],
     env: { LC_ALL: "C", ...env },
     signal: AbortSignal.timeout(LIMIT),
   }).result;
-  return succeeded(result) && /^(active|activating|reloading|deactivating)$/m.test(result.stdout.trim());
+  if (!succeeded(result)) return undefined;
+  return /^(active|activating|reloading|deactivating)$/m.test(result.stdout.trim());
 }
 
 /** Whether systemd runs this machine (sd_booted(3)). */

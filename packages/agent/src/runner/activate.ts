@@ -1,10 +1,12 @@
-import { readFile, rm } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import type { FailureCode } from "@nixfleet/protocol";
 import { describeEnd, type ExecEnd, type ExecResult, type RunningProcess, succeeded } from "@nixfleet/runtime";
-import { stopUnit } from "../deadman/stop-activation.ts";
+import { isUnitAtWork, stopUnit } from "../deadman/activation-unit.ts";
 import { nixEnvironment } from "../nix/environment.ts";
 import { pickVariables } from "../platforms/environment.ts";
 import type { ActivationCommand } from "../platforms/platform.ts";
+import { exists } from "../spool/exists.ts";
+import { wait } from "../spool/run-record.ts";
 import type { ArmedDeadman } from "../spool/shapes.ts";
 import type { RunContext } from "./context.ts";
 import { isActivated, type ToDeploy } from "./deployment.ts";
@@ -14,11 +16,15 @@ import { createPlainOutput } from "./output.ts";
 import { tailFile } from "./tail-file.ts";
 
 /**
- * Runs the activation with its output in one file and its exit code in another: neither hangs on the runner's life, so a
- * killed runner's successor can tell how the activation ended. The text is fixed; paths come as arguments.
+ * Runs the activation with its output in one file and its exit code in another: neither hangs on the life of the runner or of
+ * whoever launches, so it can always be told how the activation ended. The code is written over what is there already, which
+ * takes no room on a full disk. The text is fixed; paths come as arguments.
  */
 const KEEP_TRACK =
-  'output=$1; status=$2; shift 2; "$@" >>"$output" 2>&1; code=$?; echo "$code" >"$status.new"; mv "$status.new" "$status"; exit "$code"';
+  'output=$1; status=$2; shift 2; "$@" >>"$output" 2>&1; code=$?; echo "$code" 1<>"$status.new"; mv "$status.new" "$status"; exit "$code"';
+/** As long as the longest exit code. */
+const ROOM = "   \n";
+const POLL_MS = 200;
 
 /** What `switch-to-configuration` ends with when all of it was done and units failed (its source, `exit 4`). */
 const UNITS_FAILED = 4;
@@ -47,16 +53,25 @@ export async function activate(
 ): Promise<Activated> {
   const { closure, mode } = deployed;
   const activation = context.deps.platform.activation(closure, mode);
-  for (const path of [context.run.activationOutput, context.run.activationStatus]) await rm(path, { force: true });
+  const { activationOutput, activationStatus } = context.run;
+  for (const path of [activationOutput, activationStatus]) await rm(path, { force: true });
+  await writeFile(`${activationStatus}.new`, ROOM, { mode: 0o640 });
   context.noteActivation({ closure, commit: deployed.commit, mode, unit: activation.unit });
   const profile = await setProfile(context, deployed, begin);
   if (profile !== undefined) return profile;
 
   const errors = createErrorFinder();
-  const result = await runActivation(context, activation, begin, errors.look);
-  if (result === undefined) return { kind: "withdrawn" };
-  if (result.aborted) return { kind: "stopped" };
-  return judgeActivation(context, deployed, { end: result.end, firstError: errors.first(), failedBefore });
+  const launched = await runActivation(context, activation, begin, errors.look);
+  if (launched === undefined) return { kind: "withdrawn" };
+  const exitCode = await readActivationStatus(activationStatus);
+  if (launched.aborted || (exitCode === undefined && context.signal.aborted)) return { kind: "stopped" };
+  const firstError = errors.first();
+  if (exitCode === undefined && succeeded(launched)) {
+    const reason = "The activation did not come to its end: it left no exit code.";
+    return { kind: "failed", code: "activation-failed", reason, ...(firstError === undefined ? {} : { firstError }) };
+  }
+  const end: ExecEnd = exitCode === undefined ? launched.end : { kind: "exited", exitCode };
+  return judgeActivation(context, deployed, { end, firstError, failedBefore });
 }
 
 async function runActivation(
@@ -90,6 +105,12 @@ async function runActivation(
   const tail = tailFile(run.activationOutput, output, deps.clock);
   signal.addEventListener("abort", stop);
   const result = await running.result;
+  // systemd-run loses its unit when systemd starts itself anew, which a switch can make it do.
+  const isAlone = async () =>
+    (await exists(run.activationOutput)) &&
+    !(await exists(run.activationStatus)) &&
+    (await isUnitAtWork(deps.exec, activation.unit, deadmanHost(context)));
+  while (!signal.aborted && (await isAlone())) await wait(deps.clock, POLL_MS);
   signal.removeEventListener("abort", stop);
   await stopping;
   launcher.end();

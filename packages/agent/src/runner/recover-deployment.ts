@@ -1,11 +1,10 @@
 import { type LogLine, type Outcome, shorten } from "@nixfleet/protocol";
 import { bootId, isAlive } from "@nixfleet/runtime";
+import { isUnitAtWork, stopUnit } from "../deadman/activation-unit.ts";
 import { disarm } from "../deadman/arm.ts";
 import { continueAfterKill } from "../deadman/decide.ts";
 import { readArmedOf, readUndone } from "../deadman/record.ts";
-import { managerEnv, serviceManagerOf } from "../deadman/service-manager.ts";
-import { endProgram, stopUnit } from "../deadman/stop-activation.ts";
-import { isAtWork as isUnitAtWork } from "../platforms/systemd.ts";
+import { endProgram } from "../deadman/stop-activation.ts";
 import { exists } from "../spool/exists.ts";
 import { wait } from "../spool/run-record.ts";
 import type { ArmedDeadman, BegunActivation, RunProcess, Undone } from "../spool/shapes.ts";
@@ -148,7 +147,8 @@ async function follow(
     createPlainOutput({ ...context.output, log }, "activation", errors.look),
     deps.clock,
   );
-  const isAtWork = () => isActivating(context, process, activation);
+  const isAtWork = async () =>
+    (process.child !== null && isAlive(process.child)) || (await isUnitAtWork(deps.exec, activation.unit, deadmanHost(context)));
   while (!signal.aborted && (await isAtWork())) await wait(deps.clock, POLL_MS);
   const wasStopped = await isAtWork();
   if (wasStopped) {
@@ -157,13 +157,6 @@ async function follow(
   }
   await tail.end();
   return { exitCode: await readActivationStatus(run.activationStatus), firstError: errors.first(), wasStopped };
-}
-
-async function isActivating(context: RunContext, { child }: RunProcess, { unit }: BegunActivation): Promise<boolean> {
-  if (child !== null && isAlive(child)) return true;
-  if (unit === null) return false;
-  const host = deadmanHost(context);
-  return isUnitAtWork(context.deps.exec, managerEnv(host), `${unit}.service`, serviceManagerOf(host));
 }
 
 function howItEnded({ exitCode }: Followed): "succeeded" | "failed" | "unknown" {
