@@ -135,7 +135,7 @@ test("R49: a reboot wants the password in its dialog: a wrong one starts nothing
   const dialog = page.getByRole("dialog");
   await dialog.getByLabel("Your password").fill("not the password");
   await dialog.getByRole("button", { name: "Reboot beta" }).click();
-  await dialog.getByRole("alert").filter({ hasText: "The proof is wrong." }).waitFor();
+  await dialog.getByRole("alert").filter({ hasText: "The password is wrong." }).waitFor();
   expect(await reboots()).toEqual([]);
   await dialog.getByLabel("Your password").fill(PASSWORD);
   await page.keyboard.press("Enter");

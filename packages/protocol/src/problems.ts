@@ -21,7 +21,7 @@ export const PROBLEMS = {
     title: "This op asks for proof that it is you.",
     next: "Give your password with the request.",
   },
-  "second-factor-wrong": { status: 403, title: "The proof is wrong.", next: "Try again." },
+  "second-factor-wrong": { status: 403, title: "The password is wrong.", next: "Enter the one that you sign in with." },
   "confirm-secret-wrong": {
     status: 401,
     title: "The run's secret is missing or wrong.",

@@ -21,7 +21,7 @@ import { tailFile } from "./tail-file.ts";
  * takes no room on a full disk. The text is fixed; paths come as arguments.
  */
 const KEEP_TRACK =
-  'output=$1; status=$2; shift 2; "$@" >>"$output" 2>&1; code=$?; echo "$code" 1<>"$status.new"; mv "$status.new" "$status"; exit "$code"';
+  'output=$1; status=$2; shift 2; "$@" >>"$output" 2>&1; code=$?; printf "%-3d\\n" "$code" 1<>"$status.new"; mv "$status.new" "$status"; exit "$code"';
 /** As long as the longest exit code. */
 const ROOM = "   \n";
 const POLL_MS = 200;
