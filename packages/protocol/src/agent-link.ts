@@ -30,6 +30,7 @@ const UnacknowledgedRun = z.object({
 });
 export type UnacknowledgedRun = z.infer<typeof UnacknowledgedRun>;
 
+// Each is built when the first message of its type comes: neither side reads all of them, and an agent keeps what it builds in memory.
 const messagesFromAgent = {
   hello: z.lazy(() =>
     z.object({

@@ -6,6 +6,8 @@ import { RefusalCode } from "./refusals.ts";
 import { plainText } from "./text.ts";
 import { Phase } from "./words.ts";
 
+// Schemas here are built when something is read by them (`z.lazy`): a daemon that waits holds none of them in memory.
+
 /** Longest piece of a line in characters; a longer line comes in pieces, all but the last with `continues` (R8). */
 export const MAX_LINE_PIECE = 64 * 1024;
 

@@ -2,6 +2,8 @@ import { Commit, FactProblem, FailureCode, Outcome, Platform, RunId, StorePath, 
 import { processIdentitySchema } from "@nixfleet/runtime";
 import * as z from "zod";
 
+// Built when a file is read by them (`z.lazy`): most of these files are seldom there.
+
 /** Largest file that one side takes from the other, in bytes (events apart: those are read in pieces). */
 export const MAX_FILE_BYTES = 256 * 1024;
 
