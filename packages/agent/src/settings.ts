@@ -56,28 +56,30 @@ const allowedOps = wordList.pipe(
 const checkName = z.string().min(1).max(100);
 
 /** A check that must hold after an activation. Seconds are those that one try may take. */
-export const HealthCheck = z.discriminatedUnion("kind", [
-  z.strictObject({
-    kind: z.literal("http"),
-    name: checkName.optional(),
-    url: z.url({ protocol: /^https?$/ }).max(2000),
-    status: z.number().int().min(100).max(599).optional().describe("Absent: any of 200 to 399"),
-    timeout: z.number().int().min(1).max(600).default(10),
-  }),
-  z.strictObject({
-    kind: z.literal("tcp"),
-    name: checkName.optional(),
-    host: z.string().min(1).max(255),
-    port: z.number().int().min(1).max(65_535),
-    timeout: z.number().int().min(1).max(600).default(10),
-  }),
-  z.strictObject({
-    kind: z.literal("command"),
-    name: checkName.optional(),
-    argv: z.array(z.string().max(4000)).min(1).max(100),
-    timeout: z.number().int().min(1).max(600).default(30),
-  }),
-]);
+export const HealthCheck = z.lazy(() =>
+  z.discriminatedUnion("kind", [
+    z.strictObject({
+      kind: z.literal("http"),
+      name: checkName.optional(),
+      url: z.url({ protocol: /^https?$/ }).max(2000),
+      status: z.number().int().min(100).max(599).optional().describe("Absent: any of 200 to 399"),
+      timeout: z.number().int().min(1).max(600).default(10),
+    }),
+    z.strictObject({
+      kind: z.literal("tcp"),
+      name: checkName.optional(),
+      host: z.string().min(1).max(255),
+      port: z.number().int().min(1).max(65_535),
+      timeout: z.number().int().min(1).max(600).default(10),
+    }),
+    z.strictObject({
+      kind: z.literal("command"),
+      name: checkName.optional(),
+      argv: z.array(z.string().max(4000)).min(1).max(100),
+      timeout: z.number().int().min(1).max(600).default(30),
+    }),
+  ]),
+);
 export type HealthCheck = z.infer<typeof HealthCheck>;
 
 const healthChecks = z

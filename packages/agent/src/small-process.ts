@@ -1,7 +1,8 @@
 /**
  * What the daemon tells V8 (docs/decisions/0013). It waits nearly always, and the code of a compiler that runs once stays in its
  * memory: so functions are optimized only in what lasts, as a long log does, and by the smaller of V8's two optimizing compilers.
- * They stand on Node's command line, since Maglev comes into use while Node itself starts.
+ * They stand on Node's command line, since Maglev comes into use while Node itself starts. The bytecode of what ran at the start
+ * goes with the second collection, a few seconds later, and not with the seventh, which never comes.
  */
 const DAEMON_OPTIONS = [
   "--no-opt",
@@ -9,6 +10,7 @@ const DAEMON_OPTIONS = [
   "--invocation-count-for-maglev-osr=20000",
   "--optimize-for-size",
   "--semi-space-growth-factor=1",
+  "--bytecode-old-age=1",
 ] as const;
 
 /** How a process of Node's was started: `execArgv` are Node's own options, and `argv[1]` is the program. */

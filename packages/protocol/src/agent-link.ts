@@ -30,66 +30,75 @@ const UnacknowledgedRun = z.object({
 });
 export type UnacknowledgedRun = z.infer<typeof UnacknowledgedRun>;
 
+// Each is built when the first message of its type comes: neither side reads all of them, and an agent keeps what it builds in memory.
 const messagesFromAgent = {
-  hello: z.object({
-    type: z.literal("hello"),
-    protocol: z.number().int().min(1),
-    hostname: HostName.describe("The name that the agent goes by"),
-    instance: z.string().min(1).max(200).describe("Names this process of this host: boot id, pid and start time"),
-    policy: HostPolicy,
-    settings: HostSettings,
-    facts: FactsReading,
-    runs: z.array(UnacknowledgedRun).max(1000).describe("Every run whose events the dashboard has not all acknowledged"),
-  }),
-  facts: z.object({ type: z.literal("facts"), reading: FactsReading }),
-  metrics: z.object({ type: z.literal("metrics"), metrics: Metrics }),
-  runEvents: z.object({ type: z.literal("runEvents"), runId: RunId, events: z.array(RunEvent).min(1).max(1000) }),
-  runRefused: z.object({ type: z.literal("runRefused"), runId: RunId, code: RefusalCode, reason: plainText(2000) }),
-  pong: z.object({ type: z.literal("pong"), nonce: z.string().max(100) }),
+  hello: z.lazy(() =>
+    z.object({
+      type: z.literal("hello"),
+      protocol: z.number().int().min(1),
+      hostname: HostName.describe("The name that the agent goes by"),
+      instance: z.string().min(1).max(200).describe("Names this process of this host: boot id, pid and start time"),
+      policy: HostPolicy,
+      settings: HostSettings,
+      facts: FactsReading,
+      runs: z.array(UnacknowledgedRun).max(1000).describe("Every run whose events the dashboard has not all acknowledged"),
+    }),
+  ),
+  facts: z.lazy(() => z.object({ type: z.literal("facts"), reading: FactsReading })),
+  metrics: z.lazy(() => z.object({ type: z.literal("metrics"), metrics: Metrics })),
+  runEvents: z.lazy(() => z.object({ type: z.literal("runEvents"), runId: RunId, events: z.array(RunEvent).min(1).max(1000) })),
+  runRefused: z.lazy(() => z.object({ type: z.literal("runRefused"), runId: RunId, code: RefusalCode, reason: plainText(2000) })),
+  pong: z.lazy(() => z.object({ type: z.literal("pong"), nonce: z.string().max(100) })),
 } as const;
 
 const messagesFromDashboard = {
-  welcome: z.object({
-    type: z.literal("welcome"),
-    hostId: HostId,
-    serverTime: Timestamp,
-    runs: z
-      .array(z.object({ runId: RunId, storedSeq: seq, known: z.boolean() }))
-      .max(1000)
-      .describe(
-        "For each run of the hello, the last seq that is stored; a run that the dashboard does not know is not to be sent",
-      ),
-  }),
-  ack: z.object({ type: z.literal("ack"), runId: RunId, storedSeq: seq }),
-  startRun: z.object({
-    type: z.literal("startRun"),
-    runId: RunId,
-    op: z.string().max(40),
-    args: z.record(z.string().max(40), z.unknown()),
-    commit: Commit.nullable().describe("The target commit when the run was asked for; null for an op that needs none"),
-    deadline: z.number().int().min(1000).describe("Milliseconds from the runner's start until it ends the run"),
-    askedBy: plainText(100),
-    force: z.boolean(),
-    confirmSecret: z
-      .string()
-      .regex(/^[\x21-\x7e]{32,200}$/)
-      .optional()
-      .describe("For this run's confirmation only; the same each time that the run is sent"),
-  }),
-  cancelRun: z.object({ type: z.literal("cancelRun"), runId: RunId }),
-  watch: z.object({ type: z.literal("watch"), on: z.boolean() }),
-  ping: z.object({ type: z.literal("ping"), nonce: z.string().max(100) }),
-  goodbye: z.object({
-    type: z.literal("goodbye"),
-    code: z.enum(["revoked", "conflict", "unsupported-protocol", "invalid-message", "shutting-down", "removed"]),
-    reason: plainText(2000),
-    comeBackAfter: z
-      .number()
-      .min(0)
-      .max(86_400)
-      .nullable()
-      .describe("Seconds; null: not before the cause is mended, so try rarely"),
-  }),
+  welcome: z.lazy(() =>
+    z.object({
+      type: z.literal("welcome"),
+      hostId: HostId,
+      serverTime: Timestamp,
+      runs: z
+        .array(z.object({ runId: RunId, storedSeq: seq, known: z.boolean() }))
+        .max(1000)
+        .describe(
+          "For each run of the hello, the last seq that is stored; a run that the dashboard does not know is not to be sent",
+        ),
+    }),
+  ),
+  ack: z.lazy(() => z.object({ type: z.literal("ack"), runId: RunId, storedSeq: seq })),
+  startRun: z.lazy(() =>
+    z.object({
+      type: z.literal("startRun"),
+      runId: RunId,
+      op: z.string().max(40),
+      args: z.record(z.string().max(40), z.unknown()),
+      commit: Commit.nullable().describe("The target commit when the run was asked for; null for an op that needs none"),
+      deadline: z.number().int().min(1000).describe("Milliseconds from the runner's start until it ends the run"),
+      askedBy: plainText(100),
+      force: z.boolean(),
+      confirmSecret: z
+        .string()
+        .regex(/^[\x21-\x7e]{32,200}$/)
+        .optional()
+        .describe("For this run's confirmation only; the same each time that the run is sent"),
+    }),
+  ),
+  cancelRun: z.lazy(() => z.object({ type: z.literal("cancelRun"), runId: RunId })),
+  watch: z.lazy(() => z.object({ type: z.literal("watch"), on: z.boolean() })),
+  ping: z.lazy(() => z.object({ type: z.literal("ping"), nonce: z.string().max(100) })),
+  goodbye: z.lazy(() =>
+    z.object({
+      type: z.literal("goodbye"),
+      code: z.enum(["revoked", "conflict", "unsupported-protocol", "invalid-message", "shutting-down", "removed"]),
+      reason: plainText(2000),
+      comeBackAfter: z
+        .number()
+        .min(0)
+        .max(86_400)
+        .nullable()
+        .describe("Seconds; null: not before the cause is mended, so try rarely"),
+    }),
+  ),
 } as const;
 
 type Shapes<T extends Record<string, z.ZodType>> = { [K in keyof T]: z.output<T[K]> }[keyof T];

@@ -80,59 +80,67 @@ export type FactName = keyof Facts;
 export const FACT_NAMES = Object.keys(Facts.shape) as FactName[];
 
 /** Some facts, and when they were read: an older reading never replaces a newer one. */
-export const FactsReading = z.object({ readAt: Timestamp, facts: Facts.partial() });
+export const FactsReading = z.lazy(() => z.object({ readAt: Timestamp, facts: Facts.partial() }));
 export type FactsReading = z.infer<typeof FactsReading>;
 
 const usage = z.object({ used: bytes, total: bytes });
 
 /** One measurement. What cannot be read is absent; zero is a measured zero (R24). */
-export const Metrics = z.object({
-  at: Timestamp,
-  cpu: z.number().min(0).max(1).optional().describe("Share of all cores in use since the measurement before"),
-  load: z.number().min(0).optional().describe("Load average of the last minute"),
-  memory: usage.optional(),
-  swap: usage.optional(),
-  disks: z
-    .array(usage.extend({ mount: plainText(100) }))
-    .max(20)
-    .optional(),
-  network: z
-    .object({ in: z.number().min(0), out: z.number().min(0) })
-    .optional()
-    .describe("Bytes a second"),
-});
+export const Metrics = z.lazy(() =>
+  z.object({
+    at: Timestamp,
+    cpu: z.number().min(0).max(1).optional().describe("Share of all cores in use since the measurement before"),
+    load: z.number().min(0).optional().describe("Load average of the last minute"),
+    memory: usage.optional(),
+    swap: usage.optional(),
+    disks: z
+      .array(usage.extend({ mount: plainText(100) }))
+      .max(20)
+      .optional(),
+    network: z
+      .object({ in: z.number().min(0), out: z.number().min(0) })
+      .optional()
+      .describe("Bytes a second"),
+  }),
+);
 export type Metrics = z.infer<typeof Metrics>;
 
 /** What the host's own configuration allows; the host enforces it, the dashboard shows it. */
-export const HostPolicy = z.object({
-  allowedOps: z.array(z.string().max(40)).max(100),
-  allowRewind: z.boolean(),
-  signed: z.boolean().default(false).describe("Only commits signed by a key that this configuration trusts"),
-  confirmTimeout: z.number().int().min(0).max(3600).default(0).describe("Seconds; 0: the dead-man switch is off"),
-});
+export const HostPolicy = z.lazy(() =>
+  z.object({
+    allowedOps: z.array(z.string().max(40)).max(100),
+    allowRewind: z.boolean(),
+    signed: z.boolean().default(false).describe("Only commits signed by a key that this configuration trusts"),
+    confirmTimeout: z.number().int().min(0).max(3600).default(0).describe("Seconds; 0: the dead-man switch is off"),
+  }),
+);
 export type HostPolicy = z.infer<typeof HostPolicy>;
 
 /** Settings of the agent that the page shows, read-only. */
-export const HostSettings = z.object({
-  tags: z.array(plainText(40)).max(50),
-  location: plainText(40),
-  deviceType: plainText(40),
-  themeColor: z
-    .string()
-    .regex(/^#[0-9a-fA-F]{6}$/)
-    .nullable(),
-  interval: z.number().min(1).max(3600).describe("Seconds between metrics while watched"),
-  repoUrl: plainText(500),
-});
+export const HostSettings = z.lazy(() =>
+  z.object({
+    tags: z.array(plainText(40)).max(50),
+    location: plainText(40),
+    deviceType: plainText(40),
+    themeColor: z
+      .string()
+      .regex(/^#[0-9a-fA-F]{6}$/)
+      .nullable(),
+    interval: z.number().min(1).max(3600).describe("Seconds between metrics while watched"),
+    repoUrl: plainText(500),
+  }),
+);
 export type HostSettings = z.infer<typeof HostSettings>;
 
 /** Recorded by the runner for each activation that it did. */
-export const Deployment = z.object({
-  closure: StorePath,
-  commit: Commit.nullable().describe("Null: a generation of which no commit is known"),
-  runId: RunId,
-  at: Timestamp,
-  generation: z.number().int().min(0).optional(),
-  mode: z.enum(["switch", "boot", "test"]),
-});
+export const Deployment = z.lazy(() =>
+  z.object({
+    closure: StorePath,
+    commit: Commit.nullable().describe("Null: a generation of which no commit is known"),
+    runId: RunId,
+    at: Timestamp,
+    generation: z.number().int().min(0).optional(),
+    mode: z.enum(["switch", "boot", "test"]),
+  }),
+);
 export type Deployment = z.infer<typeof Deployment>;

@@ -6,6 +6,8 @@ import { RefusalCode } from "./refusals.ts";
 import { plainText } from "./text.ts";
 import { Phase } from "./words.ts";
 
+// Schemas here are built when something is read by them (`z.lazy`): a daemon that waits holds none of them in memory.
+
 /** Longest piece of a line in characters; a longer line comes in pieces, all but the last with `continues` (R8). */
 export const MAX_LINE_PIECE = 64 * 1024;
 
@@ -13,25 +15,29 @@ const stream = z.enum(["agent", "git", "nix", "build", "activation", "test"]);
 const level = z.enum(["error", "warning", "noise"]);
 
 /** A line of output. Text is what the program wrote, escape sequences included: whoever shows it renders it as text. */
-export const LogLine = z.object({
-  at: Timestamp,
-  stream,
-  text: z.string().max(MAX_LINE_PIECE),
-  level: level.optional().describe("Noise is what Nix repeats for each path: the page folds it"),
-  continues: z.literal(true).optional().describe("The line goes on in the next one"),
-});
+export const LogLine = z.lazy(() =>
+  z.object({
+    at: Timestamp,
+    stream,
+    text: z.string().max(MAX_LINE_PIECE),
+    level: level.optional().describe("Noise is what Nix repeats for each path: the page folds it"),
+    continues: z.literal(true).optional().describe("The line goes on in the next one"),
+  }),
+);
 export type LogLine = z.infer<typeof LogLine>;
 
 const count = z.number().int().min(0);
 const share = z.object({ done: count, expected: count });
 
 /** Where a build stands, whole each time: a later progress replaces an earlier one. */
-export const BuildProgress = z.object({
-  builds: share.extend({ running: count, failed: count }),
-  copies: share.describe("Store paths fetched from caches"),
-  bytes: share.describe("Bytes fetched"),
-  now: z.array(z.object({ name: plainText(250), phase: plainText(60).optional(), since: Timestamp })).max(32),
-});
+export const BuildProgress = z.lazy(() =>
+  z.object({
+    builds: share.extend({ running: count, failed: count }),
+    copies: share.describe("Store paths fetched from caches"),
+    bytes: share.describe("Bytes fetched"),
+    now: z.array(z.object({ name: plainText(250), phase: plainText(60).optional(), since: Timestamp })).max(32),
+  }),
+);
 export type BuildProgress = z.infer<typeof BuildProgress>;
 
 const versions = z.array(plainText(100)).max(20);
@@ -42,92 +48,102 @@ const packageVersions = z.object({
 });
 
 /** What changes between two closures, by package name. */
-export const ClosureDiff = z.object({
-  from: z.string().max(512).nullable(),
-  to: z.string().max(512),
-  added: z.array(packageVersions).max(2000),
-  removed: z.array(packageVersions).max(2000),
-  changed: z
-    .array(
-      z.object({
-        name: plainText(200),
-        from: versions,
-        to: versions,
-        sizeBefore: count.optional(),
-        sizeAfter: count.optional(),
-      }),
-    )
-    .max(2000),
-  sizeBefore: count.nullable(),
-  sizeAfter: count,
-});
+export const ClosureDiff = z.lazy(() =>
+  z.object({
+    from: z.string().max(512).nullable(),
+    to: z.string().max(512),
+    added: z.array(packageVersions).max(2000),
+    removed: z.array(packageVersions).max(2000),
+    changed: z
+      .array(
+        z.object({
+          name: plainText(200),
+          from: versions,
+          to: versions,
+          sizeBefore: count.optional(),
+          sizeAfter: count.optional(),
+        }),
+      )
+      .max(2000),
+    sizeBefore: count.nullable(),
+    sizeAfter: count,
+  }),
+);
 export type ClosureDiff = z.infer<typeof ClosureDiff>;
 
 const units = z.array(plainText(256)).max(500);
 
 /** What an activation would do to units, as the new closure's own `dry-activate` tells it. */
-export const UnitChanges = z.object({ stop: units, start: units, restart: units, reload: units });
+export const UnitChanges = z.lazy(() => z.object({ stop: units, start: units, restart: units, reload: units }));
 export type UnitChanges = z.infer<typeof UnitChanges>;
 
 /** What a switch to a closure would bring, found without changing anything. The diff comes as an event of its own. */
-export const Preview = z.object({
-  commit: Commit.nullable().describe("What was built; null: a generation that no commit is known of"),
-  closure: StorePath,
-  against: StorePath.nullable().describe("What it is compared with; null: the host runs nothing"),
-  units: UnitChanges.nullable().describe("Null: the platform cannot tell"),
-  reboot: z.object({ needed: z.boolean(), reasons: z.array(plainText(120)).max(50) }),
-  agent: z.enum(["same", "changed", "missing"]).describe("What becomes of this agent"),
-});
+export const Preview = z.lazy(() =>
+  z.object({
+    commit: Commit.nullable().describe("What was built; null: a generation that no commit is known of"),
+    closure: StorePath,
+    against: StorePath.nullable().describe("What it is compared with; null: the host runs nothing"),
+    units: UnitChanges.nullable().describe("Null: the platform cannot tell"),
+    reboot: z.object({ needed: z.boolean(), reasons: z.array(plainText(120)).max(50) }),
+    agent: z.enum(["same", "changed", "missing"]).describe("What becomes of this agent"),
+  }),
+);
 export type Preview = z.infer<typeof Preview>;
 
-export const TestResult = z.object({
-  script: plainText(200),
-  outcome: z.enum(["passed", "failed", "timed-out", "cancelled"]),
-  milliseconds: count,
-  number: z.number().int().min(1),
-  total: z.number().int().min(1),
-});
+export const TestResult = z.lazy(() =>
+  z.object({
+    script: plainText(200),
+    outcome: z.enum(["passed", "failed", "timed-out", "cancelled"]),
+    milliseconds: count,
+    number: z.number().int().min(1),
+    total: z.number().int().min(1),
+  }),
+);
 export type TestResult = z.infer<typeof TestResult>;
 
 /** How a run ended on the host. `reason` is one sentence; `firstError` is the tool's own first line. */
-export const Outcome = z.discriminatedUnion("state", [
-  z.object({ state: z.literal("succeeded"), reason: plainText(500).optional() }),
-  z.object({
-    state: z.enum(["failed", "rolled-back", "timed-out"]),
-    code: FailureCode,
-    reason: plainText(2000),
-    firstError: plainText(2000).optional(),
-    exitCode: z.number().int().optional(),
-  }),
-  z.object({ state: z.literal("cancelled"), reason: plainText(500) }),
-  z.object({ state: z.literal("refused"), code: RefusalCode, reason: plainText(2000) }),
-]);
+export const Outcome = z.lazy(() =>
+  z.discriminatedUnion("state", [
+    z.object({ state: z.literal("succeeded"), reason: plainText(500).optional() }),
+    z.object({
+      state: z.enum(["failed", "rolled-back", "timed-out"]),
+      code: FailureCode,
+      reason: plainText(2000),
+      firstError: plainText(2000).optional(),
+      exitCode: z.number().int().optional(),
+    }),
+    z.object({ state: z.literal("cancelled"), reason: plainText(500) }),
+    z.object({ state: z.literal("refused"), code: RefusalCode, reason: plainText(2000) }),
+  ]),
+);
 export type Outcome = z.infer<typeof Outcome>;
 
-const body = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("started"), agentVersion: plainText(120) }),
-  z.object({ kind: z.literal("phase"), phase: Phase }).describe("This phase begins; the one before it has ended"),
-  z.object({ kind: z.literal("command"), argv: z.array(z.string().max(4000)).min(1).max(100) }),
-  z.object({ kind: z.literal("log"), lines: z.array(LogLine).min(1).max(2000) }),
-  z.object({ kind: z.literal("progress"), progress: BuildProgress }),
-  z.object({ kind: z.literal("diff"), diff: ClosureDiff }),
-  z.object({ kind: z.literal("preview"), preview: Preview }),
-  z
-    .object({ kind: z.literal("armed"), until: Timestamp, back: StorePath })
-    .describe("The dead-man switch is armed: unless it is confirmed until then, the host goes back to this closure"),
-  z.object({ kind: z.literal("deployed"), deployment: Deployment }),
-  z.object({ kind: z.literal("testResult"), result: TestResult }),
-  z.object({ kind: z.literal("warning"), message: plainText(2000) }),
-  z
-    .object({ kind: z.literal("restart"), instance: z.string().max(200) })
-    .describe("The daemon of this instance is to end, to be started anew"),
-  z
-    .object({ kind: z.literal("finished"), outcome: Outcome, proof: FactsReading.optional() })
-    .describe("The last event. The proof is what the runner read of the host after its work ended (R22)"),
-]);
+const body = z.lazy(() =>
+  z.discriminatedUnion("kind", [
+    z.object({ kind: z.literal("started"), agentVersion: plainText(120) }),
+    z.object({ kind: z.literal("phase"), phase: Phase }).describe("This phase begins; the one before it has ended"),
+    z.object({ kind: z.literal("command"), argv: z.array(z.string().max(4000)).min(1).max(100) }),
+    z.object({ kind: z.literal("log"), lines: z.array(LogLine).min(1).max(2000) }),
+    z.object({ kind: z.literal("progress"), progress: BuildProgress }),
+    z.object({ kind: z.literal("diff"), diff: ClosureDiff }),
+    z.object({ kind: z.literal("preview"), preview: Preview }),
+    z
+      .object({ kind: z.literal("armed"), until: Timestamp, back: StorePath })
+      .describe("The dead-man switch is armed: unless it is confirmed until then, the host goes back to this closure"),
+    z.object({ kind: z.literal("deployed"), deployment: Deployment }),
+    z.object({ kind: z.literal("testResult"), result: TestResult }),
+    z.object({ kind: z.literal("warning"), message: plainText(2000) }),
+    z
+      .object({ kind: z.literal("restart"), instance: z.string().max(200) })
+      .describe("The daemon of this instance is to end, to be started anew"),
+    z
+      .object({ kind: z.literal("finished"), outcome: Outcome, proof: FactsReading.optional() })
+      .describe("The last event. The proof is what the runner read of the host after its work ended (R22)"),
+  ]),
+);
 
 /** An event of a run: numbered from 1 without gaps by the runner, stored by (run, seq), never changed. */
-export const RunEvent = z.intersection(z.object({ seq: z.number().int().min(1), at: Timestamp }), body);
+export const RunEvent = z.lazy(() => z.intersection(z.object({ seq: z.number().int().min(1), at: Timestamp }), body));
 export type RunEventBody = z.infer<typeof body>;
 export type RunEvent = { seq: number; at: Timestamp } & RunEventBody;
 

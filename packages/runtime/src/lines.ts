@@ -51,6 +51,7 @@ export function createLineSplitter(onLine: (line: OutputLine) => void, limit = m
 
   return {
     push(chunk) {
+      const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
       let start = 0;
       for (let i = 0; i < chunk.length; i++) {
         const byte = chunk[i];
@@ -61,7 +62,7 @@ export function createLineSplitter(onLine: (line: OutputLine) => void, limit = m
           endedByCr = byte === CR;
           if (length === 0 && i - start <= limit) {
             // The usual case, a whole line in one chunk, is decoded in place.
-            onLine({ text: Buffer.from(chunk.buffer, chunk.byteOffset + start, i - start).toString("utf8"), continues: false });
+            onLine({ text: bytes.toString("utf8", start, i), continues: false });
           } else {
             append(chunk, start, i);
             deliver();

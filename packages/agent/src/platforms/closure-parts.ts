@@ -25,7 +25,7 @@ async function isSamePart(one: string, other: string, part: string): Promise<boo
   return (await readFile(a)).equals(await readFile(b));
 }
 
-const Inhibitors = z.record(z.string().min(1).max(100), z.string().max(4000));
+const Inhibitors = z.lazy(() => z.record(z.string().min(1).max(100), z.string().max(4000)));
 
 /**
  * Names of `system.switch.inhibitors` that stand in both closures with different values, as the check of NixOS compares them:

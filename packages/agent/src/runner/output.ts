@@ -25,13 +25,10 @@ export function createPlainOutput(deps: OutputDeps, stream: LogLine["stream"], o
   const splitter = createLineSplitter(({ text, continues }) => {
     onLine?.(text);
     const level = levelOf(text);
-    deps.log({
-      at: deps.now(),
-      stream,
-      text: deps.redact(text),
-      ...(level === undefined ? {} : { level }),
-      ...(continues ? { continues: true as const } : {}),
-    });
+    const line: LogLine = { at: deps.now(), stream, text: deps.redact(text) };
+    if (level !== undefined) line.level = level;
+    if (continues) line.continues = true;
+    deps.log(line);
   });
   return { write: (chunk) => splitter.push(chunk), end: () => splitter.end() };
 }

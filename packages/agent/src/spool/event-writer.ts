@@ -11,6 +11,7 @@ const PROGRESS_MS = 250;
 const RETRY_MS = 1000;
 /** Bytes that hold a usual batch. */
 const INITIAL_BUFFER = 512 * 1024;
+const LF = 10;
 
 /** Appends the events of one run to its spool, numbered without gaps. One write for each batch. */
 export interface EventWriter {
@@ -56,14 +57,16 @@ export function createEventWriter({ path, clock, lastSeq = 0, write = writeSync 
 
   // One buffer for all writes: a stream of output would otherwise leave megabytes of garbage for each second.
   let buffer = Buffer.allocUnsafe(INITIAL_BUFFER);
-  const encode = (text: string, at: number): number => {
-    const most = at + text.length * 3; // UTF-8 takes three bytes at most for each of UTF-16's units.
+  const encodeLine = (text: string, at: number): number => {
+    const most = at + text.length * 3 + 1; // UTF-8 takes three bytes at most for each of UTF-16's units.
     if (most > buffer.length) {
       const larger = Buffer.allocUnsafe(most * 2);
       buffer.copy(larger, 0, 0, at);
       buffer = larger;
     }
-    return buffer.write(text, at);
+    const length = buffer.write(text, at);
+    buffer[at + length] = LF;
+    return length + 1;
   };
 
   const flushSoon = (ms: number) => {
@@ -81,7 +84,7 @@ export function createEventWriter({ path, clock, lastSeq = 0, write = writeSync 
     const ends: number[] = [];
     let length = 0;
     for (const { at, body } of entries) {
-      length += encode(`${JSON.stringify({ seq: seq + ends.length + 1, at, ...body })}\n`, length);
+      length += encodeLine(JSON.stringify({ seq: seq + ends.length + 1, at, ...body }), length);
       ends.push(length);
     }
     const whole = writeWholeLines(fd, buffer.subarray(0, length), ends, write);

@@ -2,129 +2,145 @@ import { Commit, FactProblem, FailureCode, Outcome, Platform, RunId, StorePath, 
 import { processIdentitySchema } from "@nixfleet/runtime";
 import * as z from "zod";
 
+// Built when a file is read by them (`z.lazy`): most of these files are seldom there.
+
 /** Largest file that one side takes from the other, in bytes (events apart: those are read in pieces). */
 export const MAX_FILE_BYTES = 256 * 1024;
 
 /** `queue/<run id>.json`: what the dashboard asked for, as the daemon got it. The runner judges op and arguments itself. */
-export const RunRequest = z.strictObject({
-  runId: RunId,
-  op: z.string().max(40),
-  args: z.record(z.string().max(40), z.unknown()),
-  commit: Commit.nullable(),
-  deadline: z.number().int().min(1000).max(604_800_000).describe("Milliseconds from the runner's start until it ends the run"),
-  askedBy: z.string().max(100),
-  force: z.boolean(),
-  receivedAt: Timestamp,
-  confirmSecret: z.string().max(200).optional().describe("Shown to the dashboard when it is asked to confirm"),
-});
+export const RunRequest = z.lazy(() =>
+  z.strictObject({
+    runId: RunId,
+    op: z.string().max(40),
+    args: z.record(z.string().max(40), z.unknown()),
+    commit: Commit.nullable(),
+    deadline: z.number().int().min(1000).max(604_800_000).describe("Milliseconds from the runner's start until it ends the run"),
+    askedBy: z.string().max(100),
+    force: z.boolean(),
+    receivedAt: Timestamp,
+    confirmSecret: z.string().max(200).optional().describe("Shown to the dashboard when it is asked to confirm"),
+  }),
+);
 export type RunRequest = z.infer<typeof RunRequest>;
 
 /** `runs/<run id>/request.json`: what the runner took off the queue, or what a person asked for on the host itself. */
-export const TakenRequest = RunRequest.extend({
-  byHand: z.literal(true).optional().describe("A person's: no dashboard knows of it, so none is told of it"),
-});
+export const TakenRequest = z.lazy(() =>
+  RunRequest.unwrap().extend({
+    byHand: z.literal(true).optional().describe("A person's: no dashboard knows of it, so none is told of it"),
+  }),
+);
 export type TakenRequest = z.infer<typeof TakenRequest>;
 
 /** `acked.json`: for each run, the last seq that the dashboard has stored. */
-export const Acknowledged = z.object({ runs: z.record(RunId, z.number().int().min(0)) });
+export const Acknowledged = z.lazy(() => z.object({ runs: z.record(RunId, z.number().int().min(0)) }));
 export type Acknowledged = z.infer<typeof Acknowledged>;
 
 /** `daemon.json`: the daemon that acts for this host. `connectedAt` is null until the dashboard has welcomed this instance. */
-export const DaemonStatus = z.object({
-  instance: z.string().min(1).max(200),
-  process: processIdentitySchema,
-  startedAt: Timestamp,
-  connectedAt: Timestamp.nullable(),
-});
+export const DaemonStatus = z.lazy(() =>
+  z.object({
+    instance: z.string().min(1).max(200),
+    process: processIdentitySchema,
+    startedAt: Timestamp,
+    connectedAt: Timestamp.nullable(),
+  }),
+);
 export type DaemonStatus = z.infer<typeof DaemonStatus>;
 
 /** `runs/<run id>/outcome.json`: there once the run is over, never before all of its events are on the disk. */
-export const RunOutcome = z.object({ outcome: Outcome, lastSeq: z.number().int().min(1), endedAt: Timestamp });
+export const RunOutcome = z.lazy(() => z.object({ outcome: Outcome, lastSeq: z.number().int().min(1), endedAt: Timestamp }));
 export type RunOutcome = z.infer<typeof RunOutcome>;
 
 /** An activation that was begun: what it deploys, and the service unit that it runs in, if any. */
-export const BegunActivation = z.object({
-  closure: StorePath,
-  commit: Commit.nullable(),
-  mode: z.enum(["switch", "boot", "test"]),
-  unit: z.string().max(200).nullable(),
-});
+export const BegunActivation = z.lazy(() =>
+  z.object({
+    closure: StorePath,
+    commit: Commit.nullable(),
+    mode: z.enum(["switch", "boot", "test"]),
+    unit: z.string().max(200).nullable(),
+  }),
+);
 export type BegunActivation = z.infer<typeof BegunActivation>;
 
 /**
  * `deadman.json`: there while the dead-man switch is armed. It holds all that an undo needs, so that neither this agent nor the
  * one that it activated has to work for it.
  */
-export const ArmedDeadman = z.object({
-  runId: RunId,
-  armedAt: Timestamp,
-  until: Timestamp,
-  bootId: z.string().max(100).describe("Another boot than this is evidence enough: nobody confirmed"),
-  back: StorePath.describe("The closure that ran before"),
-  profile: StorePath.nullable().describe(
-    "What the profile pointed to before; null: there was none, or it is not this agent's to set",
-  ),
-  failedUnits: z.array(z.string().max(256)).max(500).nullable().describe("Had failed before; null: nobody can tell"),
-  asks: z
-    .enum(["confirm", "health", "nothing"])
-    .describe("What is asked of the dashboard afterwards: to confirm the run, whether it answers, or nothing"),
-  host: z
-    .object({
-      platform: Platform,
-      hostname: z.string().max(255),
-      systemRoot: z.string().max(4000),
-      env: z.record(z.string(), z.string().max(10_000)),
-    })
-    .describe("By which it is read what runs, without any setting of the agent"),
-  activation: BegunActivation,
-  restarted: z
-    .literal(true)
-    .optional()
-    .describe("The daemon was told to make way for the agent that was activated: an undo has to bring back the one before"),
-  timer: z.string().max(200).nullable().describe("The transient unit that undoes; null: a process of its own does"),
-  undo: z
-    .array(
-      z.object({
-        launcher: z.array(z.string().max(4000)).max(100),
-        argv: z.array(z.string().max(4000)).min(1).max(100),
+export const ArmedDeadman = z.lazy(() =>
+  z.object({
+    runId: RunId,
+    armedAt: Timestamp,
+    until: Timestamp,
+    bootId: z.string().max(100).describe("Another boot than this is evidence enough: nobody confirmed"),
+    back: StorePath.describe("The closure that ran before"),
+    profile: StorePath.nullable().describe(
+      "What the profile pointed to before; null: there was none, or it is not this agent's to set",
+    ),
+    failedUnits: z.array(z.string().max(256)).max(500).nullable().describe("Had failed before; null: nobody can tell"),
+    asks: z
+      .enum(["confirm", "health", "nothing"])
+      .describe("What is asked of the dashboard afterwards: to confirm the run, whether it answers, or nothing"),
+    host: z
+      .object({
+        platform: Platform,
+        hostname: z.string().max(255),
+        systemRoot: z.string().max(4000),
         env: z.record(z.string(), z.string().max(10_000)),
-        unit: z.string().max(200).nullable(),
-      }),
-    )
-    .min(1)
-    .max(10),
-});
+      })
+      .describe("By which it is read what runs, without any setting of the agent"),
+    activation: BegunActivation,
+    restarted: z
+      .literal(true)
+      .optional()
+      .describe("The daemon was told to make way for the agent that was activated: an undo has to bring back the one before"),
+    timer: z.string().max(200).nullable().describe("The transient unit that undoes; null: a process of its own does"),
+    undo: z
+      .array(
+        z.object({
+          launcher: z.array(z.string().max(4000)).max(100),
+          argv: z.array(z.string().max(4000)).min(1).max(100),
+          env: z.record(z.string(), z.string().max(10_000)),
+          unit: z.string().max(200).nullable(),
+        }),
+      )
+      .min(1)
+      .max(10),
+  }),
+);
 export type ArmedDeadman = z.infer<typeof ArmedDeadman>;
 
 /** `runs/<run id>/undo.json`: an activation was undone, or that was tried. Its output is in `undo.log` beside it. */
-export const Undone = z.object({
-  why: z
-    .enum(["runner", "timer", "boot", "person"])
-    .describe("Who undid it: the run itself, the dead-man switch, a boot, a person"),
-  startedAt: Timestamp,
-  endedAt: Timestamp.nullable().describe("Null: it is at work, or was killed at it"),
-  cause: z
-    .object({ code: FailureCode, reason: z.string().max(2000) })
-    .nullable()
-    .describe("What the run found wrong; null: nobody who could tell was there"),
-  back: StorePath.describe("What was to be brought back"),
-  child: processIdentitySchema.nullable().describe("The program of it that is at work"),
-  exitCodes: z.array(z.number().int().nullable()).max(10).describe("Of each program, in order; null: it did not end by itself"),
-  running: StorePath.nullable().describe("What ran afterwards"),
-  left: z.string().max(2000).nullable().describe("What is not as it was before, for a person; null: all is"),
-});
+export const Undone = z.lazy(() =>
+  z.object({
+    why: z
+      .enum(["runner", "timer", "boot", "person"])
+      .describe("Who undid it: the run itself, the dead-man switch, a boot, a person"),
+    startedAt: Timestamp,
+    endedAt: Timestamp.nullable().describe("Null: it is at work, or was killed at it"),
+    cause: z
+      .object({ code: FailureCode, reason: z.string().max(2000) })
+      .nullable()
+      .describe("What the run found wrong; null: nobody who could tell was there"),
+    back: StorePath.describe("What was to be brought back"),
+    child: processIdentitySchema.nullable().describe("The program of it that is at work"),
+    exitCodes: z.array(z.number().int().nullable()).max(10).describe("Of each program, in order; null: it did not end by itself"),
+    running: StorePath.nullable().describe("What ran afterwards"),
+    left: z.string().max(2000).nullable().describe("What is not as it was before, for a person; null: all is"),
+  }),
+);
 export type Undone = z.infer<typeof Undone>;
 
 /** `runs/<run id>/process.json`: replaced whenever a process of the run starts or ends. */
-export const RunProcess = z.object({
-  runner: processIdentitySchema,
-  startedAt: Timestamp,
-  deadlineAt: Timestamp,
-  child: processIdentitySchema.nullable(),
-  activation: BegunActivation.nullable(),
-});
+export const RunProcess = z.lazy(() =>
+  z.object({
+    runner: processIdentitySchema,
+    startedAt: Timestamp,
+    deadlineAt: Timestamp,
+    child: processIdentitySchema.nullable(),
+    activation: BegunActivation.nullable(),
+  }),
+);
 export type RunProcess = z.infer<typeof RunProcess>;
 
 /** `clone.json`: what cannot be read from the clone itself. */
-export const CloneState = z.object({ fetchedAt: Timestamp.nullable(), problem: FactProblem.nullable() });
+export const CloneState = z.lazy(() => z.object({ fetchedAt: Timestamp.nullable(), problem: FactProblem.nullable() }));
 export type CloneState = z.infer<typeof CloneState>;
