@@ -7,10 +7,9 @@ import { createTempDir } from "./temp-dir.ts";
 const fixture = new URL("./starts-programs-process.fixture.ts", import.meta.url).pathname;
 
 test.for([
-  ["itself", "SIGTERM"],
   ["itself", "SIGINT"],
   ["itself", "SIGKILL"],
-  ["worker", "SIGTERM"],
+  // To the worker it is all the same how the runner has ended.
   ["worker", "SIGKILL"],
 ] as const)(
   "programs and browsers that a process started (%s) end with it when it gets %s",

@@ -22,6 +22,16 @@ async function pushWaitingTest(): Promise<{ release(): Promise<void> }> {
   return { release: () => rm(gate) };
 }
 
+/** Begins the host's tests on what is pushed, and waits for the first line of the one that waits. One runner does both. */
+async function beginTest(): Promise<RunId> {
+  const { dashboard } = host;
+  dashboard.startRun(nextRunId(), "pull");
+  const runId = nextRunId();
+  dashboard.startRun(runId, "test");
+  await dashboard.until(() => dashboard.log(runId).includes("first half"));
+  return runId;
+}
+
 async function pull(): Promise<void> {
   const { dashboard } = host;
   const runId = nextRunId();
@@ -44,10 +54,7 @@ test("R4: the daemon is killed in mid-run: the run goes on, and a new daemon del
   const { dashboard } = host;
   const gate = await pushWaitingTest();
   const first = await host.connect();
-  await pull();
-  const runId = nextRunId();
-  dashboard.startRun(runId, "test");
-  await dashboard.until(() => dashboard.log(runId).includes("first half"));
+  const runId = await beginTest();
   const runner = await host.runnerPid();
   await first.kill();
   expect(readProcess(runner ?? 0)?.zombie).toBe(false);
@@ -64,10 +71,7 @@ test("R5: the dashboard is away while a run goes on and ends: nothing is missing
   const { dashboard } = host;
   const gate = await pushWaitingTest();
   await host.connect();
-  await pull();
-  const runId = nextRunId();
-  dashboard.startRun(runId, "test");
-  await dashboard.until(() => dashboard.log(runId).includes("first half"));
+  const runId = await beginTest();
   await dashboard.goAway();
   await gate.release();
   await expect.poll(() => readdir(join(host.runnerDir, "runs", runId)), { timeout: 20_000 }).toContain("outcome.json");
@@ -234,10 +238,7 @@ test("R58: the token stands in no log, no argument, no file, and not in the runn
   const { dashboard } = host;
   const gate = await pushWaitingTest();
   const agent = await host.connect();
-  await pull();
-  const runId = nextRunId();
-  dashboard.startRun(runId, "test");
-  await dashboard.until(() => dashboard.log(runId).includes("first half"));
+  const runId = await beginTest();
   const runner = await host.runnerPid();
   const texts = [
     await readFile(`/proc/${runner}/environ`, "utf8"),
