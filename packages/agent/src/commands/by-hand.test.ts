@@ -227,7 +227,7 @@ test("what is wrongly typed is answered with the usage and 2, and nothing is beg
     ["undo", "--force"],
     ["status", "--commit", "0".repeat(40)],
   ];
-  for (const argv of wrong) expect(await typed(host, ...argv), argv.join(" ")).toMatchObject({ code: 2 });
+  await Promise.all(wrong.map(async (argv) => expect(await typed(host, ...argv), argv.join(" ")).toMatchObject({ code: 2 })));
   const help = await typed(host, "--help");
   expect(help.screen).toContain("undo [--to GENERATION]");
   await using broken = type(host, ["deploy"], { NIXFLEET_REPO_URL: "ext::sh" });

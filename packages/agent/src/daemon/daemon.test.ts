@@ -259,24 +259,10 @@ test("R58: the token stands in no log, no argument, no file, and not in the runn
   expect(agent.stderr()).toContain("link-up");
 });
 
-test("R20: metrics come at once and at the interval while somebody watches, and facts only when they change", async () => {
+test("R20: the hello tells what this host is; metrics come at once and at the interval while somebody watches, and facts only when they change", async () => {
   const { dashboard } = host;
   await host.repo.commit("begin", { "README.md": "x" });
   const agent = await host.connect();
-  await dashboard.until(() => dashboard.metrics.length >= 1);
-  expect(dashboard.metrics[0]?.memory?.total).toBeGreaterThan(0);
-  const before = dashboard.metrics.length;
-  dashboard.say({ type: "watch", on: true });
-  await dashboard.until(() => dashboard.metrics.length >= before + 2);
-  expect(dashboard.metrics.at(-1)?.cpu).toBeTypeOf("number");
-  dashboard.say({ type: "watch", on: false });
-  await pull();
-  await dashboard.until(() => dashboard.facts.clone?.commit);
-  expect(await agent.stop()).toBe(0);
-});
-
-test("the hello tells what this host is", async () => {
-  await host.connect();
   const { hostname, facts, policy, settings } = host.dashboard.hellos[0] ?? {};
   expect({ hostname, policy, settings }).toMatchObject({
     hostname: "gate",
@@ -297,4 +283,14 @@ test("the hello tells what this host is", async () => {
       "system",
     ]),
   );
+  await dashboard.until(() => dashboard.metrics.length >= 1);
+  expect(dashboard.metrics[0]?.memory?.total).toBeGreaterThan(0);
+  const before = dashboard.metrics.length;
+  dashboard.say({ type: "watch", on: true });
+  await dashboard.until(() => dashboard.metrics.length >= before + 2);
+  expect(dashboard.metrics.at(-1)?.cpu).toBeTypeOf("number");
+  dashboard.say({ type: "watch", on: false });
+  await pull();
+  await dashboard.until(() => dashboard.facts.clone?.commit);
+  expect(await agent.stop()).toBe(0);
 });

@@ -87,7 +87,7 @@ test("R4, R37: a runner that is killed in an armed activation: the next one goes
 });
 
 test("R37: runner and daemon are dead: the host goes back by itself, and the next runner says so", async () => {
-  const { host, layout, first, second, until } = await hostThatRuns({ answer: 409, confirmTimeout: 4 });
+  const { host, layout, first, second, until } = await hostThatRuns({ answer: 409, confirmTimeout: 2 });
   const runId = await host.ask("switch", {}, { commit: second, ...secret });
   await using runner = startRunner(host);
   await host.seen(runId, (event) => inConfirm(event) || (event.kind === "phase" && event.phase === "undo"));
@@ -141,8 +141,8 @@ test("R6: power is lost in an activation that nothing undoes: the run says that 
 test("R37: an undo that is killed in the middle is done again, for the reason that it had", async () => {
   const { host, layout, first, second, until } = await hostThatRuns({
     answer: 409,
-    confirmTimeout: 3,
-    old: { activationSeconds: 2 },
+    confirmTimeout: 2,
+    old: { activationSeconds: 1 },
   });
   const runId = await host.ask("switch", {}, { commit: second, ...secret });
   await using runner = startRunner(host);
