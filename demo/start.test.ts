@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isAlive, type ProcessIdentity } from "@nixfleet/runtime";
-import { createTempDir, signIn } from "@nixfleet/testkit";
+import { compileCache, createTempDir, signIn } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
 
 interface Demo {
@@ -15,7 +15,10 @@ interface Demo {
 /** Starts the demo as `make demo` does, and reads the address and the password that it prints. */
 async function startDemo(root: string, port: number): Promise<Demo> {
   const args = [join(import.meta.dirname, "start.ts"), "--root", root, "--port", String(port), "--stand-in"];
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, args, {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, ...compileCache },
+  });
   let said = "";
   for await (const chunk of child.stdout) {
     said += chunk;

@@ -2,21 +2,24 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { identifyProcess, isAlive } from "@nixfleet/runtime";
 import { expect, test } from "vitest";
+import { compileCache } from "./compile-cache.ts";
 import { createTempDir } from "./temp-dir.ts";
 
 const fixture = new URL("./starts-programs-process.fixture.ts", import.meta.url).pathname;
 
 test.for([
-  ["itself", "SIGTERM"],
   ["itself", "SIGINT"],
   ["itself", "SIGKILL"],
-  ["worker", "SIGTERM"],
+  // To the worker it is all the same how the runner has ended.
   ["worker", "SIGKILL"],
 ] as const)(
   "programs and browsers that a process started (%s) end with it when it gets %s",
   async ([how, signal], { onTestFinished }) => {
     await using directory = await createTempDir();
-    const starter = spawn(process.execPath, [fixture, how, directory.path], { stdio: ["ignore", "pipe", "ignore"] });
+    const starter = spawn(process.execPath, [fixture, how, directory.path], {
+      stdio: ["ignore", "pipe", "ignore"],
+      env: { ...process.env, ...compileCache },
+    });
     onTestFinished(() => void starter.kill("SIGKILL"));
     const [line] = (await once(starter.stdout, "data")) as [Buffer];
     const started = (JSON.parse(line.toString()) as number[]).map((pid) => identifyProcess(pid));

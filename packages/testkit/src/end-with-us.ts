@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { Socket } from "node:net";
+import { compileCache } from "./compile-cache.ts";
 
 let watcher: Socket | undefined;
 
@@ -17,7 +18,7 @@ export function endWithUs(pid: number): () => void {
 function startWatcher(): Socket {
   const child = spawn(process.execPath, [new URL("./left-behind-worker.ts", import.meta.url).pathname], {
     stdio: ["pipe", "ignore", "ignore"],
-    env: {},
+    env: compileCache,
     // A session of its own: a signal to our whole group is not meant for who tidies up after it.
     detached: true,
   });

@@ -1,4 +1,5 @@
 export { type ApiClient, setUpAdministrator, signIn } from "./api-client.ts";
+export { compileCache } from "./compile-cache.ts";
 export { createFakeClock, type FakeClock } from "./fake-clock.ts";
 export { createFlakeFixture, type FixtureHost, type FlakeFixture, type FlakeShape, nixSystem } from "./flake-fixture.ts";
 export { createGitFixture, type FileChanges, type GitFixture, type GitFixtureOptions } from "./git-fixture.ts";

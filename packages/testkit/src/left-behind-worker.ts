@@ -19,6 +19,6 @@ for (const leader of begun.values()) {
     killAll(tree);
     await new Promise((resolve) => setTimeout(resolve, 20));
     // What was being started while the others were ended is found now.
-    tree = tree.flatMap(({ pid }) => livingTree(pid));
+    tree = livingTree(...tree.map(({ pid }) => pid));
   }
 }

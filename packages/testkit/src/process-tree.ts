@@ -1,15 +1,17 @@
 import { identifyProcess, type ProcessIdentity, readProcessTable } from "@nixfleet/runtime";
 
 /**
- * All living processes that come from one: itself, its session, and the children of each, builders and runners in sessions of
+ * All living processes that come from some: themselves, their sessions, and the children of each, builders and runners in sessions of
  * their own included. What was left behind in a session is found also after its leader has ended.
  */
-export function livingTree(leader: number): ProcessIdentity[] {
+export function livingTree(...leaders: number[]): ProcessIdentity[] {
+  if (leaders.length === 0) return [];
   const table = readProcessTable();
-  const members = new Set([leader]);
+  const members = new Set(leaders);
   for (let size = 0; size !== members.size; ) {
     size = members.size;
-    for (const entry of table) if (members.has(entry.parent) || entry.session === leader) members.add(entry.pid);
+    for (const entry of table)
+      if (members.has(entry.parent) || leaders.some((leader) => entry.session === leader)) members.add(entry.pid);
   }
   return [...members].flatMap((pid) => identifyProcess(pid) ?? []);
 }

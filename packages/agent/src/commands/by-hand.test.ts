@@ -9,6 +9,7 @@ import { readDeadmanFact } from "../deadman/record.ts";
 import { type ConfirmingDashboard, createConfirmingDashboard, SECRET } from "../runner/confirming-dashboard.fixture.ts";
 import { createTestHost, eventsOf, type TestHost } from "../runner/host.fixture.ts";
 import { agentEnv, expectWhole, startRunner } from "../runner/runner-process.fixture.ts";
+import { createRunningHost, type RunningHost } from "../runner/running-host.fixture.ts";
 import { createSpoolReader } from "../spool/event-reader.ts";
 import { daemonLayout, runnerLayout } from "../spool/layout.ts";
 import { createLedger } from "../spool/ledger.ts";
@@ -62,12 +63,12 @@ async function typed(host: TestHost, ...argv: string[]): Promise<{ code: number 
   return { code, screen: person.screen() };
 }
 
-/** A host that runs version 1.0, by hand and without any dashboard. */
-async function hostThatRuns(dashboard?: ConfirmingDashboard, confirmTimeout = 60): Promise<{ host: TestHost; first: string }> {
+const runningHost = createRunningHost();
+
+/** A host that runs something, and asks this dashboard or none. */
+function hostThatRuns(dashboard?: ConfirmingDashboard, confirmTimeout = 60): Promise<RunningHost> {
   const url = dashboard?.url ?? "http://127.0.0.1:9";
-  const host = await createTestHost({ host: { version: "1.0" }, config: { url, confirmTimeout } });
-  expect(await typed(host, "deploy")).toMatchObject({ code: 0 });
-  return { host, first: (await host.deps.platform.runningClosure()) ?? "" };
+  return runningHost({ config: { url, confirmTimeout } });
 }
 
 const commitVersion = (host: TestHost, version: string, more: object = {}) =>
@@ -78,7 +79,10 @@ async function lastRun(host: TestHost): Promise<RunId> {
 }
 
 test("R37: deploy switches by hand with the dashboard gone, armed and told live; undo goes back, again and again", async () => {
-  const { host, first } = await hostThatRuns();
+  const config = { url: "http://127.0.0.1:9", confirmTimeout: 60 };
+  const host = await createTestHost({ host: { version: "1.0" }, config });
+  expect(await typed(host, "deploy")).toMatchObject({ code: 0 });
+  const first = (await host.deps.platform.runningClosure()) ?? "";
   const commit = await commitVersion(host, "2.0");
   const { code, screen } = await typed(host, "deploy", "--mode", "switch");
   expect(code, screen).toBe(0);
@@ -114,12 +118,14 @@ test("R37: deploy switches by hand with the dashboard gone, armed and told live;
 
 test("R37: a dashboard that answered before and does not afterwards is missed, and the host goes back", async () => {
   const dashboard = await createConfirmingDashboard();
-  const { host, first } = await hostThatRuns(dashboard, 20);
+  const { host, first } = await hostThatRuns(dashboard, 8);
   await commitVersion(host, "2.0");
   await using person = type(host, ["deploy"]);
-  await person.says("unless it is confirmed");
+  // The first time is before the activation.
+  await dashboard.askedTimes(1);
   dashboard.answer = 500;
   expect(await person.code, person.screen()).toBe(1);
+  expect(person.screen()).toContain("unless it is confirmed");
   expect(person.screen()).toMatch(/rolled-back \(not-confirmed\).*The dashboard did not confirm: the dashboard answers 500/);
   expect(await host.deps.platform.runningClosure()).toBe(first);
   expect(new Set(dashboard.asked.map(({ method, path }) => `${method} ${path}`))).toEqual(new Set(["GET /fleet/health"]));
@@ -193,8 +199,7 @@ test("a person who gives up waiting has begun nothing, and one who is killed kee
 });
 
 test("R56: by hand, too, no unsigned commit is deployed where signatures are required; what only a dashboard may not, one may", async () => {
-  const { host, first } = await hostThatRuns();
-  const old = await host.flake.git("rev-parse", "HEAD");
+  const { host, second: old } = await hostThatRuns();
   await commitVersion(host, "2.0");
   const strict = { NIXFLEET_SIGNING_REQUIRED: "true", NIXFLEET_ALLOWED_OPS: "refresh" };
   await using unsigned = type(host, ["deploy"], strict);
@@ -207,7 +212,9 @@ test("R56: by hand, too, no unsigned commit is deployed where signatures are req
     screen: expect.stringContaining("not-fast-forward"),
   });
   expect(await typed(host, "deploy", "--commit", old, "--force")).toMatchObject({ code: 0 });
-  expect(await host.deps.platform.runningClosure()).toBe(first);
+  const deployments = await createLedger(runnerLayout(host.config.runnerDir).deployments).read();
+  const closure = await host.deps.platform.runningClosure();
+  expect(deployments.at(-1)).toMatchObject({ commit: old, closure });
   await using back = type(host, ["undo"], strict);
   expect(await back.code, back.screen()).toBe(0);
 });
@@ -222,7 +229,7 @@ test("what is wrongly typed is answered with the usage and 2, and nothing is beg
     ["undo", "--force"],
     ["status", "--commit", "0".repeat(40)],
   ];
-  for (const argv of wrong) expect(await typed(host, ...argv), argv.join(" ")).toMatchObject({ code: 2 });
+  await Promise.all(wrong.map(async (argv) => expect(await typed(host, ...argv), argv.join(" ")).toMatchObject({ code: 2 })));
   const help = await typed(host, "--help");
   expect(help.screen).toContain("undo [--to GENERATION]");
   await using broken = type(host, ["deploy"], { NIXFLEET_REPO_URL: "ext::sh" });

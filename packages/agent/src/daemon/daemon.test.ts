@@ -22,6 +22,16 @@ async function pushWaitingTest(): Promise<{ release(): Promise<void> }> {
   return { release: () => rm(gate) };
 }
 
+/** Begins the host's tests on what is pushed, and waits for the first line of the one that waits. One runner does both. */
+async function beginTest(): Promise<RunId> {
+  const { dashboard } = host;
+  dashboard.startRun(nextRunId(), "pull");
+  const runId = nextRunId();
+  dashboard.startRun(runId, "test");
+  await dashboard.until(() => dashboard.log(runId).includes("first half"));
+  return runId;
+}
+
 async function pull(): Promise<void> {
   const { dashboard } = host;
   const runId = nextRunId();
@@ -44,10 +54,7 @@ test("R4: the daemon is killed in mid-run: the run goes on, and a new daemon del
   const { dashboard } = host;
   const gate = await pushWaitingTest();
   const first = await host.connect();
-  await pull();
-  const runId = nextRunId();
-  dashboard.startRun(runId, "test");
-  await dashboard.until(() => dashboard.log(runId).includes("first half"));
+  const runId = await beginTest();
   const runner = await host.runnerPid();
   await first.kill();
   expect(readProcess(runner ?? 0)?.zombie).toBe(false);
@@ -64,10 +71,7 @@ test("R5: the dashboard is away while a run goes on and ends: nothing is missing
   const { dashboard } = host;
   const gate = await pushWaitingTest();
   await host.connect();
-  await pull();
-  const runId = nextRunId();
-  dashboard.startRun(runId, "test");
-  await dashboard.until(() => dashboard.log(runId).includes("first half"));
+  const runId = await beginTest();
   await dashboard.goAway();
   await gate.release();
   await expect.poll(() => readdir(join(host.runnerDir, "runs", runId)), { timeout: 20_000 }).toContain("outcome.json");
@@ -234,10 +238,7 @@ test("R58: the token stands in no log, no argument, no file, and not in the runn
   const { dashboard } = host;
   const gate = await pushWaitingTest();
   const agent = await host.connect();
-  await pull();
-  const runId = nextRunId();
-  dashboard.startRun(runId, "test");
-  await dashboard.until(() => dashboard.log(runId).includes("first half"));
+  const runId = await beginTest();
   const runner = await host.runnerPid();
   const texts = [
     await readFile(`/proc/${runner}/environ`, "utf8"),
@@ -258,24 +259,10 @@ test("R58: the token stands in no log, no argument, no file, and not in the runn
   expect(agent.stderr()).toContain("link-up");
 });
 
-test("R20: metrics come at once and at the interval while somebody watches, and facts only when they change", async () => {
+test("R20: the hello tells what this host is; metrics come at once and at the interval while somebody watches, and facts only when they change", async () => {
   const { dashboard } = host;
   await host.repo.commit("begin", { "README.md": "x" });
   const agent = await host.connect();
-  await dashboard.until(() => dashboard.metrics.length >= 1);
-  expect(dashboard.metrics[0]?.memory?.total).toBeGreaterThan(0);
-  const before = dashboard.metrics.length;
-  dashboard.say({ type: "watch", on: true });
-  await dashboard.until(() => dashboard.metrics.length >= before + 2);
-  expect(dashboard.metrics.at(-1)?.cpu).toBeTypeOf("number");
-  dashboard.say({ type: "watch", on: false });
-  await pull();
-  await dashboard.until(() => dashboard.facts.clone?.commit);
-  expect(await agent.stop()).toBe(0);
-});
-
-test("the hello tells what this host is", async () => {
-  await host.connect();
   const { hostname, facts, policy, settings } = host.dashboard.hellos[0] ?? {};
   expect({ hostname, policy, settings }).toMatchObject({
     hostname: "gate",
@@ -296,4 +283,14 @@ test("the hello tells what this host is", async () => {
       "system",
     ]),
   );
+  await dashboard.until(() => dashboard.metrics.length >= 1);
+  expect(dashboard.metrics[0]?.memory?.total).toBeGreaterThan(0);
+  const before = dashboard.metrics.length;
+  dashboard.say({ type: "watch", on: true });
+  await dashboard.until(() => dashboard.metrics.length >= before + 2);
+  expect(dashboard.metrics.at(-1)?.cpu).toBeTypeOf("number");
+  dashboard.say({ type: "watch", on: false });
+  await pull();
+  await dashboard.until(() => dashboard.facts.clone?.commit);
+  expect(await agent.stop()).toBe(0);
 });

@@ -154,10 +154,13 @@ test("R56 R10: a stolen dashboard deploys signed commits of the branch and gets 
     ["arguments-invalid", "test", { script: "/bin/sh" }],
     ["arguments-invalid", "refresh", { pid: 1 }],
   ];
-  for (const [expected, op, args, more] of attacks) {
-    const outcome = await ask(op, args, more);
-    expect("code" in outcome ? outcome.code : outcome.state, `${op} ${JSON.stringify(args)}`).toBe(expected);
-  }
+  // All at once: it keeps to no order either.
+  await Promise.all(
+    attacks.map(async ([expected, op, args, more]) => {
+      const outcome = await ask(op, args, more);
+      expect("code" in outcome ? outcome.code : outcome.state, `${op} ${JSON.stringify(args)}`).toBe(expected);
+    }),
+  );
 
   // What breaks the protocol ends the link and nothing more.
   const run = {
@@ -235,13 +238,13 @@ test("R56 R1: the id of a run that was once done starts nothing again, whatever 
   }
 });
 
-test("R56: thousands of requests and deadlines without end fill neither memory nor disk, and the host stays in touch", async () => {
+test("R56: hundreds of requests and deadlines without end fill neither memory nor disk, and the host stays in touch", async () => {
   const { dashboard, stateDir } = host;
   await commitVersion("1.0", keys.ada);
   // Nobody empties the queue meanwhile.
   const agent = start({}, ["run", "--runner=service"]);
   await dashboard.until(() => dashboard.connected);
-  const ids = Array.from({ length: 3000 }, nextRunId);
+  const ids = Array.from({ length: 300 }, nextRunId);
   for (const runId of ids) dashboard.startRun(runId, "refresh", {}, { deadline: Number.MAX_SAFE_INTEGER });
   for (const runId of ids) dashboard.say({ type: "cancelRun", runId });
   await dashboard.until(() => dashboard.refusals.length === ids.length - 50);
@@ -251,8 +254,10 @@ test("R56: thousands of requests and deadlines without end fill neither memory n
   expect(waiting).toHaveLength(50);
   expect(JSON.parse(await readFile(request(ids[0] as RunId), "utf8")).deadline).toBe(7 * 86_400_000);
 
-  expect((await start({}, ["runner"]).ended).code).toBe(0);
+  // The cancels came last: they are all there before a runner takes what is to be cancelled.
   const taken = ids.slice(0, 50);
+  await expect.poll(async () => (await readdir(cancel)).sort(), { timeout: 50_000 }).toEqual(taken);
+  expect((await start({}, ["runner"]).ended).code).toBe(0);
   await dashboard.until(() => taken.every((runId) => dashboard.outcome(runId) !== undefined));
   expect(taken.map((runId) => dashboard.outcome(runId)?.state)).toEqual(taken.map(() => "cancelled"));
   expect([...(await readdir(queue)), ...(await readdir(cancel))].filter((name) => name !== "wake.json")).toEqual([]);

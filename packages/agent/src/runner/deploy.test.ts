@@ -1,8 +1,9 @@
 import { readFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
-import type { RunId } from "@nixfleet/protocol";
+import type { RunEvent, RunId } from "@nixfleet/protocol";
 import { type Clock, systemClock } from "@nixfleet/runtime";
+import type { FixtureHost } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
 import { readDeadmanFact } from "../deadman/record.ts";
 import { undo } from "../deadman/undo.ts";
@@ -11,40 +12,30 @@ import { exists } from "../spool/exists.ts";
 import { runnerLayout } from "../spool/layout.ts";
 import { createLedger } from "../spool/ledger.ts";
 import { type ConfirmingDashboard, createConfirmingDashboard, SECRET } from "./confirming-dashboard.fixture.ts";
-import { createTestHost, eventsOf, logText, type TestHost, type TestHostOptions } from "./host.fixture.ts";
+import { createTestHost, eventsOf, logText, type TestHost } from "./host.fixture.ts";
+import { createRunningHost } from "./running-host.fixture.ts";
 
 const secret = { confirmSecret: SECRET };
 
-/** A host that runs its first configuration, and a commit with a second one. */
-async function hostThatRuns(
-  dashboard: ConfirmingDashboard | undefined,
-  { next = {}, ...options }: TestHostOptions & { next?: object } = {},
-): Promise<{ host: TestHost; first: string; second: string; running(): Promise<string | undefined> }> {
-  const url = dashboard?.url ?? "http://127.0.0.1:9";
-  const host = await createTestHost({
-    host: { version: "1.0" },
-    ...options,
-    config: { url, confirmTimeout: 30, ...options.config },
-  });
-  const commit = await host.flake.git("rev-parse", "HEAD");
-  await host.doRun("switch", {}, { commit });
-  const running = () => host.deps.platform.runningClosure();
-  const platform = options.platform ?? "nixos";
-  const second = await host.flake.commitFlake("second", {
-    hosts: { [host.config.hostname]: { version: "2.0", platform, ...next } },
-  });
-  const first = (await running()) ?? "";
-  expect(first).not.toBe("");
-  return { host, first, second, running };
-}
+const runningHost = createRunningHost();
 
-/** A clock by which a test ends the confirm window when it likes. Nothing else of a run waits for 20 to 30 seconds. */
-function createWindowClock(): { clock: Clock; end(): void } {
+/** A host that asks this dashboard, or one that is not there. */
+const hostThatRuns = (
+  dashboard: ConfirmingDashboard | undefined,
+  { next, ...config }: Partial<TestHost["config"]> & { next?: FixtureHost } = {},
+) =>
+  runningHost({ config: { url: dashboard?.url ?? "http://127.0.0.1:9", confirmTimeout: 30, ...config }, ...(next && { next }) });
+
+/**
+ * A clock by which a test ends one of a run's times when it likes: what is to last so many milliseconds. By default that is the
+ * confirm window; nothing else of a run waits for 20 to 30 seconds.
+ */
+function createHeldClock([from, to] = [20_000, 30_000]): { clock: Clock; end(): void } {
   let ends: (() => void) | undefined;
   const clock: Clock = {
     now: systemClock.now,
     setTimeout(fn, ms) {
-      if (ms <= 20_000 || ms > 30_000) return systemClock.setTimeout(fn, ms);
+      if (ms <= from || ms > to) return systemClock.setTimeout(fn, ms);
       ends = fn;
       return { cancel: () => {} };
     },
@@ -54,7 +45,7 @@ function createWindowClock(): { clock: Clock; end(): void } {
 
 /** Does a run whose window ends as soon as something was found not to hold. */
 async function runUntilRefused(host: TestHost, runId: RunId, config: Partial<TestHost["config"]> = {}): Promise<void> {
-  const { clock, end } = createWindowClock();
+  const { clock, end } = createHeldClock();
   const done = host.run({ clock, config: { ...host.config, ...config } });
   await host.seen(runId, (event) => event.kind === "log" && event.lines.some(({ text }) => text.startsWith("Not yet: ")));
   end();
@@ -63,19 +54,24 @@ async function runUntilRefused(host: TestHost, runId: RunId, config: Partial<Tes
 
 const phasesOf = async (host: TestHost, runId: RunId) => eventsOf(await host.events(runId), "phase").map(({ phase }) => phase);
 
-/** That the host is as before a run, and takes the next one. */
+/** That the host is as before a run. */
 async function expectHome(host: TestHost, { first, runId }: { first: string; runId: RunId }) {
   const { platform, config } = host.deps;
   expect(await platform.runningClosure()).toBe(first);
   expect(await platform.profileClosure()).toBe(first);
   expect(await readDeadmanFact(config.runnerDir)).toEqual({ deadman: null });
   expect((await createLedger(runnerLayout(config.runnerDir).deployments).read()).map((one) => one.runId)).not.toContain(runId);
+}
+
+/** As much, and that nothing keeps the host from its next run. */
+async function expectHomeAndNextRun(host: TestHost, was: { first: string; runId: RunId }) {
+  await expectHome(host, was);
   expect((await host.doRun("refresh")).outcome).toEqual({ state: "succeeded" });
 }
 
 test("R37: a switch is armed, activated, confirmed over connections of their own, disarmed, and only then recorded", async () => {
   const dashboard = await createConfirmingDashboard(409);
-  const { host, first, second, running } = await hostThatRuns(dashboard);
+  const { host, first, second } = await hostThatRuns(dashboard);
   const runId = await host.ask("switch", {}, { commit: second, ...secret });
   const done = host.run();
   await dashboard.askedTimes(2);
@@ -89,7 +85,9 @@ test("R37: a switch is armed, activated, confirmed over connections of their own
   const events = await host.events(runId);
   expect(await phasesOf(host, runId)).toEqual(["fetch", "evaluate", "build", "diff", "activate", "confirm"]);
   expect(eventsOf(events, "armed")).toMatchObject([{ back: first, until: armed?.until }]);
-  expect(eventsOf(events, "deployed")).toMatchObject([{ deployment: { commit: second, closure: await running() } }]);
+  expect(eventsOf(events, "deployed")).toMatchObject([
+    { deployment: { commit: second, closure: await host.deps.platform.runningClosure() } },
+  ]);
   expect(await readDeadmanFact(host.config.runnerDir)).toEqual({ deadman: null });
   const path = `/fleet/agent/runs/${runId}/confirm`;
   for (const one of dashboard.asked) expect(one).toMatchObject({ method: "POST", path, authorization: `Bearer ${SECRET}` });
@@ -100,7 +98,7 @@ test("R37: a switch is armed, activated, confirmed over connections of their own
 test("R37: a dashboard that cannot be reached, or does not say yes: the host goes back, profile and all, and says why", async () => {
   const dashboard = await createConfirmingDashboard(409);
   for (const url of [dashboard.url, "http://127.0.0.1:9"]) {
-    const { host, first, second } = await hostThatRuns(dashboard, { config: { url } });
+    const { host, first, second } = await hostThatRuns(dashboard, { url });
     const runId = await host.ask("switch", {}, { commit: second, ...secret });
     await runUntilRefused(host, runId);
     expect(await host.outcome(runId)).toMatchObject({
@@ -124,26 +122,26 @@ test("R37: an activation that fails, or reports failed units, is undone at once"
   expect(failed.outcome).toMatchObject({ state: "rolled-back", code: "units-failed", exitCode: 4 });
   await expectHome(nixos.host, { first: nixos.first, runId: failed.runId });
 
-  const home = await hostThatRuns(dashboard, {
-    platform: "home-manager",
-    name: "ada",
-    host: { version: "1.0" },
-    next: { failActivation: true },
-  });
-  const clobbered = await home.host.doRun("switch", {}, { commit: home.second, ...secret });
+  const platform = "home-manager" as const;
+  const config = { url: dashboard.url, confirmTimeout: 30 };
+  const home = await createTestHost({ platform, name: "ada", host: { packages: 1, version: "1.0" }, config });
+  expect((await home.doRun("switch", {}, { commit: await home.flake.git("rev-parse", "HEAD") })).outcome.state).toBe("succeeded");
+  const first = (await home.deps.platform.runningClosure()) ?? "";
+  const commit = await home.flake.commitFlake("second", { hosts: { ada: { platform, packages: 1, failActivation: true } } });
+  const clobbered = await home.doRun("switch", {}, { commit, ...secret });
   expect(clobbered.outcome).toMatchObject({
     state: "rolled-back",
     code: "activation-failed",
     exitCode: 1,
     firstError: expect.stringContaining("would be clobbered"),
   });
-  await expectHome(home.host, { first: home.first, runId: clobbered.runId });
+  await expectHome(home, { first, runId: clobbered.runId });
   expect(dashboard.asked).toEqual([]);
 });
 
 test("R37: a unit that fails after the activation undoes it; one that had failed before, or may fail, does not", async () => {
   const dashboard = await createConfirmingDashboard();
-  const { host, first, second } = await hostThatRuns(dashboard, { config: { ignoreFailedUnits: ["flaky"] } });
+  const { host, first, second } = await hostThatRuns(dashboard, { ignoreFailedUnits: ["flaky"] });
   let failed = ["old.service"];
   // No systemd runs this test: the units are told in its place.
   const platform = { ...host.deps.platform, failedUnits: async () => failed };
@@ -186,18 +184,18 @@ test("R37: each kind of health check decides; what fails at the end of the windo
       { kind: "http", name: "the page", url: `${dashboard.url}/page`, status: 204, timeout: 5 },
       "the page: it answers 200 instead of 204",
     ],
-    [{ kind: "tcp", host: "127.0.0.1", port: 9, timeout: 5 }, "127.0.0.1:9: connect ECONNREFUSED"],
+    [{ kind: "tcp", host: "127.0.0.1", port: 9, timeout: 5 }, "127.0.0.1:9: connect ECONNREFUSED 127.0.0.1:9"],
     [{ kind: "command", argv: ["sh", "-c", "echo no mail >&2; exit 3"], timeout: 5 }, "sh: exit code 3: no mail"],
     [{ kind: "command", name: "slow", argv: ["sleep", "60"], timeout: 1 }, "slow: no answer within 1 s"],
   ];
   const { host, first, second } = await hostThatRuns(dashboard);
-  for (const [check, words] of bad) {
-    const runId = await host.ask("switch", {}, { commit: second, ...secret });
-    await runUntilRefused(host, runId, { healthChecks: [...good, check] });
-    expect(await host.outcome(runId)).toMatchObject({ state: "rolled-back", code: "health-check-failed" });
-    expect((await host.outcome(runId)).reason).toContain(words);
-    await expectHome(host, { first, runId });
-  }
+  const refused = await host.ask("switch", {}, { commit: second, ...secret });
+  await runUntilRefused(host, refused, { healthChecks: [...good, ...bad.map(([check]) => check)] });
+  expect(await host.outcome(refused)).toMatchObject({ state: "rolled-back", code: "health-check-failed" });
+  const named = bad.map(([, words]) => words).join("; ");
+  expect((await host.outcome(refused)).reason).toContain(`A health check does not hold: ${named}.`);
+  await expectHome(host, { first, runId: refused });
+
   const runId = await host.ask("switch", {}, { commit: second, ...secret });
   await host.run({ config: { ...host.config, healthChecks: good } });
   listener.close();
@@ -217,7 +215,7 @@ test("R9, R37: cancel while it waits for its confirmation: the run ends as cance
     reason: `Cancelled by a person. Stopped before the activation was confirmed. The host goes back to ${first}.`,
   });
   expect(JSON.parse(await readFile(runnerLayout(host.config.runnerDir).run(runId).undone, "utf8"))).toMatchObject({ left: null });
-  await expectHome(host, { first, runId });
+  await expectHomeAndNextRun(host, { first, runId });
 });
 
 test("R9, R37: cancel and deadline in an armed activation end it, and the host goes back", async () => {
@@ -225,15 +223,21 @@ test("R9, R37: cancel and deadline in an armed activation end it, and the host g
   const { host, first, second } = await hostThatRuns(dashboard, { next: { activationSeconds: 60 } });
   const cancelled = await host.ask("switch", {}, { commit: second, ...secret });
   const done = host.run();
-  await host.seen(cancelled, (event) => event.kind === "log" && event.lines.some(({ text }) => text.startsWith("activating")));
+  const isActivating = (event: RunEvent) => event.kind === "log" && event.lines.some(({ text }) => text.startsWith("activating"));
+  await host.seen(cancelled, isActivating);
   await host.files.askCancel(cancelled);
   await done;
   expect(await host.outcome(cancelled)).toMatchObject({ state: "cancelled" });
   await expectHome(host, { first, runId: cancelled });
 
-  const late = await host.doRun("switch", {}, { commit: second, deadline: 8000, ...secret });
-  expect(late.outcome).toMatchObject({ state: "timed-out", code: "deadline-passed" });
-  await expectHome(host, { first, runId: late.runId });
+  const late = await host.ask("switch", {}, { commit: second, deadline: 55_500, ...secret });
+  const { clock, end } = createHeldClock([55_000, 56_000]);
+  const lateDone = host.run({ clock });
+  await host.seen(late, isActivating);
+  end();
+  await lateDone;
+  expect(await host.outcome(late)).toMatchObject({ state: "timed-out", code: "deadline-passed" });
+  await expectHome(host, { first, runId: late });
 });
 
 test("R37: a confirmation that comes after an undo changes nothing", async () => {
@@ -254,14 +258,14 @@ test("R37: a confirmation that comes after an undo changes nothing", async () =>
 test("R37: an activation that hangs past the window is ended by the dead-man switch, which goes back", async () => {
   const dashboard = await createConfirmingDashboard();
   const { host, first, second } = await hostThatRuns(dashboard, {
-    config: { confirmTimeout: 2 },
+    confirmTimeout: 2,
     next: { activationSeconds: 600 },
   });
   const { runId, outcome } = await host.doRun("switch", {}, { commit: second, ...secret });
   expect(outcome).toMatchObject({ state: "rolled-back", code: "not-confirmed" });
   const undone = JSON.parse(await readFile(runnerLayout(host.config.runnerDir).run(runId).undone, "utf8"));
   expect(undone).toMatchObject({ why: "timer", running: first, left: null });
-  await expectHome(host, { first, runId });
+  await expectHomeAndNextRun(host, { first, runId });
 });
 
 test("by hand, without a secret: a dashboard that answered before must answer after; one that was gone is not asked", async () => {
@@ -299,15 +303,18 @@ test("nothing is armed for the next boot, nor where nothing runs to go back to",
 
 test("a rollback is armed and confirmed like a switch; one that is not confirmed leaves what ran", async () => {
   const dashboard = await createConfirmingDashboard();
-  const { host, first, second, running } = await hostThatRuns(dashboard);
+  const { host, first, second } = await hostThatRuns(dashboard);
+  const { platform } = host.deps;
+  const generation = await platform.generation();
   await host.doRun("switch", {}, { commit: second, ...secret });
-  const newer = await running();
+  const newer = [await platform.runningClosure(), await platform.generation()];
+  expect(newer[0]).not.toBe(first);
   dashboard.answer = 409;
-  const runId = await host.ask("rollback", { generation: 1 }, secret);
+  const runId = await host.ask("rollback", { generation }, secret);
   await runUntilRefused(host, runId);
   expect(await host.outcome(runId)).toMatchObject({ state: "rolled-back", code: "not-confirmed" });
-  expect([await running(), await host.deps.platform.generation()]).toEqual([newer, 2]);
+  expect([await platform.runningClosure(), await platform.generation()]).toEqual(newer);
   dashboard.answer = 200;
-  expect((await host.doRun("rollback", { generation: 1 }, secret)).outcome).toEqual({ state: "succeeded" });
-  expect([await running(), await host.deps.platform.generation()]).toEqual([first, 1]);
+  expect((await host.doRun("rollback", { generation }, secret)).outcome).toEqual({ state: "succeeded" });
+  expect([await platform.runningClosure(), await platform.generation()]).toEqual([first, generation]);
 });

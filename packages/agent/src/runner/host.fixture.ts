@@ -10,12 +10,14 @@ import {
   type FlakeFixture,
   killAll,
   livingTree,
+  type NixEnv,
 } from "@nixfleet/testkit";
 import { builtProgram } from "@nixfleet/testkit/built-programs";
 import { onTestFinished } from "vitest";
 import { createPlatform } from "../platforms/choose.ts";
 import { createDaemonFiles, type DaemonFiles } from "../spool/daemon-files.ts";
 import { createSpoolReader } from "../spool/event-reader.ts";
+import { exists } from "../spool/exists.ts";
 import { runnerLayout } from "../spool/layout.ts";
 import { RunProcess, type RunRequest } from "../spool/shapes.ts";
 import { readStrangerJson } from "../spool/stranger-json.ts";
@@ -58,15 +60,37 @@ export interface TestHostOptions {
   config?: Partial<RunnerConfig>;
   /** Given: the flake and its commits are the test's own business. */
   flake?: FlakeFixture;
+  /** Given: the host is what an earlier test has left there, and is left there in its turn. */
+  place?: HostPlace;
+}
+
+/** Where a host is: its directories, its config repository, and its Nix store. */
+export interface HostPlace extends AsyncDisposable {
+  readonly root: string;
+  readonly flake: FlakeFixture;
+  readonly nix: NixEnv;
+}
+
+export async function createHostPlace(given?: FlakeFixture): Promise<HostPlace> {
+  const directory = await createTempDir("nixfleet-runner-");
+  const root = directory.path;
+  const flake = given ?? (await createFlakeFixture());
+  return {
+    root,
+    flake,
+    nix: await createNixEnv(join(root, "nix")),
+    async [Symbol.asyncDispose]() {
+      if (given === undefined) await flake[Symbol.asyncDispose]();
+      await directory[Symbol.asyncDispose]();
+    },
+  };
 }
 
 /** A host for the test that runs: when that ends, however it ends, so do all processes that its runs have started. */
 export async function createTestHost(options: TestHostOptions = {}): Promise<TestHost> {
   const { name = "gate", platform = "nixos" } = options;
-  const directory = await createTempDir("nixfleet-runner-");
-  const root = directory.path;
-  const flake = options.flake ?? (await createFlakeFixture());
-  const nix = await createNixEnv(join(root, "nix"));
+  const place = options.place ?? (await createHostPlace(options.flake));
+  const { root, flake, nix } = place;
   const systemRoot = join(root, "system");
   await mkdir(systemRoot, { recursive: true });
   const env: Record<string, string> = { ...nix.env, USER: "ada", NIXFLEET_TOKEN: "nf_gate_never-to-be-seen" };
@@ -156,10 +180,18 @@ export async function createTestHost(options: TestHostOptions = {}): Promise<Tes
       return read.value.outcome;
     },
     async seen(runId, fits) {
+      await using cursor = reader.openEvents(runId, 0);
       for (;;) {
-        const event = (await host.events(runId)).find(fits);
-        if (event !== undefined) return event;
-        if ((await reader.outcome(runId)).kind === "ok") throw new Error("the run ended before that");
+        // The outcome is written last: what was not told when it was there never will be.
+        const isOver = await exists(layout.run(runId).outcome);
+        for (;;) {
+          const read = await cursor.read(1024 * 1024);
+          if (read.kind === "fault") throw new Error(read.reason);
+          const event = read.events.find(fits);
+          if (event !== undefined) return event;
+          if (read.events.length === 0) break;
+        }
+        if (isOver) throw new Error("the run ended before that");
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
     },
@@ -176,11 +208,10 @@ export async function createTestHost(options: TestHostOptions = {}): Promise<Tes
       disposed = true;
       // A leader may have ended and left others in its session; a pid that is used again is no leader of ours.
       const leaders = begun.filter((leader) => isAlive(leader) || identifyProcess(leader.pid) === undefined);
-      for (const { pid } of leaders) killAll(livingTree(pid));
+      killAll(livingTree(...leaders.map(({ pid }) => pid)));
       // What a runner of another process has started is known by its files alone.
       for (const runId of await readdir(layout.runs)) killAll(await host.processesOf(runId as RunId));
-      if (options.flake === undefined) await flake[Symbol.asyncDispose]();
-      await directory[Symbol.asyncDispose]();
+      if (options.place === undefined) await place[Symbol.asyncDispose]();
     },
   };
   await mkdir(layout.runs, { recursive: true });

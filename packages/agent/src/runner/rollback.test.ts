@@ -3,11 +3,16 @@ import { join } from "node:path";
 import { succeeded } from "@nixfleet/runtime";
 import { expect, test } from "vitest";
 import { createTestHost, eventsOf, type TestHost } from "./host.fixture.ts";
+import { createRunningHost } from "./running-host.fixture.ts";
+
+const runningHost = createRunningHost();
+/** Without the dead-man switch. */
+const off = { config: {} };
 
 /** Deploys a version. Gives its commit and closure. */
 async function deployVersion(host: TestHost, version: string) {
   const platform = host.deps.platform.name === "home-manager" ? ("home-manager" as const) : ("nixos" as const);
-  const commit = await host.flake.commitFlake(version, { hosts: { [host.config.hostname]: { version, platform } } });
+  const commit = await host.flake.commitFlake(version, { hosts: { [host.config.hostname]: { version, platform, packages: 1 } } });
   const { outcome } = await host.doRun("switch", {}, { commit });
   expect(outcome).toEqual({ state: "succeeded" });
   return { commit, closure: (await host.deps.platform.runningClosure()) ?? "" };
@@ -61,37 +66,36 @@ test("R34: a generation that was never there or was collected is refused, and so
 });
 
 test("what runs, while another generation waits for its boot, can be chosen: the next boot is then of it", async () => {
-  await using host = await createTestHost();
-  const a = await deployVersion(host, "1.0");
-  const commit = await host.flake.commitFlake("2.0", { hosts: { gate: { version: "2.0" } } });
-  await host.doRun("switch", { mode: "boot" }, { commit });
-  expect(await host.deps.platform.profileClosure()).not.toBe(a.closure);
-  expect((await host.doRun("rollback", { generation: 1 })).outcome).toEqual({ state: "succeeded" });
-  expect(await host.deps.platform.profileClosure()).toBe(a.closure);
+  const { host, first, second } = await runningHost(off);
+  const generation = await host.deps.platform.generation();
+  await host.doRun("switch", { mode: "boot" }, { commit: second });
+  expect(await host.deps.platform.profileClosure()).not.toBe(first);
+  expect((await host.doRun("rollback", { generation })).outcome).toEqual({ state: "succeeded" });
+  expect(await host.deps.platform.profileClosure()).toBe(first);
 });
 
 test("a generation of which no commit is known is deployed as that", async () => {
-  await using host = await createTestHost();
-  const a = await deployVersion(host, "1.0");
-  await deployVersion(host, "2.0");
+  const { host, first, second } = await runningHost(off);
+  const generation = await host.deps.platform.generation();
+  expect((await host.doRun("switch", {}, { commit: second })).outcome).toEqual({ state: "succeeded" });
   await rm(join(host.config.runnerDir, "deployments.jsonl"));
-  const { runId, outcome } = await host.doRun("rollback", { generation: 1 });
+  const { runId, outcome } = await host.doRun("rollback", { generation });
   expect(outcome).toEqual({ state: "succeeded" });
-  expect(eventsOf(await host.events(runId), "deployed")[0]?.deployment).toMatchObject({ closure: a.closure, commit: null });
+  expect(eventsOf(await host.events(runId), "deployed")[0]?.deployment).toMatchObject({ closure: first, commit: null });
 });
 
 test("R56: where commits must be signed, only a host that allows to go back does so", async () => {
-  await using host = await createTestHost();
-  const a = await deployVersion(host, "1.0");
-  await deployVersion(host, "2.0");
+  const { host, first, second } = await runningHost(off);
+  const generation = await host.deps.platform.generation();
+  expect((await host.doRun("switch", {}, { commit: second })).outcome).toEqual({ state: "succeeded" });
   const signing = { ...host.config.signing, required: true };
-  const strict = await host.ask("rollback", { generation: 1 }, { force: true });
+  const strict = await host.ask("rollback", { generation }, { force: true });
   await host.run({ config: { ...host.config, signing } });
   expect(await host.outcome(strict)).toMatchObject({ state: "refused", code: "not-fast-forward" });
-  const allowed = await host.ask("rollback", { generation: 1 });
+  const allowed = await host.ask("rollback", { generation });
   await host.run({ config: { ...host.config, signing, allowRewind: true } });
   expect(await host.outcome(allowed)).toEqual({ state: "succeeded" });
-  expect(await host.deps.platform.runningClosure()).toBe(a.closure);
+  expect(await host.deps.platform.runningClosure()).toBe(first);
 });
 
 test("R34: Home Manager goes back by the old generation's own activation, which makes a generation of its own", async () => {

@@ -2,6 +2,9 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { createTestHost, eventsOf, logText } from "./host.fixture.ts";
+import { createSharedPlace } from "./running-host.fixture.ts";
+
+const place = createSharedPlace();
 
 test("a switch fetches, evaluates, builds, diffs, activates, and proves what runs", async () => {
   await using host = await createTestHost({ host: { packages: 3, tests: { "T1.sh": "#!/bin/sh\ntrue\n" } } });
@@ -50,7 +53,7 @@ test("mode boot sets the profile and leaves what runs; mode test activates and l
 });
 
 test("a commit that is no descendant of the last deployed one needs the host's permission and force", async () => {
-  await using host = await createTestHost({ host: { version: "1.0" } });
+  await using host = await createTestHost({ place: await place(), host: { version: "1.0" } });
   const old = await host.flake.git("rev-parse", "HEAD");
   const newer = await host.flake.commitFlake("newer", { hosts: { gate: { version: "2.0" } } });
   expect((await host.doRun("switch", {}, { commit: newer })).outcome.state).toBe("succeeded");
@@ -67,17 +70,18 @@ test("a commit that is no descendant of the last deployed one needs the host's p
 });
 
 test("a switch bound to a previewed closure refuses when the commit builds another one", async () => {
-  await using host = await createTestHost({ host: {} });
+  await using host = await createTestHost({ place: await place(), host: {} });
+  const before = await host.activations();
   const commit = await host.flake.git("rev-parse", "HEAD");
   const other = "/nix/store/sn3sxk6b7myhr3sdbn7rri2y00ww7n6p-nixos-system-gate-25.11";
   const { outcome } = await host.doRun("switch", { closure: other }, { commit });
   expect(outcome).toMatchObject({ state: "refused", code: "closure-changed", reason: expect.stringContaining(other) });
-  expect(await host.activations()).toEqual([]);
+  expect(await host.activations()).toEqual(before);
 
   const shown = await host.doRun("preview", {}, { commit });
   const closure = eventsOf(await host.events(shown.runId), "preview")[0]?.preview.closure;
   expect((await host.doRun("switch", { closure }, { commit })).outcome).toEqual({ state: "succeeded" });
-  expect(await host.activations()).toEqual([`switch ${closure}`]);
+  expect(await host.activations()).toEqual([...before, `switch ${closure}`]);
 });
 
 test("a closure without this agent is refused where the running one has it, unless a person insists", async () => {
@@ -111,7 +115,8 @@ test("switch inhibitors: the closure is set for the next boot, with a warning, a
 });
 
 test("while another holds the lock of switch-to-configuration, nothing is activated", async () => {
-  await using host = await createTestHost({ host: {} });
+  await using host = await createTestHost({ place: await place(), host: {} });
+  const before = await host.activations();
   const directory = join(host.config.systemRoot, "run/nixos");
   await mkdir(directory, { recursive: true });
   const lock = join(directory, "switch-to-configuration.lock");
@@ -126,12 +131,12 @@ test("while another holds the lock of switch-to-configuration, nothing is activa
   expect(outcome).toMatchObject({ state: "refused", code: "activation-in-progress" });
   stop.abort();
   await holder.result;
-  expect(await host.activations()).toEqual([]);
+  expect(await host.activations()).toEqual(before);
   expect((await host.doRun("switch", {}, { commit })).outcome).toEqual({ state: "succeeded" });
 });
 
 test("R56: where commits must be signed, they are verified before anything of them is evaluated", async () => {
-  await using host = await createTestHost({ host: {} });
+  await using host = await createTestHost({ place: await place(), host: {} });
   const commit = await host.flake.git("rev-parse", "HEAD");
   const runId = await host.ask("switch", {}, { commit });
   const previewId = await host.ask("preview", {}, { commit });
@@ -143,7 +148,7 @@ test("R56: where commits must be signed, they are verified before anything of th
 });
 
 test("R31: a commit that is not on the followed branch is refused, one that does not exist is named", async () => {
-  await using host = await createTestHost({ host: {} });
+  await using host = await createTestHost({ place: await place(), host: {} });
   await host.doRun("pull");
   const dropped = await host.flake.commit("dropped later", { note: "1" });
   await host.doRun("pull");
@@ -157,7 +162,7 @@ test("R31: a commit that is not on the followed branch is refused, one that does
 });
 
 test("bad input: Nix's and git's own words come first, with a code, and the host takes the next run", async () => {
-  await using host = await createTestHost({ host: {} });
+  await using host = await createTestHost({ place: await place(), host: {} });
   const commit = (shape: Parameters<typeof host.flake.commitFlake>[1]) => host.flake.commitFlake("bad", shape);
   const outcomeAt = async (at: string) => (await host.doRun("switch", {}, { commit: at })).outcome;
 
@@ -186,7 +191,7 @@ test("bad input: Nix's and git's own words come first, with a code, and the host
 });
 
 test("bad input: a repository, a branch or a Nix that is not there", async () => {
-  await using host = await createTestHost({ host: {} });
+  await using host = await createTestHost({ place: await place(), host: {} });
   const withConfig = async (change: Partial<typeof host.config>) => {
     const runId = await host.ask("pull");
     await host.run({ config: { ...host.config, ...change } });

@@ -379,11 +379,11 @@ test("a damaged spool is told as a fault and holds up no other run", async () =>
   expect(dashboard.of(idOf(2))).toEqual(world.written(idOf(2)));
 });
 
-test("R8: a spool of a million lines is sent whole, a window at a time, and never read further than that", async () => {
+test("R8: a spool that is many windows long is sent whole, a window at a time, and never read further than that", async () => {
   await using world = await createWorld();
   const writer = await world.begin(idOf(1));
   const lines = Array.from({ length: 2000 }, (_, i) => ({ at: i, stream: "build" as const, text: `compiling module ${i}` }));
-  for (let i = 0; i < 500; i++) writer.append({ kind: "log", lines });
+  for (let i = 0; i < 100; i++) writer.append({ kind: "log", lines });
   finish(writer);
   await using daemon = await world.startDaemon();
   await daemon.connect();
@@ -422,7 +422,7 @@ test("R8: a spool of a million lines is sent whole, a window at a time, and neve
     toLeft.flush();
     await daemon.work();
   }
-  expect(count).toBe(1_000_000);
+  expect(count).toBe(200_000);
   expect(largest).toBeLessThan(1024 * 1024);
   expect(onTheWire).toBeLessThanOrEqual(MAX_UNACKNOWLEDGED_BYTES);
 });
