@@ -8,6 +8,8 @@ export default defineConfig({
     // Real processes, signals and SQLite: each test file has a process of its own.
     pool: "forks",
     allowOnly: false,
+    // More than there are cores: many tests wait for programs that they have started. Load on the machine is no reason to fail.
+    maxWorkers: 4,
     projects: [
       {
         test: {
@@ -21,7 +23,6 @@ export default defineConfig({
             "tools/**/*.test.ts",
           ],
           pool: "forks",
-          maxWorkers: 3,
           ...bounds,
         },
       },
@@ -30,9 +31,6 @@ export default defineConfig({
           name: "e2e",
           include: ["e2e/**/*.test.ts"],
           pool: "forks",
-          // A browser and a fleet need the machine: these come after all others, one at a time.
-          sequence: { groupOrder: 1 },
-          maxWorkers: 1,
           ...bounds,
           testTimeout: 120_000,
         },

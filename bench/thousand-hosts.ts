@@ -156,10 +156,17 @@ async function clickToEvent(page: Page): Promise<number[]> {
           [...document.querySelectorAll("tbody tr")].find((line) => line.querySelector("a")?.textContent === name);
         const began = performance.now();
         button.click();
-        return new Promise<number>((resolve) => {
+        return new Promise<number>((resolve, reject) => {
+          const limit = setTimeout(() => {
+            observer.disconnect();
+            reject(
+              new Error(`Nothing was seen of a pull in 10 s. The row says: ${row()?.textContent ?? "nothing, it has gone"}`),
+            );
+          }, 10_000);
           const look = () => {
             if (!row()?.textContent.includes("Fetch")) return;
             observer.disconnect();
+            clearTimeout(limit);
             resolve(performance.now() - began);
           };
           const observer = new MutationObserver(look);
