@@ -1,12 +1,15 @@
-import { defineConfig } from "vitest/config";
+import { configDefaults, defineConfig } from "vitest/config";
+import { LAB_TESTS } from "./lab/vitest.config.ts";
 
 /** Bounds that only a test that hangs reaches; no promise is measured by them. */
 const bounds = { testTimeout: 60_000, hookTimeout: 60_000, teardownTimeout: 10_000 };
 
 export default defineConfig({
   test: {
-    // Real processes, signals and SQLite: each test file has a process of its own.
+    // Real processes and signals: no thread could take them. Files share a process, and what they import is read once for all of
+    // them: so no test may count on being the first, nor leave anything behind.
     pool: "forks",
+    isolate: false,
     allowOnly: false,
     // More than there are cores: many tests wait for programs that they have started. Load on the machine is no reason to fail.
     maxWorkers: 4,
@@ -22,7 +25,9 @@ export default defineConfig({
             "modules/**/*.test.ts",
             "tools/**/*.test.ts",
           ],
+          exclude: [...configDefaults.exclude, ...LAB_TESTS],
           pool: "forks",
+          isolate: false,
           ...bounds,
         },
       },
@@ -31,6 +36,7 @@ export default defineConfig({
           name: "e2e",
           include: ["e2e/**/*.test.ts"],
           pool: "forks",
+          isolate: false,
           ...bounds,
           testTimeout: 120_000,
         },

@@ -85,7 +85,8 @@ test("R7, R29: a pull and a switch from the dashboard succeed with real Nix, res
 });
 
 test("R37: a switch that starts systemd itself anew is judged by its own end, whatever became of who had launched it", async () => {
-  const activation = "kill -KILL $(pgrep --full --newest '^systemd-run .*--unit=nixos-rebuild')\nsystemctl daemon-reexec\nsleep 4\necho all is new";
+  const activation =
+    "kill -KILL $(pgrep --full --newest '^systemd-run .*--unit=nixos-rebuild')\nsystemctl daemon-reexec\nsleep 4\necho all is new";
   const commit = await lab.config.change("web1: a new systemd", "web1", (now) => ({ ...now, activation }));
 
   const run = await lab.perform("web1", "switch", { commit });

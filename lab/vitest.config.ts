@@ -1,16 +1,19 @@
 import { resolve } from "node:path";
 import { defineConfig } from "vitest/config";
 
+/** What needs a machine of its own: hosts with a systemd, and Nix at work on whole packages. */
+export const LAB_TESTS = ["lab/**/*.test.ts", "modules/package-build.test.ts"];
+
 /** `make lab-test`. A project of its own, since it needs root and Debian: `make test` knows nothing of it. */
 export default defineConfig({
   test: {
     name: "lab",
     globalSetup: resolve(import.meta.dirname, "../tools/test/build-programs.ts"),
-    include: ["lab/**/*.test.ts"],
+    include: LAB_TESTS,
     pool: "forks",
     allowOnly: false,
-    // Hosts of one lab need the machine.
-    maxWorkers: 1,
+    // The fault matrix, and all else beside it.
+    maxWorkers: 2,
     // Lanes of the fault matrix, each with a lab of its own.
     maxConcurrency: 3,
     // The first lab on a machine makes the root file system of its hosts.

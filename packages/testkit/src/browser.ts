@@ -1,6 +1,9 @@
+import { existsSync } from "node:fs";
 import { type BrowserContext, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 
-const executablePath = process.env.NIXFLEET_CHROMIUM ?? "/usr/bin/chromium";
+/** Debian's. The one without a window of its own takes a quarter less of the machine for the same pages. */
+const CHROMIUM = ["/usr/bin/chromium-headless-shell", "/usr/bin/chromium"] as const;
+const executablePath = process.env.NIXFLEET_CHROMIUM ?? CHROMIUM.find((path) => existsSync(path)) ?? CHROMIUM[0];
 
 /** Debian's Chromium, kept from looking for a network of its own. */
 export async function startBrowser() {

@@ -47,9 +47,9 @@ export async function createGitFixture(options: GitFixtureOptions = {}): Promise
   const run = (cwd: string, args: readonly string[], date = firstDate) => runGit(cwd, args, date);
   if (!existsSync(origin)) {
     await mkdir(workTree, { recursive: true });
-    await run(workTree, ["init", "--quiet", `--initial-branch=${branch}`]);
+    await run(workTree, ["init", "--quiet", "--template=", `--initial-branch=${branch}`]);
     await run(workTree, ["remote", "add", "origin", origin]);
-    await run(root, ["init", "--quiet", "--bare", `--initial-branch=${branch}`, origin]);
+    await run(root, ["init", "--quiet", "--template=", "--bare", `--initial-branch=${branch}`, origin]);
   }
 
   const fixture: GitFixture = {

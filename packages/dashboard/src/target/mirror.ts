@@ -60,7 +60,7 @@ export function createMirror({ directory, repoUrl, branch, git, localGit }: Mirr
       // The last one: with it, the mirror counts as made.
       ["remote.origin.url", repoUrl],
     ];
-    const made = await localGit(["init", "--quiet", "--bare", directory], { signal });
+    const made = await localGit(["init", "--quiet", "--template=", "--bare", directory], { signal });
     if (!succeeded(made)) return failed(made.stderr);
     for (const [name, value] of settings) {
       const set = await localGit(["config", name, value], { cwd: directory, signal });
