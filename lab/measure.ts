@@ -23,7 +23,7 @@ const rows = [
   await measureSeconds("A broken network configuration until the old one runs again", `${CONFIRM_TIMEOUT + 15} s`, comesHome),
   await measureSeconds("A switch of ours beyond nix build, nix-env --set and switch-to-configuration", "1.5 s", overhead),
   await measureSeconds("The agent back after its own replacement", "10 s", isBack),
-  { what: "The agent's closure beyond nodejs", bar: "2 MB", values: [`${(await agentBytes(lane)) / 1e6} MB`] },
+  { what: "The agent's closure beyond nodejs", bar: "2 MB", values: [`${((await agentBytes(lane)) / 1e6).toFixed(2)} MB`] },
 ];
 const text = render(rows);
 await mkdir(dirname(MEASURED), { recursive: true });
