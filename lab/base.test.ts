@@ -6,6 +6,7 @@ import { groupsOf } from "./control-groups.ts";
 import type { Host } from "./host.ts";
 import { brokenNetworkUnit, failingUnit, type HostConfiguration, hangingActivation, longRunning } from "./host-configuration.ts";
 import { type Lab, startLab } from "./lab.ts";
+import { createPlaces } from "./places.ts";
 
 let lab: Lab;
 let web1: Host;
@@ -283,7 +284,8 @@ test("what a lab that was killed has left is removed at the start of the next on
   `;
   const killed = startProgram(
     [process.execPath, "--input-type=module", "--eval", script],
-    { PATH: process.env["PATH"] ?? "" },
+    // The same place for labs as this one's, and the root file system that is there.
+    { PATH: process.env["PATH"] ?? "", NIXFLEET_LAB_DIR: createPlaces().root },
     "/dev/null",
   );
   const [line] = await killed.says(/\{.*\} is up/);
