@@ -114,6 +114,28 @@ test("switch inhibitors: the closure is set for the next boot, with a warning, a
   expect(facts?.running?.closure).not.toBe(deployment?.closure);
 });
 
+test("R37: how an activation ended is its own word, not its launcher's", async () => {
+  await using host = await createTestHost({ place: await place() });
+  const launchedBy = async (script: string, version: string) => {
+    const commit = await host.flake.commitFlake(version, { hosts: { gate: { version } } });
+    const { platform } = host.deps;
+    const activation: typeof platform.activation = (closure, mode) => ({
+      ...platform.activation(closure, mode),
+      launcher: ["/bin/sh", "-c", script, "launcher"],
+    });
+    const runId = await host.ask("switch", {}, { commit });
+    await host.run({ platform: { ...platform, activation } });
+    return host.outcome(runId);
+  };
+
+  expect(await launchedBy("exit 0", "never-begun")).toMatchObject({
+    state: "failed",
+    code: "activation-failed",
+    reason: expect.stringContaining("it left no exit code"),
+  });
+  expect(await launchedBy('"$@"; exit 7', "all-well")).toEqual({ state: "succeeded" });
+});
+
 test("while another holds the lock of switch-to-configuration, nothing is activated", async () => {
   await using host = await createTestHost({ place: await place(), host: {} });
   const before = await host.activations();
