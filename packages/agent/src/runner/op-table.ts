@@ -1,6 +1,7 @@
 import type { OpName, OpRequest, Outcome } from "@nixfleet/protocol";
 import type { RunContext } from "./context.ts";
 import { collectGarbage } from "./ops/collect-garbage.ts";
+import type { OpImplementation } from "./ops/implementation.ts";
 import { preview } from "./ops/preview.ts";
 import { pull } from "./ops/pull.ts";
 import { reboot } from "./ops/reboot.ts";
@@ -9,11 +10,6 @@ import { restartAgent } from "./ops/restart-agent.ts";
 import { rollback } from "./ops/rollback.ts";
 import { switchOp } from "./ops/switch.ts";
 import { test } from "./ops/test.ts";
-
-type ArgsOf<N extends OpName> = Extract<OpRequest, { op: N }>["args"];
-
-/** Does the work of an op. Ends early when the context's signal is aborted; throws only for faults of this program. */
-export type OpImplementation<N extends OpName> = (context: RunContext, args: ArgsOf<N>) => Promise<Outcome>;
 
 /** Every op that the protocol declares. One that is missing here does not compile. */
 export const OP_IMPLEMENTATIONS = {

@@ -3,8 +3,8 @@ import { describeEnd, type ExecResult, succeeded } from "@nixfleet/runtime";
 import { nixEnvironment } from "../../nix/environment.ts";
 import { listGenerations } from "../../platforms/links.ts";
 import { failure, type RunContext, STOPPED } from "../context.ts";
-import type { OpImplementation } from "../op-table.ts";
 import { createPlainOutput } from "../output.ts";
+import type { OpImplementation } from "./implementation.ts";
 
 const DAY = 86_400_000;
 /** Numbers that one command gets, so that its arguments fit. */

@@ -5,9 +5,9 @@ import type { Platform } from "../../platforms/platform.ts";
 import { type Step, tellDiff } from "../build.ts";
 import { type RunContext, STOPPED } from "../context.ts";
 import { findGeneration, type KnownGeneration } from "../generations.ts";
-import type { OpImplementation } from "../op-table.ts";
 import { createPlainOutput } from "../output.ts";
 import { buildTarget } from "../target-closure.ts";
+import type { OpImplementation } from "./implementation.ts";
 
 /** Tells what a switch would change: packages, units, reboot, this agent. Builds what is not there yet, and activates nothing. */
 export const preview: OpImplementation<"preview"> = async (context, args) => {

@@ -1,5 +1,5 @@
-import type { OpImplementation } from "../op-table.ts";
 import { syncClone } from "../sync.ts";
+import type { OpImplementation } from "./implementation.ts";
 
 /** Fetches the branch and puts the clone at the commit asked for, else at the target, else at the branch's tip. */
 export const pull: OpImplementation<"pull"> = async (context, args) => {

@@ -2,8 +2,8 @@ import type { Outcome } from "@nixfleet/protocol";
 import { describeEnd, succeeded } from "@nixfleet/runtime";
 import { wait } from "../../spool/run-record.ts";
 import { failure, STOPPED } from "../context.ts";
-import type { OpImplementation } from "../op-table.ts";
 import { createPlainOutput } from "../output.ts";
+import type { OpImplementation } from "./implementation.ts";
 
 const POLL_MS = 200;
 

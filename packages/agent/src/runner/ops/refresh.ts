@@ -1,4 +1,4 @@
-import type { OpImplementation } from "../op-table.ts";
+import type { OpImplementation } from "./implementation.ts";
 
 /** Reads every fact anew. The reading is the run's proof, so there is nothing else to do. */
 export const refresh: OpImplementation<"refresh"> = async (context) => {

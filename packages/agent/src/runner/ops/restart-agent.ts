@@ -3,7 +3,7 @@ import { wait } from "../../spool/run-record.ts";
 import { DaemonStatus } from "../../spool/shapes.ts";
 import { readStrangerJson } from "../../spool/stranger-json.ts";
 import { failure, STOPPED } from "../context.ts";
-import type { OpImplementation } from "../op-table.ts";
+import type { OpImplementation } from "./implementation.ts";
 
 const POLL_MS = 100;
 

@@ -4,7 +4,7 @@ import { type RunContext, STOPPED } from "../context.ts";
 import { deploy } from "../deploy.ts";
 import { findGeneration } from "../generations.ts";
 import { guard, withFinish } from "../guards.ts";
-import type { OpImplementation } from "../op-table.ts";
+import type { OpImplementation } from "./implementation.ts";
 
 /** Activates an earlier generation: the closure that its number stands for, by that closure's own activator. */
 export const rollback: OpImplementation<"rollback"> = async (context, { generation }) => {

@@ -3,8 +3,8 @@ import { tellDiff } from "../build.ts";
 import { type RunContext, STOPPED } from "../context.ts";
 import { deploy } from "../deploy.ts";
 import { guard, withFinish } from "../guards.ts";
-import type { OpImplementation } from "../op-table.ts";
 import { buildTarget } from "../target-closure.ts";
+import type { OpImplementation } from "./implementation.ts";
 
 /** Builds the host's configuration at a commit and activates it. */
 export const switchOp: OpImplementation<"switch"> = async (context, { mode, commit: asked, closure: previewed }) => {

@@ -3,9 +3,9 @@ import { type Outcome, shorten, type TestResult } from "@nixfleet/protocol";
 import { succeeded } from "@nixfleet/runtime";
 import { listTestScripts, type TestScript } from "../../git/test-scripts.ts";
 import { failure, type RunContext, STOPPED } from "../context.ts";
-import type { OpImplementation } from "../op-table.ts";
 import { createPlainOutput } from "../output.ts";
 import { refuseUnsigned } from "../sync.ts";
+import type { OpImplementation } from "./implementation.ts";
 
 /** Runs the host's own tests at the commit that the clone is at. All of them, also after one that failed. */
 export const test: OpImplementation<"test"> = async (context) => {

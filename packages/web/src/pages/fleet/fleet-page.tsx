@@ -13,7 +13,7 @@ import { usePageTitle } from "../../screen/use-page-title.ts";
 import { useStable } from "../../screen/use-stable.ts";
 import { FleetHead } from "./fleet-head.tsx";
 import { FleetList } from "./fleet-list.tsx";
-import { FleetTools, FleetToolsPhone, useSetView } from "./fleet-tools.tsx";
+import { FleetTools, FleetToolsPhone } from "./fleet-tools.tsx";
 import { type FleetSummary, isInGroup, summarise } from "./groups-of-status.ts";
 import { NeedsAttention } from "./needs-attention.tsx";
 import { sortRows, sortsByMeasured } from "./order.ts";
@@ -21,6 +21,7 @@ import { RunningCards, RunningNow } from "./running-now.tsx";
 import { matches, parseSearch } from "./search.ts";
 import { keepExisting, NOTHING, type Selection } from "./selection.ts";
 import { SelectionBar } from "./selection-bar.tsx";
+import { useSetView } from "./set-view.ts";
 import { TargetPanel } from "./target-panel.tsx";
 import { type FleetView, viewOf } from "./view.ts";
 

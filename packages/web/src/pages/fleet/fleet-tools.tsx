@@ -1,5 +1,5 @@
 import { PLATFORM_LABELS, Platform } from "@nixfleet/protocol";
-import { Link, useNavigate } from "@tanstack/react-router";
+import { Link } from "@tanstack/react-router";
 import {
   ArrowDownWideNarrow,
   Columns3,
@@ -21,18 +21,10 @@ import { MenuButton } from "../../components/menu-button.tsx";
 import { Tip } from "../../components/tooltip.tsx";
 import type { FleetSummary } from "./groups-of-status.ts";
 import { SORT_LABELS } from "./order.ts";
-import { DENSITIES, type FleetSearch, type FleetView, GROUPING_LABELS, readFleetSearch } from "./view.ts";
+import { useSetView } from "./set-view.ts";
+import { DENSITIES, type FleetSearch, type FleetView, GROUPING_LABELS } from "./view.ts";
 
 const ViewMenu = lazy(() => import("./view-menu.tsx"));
-
-export type SetView = (change: { readonly [K in keyof FleetSearch]: FleetSearch[K] | undefined }) => void;
-
-/** Changes parts of the view; what is as usual leaves the address again. */
-export function useSetView(): SetView {
-  const navigate = useNavigate();
-  return (change) =>
-    void navigate({ to: "/", search: (search) => readFleetSearch({ ...search, ...change }), replace: true, resetScroll: false });
-}
 
 interface ToolsProps {
   readonly summary: FleetSummary;

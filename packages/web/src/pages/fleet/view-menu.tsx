@@ -1,8 +1,8 @@
 import { Fragment } from "react";
 import { Menu, MenuCheck, MenuChoice, MenuLine } from "../../components/menu.tsx";
 import type { MenuPlace } from "../../components/menu-button.tsx";
-import type { SetView } from "./fleet-tools.tsx";
 import { SORT_LABELS, SORTS } from "./order.ts";
+import type { SetView } from "./set-view.ts";
 import { type FleetView, GROUPING_LABELS, GROUPINGS, OPTIONAL_COLUMNS, type OptionalColumn } from "./view.ts";
 
 const COLUMN_LABELS = {
