@@ -16,8 +16,8 @@ const day = 24 * 3600;
 export async function openRepositories(places: Places, now: number): Promise<Repositories> {
   let date = now;
   const dates = () => date;
-  const nixpkgs = await createGitFixture({ directory: join(places.root, "nixpkgs"), dates });
-  const config = await createGitFixture({ directory: join(places.root, "config"), dates });
+  const nixpkgs = await createGitFixture({ directory: join(places.root, "nixpkgs"), shared: true, dates });
+  const config = await createGitFixture({ directory: join(places.root, "config"), shared: true, dates });
   const repositories = { nixpkgs, config };
   if ((await config.git("branch", "--list", "main")) !== "") return repositories;
 
@@ -70,7 +70,7 @@ async function lockFile(nixpkgs: GitFixture): Promise<string> {
   const locked = {
     lastModified: Number(await nixpkgs.git("log", "-1", "--format=%ct")),
     ref: "main",
-    rev: await nixpkgs.git("rev-parse", "HEAD"),
+    rev: await nixpkgs.head(),
     revCount: Number(await nixpkgs.git("rev-list", "--count", "HEAD")),
     type: "git",
     url: nixpkgs.url,

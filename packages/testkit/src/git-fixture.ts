@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describeEnd, exec, succeeded } from "@nixfleet/runtime";
 import { createTempDir } from "./temp-dir.ts";
@@ -18,6 +18,8 @@ export interface GitFixture extends AsyncDisposable {
   /** The same without pushing. */
   commitLocally(subject: string, changes: FileChanges): Promise<string>;
   push(...options: string[]): Promise<void>;
+  /** The hash of the work tree's commit. */
+  head(): Promise<string>;
   /** Moves the branch back to a commit and pushes that by force: history is rewritten. */
   forcePushTo(commit: string): Promise<void>;
   /** Runs git in the work tree; throws with its words when it fails. */
@@ -28,6 +30,11 @@ export interface GitFixtureOptions {
   /** Where to build it, or where it was built before; by default a temporary directory that goes when the fixture is disposed. */
   directory?: string;
   branch?: string;
+  /**
+   * People work in it too. Then commits are pushed, and refused when somebody else has pushed others. By default the origin shares
+   * the work tree's objects, and the fixture moves its branch itself, which starts a tenth of the programs.
+   */
+  shared?: boolean;
   /** Called for the date of each commit, in seconds since the epoch. By default one minute apart, from 2026-01-01. */
   dates?: () => number;
 }
@@ -38,19 +45,25 @@ const firstDate = Date.UTC(2026, 0, 1) / 1000;
 export async function createGitFixture(options: GitFixtureOptions = {}): Promise<GitFixture> {
   const temporary = options.directory === undefined ? await createTempDir("nixfleet-git-") : undefined;
   const root = options.directory ?? temporary?.path ?? "";
-  const { branch = "main" } = options;
+  const { branch = "main", shared = false } = options;
   const origin = join(root, "origin.git");
   const workTree = join(root, "work");
   let minutes = 0;
   const dates = options.dates ?? (() => firstDate + 60 * minutes++);
 
   const run = (cwd: string, args: readonly string[], date = firstDate) => runGit(cwd, args, date);
+  const gitDir = join(workTree, ".git");
   if (!existsSync(origin)) {
-    await mkdir(workTree, { recursive: true });
-    await run(workTree, ["init", "--quiet", "--template=", `--initial-branch=${branch}`]);
-    await run(workTree, ["remote", "add", "origin", origin]);
-    await run(root, ["init", "--quiet", "--template=", "--bare", `--initial-branch=${branch}`, origin]);
+    await initRepository(gitDir, branch, `[core]\n\tbare = false\n[remote "origin"]\n\turl = ${JSON.stringify(origin)}\n`);
+    await initRepository(origin, branch, "[core]\n\tbare = true\n");
   }
+  if (!shared) {
+    await mkdir(join(origin, "objects/info"), { recursive: true });
+    await writeFile(join(origin, "objects/info/alternates"), `${join(gitDir, "objects")}\n`);
+  }
+  const readRef = async (name: string) => (await readFile(join(gitDir, name), "utf8")).trim();
+  /** The branch that the work tree is on, as refs/heads/<name>. */
+  const branchOf = async () => (await readRef("HEAD")).replace(/^ref: /, "");
 
   const fixture: GitFixture = {
     origin,
@@ -60,13 +73,15 @@ export async function createGitFixture(options: GitFixtureOptions = {}): Promise
       await applyChanges(workTree, changes);
       await run(workTree, ["add", "--all"]);
       await run(workTree, ["commit", "--quiet", "--allow-empty", "--message", subject], dates());
-      return run(workTree, ["rev-parse", "HEAD"]);
+      return fixture.head();
     },
     async commit(subject, changes) {
       const commit = await fixture.commitLocally(subject, changes);
-      await fixture.push();
+      if (shared) await fixture.push();
+      else await moveRef(join(origin, await branchOf()), commit);
       return commit;
     },
+    head: async () => (shared ? run(workTree, ["rev-parse", "HEAD"]) : readRef(await branchOf())),
     async push(...more) {
       await run(workTree, ["push", "--quiet", ...more, "origin", "HEAD"]);
     },
@@ -80,6 +95,19 @@ export async function createGitFixture(options: GitFixtureOptions = {}): Promise
     },
   };
   return fixture;
+}
+
+/** As `git init` does it (gitrepository-layout(5)), without a program: these are made in their hundreds. */
+async function initRepository(directory: string, branch: string, config: string): Promise<void> {
+  await Promise.all(["objects", "refs/heads"].map((folder) => mkdir(join(directory, folder), { recursive: true })));
+  await writeFile(join(directory, "config"), `[core]\n\trepositoryformatversion = 0\n${config}`);
+  await writeFile(join(directory, "HEAD"), `ref: refs/heads/${branch}\n`);
+}
+
+async function moveRef(file: string, commit: string): Promise<void> {
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(`${file}.lock`, `${commit}\n`);
+  await rename(`${file}.lock`, file);
 }
 
 async function applyChanges(workTree: string, changes: FileChanges): Promise<void> {
@@ -97,7 +125,7 @@ async function applyChanges(workTree: string, changes: FileChanges): Promise<voi
 async function runGit(cwd: string, args: readonly string[], date: number): Promise<string> {
   const stamp = `${date} +0000`;
   const result = await exec({
-    argv: ["git", "-c", "gc.auto=0", "-c", "commit.gpgSign=false", ...args],
+    argv: ["git", "-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "commit.gpgSign=false", ...args],
     cwd,
     env: {
       PATH: process.env.PATH ?? "",

@@ -67,7 +67,7 @@ async function commitVersion(version: string, key?: string): Promise<string> {
   if (key === undefined) return commit;
   await flake.git("-c", "gpg.format=ssh", "-c", `user.signingKey=${key}`, "commit", "--quiet", "--amend", "-S", "--no-edit");
   await flake.push("--force");
-  return flake.git("rev-parse", "HEAD");
+  return flake.head();
 }
 
 const start = (more: Record<string, string> = {}, argv?: readonly string[]): AgentProcess =>

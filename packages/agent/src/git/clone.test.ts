@@ -158,7 +158,7 @@ test("R31: a shallow clone becomes whole, and a shallow repository is taken as i
   const url = `file://${bench.root}/shallow.git`;
   const git = createGit({ exec, env: process.env, repoUrl: url });
   const other = createClone({ git, dir: join(bench.root, "other"), url, branch: "main", say: () => {} });
-  const tip = await bench.origin.git("rev-parse", "HEAD");
+  const tip = await bench.origin.head();
   const request = { commit: null, fetch: "always" as const, signal: new AbortController().signal, onStderr: () => {} };
   expect(await other.sync(request)).toMatchObject({ kind: "at", commit: tip });
 });

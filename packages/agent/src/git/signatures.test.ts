@@ -66,7 +66,7 @@ async function commitSigned(...options: string[]): Promise<Commit> {
     GNUPGHOME: home,
     HOME: "/var/empty",
   });
-  return await origin.git("rev-parse", "HEAD");
+  return await origin.head();
 }
 
 const bySsh = (key: string) => commitSigned("-c", "gpg.format=ssh", "-c", `user.signingKey=${key}`);

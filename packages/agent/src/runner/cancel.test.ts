@@ -56,7 +56,7 @@ test("R9: cancel in evaluate ends Nix", async () => {
 
 test("R9: cancel in build ends the builders, which Nix puts into sessions of their own", async () => {
   await using host = await createTestHost({ host: { packages: 1, secondsPerPackage: 60 } });
-  const runId = await host.ask("switch", {}, { commit: await host.flake.git("rev-parse", "HEAD") });
+  const runId = await host.ask("switch", {}, { commit: await host.flake.head() });
   const { tree, alive } = await cancelWhen(host, runId, isLine("part 1 line 1"), 3);
   expect(tree.length).toBeGreaterThanOrEqual(3);
   expect(alive).toEqual([]);
@@ -67,7 +67,7 @@ test("R9: cancel in build ends the builders, which Nix puts into sessions of the
 
 test("R9: cancel in activate ends it and says what runs now", async () => {
   await using host = await createTestHost({ host: { activationSeconds: 60 } });
-  const runId = await host.ask("switch", {}, { commit: await host.flake.git("rev-parse", "HEAD") });
+  const runId = await host.ask("switch", {}, { commit: await host.flake.head() });
   const { alive } = await cancelWhen(host, runId, isLine("activating the configuration"), 3);
   expect(alive).toEqual([]);
   expect(await host.outcome(runId)).toMatchObject({
@@ -93,7 +93,7 @@ test("R9, R33: cancel in test ends the script and all that it started, also what
 
 test("R9: a run that is cancelled before the runner takes it never begins", async () => {
   await using host = await createTestHost({ host: {} });
-  const runId = await host.ask("switch", {}, { commit: await host.flake.git("rev-parse", "HEAD") });
+  const runId = await host.ask("switch", {}, { commit: await host.flake.head() });
   await host.files.askCancel(runId);
   await host.run();
   expect(await host.outcome(runId)).toMatchObject({ state: "cancelled" });

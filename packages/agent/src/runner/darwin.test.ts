@@ -7,7 +7,7 @@ test("R37: nix-darwin: an activation that stops half way is told and undone, pro
   await using host = await createTestHost({ platform, name: "mini", host: { version: "1.0" }, config: { confirmTimeout: 60 } });
   const commitVersion = (version: string, failActivation = false) =>
     host.flake.commitFlake(version, { hosts: { mini: { platform, version, failActivation } } });
-  const first = await host.flake.git("rev-parse", "HEAD");
+  const first = await host.flake.head();
   expect((await host.doRun("switch", {}, { commit: first })).outcome).toEqual({ state: "succeeded" });
   const before = await host.deps.platform.runningClosure();
 
@@ -31,7 +31,7 @@ test("R37: nix-darwin: an activation that stops half way is told and undone, pro
 
 test("R34: nix-darwin goes back to a generation by its number", async () => {
   await using host = await createTestHost({ platform, name: "mini", host: { version: "1.0" } });
-  await host.doRun("switch", {}, { commit: await host.flake.git("rev-parse", "HEAD") });
+  await host.doRun("switch", {}, { commit: await host.flake.head() });
   const before = await host.deps.platform.runningClosure();
   const commit = await host.flake.commitFlake("2.0", { hosts: { mini: { platform, version: "2.0" } } });
   await host.doRun("switch", {}, { commit });

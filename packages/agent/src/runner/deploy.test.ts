@@ -125,7 +125,7 @@ test("R37: an activation that fails, or reports failed units, is undone at once"
   const platform = "home-manager" as const;
   const config = { url: dashboard.url, confirmTimeout: 30 };
   const home = await createTestHost({ platform, name: "ada", host: { packages: 1, version: "1.0" }, config });
-  expect((await home.doRun("switch", {}, { commit: await home.flake.git("rev-parse", "HEAD") })).outcome.state).toBe("succeeded");
+  expect((await home.doRun("switch", {}, { commit: await home.flake.head() })).outcome.state).toBe("succeeded");
   const first = (await home.deps.platform.runningClosure()) ?? "";
   const commit = await home.flake.commitFlake("second", { hosts: { ada: { platform, packages: 1, failActivation: true } } });
   const clobbered = await home.doRun("switch", {}, { commit, ...secret });
@@ -287,7 +287,7 @@ test("by hand, without a secret: a dashboard that answered before must answer af
 test("nothing is armed for the next boot, nor where nothing runs to go back to", async () => {
   const dashboard = await createConfirmingDashboard(409);
   await using host = await createTestHost({ host: {}, config: { url: dashboard.url, confirmTimeout: 30 } });
-  const commit = await host.flake.git("rev-parse", "HEAD");
+  const commit = await host.flake.head();
   const boot = await host.doRun("switch", { mode: "boot" }, { commit, ...secret });
   const fresh = await host.doRun("switch", {}, { commit, ...secret });
   for (const { runId, outcome } of [boot, fresh]) {

@@ -17,7 +17,7 @@ async function previewed(host: TestHost, args: Record<string, unknown>, commit: 
 
 test("a preview builds and tells packages with sizes, units, reboot and agent, and activates nothing", async () => {
   await using host = await createTestHost({ host: { packages: 2, agent: "ExecStart=1" } });
-  const first = await host.flake.git("rev-parse", "HEAD");
+  const first = await host.flake.head();
   await host.doRun("switch", {}, { commit: first });
   const running = (await host.deps.platform.runningClosure()) ?? "";
   await makeLinks(host.config.systemRoot, { "run/booted-system": running });
@@ -53,7 +53,7 @@ test("a preview builds and tells packages with sizes, units, reboot and agent, a
 
 test("a generation is previewed by its number, and compared with another one where that is asked for", async () => {
   await using host = await createTestHost({ host: { agent: "ExecStart=1" } });
-  const first = await host.flake.git("rev-parse", "HEAD");
+  const first = await host.flake.head();
   await host.doRun("switch", {}, { commit: first });
   const old = await host.deps.platform.runningClosure();
   const second = await host.flake.commitFlake("newer", { hosts: { gate: { version: "2.0", agent: "ExecStart=1" } } });
@@ -78,7 +78,7 @@ test("a generation is previewed by its number, and compared with another one whe
 
 test("a host that runs nothing is shown everything as new; a closure without the agent says so; Home Manager tells no units", async () => {
   await using host = await createTestHost({ host: { agent: "ExecStart=1" } });
-  const first = await host.flake.git("rev-parse", "HEAD");
+  const first = await host.flake.head();
   expect((await previewed(host, {}, first)).preview).toMatchObject({
     against: null,
     agent: "changed",
@@ -89,13 +89,13 @@ test("a host that runs nothing is shown everything as new; a closure without the
   expect((await previewed(host, {}, without)).preview).toMatchObject({ agent: "missing" });
 
   await using home = await createTestHost({ platform: "home-manager", name: "ada", host: {} });
-  const commit = await home.flake.git("rev-parse", "HEAD");
+  const commit = await home.flake.head();
   expect((await previewed(home, {}, commit)).preview).toMatchObject({ units: null, agent: "same" });
 });
 
 test("an activator that cannot tell is a warning, not a failure", async () => {
   await using host = await createTestHost({ host: {} });
-  const commit = await host.flake.git("rev-parse", "HEAD");
+  const commit = await host.flake.head();
   const argv: [string, ...string[]] = ["sh", "-c", "echo Could not acquire lock >&2; exit 1"];
   const dryActivation = () => ({ argv, env: { PATH: process.env["PATH"] ?? "" }, launcher: [], unit: null });
   const runId = await host.ask("preview", {}, { commit });

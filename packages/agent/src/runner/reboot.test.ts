@@ -14,7 +14,7 @@ const rebootBy = (host: TestHost, script: string) => ({
 test("R14: a machine that stays up ends the reboot by its deadline, and the next run begins", async () => {
   await using host = await createTestHost({ host: {} });
   const asked = join(host.root, "asked");
-  const runId = await host.ask("reboot", {}, { deadline: 1000 });
+  const runId = await host.ask("reboot", {}, { deadline: 3000 });
   await host.run(rebootBy(host, `echo asked >> ${asked}`));
   expect(await host.outcome(runId)).toMatchObject({ state: "timed-out", code: "deadline-passed" });
   expect(await readFile(asked, "utf8")).toBe("asked\n");
@@ -41,10 +41,11 @@ test("an agent that shares its machine does not reboot it", async () => {
 
 /** What a runner leaves that went down with the machine in a boot of that name: all but the end of its run. */
 async function leaveRebooting(host: TestHost, boot: string): Promise<RunId> {
-  const runId = await host.ask("reboot", {}, { deadline: 1000 });
+  const runId = await host.ask("reboot");
   const run = runnerLayout(host.config.runnerDir).run(runId);
   const kept = join(host.root, `process-${runId}`);
-  await host.run(rebootBy(host, `cp ${run.process} ${kept}`));
+  // It fails, which ends the run at once.
+  await host.run(rebootBy(host, `cp ${run.process} ${kept}; exit 1`));
   const events = (await readFile(run.events, "utf8")).trimEnd().split("\n");
   await writeFile(run.events, `${events.slice(0, -1).join("\n")}\n`);
   await rm(run.outcome);

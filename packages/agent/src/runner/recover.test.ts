@@ -18,7 +18,7 @@ async function childOf(host: TestHost, runId: RunId) {
 
 test("R4: a runner that is killed in a build: the builders end, the run ends as failed and says so, the next one begins at once", async () => {
   await using host = await createTestHost({ host: { packages: 1, secondsPerPackage: 60 } });
-  const commit = await host.flake.git("rev-parse", "HEAD");
+  const commit = await host.flake.head();
   const runId = await host.ask("switch", {}, { commit });
   await using runner = startRunner(host);
   await host.seen(runId, (event) => event.kind === "log" && event.lines.some(({ text }) => text.includes("part 1 line 1")));
@@ -37,7 +37,7 @@ test("R4: a runner that is killed in a build: the builders end, the run ends as 
 
 test("R4: a runner that is killed in an activation: it goes on, and its output, its end and what runs now are told", async () => {
   await using host = await createTestHost({ host: { packages: 1, activationSeconds: 1 } });
-  const commit = await host.flake.git("rev-parse", "HEAD");
+  const commit = await host.flake.head();
   const runId = await host.ask("switch", {}, { commit });
   await using runner = startRunner(host);
   await host.seen(runId, (event) => event.kind === "log" && event.lines.some(({ text }) => text.startsWith("activating")));
@@ -59,7 +59,7 @@ test("R4: a runner that is killed in an activation: it goes on, and its output, 
 
 test("R4: an activation that outlives the run's deadline is ended by whoever finds it", async () => {
   await using host = await createTestHost({ host: { packages: 1, activationSeconds: 60 } });
-  const runId = await host.ask("switch", {}, { commit: await host.flake.git("rev-parse", "HEAD"), deadline: 8000 });
+  const runId = await host.ask("switch", {}, { commit: await host.flake.head(), deadline: 8000 });
   await using runner = startRunner(host);
   await host.seen(runId, (event) => event.kind === "log" && event.lines.some(({ text }) => text.startsWith("activating")));
   const child = await childOf(host, runId);
@@ -72,7 +72,7 @@ test("R4: an activation that outlives the run's deadline is ended by whoever fin
 
 test("R1, R2: runners killed at any moment: each run has exactly one outcome, its events have no gap and no torn line", async () => {
   await using host = await createTestHost({ host: { packages: 1, linesPerPackage: 300 } });
-  const commit = await host.flake.git("rev-parse", "HEAD");
+  const commit = await host.flake.head();
   await host.doRun("pull");
   await fc.assert(
     fc.asyncProperty(fc.array(fc.integer({ min: 0, max: 700 }), { minLength: 1, maxLength: 2 }), async (delays) => {

@@ -7,7 +7,7 @@ import { OP_IMPLEMENTATIONS, runOp } from "./op-table.ts";
 
 test("R1, R12: a request that comes again, early or late, is one run on the host", async () => {
   await using host = await createTestHost({ host: {} });
-  const commit = await host.flake.git("rev-parse", "HEAD");
+  const commit = await host.flake.head();
   const runId = await host.ask("switch", {}, { commit });
   await host.ask("switch", {}, { commit, runId });
   await Promise.all([host.run(), host.run()]);
@@ -81,7 +81,7 @@ test("R10: a queue file is a stranger's: links, wrong shapes and names of no run
 test("R45: every op of the registry has an implementation here, and each ends with an outcome of its own", async () => {
   expect(Object.keys(OP_IMPLEMENTATIONS).sort()).toEqual(Object.keys(OPS).sort());
   await using host = await createTestHost({ host: { tests: { "T1.sh": "exit 0\n" } } });
-  const commit = await host.flake.git("rev-parse", "HEAD");
+  const commit = await host.flake.head();
   // This host checks no signatures, has its dead-man switch off, and shares a machine that it does not reboot; nobody runs here
   // who could be told to restart.
   const notHere: readonly Phase[] = ["verify", "confirm", "reboot"];

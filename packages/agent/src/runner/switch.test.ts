@@ -8,7 +8,7 @@ const place = createSharedPlace();
 
 test("a switch fetches, evaluates, builds, diffs, activates, and proves what runs", async () => {
   await using host = await createTestHost({ host: { packages: 3, tests: { "T1.sh": "#!/bin/sh\ntrue\n" } } });
-  const commit = await host.flake.git("rev-parse", "HEAD");
+  const commit = await host.flake.head();
 
   const { runId, outcome } = await host.doRun("switch", {}, { commit });
 
@@ -36,7 +36,7 @@ test("a switch fetches, evaluates, builds, diffs, activates, and proves what run
 
 test("mode boot sets the profile and leaves what runs; mode test activates and leaves the profile", async () => {
   await using host = await createTestHost({ host: { version: "1.0" } });
-  const first = await host.flake.git("rev-parse", "HEAD");
+  const first = await host.flake.head();
   const boot = await host.doRun("switch", { mode: "boot" }, { commit: first });
   expect(boot.outcome).toEqual({ state: "succeeded" });
   const booted = eventsOf(await host.events(boot.runId), "finished")[0]?.proof?.facts;
@@ -54,7 +54,7 @@ test("mode boot sets the profile and leaves what runs; mode test activates and l
 
 test("a commit that is no descendant of the last deployed one needs the host's permission and force", async () => {
   await using host = await createTestHost({ place: await place(), host: { version: "1.0" } });
-  const old = await host.flake.git("rev-parse", "HEAD");
+  const old = await host.flake.head();
   const newer = await host.flake.commitFlake("newer", { hosts: { gate: { version: "2.0" } } });
   expect((await host.doRun("switch", {}, { commit: newer })).outcome.state).toBe("succeeded");
 
@@ -72,7 +72,7 @@ test("a commit that is no descendant of the last deployed one needs the host's p
 test("a switch bound to a previewed closure refuses when the commit builds another one", async () => {
   await using host = await createTestHost({ place: await place(), host: {} });
   const before = await host.activations();
-  const commit = await host.flake.git("rev-parse", "HEAD");
+  const commit = await host.flake.head();
   const other = "/nix/store/sn3sxk6b7myhr3sdbn7rri2y00ww7n6p-nixos-system-gate-25.11";
   const { outcome } = await host.doRun("switch", { closure: other }, { commit });
   expect(outcome).toMatchObject({ state: "refused", code: "closure-changed", reason: expect.stringContaining(other) });
@@ -86,7 +86,7 @@ test("a switch bound to a previewed closure refuses when the commit builds anoth
 
 test("a closure without this agent is refused where the running one has it, unless a person insists", async () => {
   await using host = await createTestHost({ host: { agent: "ExecStart=nixfleet-agent" } });
-  const first = await host.flake.git("rev-parse", "HEAD");
+  const first = await host.flake.head();
   expect((await host.doRun("switch", {}, { commit: first })).outcome).toEqual({ state: "succeeded" });
   const commit = await host.flake.commitFlake("without", { hosts: { gate: {} } });
   const { runId, outcome } = await host.doRun("switch", {}, { commit });
@@ -98,7 +98,7 @@ test("a closure without this agent is refused where the running one has it, unle
 
 test("switch inhibitors: the closure is set for the next boot, with a warning, and the outcome says to reboot", async () => {
   await using host = await createTestHost({ host: { inhibitors: { systemd: "257" } } });
-  const first = await host.flake.git("rev-parse", "HEAD");
+  const first = await host.flake.head();
   await host.doRun("switch", {}, { commit: first });
   const commit = await host.flake.commitFlake("newer", { hosts: { gate: { inhibitors: { systemd: "258" } } } });
 
@@ -148,7 +148,7 @@ test("while another holds the lock of switch-to-configuration, nothing is activa
   const argv: [string, ...string[]] = ["flock", "--no-fork", lock, "sh", "-c", "echo locked; exec sleep 60"];
   const holder = host.deps.exec({ argv, env: host.env, signal: stop.signal, onStdout: () => locked.resolve() });
   await locked.promise;
-  const commit = await host.flake.git("rev-parse", "HEAD");
+  const commit = await host.flake.head();
   const { outcome } = await host.doRun("switch", {}, { commit });
   expect(outcome).toMatchObject({ state: "refused", code: "activation-in-progress" });
   stop.abort();
@@ -159,7 +159,7 @@ test("while another holds the lock of switch-to-configuration, nothing is activa
 
 test("R56: where commits must be signed, they are verified before anything of them is evaluated", async () => {
   await using host = await createTestHost({ place: await place(), host: {} });
-  const commit = await host.flake.git("rev-parse", "HEAD");
+  const commit = await host.flake.head();
   const runId = await host.ask("switch", {}, { commit });
   const previewId = await host.ask("preview", {}, { commit });
   await host.run({ config: { ...host.config, signing: { ...host.config.signing, required: true } } });
@@ -230,7 +230,7 @@ test("bad input: a repository, a branch or a Nix that is not there", async () =>
   const bin = join(host.root, "bin");
   await mkdir(bin);
   await writeFile(join(bin, "git"), `#!/bin/sh\nPATH=${process.env["PATH"]}\nexec git "$@"\n`, { mode: 0o755 });
-  const runId = await host.ask("switch", {}, { commit: await host.flake.git("rev-parse", "HEAD") });
+  const runId = await host.ask("switch", {}, { commit: await host.flake.head() });
   await host.run({ env: { ...host.env, PATH: bin } });
   expect(await host.outcome(runId)).toMatchObject({ code: "nix-missing", firstError: "the program nix was not found" });
 });
@@ -238,7 +238,7 @@ test("bad input: a repository, a branch or a Nix that is not there", async () =>
 test("Home Manager: builds the user's activation package and activates it, profile and all", async () => {
   const env = { platform: "home-manager" as const, name: "ada" };
   await using host = await createTestHost({ ...env, host: { packages: 1 } });
-  const commit = await host.flake.git("rev-parse", "HEAD");
+  const commit = await host.flake.head();
 
   const { runId, outcome } = await host.doRun("switch", {}, { commit });
 
