@@ -3,6 +3,8 @@ import type { LogLine, RunEventBody } from "@nixfleet/protocol";
 /** Text of one log event, in characters: with JSON's escapes it stays below a frame of the link. */
 const BATCH_CHARACTERS = 64 * 1024;
 const BATCH_LINES = 2000;
+/** With less room than this, an event counts as full: the next line may not fit. */
+const LEAST_ROOM = 4 * 1024;
 /** What a line without text takes. */
 const LINE_OVERHEAD = 32;
 /** Text of log lines that is kept while the disk is full, in characters. */
@@ -21,7 +23,7 @@ interface Entry {
 export interface PendingEvents {
   entries(): readonly { at: number; body: RunEventBody }[];
   add(at: number, body: RunEventBody): void;
-  /** Adds a line to the last event, if that is a log event with room. True: that event is full now. */
+  /** Adds a line to the last event, if that is a log event with room. True: an event is full, and waits for nothing more. */
   addLine(line: LogLine): boolean;
   /** Forgets the first `count` events. */
   drop(count: number): void;
@@ -43,17 +45,16 @@ export function createPendingEvents(): PendingEvents {
       const size = line.text.length + LINE_OVERHEAD;
       characters += size;
       const last = entries.at(-1);
-      const fits = inLast + size <= BATCH_CHARACTERS;
-      if (last?.body.kind === "log" && last.sizes !== undefined && last.body.lines.length < BATCH_LINES && fits) {
-        last.body.lines.push(line);
-        last.sizes.push(size);
-        inLast += size;
-      } else {
+      const lines = last?.body.kind === "log" && last.sizes !== undefined ? last.body.lines : undefined;
+      if (lines === undefined || lines.length >= BATCH_LINES || inLast + size > BATCH_CHARACTERS) {
         entries.push({ at: line.at, body: { kind: "log", lines: [line] }, sizes: [size] });
         inLast = size;
+        return lines !== undefined || inLast > BATCH_CHARACTERS - LEAST_ROOM;
       }
-      const body = entries.at(-1)?.body;
-      return inLast >= BATCH_CHARACTERS || (body?.kind === "log" && body.lines.length >= BATCH_LINES);
+      lines.push(line);
+      last?.sizes?.push(size);
+      inLast += size;
+      return lines.length >= BATCH_LINES || inLast > BATCH_CHARACTERS - LEAST_ROOM;
     },
     drop(count) {
       for (const entry of entries.slice(0, count)) characters -= sum(entry.sizes);
