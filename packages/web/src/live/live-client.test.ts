@@ -70,7 +70,7 @@ const delta = (version: number, set: Record<string, unknown>): ToBrowser => ({
 });
 const lines = (...numbers: number[]): NumberedLine[] => numbers.map((n) => ({ n, at: 0, stream: "nix", text: `${n}` }));
 
-test("a followed topic is subscribed once the link is open, and many messages are one call a frame", () => {
+test("a followed topic is subscribed once the link is open; a message is told at once, and many are told once a frame", () => {
   const { client, socket, say, frame } = setup();
   let calls = 0;
   client.follow("fleet", () => {
@@ -80,10 +80,19 @@ test("a followed topic is subscribed once the link is open, and many messages ar
   socket().onopen?.();
   expect(socket().sent).toEqual([{ type: "subscribe", topic: "fleet" }]);
   say(snapshot(1, { target: 1 }));
-  say(delta(2, { target: 2 }));
-  frame();
   expect(calls).toBe(1);
-  expect(client.topic("fleet")).toEqual({ version: 2, values: new Map([["target", 2]]) });
+  for (const version of [2, 3, 4]) say(delta(version, { target: version }));
+  expect(calls).toBe(1);
+  frame();
+  expect(calls).toBe(2);
+  say(delta(5, { target: 5 }));
+  expect(calls).toBe(2);
+  frame();
+  expect(calls).toBe(3);
+  frame();
+  say(delta(6, { target: 6 }));
+  expect(calls).toBe(4);
+  expect(client.topic("fleet")).toEqual({ version: 6, values: new Map([["target", 6]]) });
 });
 
 test("R39: a gap asks for a new snapshot once, however many deltas follow", () => {

@@ -24,7 +24,7 @@ export interface LiveDeps {
   readonly random: () => number;
   readonly setTimeout: (fn: () => void, milliseconds: number) => unknown;
   readonly clearTimeout: (timer: unknown) => void;
-  /** Runs `fn` before the next frame: listeners hear of many messages once. */
+  /** Runs `fn` before the next frame. */
   readonly beforeFrame: (fn: () => void) => void;
   /** Hears the dashboard's time in milliseconds whenever a link is made. */
   readonly onServerTime?: (milliseconds: number) => void;
@@ -43,7 +43,10 @@ export interface LiveClient {
   readonly onLink: (listener: () => void) => () => void;
   /** A topic's values; undefined until the first snapshot; "gone" when the server has no such host or run. */
   readonly topic: (topic: Topic) => TopicState | "gone" | undefined;
-  /** Subscribes while the returned function is not called. Listeners hear at most once a frame. */
+  /**
+   * Subscribes while the returned function is not called. Listeners hear of a message at once, and of all that come before the next
+   * frame together with that frame: what comes alone is drawn by then, and a flood is drawn once a frame.
+   */
   readonly follow: (topic: Topic, listener: () => void, feed?: LogFeed) => () => void;
   /** Connects now, without waiting for the next try. */
   readonly retry: () => void;
@@ -70,6 +73,7 @@ export function createLiveClient(deps: LiveDeps): LiveClient {
   const topics = new Map<Topic, Followed>();
   const linkListeners = new Set<() => void>();
   const touched = new Set<Topic>();
+  let awaitsFrame = false;
   let link: LinkState = { kind: "connecting" };
   let socket: LiveSocket | null = null;
   let open = false;
@@ -88,9 +92,18 @@ export function createLiveClient(deps: LiveDeps): LiveClient {
     touched.clear();
     for (const topic of now) for (const listener of [...(topics.get(topic)?.listeners ?? [])]) listener();
   };
+  const onFrame = () => {
+    awaitsFrame = touched.size > 0;
+    if (!awaitsFrame) return;
+    deps.beforeFrame(onFrame);
+    flush();
+  };
   const touch = (topic: Topic) => {
-    if (touched.size === 0) deps.beforeFrame(flush);
     touched.add(topic);
+    if (awaitsFrame) return;
+    awaitsFrame = true;
+    deps.beforeFrame(onFrame);
+    flush();
   };
   const subscribe = (topic: Topic, followed: Followed) => {
     if (!open || socket === null) return;

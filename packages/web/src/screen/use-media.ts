@@ -1,14 +1,23 @@
 import { useSyncExternalStore } from "react";
 
+/** Made once each: a component asks at every drawing, and to make one is what takes the time. */
+const queries = new Map<string, MediaQueryList>();
+
+function mediaQuery(query: string): MediaQueryList {
+  const made = queries.get(query) ?? matchMedia(query);
+  queries.set(query, made);
+  return made;
+}
+
 /** Whether a media query holds now. */
 export function useMedia(query: string): boolean {
   return useSyncExternalStore(
     (listener) => {
-      const media = matchMedia(query);
+      const media = mediaQuery(query);
       media.addEventListener("change", listener);
       return () => media.removeEventListener("change", listener);
     },
-    () => matchMedia(query).matches,
+    () => mediaQuery(query).matches,
   );
 }
 

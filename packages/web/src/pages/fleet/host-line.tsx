@@ -50,7 +50,8 @@ export const HostLine = memo(function HostLine({
       data-line={itemKey}
       aria-rowindex={index}
       tabIndex={current ? 0 : -1}
-      className={classNames("group/row focus-visible:-outline-offset-2", selected ? "bg-accent-soft" : "hover:bg-hover")}
+      // A stacking context of its own: the browser then paints this row alone, where it would paint the whole table.
+      className={classNames("group/row isolate focus-visible:-outline-offset-2", selected ? "bg-accent-soft" : "hover:bg-hover")}
     >
       {columns.map((column) => (
         <Cell key={column} column={column} row={row} away={away} columns={columns} selected={selected} onSelect={onSelect} />
