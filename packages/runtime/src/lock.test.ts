@@ -98,6 +98,8 @@ test("R30: of many processes that find a dead owner's lock at once, one at a tim
     while (taken < 12) {
       if (!(await takeLock(LOCK)).ok) continue;
       closeSync(openSync(INSIDE, "wx")); // throws when another one is inside
+      // Long enough for a thief that comes too late to take it away, and for another one to come in.
+      await new Promise((resolve) => setTimeout(resolve, 10));
       taken++;
       unlinkSync(INSIDE);
       const planted = LOCK + "." + process.pid;

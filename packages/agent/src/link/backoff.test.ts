@@ -51,6 +51,7 @@ test("R28: a time that the dashboard names is kept, and spread", () => {
       expect(wait).toBeLessThan(seconds * 1000 + 5000);
     }),
   );
+  expect([0, 0.5, 0.999].map((draw) => waitAfter(60, () => draw))).toEqual([60_000, 62_500, 64_995]);
   expect(rareWait(() => 0)).toBe(LONGEST_WAIT);
   expect(rareWait(() => 0.999)).toBeLessThan(2 * LONGEST_WAIT);
 });

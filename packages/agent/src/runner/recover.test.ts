@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { appendFile } from "node:fs/promises";
+import { appendFile, rm } from "node:fs/promises";
 import type { RunId } from "@nixfleet/protocol";
 import { isAlive } from "@nixfleet/runtime";
 import * as fc from "fast-check";
@@ -59,14 +59,28 @@ test("R4: a runner that is killed in an activation: it goes on, and its output, 
 
 test("R4: an activation that outlives the run's deadline is ended by whoever finds it", async () => {
   await using host = await createTestHost({ host: { packages: 1, activationSeconds: 60 } });
-  const runId = await host.ask("switch", {}, { commit: await host.flake.head(), deadline: 8000 });
+  const runId = await host.ask("switch", {}, { commit: await host.flake.head(), deadline: 600_000 });
   await using runner = startRunner(host);
   await host.seen(runId, (event) => event.kind === "log" && event.lines.some(({ text }) => text.startsWith("activating")));
   const child = await childOf(host, runId);
   await kill(runner);
-  await host.run({ clock: { ...host.deps.clock, now: () => Date.now() + 60_000 } });
+  await host.run({ clock: { ...host.deps.clock, now: () => Date.now() + 700_000 } });
   expect(child !== null && isAlive(child)).toBe(false);
   expect((await host.outcome(runId)).reason).toContain("was stopped");
+  await expectWhole(host, runId);
+});
+
+test("R1, R2: a runner that was killed between the last event and the outcome: that event's outcome stands, and nothing is added", async () => {
+  await using host = await createTestHost({ host: { packages: 1 } });
+  const { runId, outcome } = await host.doRun("switch", {}, { commit: await host.flake.head() });
+  expect(outcome).toEqual({ state: "succeeded" });
+  const events = await host.events(runId);
+  await rm(runnerLayout(host.config.runnerDir).run(runId).outcome);
+
+  await host.run();
+
+  expect(await host.outcome(runId)).toEqual(outcome);
+  expect(await host.events(runId)).toEqual(events);
   await expectWhole(host, runId);
 });
 

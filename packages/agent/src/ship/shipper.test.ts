@@ -53,6 +53,8 @@ interface World extends AsyncDisposable {
   written(runId: RunId): RunEvent[];
   startDaemon(options?: { limit?: number; runs?: RunId[] }): Promise<Daemon>;
   acked(): Record<string, number>;
+  /** Characters of events that were read from a spool at once, at most. */
+  mostRead(): number;
 }
 
 interface Daemon extends AsyncDisposable {
@@ -71,13 +73,29 @@ async function createWorld(): Promise<World> {
   await files.prepare();
   const writers = new Map<RunId, EventWriter>();
   const layout = runnerLayout(dir.path);
-  const spool = createSpoolReader(dir.path);
+  const reader = createSpoolReader(dir.path);
+  let mostRead = 0;
+  const spool: typeof reader = {
+    ...reader,
+    openEvents(runId, afterSeq) {
+      const cursor = reader.openEvents(runId, afterSeq);
+      return {
+        ...cursor,
+        async read(maxBytes) {
+          const read = await cursor.read(maxBytes);
+          if (read.kind === "events") mostRead = Math.max(mostRead, JSON.stringify(read.events).length);
+          return read;
+        },
+      };
+    },
+  };
   const log = createLog({ level: "error", clock, write: () => {}, secrets: [] });
   const runIds = new Set<RunId>();
 
   return {
     clock,
     runnerDir: dir.path,
+    mostRead: () => mostRead,
     async begin(runId) {
       await mkdir(layout.run(runId).dir, { recursive: true });
       const writer = createEventWriter({ path: layout.run(runId).events, clock });
@@ -335,8 +353,11 @@ test("R12: a late or repeated acknowledgement, or one of what was never sent, ch
   const writer = await world.begin(idOf(1));
   await using daemon = await world.startDaemon();
   await meet(daemon, dashboard);
-  for (const storedSeq of [1_000_000, 0, 1, 1]) daemon.shipper.onAck({ type: "ack", runId: idOf(1), storedSeq });
+  for (const storedSeq of [1_000_000, 1, 1, 0]) daemon.shipper.onAck({ type: "ack", runId: idOf(1), storedSeq });
   daemon.shipper.onAck({ type: "ack", runId: idOf(9), storedSeq: 5 });
+  // What is on the disk is what the next daemon believes: only event 1 was sent.
+  await world.clock.advanceAsync(1000);
+  await expect.poll(() => world.acked()).toEqual({ [idOf(1)]: 1 });
   for (let i = 0; i < 20; i++) logLine(writer, `line ${i}`);
   finish(writer);
   daemon.shipper.changed(idOf(1));
@@ -425,6 +446,7 @@ test("R8: a spool that is many windows long is sent whole, a window at a time, a
   expect(count).toBe(200_000);
   expect(largest).toBeLessThan(1024 * 1024);
   expect(onTheWire).toBeLessThanOrEqual(MAX_UNACKNOWLEDGED_BYTES);
+  expect(world.mostRead()).toBeLessThanOrEqual(MAX_UNACKNOWLEDGED_BYTES);
 });
 
 test("what was acknowledged is on the disk for the runner and for the next start", async () => {

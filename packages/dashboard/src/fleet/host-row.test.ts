@@ -172,6 +172,14 @@ test("R16: a row tells what runs, since when and as which generation, apart from
 
   expect(made.runs).toEqual({ commit: A, since: now - 1500, generation: 287 });
   expect(made.relation).toEqual({ kind: "equal" });
+  // What starts at the next boot is not what runs.
+  const profile = { closure: closure("d"), generation: 288 };
+  const generations = [
+    { number: 287, closure: closure("c"), at: now, current: false },
+    { number: 288, closure: closure("d"), at: now, current: true },
+  ];
+  expect(row({ input: host({ profile, generations }) }).runs.generation).toBe(287);
+  expect(row({ input: host({ profile }) }).runs.generation).toBeNull();
 });
 
 test("R24: a measured zero is zero, and what was not measured is null", () => {

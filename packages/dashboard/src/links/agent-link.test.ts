@@ -129,6 +129,26 @@ test("L9: R30: a second agent for a host is refused and shown as a conflict whil
   first.socket.terminate();
 });
 
+test("R30: while one claim waits for the first agent's answer, another one is refused and nobody is kicked", async () => {
+  await using at = await open();
+  const { core, alpha } = at;
+  const first = dial(core, alpha.token);
+  await first.greet();
+  const second = dial(core, alpha.token);
+  await second.status;
+  second.send(hello({ instance: "two" }));
+  const { nonce } = await first.next("ping");
+  const third = dial(core, alpha.token);
+  await third.status;
+  third.send(hello({ instance: "three" }));
+  const outcome = await Promise.race([third.next("goodbye").then(({ code }) => code), first.closed.then(() => "kicked")]);
+  expect(outcome).toBe("conflict");
+  first.send({ type: "pong", nonce });
+  expect(await second.next("goodbye")).toMatchObject({ code: "conflict" });
+  expect(first.socket.readyState).toBe(WebSocket.OPEN);
+  first.socket.terminate();
+});
+
 test("L9: R30: an agent whose first link does not answer takes its host over, and the same process does so at once", async () => {
   // Timers run twenty times as fast, so that the silence of the first one is not waited for.
   const hurried = { now: systemClock.now, setTimeout: (fn: () => void, ms: number) => systemClock.setTimeout(fn, ms / 20) };
@@ -142,9 +162,13 @@ test("L9: R30: an agent whose first link does not answer takes its host over, an
   expect(await dead.closed).toBe(1006);
   expect(core.links.live(alpha.id).conflict).toBeNull();
 
+  const heard: string[] = [];
+  second.socket.on("message", (data) => heard.push(JSON.parse(String(data)).type));
   const third = dial(core, alpha.token);
   await third.greet({ instance: "two" });
   expect(await second.closed).toBe(1006);
+  // Nothing was asked of the link that its own process has given up.
+  expect(heard).not.toContain("ping");
   third.socket.terminate();
 });
 

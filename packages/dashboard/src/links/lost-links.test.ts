@@ -170,7 +170,7 @@ test("R5: SIGKILL ends the dashboard's process at random moments of a run: its l
   await last.stop();
 }, 180_000);
 
-test("E2: a full disk under the dashboard: nothing acknowledged is lost, and what was not is accepted when there is room again", async () => {
+test("E2: R5: a full disk under the dashboard: nothing acknowledged is lost, and what was not is accepted when there is room again", async () => {
   let limit: (pages: number) => void = () => {};
   await using lab = await openFleet(["alpha"], {
     onLimit: (set) => {

@@ -163,12 +163,13 @@ test("R22: a run whose proof comes after its last event ends with the reason tha
 });
 
 test("R22: a pull is met by the clone at its commit, a boot by the profile, and neither by anything else", () => {
-  const pulled = (commit: string) => {
-    const facts = { clone: { value: { commit, branch: "main" }, readAt: NOW } };
+  const pulled = (commit: string, readAt = NOW) => {
+    const facts = { clone: { value: { commit, branch: "main" }, readAt } };
     return feed(aRun("pull"), [{ kind: "dispatch", confirmSecret: "s" }, started, ended({ state: "succeeded" }, NOW, facts)])
       .state;
   };
   expect([pulled(COMMIT), pulled(OTHER_COMMIT)]).toEqual(["succeeded", "failed"]);
+  expect([pulled(COMMIT, NOW - 1), pulled(OTHER_COMMIT, NOW - 1)]).toEqual(["running", "running"]);
 
   const booted = (facts: KnownFacts) => {
     const deployment = { closure: CLOSURE, commit: COMMIT, runId: aRun().id, at: NOW, mode: "boot" as const };
@@ -324,7 +325,10 @@ test("R1: whatever is repeated on the wire, a start goes out only while the host
         now += pause;
         const before = run.state;
         const next = advance(run, input, now);
-        if (next.effects.includes("sendStart")) expect(["queued", "starting"]).toContain(before);
+        if (next.effects.includes("sendStart")) {
+          expect(["queued", "starting"]).toContain(before);
+          if (input.kind === "linkUp") expect(input.known).toBeNull();
+        }
         run = next.run;
       }
     }),
