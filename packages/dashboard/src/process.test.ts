@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { createServer, request } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import { type AddressInfo, connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { LIVE_CLOSE, LIVE_SUBPROTOCOL } from "@nixfleet/protocol";
@@ -139,6 +139,25 @@ test("R48: at SIGTERM agents are told when to come back, browsers are sent away,
   }
   expect(fleet.host("web1").begun).toEqual([started.id]);
   expect(await second.stop()).toMatchObject({ code: 0 });
+});
+
+test("R38: whoever asks for a WebSocket and resets the connection before the answer ends nothing", async () => {
+  await using folder = await createTempDir();
+  await using program = await startProcess({ NIXFLEET_DATA_DIR: folder.path });
+  const { hostname, port } = new URL(program.origin);
+  const leave = async (path: string) => {
+    const socket = connect(Number(port), hostname);
+    socket.on("error", () => {});
+    await once(socket, "connect");
+    const lines = [`GET ${path} HTTP/1.1`, "Host: x", `Origin: ${program.origin}`, `Cookie: nixfleet=${"x".repeat(43)}`];
+    await new Promise((sent) => socket.write([...lines, "Upgrade: websocket", "Connection: Upgrade", "", ""].join("\r\n"), sent));
+    socket.resetAndDestroy();
+  };
+  for (const path of ["/live", "/other", "/agent/link"]) {
+    await Promise.all(Array.from({ length: 30 }, () => leave(path)));
+    expect((await fetch(`${program.origin}/health`)).status).toBe(200);
+  }
+  expect(await program.stop()).toMatchObject({ code: 0 });
 });
 
 test("R32, R58: no secret stands in the database, its side files, the log, an answer, or the process list", async () => {

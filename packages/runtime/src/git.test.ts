@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { access, chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
+import { createServer as createHttpsServer } from "node:https";
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
@@ -96,6 +97,30 @@ test("R32: credentials come from their file alone, and stand in no argument, no 
     result.stdout,
   ].join("\n");
   for (const form of [secret, encodeURIComponent(secret)]) expect(everywhere).not.toContain(form);
+});
+
+test("R32: a certificate of no known authority is refused, and no credential is sent to whoever has it", async () => {
+  const [key, cert, credentialsFile] = [join(folder, "key.pem"), join(folder, "cert.pem"), join(folder, "credentials")];
+  const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"];
+  const make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", ...subject];
+  const made = await exec({ argv: [...make, "-keyout", key, "-out", cert], env: { ...env, HOME: folder } }).result;
+  expect(succeeded(made), made.stderr).toBe(true);
+  const asked: string[] = [];
+  const server = createHttpsServer({ key: await readFile(key), cert: await readFile(cert) }, (request, response) => {
+    asked.push(request.url ?? "");
+    response.writeHead(401, { "www-authenticate": 'Basic realm="git"' }).end();
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  cleanups.push(() => void server.close());
+  const host = `localhost:${(server.address() as AddressInfo).port}`;
+  await writeFile(credentialsFile, `https://me:s3cret@${host}\n`);
+
+  const { result } = await clone(`https://${host}/origin.git`, { credentialsFile });
+  expect(explainGitFailure(result.stderr)).toMatchObject({
+    code: "repo-unreachable",
+    sentence: expect.stringMatching(/certificate/i),
+  });
+  expect(asked).toEqual([]);
 });
 
 test("R32: a refused credential is told as such, and stays in the user's file", async () => {

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { createServer as createHttpServer } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect } from "node:net";
 import { join } from "node:path";
 import { exec, succeeded } from "@nixfleet/runtime";
 import { createGitFixture, createTempDir } from "@nixfleet/testkit";
@@ -146,6 +146,33 @@ test("R32 R36: a certificate that is not trusted is refused with a fix, and the 
     expect(requests).toEqual([]);
   } finally {
     await new Promise((resolve) => server.close(resolve));
+  }
+});
+
+test("R36: what could not be looked at is not taken for good: a dashboard that tells no time is enough for exit code 1", async () => {
+  const server = createHttpServer((_, response) => {
+    response.sendDate = false;
+    response.end();
+  });
+  const aim = new URL(dashboard.url);
+  // All but its clock is as it must be: the link goes on to the dashboard.
+  server.on("upgrade", (request, socket, head) => {
+    const onward = connect(Number(aim.port), aim.hostname, () => {
+      const headers = request.rawHeaders.flatMap((name, i, all) => (i % 2 === 0 ? [`${name}: ${all[i + 1]}`] : []));
+      onward.write(`${[`GET ${request.url} HTTP/1.1`, ...headers].join("\r\n")}\r\n\r\n`);
+      onward.write(head);
+      onward.pipe(socket).pipe(onward);
+    });
+    for (const end of [socket, onward]) end.on("error", () => {});
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  try {
+    const { code, states } = await run({ NIXFLEET_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+    expect(states).toEqual({ ...holds, clock: "?" });
+    expect(code).toBe(1);
+  } finally {
+    server.closeAllConnections();
+    server.close();
   }
 });
 

@@ -4,6 +4,7 @@ import type { RunId } from "@nixfleet/protocol";
 import { readProcess } from "@nixfleet/runtime";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type AgentHost, createAgentHost, nextRunId, TOKEN } from "./agent.fixture.ts";
+import { runnerEnvironment } from "./launch-runner.ts";
 
 let host: AgentHost;
 beforeEach(async () => {
@@ -247,8 +248,17 @@ test("R58: the token stands in no log, no argument, no file, and not in the runn
   ];
   await gate.release();
   await dashboard.until(() => dashboard.outcome(runId));
+  // Whatever comes into a line of the log with it: here, a dashboard that says it back.
+  dashboard.say({ type: "goodbye", code: "revoked", reason: `nobody has ${TOKEN}`, comeBackAfter: null });
+  await expect.poll(() => agent.stderr()).toContain("nobody has");
   await agent.stop();
   await expect.poll(() => host.runnerPid()).toBeUndefined();
+  const withheld = { NIXFLEET_TOKEN: TOKEN, NIXFLEET_TOKEN_FILE: "/token", CREDENTIALS_DIRECTORY: "/credentials" };
+  const { stateDir, runnerDir } = host;
+  expect(Object.keys(runnerEnvironment({ env: withheld, stateDir, runnerDir })).sort()).toEqual([
+    "NIXFLEET_RUNNER_DIR",
+    "NIXFLEET_STATE_DIR",
+  ]);
   for (const dir of [host.stateDir, host.runnerDir]) {
     for (const entry of await readdir(dir, { recursive: true, withFileTypes: true })) {
       if (entry.isFile()) texts.push(await readFile(join(entry.parentPath, entry.name), "latin1"));

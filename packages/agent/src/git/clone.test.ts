@@ -203,7 +203,10 @@ test("R31: nothing of the clone's own settings is obeyed: hooks, filters, other 
   }
   await mkdir(join(bench.dir, ".git/info"), { recursive: true });
   await writeFile(join(bench.dir, ".git/info/attributes"), "* filter=x\n");
+  await writeFile(join(bench.dir, ".git/objects/info/alternates"), `${bench.origin.workTree}/.git/objects\n`);
   await expectHealed(bench);
+  // Nor is anything borrowed: whoever takes those objects away would take them from this clone.
+  expect(await readdir(join(bench.dir, ".git/objects/info"))).not.toContain("alternates");
   expect(await readdir(bench.root)).not.toContain("sprung");
 });
 

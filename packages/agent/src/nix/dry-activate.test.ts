@@ -38,7 +38,7 @@ test("nothing to do is four empty lists; an activator that did not come so far t
 });
 
 test("R50: however much a closure prints, what is read of it fits its message", () => {
-  const many = Array.from({ length: 3000 }, (_, index) => `${"x".repeat(300)}${index}.service`).join(", ");
+  const many = Array.from({ length: 3000 }, (_, index) => `${index}${"x".repeat(300)}.service`).join(", ");
   const parsed = parseDryActivate(`would activate the configuration...\nwould start the following units: ${many}\n`);
   expect(UnitChanges.safeParse(parsed).success).toBe(true);
 });

@@ -129,7 +129,7 @@ test("R32: neither argv, nor .git/config, nor any event or file of a run holds a
   const secret = "s3cr3t%2Ftoken";
   const credentialsFile = `${host.root}/credentials`;
   await writeFile(credentialsFile, `https://ada:${secret}@git.example.org\n`);
-  const leaking = `echo "https://ada:${secret}@git.example.org/x"; echo "${secret}"; echo "s3cr3t/token" >&2; exit 1\n`;
+  const leaking = `echo "https://ada:${secret}@git.example.org/x"; echo "${secret}"; echo "s3cr3t/token" >&2; echo "https://eve:of-nobody-s-file@git.example.org/x"; exit 1\n`;
   await host.flake.commitFlake("leak", { hosts: { gate: { tests: { "T1.sh": leaking } } } });
   const argvs: string[] = [];
   const exec: typeof host.deps.exec = (request) => {
@@ -144,6 +144,7 @@ test("R32: neither argv, nor .git/config, nor any event or file of a run holds a
   for (const text of [told, config, argvs.join("\n")]) {
     expect(text).not.toContain(secret);
     expect(text).not.toContain("s3cr3t/token");
+    expect(text).not.toContain("of-nobody-s-file");
     expect(text).not.toContain(host.env["NIXFLEET_TOKEN"]);
   }
   expect(logText(await host.events(ids[1] as RunId)).join("\n")).toContain("[redacted]");

@@ -172,8 +172,10 @@ test("R38: malformed requests get a problem document that names the fault, and n
 
 test("R38: a password in a malformed request comes back in no answer and no log line", async () => {
   await using http = await openHttp();
-  const response = await http.browser().send("POST", "/session", '{"name":"Alice","password":"hunter2-hunter2" oops');
-  expect(await response.text()).not.toContain("hunter2");
+  // Of the second, V8's own message would quote what stands around the fault.
+  for (const body of ['{"name":"Alice","password":"hunter2-hunter2" oops', '{"password":hunter2-hunter2}']) {
+    expect(await (await http.browser().send("POST", "/session", body)).text()).not.toContain("hunter2");
+  }
   const short = await http.browser().send("POST", "/setup", { token: "x", name: "Alice", password: "hunter2" });
   expect(await short.text()).not.toContain("hunter2");
   expect(http.lines.join("\n")).not.toContain("hunter2");
