@@ -302,7 +302,7 @@ test("R61: a failed run says its first error line and the next step, and an open
   const [name = "", value = ""] = guest.cookie.split("=");
   await page.context().addCookies([{ name, value, url: origin, httpOnly: true, sameSite: "Lax" }]);
   await visit(page, `/runs/${failedRun}`);
-  const notice = await page.getByRole("alert").first().innerText();
+  const notice = await page.getByRole("alert").first().textContent();
   expect(notice).toContain("error: builder for nginx failed");
   expect(notice).toContain(FAILURES["build-failed"].next);
   await page.getByText("Live", { exact: true }).first().waitFor();
