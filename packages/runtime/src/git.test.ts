@@ -102,8 +102,24 @@ test("R32: credentials come from their file alone, and stand in no argument, no 
 test("R32: a certificate of no known authority is refused, and no credential is sent to whoever has it", async () => {
   const [key, cert, credentialsFile] = [join(folder, "key.pem"), join(folder, "cert.pem"), join(folder, "credentials")];
   const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"];
-  const make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", ...subject];
-  const made = await exec({ argv: [...make, "-keyout", key, "-out", cert], env: { ...env, HOME: folder } }).result;
+  const made = await exec({
+    argv: [
+      "openssl",
+      "req",
+      "-x509",
+      "-newkey",
+      "ec",
+      "-pkeyopt",
+      "ec_paramgen_curve:prime256v1",
+      "-nodes",
+      ...subject,
+      "-keyout",
+      key,
+      "-out",
+      cert,
+    ],
+    env: { PATH: process.env["PATH"] ?? "", HOME: folder },
+  }).result;
   expect(succeeded(made), made.stderr).toBe(true);
   const asked: string[] = [];
   const server = createHttpsServer({ key: await readFile(key), cert: await readFile(cert) }, (request, response) => {
