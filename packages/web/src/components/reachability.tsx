@@ -20,7 +20,7 @@ export function Reachability({ state, since }: { state: Reach; since?: number | 
   );
   return (
     <Tip text={since === undefined ? undefined : `Last word ${formatExact(since)}`}>
-      <span className={`inline-flex items-center gap-[5px] text-small whitespace-nowrap ${look.className}`}>
+      <span className={`inline-flex items-center gap-[5px] align-middle text-small whitespace-nowrap ${look.className}`}>
         <Icon of={look.icon} className={look.iconClass} />
         <span>
           {state === "never" ? "not yet seen" : state}
