@@ -34,6 +34,7 @@ export default defineConfig({
       {
         test: {
           name: "e2e",
+          globalSetup: "tools/test/build-programs.ts",
           include: ["e2e/**/*.test.ts"],
           pool: "forks",
           isolate: false,
