@@ -17,7 +17,7 @@ export default defineConfig({
       {
         test: {
           name: "parts",
-          globalSetup: "tools/test/build-programs.ts",
+          globalSetup: "tools/test/build.ts",
           include: [
             "packages/*/src/**/*.test.{ts,tsx}",
             "demo/**/*.test.ts",
@@ -34,7 +34,7 @@ export default defineConfig({
       {
         test: {
           name: "e2e",
-          globalSetup: "tools/test/build-programs.ts",
+          globalSetup: "tools/test/build.ts",
           include: ["e2e/**/*.test.ts"],
           pool: "forks",
           isolate: false,

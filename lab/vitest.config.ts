@@ -8,7 +8,7 @@ export const LAB_TESTS = ["lab/**/*.test.ts", "modules/package-build.test.ts", "
 export default defineConfig({
   test: {
     name: "lab",
-    globalSetup: resolve(import.meta.dirname, "../tools/test/build-programs.ts"),
+    globalSetup: resolve(import.meta.dirname, "../tools/test/build.ts"),
     include: LAB_TESTS,
     pool: "forks",
     allowOnly: false,

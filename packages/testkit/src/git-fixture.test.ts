@@ -26,6 +26,16 @@ test("history can be rewritten by force, and a file removed", async () => {
   expect(await readFile(join(fixture.workTree, "file"), "utf8")).toBe("1");
 });
 
+test("a fixture that people share pushes its commits, and leaves alone what somebody else has pushed", async () => {
+  await using fixture = await createGitFixture({ shared: true });
+  const first = await fixture.commit("first", { file: "1" });
+  const theirs = await fixture.commitLocally("theirs", { file: "2" });
+  await fixture.push();
+  await fixture.git("reset", "--quiet", "--hard", first);
+  await expect(fixture.commit("ours", { file: "3" })).rejects.toThrow("rejected");
+  expect(await fixture.git("ls-remote", fixture.url, "refs/heads/main")).toContain(theirs);
+});
+
 test("a fixture leaves nothing behind", async () => {
   const fixture = await createGitFixture();
   await fixture[Symbol.asyncDispose]();

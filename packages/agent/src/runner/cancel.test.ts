@@ -103,11 +103,11 @@ test("R9: a run that is cancelled before the runner takes it never begins", asyn
 test("R15: the deadline, and only the deadline, ends a long run: it is timed out and nothing of it is left", async () => {
   await using host = await createTestHost({ host: { tests: { "T1.sh": "#!/bin/sh\nsleep 60\n" } } });
   await host.doRun("pull");
-  const { runId, outcome } = await host.doRun("test", {}, { deadline: 2000 });
+  const { runId, outcome } = await host.doRun("test", {}, { deadline: 4000 });
   expect(outcome).toMatchObject({ state: "timed-out", code: "deadline-passed" });
   const events = await host.events(runId);
   const [from, to] = [events[0]?.at ?? 0, events.at(-1)?.at ?? 0];
-  // Its time begins a moment before its first event.
-  expect(to - from).toBeGreaterThan(1800);
+  // Its time begins before its first event: a moment, or longer on a machine that is busy.
+  expect(to - from).toBeGreaterThan(2500);
   expect(await host.processesOf(runId)).toEqual([]);
 });
