@@ -12,7 +12,7 @@ import {
   wholeNumber,
 } from "@nixfleet/runtime";
 import * as z from "zod";
-import { parsePasswordHash } from "./people/password-hash.ts";
+import { parsePasswordHash } from "./people/index.ts";
 
 const GIB = 1024 ** 3;
 

@@ -9,12 +9,13 @@ import { type Clock, systemClock } from "@nixfleet/runtime";
 import { createFleetSimulator, createTempDir, type FleetSimulator, type FleetSimulatorOptions } from "@nixfleet/testkit";
 import { Hono } from "hono";
 import { type BusEventName, createBus } from "./bus.ts";
-import { hashToken, makeToken } from "./fleet/host-token.ts";
-import { createHosts } from "./fleet/hosts.ts";
+import { hashToken, makeToken } from "./hosts/host-token.ts";
+import { createHosts } from "./hosts/index.ts";
 import { serveConfirm } from "./http/confirm.ts";
+import { createIds } from "./ids.ts";
 import { createAgentLinks, createAgentUpgrade, createLinkTable, type Link } from "./links/index.ts";
 import type { Logger } from "./logger.ts";
-import { createIds, createRunLogs, createRuns, createRunViews, type RunsDeps, type TargetCommit } from "./runs/index.ts";
+import { createRunLogs, createRuns, createRunViews, type RunsDeps, type TargetCommit } from "./runs/index.ts";
 import { createSharedWrites, openStore } from "./store/index.ts";
 
 export const COMMIT = "7f3a91c".padEnd(40, "0");

@@ -6,7 +6,8 @@ import { type Clock, type Exec, takeLock } from "@nixfleet/runtime";
 import { type Audit, createAudit } from "./audit/index.ts";
 import { createBus } from "./bus.ts";
 import type { DashboardSettings } from "./config.ts";
-import { createFleetViews, createHosts } from "./fleet/index.ts";
+import { createFleetViews } from "./fleet/index.ts";
+import { createHosts } from "./hosts/index.ts";
 import { hourly } from "./hourly.ts";
 import { createApp } from "./http/app.ts";
 import { createHealth } from "./http/health.ts";
@@ -20,14 +21,15 @@ import { serveSession } from "./http/routes/session.ts";
 import { serveTarget } from "./http/routes/target.ts";
 import { createHttpServer } from "./http/server.ts";
 import { readStaticFiles } from "./http/static-files.ts";
+import { createIds } from "./ids.ts";
 import { createAgentLinks, createAgentUpgrade, createLinkTable, type Link } from "./links/index.ts";
 import { createLive, createLiveUpgrade } from "./live/index.ts";
 import type { Logger } from "./logger.ts";
 import { createMetricsHistory } from "./metrics-history/index.ts";
 import { type Argon2Cost, openPeople } from "./people/index.ts";
-import { createIds, createLogKeeper, createRunLogs, createRuns, createRunViews, type RunsDeps } from "./runs/index.ts";
+import { createLogKeeper, createRunLogs, createRuns, createRunViews, type RunsDeps } from "./runs/index.ts";
+import { createTarget } from "./sources/index.ts";
 import { createSharedWrites, openStore, type StoreDeps } from "./store/index.ts";
-import { createTarget } from "./target/index.ts";
 
 const DAY = 24 * 60 * 60_000;
 /** How long requests that are under way may take when the dashboard stops, in milliseconds. */

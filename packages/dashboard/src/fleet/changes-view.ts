@@ -1,8 +1,7 @@
 import type { ChangesView, ClosureDiff, HostRow, Preview, RunId } from "@nixfleet/protocol";
+import type { HostInput } from "../status/index.ts";
+import { changes, runningCommit } from "../status/index.ts";
 import type { Store } from "../store/index.ts";
-import { changes } from "./changes.ts";
-import type { HostInput } from "./compartments/input.ts";
-import { runningCommit } from "./compartments/running.ts";
 import type { FleetViewsDeps } from "./views.ts";
 
 /** Previews that are looked through for the last one of a commit: the others looked at generations. */

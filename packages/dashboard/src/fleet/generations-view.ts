@@ -1,6 +1,6 @@
 import type { Deployment, GenerationView, HostRow, RunId } from "@nixfleet/protocol";
-import type { HostInput } from "./compartments/input.ts";
-import { type DeploymentBy, generations } from "./generations.ts";
+import type { HostInput } from "../status/index.ts";
+import { type DeploymentBy, generations } from "../status/index.ts";
 import type { FleetViewsDeps } from "./views.ts";
 
 /** What the page "Generations" of a host shows, newest first. */

@@ -9,9 +9,9 @@ import {
   TerminalState,
   type TestResult,
 } from "@nixfleet/protocol";
-import type { Run, RunOutcome } from "../runs/run.ts";
+import type { Run, RunOutcome } from "../runs/index.ts";
+import type { HostInput, RunInput } from "../status/index.ts";
 import type { RunsTable, Store } from "../store/index.ts";
-import type { HostInput, RunInput } from "./compartments/input.ts";
 
 /** Deployments of one closure that are looked at. */
 const MOST_DEPLOYMENTS = 50;

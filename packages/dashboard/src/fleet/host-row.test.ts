@@ -1,10 +1,10 @@
 import type { HostId, HostPolicy, HostRow, NextAction, RunId, RunSummary } from "@nixfleet/protocol";
 import { OpName } from "@nixfleet/protocol";
 import { expect, test } from "vitest";
-import type { HostInput, RunsInput } from "./compartments/input.ts";
-import { compartments } from "./compartments.ts";
+import type { HostInput, RunsInput } from "../status/compartments/input.ts";
+import { compartments } from "../status/compartments.ts";
+import { A, at, closure, deployment, host, now, run, runs, target, tested } from "../status/sample-status.fixture.ts";
 import { hostRow, type RowInput } from "./host-row.ts";
-import { A, at, closure, deployment, host, now, run, runs, target, tested } from "./sample-status.fixture.ts";
 
 const policy: HostPolicy = { allowedOps: [...OpName.options], allowRewind: false, signed: false, confirmTimeout: 120 };
 const summary = (state: RunSummary["state"]) =>

@@ -10,11 +10,8 @@ import {
   type Status,
   WORST_FIRST,
 } from "@nixfleet/protocol";
-import type { Finding, HostInput, TargetInput } from "./compartments/input.ts";
-import { runningCommit } from "./compartments/running.ts";
-import type { Findings } from "./compartments.ts";
-import { deniedOps, HELP_ORDER, nextAction } from "./next-action.ts";
-import type { HostReach } from "./reachability.ts";
+import type { Finding, Findings, HostInput, HostReach, TargetInput } from "../status/index.ts";
+import { deniedOps, HELP_ORDER, nextAction, runningCommit } from "../status/index.ts";
 
 export interface RowInput {
   readonly id: HostId;

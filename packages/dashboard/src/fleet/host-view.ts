@@ -1,8 +1,8 @@
 import type { HostRow, HostView, NumberedLine, RunId } from "@nixfleet/protocol";
+import { factValues, type HostRecord } from "../hosts/index.ts";
+import type { Findings } from "../status/index.ts";
 import type { Store } from "../store/index.ts";
-import type { Findings } from "./compartments.ts";
 import type { HostHistory } from "./host-history.ts";
-import { factValues, type HostRecord } from "./hosts.ts";
 import type { FleetViewsDeps } from "./views.ts";
 
 /** Lines of the log that are shown around the first error. */

@@ -4,17 +4,18 @@ import type { Commit, Facts, HostId, Metrics, OpRequest, RunId, RunSummary, Targ
 import { createFakeClock, createTempDir } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
 import { createBus } from "../bus.ts";
+import { storeFacts } from "../hosts/host-facts.ts";
+import { createHosts } from "../hosts/index.ts";
+import { createIds } from "../ids.ts";
 import type { HostLive } from "../links/index.ts";
 import type { Logger } from "../logger.ts";
-import { createIds } from "../runs/index.ts";
 import { appendLines, createRunLogs } from "../runs/log.ts";
 import { changedColumns, newRow } from "../runs/records.ts";
 import { newRun, type Run } from "../runs/run.ts";
+import type { Standing } from "../sources/index.ts";
+import { A, baseFacts, closure, hash, T } from "../status/sample-status.fixture.ts";
 import { openStore } from "../store/index.ts";
-import type { Standing } from "./compartments/input.ts";
-import { storeFacts } from "./host-facts.ts";
-import { createFleetViews, createHosts } from "./index.ts";
-import { A, baseFacts, closure, hash, T } from "./sample-status.fixture.ts";
+import { createFleetViews } from "./index.ts";
 
 const quiet: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 

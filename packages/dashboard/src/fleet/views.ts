@@ -12,22 +12,19 @@ import type {
 } from "@nixfleet/protocol";
 import type { Clock } from "@nixfleet/runtime";
 import type { Bus } from "../bus.ts";
+import { factValues, type HostRecord, type Hosts } from "../hosts/index.ts";
 import type { HostLive } from "../links/index.ts";
 import type { Logger } from "../logger.ts";
+import type { Standing, Target } from "../sources/index.ts";
+import type { HostInput, RunsInput, TargetInput } from "../status/index.ts";
+import { compartments, type Findings, reachability, runningCommit, undoOverdueAt } from "../status/index.ts";
 import type { Store } from "../store/index.ts";
-import type { Target } from "../target/index.ts";
 import { changesView } from "./changes-view.ts";
-import type { HostInput, RunsInput, Standing, TargetInput } from "./compartments/input.ts";
-import { runningCommit } from "./compartments/running.ts";
-import { undoOverdueAt } from "./compartments/system.ts";
-import { compartments, type Findings } from "./compartments.ts";
 import { generationsView } from "./generations-view.ts";
 import { type HostHistory, readHistory } from "./host-history.ts";
 import { hostRow, meters, type RowInput } from "./host-row.ts";
 import { hostView } from "./host-view.ts";
-import { factValues, type HostRecord, type Hosts } from "./hosts.ts";
 import { createKeyedWork } from "./keyed-work.ts";
-import { reachability } from "./reachability.ts";
 
 export interface FleetViewsDeps {
   store: Store;

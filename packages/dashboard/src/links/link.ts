@@ -6,7 +6,7 @@ import {
   type HostId,
   readFromAgent,
 } from "@nixfleet/protocol";
-import type { LinkSocket } from "./link-socket.ts";
+import type { LinkSocket } from "../server-socket.ts";
 
 /** More than this waiting to leave for one agent, in bytes, means that it does not read. */
 const SEND_LIMIT = 4 * 1024 * 1024;

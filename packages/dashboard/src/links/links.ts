@@ -1,18 +1,18 @@
 import type { HostId } from "@nixfleet/protocol";
 import type { Clock } from "@nixfleet/runtime";
 import type { Bus } from "../bus.ts";
-import { storeSeen } from "../fleet/host-seen.ts";
+import { storeSeen } from "../hosts/index.ts";
 import type { Logger } from "../logger.ts";
 import type { Runs } from "../runs/index.ts";
+import type { LinkSocket } from "../server-socket.ts";
 import { type SharedWrites, StorageUnavailable, type Store } from "../store/index.ts";
-import { createGreeting } from "./greeting.ts";
+import { createGreeting } from "./handshake.ts";
 import { createLink, type Link } from "./link.ts";
 import { createLinkRefusals } from "./link-refusals.ts";
-import type { LinkSocket } from "./link-socket.ts";
 import type { HostLive, LinkTable } from "./link-table.ts";
-import { COMPANY, createReceiving } from "./receiving.ts";
-import { createSweeping } from "./sweeping.ts";
-import { createWatching } from "./watching.ts";
+import { createSweeping } from "./liveness.ts";
+import { COMPANY, createReceiving } from "./message-intake.ts";
+import { createWatching } from "./watchers.ts";
 
 /** How long links may take to close when the dashboard stops, in milliseconds. */
 const CLOSE_LIMIT = 2000;

@@ -2,9 +2,9 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { AGENT_SUBPROTOCOL, MAX_FRAME_BYTES } from "@nixfleet/protocol";
 import { WebSocketServer } from "ws";
-import type { Hosts } from "../fleet/hosts.ts";
+import type { Hosts } from "../hosts/index.ts";
 import type { Logger } from "../logger.ts";
-import { linkSocket } from "./link-socket.ts";
+import { linkSocket } from "../server-socket.ts";
 import type { AgentLinks } from "./links.ts";
 
 export interface AgentUpgradeDeps {

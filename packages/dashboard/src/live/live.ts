@@ -2,8 +2,8 @@ import { type HostId, LIVE_CLOSE, type NumberedLine, type RunId } from "@nixflee
 import type { Clock, TextSocket } from "@nixfleet/runtime";
 import type { Logger } from "../logger.ts";
 import { createLiveClient, type LiveClient } from "./client.ts";
-import { activitySource, fleetSource, hostSource, runSource, type SourceDeps } from "./sources.ts";
 import { createTopic, type Topic, type TopicSource } from "./topic.ts";
+import { activitySource, fleetSource, hostSource, runSource, type SourceDeps } from "./topic-sources.ts";
 
 /** Sockets of one session at a time: tabs of one browser. */
 const MOST_OF_SESSION = 50;

@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { LIVE_SUBPROTOCOL } from "@nixfleet/protocol";
 import { WebSocketServer } from "ws";
-import { linkSocket } from "../links/link-socket.ts";
+import { linkSocket } from "../server-socket.ts";
 import type { Live } from "./live.ts";
 
 /** A browser says which topics it wants, and nothing longer than that. */

@@ -9,7 +9,7 @@ import { createPeople, type People } from "./people.ts";
 import { createSessions } from "./sessions.ts";
 import { createSetupLink } from "./setup-link.ts";
 
-export { type Argon2Cost, hashPassword } from "./password-hash.ts";
+export { type Argon2Cost, hashPassword, parsePasswordHash } from "./password-hash.ts";
 export type { People } from "./people.ts";
 export { type Caller, SESSION_LONGEST, type Whence } from "./sessions.ts";
 

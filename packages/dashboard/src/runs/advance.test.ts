@@ -11,7 +11,7 @@ import {
 } from "@nixfleet/protocol";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { KnownFacts } from "../fleet/host-facts.ts";
+import type { KnownFacts } from "../hosts/host-facts.ts";
 import { advance, dueAt, PROOF_LIMIT, QUEUE_LIMIT, REPORT_GRACE, type RunInput } from "./advance.ts";
 import { newRun, type Run } from "./run.ts";
 

@@ -8,7 +8,7 @@ import {
   type RunEvent,
   type TerminalState,
 } from "@nixfleet/protocol";
-import type { KnownFacts } from "../fleet/host-facts.ts";
+import type { KnownFacts } from "../hosts/index.ts";
 import { postCheck } from "./post-check.ts";
 import type { Run, RunOutcome } from "./run.ts";
 

@@ -9,9 +9,9 @@ import {
 } from "@nixfleet/protocol";
 import type { Clock } from "@nixfleet/runtime";
 import type { Transaction } from "kysely";
-import { knownFacts, storeFacts } from "../fleet/host-facts.ts";
+import { knownFacts, storeFacts } from "../hosts/index.ts";
 import type { Database } from "../store/index.ts";
-import type { Dispatching, HostLinks, RunChange } from "./dispatching.ts";
+import type { Dispatching, HostLinks, RunChange } from "./dispatcher.ts";
 import { runOf } from "./records.ts";
 import { rowOfHost, storeEvents } from "./store-events.ts";
 

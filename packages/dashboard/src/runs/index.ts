@@ -1,8 +1,8 @@
 export { QUEUE_LIMIT } from "./advance.ts";
-export type { TargetCommit } from "./asking.ts";
-export type { HostLinks } from "./dispatching.ts";
+export type { HostLinks } from "./dispatcher.ts";
 export { createRunLogs, type RunLogs } from "./log.ts";
 export { createLogKeeper } from "./log-keeper.ts";
-export { createIds } from "./run-id.ts";
+export type { Run, RunOutcome } from "./run.ts";
+export type { TargetCommit } from "./run-commands.ts";
 export { createRunViews, type RunViews } from "./run-views.ts";
 export { createRuns, type Runs, type RunsDeps } from "./runs.ts";

@@ -1,5 +1,5 @@
 import { type OpRequest, opDeclaration } from "@nixfleet/protocol";
-import type { KnownFacts } from "../fleet/host-facts.ts";
+import type { KnownFacts } from "../hosts/index.ts";
 import { opOf, type Run } from "./run.ts";
 
 export type PostCheck =

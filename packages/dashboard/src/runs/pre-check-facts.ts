@@ -1,6 +1,6 @@
 import type { HostId, HostPolicy, Platform } from "@nixfleet/protocol";
 import type { Transaction } from "kysely";
-import { knownFacts } from "../fleet/host-facts.ts";
+import { knownFacts } from "../hosts/index.ts";
 import type { Database } from "../store/index.ts";
 import type { PreCheckFacts } from "./pre-checks.ts";
 

@@ -1,5 +1,5 @@
 import { type OPS, type OpRequest, opDeclaration, type Platform, REFUSALS, type RefusalCode } from "@nixfleet/protocol";
-import type { KnownFacts } from "../fleet/host-facts.ts";
+import type { KnownFacts } from "../hosts/index.ts";
 
 /** What is known of a host and the target when a run is asked for, and again when it is about to be sent. */
 export interface PreCheckFacts {

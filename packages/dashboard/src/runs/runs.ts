@@ -3,12 +3,12 @@ import type { Bus } from "../bus.ts";
 import type { Logger } from "../logger.ts";
 import type { SharedWrites } from "../store/index.ts";
 import { dueAt } from "./advance.ts";
-import { type Asking, type AskingDeps, createAsking } from "./asking.ts";
-import { type Confirming, createConfirming } from "./confirming.ts";
-import { createDispatching, type RunChange } from "./dispatching.ts";
+import { type Confirming, createConfirming } from "./confirmation.ts";
+import { createDispatching, type RunChange } from "./dispatcher.ts";
 import { createHostReports, type HostReports } from "./host-reports.ts";
 import type { Run } from "./run.ts";
-import { createWaking } from "./waking.ts";
+import { type Asking, type AskingDeps, createAsking } from "./run-commands.ts";
+import { createWaking } from "./run-deadlines.ts";
 
 /** Runs: who may start, what is at work on each host, what waits behind it, and how each ends. */
 export interface Runs extends Asking, HostReports, Confirming, AsyncDisposable {

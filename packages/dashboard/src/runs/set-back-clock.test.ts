@@ -5,7 +5,7 @@ import type { FactsReading, HostId, RunEvent, RunId } from "@nixfleet/protocol";
 import { systemClock } from "@nixfleet/runtime";
 import { expect, test } from "vitest";
 import { createBus } from "../bus.ts";
-import { knownFacts, storeFacts } from "../fleet/host-facts.ts";
+import { knownFacts, storeFacts } from "../hosts/host-facts.ts";
 import type { Logger } from "../logger.ts";
 import { openStore, type Store } from "../store/index.ts";
 import { newRow } from "./records.ts";

@@ -1,6 +1,6 @@
 import type { HostId, LogLine, RunEvent, RunId } from "@nixfleet/protocol";
 import type { Transaction, Updateable } from "kysely";
-import { factsRead, type KnownFacts, knownFacts, storeFacts } from "../fleet/host-facts.ts";
+import { factsRead, type KnownFacts, knownFacts, storeFacts } from "../hosts/index.ts";
 import type { Database, RunsTable } from "../store/index.ts";
 import { advance, type RunEffect } from "./advance.ts";
 import { appendLines } from "./log.ts";

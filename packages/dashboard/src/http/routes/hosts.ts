@@ -1,6 +1,7 @@
 import { type HostId, PLATFORM_LABELS, type RouteOutput } from "@nixfleet/protocol";
 import type { Audit } from "../../audit/index.ts";
-import type { FleetViews, HostRecord, Hosts, Note } from "../../fleet/index.ts";
+import type { FleetViews } from "../../fleet/index.ts";
+import type { HostRecord, Hosts, Note } from "../../hosts/index.ts";
 import type { Caller, Whence } from "../../people/index.ts";
 import { ok, refuse } from "../answer.ts";
 import type { Serve } from "../serve.ts";

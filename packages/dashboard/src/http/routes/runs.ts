@@ -9,7 +9,7 @@ import {
   roleAllows,
 } from "@nixfleet/protocol";
 import type { Audit } from "../../audit/index.ts";
-import type { HostRecord, Hosts } from "../../fleet/index.ts";
+import type { HostRecord, Hosts } from "../../hosts/index.ts";
 import type { Caller, People, Whence } from "../../people/index.ts";
 import type { Runs, RunViews } from "../../runs/index.ts";
 import { ok, type Refusal, refuse } from "../answer.ts";

@@ -1,5 +1,5 @@
 import type { Audit } from "../../audit/index.ts";
-import type { Target } from "../../target/index.ts";
+import type { Target } from "../../sources/index.ts";
 import { ok, refuse } from "../answer.ts";
 import type { Serve } from "../serve.ts";
 

@@ -1,13 +1,13 @@
 import { type FromAgentOf, type HostId, PROTOCOL_VERSION } from "@nixfleet/protocol";
 import type { Clock } from "@nixfleet/runtime";
 import type { Bus } from "../bus.ts";
-import { storeHello } from "../fleet/host-seen.ts";
+import { storeHello } from "../hosts/index.ts";
 import type { Runs } from "../runs/index.ts";
 import type { SharedWrites, Store } from "../store/index.ts";
 import type { Link } from "./link.ts";
 import type { LinkRefusals } from "./link-refusals.ts";
 import type { LinkTable } from "./link-table.ts";
-import { COMPANY } from "./receiving.ts";
+import { COMPANY } from "./message-intake.ts";
 
 /** How long the agent of an open link may take to answer when another one claims its host, in milliseconds. */
 const CLAIM_LIMIT = 5000;

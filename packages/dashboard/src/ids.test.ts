@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { RunId } from "@nixfleet/protocol";
 import { expect, test } from "vitest";
-import { createIds } from "./run-id.ts";
+import { createIds } from "./ids.ts";
 
 test("R13: 10,000 ids of one millisecond are unique, in order, and well formed", () => {
   const ids = createIds({ now: () => 1_790_000_000_000, randomBytes });

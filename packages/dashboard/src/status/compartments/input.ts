@@ -1,6 +1,5 @@
 import type {
   Commit,
-  CommitRelation,
   CompartmentAnswer,
   Deployment,
   Facts,
@@ -11,13 +10,7 @@ import type {
   TestResult,
   Timestamp,
 } from "@nixfleet/protocol";
-
-/** Where a commit stands to the target, and since when something is missing in it. */
-export interface Standing {
-  readonly relation: CommitRelation;
-  /** Date of the first commit of the target that it lacks; null: it lacks none, or that is not known. */
-  readonly lackingSince: Timestamp | null;
-}
+import type { Standing } from "../../sources/index.ts";
 
 /** What the compartments need to know of a host. */
 export interface HostInput {

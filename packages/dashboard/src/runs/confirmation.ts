@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { type HostId, isTerminal, RunId, type RunState } from "@nixfleet/protocol";
 import type { Clock } from "@nixfleet/runtime";
 import type { Store } from "../store/index.ts";
-import type { HostLinks } from "./dispatching.ts";
+import type { HostLinks } from "./dispatcher.ts";
 
 /** How long the host's agent may take to answer the ping, in milliseconds. */
 export const PING_LIMIT = 3000;

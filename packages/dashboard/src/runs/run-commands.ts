@@ -10,13 +10,13 @@ import {
 } from "@nixfleet/protocol";
 import type { Clock } from "@nixfleet/runtime";
 import type { Transaction } from "kysely";
+import type { Ids } from "../ids.ts";
 import type { Database, Store } from "../store/index.ts";
-import { type Dispatching, type HostLinks, type RunChange, unfinishedRuns } from "./dispatching.ts";
+import { type Dispatching, type HostLinks, type RunChange, unfinishedRuns } from "./dispatcher.ts";
 import { readPreCheckFacts } from "./pre-check-facts.ts";
 import { commitOf, deadlineOf, preCheck, type Refusal } from "./pre-checks.ts";
 import { newRow, runOf } from "./records.ts";
 import { newRun } from "./run.ts";
-import type { Ids } from "./run-id.ts";
 
 /** What runs need to know of the target. */
 export interface TargetCommit {

@@ -1,7 +1,7 @@
 import type { Clock } from "@nixfleet/runtime";
 import type { Logger } from "../logger.ts";
 import type { SharedWrites, Store } from "../store/index.ts";
-import type { Dispatching, RunChange } from "./dispatching.ts";
+import type { Dispatching, RunChange } from "./dispatcher.ts";
 
 /** Runs that are due get their tick, though nobody speaks. */
 export interface Waking {

@@ -1,5 +1,6 @@
 import type { Commit, Deployment, Facts, RunId, TestResult } from "@nixfleet/protocol";
-import type { HostInput, KnownTarget, RunInput, RunsInput, Standing } from "./compartments/input.ts";
+import type { Standing } from "../sources/index.ts";
+import type { HostInput, KnownTarget, RunInput, RunsInput } from "./compartments/input.ts";
 
 // A host that runs the target and has passed its tests, to be changed by a test in what the test is about.
 

@@ -1,10 +1,10 @@
 import { SILENCE_LIMIT } from "@nixfleet/protocol";
 import type { Clock } from "@nixfleet/runtime";
-import { storeSeen } from "../fleet/host-seen.ts";
+import { storeSeen } from "../hosts/index.ts";
 import type { SharedWrites } from "../store/index.ts";
 import type { Link } from "./link.ts";
 import type { LinkTable } from "./link-table.ts";
-import { COMPANY } from "./receiving.ts";
+import { COMPANY } from "./message-intake.ts";
 
 /** How long an agent may take to say hello, in milliseconds. */
 const HELLO_LIMIT = 15_000;

@@ -1,9 +1,8 @@
 import { join } from "node:path";
-import { Commit, type CommitView, LockInput, type TargetView } from "@nixfleet/protocol";
+import { Commit, type CommitRelation, type CommitView, LockInput, type TargetView, type Timestamp } from "@nixfleet/protocol";
 import { type Clock, createGit, type Exec, type FlakeLockRead, type GitCredentials } from "@nixfleet/runtime";
 import * as z from "zod";
 import type { Bus } from "../bus.ts";
-import type { Standing } from "../fleet/compartments/input.ts";
 import type { Logger } from "../logger.ts";
 import type { Store } from "../store/index.ts";
 import { commitUrl } from "./forge-url.ts";
@@ -33,6 +32,13 @@ export interface TargetDeps {
   log: Logger;
   exec: Exec;
   env: Readonly<Record<string, string | undefined>>;
+}
+
+/** Where a commit stands to the target, and since when something is missing in it. */
+export interface Standing {
+  readonly relation: CommitRelation;
+  /** Date of the first commit of the target that it lacks; null: it lacks none, or that is not known. */
+  readonly lackingSince: Timestamp | null;
 }
 
 /** What hosts should run: the tip of the tracked branch. All answers but `refresh` are given from what is known already. */

@@ -2,7 +2,7 @@ import type { Facts, HostId, HostPolicy, HostSettings, Platform } from "@nixflee
 import type { Clock } from "@nixfleet/runtime";
 import type { Selectable, Transaction } from "kysely";
 import type { Bus } from "../bus.ts";
-import type { Ids } from "../runs/run-id.ts";
+import type { Ids } from "../ids.ts";
 import type { Database, HostsTable, Store } from "../store/index.ts";
 import { type KnownFacts, knownFacts } from "./host-facts.ts";
 import { hashToken, makeToken, nameInToken } from "./host-token.ts";

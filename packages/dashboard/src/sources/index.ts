@@ -1,0 +1,1 @@
+export { createTarget, type Standing, type Target } from "./target.ts";

@@ -1,0 +1,8 @@
+export { changes } from "./changes.ts";
+export type { Finding, HostInput, RunInput, RunsInput, TargetInput } from "./compartments/input.ts";
+export { runningCommit } from "./compartments/running.ts";
+export { undoOverdueAt } from "./compartments/system.ts";
+export { compartments, type Findings } from "./compartments.ts";
+export { type DeploymentBy, generations } from "./generations.ts";
+export { deniedOps, HELP_ORDER, nextAction } from "./next-action.ts";
+export { type HostReach, reachability } from "./reachability.ts";

@@ -1,1 +1,0 @@
-export { createTarget, type Target } from "./target.ts";
