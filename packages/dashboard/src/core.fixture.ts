@@ -8,15 +8,14 @@ import type { HostId, RunId, RunSummary } from "@nixfleet/protocol";
 import { type Clock, systemClock } from "@nixfleet/runtime";
 import { createFleetSimulator, createTempDir, type FleetSimulator, type FleetSimulatorOptions } from "@nixfleet/testkit";
 import { Hono } from "hono";
-import { type BusEventName, createBus } from "./bus.ts";
+import type { BusEventName } from "./bus.ts";
+import { createCore } from "./core.ts";
 import { hashToken, makeToken } from "./hosts/host-token.ts";
-import { createHosts } from "./hosts/index.ts";
 import { serveConfirm } from "./http/confirm.ts";
-import { createIds } from "./ids.ts";
-import { createAgentLinks, createAgentUpgrade, createLinkTable, type Link } from "./links/index.ts";
+import { createAgentUpgrade } from "./links/index.ts";
 import type { Logger } from "./logger.ts";
-import { createRunLogs, createRuns, createRunViews, type RunsDeps, type TargetCommit } from "./runs/index.ts";
-import { createSharedWrites, openStore } from "./store/index.ts";
+import type { RunsDeps, TargetCommit } from "./runs/index.ts";
+import type { Target } from "./sources/index.ts";
 
 export const COMMIT = "7f3a91c".padEnd(40, "0");
 
@@ -30,25 +29,28 @@ export interface CoreOptions {
   onLimit?: (limitPages: (pages: number) => void) => void;
 }
 
-/** Store, bus, hosts, runs and links on a real port and a real database: a dashboard without people and pages. */
+/** A dashboard's core on a real port and a real database, without people, pages and a config repository. */
 export async function openCore({ path, port = 0, deadlines = {}, clock = systemClock, ...options }: CoreOptions) {
   const logged: { facts: unknown; text: string }[] = [];
   const write = (facts: unknown, text?: string) => void logged.push({ facts, text: text ?? "" });
   const log = { debug: () => {}, info: () => {}, warn: write, error: write } as unknown as Logger;
-  const bus = createBus({ log });
-  const { onLimit } = options;
-  const store = await openStore({ path, clock, bus, log, ...(onLimit === undefined ? {} : { onLimit }) });
-  const ids = createIds({ now: () => clock.now(), randomBytes });
-  const writes = createSharedWrites({ store, bus, clock, log });
-  const hosts = createHosts({ store, bus, clock, ids, randomBytes });
-  const table = createLinkTable<Link>();
   const target = options.target === undefined ? { commit: COMMIT, subject: "Update inputs" } : options.target;
-  const runs = createRuns({ store, writes, bus, clock, log, ids, randomBytes, links: table, target: () => target, deadlines });
-  const links = createAgentLinks({ store, writes, bus, clock, log, runs, table, random: Math.random });
-  const views = createRunViews({ store, clock });
-  const logs = createRunLogs(store);
-  await runs.start();
-  links.start();
+  const parts = await createCore({
+    path,
+    clock,
+    log,
+    randomBytes,
+    random: Math.random,
+    version: "0.0.0-test",
+    target: () => fixedTarget(target),
+    logKeepFor: Number.POSITIVE_INFINITY,
+    logKeepBytes: Number.POSITIVE_INFINITY,
+    server: () => ({ version: "0.0.0-test", startedAt: 0, repoUrl: null, origin: "http://localhost", notice: null }),
+    deadlines,
+    onLimit: options.onLimit,
+  });
+  const { store, bus, ids, hosts, runs, links, runViews: views, logs } = parts;
+  await parts.start();
   const app = new Hono();
   serveConfirm(app, runs);
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
@@ -100,7 +102,6 @@ export async function openCore({ path, port = 0, deadlines = {}, clock = systemC
     views,
     logs,
     logged,
-    writes,
     port: bound,
     origin: `http://127.0.0.1:${bound}`,
     url: `ws://127.0.0.1:${bound}/agent/link`,
@@ -122,7 +123,7 @@ export async function openCore({ path, port = 0, deadlines = {}, clock = systemC
         const name = `host-${number}`;
         return { id: ids.host(), name, token: makeToken(name, randomBytes) };
       });
-      await store.write(async (trx) => {
+      await store.change(async ({ db: trx }) => {
         for (const { id, name, token } of added) {
           const added_at = clock.now();
           await trx.insertInto("hosts").values({ id, name, name_key: name, platform: "nixos", notes: "", added_at }).execute();
@@ -151,12 +152,8 @@ export async function openCore({ path, port = 0, deadlines = {}, clock = systemC
 
     /** Stops as SIGTERM does, in order. */
     async stop(): Promise<void> {
-      const closed = new Promise((resolve) => server.close(resolve));
-      await links.stop();
-      await closed;
-      await runs.stop();
-      await writes.close();
-      await store.close();
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      await parts.stop(closed);
     },
 
     /** As SIGKILL does, as near as one process can: nothing is said, nothing that waits is stored. */
@@ -164,11 +161,41 @@ export async function openCore({ path, port = 0, deadlines = {}, clock = systemC
       for (const socket of sockets) socket.destroy();
       await store.close();
       server.close();
-      await runs.stop();
-      await links.stop();
+      await parts.stop();
     },
   };
   return core;
+}
+
+/** A target that never moves; null: it is not known. */
+function fixedTarget(target: TargetCommit | null): Target {
+  const fixed: Target = {
+    start: async () => {},
+    stop: async () => {},
+    view: () =>
+      target === null
+        ? { state: "not-configured" }
+        : {
+            state: "known",
+            branch: "main",
+            ...target,
+            author: "Ada",
+            committedAt: 0,
+            fetchedAt: 0,
+            lockHash: null,
+            inputs: {},
+            url: null,
+            stale: false,
+            problem: null,
+            next: null,
+          },
+    refresh: async () => fixed.view(),
+    standing: async () => ({ relation: { kind: "unknown" }, lackingSince: null }),
+    commits: async () => ({ items: [], complete: false }),
+    subject: async (commit) => (commit === target?.commit ? target.subject : null),
+    [Symbol.asyncDispose]: async () => {},
+  };
+  return fixed;
 }
 
 export type Core = Awaited<ReturnType<typeof openCore>>;

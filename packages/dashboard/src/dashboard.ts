@@ -1,13 +1,10 @@
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import type { ServerInfo } from "@nixfleet/protocol";
 import { type Clock, type Exec, takeLock } from "@nixfleet/runtime";
-import { type Audit, createAudit } from "./audit/index.ts";
-import { createBus } from "./bus.ts";
+import type { Audit } from "./audit/index.ts";
 import type { DashboardSettings } from "./config.ts";
-import { createFleetViews } from "./fleet/index.ts";
-import { createHosts } from "./hosts/index.ts";
+import { createCore } from "./core.ts";
 import { hourly } from "./hourly.ts";
 import { createApp } from "./http/app.ts";
 import { createHealth } from "./http/health.ts";
@@ -21,15 +18,13 @@ import { serveSession } from "./http/routes/session.ts";
 import { serveTarget } from "./http/routes/target.ts";
 import { createHttpServer } from "./http/server.ts";
 import { readStaticFiles } from "./http/static-files.ts";
-import { createIds } from "./ids.ts";
-import { createAgentLinks, createAgentUpgrade, createLinkTable, type Link } from "./links/index.ts";
-import { createLive, createLiveUpgrade } from "./live/index.ts";
+import { createAgentUpgrade } from "./links/index.ts";
+import { createLiveUpgrade } from "./live/index.ts";
 import type { Logger } from "./logger.ts";
-import { createMetricsHistory } from "./metrics-history/index.ts";
 import { type Argon2Cost, openPeople } from "./people/index.ts";
-import { createLogKeeper, createRunLogs, createRuns, createRunViews, type RunsDeps } from "./runs/index.ts";
+import type { RunsDeps } from "./runs/index.ts";
 import { createTarget } from "./sources/index.ts";
-import { createSharedWrites, openStore, type StoreDeps } from "./store/index.ts";
+import type { StoreDeps } from "./store/index.ts";
 
 const DAY = 24 * 60 * 60_000;
 /** How long requests that are under way may take when the dashboard stops, in milliseconds. */
@@ -96,81 +91,42 @@ export async function startDashboard(deps: DashboardDeps, signal: AbortSignal): 
   started.defer(() => server.stop(0));
   const origins = createOrigins(settings.origin, port);
 
-  const bus = createBus({ log });
-  const path = join(dataDir, "nixfleet.db");
-  const store = await openStore({ path, clock, bus, log, ...(deps.onLimit === undefined ? {} : { onLimit: deps.onLimit }) });
-  started.use(store);
-  const writes = started.use(createSharedWrites({ store, bus, clock, log }));
-  const ids = createIds({ now, randomBytes });
-  const audit = createAudit({ store, bus, log, now });
-  const people = openPeople({ store, bus, log, audit, now, randomBytes, cost: deps.passwordCost });
+  const startedAt = now();
+  const { repoUrl: url, branch, sshKeyFile, knownHostsFile, gitCredentialsFile } = settings;
+  const core = await createCore({
+    path: join(dataDir, "nixfleet.db"),
+    clock,
+    log,
+    randomBytes,
+    random,
+    version,
+    target: (floors) =>
+      createTarget({
+        ...floors,
+        repository:
+          url === undefined
+            ? null
+            : { url, branch, credentials: { sshKeyFile, knownHostsFile, credentialsFile: gitCredentialsFile } },
+        directory: join(dataDir, "mirror"),
+        interval: settings.fetchInterval * 1000,
+        clock,
+        log,
+        exec,
+        env,
+      }),
+    logKeepFor: settings.logKeepDays * DAY,
+    logKeepBytes: settings.logKeepBytes,
+    server: () => ({ version, startedAt, repoUrl: url ?? null, origin: origins.own, notice: settings.notice ?? null }),
+    deadlines: deps.deadlines ?? {},
+    onLimit: deps.onLimit,
+  });
+  // Requests that are under way end before what they use does.
+  let closing: Promise<void> = Promise.resolve();
+  started.defer(() => core.stop(closing));
+  const { store, audit, hosts, target, runs, runViews, logs, links, metricsHistory, views, live } = core;
+  const people = openPeople({ store, log, now, randomBytes, cost: deps.passwordCost });
   const { adminName: name, adminPasswordHash: hash } = settings;
   await people.declareAdmin(hash === undefined ? null : { name, hash });
-  const hosts = createHosts({ store, bus, clock, ids, randomBytes });
-
-  const { repoUrl: url, branch, sshKeyFile, knownHostsFile, gitCredentialsFile } = settings;
-  const target = createTarget({
-    repository:
-      url === undefined
-        ? null
-        : { url, branch, credentials: { sshKeyFile, knownHostsFile, credentialsFile: gitCredentialsFile } },
-    directory: join(dataDir, "mirror"),
-    interval: settings.fetchInterval * 1000,
-    store,
-    bus,
-    clock,
-    log,
-    exec,
-    env,
-  });
-  const table = createLinkTable<Link>();
-  const runs = createRuns({
-    store,
-    writes,
-    bus,
-    clock,
-    log,
-    ids,
-    randomBytes,
-    links: table,
-    target: () => {
-      const view = target.view();
-      return view.state === "known" ? { commit: view.commit, subject: view.subject } : null;
-    },
-    subjectOf: (commit) => target.subject(commit),
-    deadlines: deps.deadlines ?? {},
-  });
-  const links = createAgentLinks({ store, writes, bus, clock, log, runs, table, random });
-  const runViews = createRunViews({ store, clock });
-  const logs = createRunLogs(store);
-  const keepFor = settings.logKeepDays * DAY;
-  const logKeeper = createLogKeeper({ store, bus, clock, log, keepFor, keepBytes: settings.logKeepBytes });
-  const metricsHistory = createMetricsHistory({ store, bus, clock, log, links });
-  const views = createFleetViews({ store, bus, clock, log, hosts, target, links, runs: runViews, logs });
-
-  const startedAt = now();
-  const serverInfo = (): ServerInfo => ({
-    version,
-    startedAt,
-    repoUrl: url ?? null,
-    origin: origins.own,
-    notice: settings.notice ?? null,
-    storage: store.storage.ok ? null : store.storage.reason,
-  });
-  const live = createLive({
-    store,
-    bus,
-    clock,
-    log,
-    views,
-    runs: runViews,
-    target,
-    links,
-    audit,
-    logs,
-    version,
-    server: serverInfo,
-  });
   const onLive = createLiveUpgrade({ live });
 
   const idempotency = createIdempotency({ store, now, randomBytes });
@@ -189,32 +145,16 @@ export async function startDashboard(deps: DashboardDeps, signal: AbortSignal): 
     runs,
     routes(serve) {
       serveSession(serve, { people, origins });
-      serveHosts(serve, { hosts, views, metricsHistory, audit });
-      serveRuns(serve, { people, hosts, runs, runViews, audit });
+      serveHosts(serve, { hosts, views, metricsHistory });
+      serveRuns(serve, { people, hosts, runs, runViews, store });
       serveLogs(serve, { runViews, logs });
-      serveTarget(serve, { target, audit });
+      serveTarget(serve, { target, store });
       serveAudit(serve, { audit });
     },
   });
 
   signal.throwIfAborted();
-  await target.start();
-  started.defer(() => target.stop());
-  await runs.start();
-  started.defer(() => runs.stop());
-  await views.start();
-  started.defer(() => views.stop());
-  logKeeper.start();
-  started.defer(() => logKeeper.stop());
-  metricsHistory.start();
-  started.defer(() => metricsHistory.stop());
-  // Requests that are under way end before what they use does.
-  let closing: Promise<void> = Promise.resolve();
-  started.defer(() => closing);
-  links.start();
-  started.defer(() => links.stop());
-  live.start();
-  started.defer(() => live.stop());
+  await core.start();
   const sweeps = { sessions: () => people.sessions.sweep(), idempotency: () => idempotency.sweep() };
   started.use(hourly(clock, log, sweeps));
   delays.enable();

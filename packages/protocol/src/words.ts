@@ -88,6 +88,10 @@ export type Reachability = z.infer<typeof Reachability>;
 export const DeviceType = z.enum(["server", "desktop", "laptop", "gaming"]);
 export type DeviceType = z.infer<typeof DeviceType>;
 
+/** Who does something: a person, a program, a part of the dashboard, the host itself; `unknown`: somebody who is not known here. */
+export const ActorKind = z.enum(["person", "token", "rollout", "webhook", "schedule", "host", "unknown"]);
+export type ActorKind = z.infer<typeof ActorKind>;
+
 /** Each role may do what the ones before it may. */
 export const Role = z.enum(["viewer", "operator", "admin"]);
 export type Role = z.infer<typeof Role>;

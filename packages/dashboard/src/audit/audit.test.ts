@@ -1,29 +1,27 @@
 import { createFakeClock } from "@nixfleet/testkit";
 import { sql } from "kysely";
 import { afterEach, expect, test } from "vitest";
-import { createBus } from "../bus.ts";
-import type { Logger } from "../logger.ts";
-import { openStore, type Store } from "../store/index.ts";
-import { type AuditFact, createAudit } from "./audit.ts";
+import type { AuditFact, Store } from "../store/index.ts";
+import { openTestStore } from "../store/store.fixture.ts";
+import { createAudit } from "./audit.ts";
 
-const quiet: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const stores: Store[] = [];
 afterEach(async () => {
   for (const store of stores.splice(0)) await store.close();
 });
 
 async function open() {
-  const bus = createBus({ log: quiet });
-  const clock = createFakeClock();
-  const store = await openStore({ path: ":memory:", clock, bus, log: quiet });
+  const { store, bus } = await openTestStore({ clock: createFakeClock() });
   stores.push(store);
   const seqs: number[] = [];
   bus.on("audit.added", ({ seq }) => void seqs.push(seq), { owner: "test" });
-  return { audit: createAudit({ store, bus, log: quiet, now: () => clock.now() }), store, seqs };
+  const record = (fact: AuditFact) => store.change(async (change) => change.audit(fact));
+  return { audit: createAudit({ store }), record, store, seqs };
 }
 
+const person = (name: string) => ({ kind: "person" as const, id: `id-${name}`, name });
 const fact = (more: Partial<AuditFact> = {}): AuditFact => ({
-  who: "alice",
+  actor: person("alice"),
   action: "run.start",
   sentence: "alice started a switch on pi.",
   outcome: "done",
@@ -31,8 +29,8 @@ const fact = (more: Partial<AuditFact> = {}): AuditFact => ({
 });
 
 test("entries are numbered without gaps, and each is said once it is stored", async () => {
-  const { audit, seqs } = await open();
-  await Promise.all([audit.record(fact()), audit.record(fact()), audit.record(fact())]);
+  const { audit, record, seqs } = await open();
+  await Promise.all([record(fact()), record(fact()), record(fact())]);
   expect(seqs).toEqual([1, 2, 3]);
   expect(await audit.verify()).toMatchObject({ ok: true, entries: 3 });
 });
@@ -46,29 +44,29 @@ test("an entry that was changed in the database is found, whichever column it wa
     "outcome = 'failed'",
     "hosts = '[{}]'",
   ]) {
-    const { audit, store } = await open();
-    for (let i = 0; i < 4; i++) await audit.record(fact());
-    await store.write((trx) => sql`update audit set ${sql.raw(change)} where seq = 3`.execute(trx));
+    const { audit, record, store } = await open();
+    for (let i = 0; i < 4; i++) await record(fact());
+    await store.change(({ db: trx }) => sql`update audit set ${sql.raw(change)} where seq = 3`.execute(trx));
     expect(await audit.verify(), change).toEqual({ ok: false, seq: 3, reason: "An entry was changed." });
   }
 });
 
 test("an entry that was removed from between is found, also if the rest is numbered anew", async () => {
-  const { audit, store } = await open();
-  for (let i = 0; i < 4; i++) await audit.record(fact());
-  await store.write((trx) => trx.deleteFrom("audit").where("seq", "=", 2).execute());
+  const { audit, record, store } = await open();
+  for (let i = 0; i < 4; i++) await record(fact());
+  await store.change(({ db: trx }) => trx.deleteFrom("audit").where("seq", "=", 2).execute());
   expect(await audit.verify()).toEqual({ ok: false, seq: 2, reason: "An entry was removed." });
-  await store.write((trx) => sql`update audit set seq = seq - 1 where seq > 2`.execute(trx));
+  await store.change(({ db: trx }) => sql`update audit set seq = seq - 1 where seq > 2`.execute(trx));
   expect(await audit.verify()).toEqual({ ok: false, seq: 2, reason: "An entry was changed." });
 });
 
 test("the list is newest first, in pages, and filtered by person, action or its first part, and host by id or name", async () => {
-  const { audit } = await open();
+  const { audit, record } = await open();
   const pi = { id: "01hosta", name: "pi_1" };
-  await audit.record(fact({ who: "bob", action: "host.add", hosts: [pi] }));
-  await audit.record(fact({ action: "run.start", hosts: [pi, { id: "01hostb", name: "piX1" }] }));
-  await audit.record(fact({ action: "run.cancel", hosts: [{ id: "01hostb", name: "piX1" }] }));
-  await audit.record(fact({ action: "runner.x" }));
+  await record(fact({ actor: person("bob"), action: "host.add", hosts: [pi] }));
+  await record(fact({ action: "run.start", hosts: [pi, { id: "01hostb", name: "piX1" }] }));
+  await record(fact({ action: "run.cancel", hosts: [{ id: "01hostb", name: "piX1" }] }));
+  await record(fact({ action: "runner.x" }));
   const seqs = async (filter: Parameters<typeof audit.list>[0]) =>
     (await audit.list(filter, 50, null)).items.map((entry) => entry.seq);
   expect(await seqs({})).toEqual([4, 3, 2, 1]);

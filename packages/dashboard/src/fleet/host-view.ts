@@ -8,15 +8,15 @@ import type { FleetViewsDeps } from "./views.ts";
 /** Lines of the log that are shown around the first error. */
 const LINES_AROUND_ERROR = 5;
 
-type HostViewDeps = Pick<FleetViewsDeps, "store" | "links" | "target" | "runs" | "hosts" | "logs">;
+type HostViewDeps = Pick<FleetViewsDeps, "store" | "presence" | "target" | "runs" | "hosts" | "logs">;
 
 /** Everything that a host's page shows, its runs apart. */
 export async function hostView(
-  { store, links, target, runs, hosts, logs }: HostViewDeps,
+  { store, presence, target, runs, hosts, logs }: HostViewDeps,
   { record, row, findings, history }: { record: HostRecord; row: HostRow; findings: Findings; history: HostHistory },
 ): Promise<HostView> {
   const { id, facts } = record;
-  const link = links.live(id);
+  const link = presence.of(id);
   const readAt = Object.values(facts).map((fact) => fact.readAt);
   const closure = facts.running?.value.closure;
   const deployment = history.deployments.find((known) => known.closure === closure && known.commit === row.runs.commit);

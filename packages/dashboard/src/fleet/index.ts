@@ -1,1 +1,1 @@
-export { createFleetViews, type FleetViews, type Haste } from "./views.ts";
+export { createFleetViews, type FleetViews, type Urgency } from "./views.ts";

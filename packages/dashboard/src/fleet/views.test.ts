@@ -3,33 +3,27 @@ import { join } from "node:path";
 import type { Commit, Facts, HostId, Metrics, OpRequest, RunId, RunSummary, TargetView } from "@nixfleet/protocol";
 import { createFakeClock, createTempDir } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
-import { createBus } from "../bus.ts";
 import { storeFacts } from "../hosts/host-facts.ts";
-import { createHosts } from "../hosts/index.ts";
+import { createHosts, type HostPresence, NO_PRESENCE } from "../hosts/index.ts";
 import { createIds } from "../ids.ts";
-import type { HostLive } from "../links/index.ts";
-import type { Logger } from "../logger.ts";
 import { appendLines, createRunLogs } from "../runs/log.ts";
 import { changedColumns, newRow } from "../runs/records.ts";
 import { newRun, type Run } from "../runs/run.ts";
 import type { Standing } from "../sources/index.ts";
 import { A, baseFacts, closure, hash, T } from "../status/sample-status.fixture.ts";
-import { openStore } from "../store/index.ts";
+import { openTestStore, quiet } from "../store/store.fixture.ts";
 import { createFleetViews } from "./index.ts";
-
-const quiet: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 async function arrange() {
   const scope = new AsyncDisposableStack();
   const dir = scope.use(await createTempDir());
   const clock = createFakeClock();
-  const bus = createBus({ log: quiet });
-  const store = scope.use(await openStore({ path: join(dir.path, "nixfleet.db"), clock, bus, log: quiet }));
+  const { store, bus, publish } = await openTestStore({ path: join(dir.path, "nixfleet.db"), clock });
+  scope.use(store);
   const ids = createIds({ now: clock.now, randomBytes });
-  const hosts = createHosts({ store, bus, clock, ids, randomBytes });
-  const links = new Map<HostId, HostLive>();
-  const noLink: HostLive = { connectedSince: null, lastWordAt: null, metrics: null, conflict: null, lastRefused: null };
-  const link = (id: HostId, more: Partial<HostLive>) => links.set(id, { ...noLink, ...links.get(id), ...more });
+  const hosts = createHosts({ store, clock, ids, randomBytes });
+  const links = new Map<HostId, HostPresence>();
+  const link = (id: HostId, more: Partial<HostPresence>) => links.set(id, { ...NO_PRESENCE, ...links.get(id), ...more });
   const asked = { hosts: 0, standings: 0 };
   const known = {
     state: "known",
@@ -75,7 +69,7 @@ async function arrange() {
         commits: async () => ({ items: [], complete: true }),
         subject: async (commit) => (commit === A ? "grafana: move to mon0" : null),
       },
-      links: { live: (id) => links.get(id) ?? noLink },
+      presence: { of: (id) => links.get(id) ?? NO_PRESENCE },
       runs: {
         summary: async (id) => {
           const row = await store.db.selectFrom("runs").selectAll().where("id", "=", id).executeTakeFirst();
@@ -96,8 +90,7 @@ async function arrange() {
     return added.id;
   };
   const report = async (hostId: HostId, facts: Partial<Facts>) => {
-    await store.write((trx) => storeFacts(trx, hostId, { readAt: clock.now(), facts }, "now"));
-    bus.emit("host.changed", { hostId });
+    await store.change((change) => storeFacts(change, hostId, { readAt: clock.now(), facts }, "now"));
   };
   let number = 0;
   const done = async (hostId: HostId, request: OpRequest, more: Partial<Run>, columns: object = {}) => {
@@ -111,7 +104,7 @@ async function arrange() {
       askedBy: "admin",
       force: false,
     });
-    await store.write(async (trx) => {
+    await store.change(async ({ db: trx }) => {
       await trx
         .insertInto("runs")
         .values(newRow(made, { number: ++number, subject: null }))
@@ -122,11 +115,11 @@ async function arrange() {
         .where("id", "=", made.id)
         .execute();
     });
-    bus.emit("run.changed", { runId: made.id, hostId });
+    publish("run.changed", { runId: made.id, hostId });
     return made.id;
   };
   const deployed = (hostId: HostId, runId: RunId, path: string, commit: Commit) =>
-    store.write((trx) =>
+    store.change(({ db: trx }) =>
       trx
         .insertInto("deployments")
         .values({
@@ -140,7 +133,23 @@ async function arrange() {
         })
         .execute(),
     );
-  return { scope, store, bus, clock, hosts, views, links: { set: link }, told, asked, add, report, done, deployed, setTarget };
+  return {
+    scope,
+    store,
+    bus,
+    publish,
+    clock,
+    hosts,
+    views,
+    links: { set: link },
+    told,
+    asked,
+    add,
+    report,
+    done,
+    deployed,
+    setTarget,
+  };
 }
 const switching: OpRequest = { op: "switch", args: { mode: "switch" } };
 const facts = { ...baseFacts, lock: { hash: hash("1"), inputs: {} } };
@@ -300,7 +309,7 @@ test("R21: R43: heartbeats of 1,000 hosts change meters only: nothing is read, w
   await using _ = scope;
   const ids = createIds({ now: clock.now, randomBytes });
   const all = Array.from({ length: 1000 }, () => ids.host());
-  await store.write(async (trx) => {
+  await store.change(async ({ db: trx }) => {
     for (const [i, id] of all.entries()) {
       await trx
         .insertInto("hosts")
@@ -309,7 +318,7 @@ test("R21: R43: heartbeats of 1,000 hosts change meters only: nothing is read, w
     }
   });
   await views.start();
-  const before = { ...asked, writes: store.writes, told: told.length };
+  const before = { ...asked, writes: store.transactions, told: told.length };
 
   for (let beat = 0; beat < 5; beat++) {
     for (const id of all) {
@@ -319,13 +328,17 @@ test("R21: R43: heartbeats of 1,000 hosts change meters only: nothing is read, w
   }
 
   expect((await views.rows()).every(({ load }) => load === 4)).toBe(true);
-  expect({ ...asked, writes: store.writes }).toEqual({ hosts: before.hosts, standings: before.standings, writes: before.writes });
+  expect({ ...asked, writes: store.transactions }).toEqual({
+    hosts: before.hosts,
+    standings: before.standings,
+    writes: before.writes,
+  });
   expect(await store.db.selectFrom("runs").selectAll().execute()).toEqual([]);
   expect(told.length - before.told).toBe(5000);
 });
 
 test("progress of a run at work is followed without reading its host again; its end is", async () => {
-  const { scope, views, store, bus, add, report, done, asked } = await arrange();
+  const { scope, views, store, publish, add, report, done, asked } = await arrange();
   await using _ = scope;
   await views.start();
   const id = await add("csb1");
@@ -338,11 +351,11 @@ test("progress of a run at work is followed without reading its host again; its 
   });
   const before = asked.hosts;
 
-  for (let i = 0; i < 10; i++) bus.emit("run.changed", { runId, hostId: id });
+  for (let i = 0; i < 10; i++) publish("run.changed", { runId, hostId: id });
   await views.rows();
   expect(asked.hosts).toBe(before);
 
-  await store.write((trx) =>
+  await store.change(({ db: trx }) =>
     trx
       .updateTable("runs")
       .set({
@@ -352,7 +365,7 @@ test("progress of a run at work is followed without reading its host again; its 
       .where("id", "=", runId)
       .execute(),
   );
-  bus.emit("run.changed", { runId, hostId: id });
+  publish("run.changed", { runId, hostId: id });
   expect(await views.row(id)).toMatchObject({ status: "broken", cause: { lead: "Switch failed", detail: "builder failed" } });
   expect(asked.hosts).toBe(before + 1);
   expect(await views.view(id)).toMatchObject({ failure: { id: runId }, failureLog: [] });
@@ -365,7 +378,7 @@ test("R61: while a host suffers from a failed switch, its page has the lines aro
   const id = await add("csb1");
   await report(id, facts);
   const runId = await done(id, switching, { state: "failed" }, { first_error_line: 40, log_lines: 100 });
-  await store.write((trx) =>
+  await store.change(({ db: trx }) =>
     appendLines(
       trx,
       runId,
@@ -390,11 +403,11 @@ test("a host that goes is stale, then offline, by time alone", async () => {
 
   const since = clock.now();
   links.set(id, { connectedSince: since });
-  bus.emit("host.changed", { hostId: id });
+  bus.emit("presence.changed", { hostId: id });
   expect(await views.row(id)).toMatchObject({ reachability: { state: "online", since } });
 
-  links.set(id, { connectedSince: null, lastWordAt: since });
-  bus.emit("host.changed", { hostId: id });
+  links.set(id, { connectedSince: null, lastHeardAt: since });
+  bus.emit("presence.changed", { hostId: id });
   expect(await views.row(id)).toMatchObject({ reachability: { state: "stale", since } });
 
   clock.advance(5 * 60_000);
@@ -408,8 +421,11 @@ test("R30: a second machine that claims to be a host is a conflict until it has 
   const id = await add("csb1");
   await report(id, facts);
 
-  links.set(id, { connectedSince: clock.now(), conflict: { at: clock.now(), reason: "A second agent claims to be this host." } });
-  bus.emit("host.changed", { hostId: id });
+  links.set(id, {
+    connectedSince: clock.now(),
+    conflict: { at: clock.now(), reason: "A second agent claims to be this host.", instance: "other" },
+  });
+  bus.emit("presence.changed", { hostId: id });
   expect(await views.row(id)).toMatchObject({
     status: "broken",
     conflict: "A second agent claims to be this host.",

@@ -12,8 +12,7 @@ import type {
 } from "@nixfleet/protocol";
 import type { Clock } from "@nixfleet/runtime";
 import type { Bus } from "../bus.ts";
-import { factValues, type HostRecord, type Hosts } from "../hosts/index.ts";
-import type { HostLive } from "../links/index.ts";
+import { factValues, type HostRecord, type Hosts, type Presence } from "../hosts/index.ts";
 import type { Logger } from "../logger.ts";
 import type { Standing, Target } from "../sources/index.ts";
 import type { HostInput, RunsInput, TargetInput } from "../status/index.ts";
@@ -33,13 +32,13 @@ export interface FleetViewsDeps {
   log: Logger;
   hosts: Pick<Hosts, "list" | "get" | "token">;
   target: Pick<Target, "view" | "standing" | "subject" | "commits">;
-  links: { live(hostId: HostId): HostLive };
+  presence: Pick<Presence, "of">;
   runs: { summary(runId: RunId): Promise<RunSummary | null> };
   logs: { read(runId: RunId, from: number, limit: number): Promise<{ lines: NumberedLine[] }> };
 }
 
 /** How soon a change is to be seen: `soon` for what has happened, `later` for a measurement or a count that goes on changing. */
-export type Haste = "soon" | "later";
+export type Urgency = "soon" | "later";
 
 /** What pages show of hosts: kept up to date by what the bus says, so that asking costs nothing. */
 export interface FleetViews extends AsyncDisposable {
@@ -58,7 +57,7 @@ export interface FleetViews extends AsyncDisposable {
   /**
    * Calls the listener after something of a host came, changed or went. A row that is the same as before is the same object.
    */
-  onChange(listener: (id: HostId, haste: Haste) => void): () => void;
+  onChange(listener: (id: HostId, urgency: Urgency) => void): () => void;
 }
 
 /** Sentences tell ages in days: this often they are told anew. */
@@ -67,8 +66,8 @@ const RETELL_INTERVAL = 60 * 60_000;
 const CONFLICT_LIMIT = 30 * 60_000;
 
 /** What is to be done for a host, from little to much: tell its row anew, follow its run at work, read all of it. */
-const WHATS = ["tell", "follow", "read"] as const;
-type What = (typeof WHATS)[number];
+const REFRESH_LEVELS = ["tell", "follow", "read"] as const;
+type RefreshLevel = (typeof REFRESH_LEVELS)[number];
 
 interface Entry {
   record: HostRecord;
@@ -81,18 +80,18 @@ interface Entry {
 }
 
 export function createFleetViews(deps: FleetViewsDeps): FleetViews {
-  const { store, bus, clock, log, hosts, target, links, runs } = deps;
+  const { store, bus, clock, log, hosts, target, presence, runs } = deps;
   const entries = new Map<HostId, Entry>();
-  const listeners = new Set<(id: HostId, haste: Haste) => void>();
+  const listeners = new Set<(id: HostId, urgency: Urgency) => void>();
   let ending = new AbortController();
   let retelling: { cancel(): void } | undefined;
   let targetSeen = "";
 
-  const tell = (id: HostId, haste: Haste = "soon") => {
-    for (const listener of listeners) listener(id, haste);
+  const tell = (id: HostId, urgency: Urgency = "soon") => {
+    for (const listener of listeners) listener(id, urgency);
   };
 
-  const queue = createKeyedWork<HostId, What>({
+  const queue = createKeyedWork<HostId, RefreshLevel>({
     work: async (id, what) => {
       if (ending.signal.aborted) return;
       const entry = entries.get(id);
@@ -100,7 +99,7 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
       else if (what === "tell") await place(id, entry);
       else await follow(id, entry);
     },
-    merge: (first, second) => (WHATS.indexOf(first) > WHATS.indexOf(second) ? first : second),
+    merge: (first, second) => (REFRESH_LEVELS.indexOf(first) > REFRESH_LEVELS.indexOf(second) ? first : second),
     // The row stays as it is until the host changes again; the store's own state tells if it cannot be read at all.
     onError: (hostId, error) => log.error({ err: error, hostId }, "A host could not be read"),
   });
@@ -125,7 +124,7 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
 
   /** Makes the row from what was read, with the target and the link as they are now. */
   async function place(id: HostId, { record, history, run }: Pick<Entry, "record" | "history" | "run">): Promise<void> {
-    const link = links.live(id);
+    const link = presence.of(id);
     const input: HostInput = {
       name: record.name,
       facts: factValues(record.facts),
@@ -138,7 +137,7 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
     if (ending.signal.aborted) return;
     const findings = compartments(input, to, runsInput(history, run), clock.now());
     const reach = reachability(
-      { connectedSince: link.connectedSince, lastSeenAt: link.lastWordAt ?? record.lastSeenAt },
+      { connectedSince: link.connectedSince, lastSeenAt: link.lastHeardAt ?? record.lastSeenAt },
       clock.now(),
     );
     const { policy, settings, name, platform } = record;
@@ -204,7 +203,7 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
   function measured(id: HostId): void {
     const entry = entries.get(id);
     if (entry === undefined) return;
-    const values = meters(links.live(id).metrics);
+    const values = meters(presence.of(id).metrics);
     const { load, memory, disk } = entry.row;
     const same = values.load === load && values.memory === memory && values.disk === disk;
     if (!same) entry.row = { ...entry.row, ...values };
@@ -218,6 +217,7 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
       const owner = "fleet views";
       targetSeen = identity(target.view());
       bus.on("host.changed", ({ hostId }) => void queue.ask(hostId, "read"), { owner, signal });
+      bus.on("presence.changed", ({ hostId }) => void queue.ask(hostId, "tell"), { owner, signal });
       bus.on("run.changed", ({ hostId, runId }) => runChanged(hostId, runId), { owner, signal });
       bus.on("host.removed", ({ hostId }) => void queue.ask(hostId, "read"), { owner, signal });
       bus.on("host.metrics", ({ hostId }) => measured(hostId), { owner, signal });

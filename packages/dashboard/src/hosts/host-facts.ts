@@ -1,6 +1,5 @@
 import type { FactName, Facts, FactsReading, HostId } from "@nixfleet/protocol";
-import type { Transaction } from "kysely";
-import type { Database } from "../store/index.ts";
+import type { Change } from "../store/index.ts";
 
 /** A fact with the time at which its host read it, by the host's clock. */
 export interface KnownFact<N extends FactName = FactName> {
@@ -43,27 +42,23 @@ const READ_WITHIN = 120_000;
 /**
  * Stores some facts: each replaces the one stored unless that was read later; what the reading does not name stays as it is (R20).
  * `came`: a reading that the host has just taken and sent, or one out of the spool of a run, which may be as old as the run.
- * Returns whether a value changed.
+ * Publishes `host.changed` if a value changed.
  */
-export async function storeFacts(
-  trx: Transaction<Database>,
-  hostId: HostId,
-  reading: FactsReading,
-  came: "now" | "with-run",
-): Promise<boolean> {
-  const stored = knownFacts(await trx.selectFrom("host_facts").selectAll().where("host_id", "=", hostId).execute());
+export async function storeFacts(change: Change, hostId: HostId, reading: FactsReading, came: "now" | "with-run"): Promise<void> {
+  const stored = knownFacts(await change.db.selectFrom("host_facts").selectAll().where("host_id", "=", hostId).execute());
   const newer = rowsOf(hostId, reading).filter((row) => {
     const late = (stored[row.name as FactName]?.readAt ?? -1) - row.read_at;
     return late <= 0 || (came === "now" && late > READ_WITHIN);
   });
-  await upsert(trx, newer);
-  return newer.some((row) => JSON.stringify(stored[row.name as FactName]?.value) !== row.value);
+  await upsert(change, newer);
+  const differs = newer.some((row) => JSON.stringify(stored[row.name as FactName]?.value) !== row.value);
+  if (differs) change.emit("host.changed", { hostId });
 }
 
 /** Stores the facts of a hello: they are all that the host knows of itself, so what they lack is known no more (R24). */
-export async function replaceFacts(trx: Transaction<Database>, hostId: HostId, reading: FactsReading): Promise<void> {
+export async function replaceFacts(change: Change, hostId: HostId, reading: FactsReading): Promise<void> {
   const rows = rowsOf(hostId, reading);
-  let gone = trx.deleteFrom("host_facts").where("host_id", "=", hostId);
+  let gone = change.db.deleteFrom("host_facts").where("host_id", "=", hostId);
   if (rows.length > 0)
     gone = gone.where(
       "name",
@@ -71,12 +66,12 @@ export async function replaceFacts(trx: Transaction<Database>, hostId: HostId, r
       rows.map((row) => row.name),
     );
   await gone.execute();
-  await upsert(trx, rows);
+  await upsert(change, rows);
 }
 
-async function upsert(trx: Transaction<Database>, rows: ReturnType<typeof rowsOf>): Promise<void> {
+async function upsert({ db }: Change, rows: ReturnType<typeof rowsOf>): Promise<void> {
   for (let first = 0; first < rows.length; first += ROWS_AT_ONCE) {
-    await trx
+    await db
       .insertInto("host_facts")
       .values(rows.slice(first, first + ROWS_AT_ONCE))
       .onConflict((conflict) =>

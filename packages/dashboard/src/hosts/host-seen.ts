@@ -1,16 +1,15 @@
 import type { FromAgentOf, HostId } from "@nixfleet/protocol";
-import type { Transaction } from "kysely";
-import type { Database } from "../store/index.ts";
+import type { Change } from "../store/index.ts";
 import { replaceFacts } from "./host-facts.ts";
 
 /** Stores what a hello says of its host, and that its token was used. */
 export async function storeHello(
-  trx: Transaction<Database>,
+  change: Change,
   hostId: HostId,
   hello: FromAgentOf<"hello">,
   { at, from }: { at: number; from: string },
 ): Promise<void> {
-  await trx
+  await change.db
     .updateTable("hosts")
     .set((eb) => ({
       hostname: hello.hostname,
@@ -21,15 +20,28 @@ export async function storeHello(
     }))
     .where("id", "=", hostId)
     .execute();
-  await trx.updateTable("host_tokens").set({ last_used_at: at, last_used_from: from }).where("host_id", "=", hostId).execute();
-  await replaceFacts(trx, hostId, hello.facts);
+  await change.db
+    .updateTable("host_tokens")
+    .set({ last_used_at: at, last_used_from: from })
+    .where("host_id", "=", hostId)
+    .execute();
+  await replaceFacts(change, hostId, hello.facts);
+  change.emit("host.changed", { hostId });
 }
 
-/** Records that these hosts were connected at that time: once a minute for all, and when a link ends (R43). */
-export async function storeSeen(trx: Transaction<Database>, hostIds: readonly HostId[], at: number): Promise<void> {
-  for (let first = 0; first < hostIds.length; first += 500) {
-    const some = hostIds.slice(first, first + 500);
-    await trx.updateTable("hosts").set({ last_seen_at: at }).where("id", "in", some).execute();
-    await trx.updateTable("host_tokens").set({ last_used_at: at }).where("host_id", "in", some).execute();
+/** Rows of one statement: SQLite takes 32,766 parameters. */
+const ROWS_AT_ONCE = 500;
+
+/** Records that these hosts are connected, with the tokens that let them in: once a minute for all (R43). */
+export async function storeConnected({ db }: Change, hostIds: readonly HostId[], at: number): Promise<void> {
+  for (let first = 0; first < hostIds.length; first += ROWS_AT_ONCE) {
+    const some = hostIds.slice(first, first + ROWS_AT_ONCE);
+    await db.updateTable("hosts").set({ last_seen_at: at }).where("id", "in", some).execute();
+    await db.updateTable("host_tokens").set({ last_used_at: at }).where("host_id", "in", some).execute();
   }
+}
+
+/** Records when a host was last heard of. Says nothing of its token, which may be a new one by now. */
+export async function storeLastSeen({ db }: Change, hostId: HostId, at: number): Promise<void> {
+  await db.updateTable("hosts").set({ last_seen_at: at }).where("id", "=", hostId).execute();
 }

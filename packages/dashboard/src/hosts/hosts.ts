@@ -1,9 +1,8 @@
 import type { Facts, HostId, HostPolicy, HostSettings, Platform } from "@nixfleet/protocol";
 import type { Clock } from "@nixfleet/runtime";
-import type { Selectable, Transaction } from "kysely";
-import type { Bus } from "../bus.ts";
+import type { Selectable } from "kysely";
 import type { Ids } from "../ids.ts";
-import type { Database, HostsTable, Store } from "../store/index.ts";
+import type { AuditFact, Change, HostsTable, Store } from "../store/index.ts";
 import { type KnownFacts, knownFacts } from "./host-facts.ts";
 import { hashToken, makeToken, nameInToken } from "./host-token.ts";
 
@@ -36,8 +35,8 @@ export type Authentication =
   /** `namedHost`: the host whose name stands in the token, though the token does not open its door. */
   | { ok: false; reason: string; namedHost: HostId | null };
 
-/** Stores what is told of a change, for the audit trail, in the same transaction. */
-export type Note = (trx: Transaction<Database>, host: { id: HostId; name: string }) => Promise<unknown>;
+/** What the audit trail tells of a change of a host, by the name that the host then has. */
+export type DescribeHostChange = (host: { id: HostId; name: string }) => AuditFact;
 
 /** The records of hosts and their tokens. */
 export interface Hosts {
@@ -49,26 +48,25 @@ export interface Hosts {
   /** The token is given out here and nowhere else (R51). */
   add(
     host: { name: string; platform: Platform },
-    note?: Note,
+    describe?: DescribeHostChange,
   ): Promise<{ ok: true; id: HostId; token: string } | { ok: false; code: "name-taken" }>;
   change(
     id: HostId,
     change: { name?: string | undefined; notes?: string | undefined },
-    note?: Note,
+    describe?: DescribeHostChange,
   ): Promise<{ ok: true } | { ok: false; code: "name-taken" | "host-not-found" }>;
   /** Removes the host with its facts, token, runs and logs, and ends its link. False: there is none. */
-  remove(id: HostId, note?: Note): Promise<boolean>;
+  remove(id: HostId, describe?: DescribeHostChange): Promise<boolean>;
   /** Replaces the token; the old one and its link end at once. Null: there is no such host. */
-  rotateToken(id: HostId, note?: Note): Promise<string | null>;
+  rotateToken(id: HostId, describe?: DescribeHostChange): Promise<string | null>;
   /** False: there was none. */
-  revokeToken(id: HostId, note?: Note): Promise<boolean>;
+  revokeToken(id: HostId, describe?: DescribeHostChange): Promise<boolean>;
   token(id: HostId): Promise<HostTokenRecord | null>;
   authenticate(token: string): Promise<Authentication>;
 }
 
 export interface HostsDeps {
   store: Store;
-  bus: Bus;
   clock: Clock;
   ids: Ids;
   randomBytes: (count: number) => Uint8Array;
@@ -95,18 +93,24 @@ export function factValues(facts: KnownFacts): Partial<Facts> {
   return Object.fromEntries(Object.entries(facts).map(([name, fact]) => [name, fact.value])) as Partial<Facts>;
 }
 
-export function createHosts({ store, bus, clock, ids, randomBytes }: HostsDeps): Hosts {
+export function createHosts({ store, clock, ids, randomBytes }: HostsDeps): Hosts {
   const one = async (column: "id" | "name_key", value: string): Promise<HostRecord | null> => {
     const row = await store.db.selectFrom("hosts").selectAll().where(column, "=", value).executeTakeFirst();
     if (row === undefined) return null;
     return toRecord(row, knownFacts(await store.db.selectFrom("host_facts").selectAll().where("host_id", "=", row.id).execute()));
   };
 
-  /** Tells of a host by the name that it has now; of one that is not there nothing is told. */
-  async function noteOf(trx: Transaction<Database>, id: HostId, note: Note | undefined): Promise<void> {
-    if (note === undefined) return;
-    const host = await trx.selectFrom("hosts").select("name").where("id", "=", id).executeTakeFirst();
-    if (host !== undefined) await note(trx, { id, name: host.name });
+  const putToken = ({ db }: Change, id: HostId, token: string) =>
+    db
+      .insertInto("host_tokens")
+      .values({ host_id: id, hash: hashToken(token), created_at: clock.now() })
+      .execute();
+
+  /** Nothing is told of a host that is not there. */
+  async function auditHost(change: Change, id: HostId, describe: DescribeHostChange | undefined): Promise<void> {
+    if (describe === undefined) return;
+    const host = await change.db.selectFrom("hosts").select("name").where("id", "=", id).executeTakeFirst();
+    if (host !== undefined) change.audit(describe({ id, name: host.name }));
   }
 
   return {
@@ -119,40 +123,36 @@ export function createHosts({ store, bus, clock, ids, randomBytes }: HostsDeps):
     get: (id) => one("id", id),
     find: async (idOrName) => (await one("id", idOrName)) ?? (await one("name_key", idOrName.toLowerCase())),
 
-    async add({ name, platform }, note) {
+    add({ name, platform }, describe) {
       const id = ids.host();
       const token = makeToken(name, randomBytes);
-      const added = await store.write(async (trx) => {
-        const taken = await trx.selectFrom("hosts").select("id").where("name_key", "=", name.toLowerCase()).executeTakeFirst();
-        if (taken !== undefined) return false;
-        await trx
+      return store.change(async (change) => {
+        const { db } = change;
+        const taken = await db.selectFrom("hosts").select("id").where("name_key", "=", name.toLowerCase()).executeTakeFirst();
+        if (taken !== undefined) return { ok: false, code: "name-taken" };
+        await db
           .insertInto("hosts")
           .values({ id, name, name_key: name.toLowerCase(), platform, notes: "", added_at: clock.now() })
           .execute();
-        await trx
-          .insertInto("host_tokens")
-          .values({ host_id: id, hash: hashToken(token), created_at: clock.now() })
-          .execute();
-        await note?.(trx, { id, name });
-        return true;
+        await putToken(change, id, token);
+        if (describe !== undefined) change.audit(describe({ id, name }));
+        change.emit("host.changed", { hostId: id });
+        return { ok: true, id, token };
       });
-      if (!added) return { ok: false, code: "name-taken" };
-      bus.emit("host.changed", { hostId: id });
-      return { ok: true, id, token };
     },
 
-    async change(id, { name, notes }, note) {
-      const result = await store.write(async (trx) => {
+    change(id, { name, notes }, describe) {
+      return store.change(async (change) => {
         if (name !== undefined) {
-          const taken = await trx
+          const taken = await change.db
             .selectFrom("hosts")
             .select("id")
             .where("name_key", "=", name.toLowerCase())
             .where("id", "!=", id)
             .executeTakeFirst();
-          if (taken !== undefined) return "name-taken" as const;
+          if (taken !== undefined) return { ok: false, code: "name-taken" };
         }
-        const { numUpdatedRows } = await trx
+        const { numUpdatedRows } = await change.db
           .updateTable("hosts")
           .set({
             // Something must be set: the notes as they are do no harm.
@@ -161,55 +161,46 @@ export function createHosts({ store, bus, clock, ids, randomBytes }: HostsDeps):
           })
           .where("id", "=", id)
           .executeTakeFirst();
-        if (numUpdatedRows === 0n) return "host-not-found" as const;
-        await noteOf(trx, id, note);
-        return null;
+        if (numUpdatedRows === 0n) return { ok: false, code: "host-not-found" };
+        await auditHost(change, id, describe);
+        change.emit("host.changed", { hostId: id });
+        return { ok: true };
       });
-      if (result !== null) return { ok: false, code: result };
-      bus.emit("host.changed", { hostId: id });
-      return { ok: true };
     },
 
-    async remove(id, note) {
-      const removed = await store.write(async (trx) => {
-        await noteOf(trx, id, note);
-        const { numDeletedRows } = await trx.deleteFrom("hosts").where("id", "=", id).executeTakeFirst();
-        return numDeletedRows > 0n;
+    remove(id, describe) {
+      return store.change(async (change) => {
+        await auditHost(change, id, describe);
+        const { numDeletedRows } = await change.db.deleteFrom("hosts").where("id", "=", id).executeTakeFirst();
+        if (numDeletedRows === 0n) return false;
+        change.emit("host.removed", { hostId: id });
+        return true;
       });
-      if (!removed) return false;
-      bus.emit("host.removed", { hostId: id });
-      return true;
     },
 
-    async rotateToken(id, note) {
-      const token = await store.write(async (trx) => {
-        const host = await trx.selectFrom("hosts").select("name").where("id", "=", id).executeTakeFirst();
+    rotateToken(id, describe) {
+      return store.change(async (change) => {
+        const host = await change.db.selectFrom("hosts").select("name").where("id", "=", id).executeTakeFirst();
         if (host === undefined) return null;
-        const fresh = makeToken(host.name, randomBytes);
-        await trx.deleteFrom("host_tokens").where("host_id", "=", id).execute();
-        await trx
-          .insertInto("host_tokens")
-          .values({ host_id: id, hash: hashToken(fresh), created_at: clock.now() })
-          .execute();
-        await note?.(trx, { id, name: host.name });
-        return fresh;
+        const token = makeToken(host.name, randomBytes);
+        await change.db.deleteFrom("host_tokens").where("host_id", "=", id).execute();
+        await putToken(change, id, token);
+        if (describe !== undefined) change.audit(describe({ id, name: host.name }));
+        change.emit("token.ended", { hostId: id });
+        change.emit("host.changed", { hostId: id });
+        return token;
       });
-      if (token === null) return null;
-      bus.emit("token.ended", { hostId: id });
-      bus.emit("host.changed", { hostId: id });
-      return token;
     },
 
-    async revokeToken(id, note) {
-      const revoked = await store.write(async (trx) => {
-        const { numDeletedRows } = await trx.deleteFrom("host_tokens").where("host_id", "=", id).executeTakeFirst();
-        if (numDeletedRows > 0n) await noteOf(trx, id, note);
-        return numDeletedRows > 0n;
+    revokeToken(id, describe) {
+      return store.change(async (change) => {
+        const { numDeletedRows } = await change.db.deleteFrom("host_tokens").where("host_id", "=", id).executeTakeFirst();
+        if (numDeletedRows === 0n) return false;
+        await auditHost(change, id, describe);
+        change.emit("token.ended", { hostId: id });
+        change.emit("host.changed", { hostId: id });
+        return true;
       });
-      if (!revoked) return false;
-      bus.emit("token.ended", { hostId: id });
-      bus.emit("host.changed", { hostId: id });
-      return true;
     },
 
     async token(id) {

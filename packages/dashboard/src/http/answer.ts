@@ -1,6 +1,6 @@
 import type { ProblemCode, ROUTES, RouteName, RouteOutput } from "@nixfleet/protocol";
 import type * as z from "zod";
-import type { Caller, Whence } from "../people/index.ts";
+import type { Caller, RequestOrigin } from "../people/index.ts";
 import type { ProblemDetails } from "./problem.ts";
 
 type Declared<N extends RouteName> = (typeof ROUTES)[N];
@@ -14,7 +14,7 @@ export interface Call<N extends RouteName> {
   readonly body: Parsed<N, "body">;
   /** Null only where the route needs no session. */
   readonly caller: Declared<N>["role"] extends null ? null : Caller;
-  readonly whence: Whence;
+  readonly origin: RequestOrigin;
   /** Names this request across repetitions, if it carries an Idempotency-Key; unique among all people. */
   readonly requestKey: string | null;
   /** Aborts when the client goes away. */

@@ -2,7 +2,7 @@ import type { BlockList } from "node:net";
 import type { HttpBindings } from "@hono/node-server";
 import { Hono } from "hono";
 import type { Logger } from "../logger.ts";
-import type { People, Whence } from "../people/index.ts";
+import type { People, RequestOrigin } from "../people/index.ts";
 import type { Runs } from "../runs/index.ts";
 import { StorageUnavailable } from "../store/index.ts";
 import { clientAddress } from "./client-address.ts";
@@ -44,7 +44,7 @@ export function createApp(deps: AppDeps): Hono {
     for (const [name, value] of headers) context.res.headers.set(name, value);
   });
 
-  const whence = ({ env, req }: { env: unknown; req: { raw: Request } }): Whence => ({
+  const origin = ({ env, req }: { env: unknown; req: { raw: Request } }): RequestOrigin => ({
     address: clientAddress(
       (env as HttpBindings).incoming.socket.remoteAddress,
       req.raw.headers.get("X-Forwarded-For"),
@@ -53,7 +53,7 @@ export function createApp(deps: AppDeps): Hono {
     agent: req.raw.headers.get("User-Agent") ?? "",
   });
 
-  deps.routes(createServe({ app, people, idempotency, origins, log, whence, checkAnswers: deps.checkAnswers }));
+  deps.routes(createServe({ app, people, idempotency, origins, log, origin, checkAnswers: deps.checkAnswers }));
 
   serveConfirm(app, deps.runs);
 

@@ -48,12 +48,14 @@ export function createHealth({ store, version, now, delays }: HealthDeps): { rep
     const value = String(now());
     const start = performance.now();
     try {
-      await store.write((trx) =>
-        trx
-          .insertInto("meta")
-          .values({ key: "health", value })
-          .onConflict((conflict) => conflict.column("key").doUpdateSet({ value }))
-          .execute(),
+      await store.change(
+        ({ db }) =>
+          db
+            .insertInto("meta")
+            .values({ key: "health", value })
+            .onConflict((conflict) => conflict.column("key").doUpdateSet({ value }))
+            .execute(),
+        { whenUnavailable: "reject-at-once" },
       );
       const read = await store.db.selectFrom("meta").select("value").where("key", "=", "health").executeTakeFirst();
       if (read?.value !== value) return { fault: "The database does not give back what was written." };

@@ -5,13 +5,12 @@ import type { Duplex } from "node:stream";
 import { API_PATH, CSRF_HEADER, type Role } from "@nixfleet/protocol";
 import { createFakeClock, createTempDir, type FakeClock } from "@nixfleet/testkit";
 import { createAudit } from "../audit/index.ts";
-import { createBus } from "../bus.ts";
 import { createHosts } from "../hosts/index.ts";
 import { createIds } from "../ids.ts";
 import type { Logger } from "../logger.ts";
 import { type Caller, openPeople } from "../people/index.ts";
 import type { Runs } from "../runs/index.ts";
-import { openStore } from "../store/index.ts";
+import { openTestStore } from "../store/store.fixture.ts";
 import { createApp } from "./app.ts";
 import { createHealth } from "./health.ts";
 import { createIdempotency } from "./idempotency.ts";
@@ -45,13 +44,11 @@ async function openParts(folder: string, clock: FakeClock, options: HttpFixtureO
   const lines: string[] = [];
   const write = (facts: unknown, text?: string) => void lines.push(`${JSON.stringify(facts)} ${text ?? ""}`);
   const log = { debug: write, info: write, warn: write, error: write } as unknown as Logger;
-  const bus = createBus({ log });
-  const { onLimit } = options;
-  const store = await openStore({ path: join(folder, "db"), clock, bus, log, ...(onLimit === undefined ? {} : { onLimit }) });
+  const { store, bus } = await openTestStore({ path: join(folder, "db"), clock, log, onLimit: options.onLimit });
   const now = () => clock.now();
-  const audit = createAudit({ store, bus, log, now });
-  const people = openPeople({ store, bus, log, audit, now, randomBytes, cost: CHEAP });
-  const hosts = createHosts({ store, bus, clock, ids: createIds({ now, randomBytes }), randomBytes });
+  const audit = createAudit({ store });
+  const people = openPeople({ store, log, now, randomBytes, cost: CHEAP });
+  const hosts = createHosts({ store, clock, ids: createIds({ now, randomBytes }), randomBytes });
   return { lines, log, bus, store, audit, people, hosts, clock };
 }
 
@@ -136,7 +133,7 @@ export async function openHttp(options: HttpFixtureOptions = {}) {
     }
     const person = browser();
     await person.send("POST", "/session", { name: "Alice", password: PASSWORD });
-    await parts.store.write((trx) => trx.updateTable("people").set({ role }).where("name", "=", "Alice").execute());
+    await parts.store.change(({ db }) => db.updateTable("people").set({ role }).where("name", "=", "Alice").execute());
     return person;
   }
 

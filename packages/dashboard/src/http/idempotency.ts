@@ -66,8 +66,8 @@ export function createIdempotency({
     if (answer.status >= 500 || answer.status === 429 || answer.status === 403) return answerOf(answer, false);
     const body = confidential ? seal(answer.body, secret, context, randomBytes) : answer.body;
     const kept = { request, status: answer.status, body, created_at: now() };
-    await store.write((trx) =>
-      trx
+    await store.change(({ db }) =>
+      db
         .insertInto("idempotency")
         .values({ person_id: personId, key, ...kept })
         .onConflict((conflict) => conflict.columns(["person_id", "key"]).doUpdateSet(kept))
@@ -98,8 +98,8 @@ export function createIdempotency({
     },
 
     async sweep() {
-      await store.write((trx) =>
-        trx
+      await store.change(({ db }) =>
+        db
           .deleteFrom("idempotency")
           .where("created_at", "<=", now() - KEEP)
           .execute(),

@@ -12,7 +12,7 @@ import {
 import type { Context, Hono } from "hono";
 import type * as z from "zod";
 import type { Logger } from "../logger.ts";
-import type { Caller, People, Whence } from "../people/index.ts";
+import type { Caller, People, RequestOrigin } from "../people/index.ts";
 import type { Answer, Call, Handler } from "./answer.ts";
 import type { Idempotency, StoredAnswer } from "./idempotency.ts";
 import type { Origins } from "./origins.ts";
@@ -30,7 +30,7 @@ export interface ServeDeps {
   readonly origins: Origins;
   readonly log: Logger;
   /** Where a request comes from, proxies taken into account. */
-  whence(context: Context): Whence;
+  origin(context: Context): RequestOrigin;
   /** Holds every answer against its schema before it is sent: for tests. */
   readonly checkAnswers?: boolean | undefined;
 }
@@ -57,7 +57,7 @@ type AnyCall = { [K in keyof Call<RouteName>]: unknown };
 
 async function answerRoute(deps: ServeDeps, route: Route, handler: AnyHandler, context: Context): Promise<Response> {
   const request = context.req.raw;
-  const whence = deps.whence(context);
+  const origin = deps.origin(context);
   const changes = route.method !== "get";
 
   let caller: Caller | null = null;
@@ -94,7 +94,7 @@ async function answerRoute(deps: ServeDeps, route: Route, handler: AnyHandler, c
     });
   }
   const requestKey = key === null || caller === null ? null : `${caller.personId} ${key}`;
-  const call: AnyCall = { ...parsed.value, caller, whence, requestKey, signal: request.signal };
+  const call: AnyCall = { ...parsed.value, caller, origin, requestKey, signal: request.signal };
   if (key === null || caller === null) return responseOf(await handler(call), route, deps);
 
   const url = new URL(request.url);

@@ -3,21 +3,20 @@ import type { Clock } from "@nixfleet/runtime";
 import type { Bus } from "../bus.ts";
 import { storeHello } from "../hosts/index.ts";
 import type { Runs } from "../runs/index.ts";
-import type { SharedWrites, Store } from "../store/index.ts";
+import type { Store } from "../store/index.ts";
 import type { Link } from "./link.ts";
 import type { LinkRefusals } from "./link-refusals.ts";
 import type { LinkTable } from "./link-table.ts";
-import { COMPANY } from "./message-intake.ts";
+import { BATCH_DELAY } from "./message-intake.ts";
 
 /** How long the agent of an open link may take to answer when another one claims its host, in milliseconds. */
 const CLAIM_LIMIT = 5000;
 
-export interface GreetingDeps {
+export interface HandshakeDeps {
   store: Store;
-  writes: SharedWrites;
   bus: Bus;
   clock: Clock;
-  runs: Pick<Runs, "linkUp" | "announce">;
+  runs: Pick<Runs, "linkUp">;
   table: LinkTable<Link>;
   refusals: LinkRefusals;
   isWatched(hostId: HostId): boolean;
@@ -25,10 +24,12 @@ export interface GreetingDeps {
 }
 
 /** Answers the hello of an agent: lets it in as its host, or sends it away and says why. */
-export function createGreeting(deps: GreetingDeps): (link: Link, hello: FromAgentOf<"hello">) => Promise<void> {
-  const { store, writes, bus, clock, runs, table, refusals } = deps;
-  const claims = new Set<HostId>();
+export function createHandshake(deps: HandshakeDeps): (link: Link, hello: FromAgentOf<"hello">) => Promise<void> {
+  const { store, bus, clock, runs, table, refusals } = deps;
+  /** The link that a host has, being asked whether its agent is still there: one question, however many claim the host. */
+  const questions = new Map<Link, Promise<boolean>>();
   let nonces = 0;
+  const isOver = (link: Link) => link.state === "closed" || deps.isStopping();
 
   async function greet(link: Link, hello: FromAgentOf<"hello">): Promise<void> {
     const { hostId } = link;
@@ -39,56 +40,66 @@ export function createGreeting(deps: GreetingDeps): (link: Link, hello: FromAgen
       refusals.refuse(link, reason, "An agent speaks another protocol", true);
       return;
     }
-    if (!(await mayTakeOver(link))) {
+    const taken = await takenByAnother(link);
+    if (isOver(link)) return;
+    if (taken) {
       const reason = "Another agent is connected as this host, and answers. Give each machine a host and token of its own.";
       link.goodbye("conflict", reason, null);
-      table.change(hostId, {
-        conflict: { at: clock.now(), reason: `A second agent, at ${link.address}, claims to be this host.` },
-      });
+      const conflict = `A second agent, at ${link.address}, claims to be this host.`;
+      table.update(hostId, { conflict: { at: clock.now(), reason: conflict, instance: link.instance } });
       refusals.refuse(link, reason, "A second agent claims to be a host that is connected");
       return;
     }
     // The seqs are read before anything waits in line: if more is stored by then, what comes again changes nothing.
     const stored = await storedSeqs(hostId, hello);
-    if (link.state === "closed" || deps.isStopping()) return;
+    if (isOver(link)) return;
 
     table.get(hostId)?.terminate();
     table.set(hostId, link);
-    table.change(hostId, { connectedSince: clock.now(), lastWordAt: clock.now(), lastRefused: null });
+    const now = clock.now();
+    // Who is let in now was no other machine.
+    const { conflict } = table.of(hostId);
+    table.update(hostId, {
+      connectedSince: now,
+      lastHeardAt: now,
+      lastRefused: null,
+      ...(conflict?.instance === link.instance ? { conflict: null } : {}),
+    });
     link.open();
-    link.send({ type: "welcome", hostId, serverTime: clock.now(), runs: stored });
+    link.send({ type: "welcome", hostId, serverTime: now, runs: stored });
     if (deps.isWatched(hostId)) link.send({ type: "watch", on: true });
-    bus.emit("host.changed", { hostId });
+    bus.emit("presence.changed", { hostId });
 
-    const changes = await writes.add(
-      async (trx) => {
-        await storeHello(trx, hostId, hello, { at: clock.now(), from: link.address });
-        return await runs.linkUp(trx, hostId, hello.runs);
-      },
-      { within: COMPANY },
-    );
-    runs.announce(changes);
-    bus.emit("host.changed", { hostId });
+    const from = { at: now, from: link.address };
+    await store.change((change) => storeHello(change, hostId, hello, from), { batchDelay: BATCH_DELAY, whenUnavailable: "wait" });
+    await runs.linkUp(hostId, hello.runs);
   }
 
   /**
    * R30: of two links that claim one host, the one that is there stays if its agent answers. An agent that has come back as the same
-   * process has given its old link up itself.
+   * process has given its old link up itself. Whoever claims the host while another claim is being decided waits for the decision.
    */
-  async function mayTakeOver(link: Link): Promise<boolean> {
-    const { hostId } = link;
-    const there = table.get(hostId);
-    if (there === undefined || there.instance === link.instance) return true;
-    if (claims.has(hostId)) return false;
-    claims.add(hostId);
+  async function takenByAnother(link: Link): Promise<boolean> {
+    for (;;) {
+      const there = table.get(link.hostId);
+      if (there === undefined || there.instance === link.instance) return false;
+      if (await answers(there)) return table.get(link.hostId) === there;
+      const now = table.get(link.hostId);
+      if (now === there || now === undefined || link.state === "closed") return false;
+    }
+  }
+
+  function answers(there: Link): Promise<boolean> {
+    const asked = questions.get(there);
+    if (asked !== undefined) return asked;
     const limit = new AbortController();
     const timer = clock.setTimeout(() => limit.abort(), CLAIM_LIMIT);
-    try {
-      return !(await there.ping(`claim-${++nonces}`, limit.signal));
-    } finally {
+    const question = there.ping(`claim-${++nonces}`, limit.signal).finally(() => {
       timer.cancel();
-      claims.delete(hostId);
-    }
+      questions.delete(there);
+    });
+    questions.set(there, question);
+    return question;
   }
 
   async function storedSeqs(hostId: HostId, hello: FromAgentOf<"hello">) {
@@ -99,7 +110,7 @@ export function createGreeting(deps: GreetingDeps): (link: Link, hello: FromAgen
       .select(["id", "stored_seq"])
       .where("id", "in", ids)
       .where("host_id", "=", hostId)
-      // A run that waits was never sent: a host that has it got it from a database that is no more.
+      // A queued run was never sent: a host that has it got it from a database that is no more.
       .where("state", "!=", "queued")
       .execute();
     const seqs = new Map(rows.map((row) => [row.id, row.stored_seq]));

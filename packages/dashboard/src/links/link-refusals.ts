@@ -7,14 +7,14 @@ import type { LinkTable } from "./link-table.ts";
 
 /** The same fault of the same host is logged again after this time, in milliseconds. */
 const LOG_AGAIN_AFTER = 600_000;
-/** The same refusal of the same host is shown anew after this time, in milliseconds. */
+/** The same refusal of the same host is shown again after this time, in milliseconds. */
 const SHOW_AGAIN_AFTER = 5000;
 
 /** Why agents were not let in or were sent away, for the log and for the pages. */
 export interface LinkRefusals {
   logOnce(hostId: HostId, reason: string, what: string): void;
   /** Records why somebody who named this host was not let in; `unsupported`: since it speaks another protocol. */
-  note(hostId: HostId, reason: string, unsupported?: boolean): void;
+  record(hostId: HostId, reason: string, unsupported?: boolean): void;
   /** Both; `what` is what the log says. */
   refuse(link: Link, reason: string, what: string, unsupported?: boolean): void;
   forget(hostId: HostId): void;
@@ -40,19 +40,19 @@ export function createLinkRefusals({
     log.warn({ hostId, reason }, what);
   }
 
-  function note(hostId: HostId, reason: string, unsupported = false): void {
-    const before = table.live(hostId).lastRefused;
-    table.change(hostId, { lastRefused: { at: clock.now(), reason, unsupported } });
+  function record(hostId: HostId, reason: string, unsupported = false): void {
+    const before = table.of(hostId).lastRefused;
+    table.update(hostId, { lastRefused: { at: clock.now(), reason, unsupported } });
     // Whoever knocks again and again changes nothing that a page would have to draw each time.
-    if (before?.reason !== reason || clock.now() - before.at > SHOW_AGAIN_AFTER) bus.emit("host.changed", { hostId });
+    if (before?.reason !== reason || clock.now() - before.at > SHOW_AGAIN_AFTER) bus.emit("presence.changed", { hostId });
   }
 
   return {
     logOnce,
-    note,
+    record,
     refuse(link, reason, what, unsupported = false) {
       logOnce(link.hostId, reason, what);
-      note(link.hostId, reason, unsupported);
+      record(link.hostId, reason, unsupported);
     },
     forget: (hostId) => void logged.delete(hostId),
   };

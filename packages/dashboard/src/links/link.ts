@@ -28,8 +28,8 @@ export interface Link {
   readonly hostId: HostId;
   readonly address: string;
   readonly openedAt: number;
-  /** Any sign of life. */
-  lastWordAt: number;
+  /** When the last sign of life came. */
+  lastHeardAt: number;
   /** Names the agent's process; empty before the hello. */
   instance: string;
   readonly state: "waiting" | "greeted" | "open" | "closed";
@@ -81,7 +81,7 @@ export function createLink(
   };
 
   socket.onSign(() => {
-    link.lastWordAt = now();
+    link.lastHeardAt = now();
   });
   socket.onFault(fault);
   socket.onClose(() => {
@@ -90,7 +90,7 @@ export function createLink(
   });
   socket.onMessage((text) => {
     if (state === "closed") return;
-    link.lastWordAt = now();
+    link.lastHeardAt = now();
     const read = readFromAgent(text);
     if (read.kind === "invalid") fault(read.reason);
     else if (state === "waiting") begin(read.kind === "message" ? read.message : null);
@@ -126,7 +126,7 @@ export function createLink(
     hostId,
     address,
     openedAt: now(),
-    lastWordAt: now(),
+    lastHeardAt: now(),
     instance: "",
     gone: gone.promise,
     get state() {

@@ -1,18 +1,18 @@
 import type { HostId } from "@nixfleet/protocol";
 import type { Clock } from "@nixfleet/runtime";
 import type { Bus } from "../bus.ts";
-import { storeSeen } from "../hosts/index.ts";
+import { type HostPresence, storeLastSeen } from "../hosts/index.ts";
 import type { Logger } from "../logger.ts";
 import type { Runs } from "../runs/index.ts";
 import type { LinkSocket } from "../server-socket.ts";
-import { type SharedWrites, StorageUnavailable, type Store } from "../store/index.ts";
-import { createGreeting } from "./handshake.ts";
+import { StorageUnavailable, type Store } from "../store/index.ts";
+import { createHandshake } from "./handshake.ts";
 import { createLink, type Link } from "./link.ts";
 import { createLinkRefusals } from "./link-refusals.ts";
-import type { HostLive, LinkTable } from "./link-table.ts";
-import { createSweeping } from "./liveness.ts";
-import { COMPANY, createReceiving } from "./message-intake.ts";
-import { createWatching } from "./watchers.ts";
+import type { LinkTable } from "./link-table.ts";
+import { createLiveness } from "./liveness.ts";
+import { BATCH_DELAY, createMessageIntake } from "./message-intake.ts";
+import { createWatchers } from "./watchers.ts";
 
 /** How long links may take to close when the dashboard stops, in milliseconds. */
 const CLOSE_LIMIT = 2000;
@@ -23,8 +23,8 @@ export interface AgentLinks extends AsyncDisposable {
   /** Takes over a socket whose host token was accepted. */
   accept(socket: LinkSocket, from: { hostId: HostId; address: string }): void;
   /** Records why somebody who named this host was not let in; `unsupported`: since it speaks another protocol. */
-  noteRefused(hostId: HostId, reason: string, unsupported?: boolean): void;
-  live(hostId: HostId): HostLive;
+  recordRefused(hostId: HostId, reason: string, unsupported?: boolean): void;
+  presence(hostId: HostId): HostPresence;
   /** Somebody looks at this host: it sends metrics every interval until the returned function is called. */
   watch(hostId: HostId): () => void;
   readonly connected: number;
@@ -35,7 +35,6 @@ export interface AgentLinks extends AsyncDisposable {
 
 export interface AgentLinksDeps {
   store: Store;
-  writes: SharedWrites;
   bus: Bus;
   clock: Clock;
   log: Logger;
@@ -46,7 +45,7 @@ export interface AgentLinksDeps {
 }
 
 export function createAgentLinks(deps: AgentLinksDeps): AgentLinks {
-  const { store, writes, bus, clock, log, runs, table, random } = deps;
+  const { store, bus, clock, log, runs, table, random } = deps;
   const all = new Set<Link>();
   /** With those that are closed while their connection is not gone yet. */
   const connections = new Set<Link>();
@@ -59,10 +58,10 @@ export function createAgentLinks(deps: AgentLinksDeps): AgentLinks {
   };
 
   const refusals = createLinkRefusals({ table, bus, clock, log });
-  const { watch, isWatched } = createWatching(table);
-  const greet = createGreeting({ store, writes, bus, clock, runs, table, refusals, isWatched, isStopping: () => stopping });
-  const receiving = createReceiving({ writes, bus, runs, table, refusals, bug });
-  const sweeping = createSweeping({ clock, writes, table, links: all, bug });
+  const { watch, isWatched } = createWatchers(table);
+  const greet = createHandshake({ store, bus, clock, runs, table, refusals, isWatched, isStopping: () => stopping });
+  const intake = createMessageIntake({ store, bus, runs, table, refusals, bug });
+  const liveness = createLiveness({ clock, store, table, links: all, bug });
 
   function accept(socket: LinkSocket, { hostId, address }: { hostId: HostId; address: string }): void {
     const link: Link = createLink(
@@ -70,7 +69,7 @@ export function createAgentLinks(deps: AgentLinksDeps): AgentLinks {
       { hostId, address, now: () => clock.now() },
       {
         hello: (hello) => void greet(link, hello).catch(bug("A hello could not be handled")),
-        message: (message, size) => receiving.receive(link, message, size),
+        message: (message, size) => intake.receive(link, message, size),
         fault: (reason) => refusals.refuse(link, reason, "An agent sent what cannot be taken; its link is closed"),
         closed: () => closed(link),
       },
@@ -84,21 +83,16 @@ export function createAgentLinks(deps: AgentLinksDeps): AgentLinks {
   function closed(link: Link): void {
     const { hostId } = link;
     all.delete(link);
-    receiving.forget(link);
+    intake.forget(link);
     if (!table.remove(hostId, link)) return;
-    const seenAt = link.lastWordAt;
-    table.change(hostId, { connectedSince: null, lastWordAt: seenAt, metrics: null });
-    bus.emit("host.changed", { hostId });
-    writes
-      .add(
-        async (trx) => {
-          await storeSeen(trx, [hostId], seenAt);
-          return await runs.linkDown(trx, hostId);
-        },
-        { within: COMPANY },
-      )
-      .then((changes) => runs.announce(changes))
-      .catch(bug("The end of a link could not be stored"));
+    const seenAt = link.lastHeardAt;
+    table.update(hostId, { connectedSince: null, lastHeardAt: seenAt, metrics: null });
+    bus.emit("presence.changed", { hostId });
+    const stored = store.change((change) => storeLastSeen(change, hostId, seenAt), {
+      batchDelay: BATCH_DELAY,
+      whenUnavailable: "wait",
+    });
+    Promise.all([stored, runs.linkDown(hostId)]).catch(bug("The end of a link could not be stored"));
   }
 
   /** Seconds; the more agents there are, the longer the time over which they come back. */
@@ -106,7 +100,7 @@ export function createAgentLinks(deps: AgentLinksDeps): AgentLinks {
 
   const links: AgentLinks = {
     start() {
-      sweeping.start();
+      liveness.start();
       const options = { owner: "agent links", signal: listening.signal };
       const end = (hostId: HostId, code: "revoked" | "removed", reason: string) => {
         for (const link of [...all]) if (link.hostId === hostId) link.goodbye(code, reason, null);
@@ -123,12 +117,8 @@ export function createAgentLinks(deps: AgentLinksDeps): AgentLinks {
       );
     },
     accept,
-    noteRefused: refusals.note,
-    live: (hostId) => {
-      const link = table.get(hostId);
-      const live = table.live(hostId);
-      return link === undefined ? live : { ...live, lastWordAt: link.lastWordAt };
-    },
+    recordRefused: refusals.record,
+    presence: table.of,
     watch,
     get connected() {
       return table.size;
@@ -140,7 +130,7 @@ export function createAgentLinks(deps: AgentLinksDeps): AgentLinks {
       if (stopping) return;
       stopping = true;
       listening.abort();
-      sweeping.stop();
+      liveness.stop();
       for (const link of [...all]) link.goodbye("shutting-down", "The dashboard is restarting.", spreadReturn());
       const limit = Promise.withResolvers<void>();
       const timer = clock.setTimeout(limit.resolve, CLOSE_LIMIT);

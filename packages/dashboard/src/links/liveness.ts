@@ -1,10 +1,10 @@
 import { SILENCE_LIMIT } from "@nixfleet/protocol";
 import type { Clock } from "@nixfleet/runtime";
-import { storeSeen } from "../hosts/index.ts";
-import type { SharedWrites } from "../store/index.ts";
+import { storeConnected } from "../hosts/index.ts";
+import type { Store } from "../store/index.ts";
 import type { Link } from "./link.ts";
 import type { LinkTable } from "./link-table.ts";
-import { COMPANY } from "./message-intake.ts";
+import { BATCH_DELAY } from "./message-intake.ts";
 
 /** How long an agent may take to say hello, in milliseconds. */
 const HELLO_LIMIT = 15_000;
@@ -12,14 +12,14 @@ const SWEEP_INTERVAL = 5000;
 const SEEN_INTERVAL = 60_000;
 
 /** What is done of itself as time passes: silent links end, and it is stored who is there. */
-export interface Sweeping {
+export interface Liveness {
   start(): void;
   stop(): void;
 }
 
-export interface SweepingDeps {
+export interface LivenessDeps {
   clock: Clock;
-  writes: SharedWrites;
+  store: Store;
   table: LinkTable<Link>;
   /** All links, those that were not greeted yet as well. */
   links: ReadonlySet<Link>;
@@ -27,7 +27,7 @@ export interface SweepingDeps {
   bug(what: string): (error: unknown) => void;
 }
 
-export function createSweeping({ clock, writes, table, links, bug }: SweepingDeps): Sweeping {
+export function createLiveness({ clock, store, table, links, bug }: LivenessDeps): Liveness {
   const timers = new Set<{ cancel(): void }>();
 
   function every(interval: number, work: () => void): void {
@@ -47,23 +47,23 @@ export function createSweeping({ clock, writes, table, links, bug }: SweepingDep
   function sweep(): void {
     const now = clock.now();
     for (const link of [...links]) {
-      if (now - link.lastWordAt > SILENCE_LIMIT) link.terminate();
+      if (now - link.lastHeardAt > SILENCE_LIMIT) link.terminate();
       else if (link.state === "waiting" && now - link.openedAt > HELLO_LIMIT) link.terminate();
     }
   }
 
-  function noteSeen(): void {
+  function recordSeen(): void {
     const connected = [...table.entries()].map(([hostId]) => hostId);
     if (connected.length === 0) return;
-    writes
-      .add((trx) => storeSeen(trx, connected, clock.now()), { within: COMPANY })
+    store
+      .change((change) => storeConnected(change, connected, clock.now()), { batchDelay: BATCH_DELAY })
       .catch(bug("It could not be stored which hosts are connected"));
   }
 
   return {
     start() {
       every(SWEEP_INTERVAL, sweep);
-      every(SEEN_INTERVAL, noteSeen);
+      every(SEEN_INTERVAL, recordSeen);
     },
     stop() {
       for (const timer of timers) timer.cancel();

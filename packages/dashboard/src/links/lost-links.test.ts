@@ -187,7 +187,7 @@ test("E2: R5: a full disk under the dashboard: nothing acknowledged is lost, and
   const stored = (await lab.core.views.view(runId))?.log.lines ?? 0;
   expect(stored).toBeGreaterThan(200);
   // More has arrived by now, and nobody has told the host that it is safe.
-  while (lab.core.writes.waiting < 3) await new Promise((resolve) => setTimeout(resolve, 10));
+  while (lab.core.store.waiting < 3) await new Promise((resolve) => setTimeout(resolve, 10));
   const { stored_seq } = await lab.core.store.db.selectFrom("runs").select("stored_seq").executeTakeFirstOrThrow();
   expect(lab.fleet.host("alpha").run(runId)?.acknowledgedSeq).toBeLessThanOrEqual(stored_seq);
   expect(await lab.core.text(runId)).toBe(expected(stored));

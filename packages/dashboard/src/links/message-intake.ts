@@ -1,7 +1,7 @@
 import { type FromAgent, type FromAgentOf, MAX_UNACKNOWLEDGED_BYTES, type RunId } from "@nixfleet/protocol";
 import type { Bus } from "../bus.ts";
 import type { Runs } from "../runs/index.ts";
-import type { SharedWrites } from "../store/index.ts";
+import type { Store } from "../store/index.ts";
 import type { Link } from "./link.ts";
 import type { LinkRefusals } from "./link-refusals.ts";
 import type { LinkTable } from "./link-table.ts";
@@ -9,29 +9,30 @@ import type { LinkTable } from "./link-table.ts";
 /** What may wait to be stored: of one link twice what an agent may have unacknowledged, and of all. In characters. */
 const WAITING_LIMIT = 2 * MAX_UNACKNOWLEDGED_BYTES;
 const ALL_WAITING_LIMIT = 64 * 1024 * 1024;
-/** How long what nobody waits for may wait for company before it is stored, in milliseconds; lines of a log, which somebody reads. */
-export const COMPANY = 100;
-const COMPANY_OF_LINES = 25;
+/** How long a change that nobody waits for may wait for others to share its transaction, in milliseconds. */
+export const BATCH_DELAY = 100;
+/** The same for lines of a log, which somebody may be reading. */
+const LOG_BATCH_DELAY = 25;
 
-/** What agents say over their open links. */
-export interface Receiving {
+/** Takes what agents send over their open links. */
+export interface MessageIntake {
   /** Takes a message of `size` characters. */
   receive(link: Link, message: Exclude<FromAgent, { type: "hello" | "pong" }>, size: number): void;
   /** The link is closed. */
   forget(link: Link): void;
 }
 
-export interface ReceivingDeps {
-  writes: SharedWrites;
+export interface MessageIntakeDeps {
+  store: Store;
   bus: Bus;
-  runs: Pick<Runs, "facts" | "events" | "refused" | "announce">;
+  runs: Pick<Runs, "facts" | "events" | "refused">;
   table: LinkTable<Link>;
   refusals: LinkRefusals;
   /** Logs a fault of the dashboard's own. */
   bug(what: string): (error: unknown) => void;
 }
 
-export function createReceiving({ writes, bus, runs, table, refusals, bug }: ReceivingDeps): Receiving {
+export function createMessageIntake({ store, bus, runs, table, refusals, bug }: MessageIntakeDeps): MessageIntake {
   const waitingOf = new Map<Link, number>();
   let waiting = 0;
 
@@ -39,25 +40,24 @@ export function createReceiving({ writes, bus, runs, table, refusals, bug }: Rec
     const { hostId } = link;
     switch (message.type) {
       case "metrics":
-        table.change(hostId, { metrics: message.metrics });
+        table.update(hostId, { metrics: message.metrics });
         bus.emit("host.metrics", { hostId });
         break;
       case "facts":
-        void queued(link, size, async () => {
-          const { changes, factsChanged } = await writes.add((trx) => runs.facts(trx, hostId, message.reading), {
-            within: COMPANY,
-          });
-          runs.announce(changes);
-          if (factsChanged) bus.emit("host.changed", { hostId });
-        });
+        void bounded(link, size, () =>
+          store.change((change) => runs.facts(change, hostId, message.reading), {
+            batchDelay: BATCH_DELAY,
+            whenUnavailable: "wait",
+          }),
+        );
         break;
       case "runEvents":
-        void queued(link, size, () => storeEvents(link, message));
+        void bounded(link, size, () => storeEvents(link, message));
         break;
       case "runRefused":
-        void queued(link, size, async () => {
+        void bounded(link, size, () => {
           const { runId, code, reason } = message;
-          runs.announce(await writes.add((trx) => runs.refused(trx, hostId, runId, code, reason)));
+          return store.change((change) => runs.refused(change, hostId, runId, code, reason), { whenUnavailable: "wait" });
         });
         break;
       default:
@@ -66,7 +66,7 @@ export function createReceiving({ writes, bus, runs, table, refusals, bug }: Rec
   }
 
   /** Bounds what waits to be stored. An agent whose link is closed for it has lost nothing: it sends again what was not acknowledged. */
-  async function queued(link: Link, size: number, work: () => Promise<void>): Promise<void> {
+  async function bounded(link: Link, size: number, work: () => Promise<void>): Promise<void> {
     const ofLink = (waitingOf.get(link) ?? 0) + size;
     if (ofLink > WAITING_LIMIT || waiting + size > ALL_WAITING_LIMIT) {
       refusals.logOnce(link.hostId, "too much waits", "An agent sends more than can be stored; its link is closed");
@@ -79,7 +79,7 @@ export function createReceiving({ writes, bus, runs, table, refusals, bug }: Rec
       await work();
     } catch (error) {
       bug("What an agent sent could not be stored; its link is closed")(error);
-      link.close(1011, "The dashboard met a fault of its own.");
+      link.close(1011, "Internal error.");
     } finally {
       waiting -= size;
       waitingOf.set(link, (waitingOf.get(link) ?? size) - size);
@@ -88,16 +88,18 @@ export function createReceiving({ writes, bus, runs, table, refusals, bug }: Rec
   }
 
   async function storeEvents(link: Link, { runId, events }: { runId: RunId } & FromAgentOf<"runEvents">): Promise<void> {
-    const { hostId } = link;
-    const within = events.every(({ kind }) => kind === "log" || kind === "progress") ? COMPANY_OF_LINES : 0;
-    const received = await writes.add((trx) => runs.events(trx, hostId, runId, events), { within });
+    const batchDelay = events.every(({ kind }) => kind === "log" || kind === "progress") ? LOG_BATCH_DELAY : 0;
+    const received = await store.change(
+      async (change) => {
+        const result = await runs.events(change, link.hostId, runId, events);
+        // Only then: what is acknowledged is on the disk, and its agent forgets it.
+        if (result.kind === "stored") change.afterCommit(() => link.send({ type: "ack", runId, storedSeq: result.storedSeq }));
+        return result;
+      },
+      { batchDelay, whenUnavailable: "wait" },
+    );
     switch (received.kind) {
       case "stored":
-        // Only now: what is acknowledged is on the disk, and its agent forgets it.
-        link.send({ type: "ack", runId, storedSeq: received.storedSeq });
-        runs.announce(received.changes);
-        if (received.factsChanged) bus.emit("host.changed", { hostId });
-        break;
       case "unknown":
         break;
       case "foreign":

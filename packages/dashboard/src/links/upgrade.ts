@@ -43,14 +43,14 @@ export function createAgentUpgrade({ hosts, links, log }: AgentUpgradeDeps): Age
     }
     const who = await hosts.authenticate(token);
     if (!who.ok) {
-      if (who.namedHost !== null) links.noteRefused(who.namedHost, who.reason);
+      if (who.namedHost !== null) links.recordRefused(who.namedHost, who.reason);
       answer(socket, "401 Unauthorized", "token-wrong", who.reason, [CHALLENGE]);
       return;
     }
     const offered = (request.headers["sec-websocket-protocol"] ?? "").split(",").map((name) => name.trim());
     if (!offered.includes(AGENT_SUBPROTOCOL)) {
       const reason = `The agent speaks ${offered.join(", ").slice(0, 100) || "no protocol"}, this dashboard ${AGENT_SUBPROTOCOL}. Update the older one.`;
-      links.noteRefused(who.hostId, reason, true);
+      links.recordRefused(who.hostId, reason, true);
       answer(socket, "400 Bad Request", "unsupported-protocol", reason);
       return;
     }

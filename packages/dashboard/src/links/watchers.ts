@@ -1,20 +1,20 @@
 import type { HostId } from "@nixfleet/protocol";
-import type { HostLinks } from "../runs/index.ts";
+import type { Presence } from "../hosts/index.ts";
 
 /** Which hosts somebody looks at: their agents measure more often meanwhile. */
-export interface Watching {
+export interface Watchers {
   /** Somebody looks at this host, until the returned function is called. */
   watch(hostId: HostId): () => void;
   isWatched(hostId: HostId): boolean;
 }
 
-export function createWatching(links: Pick<HostLinks, "send">): Watching {
+export function createWatchers(presence: Pick<Presence, "send">): Watchers {
   const watchers = new Map<HostId, number>();
   return {
     watch(hostId) {
       const count = watchers.get(hostId) ?? 0;
       watchers.set(hostId, count + 1);
-      if (count === 0) links.send(hostId, { type: "watch", on: true });
+      if (count === 0) presence.send(hostId, { type: "watch", on: true });
       let watching = true;
       return () => {
         if (!watching) return;
@@ -23,7 +23,7 @@ export function createWatching(links: Pick<HostLinks, "send">): Watching {
         if (left > 0) watchers.set(hostId, left);
         else {
           watchers.delete(hostId);
-          links.send(hostId, { type: "watch", on: false });
+          presence.send(hostId, { type: "watch", on: false });
         }
       };
     },

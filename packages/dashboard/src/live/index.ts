@@ -1,2 +1,2 @@
-export { createLive } from "./live.ts";
+export { createLive, type Live } from "./live.ts";
 export { createLiveUpgrade } from "./upgrade.ts";

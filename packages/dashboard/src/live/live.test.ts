@@ -13,19 +13,15 @@ import {
 import { createFakeClock, createSocketPair, createTempDir } from "@nixfleet/testkit";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { createBus } from "../bus.ts";
-import type { FleetViews, Haste } from "../fleet/index.ts";
+import type { FleetViews, Urgency } from "../fleet/index.ts";
 import { createIds } from "../ids.ts";
-import type { Logger } from "../logger.ts";
 import { appendLines, createRunLogs } from "../runs/log.ts";
 import { newRow } from "../runs/records.ts";
 import { newRun } from "../runs/run.ts";
-import { openStore } from "../store/index.ts";
+import { openTestStore, quiet } from "../store/store.fixture.ts";
 import { createLiveClient, HIGH_WATER } from "./client.ts";
 import { createLive } from "./index.ts";
 import { createTopic, DELTA_BURST, LATER_INTERVAL, type TopicSource } from "./topic.ts";
-
-const quiet: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 /** What a page does with what it is sent; it asks for nothing by itself, so that a gap shows. */
 function createBrowser() {
@@ -119,7 +115,7 @@ function arrangeTopic() {
     });
     return browser;
   };
-  const set = (key: string, value: unknown, haste: Haste = "soon") => {
+  const set = (key: string, value: unknown, haste: Urgency = "soon") => {
     if (value === undefined) truth.delete(key);
     else truth.set(key, value);
     touch(key, haste);
@@ -132,7 +128,7 @@ const step = fc.oneof(
     do: fc.constant("set" as const),
     key: fc.constantFrom("a", "b", "c", "d"),
     value: fc.option(fc.integer({ min: 0, max: 3 }), { nil: undefined, freq: 2 }),
-    haste: fc.constantFrom<Haste>("soon", "later"),
+    haste: fc.constantFrom<Urgency>("soon", "later"),
   }),
   fc.record({ do: fc.constant("pass" as const), ms: fc.constantFrom(0, 1, 60, 150) }),
   fc.record({ do: fc.constant("take" as const), who: fc.nat(2), count: fc.constantFrom(1, 2, 100) }),
@@ -297,8 +293,8 @@ async function arrange() {
   const scope = new AsyncDisposableStack();
   const dir = scope.use(await createTempDir());
   const clock = createFakeClock();
-  const bus = createBus({ log: quiet });
-  const store = scope.use(await openStore({ path: join(dir.path, "nixfleet.db"), clock, bus, log: quiet }));
+  const { store, bus, publish } = await openTestStore({ path: join(dir.path, "nixfleet.db"), clock });
+  scope.use(store);
   const ids = createIds({ now: clock.now, randomBytes });
   const rows = new Map<HostId, HostRow>();
   const listeners = new Set<Parameters<FleetViews["onChange"]>[0]>();
@@ -369,7 +365,7 @@ async function arrange() {
   };
   const addRun = async () => {
     const [hostId, runId] = [ids.host(), ids.run()];
-    await store.write(async (trx) => {
+    await store.change(async ({ db: trx }) => {
       await trx
         .insertInto("hosts")
         .values({ id: hostId, name: hostId, name_key: hostId, platform: "nixos", notes: "", added_at: 0 })
@@ -393,7 +389,7 @@ async function arrange() {
   };
   let lines = 0;
   const logLines = async (runId: RunId, count: number, text = "x".repeat(200)) => {
-    await store.write(async (trx) => {
+    await store.change(async ({ db: trx }) => {
       await appendLines(
         trx,
         runId,
@@ -403,14 +399,14 @@ async function arrange() {
       lines += count;
       await trx.updateTable("runs").set({ log_lines: lines }).where("id", "=", runId).execute();
     });
-    bus.emit("run.logged", { runId, lastLine: lines });
+    publish("run.logged", { runId, lastLine: lines });
   };
   /** Lets time pass until what was begun is done; real reading of the database takes turns of its own. */
   const pass = async (until: () => boolean) => {
     for (let turn = 0; turn < 2000 && !until(); turn++) await clock.advanceAsync(50);
     expect(until()).toBe(true);
   };
-  return { scope, clock, bus, store, ids, live, connect, place, setTarget, addRun, logLines, pass, watched, told };
+  return { scope, clock, bus, publish, store, ids, live, connect, place, setTarget, addRun, logLines, pass, watched, told };
 }
 
 test("R25: a host that is added, renamed or removed, and a target that moves, arrive as deltas", async () => {
@@ -445,7 +441,7 @@ test("R25: a host that is added, renamed or removed, and a target that moves, ar
 });
 
 test("runs of a removed host leave the fleet with it, and whoever looks at one is told that it has gone", async () => {
-  const { scope, store, bus, connect, addRun, pass } = await arrange();
+  const { scope, store, publish, connect, addRun, pass } = await arrange();
   await using _ = scope;
   const { hostId, runId } = await addRun();
   const browser = connect();
@@ -457,8 +453,8 @@ test("runs of a removed host leave the fleet with it, and whoever looks at one i
   });
   expect(browser.values("fleet")).toHaveProperty(`run:${runId}`);
 
-  await store.write((trx) => trx.deleteFrom("hosts").where("id", "=", hostId).execute());
-  bus.emit("host.removed", { hostId });
+  await store.change(({ db: trx }) => trx.deleteFrom("hosts").where("id", "=", hostId).execute());
+  publish("host.removed", { hostId });
 
   await pass(() => {
     browser.take();
@@ -526,11 +522,11 @@ test("a log is given from the line that is asked for, and its length is told tho
 });
 
 test("a session that ends closes its sockets with 4001, and no others", async () => {
-  const { scope, bus, live, connect } = await arrange();
+  const { scope, publish, live, connect } = await arrange();
   await using _ = scope;
   const [mine, other] = [connect("mine"), connect("other")];
 
-  bus.emit("session.ended", { sessionId: "mine" });
+  publish("session.ended", { sessionId: "mine" });
 
   for (const browser of [mine, other]) browser.take();
   expect([mine.seen.closed, other.seen.closed]).toEqual([4001, null]);
@@ -560,7 +556,7 @@ test("a host is watched while somebody follows it: the first one begins it, the 
 });
 
 test("R25: what a preview showed and the generations of a host change live with its facts and its runs, and not with each step of a run", async () => {
-  const { scope, bus, store, connect, place, addRun, pass, told } = await arrange();
+  const { scope, publish, store, connect, place, addRun, pass, told } = await arrange();
   await using _ = scope;
   const { hostId, runId } = await addRun();
   place(hostId, "csb1");
@@ -579,23 +575,23 @@ test("R25: what a preview showed and the generations of a host change live with 
   });
 
   told.generation = 2;
-  bus.emit("host.changed", { hostId });
+  publish("host.changed", { hostId });
   await take(() => JSON.stringify(browser.values(topic)["generations"]) === '[{"number":2}]');
 
   const change = (state: string) =>
-    store.write((trx) => trx.updateTable("runs").set({ state }).where("id", "=", runId).execute());
+    store.change(({ db: trx }) => trx.updateTable("runs").set({ state }).where("id", "=", runId).execute());
   await change("running");
-  bus.emit("run.changed", { runId, hostId });
+  publish("run.changed", { runId, hostId });
   await take(() => told.read === 3);
   // The run goes on: the two pages are not read for it.
-  bus.emit("run.changed", { runId, hostId });
+  publish("run.changed", { runId, hostId });
   place(hostId, "csb2");
   await take(() => JSON.stringify(browser.values(topic)["host"]).includes("csb2"));
   expect(told.read).toBe(3);
 
   told.changes = "A switch changes 1 package.";
   await change("succeeded");
-  bus.emit("run.changed", { runId, hostId });
+  publish("run.changed", { runId, hostId });
   await take(() => JSON.stringify(browser.values(topic)["changes"]).includes("1 package"));
 });
 

@@ -80,7 +80,7 @@ export function fleetSource({ store, bus, views, runs, target, server }: SourceD
           },
           { owner, signal },
         );
-        return views.onChange((id, haste) => touch(`host:${id}`, haste));
+        return views.onChange((id, urgency) => touch(`host:${id}`, urgency));
       }),
   };
 }
@@ -153,8 +153,9 @@ export function hostSource(hostId: HostId, { store, bus, views, runs, links }: S
           signal,
         });
         bus.on("host.changed", (event) => void (event.hostId === hostId && touch(PAGES, "soon")), { owner, signal });
+        bus.on("presence.changed", (event) => void (event.hostId === hostId && touch(PAGES, "soon")), { owner, signal });
         bus.on("target.changed", () => touch(PAGES, "soon"), { owner, signal });
-        const unsubscribe = views.onChange((id, haste) => void (id === hostId && touch("host", haste)));
+        const unsubscribe = views.onChange((id, urgency) => void (id === hostId && touch("host", urgency)));
         return () => {
           unsubscribe();
           unwatch();

@@ -1,6 +1,6 @@
 import type { ToBrowser } from "@nixfleet/protocol";
 import type { Clock } from "@nixfleet/runtime";
-import type { Haste } from "../fleet/index.ts";
+import type { Urgency } from "../fleet/index.ts";
 import type { Logger } from "../logger.ts";
 
 /** Over time, one delta of a topic in this many milliseconds at most. */
@@ -23,7 +23,7 @@ export interface TopicSource {
   /** Milliseconds between two deltas over time, if it is to be longer than for others. */
   readonly interval?: number;
   /** Tells of keys that may have changed, until the returned function is called. */
-  listen(touch: (key: string, haste: Haste) => void): () => void;
+  listen(touch: (key: string, urgency: Urgency) => void): () => void;
 }
 
 /** Who follows a topic. All three are handed the text of a message, made once for all. */
@@ -76,9 +76,9 @@ export function createTopic({ name, source, clock, log }: TopicDeps): Topic {
   const message = (body: Extract<ToBrowser, { type: "gone" }>) => JSON.stringify(body);
   const goneText = message({ type: "gone", topic: name });
 
-  const stopListening = source.listen((key, haste) => {
+  const stopListening = source.listen((key, urgency) => {
     touched.add(key);
-    if (haste === "soon") pressing = true;
+    if (urgency === "soon") pressing = true;
     schedule();
   });
 

@@ -1,1 +1,1 @@
-export { createMetricsHistory } from "./metrics-history.ts";
+export { createMetricsHistory, type MetricsHistory } from "./metrics-history.ts";

@@ -30,10 +30,10 @@ export interface MetricsHistoryDeps {
   bus: Bus;
   clock: Clock;
   log: Logger;
-  links: { live(hostId: HostId): { readonly metrics: Metrics | null } };
+  presence: { of(hostId: HostId): { readonly metrics: Metrics | null } };
 }
 
-export function createMetricsHistory({ store, bus, clock, log, links }: MetricsHistoryDeps): MetricsHistory {
+export function createMetricsHistory({ store, bus, clock, log, presence }: MetricsHistoryDeps): MetricsHistory {
   /** By the beginning of its span; more than the present one only while nothing can be stored. */
   const spans = new Map<number, Map<HostId, Sums>>();
   let ending = new AbortController();
@@ -43,7 +43,7 @@ export function createMetricsHistory({ store, bus, clock, log, links }: MetricsH
   const spanOf = (time: number) => Math.floor(time / SPAN) * SPAN;
 
   function measured(hostId: HostId): void {
-    const { metrics } = links.live(hostId);
+    const { metrics } = presence.of(hostId);
     if (metrics === null) return;
     const at = spanOf(clock.now());
     const hosts = spans.get(at) ?? new Map<HostId, Sums>();
@@ -63,7 +63,7 @@ export function createMetricsHistory({ store, bus, clock, log, links }: MetricsH
     const ended = [...spans.keys()].filter((at) => all || at + SPAN <= now);
     if (ended.length === 0) return;
     try {
-      await store.write(async (trx) => {
+      await store.change(async ({ db: trx }) => {
         const known = new Set((await trx.selectFrom("hosts").select("id").execute()).map(({ id }) => id));
         const rows = ended.flatMap((at) =>
           [...(spans.get(at) ?? [])]

@@ -1,5 +1,3 @@
-import type { Audit } from "../audit/index.ts";
-import type { Bus } from "../bus.ts";
 import type { Logger } from "../logger.ts";
 import type { Store } from "../store/index.ts";
 import { createLoginLimits, type LoginLimits } from "./login-limits.ts";
@@ -11,13 +9,11 @@ import { createSetupLink } from "./setup-link.ts";
 
 export { type Argon2Cost, hashPassword, parsePasswordHash } from "./password-hash.ts";
 export type { People } from "./people.ts";
-export { type Caller, SESSION_LONGEST, type Whence } from "./sessions.ts";
+export { type Caller, type RequestOrigin, SESSION_LONGEST } from "./sessions.ts";
 
 export interface OpenPeopleDeps {
   readonly store: Store;
-  readonly bus: Bus;
   readonly log: Logger;
-  readonly audit: Audit;
   now(): number;
   randomBytes(size: number): Buffer;
   readonly cost?: Argon2Cost | undefined;
@@ -25,11 +21,10 @@ export interface OpenPeopleDeps {
 }
 
 /** The people, put together from their parts. */
-export function openPeople({ store, bus, log, audit, now, randomBytes, cost, limits }: OpenPeopleDeps): People {
+export function openPeople({ store, log, now, randomBytes, cost, limits }: OpenPeopleDeps): People {
   return createPeople({
     store,
-    audit,
-    sessions: createSessions({ store, bus, log, now, randomBytes }),
+    sessions: createSessions({ store, log, now, randomBytes }),
     passwords: createPasswords({ randomBytes, ...(cost === undefined ? {} : { cost }) }),
     limits: limits ?? createLoginLimits({ now }),
     setupLink: createSetupLink({ now, randomBytes }),

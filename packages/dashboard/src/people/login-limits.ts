@@ -26,7 +26,8 @@ export type Attempt =
   | { ok: false; retryAfter: number };
 
 export interface LoginLimits {
-  begin(account: string, address: string): Attempt;
+  /** `account` null: only the address is counted. */
+  begin(account: string | null, address: string): Attempt;
   /** Entries that are remembered now, of all kinds. */
   size(): number;
 }
@@ -53,21 +54,23 @@ export function createLoginLimits({
   const known = new Set<string>();
   return {
     begin(account, address) {
-      const name = account.trim().normalize("NFKC").toLowerCase();
       const network = networkOf(address);
-      const pair = `${name}\0${network}`;
-      const counted = known.has(pair) ? pair : name;
-      const wait = Math.max(accounts.wait(counted), addresses.wait(network));
+      const name = account === null ? null : account.trim().normalize("NFKC").toLowerCase();
+      const pair = name === null ? null : `${name}\0${network}`;
+      const counted = pair !== null && known.has(pair) ? pair : name;
+      const wait = Math.max(counted === null ? 0 : accounts.wait(counted), addresses.wait(network));
       if (wait > 0) return { ok: false, retryAfter: Math.ceil(wait / second) };
-      accounts.count(counted);
+      if (counted !== null) accounts.count(counted);
       addresses.count(network);
       return {
         ok: true,
         succeeded() {
-          accounts.forget(counted);
-          known.delete(pair);
-          known.add(pair);
-          forgetOldest(known, remembered);
+          if (counted !== null) accounts.forget(counted);
+          if (pair !== null) {
+            known.delete(pair);
+            known.add(pair);
+            forgetOldest(known, remembered);
+          }
           // Only this attempt is taken back: an account of one's own must not clear the way to guess at others.
           addresses.takeBack(network);
         },

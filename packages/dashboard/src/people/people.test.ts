@@ -4,16 +4,15 @@ import { join } from "node:path";
 import { createFakeClock, createTempDir } from "@nixfleet/testkit";
 import { afterEach, expect, test } from "vitest";
 import { createAudit } from "../audit/index.ts";
-import { createBus } from "../bus.ts";
 import type { Logger } from "../logger.ts";
-import { openStore } from "../store/index.ts";
-import { hashPassword, openPeople, SESSION_LONGEST, type Whence } from "./index.ts";
+import { openTestStore } from "../store/store.fixture.ts";
+import { hashPassword, openPeople, type RequestOrigin, SESSION_LONGEST } from "./index.ts";
 import { createPasswords } from "./passwords.ts";
 import { SESSION_IDLE } from "./sessions.ts";
 
 const cost = { memory: 64, passes: 1, parallelism: 1 };
 const day = 24 * 3_600_000;
-const from: Whence = { address: "192.0.2.1", agent: "Firefox" };
+const from: RequestOrigin = { address: "192.0.2.1", agent: "Firefox" };
 const cleanups: (() => PromiseLike<unknown>)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
@@ -26,13 +25,12 @@ async function open() {
   const write = (facts: unknown, text?: string) => void lines.push(`${JSON.stringify(facts)} ${text ?? ""}`);
   const log = { debug: write, info: write, warn: write, error: write } as unknown as Logger;
   const clock = createFakeClock();
-  const bus = createBus({ log });
-  const store = await openStore({ path: join(folder.path, "db"), clock, bus, log });
+  const { store, bus } = await openTestStore({ path: join(folder.path, "db"), clock, log });
   cleanups.push(() => store.close());
   const ended: string[] = [];
   bus.on("session.ended", ({ sessionId }) => void ended.push(sessionId), { owner: "test" });
-  const audit = createAudit({ store, bus, log, now: () => clock.now() });
-  const people = openPeople({ store, bus, log, audit, now: () => clock.now(), randomBytes, cost });
+  const audit = createAudit({ store });
+  const people = openPeople({ store, log, now: () => clock.now(), randomBytes, cost });
   return { people, clock, store, audit, ended, lines, folder: folder.path };
 }
 
@@ -180,12 +178,12 @@ test("R53: the database holds the hash of a session's cookie, not the cookie nor
 
 test("R43: the last use of a session is written once a minute, not with every request", async () => {
   const { people, clock, caller, store } = await withAdmin();
-  const before = store.writes;
+  const before = store.transactions;
   for (let second = 0; second < 120; second += 5) {
     clock.advance(5000);
     await people.sessions.find(caller.secret);
   }
-  expect(store.writes - before).toBe(2);
+  expect(store.transactions - before).toBe(2);
 });
 
 test("R53: a person has at most 50 sessions: those used longest ago make room", async () => {

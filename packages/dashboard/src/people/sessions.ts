@@ -1,9 +1,7 @@
 import { createHash, createHmac } from "node:crypto";
 import { type Role, Role as RoleSchema, type SessionListing, shorten } from "@nixfleet/protocol";
-import type { Transaction } from "kysely";
-import type { Bus } from "../bus.ts";
 import type { Logger } from "../logger.ts";
-import type { Database, Store } from "../store/index.ts";
+import type { Change, Store } from "../store/index.ts";
 
 const minute = 60_000;
 const day = 24 * 60 * minute;
@@ -29,7 +27,7 @@ export interface Caller {
 }
 
 /** Where a request comes from. */
-export interface Whence {
+export interface RequestOrigin {
   readonly address: string;
   /** `User-Agent` as it came. */
   readonly agent: string;
@@ -37,17 +35,14 @@ export interface Whence {
 
 export interface Sessions {
   /**
-   * Makes a session and gives the value of its cookie, which is stored only as a hash. `ended` are those that had to make room;
-   * `said` must be called with them once the transaction is stored.
+   * Makes a session and gives the value of its cookie, which is stored only as a hash. Those that were used longest ago make room.
    */
-  begin(trx: Transaction<Database>, person: Person, whence: Whence): Promise<{ caller: Caller; ended: string[] }>;
+  begin(change: Change, person: Person, origin: RequestOrigin): Promise<Caller>;
   /** Whose cookie this is; null: nobody's, or the session has ended. */
   find(secret: string): Promise<Caller | null>;
   list(caller: Caller): Promise<SessionListing[]>;
-  /** Ends sessions of a person: this one, or all but that one. Gives the ids of those that ended, for `said`. */
-  end(trx: Transaction<Database>, personId: string, which: { only: string } | { allBut: string | null }): Promise<string[]>;
-  /** Tells who listens that these have ended. */
-  said(ended: readonly string[]): void;
+  /** Ends sessions of a person: this one, or all but that one. Gives how many ended. */
+  end(change: Change, personId: string, which: { only: string } | { allBut: string | null }): Promise<number>;
   /** Ends those whose time is over. */
   sweep(): Promise<void>;
 }
@@ -60,23 +55,24 @@ interface Person {
 
 export interface SessionsDeps {
   readonly store: Store;
-  readonly bus: Bus;
   readonly log: Logger;
   now(): number;
   randomBytes(size: number): Buffer;
 }
 
 /** Sessions of people: 256 random bits in a cookie, their SHA-256 in the database (R53). */
-export function createSessions({ store, bus, log, now, randomBytes }: SessionsDeps): Sessions {
-  const said = (ended: readonly string[]) => {
-    for (const sessionId of ended) bus.emit("session.ended", { sessionId });
-  };
+export function createSessions({ store, log, now, randomBytes }: SessionsDeps): Sessions {
+  async function remove(change: Change, ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) return;
+    await change.db.deleteFrom("sessions").where("id", "in", ids).execute();
+    for (const sessionId of ids) change.emit("session.ended", { sessionId });
+  }
 
   async function touch(id: string, createdAt: number): Promise<void> {
     const at = now();
-    const change = { last_seen_at: at, expires_at: Math.min(at + SESSION_IDLE, createdAt + SESSION_LONGEST) };
+    const times = { last_seen_at: at, expires_at: Math.min(at + SESSION_IDLE, createdAt + SESSION_LONGEST) };
     try {
-      await store.write((trx) => trx.updateTable("sessions").set(change).where("id", "=", id).execute());
+      await store.change(({ db }) => db.updateTable("sessions").set(times).where("id", "=", id).execute());
     } catch (error) {
       // With a full disk people must still be able to look: the session only ends earlier than it could.
       log.warn({ err: error }, "The last use of a session could not be stored");
@@ -84,21 +80,21 @@ export function createSessions({ store, bus, log, now, randomBytes }: SessionsDe
   }
 
   return {
-    said,
-
-    async begin(trx, person, { address, agent }) {
+    async begin(change, person, { address, agent }) {
       const secret = randomBytes(32).toString("base64url");
       const id = randomBytes(16).toString("base64url");
       const at = now();
-      const others = await trx
+      const others = await change.db
         .selectFrom("sessions")
         .select("id")
         .where("person_id", "=", person.id)
         .orderBy("last_seen_at", "desc")
         .execute();
-      const ended = others.slice(MAX_SESSIONS - 1).map((row) => row.id);
-      if (ended.length > 0) await trx.deleteFrom("sessions").where("id", "in", ended).execute();
-      await trx
+      await remove(
+        change,
+        others.slice(MAX_SESSIONS - 1).map((row) => row.id),
+      );
+      await change.db
         .insertInto("sessions")
         .values({
           id,
@@ -112,7 +108,7 @@ export function createSessions({ store, bus, log, now, randomBytes }: SessionsDe
         })
         .execute();
       const { id: personId, name, role } = person;
-      return { caller: { personId, name, role, sessionId: id, csrf: csrfOf(secret), secret }, ended };
+      return { personId, name, role, sessionId: id, csrf: csrfOf(secret), secret };
     },
 
     async find(secret) {
@@ -149,18 +145,21 @@ export function createSessions({ store, bus, log, now, randomBytes }: SessionsDe
       }));
     },
 
-    async end(trx, personId, which) {
-      const rows = await trx.selectFrom("sessions").select("id").where("person_id", "=", personId).execute();
+    async end(change, personId, which) {
+      const rows = await change.db.selectFrom("sessions").select("id").where("person_id", "=", personId).execute();
       const ended = rows.map((row) => row.id).filter((id) => ("only" in which ? id === which.only : id !== which.allBut));
-      if (ended.length > 0) await trx.deleteFrom("sessions").where("id", "in", ended).execute();
-      return ended;
+      await remove(change, ended);
+      return ended.length;
     },
 
     async sweep() {
-      const ended = await store.write((trx) =>
-        trx.deleteFrom("sessions").where("expires_at", "<=", now()).returning("id").execute(),
-      );
-      said(ended.map((row) => row.id));
+      await store.change(async (change) => {
+        const ended = await change.db.selectFrom("sessions").select("id").where("expires_at", "<=", now()).limit(500).execute();
+        await remove(
+          change,
+          ended.map((row) => row.id),
+        );
+      });
     },
   };
 }

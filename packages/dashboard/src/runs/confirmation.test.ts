@@ -87,7 +87,7 @@ test("L22: R37: a host whose link is gone, or whose agent does not answer the pi
     status: 409,
     problem: { code: "not-confirmed", detail: expect.stringMatching(/does not answer/) },
   });
-  await core.until("host.changed", async () => core.links.live(lab.id).connectedSince === null);
+  await core.until("presence.changed", async () => core.links.presence(lab.id).connectedSince === null);
   expect(await askToConfirm(core, runId, confirmSecret)).toMatchObject({
     status: 409,
     problem: { detail: "The host's agent is not connected." },
@@ -106,7 +106,7 @@ test("L22: a start that is sent again carries the same secret, and one run's sec
     await agent.greet();
     starts.push(await agent.next("startRun"));
     agent.socket.terminate();
-    await core.until("host.changed", async () => core.links.live(alpha.id).connectedSince === null);
+    await core.until("presence.changed", async () => core.links.presence(alpha.id).connectedSince === null);
   }
   expect(starts[1]).toEqual(starts[0]);
   const second = await core.begin(beta.id, "switch", { whenBlocked: "queue" });
@@ -124,7 +124,7 @@ test("L22: R5: a dashboard that is killed and started again still knows the secr
   await core.kill();
   const again = await openCore({ path: lab.path, port: core.port });
   await using _ = { [Symbol.asyncDispose]: () => again.stop() };
-  await again.until("host.changed", async () => again.links.live(lab.id).connectedSince !== null);
+  await again.until("presence.changed", async () => again.links.presence(lab.id).connectedSince !== null);
   expect(await askToConfirm(again, runId, secret)).toMatchObject({ status: 200 });
   gate.resolve();
   expect(await again.whenEnded(runId)).toMatchObject({ state: "succeeded" });

@@ -1,8 +1,8 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { type HostId, isTerminal, RunId, type RunState } from "@nixfleet/protocol";
 import type { Clock } from "@nixfleet/runtime";
+import type { Presence } from "../hosts/index.ts";
 import type { Store } from "../store/index.ts";
-import type { HostLinks } from "./dispatcher.ts";
 
 /** How long the host's agent may take to answer the ping, in milliseconds. */
 export const PING_LIMIT = 3000;
@@ -18,7 +18,7 @@ export type Confirmation =
   | { kind: "too-many" };
 
 /** Whether what a run has activated can still be reached (L22). */
-export interface Confirming {
+export interface Confirmations {
   /**
    * Confirms if the run is at work and its host's link answers a ping now. It changes nothing, and may be asked as often as one
    * likes; the host alone decides what follows.
@@ -26,20 +26,20 @@ export interface Confirming {
   confirm(runId: string, secret: string): Promise<Confirmation>;
 }
 
-export interface ConfirmingDeps {
+export interface ConfirmationsDeps {
   store: Store;
   clock: Clock;
-  links: Pick<HostLinks, "answers" | "isConnected">;
+  presence: Pick<Presence, "answers" | "isConnected">;
 }
 
-export function createConfirming({ store, clock, links }: ConfirmingDeps): Confirming {
-  const asking = new Map<string, number>();
+export function createConfirmations({ store, clock, presence }: ConfirmationsDeps): Confirmations {
+  const pending = new Map<string, number>();
 
   async function answers(hostId: HostId): Promise<boolean> {
     const limit = new AbortController();
     const timer = clock.setTimeout(() => limit.abort(), PING_LIMIT);
     try {
-      return await links.answers(hostId, limit.signal);
+      return await presence.answers(hostId, limit.signal);
     } finally {
       timer.cancel();
     }
@@ -47,15 +47,15 @@ export function createConfirming({ store, clock, links }: ConfirmingDeps): Confi
 
   /** Null: too many ask for this run already. Counts only who has its secret, so that nobody else can use up what it may ask. */
   async function answersFor(runId: string, hostId: HostId): Promise<boolean | null> {
-    const others = asking.get(runId) ?? 0;
+    const others = pending.get(runId) ?? 0;
     if (others >= MOST_OF_RUN) return null;
-    asking.set(runId, others + 1);
+    pending.set(runId, others + 1);
     try {
       return await answers(hostId);
     } finally {
-      const left = (asking.get(runId) ?? 1) - 1;
-      if (left > 0) asking.set(runId, left);
-      else asking.delete(runId);
+      const left = (pending.get(runId) ?? 1) - 1;
+      if (left > 0) pending.set(runId, left);
+      else pending.delete(runId);
     }
   }
 
@@ -73,7 +73,7 @@ export function createConfirming({ store, clock, links }: ConfirmingDeps): Confi
     if (!isSecret(secret, before?.confirm_secret ?? null) || before === undefined) return { kind: "secret-wrong" };
     if (before.cancel_asked_at !== null) return notConfirmed("The run is being cancelled.");
     const hostId = before.host_id as HostId;
-    if (!links.isConnected(hostId)) return notConfirmed("The host's agent is not connected.");
+    if (!presence.isConnected(hostId)) return notConfirmed("The host's agent is not connected.");
     const answered = await answersFor(runId, hostId);
     if (answered === null) return { kind: "too-many" };
     if (!answered) return notConfirmed("The host's agent is connected, but does not answer.");

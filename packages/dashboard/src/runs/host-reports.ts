@@ -8,15 +8,16 @@ import {
   type UnacknowledgedRun,
 } from "@nixfleet/protocol";
 import type { Clock } from "@nixfleet/runtime";
-import type { Transaction } from "kysely";
-import { knownFacts, storeFacts } from "../hosts/index.ts";
-import type { Database } from "../store/index.ts";
-import type { Dispatching, HostLinks, RunChange } from "./dispatcher.ts";
-import { runOf } from "./records.ts";
+import { knownFacts, type Presence, storeFacts } from "../hosts/index.ts";
+import type { Logger } from "../logger.ts";
+import { type Change, StorageUnavailable, type Store } from "../store/index.ts";
+import type { RunInput } from "./advance.ts";
+import { type Dispatcher, unfinishedRuns } from "./dispatcher.ts";
+import { type RunRow, runOf } from "./records.ts";
 import { rowOfHost, storeEvents } from "./store-events.ts";
 
 export type ReceivedEvents =
-  | { kind: "stored"; storedSeq: number; changes: RunChange[]; factsChanged: boolean }
+  | { kind: "stored"; storedSeq: number }
   /** There is no such run, or it was never sent. */
   | { kind: "unknown" }
   /** The run is another host's. */
@@ -24,78 +25,92 @@ export type ReceivedEvents =
   /** Events before these are missing. */
   | { kind: "gap"; storedSeq: number };
 
-/** What hosts say, each within a transaction of the caller's, who announces the changes once they are stored. */
+/** What hosts report. Where no change is given, each run gets one of its own: one that cannot be read stops none of the others. */
 export interface HostReports {
-  linkUp(trx: Transaction<Database>, hostId: HostId, listed: readonly UnacknowledgedRun[]): Promise<RunChange[]>;
-  linkDown(trx: Transaction<Database>, hostId: HostId): Promise<RunChange[]>;
-  events(trx: Transaction<Database>, hostId: HostId, runId: RunId, events: readonly RunEvent[]): Promise<ReceivedEvents>;
-  refused(trx: Transaction<Database>, hostId: HostId, runId: RunId, code: RefusalCode, reason: string): Promise<RunChange[]>;
+  linkUp(hostId: HostId, listed: readonly UnacknowledgedRun[]): Promise<void>;
+  linkDown(hostId: HostId): Promise<void>;
+  events(change: Change, hostId: HostId, runId: RunId, events: readonly RunEvent[]): Promise<ReceivedEvents>;
+  refused(change: Change, hostId: HostId, runId: RunId, code: RefusalCode, reason: string): Promise<void>;
   /** Stores facts of a host; a run that waits for their proof may end. */
-  facts(
-    trx: Transaction<Database>,
-    hostId: HostId,
-    reading: FactsReading,
-  ): Promise<{ changes: RunChange[]; factsChanged: boolean }>;
+  facts(change: Change, hostId: HostId, reading: FactsReading): Promise<void>;
 }
 
-export function createHostReports({ clock, links }: { clock: Clock; links: HostLinks }, dispatching: Dispatching): HostReports {
+export interface HostReportsDeps {
+  store: Store;
+  clock: Clock;
+  log: Logger;
+  presence: Presence;
+}
+
+/** How long a change that nobody waits for may wait for others to share its transaction, in milliseconds. */
+const BATCH_DELAY = 100;
+
+export function createHostReports({ store, clock, log, presence }: HostReportsDeps, dispatcher: Dispatcher): HostReports {
+  /** Gives an input to a run of the host, if it is still there by then. */
+  async function applyAlone(hostId: HostId, runId: RunId, input: (row: RunRow) => RunInput | null): Promise<void> {
+    try {
+      await store.change(
+        async (change) => {
+          const row = await rowOfHost(change, hostId, runId);
+          const given = row === undefined ? null : input(row);
+          if (row !== undefined && given !== null) await dispatcher.apply(change, row, given);
+        },
+        { batchDelay: BATCH_DELAY, whenUnavailable: "wait" },
+      );
+    } catch (error) {
+      if (error instanceof StorageUnavailable) throw error;
+      log.error({ err: error, hostId, runId }, "A run could not be told of its host's link");
+    }
+  }
+
+  /** Gives an input to each of these runs, then the host its next one if any waits. */
+  async function tell(hostId: HostId, more: Iterable<RunId>, input: (row: RunRow) => RunInput | null): Promise<void> {
+    const unfinished = await unfinishedRuns(store.db, hostId);
+    const atWork = unfinished.filter(({ state }) => state !== "queued").map(({ id }) => id as RunId);
+    await Promise.all([...new Set([...atWork, ...more])].map((id) => applyAlone(hostId, id, input)));
+    if (unfinished.length === 0) return;
+    await store.change((change) => dispatcher.pump(change, hostId), { batchDelay: BATCH_DELAY, whenUnavailable: "wait" });
+  }
+
   return {
-    async linkUp(trx, hostId, listed) {
+    async linkUp(hostId, listed) {
       const known = new Map(listed.map((entry) => [entry.runId, entry.state]));
-      const changes = await dispatching.toActive(trx, hostId, (row) => ({
-        kind: "linkUp",
-        known: known.get(row.id as RunId) ?? null,
-      }));
-      for (const { runId, state } of listed) {
-        const row = await rowOfHost(trx, hostId, runId);
-        const atWork = row !== undefined && (row.state === "starting" || row.state === "running");
-        if (row !== undefined && !atWork) changes.push(...(await dispatching.apply(trx, row, { kind: "linkUp", known: state })));
-      }
-      return changes;
+      await tell(hostId, known.keys(), (row) => ({ kind: "linkUp", known: known.get(row.id as RunId) ?? null }));
     },
 
-    linkDown: async (trx, hostId) =>
-      // It may be back by the time that this is stored.
-      links.isConnected(hostId) ? [] : await dispatching.toActive(trx, hostId, () => ({ kind: "linkDown" })),
+    // It may be back by the time that this is stored.
+    linkDown: (hostId) => tell(hostId, [], () => (presence.isConnected(hostId) ? null : { kind: "linkDown" })),
 
-    async events(trx, hostId, runId, events) {
-      const row = await trx.selectFrom("runs").selectAll().where("id", "=", runId).executeTakeFirst();
+    async events(change, hostId, runId, events) {
+      const row = await change.db.selectFrom("runs").selectAll().where("id", "=", runId).executeTakeFirst();
       if (row === undefined) return { kind: "unknown" };
       if (row.host_id !== hostId) return { kind: "foreign" };
       if (row.state === "queued") return { kind: "unknown" };
-      const stored = await storeEvents(trx, row, events, clock.now());
+      const stored = await storeEvents(change, row, events, clock.now());
       if (stored === null) return { kind: "gap", storedSeq: row.stored_seq };
-      const { run, effects, lastLine, changed, storedSeq, proof } = stored;
-      const changes: RunChange[] = changed || lastLine !== null ? [{ run, effects, lastLine, shown: changed }] : [];
-      const ended = !isTerminal(stored.before.state) && isTerminal(run.state);
-      return {
-        kind: "stored",
-        storedSeq,
-        factsChanged: proof,
-        changes: ended ? await dispatching.pumpIfEnded(trx, changes) : changes,
-      };
+      const { before, run, effects, lastLine, changed, storedSeq } = stored;
+      if (lastLine !== null) change.emit("run.logged", { runId, lastLine });
+      if (changed) dispatcher.publish(change, before === run ? null : before, run, effects);
+      if (!isTerminal(before.state) && isTerminal(run.state)) await dispatcher.pump(change, hostId);
+      return { kind: "stored", storedSeq };
     },
 
-    async refused(trx, hostId, runId, code, reason) {
-      const row = await rowOfHost(trx, hostId, runId);
-      if (row === undefined) return [];
-      return await dispatching.pumpIfEnded(trx, await dispatching.apply(trx, row, { kind: "refuse", by: "agent", code, reason }));
+    async refused(change, hostId, runId, code, reason) {
+      const row = await rowOfHost(change, hostId, runId);
+      if (row !== undefined) await dispatcher.apply(change, row, { kind: "refuse", by: "agent", code, reason });
     },
 
-    async facts(trx, hostId, reading) {
-      const factsChanged = await storeFacts(trx, hostId, reading, "now");
-      const waiting = await trx
+    async facts(change, hostId, reading) {
+      await storeFacts(change, hostId, reading, "now");
+      const waiting = await change.db
         .selectFrom("runs")
         .selectAll()
         .where("host_id", "=", hostId)
         .where("state", "=", "running")
         .executeTakeFirst();
-      if (waiting === undefined || runOf(waiting).awaitedProof === null) return { changes: [], factsChanged };
-      const facts = knownFacts(await trx.selectFrom("host_facts").selectAll().where("host_id", "=", hostId).execute());
-      return {
-        changes: await dispatching.pumpIfEnded(trx, await dispatching.apply(trx, waiting, { kind: "facts", facts })),
-        factsChanged,
-      };
+      if (waiting === undefined || runOf(waiting).awaitedProof === null) return;
+      const facts = knownFacts(await change.db.selectFrom("host_facts").selectAll().where("host_id", "=", hostId).execute());
+      await dispatcher.apply(change, waiting, { kind: "facts", facts });
     },
   };
 }

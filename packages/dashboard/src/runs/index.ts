@@ -1,7 +1,6 @@
 export { QUEUE_LIMIT } from "./advance.ts";
-export type { HostLinks } from "./dispatcher.ts";
 export { createRunLogs, type RunLogs } from "./log.ts";
-export { createLogKeeper } from "./log-keeper.ts";
+export { createLogKeeper, type LogKeeper } from "./log-keeper.ts";
 export type { Run, RunOutcome } from "./run.ts";
 export type { TargetCommit } from "./run-commands.ts";
 export { createRunViews, type RunViews } from "./run-views.ts";

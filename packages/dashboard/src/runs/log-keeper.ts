@@ -1,5 +1,4 @@
-import type { RunId } from "@nixfleet/protocol";
-import { TerminalState } from "@nixfleet/protocol";
+import { type HostId, type RunId, TerminalState } from "@nixfleet/protocol";
 import type { Clock } from "@nixfleet/runtime";
 import type { Bus } from "../bus.ts";
 import type { Logger } from "../logger.ts";
@@ -101,7 +100,7 @@ export function createLogKeeper({ store, bus, clock, log, keepFor, keepBytes }: 
           marks: marks === null ? null : JSON.stringify(marks),
         });
       }
-      await store.write(async (trx) => {
+      await store.change(async ({ db: trx }) => {
         const firstLines = plain.map((chunk) => chunk.first_line);
         const { numDeletedRows } = await trx
           .deleteFrom("log_chunks")
@@ -116,7 +115,7 @@ export function createLogKeeper({ store, bus, clock, log, keepFor, keepBytes }: 
           .execute();
       });
     }
-    await store.write(async (trx) => {
+    await store.change(async ({ db: trx }) => {
       const { stored, plain } = await trx
         .selectFrom("log_chunks")
         .select((eb) => [
@@ -136,16 +135,16 @@ export function createLogKeeper({ store, bus, clock, log, keepFor, keepBytes }: 
 
   async function discard(runIds: readonly string[]): Promise<void> {
     if (runIds.length === 0) return;
-    await store.write(async (trx) => {
-      await trx.deleteFrom("log_chunks").where("run_id", "in", runIds).execute();
-      await trx
+    await store.change(async (change) => {
+      await change.db.deleteFrom("log_chunks").where("run_id", "in", runIds).execute();
+      await change.db
         .updateTable("runs")
         .set({ log_discarded: 1, log_stored: 0, log_compacted: 1 })
         .where("id", "in", runIds)
         .execute();
+      const rows = await change.db.selectFrom("runs").select(["id", "host_id"]).where("id", "in", runIds).execute();
+      for (const row of rows) change.emit("run.changed", { runId: row.id as RunId, hostId: row.host_id as HostId });
     });
-    const rows = await store.db.selectFrom("runs").select(["id", "host_id"]).where("id", "in", runIds).execute();
-    for (const row of rows) bus.emit("run.changed", { runId: row.id as RunId, hostId: row.host_id as never });
   }
 
   /** Runs that have ended and still have a log, oldest first. */

@@ -1,24 +1,15 @@
 import type { HostId, HostPolicy, Platform } from "@nixfleet/protocol";
-import type { Transaction } from "kysely";
 import { knownFacts } from "../hosts/index.ts";
-import type { Database } from "../store/index.ts";
+import type { Reader } from "../store/index.ts";
 import type { PreCheckFacts } from "./pre-checks.ts";
 
 /** What the pre-checks of a run about `commit` need to know of its host; null: there is no such host. */
-export async function readPreCheckFacts(
-  trx: Transaction<Database>,
-  hostId: HostId,
-  commit: string | null,
-): Promise<PreCheckFacts | null> {
-  const host = await trx.selectFrom("hosts").select(["platform", "policy"]).where("id", "=", hostId).executeTakeFirst();
+export async function readPreCheckFacts(db: Reader, hostId: HostId, commit: string | null): Promise<PreCheckFacts | null> {
+  const host = await db.selectFrom("hosts").select(["platform", "policy"]).where("id", "=", hostId).executeTakeFirst();
   if (host === undefined) return null;
-  const facts = knownFacts(await trx.selectFrom("host_facts").selectAll().where("host_id", "=", hostId).execute());
-  const deployments = await trx
-    .selectFrom("deployments")
-    .select(["closure", "commit_id"])
-    .where("host_id", "=", hostId)
-    .execute();
-  const previews = await trx
+  const facts = knownFacts(await db.selectFrom("host_facts").selectAll().where("host_id", "=", hostId).execute());
+  const deployments = await db.selectFrom("deployments").select(["closure", "commit_id"]).where("host_id", "=", hostId).execute();
+  const previews = await db
     .selectFrom("runs")
     .select(["previewed_closure", "commit_id"])
     .where("host_id", "=", hostId)

@@ -41,7 +41,7 @@ test("R12: the database itself takes no second active run of a host", async () =
   await lab.fleet.whenConnected();
   await lab.core.begin(lab.id, "pull");
   const second = await lab.core.begin(lab.id, "pull", { whenBlocked: "queue" });
-  const forced = lab.core.store.write((trx) =>
+  const forced = lab.core.store.change(({ db: trx }) =>
     trx.updateTable("runs").set({ state: "running" }).where("id", "=", second).execute(),
   );
   await expect(forced).rejects.toThrow(/UNIQUE/);
@@ -86,7 +86,7 @@ test("R15: R2: a silent run of six hours is slow after three, and lost only afte
   clock.advance(1000);
   await core.whenRun(runId, (run) => run.state === "running" && run.phases.some(({ state }) => state === "current"));
   lab.fleet.host("alpha").dropLink(40 * HOUR);
-  await core.until("host.changed", async () => core.links.live(id).connectedSince === null);
+  await core.until("presence.changed", async () => core.links.presence(id).connectedSince === null);
   clock.advance(1000);
   await core.whenRun(runId, (run) => run.linkLost);
   clock.advance(2.9 * HOUR);
@@ -118,7 +118,7 @@ test("E11: what a host reports after its run was given up is kept beside the end
   await lab.fleet.whenConnected();
   const runId = await core.begin(id, "pull");
   await core.whenRun(runId, (run) => run.state === "running");
-  await core.store.write((trx) =>
+  await core.store.change(({ db: trx }) =>
     trx.updateTable("runs").set({ sent_at: 0, started_at: 0, due_at: 0 }).where("id", "=", runId).execute(),
   );
   // A cancellation makes the dashboard look at the run again.
@@ -159,7 +159,7 @@ test("pre-checks refuse what cannot or need not be done, and force skips those t
   expect(await core.ask(id, "switch")).toMatchObject({ ok: false, code: "already-current" });
   expect(await core.whenEnded(await core.begin(id, "switch", { force: true }))).toMatchObject({ state: "succeeded" });
 
-  await core.store.write((trx) =>
+  await core.store.change(({ db: trx }) =>
     trx
       .updateTable("hosts")
       .set({ policy: JSON.stringify({ allowedOps: ["pull"], allowRewind: false }) })

@@ -2,12 +2,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { FactsReading, HostId, RunEvent, RunId } from "@nixfleet/protocol";
-import { systemClock } from "@nixfleet/runtime";
 import { expect, test } from "vitest";
-import { createBus } from "../bus.ts";
 import { knownFacts, storeFacts } from "../hosts/host-facts.ts";
-import type { Logger } from "../logger.ts";
-import { openStore, type Store } from "../store/index.ts";
+import type { Store } from "../store/index.ts";
+import { openTestStore } from "../store/store.fixture.ts";
 import { newRow } from "./records.ts";
 import { newRun } from "./run.ts";
 import { storeEvents } from "./store-events.ts";
@@ -19,14 +17,15 @@ const runId = "01j00000000000000000000001" as RunId;
 const closure = (name: string) => `/nix/store/sn3sxk6b7myhr3sdbn7rri2y00ww7n6p-${name}`;
 const runs = (name: string, readAt: number): FactsReading => ({ readAt, facts: { running: { closure: closure(name) } } });
 
-async function withHost(work: (store: Store) => Promise<void>) {
+async function withHost(work: (store: Store, changes: () => number) => Promise<void>) {
   const folder = await mkdtemp(join(tmpdir(), "nixfleet-clock-"));
-  const log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} } as unknown as Logger;
-  const store = await openStore({ path: join(folder, "nixfleet.db"), clock: systemClock, bus: createBus({ log }), log });
+  const { store, bus } = await openTestStore({ path: join(folder, "nixfleet.db") });
+  const seen: number[] = [];
+  bus.on("host.changed", () => void seen.push(1), { owner: "test" });
   try {
     const row = { id: hostId, name: "alpha", name_key: "alpha", platform: "nixos", notes: "", added_at: NOW };
-    await store.write((trx) => trx.insertInto("hosts").values(row).execute());
-    await work(store);
+    await store.change(({ db: trx }) => trx.insertInto("hosts").values(row).execute());
+    await work(store, () => seen.length);
   } finally {
     await store.close();
     await rm(folder, { recursive: true });
@@ -39,12 +38,12 @@ test("R22: a host's clock that is set back during a run changes nothing about wh
   withHost(async (store) => {
     const request = { op: "switch", args: { mode: "switch", tests: false } } as const;
     const asked = { id: runId, hostId, request, commit: null, deadline: 1000, createdAt: NOW, askedBy: "ada", force: false };
-    await store.write(async (trx) => {
-      await trx
+    await store.change(async (change) => {
+      await change.db
         .insertInto("runs")
         .values(newRow({ ...newRun(asked), state: "running" }, { number: 1, subject: null }))
         .execute();
-      await storeFacts(trx, hostId, runs("old", NOW), "now");
+      await storeFacts(change, hostId, runs("old", NOW), "now");
     });
     const at = NOW - HOUR;
     const deployment = { closure: closure("new"), commit: null, mode: "switch", runId, at } as const;
@@ -54,18 +53,22 @@ test("R22: a host's clock that is set back during a run changes nothing about wh
       { seq: 3, at, kind: "finished", outcome: { state: "succeeded" }, proof: runs("new", at) },
     ];
 
-    const stored = await store.write(async (trx) => {
-      const row = await trx.selectFrom("runs").selectAll().executeTakeFirstOrThrow();
-      return storeEvents(trx, row, events, NOW);
+    const stored = await store.change(async (change) => {
+      const row = await change.db.selectFrom("runs").selectAll().executeTakeFirstOrThrow();
+      return storeEvents(change, row, events, NOW);
     });
 
     expect(stored?.run).toMatchObject({ state: "succeeded" });
   }));
 
 test("what a host sends now is believed after its clock was set back; what is only late, or comes with a run, is not", () =>
-  withHost(async (store) => {
-    const report = (reading: FactsReading, came: "now" | "with-run") =>
-      store.write((trx) => storeFacts(trx, hostId, reading, came));
+  withHost(async (store, changes) => {
+    /** Whether it was published that the host changed. */
+    const report = async (reading: FactsReading, came: "now" | "with-run") => {
+      const before = changes();
+      await store.change((change) => storeFacts(change, hostId, reading, came));
+      return changes() > before;
+    };
     await report(runs("first", NOW), "now");
 
     expect(await report(runs("late", NOW - 1000), "now")).toBe(false);

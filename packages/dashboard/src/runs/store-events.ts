@@ -1,7 +1,7 @@
 import type { HostId, LogLine, RunEvent, RunId } from "@nixfleet/protocol";
-import type { Transaction, Updateable } from "kysely";
+import type { Updateable } from "kysely";
 import { factsRead, type KnownFacts, knownFacts, storeFacts } from "../hosts/index.ts";
-import type { Database, RunsTable } from "../store/index.ts";
+import type { Change, RunsTable } from "../store/index.ts";
 import { advance, type RunEffect } from "./advance.ts";
 import { appendLines } from "./log.ts";
 import { changedColumns, detailsOf, type RunRow, runOf } from "./records.ts";
@@ -21,17 +21,15 @@ export interface StoredEvents {
   lastLine: number | null;
   /** Anything that a page shows of the run changed, its log apart. */
   changed: boolean;
-  /** Facts of the host were stored with the end. */
-  proof: boolean;
 }
 
 /**
- * Stores the events of one run that are not stored yet and lets each of them have its effect, all in the caller's transaction.
+ * Stores the events of one run that are not stored yet and lets each of them have its effect, all in the caller's change.
  * `events` follow one another; those up to the row's `stored_seq` were stored before and change nothing (R1, R12). The first of the
  * others must be the next one: null if it is not.
  */
 export async function storeEvents(
-  trx: Transaction<Database>,
+  change: Change,
   row: RunRow,
   events: readonly RunEvent[],
   now: number,
@@ -45,7 +43,6 @@ export async function storeEvents(
     storedSeq: row.stored_seq,
     lastLine: null,
     changed: false,
-    proof: false,
   };
   if (fresh.length === 0) return result;
   if (fresh.some((event, place) => event.seq !== row.stored_seq + 1 + place)) return null;
@@ -84,15 +81,14 @@ export async function storeEvents(
         details.warnings.push(event.message);
         break;
       case "deployed":
-        await recordDeployment(trx, before, event);
+        await recordDeployment(change, before, event);
         break;
       case "finished":
         if (event.proof !== undefined) {
-          await storeFacts(trx, before.hostId, event.proof, "with-run");
-          result.proof = true;
+          await storeFacts(change, before.hostId, event.proof, "with-run");
           columns.closure_at_end = event.proof.facts.running?.closure ?? null;
         }
-        facts = knownFacts(await trx.selectFrom("host_facts").selectAll().where("host_id", "=", before.hostId).execute());
+        facts = knownFacts(await change.db.selectFrom("host_facts").selectAll().where("host_id", "=", before.hostId).execute());
         // The runner read the proof after its work, whatever the host's clock says of the facts before.
         if (event.proof !== undefined) facts = { ...facts, ...factsRead(event.proof) };
         break;
@@ -107,7 +103,7 @@ export async function storeEvents(
   result.storedSeq = fresh.at(-1)?.seq ?? row.stored_seq;
 
   if (lines.length > 0) {
-    const added = await appendLines(trx, before.id, row.log_lines, lines);
+    const added = await appendLines(change.db, before.id, row.log_lines, lines);
     result.lastLine = row.log_lines + added.lines;
     columns.log_lines = result.lastLine;
     columns.log_bytes = row.log_bytes + added.bytes;
@@ -117,7 +113,7 @@ export async function storeEvents(
     columns.log_compacted = 0;
     if (added.firstError !== null && row.first_error_line === null) columns.first_error_line = added.firstError;
   }
-  await trx
+  await change.db
     .updateTable("runs")
     .set({ ...columns, ...(result.run === before ? {} : changedColumns(result.run)), stored_seq: result.storedSeq })
     .where("id", "=", before.id)
@@ -125,10 +121,10 @@ export async function storeEvents(
   return result;
 }
 
-async function recordDeployment(trx: Transaction<Database>, run: Run, event: RunEvent & { kind: "deployed" }): Promise<void> {
+async function recordDeployment({ db }: Change, run: Run, event: RunEvent & { kind: "deployed" }): Promise<void> {
   const { closure, commit, at, generation, mode } = event.deployment;
   const columns = { host_id: run.hostId, closure, commit_id: commit, at, generation: generation ?? null, mode };
-  await trx
+  await db
     .insertInto("deployments")
     .values({ run_id: run.id, ...columns })
     .onConflict((conflict) => conflict.column("run_id").doUpdateSet(columns))
@@ -136,6 +132,6 @@ async function recordDeployment(trx: Transaction<Database>, run: Run, event: Run
 }
 
 /** The row of a run if it is this host's: a host speaks for nobody else (R51). */
-export async function rowOfHost(trx: Transaction<Database>, hostId: HostId, runId: RunId): Promise<RunRow | undefined> {
-  return await trx.selectFrom("runs").selectAll().where("id", "=", runId).where("host_id", "=", hostId).executeTakeFirst();
+export async function rowOfHost({ db }: Change, hostId: HostId, runId: RunId): Promise<RunRow | undefined> {
+  return await db.selectFrom("runs").selectAll().where("id", "=", runId).where("host_id", "=", hostId).executeTakeFirst();
 }

@@ -5,12 +5,9 @@ import type { Commit, TargetView } from "@nixfleet/protocol";
 import { type Exec, exec } from "@nixfleet/runtime";
 import { createFakeClock, createGitFixture, createTempDir, type GitFixture } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
-import { createBus } from "../bus.ts";
-import type { Logger } from "../logger.ts";
-import { openStore } from "../store/index.ts";
+import { openTestStore, quiet } from "../store/store.fixture.ts";
 import { createTarget, GRACE } from "./target.ts";
 
-const quiet: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const MINUTE = 60_000;
 const lock = (rev: string) =>
   JSON.stringify({
@@ -25,8 +22,8 @@ async function arrange(using?: GitFixture) {
   const dir = scope.use(await createTempDir());
   const git = using ?? scope.use(await createGitFixture());
   const clock = createFakeClock();
-  const bus = createBus({ log: quiet });
-  const store = scope.use(await openStore({ path: join(dir.path, "nixfleet.db"), clock, bus, log: quiet }));
+  const { store, bus } = await openTestStore({ path: join(dir.path, "nixfleet.db"), clock });
+  scope.use(store);
   const ran: string[][] = [];
   const counting: Exec = (request) => {
     ran.push([...request.argv]);
@@ -62,7 +59,7 @@ async function arrange(using?: GitFixture) {
   /** Resolves when the view is such; only changes that are told count. */
   const until = (view: (view: TargetView) => boolean) => new Promise<void>((resolve) => waiting.push({ for: view, resolve }));
   const fetches = () => ran.filter((argv) => argv.includes("fetch")).length;
-  return { scope, dir, git, clock, store, make, until, fetches, told: () => told };
+  return { scope, dir, git, clock, store, bus, make, until, fetches, told: () => told };
 }
 type Known = Extract<TargetView, { state: "known" }>;
 
@@ -304,9 +301,8 @@ test("R50: a subject or author with control characters arrives as text that acts
 });
 
 test("without a config repository there is nothing to read", async () => {
-  const { scope, store, clock, dir } = await arrange();
+  const { scope, store, bus, clock, dir } = await arrange();
   await using _ = scope;
-  const bus = createBus({ log: quiet });
   const target = scope.use(
     createTarget({
       repository: null,

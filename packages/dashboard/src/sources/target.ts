@@ -160,8 +160,8 @@ export function createTarget(deps: TargetDeps): Target {
   async function keep(value: Known): Promise<void> {
     const row = { key: "target", value: JSON.stringify({ source, known: value } satisfies z.infer<typeof Stored>) };
     try {
-      await store.write((trx) =>
-        trx
+      await store.change(({ db }) =>
+        db
           .insertInto("target_state")
           .values(row)
           .onConflict((conflict) => conflict.column("key").doUpdateSet(row))

@@ -1,4 +1,6 @@
+export { AUDIT_GENESIS, type AuditFact, auditHash } from "./audit-chain.ts";
+export type { Change } from "./change.ts";
 export { NewerSchemaError } from "./migrations.ts";
-export { openStore, StorageUnavailable, type Store, type StoreDeps } from "./open.ts";
+export { openStore, type Reader, type Store, type StoreDeps } from "./open.ts";
 export type * from "./schema.ts";
-export { createSharedWrites, type SharedWrites } from "./shared-writes.ts";
+export { StorageUnavailable } from "./storage-fault.ts";

@@ -1,17 +1,13 @@
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { systemClock } from "@nixfleet/runtime";
 import { Kysely } from "kysely";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { createBus } from "../bus.ts";
-import type { Logger } from "../logger.ts";
-import { openStore } from "./index.ts";
 import { migrate, migrations } from "./migrations.ts";
 import type { Database } from "./schema.ts";
 import { openSqlite } from "./sqlite.ts";
+import { openTestStore } from "./store.fixture.ts";
 
-const quiet: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "nixfleet-store-"));
@@ -49,8 +45,8 @@ test("R42: a database of the first schema keeps its runs and deployments, and ta
   await first.insertInto("deployments").values(deployment).execute();
   await first.destroy();
 
-  const bus = createBus({ log: quiet });
-  await using store = await openStore({ path, clock: systemClock, bus, log: quiet });
+  const { store } = await openTestStore({ path });
+  await using _ = store;
   expect((await readdir(folder)).filter((name) => name.includes("before-0002-confirmation"))).toHaveLength(1);
   expect(await store.db.selectFrom("deployments").selectAll().execute()).toEqual([deployment]);
   expect(await store.db.selectFrom("runs").selectAll().executeTakeFirst()).toMatchObject({
@@ -60,7 +56,7 @@ test("R42: a database of the first schema keeps its runs and deployments, and ta
     armed: null,
     confirm_secret: null,
   });
-  await store.write(async (trx) => {
+  await store.change(async ({ db: trx }) => {
     await trx
       .insertInto("runs")
       .values({ ...run, id: "r2", number: 2, state: "succeeded" } as never)
@@ -71,15 +67,15 @@ test("R42: a database of the first schema keeps its runs and deployments, and ta
       .execute();
   });
   // What the first schema promised of the table holds for the new one.
-  const twice = store.write((trx) => trx.insertInto("deployments").values(deployment).execute());
+  const twice = store.change(({ db: trx }) => trx.insertInto("deployments").values(deployment).execute());
   await expect(twice).rejects.toThrow(/UNIQUE/);
-  const ofNoRun = store.write((trx) =>
+  const ofNoRun = store.change(({ db: trx }) =>
     trx
       .insertInto("deployments")
       .values({ ...deployment, run_id: "r3" })
       .execute(),
   );
   await expect(ofNoRun).rejects.toThrow(/FOREIGN KEY/);
-  await store.write((trx) => trx.deleteFrom("hosts").execute());
+  await store.change(({ db: trx }) => trx.deleteFrom("hosts").execute());
   expect(await store.db.selectFrom("deployments").selectAll().execute()).toEqual([]);
 });

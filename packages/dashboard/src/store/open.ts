@@ -1,60 +1,75 @@
-import { AsyncLocalStorage } from "node:async_hooks";
+import type { FromDashboard, HostId } from "@nixfleet/protocol";
 import type { Clock } from "@nixfleet/runtime";
-import { Kysely, type Transaction } from "kysely";
-import type { Bus } from "../bus.ts";
+import { Kysely } from "kysely";
+import type { Bus, PublishStored } from "../bus.ts";
 import type { Logger } from "../logger.ts";
+import type { Change } from "./change.ts";
+import { type ChangeOptions, createChangeQueue } from "./change-queue.ts";
 import { migrate, migrations } from "./migrations.ts";
 import type { Database } from "./schema.ts";
-import { openSqlite, storageFault } from "./sqlite.ts";
+import { openSqlite } from "./sqlite.ts";
+import { StorageUnavailable } from "./storage-fault.ts";
 
 /** How often a storage that failed is tried again, in milliseconds. */
 const PROBE_INTERVAL = 2000;
+/** Another program's lock is a fault to be shown after this many milliseconds; a shorter one is only waited for. */
+const LOCK_SHOWN_AFTER = 500;
+/** How long the start waits for another program's lock, in milliseconds. */
+const OPEN_PATIENCE = 60_000;
+const OPEN_RETRY = 250;
 
 export type StorageState = { ok: true } | { ok: false; reason: string; since: number };
 
-/** Nothing can be stored now. What was to be stored is not; the caller may try again later. */
-export class StorageUnavailable extends Error {
-  override name = "StorageUnavailable";
-}
+/** Reads of the database: what of Kysely cannot write. */
+export type Reader = Pick<Kysely<Database>, "selectFrom" | "with" | "fn">;
 
 export interface Store extends AsyncDisposable {
-  /** For reading. Inside of `write` only its transaction may be used: there, this throws instead of waiting for ever. */
-  readonly db: Kysely<Database>;
+  /** For reading. Inside of a change only its own `db` may be used: there, this throws instead of waiting for ever. */
+  readonly db: Reader;
   /**
-   * Does `work` in one transaction; all of it is stored durably when this resolves, or nothing is. Write transactions follow one
-   * another, so what `work` reads cannot change before it has written. `work` waits for nothing but the database. What is to be
-   * said or sent about the change is said by the caller afterwards. Throws StorageUnavailable if the disk or the file is at fault.
+   * The only way to write (R73). Does `work` in one transaction, then releases what follows from it. When this resolves, all of it is
+   * stored durably, published and sent; when it rejects, nothing is. Changes follow one another in the order of the calls, so what
+   * `work` reads cannot change before it has written. `work` waits for nothing but the database, may be called again after a
+   * storage fault, and leaves no trace but through the change that it is given. Rejects with StorageUnavailable if the disk, the file
+   * or another program's lock is in the way.
    */
-  write<T>(work: (trx: Transaction<Database>) => Promise<T>): Promise<T>;
-  /** Not ok from a write that did not reach the disk until a trial of its own does. A change is told as `storage.changed`. */
+  change<T>(work: (change: Change) => Promise<T>, options?: ChangeOptions): Promise<T>;
+  /** Not ok from a change that did not reach the disk until one does. A difference is told as `storage.changed`. */
   readonly storage: StorageState;
-  /** Write transactions since the start (R43). */
-  readonly writes: number;
-  /** Rejects unless the database answers, for the health endpoint. */
-  check(): Promise<void>;
+  /** Transactions since the start (R43). */
+  readonly transactions: number;
+  /** Changes that are not stored yet. */
+  readonly waiting: number;
+  /** Stores what waits, unless nothing can be stored, and ends. */
   close(): Promise<void>;
 }
 
 export interface StoreDeps {
   /** The database file, or ":memory:". A backup is made beside it before a migration. */
-  path: string;
-  clock: Clock;
-  bus: Bus;
-  log: Logger;
+  readonly path: string;
+  readonly clock: Clock;
+  readonly bus: Bus;
+  /** Of the same bus: publishes what changes cause. */
+  readonly publish: PublishStored;
+  /** Sends a message over a host's link; drops it if the host is not connected. */
+  send(hostId: HostId, message: FromDashboard): void;
+  readonly log: Logger;
   /** For tests of a full disk: the file grows no further than this many pages. Called with the setter once it is open. */
-  onLimit?: (limitPages: (pages: number) => void) => void;
+  readonly onLimit?: ((limitPages: (pages: number) => void) => void) | undefined;
 }
 
 /** Opens the store and brings its schema up to date. Throws NewerSchemaError if a newer program wrote it. */
-export async function openStore({ path, clock, bus, log, onLimit }: StoreDeps): Promise<Store> {
-  const sqlite = openSqlite(path);
+export async function openStore({ path, clock, bus, publish, send, log, onLimit }: StoreDeps): Promise<Store> {
+  const sqlite = await whileLocked(clock, log, async () => openSqlite(path));
   const db = new Kysely<Database>({ dialect: sqlite.dialect });
   try {
-    const { applied } = await migrate(db as Kysely<unknown>, migrations({ bytes: "blob" }), async (before) => {
-      const copy = `${path}.before-${before}.${clock.now()}`;
-      sqlite.backUp(copy);
-      log.info({ copy }, "Backed up the database before its migration");
-    });
+    const { applied } = await whileLocked(clock, log, () =>
+      migrate(db as Kysely<unknown>, migrations({ bytes: "blob" }), async (before) => {
+        const copy = `${path}.before-${before}.${clock.now()}`;
+        sqlite.backUp(copy);
+        log.info({ copy }, "Backed up the database before its migration");
+      }),
+    );
     if (applied.length > 0) log.info({ applied }, "Migrated the database");
   } catch (error) {
     await db.destroy();
@@ -62,85 +77,122 @@ export async function openStore({ path, clock, bus, log, onLimit }: StoreDeps): 
   }
   onLimit?.(sqlite.limitPages);
 
-  const writing = new AsyncLocalStorage<{ open: boolean }>();
   let storage: StorageState = { ok: true };
-  let writes = 0;
+  /** Since when another program's lock is waited for; it is not shown yet. */
+  let lockedSince: number | null = null;
   let probe: { cancel(): void } | undefined;
   let closed = false;
 
-  const working = () => {
+  const queue = createChangeQueue({
+    db,
+    clock,
+    sinks: { publish, send, log, now: () => clock.now() },
+    storage: {
+      get available() {
+        return storage.ok;
+      },
+      succeeded() {
+        // A full disk may still have room for a small change; a lock that is gone is gone.
+        if (lockedSince !== null) works();
+      },
+      failed(fault) {
+        if (fault.locked) {
+          lockedSince ??= clock.now();
+          if (clock.now() - lockedSince < LOCK_SHOWN_AFTER) return;
+        } else lockedSince = null;
+        if (storage.ok) {
+          storage = { ok: false, reason: fault.message, since: lockedSince ?? clock.now() };
+          log.error({ err: fault }, fault.message);
+          bus.emit("storage.changed", {});
+        }
+        probe?.cancel();
+        if (!closed) probe = clock.setTimeout(() => void tryStorage(), PROBE_INTERVAL);
+      },
+    },
+  });
+
+  function works(): void {
+    lockedSince = null;
+    probe?.cancel();
     if (storage.ok) return;
     storage = { ok: true };
-    probe?.cancel();
     log.info("The database can be written again");
     bus.emit("storage.changed", {});
-  };
-  const failing = (reason: string, error: unknown) => {
-    if (storage.ok) {
-      storage = { ok: false, reason, since: clock.now() };
-      log.error({ err: error }, reason);
-      bus.emit("storage.changed", {});
-    }
-    probe?.cancel();
-    if (!closed) probe = clock.setTimeout(() => void tryStorage(), PROBE_INTERVAL);
-  };
-
-  async function transaction<T>(work: (trx: Transaction<Database>) => Promise<T>): Promise<T> {
-    if (writing.getStore()?.open) throw new Error("A write inside of a write would wait for itself: use the transaction");
-    const scope = { open: true };
-    try {
-      return await writing.run(scope, () => db.transaction().execute(work));
-    } catch (error) {
-      const reason = storageFault(error);
-      if (reason === null) throw error;
-      failing(reason, error);
-      throw new StorageUnavailable(reason, { cause: error });
-    } finally {
-      scope.open = false;
-      writes += 1;
-    }
+    queue.resume();
   }
 
-  /** Takes space and gives it back: a row that fits into a page that is there already would prove nothing. */
+  /**
+   * Takes space and gives it back: a change that fits into a page that is there already would prove nothing, so only this tells that a
+   * storage that failed works again.
+   */
   async function tryStorage(): Promise<void> {
-    if (closed) return;
+    if (closed || storage.ok) return;
+    const value = "0".repeat(65_536);
     try {
-      await transaction((trx) =>
-        trx
-          .insertInto("meta")
-          .values({ key: "storage-probe", value: "0".repeat(65_536) })
-          .onConflict((conflict) => conflict.column("key").doUpdateSet({ value: "0".repeat(65_536) }))
-          .execute(),
+      await queue.change(
+        ({ db: trx }) =>
+          trx
+            .insertInto("meta")
+            .values({ key: "storage-probe", value })
+            .onConflict((conflict) => conflict.column("key").doUpdateSet({ value }))
+            .execute(),
+        { whenUnavailable: "reject-at-once" },
       );
-      await transaction((trx) => trx.deleteFrom("meta").where("key", "=", "storage-probe").execute());
-      working();
+      await queue.change(({ db: trx }) => trx.deleteFrom("meta").where("key", "=", "storage-probe").execute(), {
+        whenUnavailable: "reject-at-once",
+      });
+      works();
     } catch (error) {
       // StorageUnavailable: still failing, and the next probe is set. Anything else would be a bug of this program.
-      if (!(error instanceof StorageUnavailable)) log.error({ err: error }, "The storage could not be tried");
+      if (!(error instanceof StorageUnavailable)) log.error({ err: error }, "The storage could not be probed");
     }
   }
 
   const store: Store = {
     get db() {
-      if (writing.getStore()?.open) throw new Error("Inside of a write only its transaction may be used");
+      if (queue.inChange) throw new Error("Inside of a change only its own db may be used");
       return db;
     },
-    write: transaction,
+    change: queue.change,
     get storage() {
       return storage;
     },
-    get writes() {
-      return writes;
+    get transactions() {
+      return queue.transactions;
     },
-    async check() {
-      await db.selectFrom("meta").select("key").limit(1).execute();
+    get waiting() {
+      return queue.waiting;
     },
     async close() {
+      if (closed) return;
       closed = true;
       probe?.cancel();
+      await queue.close();
       await db.destroy();
     },
     [Symbol.asyncDispose]: () => store.close(),
   };
   return store;
+}
+
+/** Tries again while another program holds the database's lock, for a minute at most. */
+async function whileLocked<T>(clock: Clock, log: Logger, work: () => Promise<T>): Promise<T> {
+  const start = clock.now();
+  for (let told = false; ; ) {
+    try {
+      return await work();
+    } catch (error) {
+      const fault = lockedFault(error);
+      if (fault === null || clock.now() - start > OPEN_PATIENCE) throw error;
+      if (!told) log.warn({ err: fault }, "Another program has locked the database; waiting up to a minute for it");
+      told = true;
+      await new Promise<void>((resolve) => clock.setTimeout(resolve, OPEN_RETRY));
+    }
+  }
+}
+
+/** Kysely's migrator wraps what a statement threw. */
+function lockedFault(error: unknown): StorageUnavailable | null {
+  if (error instanceof StorageUnavailable) return error.locked ? error : null;
+  return error instanceof Error && error.cause !== undefined ? lockedFault(error.cause) : null;
 }

@@ -1,6 +1,7 @@
 import { chmodSync, closeSync, existsSync, openSync } from "node:fs";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { type Dialect, SqliteDialect } from "kysely";
+import { asStorageFault } from "./storage-fault.ts";
 
 /** Prepared statements that are kept; more than the program has of different ones that come often. */
 const KEPT_STATEMENTS = 300;
@@ -24,8 +25,14 @@ export function openSqlite(path: string): SqliteDatabase {
     closeSync(openSync(path, "a", 0o600));
     chmodSync(path, 0o600);
   }
-  const database = new DatabaseSync(path, { timeout: 5000, enableForeignKeyConstraints: true });
-  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864");
+  // No waiting for another program's lock in here, since it would be the whole process that waits: the store tries again by itself.
+  const database = new DatabaseSync(path, { timeout: 0, enableForeignKeyConstraints: true });
+  try {
+    database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864");
+  } catch (error) {
+    database.close();
+    throw asStorageFault(error);
+  }
 
   const kept = new Map<string, { statement: StatementSync; reader: boolean }>();
   const prepare = (sql: string) => {
@@ -54,12 +61,12 @@ export function openSqlite(path: string): SqliteDatabase {
           return { reader: false, all: () => [], run: () => ({ changes: 0, lastInsertRowid: 0 }), iterate: () => [].values() };
         }
         // "begin immediate" takes the write lock at once instead of failing in the middle if another process has it.
-        const { statement, reader } = prepare(sql === "begin" ? "begin immediate" : sql);
+        const { statement, reader } = faultsNamed(() => prepare(sql === "begin" ? "begin immediate" : sql));
         const values = (parameters: readonly unknown[]) => parameters as SQLInputValue[];
         return {
           reader,
-          all: (parameters) => statement.all(...values(parameters)),
-          run: (parameters) => statement.run(...values(parameters)),
+          all: (parameters) => faultsNamed(() => statement.all(...values(parameters))),
+          run: (parameters) => faultsNamed(() => statement.run(...values(parameters))),
           iterate: (parameters) => statement.iterate(...values(parameters)),
         };
       },
@@ -76,19 +83,11 @@ export function openSqlite(path: string): SqliteDatabase {
   };
 }
 
-/** Primary result codes (https://www.sqlite.org/rescode.html) that say that the disk or the file, not the statement, is at fault. */
-const STORAGE_FAULTS: Readonly<Record<number, string>> = {
-  8: "The database cannot be written: it is read-only.",
-  10: "The disk under the database fails.",
-  11: "The database file is damaged.",
-  13: "The disk under the database is full.",
-  14: "The database file cannot be opened.",
-  26: "The database file is no database.",
-};
-
-/** What is wrong with the storage, as a sentence; null: the error is of another kind. */
-export function storageFault(error: unknown): string | null {
-  if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number") return null;
-  // The low byte of an extended result code is the primary one.
-  return STORAGE_FAULTS[error.errcode & 0xff] ?? null;
+/** Does something in the database; what the storage is at fault for is thrown as StorageUnavailable. */
+function faultsNamed<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw asStorageFault(error);
+  }
 }

@@ -4,32 +4,25 @@ import { join } from "node:path";
 import { systemClock } from "@nixfleet/runtime";
 import { Kysely } from "kysely";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { createBus } from "../bus.ts";
-import type { Logger } from "../logger.ts";
-import { NewerSchemaError, openStore, StorageUnavailable } from "./index.ts";
+import { NewerSchemaError, StorageUnavailable } from "./index.ts";
 import { migrate, migrations } from "./migrations.ts";
 import type { Database } from "./schema.ts";
 import { openSqlite } from "./sqlite.ts";
+import { openTestStore } from "./store.fixture.ts";
 
-const quiet: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "nixfleet-store-"));
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-const open = (more: { onLimit?: (limit: (pages: number) => void) => void; path?: string } = {}) => {
-  const bus = createBus({ log: quiet });
-  return openStore({ path: join(folder, "nixfleet.db"), clock: systemClock, bus, log: quiet, ...more }).then((store) => ({
-    store,
-    bus,
-  }));
-};
+const open = (more: Parameters<typeof openTestStore>[0] = {}) =>
+  openTestStore({ path: join(folder, "nixfleet.db"), clock: systemClock, ...more });
 
-test("what was written is there after the store is opened anew, and only its owner reads the file", async () => {
+test("what was written is there after the store is opened again, and only its owner reads the file", async () => {
   {
     const { store } = await open();
-    await store.write((trx) => trx.insertInto("meta").values({ key: "a", value: "1" }).execute());
+    await store.change(({ db: trx }) => trx.insertInto("meta").values({ key: "a", value: "1" }).execute());
     await store.close();
   }
   const { store } = await open();
@@ -38,26 +31,26 @@ test("what was written is there after the store is opened anew, and only its own
   for (const name of await readdir(folder)) expect((await stat(join(folder, name))).mode & 0o077).toBe(0);
 });
 
-test("a write that throws leaves nothing behind, and the next one works", async () => {
+test("a change that throws leaves nothing behind, and the next one works", async () => {
   const { store } = await open();
   await using _ = store;
-  const failing = store.write(async (trx) => {
+  const failing = store.change(async ({ db: trx }) => {
     await trx.insertInto("meta").values({ key: "a", value: "1" }).execute();
     throw new Error("no");
   });
   await expect(failing).rejects.toThrow("no");
-  await store.write((trx) => trx.insertInto("meta").values({ key: "b", value: "1" }).execute());
+  await store.change(({ db: trx }) => trx.insertInto("meta").values({ key: "b", value: "1" }).execute());
   expect((await store.db.selectFrom("meta").selectAll().execute()).map((row) => row.key)).toEqual(["b"]);
 });
 
-test("a write inside of a write, or a read beside its transaction, is refused instead of waiting for ever", async () => {
+test("a change inside of a change, or a read beside it, is refused instead of waiting for ever", async () => {
   const { store } = await open();
   await using _ = store;
-  await store.write(async () => {
-    await expect(store.write(async () => {})).rejects.toThrow("use the transaction");
-    expect(() => store.db).toThrow("only its transaction");
+  await store.change(async () => {
+    await expect(store.change(async () => {})).rejects.toThrow("use the change that is under way");
+    expect(() => store.db).toThrow("only its own db");
   });
-  await store.check();
+  await store.db.selectFrom("meta").selectAll().execute();
 });
 
 test("a full disk is a state that is said, loses nothing that was stored, and ends by itself", async () => {
@@ -72,9 +65,9 @@ test("a full disk is a state that is said, loses nothing that was stored, and en
     };
     bus.on("storage.changed", hear, { owner: "test" });
   });
-  await store.write((trx) => trx.insertInto("meta").values({ key: "kept", value: "1" }).execute());
+  await store.change(({ db: trx }) => trx.insertInto("meta").values({ key: "kept", value: "1" }).execute());
   limit(1);
-  const big = store.write((trx) =>
+  const big = store.change(({ db: trx }) =>
     trx
       .insertInto("meta")
       .values({ key: "big", value: "x".repeat(1_000_000) })
@@ -91,7 +84,7 @@ test("a full disk is a state that is said, loses nothing that was stored, and en
 test("R42: a database of a newer program is refused with a clear message, and is not touched", async () => {
   const path = join(folder, "nixfleet.db");
   const { store } = await open();
-  await store.write((trx) =>
+  await store.change(({ db: trx }) =>
     trx
       .insertInto("kysely_migration" as never)
       .values({ name: "9999-future", timestamp: "now" } as never)
@@ -107,7 +100,7 @@ test("R42: a database of a newer program is refused with a clear message, and is
 test("R42: a migration backs up first, and an unchanged schema makes no backup", async () => {
   const path = join(folder, "nixfleet.db");
   const { store } = await open();
-  await store.write((trx) => trx.insertInto("meta").values({ key: "a", value: "1" }).execute());
+  await store.change(({ db: trx }) => trx.insertInto("meta").values({ key: "a", value: "1" }).execute());
   await store.close();
   expect((await readdir(folder)).filter((name) => name.includes("before"))).toEqual([]);
 

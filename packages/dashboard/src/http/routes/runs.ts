@@ -8,10 +8,10 @@ import {
   type RunSummary,
   roleAllows,
 } from "@nixfleet/protocol";
-import type { Audit } from "../../audit/index.ts";
 import type { HostRecord, Hosts } from "../../hosts/index.ts";
-import type { Caller, People, Whence } from "../../people/index.ts";
+import type { Caller, People, RequestOrigin } from "../../people/index.ts";
 import type { Runs, RunViews } from "../../runs/index.ts";
+import type { AuditFact, Store } from "../../store/index.ts";
 import { ok, type Refusal, refuse } from "../answer.ts";
 import type { Serve } from "../serve.ts";
 
@@ -20,7 +20,7 @@ export interface RunRoutesDeps {
   readonly hosts: Pick<Hosts, "find">;
   readonly runs: Pick<Runs, "ask" | "cancel">;
   readonly runViews: RunViews;
-  readonly audit: Audit;
+  readonly store: Pick<Store, "change">;
 }
 
 interface Asked {
@@ -32,7 +32,7 @@ interface Asked {
 
 interface Asker {
   readonly caller: Caller;
-  readonly whence: Whence;
+  readonly origin: RequestOrigin;
   readonly requestKey: string | null;
 }
 
@@ -42,14 +42,14 @@ type Started =
   | { ok: false; code: "host-not-found" };
 
 /** Starting, listing and cancelling runs. */
-export function serveRuns(serve: Serve, { people, hosts, runs, runViews, audit }: RunRoutesDeps): void {
+export function serveRuns(serve: Serve, { people, hosts, runs, runViews, store }: RunRoutesDeps): void {
   /**
    * Asks for the second factor that an op declares, once for the whole request, before anything else is looked at: null, or why
    * the request goes no further. Who may not start the op at all is refused for that, and is not asked.
    */
   async function withoutProof(
     { op, proof }: { op: string; proof?: { password: string } | undefined },
-    { caller, whence }: Asker,
+    { caller, origin }: Asker,
     where: string,
   ): Promise<Refusal<"second-factor-required" | "second-factor-wrong" | "too-many-attempts"> | null> {
     const known = OpName.safeParse(op);
@@ -57,7 +57,7 @@ export function serveRuns(serve: Serve, { people, hosts, runs, runViews, audit }
     const { secondFactor, role } = opDeclaration(known.data);
     if (!secondFactor || !roleAllows(caller.role, role)) return null;
     if (proof === undefined) return refuse("second-factor-required");
-    const result = await people.prove(caller, proof, `start ${labelOf(op)} on ${where}`, whence);
+    const result = await people.prove(caller, proof, `start ${labelOf(op)} on ${where}`, origin);
     switch (result.kind) {
       case "proven":
         return null;
@@ -74,50 +74,51 @@ export function serveRuns(serve: Serve, { people, hosts, runs, runViews, audit }
     return summary;
   }
 
-  async function start(host: HostRecord, asked: Asked, { caller, whence, requestKey }: Asker): Promise<Started> {
-    const told = { who: caller.name, action: "run.start", hosts: [host], from: whence.address } as const;
+  async function start(host: HostRecord, asked: Asked, { caller, origin, requestKey }: Asker): Promise<Started> {
+    const actor = { kind: "person", id: caller.personId, name: caller.name } as const;
+    const fact = { actor, action: "run.start", hosts: [host], from: origin.address } as const;
     const label = labelOf(asked.op);
     const refused = async (code: RefusalCode, reason: string): Promise<Started> => {
       const sentence = `${caller.name} asked for ${label} on ${host.name} and was refused: ${reason}`;
-      await audit.record({ ...told, sentence, outcome: "refused" });
+      await store.change(async (change) => change.audit({ ...fact, sentence, outcome: "refused" }));
       return { ok: false, code, reason };
     };
     const op = OpName.safeParse(asked.op);
     if (op.success && !roleAllows(caller.role, opDeclaration(op.data).role)) {
       return await refused("role-too-low", REFUSALS["role-too-low"].sentence);
     }
-    const seqs: number[] = [];
     const result = await runs.ask({
       ...asked,
       hostId: host.id,
       by: caller.name,
       requestKey,
-      note: async (trx, runId) => {
-        const sentence = `${caller.name} asked for ${label} on ${host.name}${asked.force ? ", by force" : ""}.`;
-        seqs.push(await audit.append(trx, { ...told, sentence, runId, outcome: "done" }));
-      },
+      describe: (runId) => ({
+        ...fact,
+        sentence: `${caller.name} asked for ${label} on ${host.name}${asked.force ? ", by force" : ""}.`,
+        runId,
+        outcome: "done",
+      }),
     });
-    for (const seq of seqs) audit.said(seq);
     if (result.ok) return { ok: true, run: await summaryOf(result.runId) };
     return result.code === "host-not-found" ? { ok: false, code: result.code } : await refused(result.code, result.reason);
   }
 
-  serve("startRun", async ({ params, body, caller, whence, requestKey }) => {
+  serve("startRun", async ({ params, body, caller, origin, requestKey }) => {
     const host = await hosts.find(params.host);
     if (host === null) return refuse("host-not-found");
     const { proof, ...asked } = body;
-    const unproven = await withoutProof({ op: asked.op, proof }, { caller, whence, requestKey }, host.name);
+    const unproven = await withoutProof({ op: asked.op, proof }, { caller, origin, requestKey }, host.name);
     if (unproven !== null) return unproven;
-    const started = await start(host, asked, { caller, whence, requestKey });
+    const started = await start(host, asked, { caller, origin, requestKey });
     if (started.ok) return ok(started.run);
     if (started.code === "host-not-found") return refuse("host-not-found");
     return refuse("run-refused", { detail: started.reason, refusal: started.code, next: REFUSALS[started.code].next });
   });
 
-  serve("startRuns", async ({ body, caller, whence, requestKey }) => {
+  serve("startRuns", async ({ body, caller, origin, requestKey }) => {
     const { hosts: names, proof, ...asked } = body;
     const where = names.length === 1 ? "a host" : `${names.length} hosts`;
-    const unproven = await withoutProof({ op: asked.op, proof }, { caller, whence, requestKey }, where);
+    const unproven = await withoutProof({ op: asked.op, proof }, { caller, origin, requestKey }, where);
     if (unproven !== null) return unproven;
     const items: { host: string; run: RunSummary | null; refused: { code: string; sentence: string; next: string } | null }[] =
       [];
@@ -130,7 +131,7 @@ export function serveRuns(serve: Serve, { people, hosts, runs, runViews, audit }
       const started: Started =
         host === null
           ? { ok: false, code: "host-not-found" }
-          : await start(host, asked, { caller, whence, requestKey: requestKey === null ? null : `${requestKey} ${host.id}` });
+          : await start(host, asked, { caller, origin, requestKey: requestKey === null ? null : `${requestKey} ${host.id}` });
       items.push(
         started.ok
           ? { host: name, run: started.run, refused: null }
@@ -150,24 +151,20 @@ export function serveRuns(serve: Serve, { people, hosts, runs, runViews, audit }
     return ok({ items });
   });
 
-  serve("cancelRun", async ({ params, caller, whence }) => {
+  serve("cancelRun", async ({ params, caller, origin }) => {
     const before = await runViews.summary(params.run);
     if (before === null) return refuse("run-not-found");
     const { hostId, hostName, title } = before;
-    const seqs: number[] = [];
-    const cancelled = await runs.cancel(params.run, caller.name, async (trx) => {
-      const fact = {
-        who: caller.name,
-        action: "run.cancel",
-        sentence: `${caller.name} cancelled “${title}” on ${hostName}.`,
-        hosts: [{ id: hostId, name: hostName }],
-        runId: params.run,
-        from: whence.address,
-        outcome: "done",
-      } as const;
-      seqs.push(await audit.append(trx, fact));
-    });
-    for (const seq of seqs) audit.said(seq);
+    const fact: AuditFact = {
+      actor: { kind: "person", id: caller.personId, name: caller.name },
+      action: "run.cancel",
+      sentence: `${caller.name} cancelled “${title}” on ${hostName}.`,
+      hosts: [{ id: hostId, name: hostName }],
+      runId: params.run,
+      from: origin.address,
+      outcome: "done",
+    };
+    const cancelled = await runs.cancel(params.run, caller.name, fact);
     return cancelled.ok ? ok(await summaryOf(params.run)) : refuse(cancelled.code);
   });
 

@@ -12,34 +12,34 @@ export function serveSession(serve: Serve, { people, origins }: { people: People
 
   serve("setupState", async () => ok({ needed: await people.setupNeeded() }));
 
-  serve("setup", async ({ body, whence }) => {
-    const result = await people.setup(body, whence);
+  serve("setup", async ({ body, origin }) => {
+    const result = await people.setup(body, origin);
     if (result.kind === "signed-in") return signedIn(result.caller);
     return result.kind === "too-many-attempts" ? refuse(result.kind, { retryAfter: result.retryAfter }) : refuse(result.kind);
   });
 
-  serve("signIn", async ({ body, whence }) => {
-    const result = await people.signIn(body, whence);
+  serve("signIn", async ({ body, origin }) => {
+    const result = await people.signIn(body, origin);
     if (result.kind === "signed-in") return signedIn(result.caller);
     return result.kind === "too-many-attempts" ? refuse(result.kind, { retryAfter: result.retryAfter }) : refuse(result.kind);
   });
 
   serve("session", async ({ caller }) => ok(viewOf(caller)));
 
-  serve("signOut", async ({ caller, whence }) => {
-    await people.signOut(caller, whence);
+  serve("signOut", async ({ caller, origin }) => {
+    await people.signOut(caller, origin);
     return ok(undefined, signedOut);
   });
 
   serve("sessions", async ({ caller }) => ok({ items: await people.sessions.list(caller) }));
 
-  serve("endSession", async ({ params, caller, whence }) => {
-    if (!(await people.endSession(caller, params.session, whence))) return refuse("not-found");
+  serve("endSession", async ({ params, caller, origin }) => {
+    if (!(await people.endSession(caller, params.session, origin))) return refuse("not-found");
     return params.session === caller.sessionId ? ok(undefined, signedOut) : ok(undefined);
   });
 
-  serve("changePassword", async ({ body, caller, whence }) => {
-    const result = await people.changePassword(caller, body, whence);
+  serve("changePassword", async ({ body, caller, origin }) => {
+    const result = await people.changePassword(caller, body, origin);
     if (result.kind === "changed") return ok(undefined);
     return result.kind === "too-many-attempts" ? refuse(result.kind, { retryAfter: result.retryAfter }) : refuse(result.kind);
   });

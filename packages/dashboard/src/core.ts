@@ -1,0 +1,134 @@
+import type { ServerInfo } from "@nixfleet/protocol";
+import type { Clock } from "@nixfleet/runtime";
+import { type Audit, createAudit } from "./audit/index.ts";
+import { type Bus, createBus } from "./bus.ts";
+import { createFleetViews, type FleetViews } from "./fleet/index.ts";
+import { createHosts, type Hosts } from "./hosts/index.ts";
+import { createIds, type Ids } from "./ids.ts";
+import { type AgentLinks, createAgentLinks, createLinkTable, type Link } from "./links/index.ts";
+import { createLive, type Live } from "./live/index.ts";
+import type { Logger } from "./logger.ts";
+import { createMetricsHistory, type MetricsHistory } from "./metrics-history/index.ts";
+import type { RunLogs, Runs, RunsDeps, RunViews } from "./runs/index.ts";
+import { createLogKeeper, createRunLogs, createRuns, createRunViews, type LogKeeper } from "./runs/index.ts";
+import type { Target } from "./sources/index.ts";
+import { openStore, type Store, type StoreDeps } from "./store/index.ts";
+
+export interface CoreDeps {
+  /** Of the database, or ":memory:". */
+  readonly path: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  randomBytes(size: number): Buffer;
+  /** Between 0 and 1. */
+  random(): number;
+  readonly version: string;
+  /** Makes what knows the target, on the floors below it. */
+  target(floors: { store: Store; bus: Bus }): Target;
+  /** How long the log of a run that has ended is kept, in milliseconds, and how many bytes all logs may take. */
+  readonly logKeepFor: number;
+  readonly logKeepBytes: number;
+  /** What pages are told of the dashboard itself, but for what the core knows. */
+  server(): Omit<ServerInfo, "storage">;
+  /** Deadlines in milliseconds that replace the ops' own: for tests. */
+  readonly deadlines?: RunsDeps["deadlines"];
+  readonly onLimit?: StoreDeps["onLimit"];
+}
+
+/** Every part that needs no network: its floors, from the bottom up, each of which knows only those below it. */
+export interface Core extends AsyncDisposable {
+  readonly bus: Bus;
+  readonly store: Store;
+  readonly ids: Ids;
+  readonly audit: Audit;
+  readonly hosts: Hosts;
+  readonly target: Target;
+  readonly runs: Runs;
+  readonly runViews: RunViews;
+  readonly logs: RunLogs;
+  readonly logKeeper: LogKeeper;
+  readonly links: AgentLinks;
+  readonly metricsHistory: MetricsHistory;
+  readonly views: FleetViews;
+  readonly live: Live;
+  /** Starts the parts from the bottom up. */
+  start(): Promise<void>;
+  /**
+   * Stops them from the top down; what was not stored yet is stored. `afterLinks` is awaited once browsers and agents are gone, while
+   * what requests use still works.
+   */
+  stop(afterLinks?: Promise<void>): Promise<void>;
+}
+
+/** Opens the store, brings its schema up to date, and makes all parts on it. Nothing is started. */
+export async function createCore(deps: CoreDeps): Promise<Core> {
+  const { path, clock, log, randomBytes, random, version, logKeepFor, logKeepBytes, deadlines = {}, onLimit } = deps;
+  const { bus, publish } = createBus({ log });
+  const table = createLinkTable<Link>();
+  const store = await openStore({ path, clock, bus, publish, send: table.send, log, onLimit });
+  const ids = createIds({ now: () => clock.now(), randomBytes });
+  const audit = createAudit({ store });
+  const hosts = createHosts({ store, clock, ids, randomBytes });
+  const target = deps.target({ store, bus });
+  const runs = createRuns({
+    store,
+    clock,
+    log,
+    ids,
+    randomBytes,
+    presence: table,
+    target: () => {
+      const view = target.view();
+      return view.state === "known" ? { commit: view.commit, subject: view.subject } : null;
+    },
+    subjectOf: (commit) => target.subject(commit),
+    deadlines,
+  });
+  const runViews = createRunViews({ store, clock });
+  const logs = createRunLogs(store);
+  const logKeeper = createLogKeeper({ store, bus, clock, log, keepFor: logKeepFor, keepBytes: logKeepBytes });
+  const links = createAgentLinks({ store, bus, clock, log, runs, table, random });
+  const metricsHistory = createMetricsHistory({ store, bus, clock, log, presence: table });
+  const views = createFleetViews({ store, bus, clock, log, hosts, target, presence: table, runs: runViews, logs });
+  const server = (): ServerInfo => ({ ...deps.server(), storage: store.storage.ok ? null : store.storage.reason });
+  const live = createLive({ store, bus, clock, log, views, runs: runViews, target, links, audit, logs, version, server });
+
+  const core: Core = {
+    bus,
+    store,
+    ids,
+    audit,
+    hosts,
+    target,
+    runs,
+    runViews,
+    logs,
+    logKeeper,
+    links,
+    metricsHistory,
+    views,
+    live,
+    async start() {
+      await target.start();
+      await runs.start();
+      await views.start();
+      logKeeper.start();
+      metricsHistory.start();
+      links.start();
+      live.start();
+    },
+    async stop(afterLinks) {
+      await live.stop();
+      await links.stop();
+      await afterLinks;
+      await metricsHistory.stop();
+      await logKeeper.stop();
+      await views.stop();
+      await runs.stop();
+      await target.stop();
+      await store.close();
+    },
+    [Symbol.asyncDispose]: () => core.stop(),
+  };
+  return core;
+}

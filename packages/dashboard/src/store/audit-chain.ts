@@ -1,0 +1,49 @@
+import { createHash } from "node:crypto";
+import type { AuditEntry } from "@nixfleet/protocol";
+import type { Transaction } from "kysely";
+import type { ActorRef } from "../actor.ts";
+import type { AuditTable, Database } from "./schema.ts";
+
+/** What somebody did, as the audit trail tells it. */
+export interface AuditFact {
+  readonly actor: ActorRef;
+  /** `thing.verb`: host.add, run.start, session.start, … */
+  readonly action: string;
+  /** One sentence for a person. Holds no secret. */
+  readonly sentence: string;
+  readonly hosts?: readonly { id: string; name: string }[];
+  readonly runId?: string | null;
+  /** The address that it came from. */
+  readonly from?: string | null;
+  readonly outcome: AuditEntry["outcome"];
+}
+
+/** What the first entry holds as the hash of the one before. */
+export const AUDIT_GENESIS = "0".repeat(64);
+
+/** Stores an entry behind the last one, chained to it by its hash. The caller is the only writer. */
+export async function appendAuditEntry(trx: Transaction<Database>, fact: AuditFact, at: number): Promise<AuditTable> {
+  const last = await trx.selectFrom("audit").select(["seq", "hash"]).orderBy("seq", "desc").limit(1).executeTakeFirst();
+  const entry = {
+    seq: (last?.seq ?? 0) + 1,
+    at,
+    who: fact.actor.name,
+    action: fact.action,
+    sentence: fact.sentence,
+    hosts: JSON.stringify((fact.hosts ?? []).map(({ id, name }) => ({ id, name }))),
+    run_id: fact.runId ?? null,
+    address: fact.from ?? null,
+    outcome: fact.outcome,
+    previous: last?.hash ?? AUDIT_GENESIS,
+  };
+  const row = { ...entry, hash: auditHash(entry) };
+  await trx.insertInto("audit").values(row).execute();
+  return row;
+}
+
+/** The hash that chains an entry to the one before. */
+export function auditHash(row: Omit<AuditTable, "hash">): string {
+  const { previous, seq, at, who, action, sentence, hosts, run_id, address, outcome } = row;
+  const text = JSON.stringify([previous, seq, at, who, action, sentence, hosts, run_id, address, outcome]);
+  return createHash("sha256").update(text).digest("hex");
+}
