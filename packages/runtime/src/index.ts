@@ -1,6 +1,7 @@
 export { readStranger, type StrangerRead, syncDirectory, writeAtomic } from "./atomic-file.ts";
 export { BUILD_COMMIT } from "./build-commit.ts";
 export { type Clock, systemClock } from "./clock.ts";
+export { isDiskFull, messageOf } from "./errors.ts";
 export { type EveryOptions, every, type LastRound, type Recurring } from "./every.ts";
 export {
   describeEnd,

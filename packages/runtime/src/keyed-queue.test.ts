@@ -70,9 +70,10 @@ test("settled waits for what waits and what is at work, with a key for that of t
   void queue.add("b", []);
   await queue.settled("unknown");
   expect(ended).toEqual([]);
+  const endedBy = queue.settled("a").then(() => [...ended]);
+  await new Promise<void>((resolve) => setImmediate(resolve));
   gates.get("a")?.resolve();
-  await queue.settled("a");
-  expect(ended).toEqual(["a"]);
+  expect(await endedBy).toEqual(["a"]);
   const settled = queue.settled();
   gates.get("b")?.resolve();
   await settled;

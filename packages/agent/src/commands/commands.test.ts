@@ -72,7 +72,7 @@ test("status tells what runs, what waits and how the last run ended, without a d
   expect(text.split("\n").slice(0, -1)).toEqual([
     `daemon     does not run (${stateDir})`,
     "runner     idle",
-    `system     last deployed ${closure} (commit aaaaaaaaaaaa, run ${ended})`,
+    `system     last deployed ${closure} (commit aaaaaaa, run ${ended})`,
     "armed      nothing",
     "units      not known",
     "policy     not known: a setting is missing or wrong, nixfleet-agent check says which",

@@ -8,8 +8,8 @@ import {
   type StartRun,
   shorten,
 } from "@nixfleet/protocol";
-import type { Clock } from "@nixfleet/runtime";
-import { type Log, messageOf } from "../log.ts";
+import { type Clock, isDiskFull, messageOf } from "@nixfleet/runtime";
+import type { Log } from "../log.ts";
 import type { DaemonFiles } from "../spool/daemon-files.ts";
 import type { SpoolReader } from "../spool/event-reader.ts";
 
@@ -87,11 +87,9 @@ export function createRequests(deps: RequestsDeps): Requests {
 
   /** No file, no run: what is told is the whole truth about it, and asking again is safe. */
   const failToStart = (runId: RunId, error: unknown) => {
-    const { code } = error as NodeJS.ErrnoException;
-    const full = code === "ENOSPC" || code === "EDQUOT";
     const reason = shorten(`The request could not be written on the host: ${messageOf(error)}`, 2000);
     log.error("request-not-written", { runId, message: reason });
-    const outcome = { state: "failed", code: full ? "disk-full" : "internal", reason } as const;
+    const outcome = { state: "failed", code: isDiskFull(error) ? "disk-full" : "internal", reason } as const;
     deps.send({ type: "runEvents", runId, events: [{ seq: 1, at: clock.now(), kind: "finished", outcome }] });
   };
 

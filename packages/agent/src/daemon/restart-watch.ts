@@ -1,5 +1,6 @@
 import type { RunId } from "@nixfleet/protocol";
-import { type Log, messageOf } from "../log.ts";
+import { messageOf } from "@nixfleet/runtime";
+import type { Log } from "../log.ts";
 import type { EventCursor, SpoolReader } from "../spool/event-reader.ts";
 import { runnerLayout } from "../spool/layout.ts";
 import { TakenRequest } from "../spool/shapes.ts";

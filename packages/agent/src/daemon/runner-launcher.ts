@@ -1,5 +1,5 @@
-import type { Clock } from "@nixfleet/runtime";
-import { type Log, messageOf } from "../log.ts";
+import { type Clock, messageOf } from "@nixfleet/runtime";
+import type { Log } from "../log.ts";
 
 /** Milliseconds after which a runner that ended without doing its work is started again; doubled each time. */
 const FIRST_PAUSE = 1000;

@@ -1,7 +1,7 @@
 import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { Commit, type FailureCode, type RefusalCode, shorten } from "@nixfleet/protocol";
-import { type ExecResult, explainGitFailure, type Git, type GitRequest, succeeded } from "@nixfleet/runtime";
+import { type ExecResult, explainGitFailure, type Git, type GitRequest, isDiskFull, succeeded } from "@nixfleet/runtime";
 import { discardClone, initClone, inspectClone, resetSettings } from "./clone-directory.ts";
 
 /** Where the tip of the followed branch is kept: one name, so that no branch's name can be in the way of another's. */
@@ -191,7 +191,7 @@ function missing(commit: Commit, branch: string): GitFault {
 function diskFault(error: unknown, dir: string): GitFault {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === undefined) throw error;
-  const isFull = code === "ENOSPC" || code === "EDQUOT";
+  const isFull = isDiskFull(error);
   return {
     code: isFull ? "disk-full" : "clone-corrupt",
     reason: isFull
