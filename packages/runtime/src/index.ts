@@ -13,8 +13,15 @@ export {
   type RunningProcess,
   succeeded,
 } from "./exec.ts";
-export { type FlakeLockInput, type FlakeLockRead, readFlakeLock } from "./flake-lock.ts";
+export {
+  FLAKE_LOCK_TOO_LARGE,
+  type FlakeLockInput,
+  type FlakeLockRead,
+  LARGEST_FLAKE_LOCK,
+  readFlakeLock,
+} from "./flake-lock.ts";
 export { createGit, type Git, type GitCredentials, type GitDeps, type GitRequest } from "./git.ts";
+export { type BlobRead, readBlob } from "./git-blob.ts";
 export { explainGitFailure, type GitFailure, type GitFailureCode } from "./git-failure.ts";
 export { createKeyedQueue, type KeyedQueue, type KeyedQueueDeps } from "./keyed-queue.ts";
 export { type BoundedLimiter, createLimiter, type LimitedResult, type Limiter } from "./limiter.ts";
