@@ -23,6 +23,7 @@ export {
 export { createGit, type Git, type GitCredentials, type GitDeps, type GitRequest } from "./git.ts";
 export { type BlobRead, readBlob } from "./git-blob.ts";
 export { explainGitFailure, type GitFailure, type GitFailureCode } from "./git-failure.ts";
+export { GIT_SETTINGS, gitCredentials } from "./git-settings.ts";
 export { createKeyedQueue, type KeyedQueue, type KeyedQueueDeps } from "./keyed-queue.ts";
 export { type BoundedLimiter, createLimiter, type LimitedResult, type Limiter } from "./limiter.ts";
 export { createLineSplitter, type LineSplitter, maxFragmentBytes, type OutputLine } from "./lines.ts";
@@ -33,7 +34,7 @@ export { createProcessTree, type ProcessTree } from "./process-tree.ts";
 export { redact, redactUrls } from "./redact.ts";
 export { checkRepoUrl, type RepoTransport, type RepoUrlCheck } from "./repo-url.ts";
 export { createSerial, type Serial } from "./serial.ts";
-export { absolutePath, oneOf, onOff, wholeNumber, wordList } from "./setting-schemas.ts";
+export { absolutePath, branchName, oneOf, onOff, repoUrl, wholeNumber, wordList } from "./setting-schemas.ts";
 export {
   defineSettings,
   formatFaults,
