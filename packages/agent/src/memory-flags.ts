@@ -7,7 +7,6 @@
 export const DAEMON_FLAGS: readonly string[] = [
   "--no-opt",
   "--invocation-count-for-maglev=20000",
-  "--invocation-count-for-maglev-osr=20000",
   "--optimize-for-size",
   "--semi-space-growth-factor=1",
   "--bytecode-old-age=1",
