@@ -21,7 +21,7 @@ import { readStaticFiles } from "./http/static-files.ts";
 import { createAgentUpgrade } from "./links/index.ts";
 import { createLiveUpgrade } from "./live/index.ts";
 import type { Logger } from "./logger.ts";
-import { type Argon2Cost, openPeople } from "./people/index.ts";
+import type { Argon2Cost } from "./people/index.ts";
 import type { RunsDeps } from "./runs/index.ts";
 import { createTarget } from "./sources/index.ts";
 import type { StoreDeps } from "./store/index.ts";
@@ -111,8 +111,15 @@ export async function startDashboard(deps: DashboardDeps, signal: AbortSignal): 
         exec,
         env,
       }),
-    logKeepFor: settings.logKeepDays * DAY,
-    logKeepBytes: settings.logKeepBytes,
+    retention: {
+      logAge: settings.logKeepDays * DAY,
+      logBytes: settings.logKeepBytes,
+      hostLogBytes: settings.logHostBytes,
+      runAge: settings.runKeepDays * DAY,
+      runsPerHost: settings.runKeepCount,
+    },
+    logRunBytes: settings.logRunBytes,
+    passwordCost: deps.passwordCost,
     server: () => ({ version, startedAt, repoUrl: url ?? null, origin: origins.own, notice: settings.notice ?? null }),
     deadlines: deps.deadlines ?? {},
     onLimit: deps.onLimit,
@@ -120,8 +127,7 @@ export async function startDashboard(deps: DashboardDeps, signal: AbortSignal): 
   // Requests that are under way end before what they use does.
   let closing: Promise<void> = Promise.resolve();
   started.defer(() => core.stop(closing));
-  const { store, audit, hosts, target, runs, runViews, logs, links, metricsHistory, views, live } = core;
-  const people = openPeople({ store, log, now, randomBytes, cost: deps.passwordCost });
+  const { store, audit, people, hosts, target, runs, runViews, logs, links, metricsHistory, views, live } = core;
   const { adminName: name, adminPasswordHash: hash } = settings;
   await people.declareAdmin(hash === undefined ? null : { name, hash });
   const onLive = createLiveUpgrade({ live });
@@ -143,7 +149,7 @@ export async function startDashboard(deps: DashboardDeps, signal: AbortSignal): 
     routes(serve) {
       serveSession(serve, { people, origins });
       serveHosts(serve, { hosts, views, metricsHistory });
-      serveRuns(serve, { people, hosts, runs, runViews, store });
+      serveRuns(serve, { hosts, runs, runViews });
       serveLogs(serve, { runViews, logs });
       serveTarget(serve, { target, store });
       serveAudit(serve, { audit });

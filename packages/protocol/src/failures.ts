@@ -101,6 +101,10 @@ export const FAILURES = {
     next: "Read where it stood in the log; give the op a longer deadline if it was at work.",
   },
   "cancelled-by-person": { sentence: "The run was cancelled.", next: "Start it again when you want it." },
+  "host-removed": {
+    sentence: "The host was removed from the dashboard before the run ended.",
+    next: "Look at the host itself, or add it again.",
+  },
   "restart-not-seen": {
     sentence: "The agent did not come back as a new process.",
     next: "Look at the agent's service on the host.",

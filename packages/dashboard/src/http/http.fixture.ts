@@ -48,7 +48,7 @@ async function openParts(folder: string, clock: FakeClock, options: HttpFixtureO
   const now = () => clock.now();
   const audit = createAudit({ store });
   const people = openPeople({ store, log, now, randomBytes, cost: CHEAP });
-  const hosts = createHosts({ store, clock, ids: createIds({ now, randomBytes }), randomBytes });
+  const hosts = createHosts({ store, endRuns: async () => {}, clock, ids: createIds({ now, randomBytes }), randomBytes });
   return { lines, log, bus, store, audit, people, hosts, clock };
 }
 

@@ -53,7 +53,7 @@ export function createIdempotency({
     const stored = await store.db
       .selectFrom("idempotency")
       .selectAll()
-      .where("person_id", "=", personId)
+      .where("principal", "=", `person ${personId}`)
       .where("key", "=", key)
       .where("created_at", ">", now() - KEEP)
       .executeTakeFirst();
@@ -69,8 +69,8 @@ export function createIdempotency({
     await store.change(({ db }) =>
       db
         .insertInto("idempotency")
-        .values({ person_id: personId, key, ...kept })
-        .onConflict((conflict) => conflict.columns(["person_id", "key"]).doUpdateSet(kept))
+        .values({ principal: `person ${personId}`, key, ...kept })
+        .onConflict((conflict) => conflict.columns(["principal", "key"]).doUpdateSet(kept))
         .execute(),
     );
     return answerOf(answer, false);

@@ -233,7 +233,9 @@ test("who is declared no more cannot sign in, and a first start comes again", as
 
 test("R49: a password that is given again for an op counts with the sign-in: who guesses waits longer and longer, on both", async () => {
   const { people, clock, caller } = await withAdmin();
-  const prove = (password: string) => people.prove(caller, { password }, "start “Reboot” on web1", from);
+  const { personId: id, name, role } = caller;
+  const prove = (password: string) =>
+    people.prove({ kind: "person", id, name, role, address: from.address, proof: { password } }, "start “Reboot” on web1");
   expect(await prove("correct horse battery")).toEqual({ kind: "proven" });
   for (let time = 0; time < 5; time++) expect(await prove("wrong")).toEqual({ kind: "wrong" });
   expect(await prove("correct horse battery")).toEqual({ kind: "too-many-attempts", retryAfter: 1 });

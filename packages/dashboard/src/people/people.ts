@@ -1,7 +1,7 @@
 import type { Role } from "@nixfleet/protocol";
 import { Role as RoleSchema } from "@nixfleet/protocol";
 import type { Transaction } from "kysely";
-import type { ActorRef } from "../actor.ts";
+import type { ActorRef, PersonActor } from "../actor.ts";
 import type { Change, Database, PeopleTable, Reader, Store } from "../store/index.ts";
 import type { LoginLimits } from "./login-limits.ts";
 import type { Passwords } from "./passwords.ts";
@@ -47,10 +47,10 @@ export interface People {
   signOut(caller: Caller, origin: RequestOrigin): Promise<void>;
   changePassword(caller: Caller, request: { current: string; next: string }, origin: RequestOrigin): Promise<PasswordResult>;
   /**
-   * Whether who sits at this session knows its account's password: asked before an op that wants proof that it is them (R49).
+   * Whether the proof that a person gives is their password: asked before an op that wants proof that it is them (R49).
    * `what` is what they want to do, as the audit trail tells it of a wrong one. Counts against the limits of the sign-in.
    */
-  prove(caller: Caller, proof: { password: string }, what: string, origin: RequestOrigin): Promise<ProofResult>;
+  prove(person: PersonActor, what: string): Promise<ProofResult>;
   /** Ends a session of the caller's own; false: there is none of this id. */
   endSession(caller: Caller, sessionId: string, origin: RequestOrigin): Promise<boolean>;
   readonly sessions: Pick<Sessions, "find" | "list" | "sweep">;
@@ -232,23 +232,15 @@ export function createPeople(deps: PeopleDeps): People {
       return changed ? { kind: "changed" } : { kind: "wrong-credentials" };
     },
 
-    async prove(caller, { password }, what, origin) {
-      const attempt = limits.begin(caller.name, origin.address);
+    async prove(person, what) {
+      const attempt = limits.begin(person.name, person.address);
       if (!attempt.ok) return { kind: "too-many-attempts", retryAfter: attempt.retryAfter };
-      const person = await store.db
-        .selectFrom("people")
-        .select("password_hash")
-        .where("id", "=", caller.personId)
-        .executeTakeFirst();
-      const right = await passwords.verify(password, person?.password_hash ?? null);
+      const row = await store.db.selectFrom("people").select("password_hash").where("id", "=", person.id).executeTakeFirst();
+      const right = await passwords.verify(person.proof?.password ?? "", row?.password_hash ?? null);
       if (right === null) return { kind: "too-many-attempts", retryAfter: BUSY };
       if (!right) {
-        await recordFailure(
-          { id: caller.personId, name: caller.name },
-          "proof.give",
-          `${caller.name} gave a wrong password to ${what}.`,
-          origin,
-        );
+        const sentence = `${person.name} gave a wrong password to ${what}.`;
+        await recordFailure(person, "proof.give", sentence, { address: person.address, agent: "" });
         return { kind: "wrong" };
       }
       attempt.succeeded();
