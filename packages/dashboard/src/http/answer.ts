@@ -1,7 +1,7 @@
 import type { ProblemCode, ROUTES, RouteName, RouteOutput } from "@nixfleet/protocol";
 import type * as z from "zod";
 import type { Caller, RequestOrigin } from "../people/index.ts";
-import type { ProblemDetails } from "./problem.ts";
+import type { ProblemDetails } from "../problem.ts";
 
 type Declared<N extends RouteName> = (typeof ROUTES)[N];
 type Parsed<N extends RouteName, K extends string> =

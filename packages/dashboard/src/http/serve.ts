@@ -13,10 +13,10 @@ import type { Context, Hono } from "hono";
 import type * as z from "zod";
 import type { Logger } from "../logger.ts";
 import type { Caller, People, RequestOrigin } from "../people/index.ts";
+import { problemDocument, problemResponse } from "../problem.ts";
 import type { Answer, Call, Handler } from "./answer.ts";
 import type { Idempotency, StoredAnswer } from "./idempotency.ts";
 import type { Origins } from "./origins.ts";
-import { problemDocument, problemResponse } from "./problem.ts";
 import { type Fault, faultsOf, parseJson, readBody } from "./request-body.ts";
 import { readSessionCookie } from "./session-cookie.ts";
 

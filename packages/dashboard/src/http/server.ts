@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, STATUS_CODES } from "node:http";
+import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo, BlockList } from "node:net";
 import type { Duplex } from "node:stream";
 import { getRequestListener } from "@hono/node-server";
@@ -6,9 +6,9 @@ import { AGENT_LINK_PATH, LIVE_PATH } from "@nixfleet/protocol";
 import type { Hono } from "hono";
 import type { Logger } from "../logger.ts";
 import type { Caller, People } from "../people/index.ts";
+import { problemResponse, refuseUpgrade } from "../problem.ts";
 import { clientAddress } from "./client-address.ts";
 import type { Origins } from "./origins.ts";
-import { problemDocument, problemResponse } from "./problem.ts";
 import { readSessionCookie } from "./session-cookie.ts";
 
 /** A request that wants to become a WebSocket. */
@@ -121,21 +121,4 @@ export function createHttpServer({ log, trustedProxies }: HttpServerDeps): HttpS
       clearTimeout(timer);
     },
   };
-}
-
-/** Answers an upgrade with a problem document instead, and ends the connection. */
-export function refuseUpgrade(socket: Duplex, code: Parameters<typeof problemDocument>[0]): void {
-  const document = problemDocument(code);
-  const body = JSON.stringify(document);
-  socket.end(
-    [
-      `HTTP/1.1 ${document.status} ${STATUS_CODES[document.status] ?? "Error"}`,
-      "Content-Type: application/problem+json; charset=utf-8",
-      `Content-Length: ${Buffer.byteLength(body)}`,
-      "Cache-Control: no-store",
-      "Connection: close",
-      "",
-      body,
-    ].join("\r\n"),
-  );
 }
