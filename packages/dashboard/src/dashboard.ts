@@ -1,11 +1,10 @@
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { type Clock, type Exec, gitCredentials, messageOf, takeLock } from "@nixfleet/runtime";
+import { type Clock, type Exec, every, gitCredentials, messageOf, takeLock } from "@nixfleet/runtime";
 import type { Audit } from "./audit/index.ts";
 import type { DashboardSettings } from "./config.ts";
 import { createCore } from "./core.ts";
-import { hourly } from "./hourly.ts";
 import { createApp } from "./http/app.ts";
 import { createHealth } from "./http/health.ts";
 import { createIdempotency } from "./http/idempotency.ts";
@@ -26,7 +25,8 @@ import type { RunsDeps } from "./runs/index.ts";
 import { createTarget } from "./sources/index.ts";
 import type { StoreDeps } from "./store/index.ts";
 
-const DAY = 24 * 60 * 60_000;
+const HOUR = 60 * 60_000;
+const DAY = 24 * HOUR;
 /** How long requests that are under way may take when the dashboard stops, in milliseconds. */
 const REQUEST_GRACE = 3000;
 
@@ -153,7 +153,10 @@ export async function startDashboard(deps: DashboardDeps, signal: AbortSignal): 
   signal.throwIfAborted();
   await core.start();
   const sweeps = { sessions: () => people.sessions.sweep(), idempotency: () => idempotency.sweep() };
-  started.use(hourly(clock, log, sweeps));
+  for (const [swept, sweep] of Object.entries(sweeps)) {
+    const onError = (error: unknown) => log.error({ err: error, swept }, "An hourly sweep failed");
+    started.use(every(sweep, { interval: HOUR, clock, onError, immediately: true }));
+  }
   delays.enable();
   started.defer(() => void delays.disable());
   started.use(checkAudit(audit, log));
