@@ -6,6 +6,7 @@ import type { Audit } from "./audit/index.ts";
 import type { DashboardSettings } from "./config.ts";
 import { createCore } from "./core.ts";
 import { createApp } from "./http/app.ts";
+import { createAuthentication, sessionAuthenticator } from "./http/authentication.ts";
 import { createHealth } from "./http/health.ts";
 import { createIdempotency } from "./http/idempotency.ts";
 import { createOrigins } from "./http/origins.ts";
@@ -126,10 +127,11 @@ export async function startDashboard(deps: DashboardDeps, signal: AbortSignal): 
   await people.declareAdmin(hash === undefined ? null : { name, hash });
   const onLive = createLiveUpgrade({ live });
 
-  const idempotency = createIdempotency({ store, now, randomBytes });
+  const idempotency = createIdempotency({ store, now });
+  const authentication = createAuthentication([sessionAuthenticator(people, origins.secure)]);
   const delays = monitorEventLoopDelay({ resolution: 20 });
   const app = createApp({
-    people,
+    authentication,
     idempotency,
     origins,
     health: createHealth({ store, version, now, delays }),
@@ -165,9 +167,9 @@ export async function startDashboard(deps: DashboardDeps, signal: AbortSignal): 
   server.open({
     app,
     origins,
-    people,
+    authentication,
     onAgent: createAgentUpgrade({ hosts, links, log }),
-    onLive: ({ request, socket, head }, caller) => onLive(request, socket, head, caller),
+    onLive: ({ request, socket, head }, session) => onLive(request, socket, head, session),
   });
   // The first thing that is stopped: no new requests and links come, while those that are there may end.
   started.defer(() => {

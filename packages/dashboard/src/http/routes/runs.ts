@@ -2,17 +2,20 @@ import {
   type HostId,
   OpName,
   opDeclaration,
+  PROBLEMS,
   REFUSALS,
   type RefusalCode,
   type RunId,
   type RunSummary,
   roleAllows,
 } from "@nixfleet/protocol";
+import { actorRef, subjectOf } from "../../actor.ts";
 import type { HostRecord, Hosts } from "../../hosts/index.ts";
-import type { Caller, People, RequestOrigin } from "../../people/index.ts";
+import { actorOf, type People, type Principal, proofOf, type RequestOrigin } from "../../people/index.ts";
 import type { Runs, RunViews } from "../../runs/index.ts";
-import type { AuditFact, Store } from "../../store/index.ts";
+import type { Store } from "../../store/index.ts";
 import { ok, type Refusal, refuse } from "../answer.ts";
+import { auditFact } from "../audit-fact.ts";
 import type { Serve } from "../serve.ts";
 
 export interface RunRoutesDeps {
@@ -31,7 +34,7 @@ interface Asked {
 }
 
 interface Asker {
-  readonly caller: Caller;
+  readonly principal: Principal;
   readonly origin: RequestOrigin;
   readonly requestKey: string | null;
 }
@@ -49,15 +52,16 @@ export function serveRuns(serve: Serve, { people, hosts, runs, runViews, store }
    */
   async function withoutProof(
     { op, proof }: { op: string; proof?: { password: string } | undefined },
-    { caller, origin }: Asker,
+    { principal, origin }: Asker,
     where: string,
   ): Promise<Refusal<"second-factor-required" | "second-factor-wrong" | "too-many-attempts"> | null> {
     const known = OpName.safeParse(op);
     if (!known.success) return null;
     const { secondFactor, role } = opDeclaration(known.data);
-    if (!secondFactor || !roleAllows(caller.role, role)) return null;
-    if (proof === undefined) return refuse("second-factor-required");
-    const result = await people.prove(caller, proof, `start ${labelOf(op)} on ${where}`, origin);
+    if (!secondFactor || !roleAllows(principal.role, role)) return null;
+    const actor = actorOf(principal, origin, proofOf(proof));
+    if (actor.kind !== "person" || actor.proof === null) return refuse("second-factor-required");
+    const result = await people.prove(actor, `start ${labelOf(op)} on ${where}`);
     switch (result.kind) {
       case "proven":
         return null;
@@ -74,27 +78,27 @@ export function serveRuns(serve: Serve, { people, hosts, runs, runViews, store }
     return summary;
   }
 
-  async function start(host: HostRecord, asked: Asked, { caller, origin, requestKey }: Asker): Promise<Started> {
-    const actor = { kind: "person", id: caller.personId, name: caller.name } as const;
-    const fact = { actor, action: "run.start", hosts: [host], from: origin.address } as const;
+  async function start(host: HostRecord, asked: Asked, { principal, origin, requestKey }: Asker): Promise<Started> {
+    const actor = actorOf(principal, origin);
+    const fact = { actor: actorRef(actor), action: "run.start", hosts: [host], from: origin.address } as const;
     const label = labelOf(asked.op);
     const refused = async (code: RefusalCode, reason: string): Promise<Started> => {
-      const sentence = `${caller.name} asked for ${label} on ${host.name} and was refused: ${reason}`;
+      const sentence = `${subjectOf(actor)} asked for ${label} on ${host.name} and was refused: ${reason}`;
       await store.change(async (change) => change.audit({ ...fact, sentence, outcome: "refused" }));
       return { ok: false, code, reason };
     };
     const op = OpName.safeParse(asked.op);
-    if (op.success && !roleAllows(caller.role, opDeclaration(op.data).role)) {
+    if (op.success && !roleAllows(principal.role, opDeclaration(op.data).role)) {
       return await refused("role-too-low", REFUSALS["role-too-low"].sentence);
     }
     const result = await runs.ask({
       ...asked,
       hostId: host.id,
-      by: caller.name,
+      by: principal.name,
       requestKey,
       describe: (runId) => ({
         ...fact,
-        sentence: `${caller.name} asked for ${label} on ${host.name}${asked.force ? ", by force" : ""}.`,
+        sentence: `${subjectOf(actor)} asked for ${label} on ${host.name}${asked.force ? ", by force" : ""}.`,
         runId,
         outcome: "done",
       }),
@@ -103,22 +107,22 @@ export function serveRuns(serve: Serve, { people, hosts, runs, runViews, store }
     return result.code === "host-not-found" ? { ok: false, code: result.code } : await refused(result.code, result.reason);
   }
 
-  serve("startRun", async ({ params, body, caller, origin, requestKey }) => {
+  serve("startRun", async ({ params, body, principal, origin, requestKey }) => {
     const host = await hosts.find(params.host);
     if (host === null) return refuse("host-not-found");
     const { proof, ...asked } = body;
-    const unproven = await withoutProof({ op: asked.op, proof }, { caller, origin, requestKey }, host.name);
+    const unproven = await withoutProof({ op: asked.op, proof }, { principal, origin, requestKey }, host.name);
     if (unproven !== null) return unproven;
-    const started = await start(host, asked, { caller, origin, requestKey });
+    const started = await start(host, asked, { principal, origin, requestKey });
     if (started.ok) return ok(started.run);
     if (started.code === "host-not-found") return refuse("host-not-found");
     return refuse("run-refused", { detail: started.reason, refusal: started.code, next: REFUSALS[started.code].next });
   });
 
-  serve("startRuns", async ({ body, caller, origin, requestKey }) => {
+  serve("startRuns", async ({ body, principal, origin, requestKey }) => {
     const { hosts: names, proof, ...asked } = body;
     const where = names.length === 1 ? "a host" : `${names.length} hosts`;
-    const unproven = await withoutProof({ op: asked.op, proof }, { caller, origin, requestKey }, where);
+    const unproven = await withoutProof({ op: asked.op, proof }, { principal, origin, requestKey }, where);
     if (unproven !== null) return unproven;
     const items: { host: string; run: RunSummary | null; refused: { code: string; sentence: string; next: string } | null }[] =
       [];
@@ -131,7 +135,7 @@ export function serveRuns(serve: Serve, { people, hosts, runs, runViews, store }
       const started: Started =
         host === null
           ? { ok: false, code: "host-not-found" }
-          : await start(host, asked, { caller, origin, requestKey: requestKey === null ? null : `${requestKey} ${host.id}` });
+          : await start(host, asked, { principal, origin, requestKey: requestKey === null ? null : `${requestKey} ${host.id}` });
       items.push(
         started.ok
           ? { host: name, run: started.run, refused: null }
@@ -139,7 +143,11 @@ export function serveRuns(serve: Serve, { people, hosts, runs, runViews, store }
             ? {
                 host: name,
                 run: null,
-                refused: { code: started.code, sentence: "There is no such host.", next: "Choose another." },
+                refused: {
+                  code: started.code,
+                  sentence: PROBLEMS["host-not-found"].title,
+                  next: PROBLEMS["host-not-found"].next,
+                },
               }
             : {
                 host: name,
@@ -151,20 +159,18 @@ export function serveRuns(serve: Serve, { people, hosts, runs, runViews, store }
     return ok({ items });
   });
 
-  serve("cancelRun", async ({ params, caller, origin }) => {
+  serve("cancelRun", async ({ params, principal, origin }) => {
     const before = await runViews.summary(params.run);
     if (before === null) return refuse("run-not-found");
     const { hostId, hostName, title } = before;
-    const fact: AuditFact = {
-      actor: { kind: "person", id: caller.personId, name: caller.name },
+    const fact = auditFact(principal, origin, {
       action: "run.cancel",
-      sentence: `${caller.name} cancelled “${title}” on ${hostName}.`,
+      did: `cancelled “${title}” on ${hostName}`,
       hosts: [{ id: hostId, name: hostName }],
       runId: params.run,
-      from: origin.address,
       outcome: "done",
-    };
-    const cancelled = await runs.cancel(params.run, caller.name, fact);
+    });
+    const cancelled = await runs.cancel(params.run, principal.name, fact);
     return cancelled.ok ? ok(await summaryOf(params.run)) : refuse(cancelled.code);
   });
 
