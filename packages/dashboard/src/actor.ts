@@ -8,6 +8,11 @@ export interface ActorRef {
   readonly name: string;
 }
 
+/** What a person gives to show that it is them. A function, so that no log and no JSON text of an actor shows it (R58). */
+export interface Proof {
+  password(): string;
+}
+
 /** A person at a page. `proof` is what they gave to show that it is them; null: nothing. */
 export interface PersonActor {
   readonly kind: "person";
@@ -15,7 +20,7 @@ export interface PersonActor {
   readonly name: string;
   readonly role: Role;
   readonly address: string;
-  readonly proof: { readonly password: string } | null;
+  readonly proof: Proof | null;
 }
 
 /** Who acts (R74). Role, proof, refusal and audit entry are decided by what this says, wherever it came in. */
@@ -27,6 +32,7 @@ export type Actor =
   /** By hand, on the host itself. */
   | { readonly kind: "host"; readonly id: HostId; readonly name: string };
 
+/** What rows keep of an actor. */
 export function actorRef({ kind, id, name }: Actor): ActorRef {
   return { kind, id, name };
 }

@@ -1,12 +1,12 @@
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { type Clock, type Exec, gitCredentials, messageOf, takeLock } from "@nixfleet/runtime";
+import { type Clock, type Exec, every, gitCredentials, messageOf, takeLock } from "@nixfleet/runtime";
 import type { Audit } from "./audit/index.ts";
 import type { DashboardSettings } from "./config.ts";
 import { createCore } from "./core.ts";
-import { hourly } from "./hourly.ts";
 import { createApp } from "./http/app.ts";
+import { createAuthentication, sessionAuthenticator } from "./http/authentication.ts";
 import { createHealth } from "./http/health.ts";
 import { createIdempotency } from "./http/idempotency.ts";
 import { createOrigins } from "./http/origins.ts";
@@ -26,7 +26,8 @@ import type { RunsDeps } from "./runs/index.ts";
 import { createTarget } from "./sources/index.ts";
 import type { StoreDeps } from "./store/index.ts";
 
-const DAY = 24 * 60 * 60_000;
+const HOUR = 60 * 60_000;
+const DAY = 24 * HOUR;
 /** How long requests that are under way may take when the dashboard stops, in milliseconds. */
 const REQUEST_GRACE = 3000;
 
@@ -132,10 +133,11 @@ export async function startDashboard(deps: DashboardDeps, signal: AbortSignal): 
   await people.declareAdmin(hash === undefined ? null : { name, hash });
   const onLive = createLiveUpgrade({ live });
 
-  const idempotency = createIdempotency({ store, now, randomBytes });
+  const idempotency = createIdempotency({ store, now });
+  const authentication = createAuthentication([sessionAuthenticator(people, origins.secure)]);
   const delays = monitorEventLoopDelay({ resolution: 20 });
   const app = createApp({
-    people,
+    authentication,
     idempotency,
     origins,
     health: createHealth({ store, version, now, delays }),
@@ -159,7 +161,10 @@ export async function startDashboard(deps: DashboardDeps, signal: AbortSignal): 
   signal.throwIfAborted();
   await core.start();
   const sweeps = { sessions: () => people.sessions.sweep(), idempotency: () => idempotency.sweep() };
-  started.use(hourly(clock, log, sweeps));
+  for (const [swept, sweep] of Object.entries(sweeps)) {
+    const onError = (error: unknown) => log.error({ err: error, swept }, "An hourly sweep failed");
+    started.use(every(sweep, { interval: HOUR, clock, onError, immediately: true }));
+  }
   delays.enable();
   started.defer(() => void delays.disable());
   started.use(checkAudit(audit, log));
@@ -168,9 +173,9 @@ export async function startDashboard(deps: DashboardDeps, signal: AbortSignal): 
   server.open({
     app,
     origins,
-    people,
+    authentication,
     onAgent: createAgentUpgrade({ hosts, links, log }),
-    onLive: ({ request, socket, head }, caller) => onLive(request, socket, head, caller),
+    onLive: ({ request, socket, head }, session) => onLive(request, socket, head, session),
   });
   // The first thing that is stopped: no new requests and links come, while those that are there may end.
   started.defer(() => {

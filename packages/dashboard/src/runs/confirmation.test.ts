@@ -195,7 +195,7 @@ test("R37: a switch that nobody confirms ends rolled-back, and says what was und
   });
   expect(await core.views.view(runId)).toMatchObject({
     armed: null,
-    outcome: { code: "not-confirmed", next: expect.stringContaining("See in the diff") },
+    outcome: { code: "not-confirmed", next: expect.stringContaining("Check the diff") },
     retry: { kind: "start", op: "switch", args: { mode: "switch" } },
   });
 });

@@ -215,7 +215,7 @@ async function extendAudit(db: Kysely<unknown>): Promise<void> {
   await db.schema.createIndex("audit_hosts_by_name").on("audit_hosts").columns(["name_key", "seq"]).execute();
 }
 
-/** Answers are kept for a day: those of persons stay, under the name that they have from now on. */
+/** Answers are kept for a day, and belong to a session from now on: those of before would be found by nobody. */
 async function createIdempotency(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createTable("idempotency_next")
@@ -227,9 +227,6 @@ async function createIdempotency(db: Kysely<unknown>): Promise<void> {
     .addColumn("created_at", "bigint", (column) => column.notNull())
     .addPrimaryKeyConstraint("idempotency_principal_key", ["principal", "key"])
     .execute();
-  await sql`
-    insert into idempotency_next (principal, key, request, status, body, created_at)
-    select 'person ' || person_id, key, request, status, body, created_at from idempotency`.execute(db);
   await replaceTable(db, "idempotency");
   await db.schema.createIndex("idempotency_by_age").on("idempotency").column("created_at").execute();
 }

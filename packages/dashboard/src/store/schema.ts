@@ -287,10 +287,10 @@ export interface IdempotencyTable {
   /** Whose request it was: kind and id. */
   principal: string;
   key: string;
-  /** Tells one request from another: SHA-256 of method, path and body, keyed by the session where the request is `confidential`. */
+  /** Tells one request from another: a fingerprint of method, path and body, keyed by the principal's secret. */
   request: string;
   status: number;
-  /** The answer's body; where the route is `confidential`, encrypted with a key that only the session's cookie gives. */
+  /** Encrypted with a key that only the principal's secret gives. */
   body: string;
   created_at: number;
 }

@@ -1,7 +1,6 @@
-import { type HostId, REFUSALS, type RunId, type RunSummary } from "@nixfleet/protocol";
-import type { PersonActor } from "../../actor.ts";
+import { type HostId, PROBLEMS, REFUSALS, type RunId, type RunSummary } from "@nixfleet/protocol";
 import type { Hosts } from "../../hosts/index.ts";
-import type { Caller, RequestOrigin } from "../../people/index.ts";
+import { actorOf, proofOf } from "../../people/index.ts";
 import type { ProofProblem, Runs, RunViews, StartResult } from "../../runs/index.ts";
 import { ok, type Refusal, refuse } from "../answer.ts";
 import type { Serve } from "../serve.ts";
@@ -19,7 +18,8 @@ interface StartedHost {
   refused: { code: string; sentence: string; next: string } | null;
 }
 
-const NO_HOST = { code: "host-not-found", sentence: "There is no such host.", next: "Choose another." };
+const { title: sentence, next } = PROBLEMS["host-not-found"];
+const NO_HOST = { code: "host-not-found", sentence, next };
 
 /** Starting, listing and cancelling runs. */
 export function serveRuns(serve: Serve, { hosts, runs, runViews }: RunRoutesDeps): void {
@@ -29,11 +29,11 @@ export function serveRuns(serve: Serve, { hosts, runs, runViews }: RunRoutesDeps
     return summary;
   }
 
-  serve("startRun", async ({ params, body, caller, origin, requestKey }) => {
+  serve("startRun", async ({ params, body, principal, origin, requestKey }) => {
     const host = await hosts.find(params.host);
     if (host === null) return refuse("host-not-found");
-    const { proof = null, ...request } = body;
-    const asked = await runs.ask(personOf(caller, origin, proof), { ...request, requestKey }, host);
+    const { proof, ...request } = body;
+    const asked = await runs.ask(actorOf(principal, origin, proofOf(proof)), { ...request, requestKey }, host);
     if (asked.kind === "unproven") return refuseUnproven(asked.problem);
     const { result } = asked;
     if (result.ok) return ok(await summaryOf(result.runId));
@@ -41,11 +41,11 @@ export function serveRuns(serve: Serve, { hosts, runs, runViews }: RunRoutesDeps
     return refuse("run-refused", { detail: result.reason, refusal: result.code, next: REFUSALS[result.code].next });
   });
 
-  serve("startRuns", async ({ body, caller, origin, requestKey }) => {
-    const { hosts: names, proof = null, ...request } = body;
+  serve("startRuns", async ({ body, principal, origin, requestKey }) => {
+    const { hosts: names, proof, ...request } = body;
     const found = await findAll(hosts, names);
     const known = found.flatMap(({ host }) => host ?? []);
-    const asked = await runs.askMany(personOf(caller, origin, proof), { ...request, requestKey }, known);
+    const asked = await runs.askMany(actorOf(principal, origin, proofOf(proof)), { ...request, requestKey }, known);
     if (asked.kind === "unproven") return refuseUnproven(asked.problem);
     const results = new Map(known.map(({ id }, place) => [id, asked.result[place]]));
     const items: StartedHost[] = [];
@@ -59,12 +59,12 @@ export function serveRuns(serve: Serve, { hosts, runs, runViews }: RunRoutesDeps
   async function startedHost(host: string, result: StartResult): Promise<StartedHost> {
     if (result.ok) return { host, run: await summaryOf(result.runId), refused: null };
     if (result.code === "host-not-found") return { host, run: null, refused: NO_HOST };
-    const { code, reason: sentence } = result;
-    return { host, run: null, refused: { code, sentence, next: REFUSALS[code].next } };
+    const { code, reason } = result;
+    return { host, run: null, refused: { code, sentence: reason, next: REFUSALS[code].next } };
   }
 
-  serve("cancelRun", async ({ params, caller, origin }) => {
-    const cancelled = await runs.cancel(personOf(caller, origin, null), params.run);
+  serve("cancelRun", async ({ params, principal, origin }) => {
+    const cancelled = await runs.cancel(actorOf(principal, origin), params.run);
     return cancelled.ok ? ok(await summaryOf(params.run)) : refuse(cancelled.code);
   });
 
@@ -84,10 +84,6 @@ export function serveRuns(serve: Serve, { hosts, runs, runViews }: RunRoutesDeps
     const host = await hosts.find(params.host);
     return host === null ? refuse("host-not-found") : ok(await runViews.list({ hostId: host.id, ...query }));
   });
-}
-
-function personOf(caller: Caller, { address }: RequestOrigin, proof: PersonActor["proof"]): PersonActor {
-  return { kind: "person", id: caller.personId, name: caller.name, role: caller.role, address, proof };
 }
 
 function refuseUnproven(problem: ProofProblem): Refusal<"second-factor-required" | "second-factor-wrong" | "too-many-attempts"> {
