@@ -2,6 +2,7 @@ import { writeSync } from "node:fs";
 import { appendFile, mkdir, readdir, readFile, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type LogLine, MAX_FRAME_BYTES, type RunEvent, type RunId } from "@nixfleet/protocol";
+import { type Disk, machineDisk } from "@nixfleet/runtime";
 import { createFakeClock, createTempDir } from "@nixfleet/testkit";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
@@ -38,11 +39,11 @@ async function readAll(cursor: EventCursor, maxBytes = 1024 * 1024): Promise<Run
 
 test("lines wait 50 ms for others and go out with one write; other events go at once, behind them", async () => {
   const writes: number[] = [];
-  const write: EventWriterDeps["write"] = (fd, bytes, offset, length) => {
+  const write: Disk["writeSync"] = (fd, bytes, offset, length) => {
     writes.push(length);
     return writeSync(fd, bytes, offset, length);
   };
-  await using spool = await createSpool({ write });
+  await using spool = await createSpool({ disk: { ...machineDisk, writeSync: write } });
   for (let n = 0; n < 100; n++) spool.writer.log(line(`line ${n}`));
   expect(writes).toHaveLength(0);
   spool.clock.advance(50);
@@ -65,11 +66,11 @@ test.each([
   ["a long one behind short ones", [...Array<string>(400).fill("x".repeat(100)), "x".repeat(60_000)]],
 ])("R8: a flood of lines, %s, waits for no timer: what fills an event goes out at once", async (_, texts) => {
   let written = 0;
-  const write: EventWriterDeps["write"] = (fd, bytes, offset, length) => {
+  const write: Disk["writeSync"] = (fd, bytes, offset, length) => {
     written += length;
     return writeSync(fd, bytes, offset, length);
   };
-  await using spool = await createSpool({ write });
+  await using spool = await createSpool({ disk: { ...machineDisk, writeSync: write } });
   let given = 0;
   let waited = 0;
   for (let n = 0; n < 5_000; n++) {
@@ -116,13 +117,13 @@ test("R8: an event never outgrows a frame of the link, however long and strange 
 
 test("a full disk keeps head and tail, says how much was cut between, and never tears or repeats an event", async () => {
   let space = Number.POSITIVE_INFINITY;
-  const write: EventWriterDeps["write"] = (fd, bytes, offset, length) => {
+  const write: Disk["writeSync"] = (fd, bytes, offset, length) => {
     const count = Math.min(space, length);
     if (count === 0) throw Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
     space -= count;
     return writeSync(fd, bytes, offset, count);
   };
-  await using spool = await createSpool({ write });
+  await using spool = await createSpool({ disk: { ...machineDisk, writeSync: write } });
   for (let n = 0; n < 10; n++) spool.writer.log(line(`head ${n}`));
   spool.writer.flush();
   space = 100; // The next write is torn.
@@ -150,11 +151,11 @@ test("a full disk keeps head and tail, says how much was cut between, and never 
 test("the end of a run fits on a full disk, since space was held back for it", async () => {
   let isFull = false;
   let reserve = 0;
-  const write: EventWriterDeps["write"] = (fd, bytes, offset, length) => {
+  const write: Disk["writeSync"] = (fd, bytes, offset, length) => {
     if (isFull && length > reserve) throw Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
     return writeSync(fd, bytes, offset, length);
   };
-  await using spool = await createSpool({ write });
+  await using spool = await createSpool({ disk: { ...machineDisk, writeSync: write } });
   expect(await reserveSpace(spool.run)).toBe(true);
   isFull = true;
   for (let n = 0; n < 5000; n++) spool.writer.log(line("x".repeat(100)));
