@@ -271,14 +271,12 @@ test.each([
   ["a ledger that has grown too large", 9000],
 ])(
   "S13: whenever the power goes, deployments that were recorded in %s are there, and the next one is recorded behind them",
-  async (_, before) => {
-    const { runnerDir, disk: unused } = await createHost();
-    expect(unused.operations).toEqual([]);
-    await mkdir(runnerDir);
-    const path = join(runnerDir, "deployments.jsonl");
+  async (_name, before) => {
+    await using dir = await createTempDir();
+    const path = join(dir.path, "deployments.jsonl");
     const lines = Array.from({ length: before }, (_, n) => `${JSON.stringify(deployment(n))}\n`);
     if (before > 0) await writeFile(path, lines.join(""));
-    const disk = createFaultyDisk(runnerDir);
+    const disk = createFaultyDisk(dir.path);
     const ledger = createLedger(path, disk);
     const promises = createPromises<Deployment>(disk);
     for (const at of [before, before + 1]) {
@@ -317,13 +315,14 @@ test("S14: whenever the power goes, what the dashboard has acknowledged is read 
 });
 
 test("S8: what is cut off behind a torn event is gone after the next power loss as well, and what is told then stands in its place", async () => {
-  const { run, disk: _unused, clock, root } = await createHost();
+  await using dir = await createTempDir();
+  const { run } = placesOf(dir.path);
   await mkdir(run.dir, { recursive: true });
   await writeFile(run.events, '{"seq":1,"at":1,"kind":"phase","phase":"fetch"}\n{"seq":2,"at":1,"ki');
   await appendFile(run.request, JSON.stringify(requestOf(runId)));
-  const disk = createFaultyDisk(root);
+  const disk = createFaultyDisk(dir.path);
   const mended = await mendEvents(run.events, disk);
-  const writer = createEventWriter({ path: run.events, clock, disk, lastSeq: mended.lastSeq });
+  const writer = createEventWriter({ path: run.events, clock: createFakeClock(), disk, lastSeq: mended.lastSeq });
   writer.append({ kind: "phase", phase: "build" });
   writer.sync();
   writer.close();
