@@ -7,18 +7,19 @@ import { nextRunId } from "./agent.fixture.ts";
 import { createRequests } from "./requests.ts";
 
 /** Requests over a queue and a spool in memory. */
-function setUp({ fault }: { fault?: NodeJS.ErrnoException } = {}) {
+function setUp({ fault, isWritten = false }: { fault?: NodeJS.ErrnoException; isWritten?: boolean } = {}) {
   const clock = createFakeClock();
   const queue: RunRequest[] = [];
   const spool = new Map<RunId, "active" | "ended">();
   const cancelled: RunId[] = [];
   const sent: FromAgent[] = [];
   const repeated: RunId[] = [];
+  let woken = 0;
   const requests = createRequests({
     files: {
       putRequest: async (request) => {
+        if (fault === undefined || isWritten) queue.push(request);
         if (fault !== undefined) throw fault;
-        queue.push(request);
       },
       queued: async () => queue.map(({ runId }) => runId),
       askCancel: async (runId) => void cancelled.push(runId),
@@ -32,10 +33,10 @@ function setUp({ fault }: { fault?: NodeJS.ErrnoException } = {}) {
     clock,
     log: createLog({ level: "error", clock, write: () => {}, secrets: [] }),
     send: (message) => sent.push(message) > 0,
-    onQueued: () => {},
+    onQueued: () => woken++,
     onRepeated: (runId) => repeated.push(runId),
   });
-  return { requests, queue, spool, cancelled, sent, repeated };
+  return { requests, queue, spool, cancelled, sent, repeated, woken: () => woken };
 }
 
 function startRun(more: Partial<StartRun> = {}): StartRun {
@@ -80,6 +81,15 @@ test.each([
   expect(sent).toMatchObject([
     { type: "runEvents", runId: message.runId, events: [{ seq: 1, outcome: { state: "failed", code } }] },
   ]);
+});
+
+test("S4: a request that is in the queue though it could not be flushed will be done, and is not told as failed", async () => {
+  const fault = Object.assign(new Error("EIO: fsync"), { code: "EIO" });
+  const { requests, queue, sent, woken } = setUp({ fault, isWritten: true });
+  await requests.start(startRun());
+  expect(queue).toHaveLength(1);
+  expect(sent).toEqual([]);
+  expect(woken()).toBe(1);
 });
 
 test("a dashboard that asks without end fills neither disk nor queue", async () => {

@@ -125,8 +125,8 @@ test("a run that is asked for again is sent again from its first event", async (
   expect(sent()).toEqual([1, 2]);
 });
 
-test("what was on the wire of a lost link takes no room on the next one", async () => {
-  const { shipper, spools, welcome, sent } = setUp({ limit: 1000 });
+test("what was on the wire of a lost link takes no room on the next one, and its spool is not open twice", async () => {
+  const { shipper, spools, welcome, sent, openCursors } = setUp({ limit: 1000 });
   spools.set(
     runId,
     [1, 2, 3].map((seq) => eventOf(seq)),
@@ -136,6 +136,7 @@ test("what was on the wire of a lost link takes no room on the next one", async 
     welcome(0);
     await shipper.settled();
     expect(sent()).toEqual([1, 2, 3]);
+    expect(openCursors()).toBe(1);
     shipper.onDown();
   }
 });

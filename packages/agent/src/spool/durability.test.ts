@@ -75,7 +75,7 @@ test("S4: whenever the power goes, a request is in the queue whole or not at all
   });
 });
 
-test("S5: whenever the power goes while a run is taken, the next runner does it once", async () => {
+test("S1, S5: whenever the power goes while a run is taken, the next runner does it once", async () => {
   const { stateDir, runnerDir, disk, clock } = await createHost();
   const files = createDaemonFiles(stateDir, disk);
   await files.prepare();
@@ -84,6 +84,11 @@ test("S5: whenever the power goes while a run is taken, the next runner does it 
   const depsAt = (config: { stateDir: string; runnerDir: string }) => ({ config, clock, log: () => {} }) as unknown as RunnerDeps;
   expect(await takeNext({ ...depsAt({ stateDir, runnerDir }), disk })).toMatchObject({ runId });
   const takenAt = disk.operations.length;
+  const inTheQueue = disk.operations.slice(queued).filter(({ path }) => path.startsWith("daemon"));
+  expect(inTheQueue).toEqual([
+    { kind: "unlink", path: `daemon/queue/${runId}.json` },
+    { kind: "sync-directory", path: "daemon/queue" },
+  ]);
   await atEveryPowerLoss(disk, async ({ root, at }) => {
     if (at < queued) return;
     const deps = depsAt(placesOf(root));
