@@ -65,10 +65,11 @@ test("facts are read anew when what they hang on has changed, and after a quarte
   await clock.advanceAsync(100);
   expect(reads()).toBe(0);
   world.print = "b";
-  expect(await reports.look()).toBe(false);
-  await reports.look();
-  await clock.advanceAsync(100);
-  expect(reads()).toBe(1);
+  for (let i = 0; i < 3; i++) {
+    expect(await reports.look()).toBe(false);
+    await clock.advanceAsync(100);
+    expect(reads()).toBe(1);
+  }
   clock.advance(15 * 60_000);
   expect(await reports.look()).toBe(true);
   expect(await reports.look()).toBe(false);

@@ -1,4 +1,3 @@
-import { rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Facts, RunId } from "@nixfleet/protocol";
 import { type Disk, isDiskFull, machineDisk, syncDirectory, writeAtomic } from "@nixfleet/runtime";
@@ -51,7 +50,7 @@ export async function writeUndone(
       await write();
     } catch (error) {
       if (!isDiskFull(error)) throw error;
-      await rm(run.reserve, { force: true });
+      await disk.rm(run.reserve, { force: true });
       await write();
     }
     return undefined;

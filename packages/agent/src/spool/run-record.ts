@@ -1,4 +1,3 @@
-import { rm, writeFile } from "node:fs/promises";
 import type { FactsReading, Outcome } from "@nixfleet/protocol";
 import { type Clock, type Disk, isDiskFull, machineDisk, makeDirectory, syncDirectoryNow, writeAtomic } from "@nixfleet/runtime";
 import type { EventWriter } from "./event-writer.ts";
@@ -17,13 +16,18 @@ export async function beginRun(run: RunLayout, request: TakenRequest, disk: Disk
 }
 
 /** Holds back space for the end of the run. False: the disk is full already. */
-export async function reserveSpace(run: RunLayout): Promise<boolean> {
+export async function reserveSpace(run: Pick<RunLayout, "reserve">, disk: Disk = machineDisk): Promise<boolean> {
   try {
-    await writeFile(run.reserve, Buffer.alloc(RESERVE_BYTES, 1));
+    const file = await disk.open(run.reserve, "w", mode);
+    try {
+      await file.writeFile(Buffer.alloc(RESERVE_BYTES, 1));
+    } finally {
+      await file.close();
+    }
     return true;
   } catch (error) {
     if (!isDiskFull(error)) throw error;
-    await rm(run.reserve, { force: true });
+    await disk.rm(run.reserve, { force: true });
     return false;
   }
 }
@@ -91,7 +95,7 @@ export async function finishRun(
   clock: Clock,
   disk: Disk = machineDisk,
 ): Promise<void> {
-  await rm(run.reserve, { force: true });
+  await disk.rm(run.reserve, { force: true });
   if (!events.flush()) events.cutLines();
   events.append({ kind: "finished", outcome, ...(proof === undefined ? {} : { proof }) });
   while (!events.sync()) await wait(clock, RETRY_MS);
