@@ -66,8 +66,11 @@ test("metrics are not told twice while somebody watches, nor to nobody while the
 test("while there is work it is looked every two seconds, by one round however often it was asked for, until there is none", async () => {
   const { rounds, clock, world, called } = setUp();
   world.hasWork = true;
+  rounds.beBusy();
+  await clock.advanceAsync(1500);
+  // It does not put off the round that is due.
   for (let i = 0; i < 3; i++) rounds.beBusy();
-  await clock.advanceAsync(2000);
+  await clock.advanceAsync(500);
   expect(called()).toEqual(["scan", "wake", "facts", "renew"]);
   world.hasWork = false;
   await clock.advanceAsync(2000);
@@ -100,6 +103,13 @@ test("the repository is looked at when the link is up, or soon after the start; 
   world.isDue = true;
   await clock.advanceAsync(55_000);
   expect(called()).toContain("probe");
+
+  const early = setUp();
+  early.world.hasRepoProblem = true;
+  early.rounds.start();
+  await early.rounds.probe();
+  await early.clock.advanceAsync(5000);
+  expect(early.called()).toEqual(["probe"]);
 
   const offline = setUp();
   offline.rounds.start();
