@@ -29,7 +29,7 @@ function setUp({ fault, isWritten = false }: { fault?: NodeJS.ErrnoException; is
       outcome: async (runId) =>
         spool.get(runId) === "ended" ? { kind: "refused", reason: "not read here" } : { kind: "missing" },
     },
-    allowedOps: ["pull"],
+    allowedOps: ["pull", "switch"],
     clock,
     log: createLog({ level: "error", clock, write: () => {}, secrets: [] }),
     send: (message) => sent.push(message) > 0,
@@ -100,6 +100,26 @@ test("a dashboard that asks without end fills neither disk nor queue", async () 
   expect(sent[0]).toMatchObject({ type: "runRefused", code: "host-busy" });
 });
 
+test("L22: a request holds what was asked for, with the arguments as the op declares them, and the secret of its confirmation", async () => {
+  const { requests, queue } = setUp();
+  const confirmSecret = "secret-0123456789-0123456789-0123456789-abc";
+  const message = startRun({ op: "switch", args: {}, commit: "a".repeat(40), force: true, confirmSecret });
+  await requests.start(message);
+  const { type: _, ...asked } = message;
+  expect(queue).toEqual([{ ...asked, args: { mode: "switch" }, receivedAt: expect.any(Number) }]);
+  await requests.start(startRun());
+  expect(queue[1]).not.toHaveProperty("confirmSecret");
+});
+
+test("R10: what is no op, does not fit it, or is not this host's to do, is refused and leaves no file", async () => {
+  const { requests, queue, sent, woken } = setUp();
+  for (const asked of [{ op: "exec" }, { op: "pull", args: { url: "x" } }, { op: "test" }]) await requests.start(startRun(asked));
+  expect(sent).toMatchObject(
+    ["op-unknown", "arguments-invalid", "op-not-allowed-on-host"].map((code) => ({ type: "runRefused", code })),
+  );
+  expect([queue.length, woken()]).toEqual([0, 0]);
+});
+
 test("a deadline beyond a week is cut to a week, which is what a request holds", async () => {
   const { requests, queue } = setUp();
   await requests.start(startRun({ deadline: Number.MAX_SAFE_INTEGER }));
@@ -107,10 +127,12 @@ test("a deadline beyond a week is cut to a week, which is what a request holds",
 });
 
 test("a cancel is asked for runs that wait or work, and leaves no file for others", async () => {
-  const { requests, spool, cancelled } = setUp();
+  const { requests, spool, cancelled, woken } = setUp();
   const [waiting, working, over] = [startRun(), nextRunId(), nextRunId()];
   await requests.start(waiting);
   spool.set(working, "active").set(over, "ended");
   for (const runId of [waiting.runId, working, over, nextRunId()]) await requests.cancel({ type: "cancelRun", runId });
   expect(cancelled).toEqual([waiting.runId, working]);
+  // The request, and each cancel that somebody has to see.
+  expect(woken()).toBe(3);
 });
