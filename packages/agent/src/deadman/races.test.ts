@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import type { RunId, StorePath } from "@nixfleet/protocol";
 import { type Exec, identifyProcess, isAlive, type LockResult, takeLock } from "@nixfleet/runtime";
-import { createFakeClock, createFaultyDisk, createTempDir } from "@nixfleet/testkit";
+import { createFakeClock, createFaultyDisk, createTempDir, type FakeClock } from "@nixfleet/testkit";
 import { expect, onTestFinished, test } from "vitest";
 import { exists } from "../spool/exists.ts";
 import { runnerLayout } from "../spool/layout.ts";
@@ -30,8 +30,8 @@ const begun: Undone = {
   left: null,
 };
 
-/** An armed run of a host whose programs never end by themselves. */
-async function createArmedHost() {
+/** An armed run of a host whose programs end with this code; without one they never end by themselves. */
+async function createArmedHost({ exitCode }: { exitCode?: number } = {}) {
   const dir = await createTempDir();
   onTestFinished(() => dir[Symbol.asyncDispose]());
   const layout = runnerLayout(dir.path);
@@ -55,8 +55,10 @@ async function createArmedHost() {
   const exec: Exec = ({ signal }) => {
     programs++;
     const ended = Promise.withResolvers<Awaited<ReturnType<Exec>["result"]>>();
+    const printed = { stdout: "", stderr: "", truncated: false };
+    if (exitCode !== undefined) ended.resolve({ end: { kind: "exited", exitCode }, aborted: false, ...printed });
     signal?.addEventListener("abort", () =>
-      ended.resolve({ end: { kind: "signalled", signal: "SIGKILL" }, aborted: true, stdout: "", stderr: "", truncated: false }),
+      ended.resolve({ end: { kind: "signalled", signal: "SIGKILL" }, aborted: true, ...printed }),
     );
     return { pid: undefined, result: ended.promise };
   };
@@ -95,6 +97,46 @@ test("R37: a program of an undo that hangs is ended after five minutes, tried on
   expect(await exists(layout.deadman)).toBe(false);
 });
 
+/** A program that is at work until somebody ends it. */
+async function startProgram() {
+  const child = spawn("sleep", ["600"], { detached: true, stdio: "ignore" });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  await once(child, "spawn");
+  const identity = identifyProcess(child.pid);
+  if (identity === undefined) throw new Error("the process cannot be found");
+  return identity;
+}
+
+/** Lets time pass until something is done. */
+async function passTimeUntil<T>(clock: FakeClock, done: Promise<T>): Promise<T> {
+  let isDone = false;
+  void done.finally(() => (isDone = true));
+  while (!isDone) await clock.advanceAsync(100);
+  return done;
+}
+
+test("S11: an undo that was killed is done again for the reason that it had, and what it left at work is ended first", async () => {
+  const { deps, run, clock } = await createArmedHost({ exitCode: 0 });
+  const child = await startProgram();
+  const cause = { code: "health-check-failed" as const, reason: "It does not answer." };
+  await writeUndone(run, { ...begun, why: "runner", cause, child });
+  const result = await passTimeUntil(clock, undo(deps, { why: "boot" }));
+  expect(result).toMatchObject({ kind: "undone", undone: { why: "runner", cause, exitCodes: [0] } });
+  expect(isAlive(child)).toBe(false);
+});
+
+test("S11: an undo ends the activation first if that is still at work, and leaves one alone that has ended", async () => {
+  for (const hasEnded of [false, true]) {
+    const { deps, run, clock } = await createArmedHost({ exitCode: 0 });
+    const child = await startProgram();
+    const state = { runner: child, startedAt: 1, deadlineAt: 2, child, activation: null };
+    await writeFile(run.process, JSON.stringify(state));
+    if (hasEnded) await writeFile(run.activationStatus, "0\n");
+    await passTimeUntil(clock, undo(deps, { why: "timer" }));
+    expect(isAlive(child)).toBe(hasEnded);
+  }
+});
+
 test("S17: the note of an undo takes the room that its run has held back; without any room there is no note, and why is told", async () => {
   const { dir, run } = await createArmedHost();
   await writeFile(run.reserve, "held back");
@@ -121,15 +163,10 @@ test("S17: on a full disk the lock takes the room that the run has held back, an
 });
 
 test("a program is ended only if it is the one that was written down: another boot, or another process of its number, is let alone", async () => {
-  const child = spawn("sleep", ["600"], { detached: true, stdio: "ignore" });
-  await once(child, "spawn");
-  const identity = identifyProcess(child.pid);
-  if (identity === undefined) throw new Error("the process cannot be found");
+  const identity = await startProgram();
   await endProgram({ ...identity, bootId: "the-boot-before" });
   await endProgram({ ...identity, startTime: `${identity.startTime}0` as never });
   expect(isAlive(identity)).toBe(true);
-  const ended = once(child, "exit");
   await endProgram(identity);
-  await ended;
   expect(isAlive(identity)).toBe(false);
 });
