@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import type { RunEventBody, RunId } from "@nixfleet/protocol";
 import { createFakeClock, createFaultyDisk, createTempDir } from "@nixfleet/testkit";
 import { expect, onTestFinished, test } from "vitest";
@@ -87,6 +87,14 @@ test("S8: what the events of a killed run tell is told from all of them", async 
     hasDeployed: true,
     phase: "activate",
   });
+});
+
+test("S8: whole events behind one that is missing are cut off with it", async () => {
+  const { run } = await createRun();
+  const eventOf = (seq: number) => `{"seq":${seq},"at":1,"kind":"phase","phase":"fetch"}\n`;
+  await writeFile(run.events, eventOf(1) + eventOf(3) + eventOf(4));
+  expect(await mendEvents(run.events)).toMatchObject({ lastSeq: 1 });
+  expect(await readFile(run.events, "utf8")).toBe(eventOf(1));
 });
 
 test("S15: with the events goes all that only they need, roots of the garbage collector too; request and outcome stay", async () => {
