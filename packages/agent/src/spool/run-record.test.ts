@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import type { RunEventBody, RunId } from "@nixfleet/protocol";
+import { type Disk, machineDisk } from "@nixfleet/runtime";
 import { createFakeClock, createFaultyDisk, createTempDir } from "@nixfleet/testkit";
 import { expect, onTestFinished, test } from "vitest";
 import { createEventWriter } from "./event-writer.ts";
@@ -40,6 +41,21 @@ test("S17: the end of a run has the room that was held back, and gives all of it
   await finishRun(run, writer, succeeded, clock, disk);
   writer.close();
   expect((await readdir(run.dir)).sort()).toEqual(["events.jsonl", "outcome.json"]);
+});
+
+test("S17: where there is room for little more than the outcome, the lines that wait are cut and the run ends", async () => {
+  const { run, clock } = await createRun();
+  const writeSync: Disk["writeSync"] = (fd, bytes, offset, length) => {
+    if (length > 4096) throw Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
+    return machineDisk.writeSync(fd, bytes, offset, length);
+  };
+  const disk = { ...machineDisk, writeSync };
+  const writer = createEventWriter({ path: run.events, clock, disk });
+  for (let n = 0; n < 1000; n++) writer.log({ at: 1, stream: "build", text: "x".repeat(100) });
+  await finishRun(run, writer, succeeded, clock, disk);
+  writer.close();
+  const events = (await readFile(run.events, "utf8")).trimEnd().split("\n");
+  expect(events.map((line) => JSON.parse(line).kind)).toEqual(["warning", "finished"]);
 });
 
 test("S12: of a run that is over no process is known any more", async () => {
