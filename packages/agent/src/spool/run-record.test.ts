@@ -80,6 +80,22 @@ test("an events' writer that is closed leaves no timer", async () => {
   expect(clock.waiting).toBe(0);
 });
 
+test("E8: a progress that is held back comes before the event that follows it", async () => {
+  const { run, clock } = await createRun();
+  const writer = createEventWriter({ path: run.events, clock });
+  const progressOf = (done: number) => () => ({
+    builds: { done, expected: 9, running: 0, failed: 0 },
+    copies: { done: 0, expected: 0 },
+    bytes: { done: 0, expected: 0 },
+    now: [],
+  });
+  for (const done of [1, 2]) writer.progress(progressOf(done));
+  writer.append({ kind: "phase", phase: "diff" });
+  writer.close();
+  const events = (await readFile(run.events, "utf8")).trimEnd().split("\n");
+  expect(events.map((line) => JSON.parse(line).kind)).toEqual(["progress", "progress", "phase"]);
+});
+
 test("S8: what the events of a killed run tell is told from all of them", async () => {
   const { run, clock } = await createRun();
   const writer = createEventWriter({ path: run.events, clock });
