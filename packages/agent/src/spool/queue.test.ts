@@ -1,4 +1,4 @@
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { link, mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { RunId } from "@nixfleet/protocol";
 import { createTempDir } from "@nixfleet/testkit";
@@ -6,7 +6,8 @@ import { expect, onTestFinished, test } from "vitest";
 import * as z from "zod";
 import { isCancelAsked, openQueue, queuedRuns, removeCancel } from "./daemon-entries.ts";
 import { createDaemonFiles } from "./daemon-files.ts";
-import { daemonLayout } from "./layout.ts";
+import { createSpoolReader } from "./event-reader.ts";
+import { daemonLayout, runnerLayout } from "./layout.ts";
 import { parseStrangerJson } from "./stranger-json.ts";
 
 const [first, second] = ["1", "2"].map((n) => `01jd${n.padStart(22, "0")}`) as [RunId, RunId];
@@ -74,4 +75,15 @@ test("S16: a queue that is no directory, or that is not there, holds nothing; on
   await mkdir(join(dir.path, "other"));
   await writeFile(daemonLayout(dir.path).queue, "");
   expect(await openQueue(dir.path)).toMatchObject({ queue: undefined, fault: expect.stringContaining("Nothing is taken") });
+});
+
+test("S16: events under a second name could be a file that the runner may read and the daemon's user may not be shown", async () => {
+  const dir = await createTempDir();
+  onTestFinished(() => dir[Symbol.asyncDispose]());
+  const run = runnerLayout(dir.path).run(first);
+  await mkdir(run.dir, { recursive: true });
+  await writeFile(join(dir.path, "secret"), '{"seq":1,"at":1,"kind":"phase","phase":"fetch"}\n');
+  await link(join(dir.path, "secret"), run.events);
+  await using cursor = createSpoolReader(dir.path).openEvents(first, 0);
+  expect(await cursor.read(1000)).toMatchObject({ kind: "fault", reason: expect.stringContaining("not a regular file") });
 });
