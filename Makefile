@@ -61,7 +61,7 @@ lab-measure: $(INSTALLED) $(PROGRAMS) $(PAGE) ## how fast hosts come home, and w
 
 mutate: $(INSTALLED) $(PROGRAMS) ## small faults in FILES=..., and which of them no test notices; MINUTES=10
 	@$(RUN) node tools/mutate/run.ts --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1) \
-	  $(addprefix --tests=,$(wildcard $(TESTS))) $(FILES)
+	  $(if $(NEAR),--near) $(addprefix --tests=,$(wildcard $(TESTS))) $(FILES)
 
 bench: $(INSTALLED) $(PROGRAMS) $(PAGE) ## measure, and print a table and JSON
 	@$(RUN) node bench/run.ts

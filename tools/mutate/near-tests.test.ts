@@ -64,6 +64,12 @@ test("a mutant is tried by the tests that reach it, those of its folder first", 
   expect(testsAt("b > 1", baseline)).toEqual({ near: [], far: [] });
 });
 
+test("a test file of the folder that takes long waits for its turn with those of others", () => {
+  const baseline = baselineOf({ "ship/a.test.ts": [11] });
+  const slow = { ...baseline, runs: new Map([["ship/a.test.ts", { ...run, duration: 20_000 }]]) };
+  expect(testsAt("g();", slow)).toEqual({ near: [], far: ["ship/a.test.ts"] });
+});
+
 test("where a program reached it of which nobody knows the test, all tests are tried", () => {
   expect(testsAt("g();", baselineOf({}, [11]))).toEqual({
     near: ["ship/a.test.ts"],

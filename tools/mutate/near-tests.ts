@@ -14,7 +14,10 @@ export interface Baseline {
   readonly runs: ReadonlyMap<string, TestFileRun>;
 }
 
-/** Test files that can notice a mutant: first those of its folder, which are to be tried first, then all others. */
+/** A test file that takes longer is not among those that are tried first. Milliseconds. */
+const QUICK = 5_000;
+
+/** Test files that can notice a mutant: the quick ones of its folder, which are to be tried first, and all others. */
 export function testsOf(mutant: Mutant, { points, reached, related, runs }: Baseline): { near: string[]; far: string[] } {
   const part = reachPointOf(points, mutant);
   // What runs when the file is loaded is reached where the file is, or any part of it.
@@ -26,6 +29,6 @@ export function testsOf(mutant: Mutant, { points, reached, related, runs }: Base
       (part === undefined && related.get(mutant.file)?.includes(test)) ||
       parts.some(({ id }) => reached.by.get(test)?.has(id)),
   );
-  const isNear = (test: string) => dirname(test) === dirname(mutant.file);
+  const isNear = (test: string) => dirname(test) === dirname(mutant.file) && (runs.get(test)?.duration ?? 0) < QUICK;
   return { near: candidates.filter(isNear), far: candidates.filter((test) => !isNear(test)) };
 }

@@ -1,7 +1,7 @@
 /**
  * Mutation testing: puts one small fault after another into a copy of the repository, and says which of them no test notices.
  * The faults are in the files or folders that are named. Tests run that load these files, by `--tests` also others that start
- * programs which do, each for the faults in code that it reaches.
+ * programs which do, each for the faults in code that it reaches. `--near` leaves out all but the tests of the same folders.
  * Exit code 0 when it could run, whatever survived. `test-results/mutation.json` has every mutant.
  */
 import { globSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
@@ -24,6 +24,7 @@ const { values, positionals } = parseArgs({
     minutes: { type: "string", default: "10" },
     seed: { type: "string", default: "1" },
     tests: { type: "string", multiple: true, default: [] },
+    near: { type: "boolean", default: false },
   },
 });
 const minutes = Number(values.minutes);
@@ -60,7 +61,11 @@ const signal = AbortSignal.any([abort.signal, AbortSignal.timeout(Math.ceil(minu
 
 await using tree = await copyTree(repository);
 const deps = { tree, runs: createTestRuns(tree, signal), log };
-const baseline = await takeBaseline(deps, sources, filesIn([...positionals, ...values.tests]).filter(isTest));
+const baseline = await takeBaseline(deps, {
+  sources,
+  moreTests: filesIn([...positionals, ...values.tests]).filter(isTest),
+  nearOnly: values.near,
+});
 const results: Result[] = [];
 if (baseline !== undefined) {
   log(

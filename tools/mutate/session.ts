@@ -1,5 +1,5 @@
 import { mkdir } from "node:fs/promises";
-import { join, relative } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { type AcceptedMutants, findAccepted } from "./accepted.ts";
 import { applyMutant, type Mutant } from "./mutants.ts";
 import { type Baseline, testsOf } from "./near-tests.ts";
@@ -11,7 +11,7 @@ import type { Tree } from "./tree.ts";
 
 /** Longest time for all tests together without a fault, and what is added to their usual time with one. Milliseconds. */
 const BASELINE_LIMIT = 30 * 60_000;
-const PATIENCE = 2 * 60_000;
+const PATIENCE = 20_000;
 /** Longest time for a test with a fault: it often waits for what does not come. At least four times as long as the slowest takes. */
 const TEST_LIMIT = 15_000;
 
@@ -21,14 +21,19 @@ export interface SessionDeps {
   log(line: string): void;
 }
 
-/** Text of the files, by path. */
-export type Sources = ReadonlyMap<string, string>;
+export interface Selection {
+  /** Text of the files that get the faults, by path. */
+  readonly sources: ReadonlyMap<string, string>;
+  /** Test files that may notice, beside those that load these files. */
+  readonly moreTests: readonly string[];
+  /** Only tests of the folders of these files count. */
+  readonly nearOnly: boolean;
+}
 
 /** Runs the tests without a fault, and sees which of them reach what. Undefined: there was no time for it. */
 export async function takeBaseline(
   { tree, runs, log }: SessionDeps,
-  sources: Sources,
-  moreTests: readonly string[],
+  { sources, moreTests, nearOnly }: Selection,
 ): Promise<Baseline | undefined> {
   const related = new Map<string, string[]>();
   const points: ReachPoint[] = [];
@@ -41,7 +46,10 @@ export async function takeBaseline(
     points.push(...own);
     await tree.write(file, instrument(source, own, recorder));
   }
-  const tests = [...new Set([...[...related.values()].flat(), ...moreTests])];
+  const folders = new Set([...sources.keys()].map((file) => dirname(file)));
+  const tests = [...new Set([...[...related.values()].flat(), ...moreTests])].filter(
+    (test) => !nearOnly || folders.has(dirname(test)),
+  );
   if (tests.length === 0) throw new Error("No test loads any of these files. Name some that start programs which do: TESTS=…");
   log(`${tests.length} test files may notice; they run once without a fault …`);
   const ran = await runs.run(tests, { reached: folder, limit: BASELINE_LIMIT });
@@ -79,10 +87,9 @@ export async function judgeMutant(
   const tryOut = async (tests: readonly string[]): Promise<Verdict> => {
     if (tests.length === 0) return { kind: "survived" };
     const usual = tests.map((test) => baseline.runs.get(test)).filter((run) => run !== undefined);
-    const end = await runs.tryOut(tests, {
-      limit: usual.reduce((sum, { duration }) => sum + duration, PATIENCE),
-      testLimit: Math.max(TEST_LIMIT, ...usual.map(({ slowestTest }) => 4 * slowestTest)),
-    });
+    const testLimit = Math.max(TEST_LIMIT, ...usual.map(({ slowestTest }) => 4 * slowestTest));
+    const limit = usual.reduce((sum, { duration }) => sum + duration, testLimit + PATIENCE);
+    const end = await runs.tryOut(tests, { limit, testLimit });
     if (end.kind === "aborted") return { kind: "untried" };
     if (end.kind === "timed-out") return { kind: "killed", by: "time limit" };
     return end.code === 0 ? { kind: "survived" } : { kind: "killed", by: "test" };

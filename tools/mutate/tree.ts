@@ -19,6 +19,16 @@ export interface Tree extends AsyncDisposable {
  */
 export async function copyTree(repository: string): Promise<Tree> {
   const place = await mkdtemp(join(tmpdir(), "nixfleet-mutate-"));
+  const remove = () => rm(place, { recursive: true, force: true, maxRetries: 5 });
+  try {
+    return await copyInto(place, repository, remove);
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+async function copyInto(place: string, repository: string, remove: () => Promise<void>): Promise<Tree> {
   const root = join(place, "tree");
   // Short: sockets of tests are in it, and their paths have at most 107 bytes (unix(7)).
   const temporary = join(place, "t");
@@ -42,7 +52,7 @@ export async function copyTree(repository: string): Promise<Tree> {
     root,
     temporary,
     write: async (file, text) => writeFile(join(root, file), text ?? (await readFile(join(repository, file)))),
-    [Symbol.asyncDispose]: () => rm(place, { recursive: true, force: true, maxRetries: 5 }),
+    [Symbol.asyncDispose]: remove,
   };
 }
 
