@@ -66,6 +66,13 @@ test("constants change: numbers and booleans anywhere, texts where they stand by
   expect(mutations('type A = 5 | "x" | true; import "x";')).toEqual([]);
 });
 
+test("some becomes every, and the least number the largest; a schema's bound keeps its side", () => {
+  expect(mutations("f = a.some(g);")).toContain("f = a.every(g);");
+  expect(mutations("f = Math.max(a, b);")).toContain("f = Math.min(a, b);");
+  expect(mutations("f = z.string().max(n);")).toEqual([";"]);
+  expect(mutations("f = a.toString();")).toEqual([";"]);
+});
+
 test("a mutant knows the line that it is in", () => {
   const source = "a;\n\nif (\n  b\n) c;\n";
   expect(findMutants("a.ts", source).map(({ line, before }) => ({ line, before }))).toEqual([{ line: 4, before: "b" }]);

@@ -38,29 +38,41 @@ export function parseProgram(file: string, source: string): ESTree.Program {
   return program;
 }
 
-const BOUNDARIES: Readonly<Record<string, string>> = { "<": "<=", "<=": "<", ">": ">=", ">=": ">" };
-const OPPOSITES: Readonly<Record<string, string>> = {
-  "<": ">=",
-  "<=": ">",
-  ">": "<=",
-  ">=": "<",
-  "===": "!==",
-  "!==": "===",
-  "==": "!=",
-  "!=": "==",
-};
-const ARITHMETIC: Readonly<Record<string, string>> = {
-  "+": "-",
-  "-": "+",
-  "*": "/",
-  "/": "*",
-  "%": "*",
-  "+=": "-=",
-  "-=": "+=",
-  "++": "--",
-  "--": "++",
-};
-const FUNCTIONS: Readonly<Record<string, string>> = { some: "every", every: "some", min: "max", max: "min" };
+const BOUNDARIES: ReadonlyMap<string, string> = new Map([
+  ["<", "<="],
+  ["<=", "<"],
+  [">", ">="],
+  [">=", ">"],
+]);
+const OPPOSITES: ReadonlyMap<string, string> = new Map([
+  ["<", ">="],
+  ["<=", ">"],
+  [">", "<="],
+  [">=", "<"],
+  ["===", "!=="],
+  ["!==", "==="],
+  ["==", "!="],
+  ["!=", "=="],
+]);
+const ARITHMETIC: ReadonlyMap<string, string> = new Map([
+  ["+", "-"],
+  ["-", "+"],
+  ["*", "/"],
+  ["/", "*"],
+  ["%", "*"],
+  ["+=", "-="],
+  ["-=", "+="],
+  ["++", "--"],
+  ["--", "++"],
+]);
+const EXTREMES: ReadonlyMap<string, string> = new Map([
+  ["min", "max"],
+  ["max", "min"],
+]);
+const QUANTIFIERS: ReadonlyMap<string, string> = new Map([
+  ["some", "every"],
+  ["every", "some"],
+]);
 
 /**
  * All faults that can be put into a file, by their place. Each is one that TypeScript mostly lets pass and a person could make.
@@ -102,24 +114,27 @@ export function findMutants(file: string, source: string): Mutant[] {
     ConditionalExpression: ({ test }) => negate(test),
     WhileStatement: ({ test }) => add("changed constant", test, "false"),
     BinaryExpression(node) {
-      swap("moved boundary", node.left.end, node.operator, BOUNDARIES[node.operator]);
-      swap("swapped comparison", node.left.end, node.operator, OPPOSITES[node.operator]);
+      swap("moved boundary", node.left.end, node.operator, BOUNDARIES.get(node.operator));
+      swap("swapped comparison", node.left.end, node.operator, OPPOSITES.get(node.operator));
       if (node.operator !== "+" || !(isText(node.left) || isText(node.right)))
-        swap("swapped arithmetic", node.left.end, node.operator, ARITHMETIC[node.operator]);
+        swap("swapped arithmetic", node.left.end, node.operator, ARITHMETIC.get(node.operator));
     },
     LogicalExpression(node) {
       add("dropped operand", node, text(node.left));
       add("dropped operand", node, text(node.right));
     },
     AssignmentExpression(node) {
-      if (!isText(node.right)) swap("swapped arithmetic", node.left.end, node.operator, ARITHMETIC[node.operator]);
+      if (!isText(node.right)) swap("swapped arithmetic", node.left.end, node.operator, ARITHMETIC.get(node.operator));
     },
     UpdateExpression: (node) =>
-      swap("swapped arithmetic", node.prefix ? node.start : node.argument.end, node.operator, ARITHMETIC[node.operator]),
+      swap("swapped arithmetic", node.prefix ? node.start : node.argument.end, node.operator, ARITHMETIC.get(node.operator)),
     CallExpression({ callee }) {
       if (callee.type !== "MemberExpression" || callee.computed || callee.property.type !== "Identifier") return;
-      const after = FUNCTIONS[callee.property.name];
-      if (after !== undefined) add("swapped function", callee.property, after);
+      const { object, property } = callee;
+      // Those of numbers: a schema has functions of these names as well.
+      if (EXTREMES.has(property.name) && !(object.type === "Identifier" && object.name === "Math")) return;
+      const after = EXTREMES.get(property.name) ?? QUANTIFIERS.get(property.name);
+      if (after !== undefined) add("swapped function", property, after);
     },
     ExpressionStatement(node) {
       const after = removal(node.expression);
@@ -185,7 +200,7 @@ function isLog(callee: ESTree.Expression): boolean {
 }
 
 function isComparison(node: ESTree.Expression): boolean {
-  return node.type === "BinaryExpression" && node.operator in OPPOSITES;
+  return node.type === "BinaryExpression" && OPPOSITES.has(node.operator);
 }
 
 function isBoolean(node: { type: string; value?: unknown }): node is ESTree.BooleanLiteral {
