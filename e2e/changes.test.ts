@@ -1,4 +1,4 @@
-import { OpName, type RunId } from "@nixfleet/protocol";
+import { OpName, type RunId, RunSummary, skippedByForce } from "@nixfleet/protocol";
 import { type Behaviour, obedient, simulatedClosure } from "@nixfleet/testkit";
 import { watchPage } from "@nixfleet/testkit/browser";
 import type { Page } from "playwright-core";
@@ -219,4 +219,41 @@ test("R49: too many wrong passwords are said in the dialog, which then says how 
   }
   await wait.waitFor();
   expect(await dialog.getByRole("alert").textContent()).toContain("Too many attempts");
+});
+
+test("a switch to what runs is refused; the refusal offers to force it, the dialog names what is skipped, and the run is forced", async () => {
+  const { id } = await stack.api.call("startRun", { params: { host: "beta" }, body: { op: "switch", force: true } });
+  await using window = await stack.window();
+  const { page } = window;
+  page.setDefaultTimeout(20_000);
+  const watched = watchPage(page, stack.dashboard.origin);
+  await open(page, `/runs/${id}`);
+  await page.getByText("Succeeded").first().waitFor();
+  await open(page, "/hosts/beta");
+  await startFromMenu(page, "Switch");
+  await page.getByText("Switch on beta was not started").waitFor();
+  // The page that was refused logs the answer's status.
+  expect(watched.errors.splice(0)).toEqual([expect.stringContaining("409")]);
+
+  await page.getByRole("button", { name: "Force…" }).click();
+  const dialog = page.getByRole("dialog", { name: /^Switch beta to/ });
+  for (const { check } of skippedByForce("switch")) await dialog.getByText(`${check}.`).waitFor();
+  // Whoever came from the refusal wants it; off, it would be refused again.
+  const force = dialog.getByRole("switch", { name: "Force the run" });
+  expect(await force.isChecked()).toBe(true);
+  await force.press("Space");
+  expect(await force.isChecked()).toBe(false);
+  await force.press("Space");
+  const answer = page.waitForResponse((response) => response.request().method() === "POST");
+  await dialog.getByRole("button", { name: "Switch beta" }).click();
+  const forced = RunSummary.parse(await (await answer).json());
+  expect((await stack.api.call("run", { params: { run: forced.id } })).force).toBe(true);
+  expect(watched).toEqual({ errors: [], strangers: [] });
+
+  // Several hosts: the same dialog, with the switch off until it is wanted.
+  await open(page, "/");
+  for (const host of ["alpha", "beta"]) await page.getByRole("checkbox", { name: `Select ${host}` }).check();
+  await page.getByRole("button", { name: "Switch…" }).click();
+  const several = page.getByRole("dialog", { name: /^Switch 2 hosts to/ });
+  expect(await several.getByRole("switch", { name: "Force the run" }).isChecked()).toBe(false);
 });

@@ -30,12 +30,12 @@ function Queue() {
   const { add, close } = Toast.useToastManager<ToastData>();
   const waiting = useToastQueue((queue) => queue.waiting);
   const show = useEffectEvent((note: ToastNote) => {
-    const broken = note.status === "broken";
     const id = add({
       title: note.fact,
       description: note.follows,
-      timeout: broken ? 0 : 6_000,
-      priority: broken ? "high" : "low",
+      timeout: note.status === "broken" || note.status === "attention" ? 0 : 6_000,
+      // A toast of high priority is hidden from assistive technology until it has the focus, and its buttons with it.
+      priority: "low",
       data: { status: note.status },
       ...(note.action && {
         actionProps: {
@@ -49,7 +49,8 @@ function Queue() {
     });
   });
   useEffect(() => {
-    if (waiting.length === 0) return;
+    // What another run of this effect has taken is not shown twice.
+    if (waiting.length === 0 || useToastQueue.getState().waiting !== waiting) return;
     useToastQueue.setState({ waiting: [] });
     for (const note of waiting) show(note);
   }, [waiting]);
@@ -71,7 +72,11 @@ function ToastList() {
           <Toast.Description render={<p />} className="text-small text-muted wrap-anywhere" />
         </div>
         <Toast.Action className="rounded-s text-small font-medium text-accent max-phone:min-h-11 max-phone:min-w-11" />
-        <Toast.Close aria-label="Close" className={buttonClass({ look: "ghost", size: "row", iconOnly: true })}>
+        <Toast.Close
+          aria-label="Close"
+          aria-hidden={false}
+          className={buttonClass({ look: "ghost", size: "row", iconOnly: true })}
+        >
           <Icon of={X} size={16} />
         </Toast.Close>
       </Toast.Content>

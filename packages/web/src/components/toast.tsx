@@ -17,7 +17,7 @@ export const useToastQueue = create<{
 }>(() => ({ waiting: [], said: false }));
 
 /**
- * Says in the corner what has just happened, for 6 s; what is broken stays until it is put away. An error that needs an act belongs into
+ * Says in the corner what has just happened, for 6 s; what is broken or refused stays until it is put away. An error that needs an act belongs into
  * the page, not here.
  */
 export function notify(note: ToastNote): void {

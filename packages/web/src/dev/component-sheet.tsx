@@ -29,6 +29,7 @@ import { Skeleton, SkeletonRows } from "../components/skeleton.tsx";
 import { Sparkline } from "../components/sparkline.tsx";
 import { StatusMark } from "../components/status-icon.tsx";
 import { StatusPill } from "../components/status-pill.tsx";
+import { Switch } from "../components/switch.tsx";
 import { Table, TableFrame, Td, Th } from "../components/table.tsx";
 import { Tag } from "../components/tag.tsx";
 import { notify } from "../components/toast.tsx";
@@ -262,6 +263,8 @@ export default function ComponentSheet() {
           <div className="grid gap-4">
             <Field label="Name" hint="As the machine calls itself." defaultValue="nuc1" />
             <Field label="Name" fault="Another host has this name." defaultValue="nuc0" />
+            <Switch label="Force the run" hint="Skips the checks that can be skipped." checked={false} readOnly />
+            <Switch label="Force the run" checked readOnly />
             <KeyValue
               entries={[
                 ["Kernel", "6.12.58"],

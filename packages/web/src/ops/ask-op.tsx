@@ -7,6 +7,7 @@ import { KeyValue } from "../components/key-value.tsx";
 import { countOf } from "../format/quantity.ts";
 import { useTarget } from "../live/use-live.ts";
 import { useSession } from "../shell/session.ts";
+import { ForceSwitch } from "./force-switch.tsx";
 import { namesInWords, type OpSplit, type OpStart, opOn, questionOf } from "./requests.ts";
 import { useAttempts } from "./use-attempts.ts";
 
@@ -40,7 +41,9 @@ export default function AskOp({
   const [answer, setAnswer] = useState(String(typeof given === "number" ? given : (question?.usual ?? "")));
   const [fault, setFault] = useState<string>();
   const [password, setPassword] = useState("");
+  const [force, setForce] = useState(start.force);
   const [sent, setSent] = useState(false);
+  const cancel = useRef<HTMLButtonElement>(null);
   const first = useRef<HTMLInputElement>(null);
   const confirm = useRef<HTMLButtonElement>(null);
   const form = useId();
@@ -60,7 +63,7 @@ export default function AskOp({
     setFault(undefined);
     attempts.clear();
     try {
-      await onAnswer({ start: { ...start, args }, rows: allowed, ...(secondFactor && { proof: { password } }) });
+      await onAnswer({ start: { ...start, args, force }, rows: allowed, ...(secondFactor && { proof: { password } }) });
     } catch (error) {
       attempts.failed(error);
       setPassword("");
@@ -72,16 +75,18 @@ export default function AskOp({
     <Dialog
       open
       onClose={onClose}
-      initialFocus={secondFactor || question ? first : confirm}
+      initialFocus={secondFactor || question ? first : start.force ? cancel : confirm}
       title={<AskTitle start={start} verb={verb} />}
       actions={
         <>
-          <Button onClick={onClose}>Cancel</Button>
+          <Button ref={cancel} onClick={onClose}>
+            Cancel
+          </Button>
           <Button
             ref={confirm}
             type="submit"
             form={form}
-            look={secondFactor ? "danger" : "ink"}
+            look={secondFactor || force ? "danger" : "ink"}
             sent={sent}
             off={allowed.length === 0 ? "None of these hosts can do this now." : attempts.wait}
           >
@@ -92,6 +97,7 @@ export default function AskOp({
     >
       <AskedOf start={start} split={split} />
       <form id={form} onSubmit={(event) => void submit(event)} className="grid gap-3 text-text empty:hidden">
+        <ForceSwitch op={start.op} forced={force} onChange={setForce} />
         {question && (
           <Field
             ref={first}

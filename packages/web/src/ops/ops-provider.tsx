@@ -1,13 +1,13 @@
-import { type HostRow, opDeclaration, type RouteInput, type RouteOutput, type RunSummary } from "@nixfleet/protocol";
+import type { HostRow, RouteInput, RunSummary } from "@nixfleet/protocol";
 import { useNavigate } from "@tanstack/react-router";
 import { createContext, lazy, type ReactNode, Suspense, useCallback, useContext, useMemo, useState } from "react";
 import { notify } from "../components/toast.tsx";
-import { countOf } from "../format/quantity.ts";
 import { call, ProblemError } from "../live/api.ts";
 import { useSession } from "../shell/session.ts";
 import { messageOf } from "./message-of.ts";
 import { asksFirst, leadsToChanges, namesInWords, type OpStart, splitByDenial } from "./requests.ts";
 import { markSent, settleSent } from "./sent.ts";
+import { toastQueued, toastRefused, toastStartedMany, toastStartFailed } from "./start-toasts.ts";
 
 const AskOp = lazy(() => import("./ask-op.tsx"));
 
@@ -32,7 +32,10 @@ export function useOps(): Ops {
   return ops;
 }
 
-interface Asking {
+/** An op that a person is asked about before it starts. */
+interface Question {
+  /** A new question is another dialog. */
+  readonly number: number;
   readonly start: OpStart;
   readonly rows: readonly HostRow[];
   readonly begun: Begun | undefined;
@@ -42,41 +45,46 @@ interface Asking {
 export function OpsProvider({ children }: { children: ReactNode }) {
   const { person } = useSession();
   const navigate = useNavigate();
-  const [asking, setAsking] = useState<Asking | undefined>();
+  const [question, setQuestion] = useState<Question | undefined>();
+  const ask = useCallback((start: OpStart, rows: readonly HostRow[], begun?: Begun) => {
+    setQuestion((before) => ({ number: (before?.number ?? 0) + 1, start, rows, begun }));
+  }, []);
   const send = useCallback(
     async (start: OpStart, rows: readonly HostRow[], begun?: Begun, proof?: Proof) => {
+      const force = (refused: readonly HostRow[]) => ask({ ...start, force: true }, refused, begun);
       const [only] = rows;
-      if (rows.length !== 1 || only === undefined) return startMany(start, rows, proof);
+      if (rows.length !== 1 || only === undefined) return startMany(start, rows, force, proof);
       if (!begun && leadsToChanges(start)) void navigate({ to: "/hosts/$host/changes", params: { host: only.name } });
-      return startOne(start, only, proof, begun);
+      return startOne(start, only, force, proof, begun);
     },
-    [navigate],
+    [navigate, ask],
   );
   const start = useCallback<Ops["start"]>(
     (wanted, rows, begun) => {
       const { allowed, denied } = splitByDenial(rows, wanted.op, person.role);
       const [only] = allowed;
-      if (rows.length > 1 || (only && asksFirst(wanted.op, rows.length))) setAsking({ start: wanted, rows, begun });
+      if (rows.length > 1 || (only && (wanted.force || asksFirst(wanted.op, rows.length)))) ask(wanted, rows, begun);
       else if (only) void send(wanted, [only], begun);
-      else if (denied[0]) tellRefused(wanted, denied[0].row.name, denied[0].reason);
+      else if (denied[0]) toastRefused(wanted, denied[0].row.name, denied[0].reason);
     },
-    [person.role, send],
+    [person.role, ask, send],
   );
   const ops = useMemo(() => ({ start, cancel: cancelRun }), [start]);
   return (
     <OpsContext value={ops}>
       {children}
       <Suspense>
-        {asking && (
+        {question && (
           <AskOp
-            start={asking.start}
-            split={splitByDenial(asking.rows, asking.start.op, person.role)}
-            onClose={() => setAsking(undefined)}
+            key={question.number}
+            start={question.start}
+            split={splitByDenial(question.rows, question.start.op, person.role)}
+            onClose={() => setQuestion(undefined)}
             onAnswer={async ({ start: answered, rows, proof }) => {
               // What needs no proof is on its way: the page shows it. Else the dialog waits for what the proof comes to.
-              if (proof === undefined) setAsking(undefined);
-              await send(answered, rows, asking.begun, proof);
-              setAsking(undefined);
+              if (proof === undefined) setQuestion(undefined);
+              await send(answered, rows, question.begun, proof);
+              setQuestion((now) => (now === question ? undefined : now));
             }}
           />
         )}
@@ -86,33 +94,35 @@ export function OpsProvider({ children }: { children: ReactNode }) {
 }
 
 type Proof = NonNullable<RouteInput<"startRun">["body"]["proof"]>;
+/** Asks whether to force the hosts that refused. */
+type Force = (refused: readonly HostRow[]) => void;
 
 /** Says what came of it. @throws ProblemError where the proof was not accepted: nothing was started, and it can be given again */
-async function startOne(start: OpStart, row: HostRow, proof?: Proof, begun?: Begun): Promise<void> {
+async function startOne(start: OpStart, row: HostRow, force: Force, proof?: Proof, begun?: Begun): Promise<void> {
   markSent([row.id], start.op);
   try {
-    const run = await call("startRun", { params: { host: row.id }, body: { ...start, force: false, ...(proof && { proof }) } });
+    const run = await call("startRun", { params: { host: row.id }, body: { ...start, ...(proof && { proof }) } });
     settleSent([row.id], true);
-    if (run.state === "queued") tellQueued(run);
+    if (run.state === "queued") toastQueued(run);
     begun?.(run);
   } catch (error) {
     settleSent([row.id], false);
     if (isAboutProof(error)) throw error;
-    tellFailed(start, row.name, error);
+    toastStartFailed(start, row.name, error, () => force([row]));
   }
 }
 
-async function startMany(start: OpStart, rows: readonly HostRow[], proof?: Proof): Promise<void> {
+async function startMany(start: OpStart, rows: readonly HostRow[], force: Force, proof?: Proof): Promise<void> {
   const ids = rows.map((row) => row.id);
   markSent(ids, start.op);
   try {
-    const { items } = await call("startRuns", { body: { ...start, force: false, hosts: ids, ...(proof && { proof }) } });
+    const { items } = await call("startRuns", { body: { ...start, hosts: ids, ...(proof && { proof }) } });
     settleSent(ids, true);
-    tellBegun(start, rows, items);
+    toastStartedMany(start, rows, items, force);
   } catch (error) {
     settleSent(ids, false);
     if (isAboutProof(error)) throw error;
-    tellFailed(start, namesInWords(rows.slice(0, 3).map((row) => row.name)), error);
+    toastStartFailed(start, namesInWords(rows.slice(0, 3).map((row) => row.name)), error, () => force(rows));
   }
 }
 
@@ -120,29 +130,6 @@ async function startMany(start: OpStart, rows: readonly HostRow[], proof?: Proof
 function isAboutProof(error: unknown): boolean {
   if (!(error instanceof ProblemError)) return false;
   return ["second-factor-required", "second-factor-wrong", "too-many-attempts"].includes(error.problem.code);
-}
-
-function tellBegun(start: OpStart, rows: readonly HostRow[], items: RouteOutput<"startRuns">["items"]): void {
-  const refused = items.filter((item) => item.refused !== null);
-  const queued = items.filter((item) => item.run?.state === "queued").length;
-  const { label } = opDeclaration(start.op);
-  const began = items.length - refused.length;
-  if (began > 0) {
-    notify({
-      status: "working",
-      fact: `${label}: ${countOf(began, "host")} began`,
-      ...(queued > 0 && { follows: `${countOf(queued, "host")} of them will begin when they can.` }),
-    });
-  }
-  const [first] = refused;
-  if (first?.refused) {
-    const name = rows.find((row) => row.id === first.host || row.name === first.host)?.name ?? first.host;
-    notify({
-      status: "broken",
-      fact: `${label}: ${countOf(refused.length, "host")} refused`,
-      follows: `${name}: ${first.refused.sentence} ${first.refused.next}`,
-    });
-  }
 }
 
 async function cancelRun(run: RunSummary): Promise<void> {
@@ -153,28 +140,4 @@ async function cancelRun(run: RunSummary): Promise<void> {
     if (error instanceof ProblemError && error.problem.code === "run-ended") return;
     notify({ status: "broken", fact: `${run.title} was not cancelled`, follows: messageOf(error) });
   }
-}
-
-function tellQueued(run: RunSummary): void {
-  const undo = async () => {
-    try {
-      await call("cancelRun", { params: { run: run.id } });
-    } catch (error) {
-      notify({ status: "broken", fact: "It could not be undone", follows: messageOf(error) });
-    }
-  };
-  notify({
-    status: "ok",
-    fact: `${run.title} on ${run.hostName} queued`,
-    follows: run.sentence,
-    action: { label: "Undo", press: () => void undo() },
-  });
-}
-
-function tellRefused(start: OpStart, host: string, reason: string): void {
-  notify({ status: "broken", fact: `${opDeclaration(start.op).label} on ${host} was not started`, follows: reason });
-}
-
-function tellFailed(start: OpStart, host: string, error: unknown): void {
-  tellRefused(start, host, messageOf(error));
 }

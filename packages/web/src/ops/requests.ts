@@ -14,6 +14,8 @@ export interface OpStart {
   readonly op: OpName;
   readonly args: Record<string, unknown>;
   readonly whenBlocked: "queue" | "refuse";
+  /** Skips the checks that can be skipped. */
+  readonly force: boolean;
 }
 
 /** Every op, in the order of the registry. */
@@ -68,12 +70,12 @@ export function leadsToChanges({ op, args }: Pick<OpStart, "op" | "args">): bool
 
 /** An op with its usual arguments. It waits for a host that is away or busy, where the op can wait. */
 export function opStart(op: OpName, args: Record<string, unknown> = {}): OpStart {
-  return { op, args, whenBlocked: opDeclaration(op).queueable ? "queue" : "refuse" };
+  return { op, args, whenBlocked: opDeclaration(op).queueable ? "queue" : "refuse", force: false };
 }
 
 /** What a click on a host's next action starts. */
 export function startOf(next: Extract<NextAction, { kind: "start" }>): OpStart {
-  return { op: next.op, args: next.args, whenBlocked: next.whenBlocked };
+  return { op: next.op, args: next.args, whenBlocked: next.whenBlocked, force: false };
 }
 
 /** Why an op cannot be started on a host now: what the server says of the host, else what it says of the role. */

@@ -1,0 +1,93 @@
+import { canForce, type HostRow, opDeclaration, type RouteOutput, type RunSummary } from "@nixfleet/protocol";
+import { notify, type ToastNote } from "../components/toast.tsx";
+import { countOf } from "../format/quantity.ts";
+import { call, ProblemError } from "../live/api.ts";
+import { messageOf } from "./message-of.ts";
+import type { OpStart } from "./requests.ts";
+
+type Action = ToastNote["action"];
+type StartedItems = RouteOutput<"startRuns">["items"];
+
+/** The button of a refusal that `force` skips; undefined where it skips none, or the run was forced already. */
+function forceAction(start: OpStart, refusals: readonly string[], onForce: () => void): Action {
+  const helps = !start.force && refusals.some((refusal) => canForce(start.op, refusal));
+  return helps ? { label: "Force…", press: onForce } : undefined;
+}
+
+/** The run waits, with a way to take it back. */
+export function toastQueued(run: RunSummary): void {
+  const undo = async () => {
+    try {
+      await call("cancelRun", { params: { run: run.id } });
+    } catch (error) {
+      notify({ status: "broken", fact: "The run was not cancelled", follows: messageOf(error) });
+    }
+  };
+  notify({
+    status: "ok",
+    fact: `${run.title} on ${run.hostName} queued`,
+    follows: run.sentence,
+    action: { label: "Undo", press: () => void undo() },
+  });
+}
+
+/** What came of an op on several hosts. `onForce` is called with the hosts whose refusal can be skipped. */
+export function toastStartedMany(
+  start: OpStart,
+  rows: readonly HostRow[],
+  items: StartedItems,
+  onForce: (rows: readonly HostRow[]) => void,
+): void {
+  const refused = items.filter((item) => item.refused !== null);
+  const queued = items.filter((item) => item.run?.state === "queued").length;
+  const { label } = opDeclaration(start.op);
+  const started = items.length - refused.length;
+  if (started > 0) {
+    notify({
+      status: "working",
+      fact: `${label}: started on ${countOf(started, "host")}`,
+      ...(queued > 0 && { follows: queuedWords(queued, started) }),
+    });
+  }
+  const [first] = refused;
+  if (!first?.refused) return;
+  const rowOf = ({ host }: StartedItems[number]) => rows.find(({ id, name }) => id === host || name === host);
+  const forceable = refused.flatMap((item) => (item.refused && canForce(start.op, item.refused.code) ? (rowOf(item) ?? []) : []));
+  const action = forceAction(
+    start,
+    refused.flatMap((item) => item.refused?.code ?? []),
+    () => onForce(forceable),
+  );
+  notify({
+    status: "attention",
+    fact: `${label}: refused for ${countOf(refused.length, "host")}`,
+    follows: `${rowOf(first)?.name ?? first.host}: ${first.refused.sentence} ${first.refused.next}`,
+    ...(action && { action }),
+  });
+}
+
+function queuedWords(queued: number, started: number): string {
+  if (queued === started) return queued === 1 ? "It is queued." : "All of them are queued.";
+  return `${queued} of them ${queued === 1 ? "is" : "are"} queued.`;
+}
+
+/** Nothing was started, since the page or the dashboard refused it. */
+export function toastRefused(start: OpStart, host: string, reason: string, action?: Action): void {
+  notify({
+    status: "attention",
+    fact: notStarted(start, host),
+    follows: reason,
+    ...(action && { action }),
+  });
+}
+
+/** Why nothing was started. `onForce` starts it in spite of a refusal that can be skipped. */
+export function toastStartFailed(start: OpStart, host: string, error: unknown, onForce: () => void): void {
+  const refusal = error instanceof ProblemError ? error.problem.refusal : undefined;
+  if (refusal === undefined) notify({ status: "broken", fact: notStarted(start, host), follows: messageOf(error) });
+  else toastRefused(start, host, messageOf(error), forceAction(start, [refusal], onForce));
+}
+
+function notStarted({ op }: OpStart, host: string): string {
+  return `${opDeclaration(op).label} on ${host} was not started`;
+}
