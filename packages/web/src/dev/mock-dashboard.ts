@@ -412,8 +412,8 @@ export function installMockDashboard(kind: string): void {
     const path = pathname.slice(API_PATH.length);
     const method = init?.method ?? "GET";
     const body =
-      method === "POST" && path.endsWith("/runs")
-        ? startRuns(world, path, JSON.parse(String(init?.body)))
+      method === "POST" && path.endsWith("/runs") && typeof init?.body === "string"
+        ? startRuns(world, path, JSON.parse(init.body))
         : (answer(world, method, path) ?? new MockProblem("not-found", { detail: "The mock does not know this." }));
     if (body instanceof MockProblem) return Response.json(body.document, { status: body.document.status });
     return Response.json(body);

@@ -5,6 +5,7 @@ import { Dialog } from "../components/dialog.tsx";
 import { Field } from "../components/input.tsx";
 import { KeyValue } from "../components/key-value.tsx";
 import { countOf } from "../format/quantity.ts";
+import { isUnanswered } from "../live/api.ts";
 import { useTarget } from "../live/use-live.ts";
 import { useSession } from "../shell/session.ts";
 import { ForceSwitch } from "./force-switch.tsx";
@@ -31,7 +32,7 @@ export default function AskOp({
   start: OpStart;
   split: OpSplit;
   onClose: () => void;
-  /** Rejects where the proof was not accepted: the dialog stays, and says so. */
+  /** Rejects where the proof was not accepted, or no answer came: the dialog stays, and says so. */
   onAnswer: (answer: OpAnswer) => Promise<void>;
 }) {
   const { person } = useSession();
@@ -66,7 +67,8 @@ export default function AskOp({
       await onAnswer({ start: { ...start, args, force }, rows: allowed, ...(secondFactor && { proof: { password } }) });
     } catch (error) {
       attempts.failed(error);
-      setPassword("");
+      // The same answer again is then the same request.
+      if (!isUnanswered(error)) setPassword("");
       setSent(false);
       first.current?.focus();
     }

@@ -2,7 +2,7 @@ import type { HostRow, RouteInput, RunSummary } from "@nixfleet/protocol";
 import { useNavigate } from "@tanstack/react-router";
 import { createContext, lazy, type ReactNode, Suspense, useCallback, useContext, useMemo, useState } from "react";
 import { notify } from "../components/toast.tsx";
-import { call, ProblemError } from "../live/api.ts";
+import { call, createSend, isUnanswered, ProblemError, type Send } from "../live/api.ts";
 import { useSession } from "../shell/session.ts";
 import { messageOf } from "./message-of.ts";
 import { asksFirst, leadsToChanges, namesInWords, type OpStart, splitByDenial } from "./requests.ts";
@@ -39,7 +39,16 @@ interface Question {
   readonly start: OpStart;
   readonly rows: readonly HostRow[];
   readonly begun: Begun | undefined;
+  readonly sends: Sends;
 }
+
+/** Sends what one decision comes to: pressed again after a call that got no answer, it is the same request. */
+interface Sends {
+  readonly one: Send<"startRun">;
+  readonly many: Send<"startRuns">;
+}
+
+const createSends = (): Sends => ({ one: createSend("startRun"), many: createSend("startRuns") });
 
 /** The one way from a click to a run: sends it, shows it as sent at once, and says what came of it. */
 export function OpsProvider({ children }: { children: ReactNode }) {
@@ -47,15 +56,21 @@ export function OpsProvider({ children }: { children: ReactNode }) {
   const navigate = useNavigate();
   const [question, setQuestion] = useState<Question | undefined>();
   const ask = useCallback((start: OpStart, rows: readonly HostRow[], begun?: Begun) => {
-    setQuestion((before) => ({ number: (before?.number ?? 0) + 1, start, rows, begun }));
+    setQuestion((before) => ({
+      number: (before?.number ?? 0) + 1,
+      start,
+      rows,
+      begun,
+      sends: createSends(),
+    }));
   }, []);
   const send = useCallback(
-    async (start: OpStart, rows: readonly HostRow[], begun?: Begun, proof?: Proof) => {
+    async (start: OpStart, rows: readonly HostRow[], sends: Sends, begun?: Begun, proof?: Proof) => {
       const force = (refused: readonly HostRow[]) => ask({ ...start, force: true }, refused, begun);
       const [only] = rows;
-      if (rows.length !== 1 || only === undefined) return startMany(start, rows, force, proof);
+      if (rows.length !== 1 || only === undefined) return startMany(start, rows, sends, force, proof);
       if (!begun && leadsToChanges(start)) void navigate({ to: "/hosts/$host/changes", params: { host: only.name } });
-      return startOne(start, only, force, proof, begun);
+      return startOne(start, only, sends, force, proof, begun);
     },
     [navigate, ask],
   );
@@ -64,7 +79,7 @@ export function OpsProvider({ children }: { children: ReactNode }) {
       const { allowed, denied } = splitByDenial(rows, wanted.op, person.role);
       const [only] = allowed;
       if (rows.length > 1 || (only && (wanted.force || asksFirst(wanted.op, rows.length)))) ask(wanted, rows, begun);
-      else if (only) void send(wanted, [only], begun);
+      else if (only) void send(wanted, [only], createSends(), begun);
       else if (denied[0]) toastRefused(wanted, denied[0].row.name, denied[0].reason);
     },
     [person.role, ask, send],
@@ -83,7 +98,7 @@ export function OpsProvider({ children }: { children: ReactNode }) {
             onAnswer={async ({ start: answered, rows, proof }) => {
               // What needs no proof is on its way: the page shows it. Else the dialog waits for what the proof comes to.
               if (proof === undefined) setQuestion(undefined);
-              await send(answered, rows, question.begun, proof);
+              await send(answered, rows, question.sends, question.begun, proof);
               setQuestion((now) => (now === question ? undefined : now));
             }}
           />
@@ -97,33 +112,44 @@ type Proof = NonNullable<RouteInput<"startRun">["body"]["proof"]>;
 /** Asks whether to force the hosts that refused. */
 type Force = (refused: readonly HostRow[]) => void;
 
-/** Says what came of it. @throws ProblemError where the proof was not accepted: nothing was started, and it can be given again */
-async function startOne(start: OpStart, row: HostRow, force: Force, proof?: Proof, begun?: Begun): Promise<void> {
+/** Says what came of it. @throws where the proof is to be given again, or its answer never came: the dialog asks again */
+async function startOne(start: OpStart, row: HostRow, sends: Sends, force: Force, proof?: Proof, begun?: Begun): Promise<void> {
   markSent([row.id], start.op);
   try {
-    const run = await call("startRun", { params: { host: row.id }, body: { ...start, ...(proof && { proof }) } });
+    const run = await sends.one({ params: { host: row.id }, body: { ...start, ...(proof && { proof }) } });
     settleSent([row.id], true);
     if (run.state === "queued") toastQueued(run);
     begun?.(run);
   } catch (error) {
     settleSent([row.id], false);
-    if (isAboutProof(error)) throw error;
-    toastStartFailed(start, row.name, error, () => force([row]));
+    if (asksAgain(error, proof)) throw error;
+    toastStartFailed(start, row.name, error, {
+      onForce: () => force([row]),
+      onRetry: () => void startOne(start, row, sends, force, proof, begun),
+    });
   }
 }
 
-async function startMany(start: OpStart, rows: readonly HostRow[], force: Force, proof?: Proof): Promise<void> {
+async function startMany(start: OpStart, rows: readonly HostRow[], sends: Sends, force: Force, proof?: Proof): Promise<void> {
   const ids = rows.map((row) => row.id);
   markSent(ids, start.op);
   try {
-    const { items } = await call("startRuns", { body: { ...start, hosts: ids, ...(proof && { proof }) } });
+    const { items } = await sends.many({ body: { ...start, hosts: ids, ...(proof && { proof }) } });
     settleSent(ids, true);
     toastStartedMany(start, rows, items, force);
   } catch (error) {
     settleSent(ids, false);
-    if (isAboutProof(error)) throw error;
-    toastStartFailed(start, namesInWords(rows.slice(0, 3).map((row) => row.name)), error, () => force(rows));
+    if (asksAgain(error, proof)) throw error;
+    toastStartFailed(start, namesInWords(rows.slice(0, 3).map((row) => row.name)), error, {
+      onForce: () => force(rows),
+      onRetry: () => void startMany(start, rows, sends, force, proof),
+    });
   }
+}
+
+/** Whether the dialog stays: the proof was not accepted, or nothing is known of it. No proof is kept for later. */
+function asksAgain(error: unknown, proof: Proof | undefined): boolean {
+  return isAboutProof(error) || (proof !== undefined && isUnanswered(error));
 }
 
 /** Whether the proof was asked for and not accepted, or not looked at because there were too many. */

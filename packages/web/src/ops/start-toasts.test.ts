@@ -2,7 +2,7 @@ import { type HostId, type HostRow, PROBLEMS, REFUSALS, type RefusalCode } from 
 import { expect, test } from "vitest";
 import { useToastQueue } from "../components/toast.tsx";
 import { hostRow, idOf, runSummary } from "../dev/host-rows.ts";
-import { ProblemError } from "../live/api.ts";
+import { ProblemError, UnreachableError } from "../live/api.ts";
 import { opStart } from "./requests.ts";
 import { toastStartedMany, toastStartFailed } from "./start-toasts.ts";
 
@@ -33,9 +33,13 @@ const refusedWith = (refusal: RefusalCode) => {
   });
 };
 
+const onRetry = () => {
+  throw new Error("What was answered is not sent again.");
+};
+
 const failed = (refusal: RefusalCode, start = opStart("switch")) => {
   const forced: string[] = [];
-  const [toast] = toasts(() => toastStartFailed(start, "a", refusedWith(refusal), () => forced.push("a")));
+  const [toast] = toasts(() => toastStartFailed(start, "a", refusedWith(refusal), { onForce: () => forced.push("a"), onRetry }));
   toast?.action?.press();
   return { label: toast?.action?.label, forced, follows: toast?.follows };
 };
@@ -69,4 +73,13 @@ test("of several hosts, those are offered to be forced whose refusal can be skip
   expect(shown[1]?.follows).toBe(`b: ${REFUSALS["target-unknown"].sentence} ${REFUSALS["target-unknown"].next}`);
   shown[1]?.action?.press();
   expect(forced).toEqual([[c]]);
+});
+
+test("a start that got no answer does not claim that nothing began, and offers to send the same again", () => {
+  const retried: string[] = [];
+  const on = { onForce: onRetry, onRetry: () => retried.push("a") };
+  const [toast] = toasts(() => toastStartFailed(opStart("pull"), "a", new UnreachableError(new Error("cut")), on));
+  expect([toast?.fact, toast?.action?.label]).toEqual(["No answer: Pull on a", "Try again"]);
+  toast?.action?.press();
+  expect(retried).toEqual(["a"]);
 });

@@ -1,7 +1,7 @@
 import { canForce, type HostRow, opDeclaration, type RouteOutput, type RunSummary } from "@nixfleet/protocol";
 import { notify, type ToastNote } from "../components/toast.tsx";
 import { countOf } from "../format/quantity.ts";
-import { call, ProblemError } from "../live/api.ts";
+import { call, isUnanswered, ProblemError } from "../live/api.ts";
 import { messageOf } from "./message-of.ts";
 import type { OpStart } from "./requests.ts";
 
@@ -81,10 +81,19 @@ export function toastRefused(start: OpStart, host: string, reason: string, actio
   });
 }
 
-/** Why nothing was started. `onForce` starts it in spite of a refusal that can be skipped. */
-export function toastStartFailed(start: OpStart, host: string, error: unknown, onForce: () => void): void {
+/** Why nothing was started, with the way on: by force after a refusal that can be skipped, the same request again where no answer came. */
+export function toastStartFailed(
+  start: OpStart,
+  host: string,
+  error: unknown,
+  { onForce, onRetry }: { onForce: () => void; onRetry: () => void },
+): void {
   const refusal = error instanceof ProblemError ? error.problem.refusal : undefined;
-  if (refusal === undefined) notify({ status: "broken", fact: notStarted(start, host), follows: messageOf(error) });
+  if (isUnanswered(error)) {
+    // It may have been started: the answer is what is lacking.
+    const fact = `No answer: ${opDeclaration(start.op).label} on ${host}`;
+    notify({ status: "broken", fact, follows: messageOf(error), action: { label: "Try again", press: onRetry } });
+  } else if (refusal === undefined) notify({ status: "broken", fact: notStarted(start, host), follows: messageOf(error) });
   else toastRefused(start, host, messageOf(error), forceAction(start, [refusal], onForce));
 }
 

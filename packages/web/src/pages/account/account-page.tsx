@@ -9,6 +9,7 @@ import { SkeletonRows } from "../../components/skeleton.tsx";
 import { StatusPill } from "../../components/status-pill.tsx";
 import { notify } from "../../components/toast.tsx";
 import { call } from "../../live/api.ts";
+import { useSend } from "../../live/use-send.ts";
 import { messageOf } from "../../ops/message-of.ts";
 import { queryClient } from "../../screen/queries.tsx";
 import { usePageTitle } from "../../screen/use-page-title.ts";
@@ -39,6 +40,7 @@ export function AccountPage() {
 function PasswordForm() {
   const [sent, setSent] = useState(false);
   const [fault, setFault] = useState<string>();
+  const changePassword = useSend("changePassword");
   const change = async (form: HTMLFormElement) => {
     const data = new FormData(form);
     const next = textOf(data, "next");
@@ -49,7 +51,7 @@ function PasswordForm() {
     setSent(true);
     setFault(undefined);
     try {
-      await call("changePassword", { body: { current: textOf(data, "current"), next } });
+      await changePassword({ body: { current: textOf(data, "current"), next } });
       form.reset();
       notify({ status: "ok", fact: "Your password was changed", follows: "Every other session of yours has ended." });
       await queryClient.invalidateQueries({ queryKey: ["sessions"] });

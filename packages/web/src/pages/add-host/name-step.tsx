@@ -5,7 +5,8 @@ import { Button } from "../../components/button.tsx";
 import { classNames } from "../../components/class-names.ts";
 import { Icon } from "../../components/icon.tsx";
 import { Field } from "../../components/input.tsx";
-import { call, ProblemError } from "../../live/api.ts";
+import { ProblemError } from "../../live/api.ts";
+import { useSend } from "../../live/use-send.ts";
 import { messageOf } from "../../ops/message-of.ts";
 
 const HELP = {
@@ -28,6 +29,7 @@ export function NameStep({
   const [touched, setTouched] = useState(false);
   const [fault, setFault] = useState<string>();
   const [sent, setSent] = useState(false);
+  const addHost = useSend("addHost");
   const wrong = faultOf(name);
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
@@ -35,7 +37,7 @@ export function NameStep({
     if (wrong !== undefined || sent) return;
     setSent(true);
     try {
-      const added = await call("addHost", { body: { name, platform } });
+      const added = await addHost({ body: { name, platform } });
       onAdded(added.host, added.token);
     } catch (error) {
       setFault(

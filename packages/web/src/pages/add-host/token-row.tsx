@@ -5,7 +5,7 @@ import { Button } from "../../components/button.tsx";
 import { CopyButton } from "../../components/copy-button.tsx";
 import { Dialog } from "../../components/dialog.tsx";
 import { Icon } from "../../components/icon.tsx";
-import { call } from "../../live/api.ts";
+import { useSend } from "../../live/use-send.ts";
 import { messageOf } from "../../ops/message-of.ts";
 import { keepFreshToken, useFreshToken } from "./fresh-token.ts";
 
@@ -17,6 +17,7 @@ export function TokenRow({ view }: { view: HostView }) {
   const [sent, setSent] = useState(false);
   const [asking, setAsking] = useState(false);
   const [fault, setFault] = useState<string>();
+  const rotateToken = useSend("rotateToken");
   const cancel = useRef<HTMLButtonElement>(null);
   const used = token !== null && token.lastUsedAt !== null;
   const replace = async () => {
@@ -24,7 +25,7 @@ export function TokenRow({ view }: { view: HostView }) {
     setSent(true);
     setFault(undefined);
     try {
-      const made = await call("rotateToken", { params: { host: row.id } });
+      const made = await rotateToken({ params: { host: row.id } });
       keepFreshToken(row.id, { token: made.token, name: row.name });
     } catch (error) {
       setFault(messageOf(error));

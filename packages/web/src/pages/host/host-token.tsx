@@ -5,6 +5,7 @@ import { CopyButton } from "../../components/copy-button.tsx";
 import { Dialog } from "../../components/dialog.tsx";
 import { RelativeTime } from "../../components/relative-time.tsx";
 import { call } from "../../live/api.ts";
+import { useSend } from "../../live/use-send.ts";
 import { messageOf } from "../../ops/message-of.ts";
 import { useSession } from "../../shell/session.ts";
 
@@ -65,6 +66,7 @@ function TokenDialog({
 }) {
   const [sent, setSent] = useState(false);
   const [fault, setFault] = useState<string>();
+  const rotateToken = useSend("rotateToken");
   const cancel = useRef<HTMLButtonElement>(null);
   const close = () => onNext(undefined);
   const act = async (action: () => Promise<Asking | undefined>) => {
@@ -118,7 +120,7 @@ function TokenDialog({
             sent={sent}
             onClick={() =>
               void act(async () => {
-                if (replace) return { kind: "new", ...(await call("rotateToken", { params: { host } })) };
+                if (replace) return { kind: "new", ...(await rotateToken({ params: { host } })) };
                 await call("revokeToken", { params: { host } });
                 return undefined;
               })
