@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { FAILURES, type Facts, isTerminal } from "@nixfleet/protocol";
+import { FAILURES, type Facts, isTerminal, TOPIC_VALUES, ToBrowser, topicValueSchema } from "@nixfleet/protocol";
 import { type Behaviour, obedient, type Step } from "@nixfleet/testkit";
 import { signIn } from "@nixfleet/testkit/api-client";
 import { DESK, PHONE, watchPage } from "@nixfleet/testkit/browser";
@@ -173,9 +173,11 @@ describe.each([
   // One window for all pages: a new one compiles the page's code anew each time.
   let window: Awaited<ReturnType<typeof stack.window>>;
   let watched: ReturnType<typeof watchPage>;
+  let contract: ReturnType<typeof watchLiveValues>;
   beforeAll(async () => {
     window = await stack.window(options);
     watched = watchPage(window.page, stack.dashboard.origin);
+    contract = watchLiveValues(window.page);
   });
   afterAll(() => window[Symbol.asyncDispose]());
 
@@ -196,7 +198,33 @@ describe.each([
       expect(watched).toEqual({ errors: [], strangers: [] });
     });
   }
+
+  test("what the live link brought to these pages is what the contract says, key by key", () => {
+    expect(contract.faults).toEqual([]);
+    const keys = Object.entries(TOPIC_VALUES).flatMap(([topic, of]) => Object.keys(of).map((key) => `${topic} ${key}`));
+    // Nothing runs while these pages are visited.
+    expect([...contract.seen].sort()).toEqual(keys.filter((key) => key !== "fleet run").sort());
+  });
 });
+
+/** Holds every value that arrives over the live link against its schema. The page itself takes the dashboard at its word. */
+function watchLiveValues(page: Page) {
+  const faults: string[] = [];
+  const seen = new Set<string>();
+  page.on("websocket", (socket) =>
+    socket.on("framereceived", ({ payload }) => {
+      const message = ToBrowser.parse(JSON.parse(String(payload)));
+      if (message.type !== "snapshot" && message.type !== "delta") return;
+      const { topic } = message;
+      for (const [key, value] of Object.entries(message.type === "snapshot" ? message.values : message.set)) {
+        const parsed = topicValueSchema(topic, key)?.safeParse(value);
+        if (parsed?.success) seen.add(`${topic.replace(/:.*/, "")} ${key.replace(/:.*/, "")}`);
+        else faults.push(`${topic} ${key}: ${parsed ? parsed.error.message : "is no key of this topic"}`);
+      }
+    }),
+  );
+  return { faults, seen };
+}
 
 test("R50, R54: what hosts and commits say is shown as text, and the policy forbids inline script", async () => {
   await using window = await stack.window();

@@ -1,4 +1,5 @@
-import type { HostRow } from "@nixfleet/protocol";
+import type { HostRow, Topic, TopicKeyHead, TopicValue } from "@nixfleet/protocol";
+import { type TopicState, topicValues } from "./topic-state.ts";
 
 /** The values of some keys of a topic, in a list that is another one only when it says something else. */
 export interface KeptList<T> {
@@ -9,18 +10,18 @@ export interface KeptList<T> {
 }
 
 /**
- * The values of the keys that begin with `prefix`.
+ * The values of the keys `<head>:<id>`.
  * @param same whether a newer value says nothing else for those who read the list, which then goes on to hold the older one
  */
-export function keepList<T>(
-  before: KeptList<T> | null,
-  values: ReadonlyMap<string, unknown>,
-  prefix: string,
-  same: (older: T, newer: T) => boolean,
-): KeptList<T> {
+export function keepList<T extends Topic, Head extends TopicKeyHead<T>>(
+  before: KeptList<TopicValue<T, Head>> | null,
+  state: TopicState<T>,
+  head: Head,
+  same: (older: TopicValue<T, Head>, newer: TopicValue<T, Head>) => boolean,
+): KeptList<TopicValue<T, Head>> {
+  const { values } = state;
   if (before?.values === values) return before;
-  const newest: T[] = [];
-  for (const [key, value] of values) if (key.startsWith(prefix)) newest.push(value as T);
+  const newest = topicValues(state, head);
   const list = newest.map((value, index) => {
     const older = before?.list[index];
     if (older === undefined) return value;

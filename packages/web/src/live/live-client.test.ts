@@ -92,7 +92,7 @@ test("a followed topic is subscribed once the link is open; a message is told at
   frame();
   say(delta(6, { target: 6 }));
   expect(calls).toBe(4);
-  expect(client.topic("fleet")).toEqual({ version: 6, values: new Map([["target", 6]]) });
+  expect(client.topic("fleet")).toEqual({ topic: "fleet", version: 6, values: new Map([["target", 6]]) });
 });
 
 test("R39: a gap asks for a new snapshot once, however many deltas follow", () => {
@@ -105,7 +105,7 @@ test("R39: a gap asks for a new snapshot once, however many deltas follow", () =
   expect(socket().sent).toHaveLength(2);
   say(snapshot(7, { a: 3 }));
   say(delta(8, { a: 4 }));
-  expect(client.topic("fleet")).toEqual({ version: 8, values: new Map([["a", 4]]) });
+  expect(client.topic("fleet")).toEqual({ topic: "fleet", version: 8, values: new Map([["a", 4]]) });
 });
 
 test("R61: a lost link is said with the time of the next try, then as offline since when; what was known stays", () => {
@@ -120,7 +120,7 @@ test("R61: a lost link is said with the time of the next try, then as offline si
     socket().onclose?.({ code: 1006 });
   }
   expect(client.link()).toMatchObject({ kind: "offline", since: 1_000_000 });
-  expect(client.topic("fleet")).toEqual({ version: 1, values: new Map([["target", 1]]) });
+  expect(client.topic("fleet")).toEqual({ topic: "fleet", version: 1, values: new Map([["target", 1]]) });
   advance(15_000);
   socket().onopen?.();
   expect(client.link()).toEqual({ kind: "live" });
@@ -172,4 +172,36 @@ test("a dashboard of another version than the page's first says so", () => {
   expect(reloads()).toBe(0);
   say({ type: "hello", serverTime: 0, version: "2" });
   expect(reloads()).toBe(1);
+});
+
+test("an empty snapshot of version 0 is no data: the page goes on waiting, asks again, and takes the first real one", () => {
+  const { client, socket, say, advance } = setup();
+  let calls = 0;
+  client.follow("fleet", () => {
+    calls += 1;
+  });
+  socket().onopen?.();
+  say(snapshot(0, {}));
+  expect([client.topic("fleet"), calls]).toEqual([undefined, 0]);
+  advance(1_000);
+  expect(socket().sent).toEqual([
+    { type: "subscribe", topic: "fleet" },
+    { type: "subscribe", topic: "fleet" },
+  ]);
+  say(snapshot(1, { target: 1 }));
+  expect(client.topic("fleet")).toEqual({ topic: "fleet", version: 1, values: new Map([["target", 1]]) });
+  advance(60_000);
+  expect(socket().sent).toHaveLength(2);
+});
+
+test("after a reconnect an empty snapshot of version 0 leaves what was known as it is", () => {
+  const { client, socket, say, advance } = setup();
+  client.follow("fleet", () => {});
+  socket().onopen?.();
+  say(snapshot(3, { target: 1 }));
+  socket().onclose?.({ code: 1006 });
+  advance(15_000);
+  socket().onopen?.();
+  say(snapshot(0, {}));
+  expect(client.topic("fleet")).toEqual({ topic: "fleet", version: 3, values: new Map([["target", 1]]) });
 });

@@ -42,7 +42,7 @@ export interface LiveClient {
   readonly link: () => LinkState;
   readonly onLink: (listener: () => void) => () => void;
   /** A topic's values; undefined until the first snapshot; "gone" when the server has no such host or run. */
-  readonly topic: (topic: Topic) => TopicState | "gone" | undefined;
+  readonly topic: <T extends Topic>(topic: T) => TopicState<T> | "gone" | undefined;
   /**
    * Subscribes while the returned function is not called. Listeners hear of a message at once, and of all that come before the next
    * frame together with that frame: what comes alone is drawn by then, and a flood is drawn once a frame.
@@ -64,6 +64,8 @@ interface Followed {
 /** After this many milliseconds without a link the page calls itself offline. */
 const OFFLINE_AFTER = 10_000;
 const LONGEST_WAIT = 15_000;
+/** Milliseconds until a topic that the dashboard has not read yet is asked for again. */
+const ASK_AGAIN = 1_000;
 
 /**
  * The one place of the page that knows the socket. Keeps a copy of each followed topic, asks for a new snapshot after a gap, once
@@ -137,8 +139,13 @@ export function createLiveClient(deps: LiveDeps): LiveClient {
         return;
       case "snapshot":
       case "delta": {
+        if (message.type === "snapshot" && message.version < 1) {
+          // The dashboard has not read the topic yet, so it says nothing of it: what is empty then is no data.
+          deps.setTimeout(() => topics.get(topic) === followed && followed.resyncing && subscribe(topic, followed), ASK_AGAIN);
+          return;
+        }
         if (message.type === "delta" && followed.resyncing) return;
-        const step = stepTopic(followed.state === "gone" ? undefined : followed.state, message);
+        const step = stepTopic(topic, followed.state === "gone" ? undefined : followed.state, message);
         if (step.kind === "gap") {
           followed.resyncing = true;
           subscribe(topic, followed);
@@ -199,7 +206,8 @@ export function createLiveClient(deps: LiveDeps): LiveClient {
       linkListeners.add(listener);
       return () => linkListeners.delete(listener);
     },
-    topic: (topic) => topics.get(topic)?.state,
+    // What is stored under a topic's name is that topic's state.
+    topic: <T extends Topic>(topic: T) => topics.get(topic)?.state as TopicState<T> | "gone" | undefined,
     follow(topic, listener, feed) {
       let followed = topics.get(topic);
       const first = followed === undefined;
