@@ -5,7 +5,8 @@ import { expect, test } from "vitest";
 import { type ApiDeps, createApi, createSend, isUnanswered, ProblemError, REPEAT_WAITS, UnreachableError } from "./api.ts";
 
 /** What becomes of a request: an answer; work without one; a proxy's page; or a problem. */
-type Fate = "answer" | "lose-answer" | "break-off" | "proxy" | ProblemCode;
+type Fate = "answer" | "lose-answer" | "break-off" | "proxy" | { readonly problem: ProblemCode };
+const problem = (code: ProblemCode): Fate => ({ problem: code });
 
 /** A dashboard that does the work of each key once, and an Api that reaches it; `fates` in order, then every request is answered. */
 async function setup(...fates: Fate[]) {
@@ -16,7 +17,13 @@ async function setup(...fates: Fate[]) {
     const key = request.headers[IDEMPOTENCY_HEADER.toLowerCase()] as string | undefined;
     keys.push(key);
     const fate = fates.shift() ?? "answer";
-    if (fate !== "proxy" && fate !== "unavailable") done.add(key);
+    if (typeof fate === "object") {
+      const { problem: code } = fate;
+      const { status, title, next } = PROBLEMS[code];
+      response.writeHead(status).end(JSON.stringify({ type: `about:blank#${code}`, title, status, code, next }));
+      return;
+    }
+    if (fate !== "proxy") done.add(key);
     switch (fate) {
       case "lose-answer":
         request.socket.destroy();
@@ -31,10 +38,6 @@ async function setup(...fates: Fate[]) {
       case "answer":
         response.end(JSON.stringify({ token: "nf_a_x" }));
         break;
-      default: {
-        const { status, title, next } = PROBLEMS[fate];
-        response.writeHead(status).end(JSON.stringify({ type: `about:blank#${fate}`, title, status, code: fate, next }));
-      }
     }
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -59,18 +62,20 @@ async function setup(...fates: Fate[]) {
 const HOST = { params: { host: "a" } };
 const LOST: Fate[] = Array.from({ length: REPEAT_WAITS.length + 1 }, () => "lose-answer");
 
-test.each<Fate>(["lose-answer", "break-off", "proxy", "unavailable"])(
-  "R1: a POST that meets “%s” is sent again with the same key, and done once",
-  async (fate) => {
-    await using dashboard = await setup(fate, fate);
-    expect(await dashboard.api.request("rotateToken", HOST).send()).toEqual({ token: "nf_a_x" });
-    const [key] = dashboard.keys;
-    expect(key).toMatch(/^[0-9a-f]{32}$/);
-    expect(dashboard.keys).toEqual([key, key, key]);
-    expect(dashboard.done).toEqual(new Set([key]));
-    expect(dashboard.waits).toEqual(REPEAT_WAITS.slice(0, 2));
-  },
-);
+test.each<[string, Fate]>([
+  ["a lost answer", "lose-answer"],
+  ["an answer that breaks off", "break-off"],
+  ["a proxy without its dashboard", "proxy"],
+  ["a full disk", problem("unavailable")],
+])("R1: a POST that meets %s is sent again with the same key, and done once", async (_, fate) => {
+  await using dashboard = await setup(fate, fate);
+  expect(await dashboard.api.request("rotateToken", HOST).send()).toEqual({ token: "nf_a_x" });
+  const [key] = dashboard.keys;
+  expect(key).toMatch(/^[0-9a-f]{32}$/);
+  expect(dashboard.keys).toEqual([key, key, key]);
+  expect(dashboard.done).toEqual(new Set([key]));
+  expect(dashboard.waits).toEqual(REPEAT_WAITS.slice(0, 2));
+});
 
 test("R1: it is sent a bounded number of times; then the same button is still the same request, until it has an answer", async () => {
   await using dashboard = await setup(...LOST);
@@ -93,7 +98,7 @@ test("R1: other input, and another form or dialog, is a new request", async () =
 });
 
 test("an answer that says no is an answer: it is not sent again, and the next press is a new request", async () => {
-  await using dashboard = await setup("host-not-found", "internal", "too-many-attempts");
+  await using dashboard = await setup(problem("host-not-found"), problem("internal"), problem("too-many-attempts"));
   const send = createSend("rotateToken", dashboard.api);
   for (const code of ["host-not-found", "internal", "too-many-attempts"]) {
     const error: unknown = await send(HOST).then(

@@ -155,8 +155,6 @@ export function createLiveClient(deps: LiveDeps): LiveClient {
         followed.state = step.state;
         break;
       }
-      default:
-        message satisfies never;
     }
     touch(topic);
   };

@@ -28,7 +28,12 @@ export function isInGroup(row: HostRow, group: Group): boolean {
       return row.reachability.state === group;
     case "offline":
       return row.reachability.state === "offline" || row.reachability.state === "never";
-    default:
+    case "current":
+    case "behind":
+    case "failed":
+    case "working":
+    case "to-check":
+    case "unknown":
       return groupOf(row) === group;
   }
 }

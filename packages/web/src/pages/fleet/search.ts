@@ -120,17 +120,15 @@ function contains(texts: readonly string[], value: string): boolean {
 function comparison(value: string): ((number: number) => boolean) | undefined {
   const parts = /^(>=|<=|>|<|=)?(\d+(?:\.\d+)?)%?$/.exec(value);
   if (!parts) return undefined;
+  const compare = COMPARISONS[(parts[1] ?? "=") as keyof typeof COMPARISONS];
   const limit = Number(parts[2]);
-  switch (parts[1]) {
-    case ">":
-      return (number) => number > limit;
-    case ">=":
-      return (number) => number >= limit;
-    case "<":
-      return (number) => number < limit;
-    case "<=":
-      return (number) => number <= limit;
-    default:
-      return (number) => number === limit;
-  }
+  return (number) => compare(number, limit);
 }
+
+const COMPARISONS = {
+  ">": (number, limit) => number > limit,
+  ">=": (number, limit) => number >= limit,
+  "<": (number, limit) => number < limit,
+  "<=": (number, limit) => number <= limit,
+  "=": (number, limit) => number === limit,
+} as const satisfies Record<string, (number: number, limit: number) => boolean>;
