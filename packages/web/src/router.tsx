@@ -7,7 +7,7 @@ import { readFleetSearch } from "./pages/fleet/view.ts";
 import { readComparison } from "./pages/host/address.ts";
 import { Frame } from "./shell/frame.tsx";
 import { NotFound } from "./shell/not-found.tsx";
-import { PageFault } from "./shell/page-fault.tsx";
+import { PageError } from "./shell/page-error.tsx";
 import { ensureSession } from "./shell/session.ts";
 
 /** A page that reads something over REST: what that takes is loaded with it, and not with the first page. */
@@ -24,7 +24,7 @@ function readingPage(load: () => Promise<ComponentType>) {
   });
 }
 
-const root = createRootRoute({ component: Frame, notFoundComponent: NotFound, errorComponent: PageFault });
+const root = createRootRoute({ component: Frame, notFoundComponent: NotFound, errorComponent: PageError });
 
 /** Everything behind the sign-in. Who has no session is sent to get one, and comes back here. */
 const signedIn = createRoute({

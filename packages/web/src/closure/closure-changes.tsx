@@ -33,7 +33,7 @@ export function ClosureChanges({ diff, title }: { diff: ClosureDiff; title: stri
       </ul>
       {rows.length > FIRST && (
         <p className="pt-2">
-          <Button size="row" look="ghost" aria-expanded={all} onClick={() => setAll(!all)}>
+          <Button size="row" variant="ghost" aria-expanded={all} onClick={() => setAll(!all)}>
             {all ? "Show fewer" : `Show all ${formatCount(rows.length)}`}
           </Button>
         </p>

@@ -3,7 +3,7 @@ import { CircleStop, Play, RefreshCw, RotateCw } from "lucide-react";
 import { Icon, type LucideIcon } from "../components/icon.tsx";
 import { SectionHead } from "../components/section-head.tsx";
 import { formatCount } from "../format/quantity.ts";
-import { useFirst } from "./use-first.tsx";
+import { useShowMore } from "./use-show-more.tsx";
 
 const WHAT = {
   restart: { label: "Restart", icon: RotateCw },
@@ -37,7 +37,7 @@ export function UnitChanges({ units }: { units: Preview["units"] }) {
 const FIRST = 8;
 
 function Kind({ kind, names }: { kind: keyof Units; names: readonly string[] }) {
-  const { shown, more } = useFirst(names, FIRST);
+  const { shown, more } = useShowMore(names, FIRST);
   const { label, icon } = WHAT[kind];
   return (
     <div className="pb-1.5">

@@ -5,7 +5,7 @@ import { useEffect, useEffectEvent } from "react";
 import { buttonClass } from "./button.tsx";
 import { Icon } from "./icon.tsx";
 import { StatusIcon } from "./status-icon.tsx";
-import { type ToastNote, useToastQueue } from "./toast.tsx";
+import { type ToastMessage, useToastQueue } from "./toast.tsx";
 
 interface ToastData {
   status: Status;
@@ -29,19 +29,19 @@ export default function ToastLayer() {
 function Queue() {
   const { add, close } = Toast.useToastManager<ToastData>();
   const waiting = useToastQueue((queue) => queue.waiting);
-  const show = useEffectEvent((note: ToastNote) => {
+  const show = useEffectEvent((message: ToastMessage) => {
     const id = add({
-      title: note.fact,
-      description: note.follows,
-      timeout: note.status === "broken" || note.status === "attention" ? 0 : 6_000,
+      title: message.title,
+      description: message.detail,
+      timeout: message.status === "broken" || message.status === "attention" ? 0 : 6_000,
       // A toast of high priority is hidden from assistive technology until it has the focus, and its buttons with it.
       priority: "low",
-      data: { status: note.status },
-      ...(note.action && {
+      data: { status: message.status },
+      ...(message.action && {
         actionProps: {
-          children: note.action.label,
+          children: message.action.label,
           onClick: () => {
-            note.action?.press();
+            message.action?.press();
             close(id);
           },
         },
@@ -52,7 +52,7 @@ function Queue() {
     // What another run of this effect has taken is not shown twice.
     if (waiting.length === 0 || useToastQueue.getState().waiting !== waiting) return;
     useToastQueue.setState({ waiting: [] });
-    for (const note of waiting) show(note);
+    for (const message of waiting) show(message);
   }, [waiting]);
   return null;
 }
@@ -75,7 +75,7 @@ function ToastList() {
         <Toast.Close
           aria-label="Close"
           aria-hidden={false}
-          className={buttonClass({ look: "ghost", size: "row", iconOnly: true })}
+          className={buttonClass({ variant: "ghost", size: "row", iconOnly: true })}
         >
           <Icon of={X} size={16} />
         </Toast.Close>

@@ -13,8 +13,8 @@ import type {
   TopicValue,
 } from "@nixfleet/protocol";
 import { createContext, useCallback, useContext, useRef, useSyncExternalStore } from "react";
-import { type KeptList, keepList, sameButMeasured } from "./kept-list.ts";
 import type { LinkState, LiveClient } from "./live-client.ts";
+import { type StableList, sameButMeasured, updateStableList } from "./stable-list.ts";
 import { type TopicState, topicValue } from "./topic-state.ts";
 
 export const LiveContext = createContext<LiveClient | null>(null);
@@ -57,10 +57,10 @@ function useList<T extends Topic, Head extends TopicKeyHead<T>>(
   head: Head,
   same: (older: TopicValue<T, Head>, newer: TopicValue<T, Head>) => boolean = Object.is,
 ): readonly TopicValue<T, Head>[] | "gone" | undefined {
-  const kept = useRef<{ same: typeof same; list: KeptList<TopicValue<T, Head>> } | null>(null);
+  const previous = useRef<{ same: typeof same; list: StableList<TopicValue<T, Head>> } | null>(null);
   return useTopic(topic, (state) => {
-    const list = keepList(kept.current?.same === same ? kept.current.list : null, state, head, same);
-    kept.current = { same, list };
+    const list = updateStableList(previous.current?.same === same ? previous.current.list : null, state, head, same);
+    previous.current = { same, list };
     return list.list;
   });
 }

@@ -16,7 +16,7 @@ import { classNames } from "../components/class-names.ts";
 import { Icon } from "../components/icon.tsx";
 import { SearchInput } from "../components/input.tsx";
 import { countOf, formatCount } from "../format/quantity.ts";
-import { setLogLook, useLogLook } from "./log-look.ts";
+import { setLogDisplay, useLogDisplay } from "./log-display.ts";
 import type { Search } from "./use-search.ts";
 
 /** What can be done with a log: search it, jump to what went wrong, change how it is drawn, take it along. */
@@ -45,7 +45,7 @@ export function LogToolbar({
   /** Copy and raw. */
   children: ReactNode;
 }) {
-  const { wrap, times, tall } = useLogLook();
+  const { wrap, times, tall } = useLogDisplay();
   const found = search.kind === "found" ? search.hits.lines.length : 0;
   const press = (event: KeyboardEvent<HTMLInputElement>) => {
     if (event.key === "Enter") {
@@ -95,14 +95,14 @@ export function LogToolbar({
       </span>
       {(errors > 0 || warnings > 0) && <span aria-hidden="true" className="mx-1 h-4 w-px bg-border-strong max-phone:hidden" />}
       <span className="flex gap-2 max-phone:order-2 max-phone:w-full max-phone:justify-between max-phone:gap-0">
-        <Toggle icon={TextWrap} on={wrap} onPress={() => setLogLook({ wrap: !wrap })}>
+        <Toggle icon={TextWrap} on={wrap} onPress={() => setLogDisplay({ wrap: !wrap })}>
           Wrap
         </Toggle>
         <span className="contents max-phone:hidden">
-          <Toggle icon={Clock} on={times} onPress={() => setLogLook({ times: !times })}>
+          <Toggle icon={Clock} on={times} onPress={() => setLogDisplay({ times: !times })}>
             Times
           </Toggle>
-          <Toggle icon={Maximize2} on={tall} onPress={() => setLogLook({ tall: !tall })}>
+          <Toggle icon={Maximize2} on={tall} onPress={() => setLogDisplay({ tall: !tall })}>
             Tall
           </Toggle>
         </span>
@@ -115,7 +115,7 @@ export function LogToolbar({
 /** A link that saves the log as it was written. */
 export function RawLink({ href, name }: { href: string; name: string }) {
   return (
-    <a href={href} download={name} className={buttonClass({ look: "ghost", size: "row" })}>
+    <a href={href} download={name} className={buttonClass({ variant: "ghost", size: "row" })}>
       <Icon of={Download} />
       Raw
     </a>
@@ -125,7 +125,7 @@ export function RawLink({ href, name }: { href: string; name: string }) {
 function placeOf(search: Search, current: number): string {
   switch (search.kind) {
     case "none":
-    case "asking":
+    case "searching":
       return "";
     case "failed":
       return "not searched";
@@ -158,7 +158,7 @@ function Toggle({ icon, on, onPress, children }: { icon: LucideIcon; on: boolean
       type="button"
       aria-pressed={on}
       onClick={onPress}
-      className={classNames(buttonClass({ look: "ghost", size: "row" }), on && "bg-hover! text-text!")}
+      className={classNames(buttonClass({ variant: "ghost", size: "row" }), on && "bg-hover! text-text!")}
     >
       <Icon of={icon} />
       {children}

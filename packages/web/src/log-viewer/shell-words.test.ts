@@ -15,8 +15,8 @@ test("a shell reads the line back to the same arguments, whatever is in them", (
   fc.assert(
     fc.property(fc.array(word, { maxLength: 5 }), (argv) => {
       const script = `set -- ${shellLine(argv)}; for word; do printf '%s\\0' "$word"; done`;
-      const said = execFileSync("sh", ["-c", script], { encoding: "utf8" });
-      expect(said.split("\0").slice(0, -1)).toEqual(argv);
+      const output = execFileSync("sh", ["-c", script], { encoding: "utf8" });
+      expect(output.split("\0").slice(0, -1)).toEqual(argv);
     }),
     { numRuns: 30 },
   );

@@ -36,9 +36,9 @@ export function useLog(run: RunId, lines: number): { source: LogSource; state: L
     [run, source],
   );
   useEffect(() => {
-    const leaving = new AbortController();
-    readOutline(leaving.signal);
-    return () => leaving.abort();
+    const aborter = new AbortController();
+    readOutline(aborter.signal);
+    return () => aborter.abort();
   }, [readOutline]);
   return { source, state: useSyncExternalStore(source.subscribe, source.state), readOutline: () => readOutline() };
 }

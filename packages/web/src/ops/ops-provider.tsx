@@ -5,21 +5,21 @@ import { notify } from "../components/toast.tsx";
 import { call, createSend, isUnanswered, ProblemError, type Send } from "../live/api.ts";
 import { useSession } from "../shell/session.ts";
 import { messageOf } from "./message-of.ts";
-import { asksFirst, leadsToChanges, namesInWords, type OpStart, splitByDenial } from "./requests.ts";
-import { markSent, settleSent } from "./sent.ts";
+import { markPending, settlePending } from "./pending-ops.ts";
+import { asksFirst, joinNames, leadsToChanges, type OpStart, splitByDenial } from "./requests.ts";
 import { toastQueued, toastRefused, toastStartedMany, toastStartFailed } from "./start-toasts.ts";
 
-const AskOp = lazy(() => import("./ask-op.tsx"));
+const OpDialog = lazy(() => import("./op-dialog.tsx"));
 
 /** Called with the run that began, where one host was asked. */
-type Begun = (run: RunSummary) => void;
+type OnStarted = (run: RunSummary) => void;
 
 interface Ops {
   /**
    * Starts an op on hosts. More than one asks first, with their names and their count; so does an op that has a question or wants the
-   * password. A preview of what a switch would change leads to where that is shown, unless `begun` does something else.
+   * password. A preview of what a switch would change leads to where that is shown, unless `onStarted` does something else.
    */
-  readonly start: (start: OpStart, rows: readonly HostRow[], begun?: Begun) => void;
+  readonly start: (start: OpStart, rows: readonly HostRow[], onStarted?: OnStarted) => void;
   /** Cancels a run. */
   readonly cancel: (run: RunSummary) => Promise<void>;
 }
@@ -38,7 +38,7 @@ interface Question {
   readonly number: number;
   readonly start: OpStart;
   readonly rows: readonly HostRow[];
-  readonly begun: Begun | undefined;
+  readonly onStarted: OnStarted | undefined;
   readonly sends: Sends;
 }
 
@@ -55,31 +55,31 @@ export function OpsProvider({ children }: { children: ReactNode }) {
   const { person } = useSession();
   const navigate = useNavigate();
   const [question, setQuestion] = useState<Question | undefined>();
-  const ask = useCallback((start: OpStart, rows: readonly HostRow[], begun?: Begun) => {
+  const ask = useCallback((start: OpStart, rows: readonly HostRow[], onStarted?: OnStarted) => {
     setQuestion((before) => ({
       number: (before?.number ?? 0) + 1,
       start,
       rows,
-      begun,
+      onStarted,
       sends: createSends(),
     }));
   }, []);
   const send = useCallback(
-    async (start: OpStart, rows: readonly HostRow[], sends: Sends, begun?: Begun, proof?: Proof) => {
-      const force = (refused: readonly HostRow[]) => ask({ ...start, force: true }, refused, begun);
+    async (start: OpStart, rows: readonly HostRow[], sends: Sends, onStarted?: OnStarted, proof?: Proof) => {
+      const force = (refused: readonly HostRow[]) => ask({ ...start, force: true }, refused, onStarted);
       const [only] = rows;
       if (rows.length !== 1 || only === undefined) return startMany(start, rows, sends, force, proof);
-      if (!begun && leadsToChanges(start)) void navigate({ to: "/hosts/$host/changes", params: { host: only.name } });
-      return startOne(start, only, sends, force, proof, begun);
+      if (!onStarted && leadsToChanges(start)) void navigate({ to: "/hosts/$host/changes", params: { host: only.name } });
+      return startOne(start, only, sends, force, proof, onStarted);
     },
     [navigate, ask],
   );
   const start = useCallback<Ops["start"]>(
-    (wanted, rows, begun) => {
+    (wanted, rows, onStarted) => {
       const { allowed, denied } = splitByDenial(rows, wanted.op, person.role);
       const [only] = allowed;
-      if (rows.length > 1 || (only && (wanted.force || asksFirst(wanted.op, rows.length)))) ask(wanted, rows, begun);
-      else if (only) void send(wanted, [only], createSends(), begun);
+      if (rows.length > 1 || (only && (wanted.force || asksFirst(wanted.op, rows.length)))) ask(wanted, rows, onStarted);
+      else if (only) void send(wanted, [only], createSends(), onStarted);
       else if (denied[0]) toastRefused(wanted, denied[0].row.name, denied[0].reason);
     },
     [person.role, ask, send],
@@ -90,7 +90,7 @@ export function OpsProvider({ children }: { children: ReactNode }) {
       {children}
       <Suspense>
         {question && (
-          <AskOp
+          <OpDialog
             key={question.number}
             start={question.start}
             split={splitByDenial(question.rows, question.start.op, person.role)}
@@ -98,7 +98,7 @@ export function OpsProvider({ children }: { children: ReactNode }) {
             onAnswer={async ({ start: answered, rows, proof }) => {
               // What needs no proof is on its way: the page shows it. Else the dialog waits for what the proof comes to.
               if (proof === undefined) setQuestion(undefined);
-              await send(answered, rows, question.sends, question.begun, proof);
+              await send(answered, rows, question.sends, question.onStarted, proof);
               setQuestion((now) => (now === question ? undefined : now));
             }}
           />
@@ -113,34 +113,41 @@ type Proof = NonNullable<RouteInput<"startRun">["body"]["proof"]>;
 type Force = (refused: readonly HostRow[]) => void;
 
 /** Says what came of it. @throws where the proof is to be given again, or its answer never came: the dialog asks again */
-async function startOne(start: OpStart, row: HostRow, sends: Sends, force: Force, proof?: Proof, begun?: Begun): Promise<void> {
-  markSent([row.id], start.op);
+async function startOne(
+  start: OpStart,
+  row: HostRow,
+  sends: Sends,
+  force: Force,
+  proof?: Proof,
+  onStarted?: OnStarted,
+): Promise<void> {
+  markPending([row.id], start.op);
   try {
     const run = await sends.one({ params: { host: row.id }, body: { ...start, ...(proof && { proof }) } });
-    settleSent([row.id], true);
+    settlePending([row.id], true);
     if (run.state === "queued") toastQueued(run);
-    begun?.(run);
+    onStarted?.(run);
   } catch (error) {
-    settleSent([row.id], false);
+    settlePending([row.id], false);
     if (asksAgain(error, proof)) throw error;
     toastStartFailed(start, row.name, error, {
       onForce: () => force([row]),
-      onRetry: () => void startOne(start, row, sends, force, proof, begun),
+      onRetry: () => void startOne(start, row, sends, force, proof, onStarted),
     });
   }
 }
 
 async function startMany(start: OpStart, rows: readonly HostRow[], sends: Sends, force: Force, proof?: Proof): Promise<void> {
   const ids = rows.map((row) => row.id);
-  markSent(ids, start.op);
+  markPending(ids, start.op);
   try {
     const { items } = await sends.many({ body: { ...start, hosts: ids, ...(proof && { proof }) } });
-    settleSent(ids, true);
+    settlePending(ids, true);
     toastStartedMany(start, rows, items, force);
   } catch (error) {
-    settleSent(ids, false);
+    settlePending(ids, false);
     if (asksAgain(error, proof)) throw error;
-    toastStartFailed(start, namesInWords(rows.slice(0, 3).map((row) => row.name)), error, {
+    toastStartFailed(start, joinNames(rows.slice(0, 3).map((row) => row.name)), error, {
       onForce: () => force(rows),
       onRetry: () => void startMany(start, rows, sends, force, proof),
     });
@@ -164,6 +171,6 @@ async function cancelRun(run: RunSummary): Promise<void> {
   } catch (error) {
     // It ended in the meantime, which is what was wanted.
     if (error instanceof ProblemError && error.problem.code === "run-ended") return;
-    notify({ status: "broken", fact: `${run.title} was not cancelled`, follows: messageOf(error) });
+    notify({ status: "broken", title: `${run.title} was not cancelled`, detail: messageOf(error) });
   }
 }

@@ -5,9 +5,9 @@ import {
   ALL_OPS,
   asksFirst,
   denialOf,
+  joinNames,
   leadsToChanges,
   MENU_OPS,
-  namesInWords,
   opLabel,
   opOn,
   opStart,
@@ -32,7 +32,7 @@ test("hosts that cannot do it are named with the server's reason, the others go 
 });
 
 test("names read as a sentence has them", () => {
-  expect([namesInWords([]), namesInWords(["a"]), namesInWords(["a", "b"]), namesInWords(["a", "b", "c"])]).toEqual([
+  expect([joinNames([]), joinNames(["a"]), joinNames(["a", "b"]), joinNames(["a", "b", "c"])]).toEqual([
     "",
     "a",
     "a and b",

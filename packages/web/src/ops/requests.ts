@@ -102,7 +102,7 @@ export function splitByDenial(rows: readonly HostRow[], op: OpName, role: Role):
 }
 
 /** A list of names as a sentence has it: `a`, `a and b`, `a, b and c`. */
-export function namesInWords(names: readonly string[]): string {
+export function joinNames(names: readonly string[]): string {
   const last = names.at(-1) ?? "";
   return names.length < 2 ? last : `${names.slice(0, -1).join(", ")} and ${last}`;
 }

@@ -21,7 +21,7 @@ export function RowMenuButton({ row, size = "row" }: { row: HostRow; size?: "row
       aria-label={`More for ${row.name}`}
       aria-haspopup="menu"
       aria-expanded={open}
-      className={buttonClass({ look: "ghost", size, iconOnly: true })}
+      className={buttonClass({ variant: "ghost", size, iconOnly: true })}
       onClick={(event) => {
         if (open) close();
         else useOpen.setState({ id: row.id, anchor: event.currentTarget });

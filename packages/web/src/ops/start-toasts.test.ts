@@ -41,14 +41,14 @@ const failed = (refusal: RefusalCode, start = opStart("switch")) => {
   const forced: string[] = [];
   const [toast] = toasts(() => toastStartFailed(start, "a", refusedWith(refusal), { onForce: () => forced.push("a"), onRetry }));
   toast?.action?.press();
-  return { label: toast?.action?.label, forced, follows: toast?.follows };
+  return { label: toast?.action?.label, forced, detail: toast?.detail };
 };
 
 test("a refusal that can be skipped offers to force the run; one that cannot, or of a run that was forced, offers nothing", () => {
   expect(failed("already-current")).toEqual({
     label: "Force…",
     forced: ["a"],
-    follows: `${REFUSALS["already-current"].sentence} ${REFUSALS["already-current"].next}`,
+    detail: `${REFUSALS["already-current"].sentence} ${REFUSALS["already-current"].next}`,
   });
   expect(failed("host-busy")).toMatchObject({ label: undefined, forced: [] });
   expect(failed("already-current", { ...opStart("switch"), force: true })).toMatchObject({ label: undefined, forced: [] });
@@ -69,8 +69,8 @@ test("of several hosts, those are offered to be forced whose refusal can be skip
       (rows) => forced.push(rows),
     ),
   );
-  expect(shown.map(({ fact }) => fact)).toEqual(["Switch: started on 1 host", "Switch: refused for 2 hosts"]);
-  expect(shown[1]?.follows).toBe(`b: ${REFUSALS["target-unknown"].sentence} ${REFUSALS["target-unknown"].next}`);
+  expect(shown.map(({ title }) => title)).toEqual(["Switch: started on 1 host", "Switch: refused for 2 hosts"]);
+  expect(shown[1]?.detail).toBe(`b: ${REFUSALS["target-unknown"].sentence} ${REFUSALS["target-unknown"].next}`);
   shown[1]?.action?.press();
   expect(forced).toEqual([[c]]);
 });
@@ -79,7 +79,7 @@ test("a start that got no answer does not claim that nothing began, and offers t
   const retried: string[] = [];
   const on = { onForce: onRetry, onRetry: () => retried.push("a") };
   const [toast] = toasts(() => toastStartFailed(opStart("pull"), "a", new UnreachableError(new Error("cut")), on));
-  expect([toast?.fact, toast?.action?.label]).toEqual(["No answer: Pull on a", "Try again"]);
+  expect([toast?.title, toast?.action?.label]).toEqual(["No answer: Pull on a", "Try again"]);
   toast?.action?.press();
   expect(retried).toEqual(["a"]);
 });

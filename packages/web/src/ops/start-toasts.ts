@@ -1,11 +1,11 @@
 import { canForce, type HostRow, opDeclaration, type RouteOutput, type RunSummary } from "@nixfleet/protocol";
-import { notify, type ToastNote } from "../components/toast.tsx";
+import { notify, type ToastMessage } from "../components/toast.tsx";
 import { countOf } from "../format/quantity.ts";
 import { call, isUnanswered, ProblemError } from "../live/api.ts";
 import { messageOf } from "./message-of.ts";
 import type { OpStart } from "./requests.ts";
 
-type Action = ToastNote["action"];
+type Action = ToastMessage["action"];
 type StartedItems = RouteOutput<"startRuns">["items"];
 
 /** The button of a refusal that `force` skips; undefined where it skips none, or the run was forced already. */
@@ -20,13 +20,13 @@ export function toastQueued(run: RunSummary): void {
     try {
       await call("cancelRun", { params: { run: run.id } });
     } catch (error) {
-      notify({ status: "broken", fact: "The run was not cancelled", follows: messageOf(error) });
+      notify({ status: "broken", title: "The run was not cancelled", detail: messageOf(error) });
     }
   };
   notify({
     status: "ok",
-    fact: `${run.title} on ${run.hostName} queued`,
-    follows: run.sentence,
+    title: `${run.title} on ${run.hostName} queued`,
+    detail: run.sentence,
     action: { label: "Undo", press: () => void undo() },
   });
 }
@@ -45,8 +45,8 @@ export function toastStartedMany(
   if (started > 0) {
     notify({
       status: "working",
-      fact: `${label}: started on ${countOf(started, "host")}`,
-      ...(queued > 0 && { follows: queuedWords(queued, started) }),
+      title: `${label}: started on ${countOf(started, "host")}`,
+      ...(queued > 0 && { detail: queuedText(queued, started) }),
     });
   }
   const [first] = refused;
@@ -60,13 +60,13 @@ export function toastStartedMany(
   );
   notify({
     status: "attention",
-    fact: `${label}: refused for ${countOf(refused.length, "host")}`,
-    follows: `${rowOf(first)?.name ?? first.host}: ${first.refused.sentence} ${first.refused.next}`,
+    title: `${label}: refused for ${countOf(refused.length, "host")}`,
+    detail: `${rowOf(first)?.name ?? first.host}: ${first.refused.sentence} ${first.refused.next}`,
     ...(action && { action }),
   });
 }
 
-function queuedWords(queued: number, started: number): string {
+function queuedText(queued: number, started: number): string {
   if (queued === started) return queued === 1 ? "It is queued." : "All of them are queued.";
   return `${queued} of them ${queued === 1 ? "is" : "are"} queued.`;
 }
@@ -75,8 +75,8 @@ function queuedWords(queued: number, started: number): string {
 export function toastRefused(start: OpStart, host: string, reason: string, action?: Action): void {
   notify({
     status: "attention",
-    fact: notStarted(start, host),
-    follows: reason,
+    title: notStarted(start, host),
+    detail: reason,
     ...(action && { action }),
   });
 }
@@ -91,9 +91,9 @@ export function toastStartFailed(
   const refusal = error instanceof ProblemError ? error.problem.refusal : undefined;
   if (isUnanswered(error)) {
     // It may have been started: the answer is what is lacking.
-    const fact = `No answer: ${opDeclaration(start.op).label} on ${host}`;
-    notify({ status: "broken", fact, follows: messageOf(error), action: { label: "Try again", press: onRetry } });
-  } else if (refusal === undefined) notify({ status: "broken", fact: notStarted(start, host), follows: messageOf(error) });
+    const title = `No answer: ${opDeclaration(start.op).label} on ${host}`;
+    notify({ status: "broken", title, detail: messageOf(error), action: { label: "Try again", press: onRetry } });
+  } else if (refusal === undefined) notify({ status: "broken", title: notStarted(start, host), detail: messageOf(error) });
   else toastRefused(start, host, messageOf(error), forceAction(start, [refusal], onForce));
 }
 

@@ -23,7 +23,7 @@ export default function AccountMenu(place: MenuPlace) {
     try {
       await call("signOut", {});
     } catch (error) {
-      notify({ status: "broken", fact: "You are still signed in", follows: messageOf(error) });
+      notify({ status: "broken", title: "You are still signed in", detail: messageOf(error) });
       return;
     }
     await router.navigate({ to: "/sign-in" });

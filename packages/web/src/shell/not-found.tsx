@@ -1,10 +1,10 @@
-import { NoPage } from "../components/page-stand-in.tsx";
+import { MissingPage } from "../components/page-placeholder.tsx";
 
 /** An address that nothing stands at. */
 export function NotFound() {
   return (
     <main className="px-(--gutter) pt-8">
-      <NoPage heading="Not found" title="There is nothing at this address" way={{ to: "/", label: "To the fleet" }} />
+      <MissingPage heading="Not found" title="There is nothing at this address" link={{ to: "/", label: "To the fleet" }} />
     </main>
   );
 }

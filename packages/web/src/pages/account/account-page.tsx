@@ -53,7 +53,7 @@ function PasswordForm() {
     try {
       await changePassword({ body: { current: textOf(data, "current"), next } });
       form.reset();
-      notify({ status: "ok", fact: "Your password was changed", follows: "Every other session of yours has ended." });
+      notify({ status: "ok", title: "Your password was changed", detail: "Every other session of yours has ended." });
       await queryClient.invalidateQueries({ queryKey: ["sessions"] });
     } catch (error) {
       setFault(messageOf(error));
@@ -80,7 +80,7 @@ function PasswordForm() {
       />
       <Field label="New password again" name="again" type="password" autoComplete="new-password" required fault={fault} />
       <span>
-        <Button look="ink" type="submit" sent={sent}>
+        <Button variant="ink" type="submit" sent={sent}>
           Change password
         </Button>
       </span>
@@ -111,7 +111,7 @@ function Sessions() {
     try {
       await call("endSession", { params: { session } });
     } catch (error) {
-      notify({ status: "broken", fact: "The session was not ended", follows: messageOf(error) });
+      notify({ status: "broken", title: "The session was not ended", detail: messageOf(error) });
     }
     await sessions.refetch();
     setEnding(undefined);
@@ -133,7 +133,7 @@ function Sessions() {
           {session.current ? (
             <StatusPill status="ok">this one</StatusPill>
           ) : (
-            <Button size="row" look="danger" sent={ending === session.id} onClick={() => void end(session.id)}>
+            <Button size="row" variant="danger" sent={ending === session.id} onClick={() => void end(session.id)}>
               End
             </Button>
           )}

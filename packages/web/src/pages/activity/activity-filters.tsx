@@ -37,7 +37,7 @@ export function ActivityFilters({
       <Choice name="Action" all="any" value={filter.action} choices={actions} onChoose={(action) => set({ action })} />
       <HostInput key={filter.host ?? ""} value={filter.host} hosts={hosts} onChoose={(host) => set({ host })} />
       {(filter.who ?? filter.action ?? filter.host) !== undefined && (
-        <Button look="ghost" size="row" icon={X} onClick={() => set({ who: undefined, action: undefined, host: undefined })}>
+        <Button variant="ghost" size="row" icon={X} onClick={() => set({ who: undefined, action: undefined, host: undefined })}>
           Clear
         </Button>
       )}

@@ -5,17 +5,17 @@ import { type ReactNode, useEffect, useState } from "react";
 import { Breadcrumb, Crumb } from "../../components/breadcrumb.tsx";
 import { buttonClass } from "../../components/button.tsx";
 import { Icon } from "../../components/icon.tsx";
-import { NoPage, PageWaits } from "../../components/page-stand-in.tsx";
+import { MissingPage, PageSkeleton } from "../../components/page-placeholder.tsx";
 import { useHost, useServerInfo, useTarget } from "../../live/use-live.ts";
 import { usePageTitle } from "../../screen/use-page-title.ts";
 import { useSession } from "../../shell/session.ts";
-import { firstWordOf } from "./first-word.ts";
-import { forgetFreshToken, keepFreshToken, useFreshToken, useWaitingHost } from "./fresh-token.ts";
+import { CommonMistakes } from "./common-mistakes.tsx";
+import { ConnectionPanel } from "./connection-panel.tsx";
+import { firstConnectionOf } from "./first-connection.ts";
+import { forgetFreshToken, keepFreshToken, useFreshToken, usePendingHost } from "./fresh-token.ts";
 import { NameStep } from "./name-step.tsx";
 import { SetupStep } from "./setup-step.tsx";
 import { type Step, StepBar } from "./step-bar.tsx";
-import { UsualMistakes } from "./usual-mistakes.tsx";
-import { WaitingPanel } from "./waiting-panel.tsx";
 
 /** Adds a host in three steps: its name, what is to be done on which machine, and its first word. */
 export function AddHostPage() {
@@ -24,14 +24,14 @@ export function AddHostPage() {
   usePageTitle("Add host");
   if (!roleAllows(person.role, "admin")) {
     return (
-      <NoPage
+      <MissingPage
         heading="Add host"
         icon={Lock}
         title="Only an administrator can add a host"
-        way={{ to: "/", label: "To the fleet" }}
+        link={{ to: "/", label: "To the fleet" }}
       >
         You are signed in as {person.name}, {person.role}.
-      </NoPage>
+      </MissingPage>
     );
   }
   return host === undefined ? <NewHost /> : <AddedHost key={host} id={host} />;
@@ -56,7 +56,7 @@ function Frame({ title, steps, at, children }: { title: ReactNode; steps: readon
 function NewHost() {
   const navigate = useNavigate();
   const [name, setName] = useState("");
-  const waiting = useWaitingHost();
+  const waiting = usePendingHost();
   const waitingName = useFreshToken(waiting ?? "")?.name;
   const steps = [
     { title: "Name and platform", note: "what the host is" },
@@ -92,24 +92,24 @@ function AddedHost({ id }: { id: string }) {
   if (view === undefined || server === undefined) return WAITING;
   if (view === "gone") return NO_HOST;
   const { row } = view;
-  const { state } = firstWordOf(view, "");
+  const { state } = firstConnectionOf(view, "");
   const here = state === "here";
   const steps = [
     { title: "Name and platform", note: [row.name, PLATFORM_LABELS[row.platform]].join(", ") },
     { title: "Configuration and token", note: "two machines, about 3 min" },
     { title: "First word", note: here ? "it has come" : `waits for ${row.name}` },
   ];
-  const panel = <WaitingPanel view={view} server={server} lead={step === "word"} />;
-  const mistakes = <UsualMistakes row={row} server={server} />;
+  const panel = <ConnectionPanel view={view} server={server} lead={step === "connect"} />;
+  const mistakes = <CommonMistakes row={row} server={server} />;
   return (
-    <Frame title={<>Add {row.name}</>} steps={steps} at={here ? 3 : step === "word" ? 2 : 1}>
+    <Frame title={<>Add {row.name}</>} steps={steps} at={here ? 3 : step === "connect" ? 2 : 1}>
       <ForgetUsedToken view={view} />
-      {step === "word" ? (
+      {step === "connect" ? (
         <div className="grid max-w-[960px] grid-cols-2 items-start gap-12 border-t border-border pt-5 max-desk:grid-cols-1 max-desk:gap-6">
           <div>
             {panel}
             <p className="pt-4">
-              <Link to="/add-host" search={{ host: id }} className={buttonClass({ look: "ghost" })}>
+              <Link to="/add-host" search={{ host: id }} className={buttonClass({ variant: "ghost" })}>
                 <Icon of={ArrowLeft} />
                 Back
               </Link>
@@ -123,7 +123,7 @@ function AddedHost({ id }: { id: string }) {
             <SetupStep view={view} server={server} target={target} />
             <div className="flex flex-wrap items-center justify-end gap-4 border-t border-border pt-4">
               <span className="text-small text-muted">You can leave; this waits in the background.</span>
-              <Link to="/add-host" search={{ host: id, step: "word" }} className={buttonClass({ look: "ink" })}>
+              <Link to="/add-host" search={{ host: id, step: "connect" }} className={buttonClass({ variant: "ink" })}>
                 I have done this
                 <Icon of={ArrowRight} />
               </Link>
@@ -149,10 +149,10 @@ function ForgetUsedToken({ view }: { view: HostView }) {
   return null;
 }
 
-const WAITING = <PageWaits of="The host" bars={["h-6 w-40", "h-10 w-[960px] max-w-full", "h-60 w-[960px] max-w-full"]} />;
+const WAITING = <PageSkeleton of="The host" bars={["h-6 w-40", "h-10 w-[960px] max-w-full", "h-60 w-[960px] max-w-full"]} />;
 
 const NO_HOST = (
-  <NoPage heading="Add host" title="This host was removed" way={{ to: "/add-host", label: "Add a host" }}>
+  <MissingPage heading="Add host" title="This host was removed" link={{ to: "/add-host", label: "Add a host" }}>
     Its token is worth nothing any more.
-  </NoPage>
+  </MissingPage>
 );

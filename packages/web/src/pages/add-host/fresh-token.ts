@@ -58,7 +58,7 @@ export function useFreshToken(host: string): FreshToken | undefined {
 }
 
 /** The host that was added last in this tab and has not been heard of, if there is one. */
-export function useWaitingHost(): string | undefined {
+export function usePendingHost(): string | undefined {
   return useSyncExternalStore(subscribe, () => [...all().keys()].at(-1));
 }
 

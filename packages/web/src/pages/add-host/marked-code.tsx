@@ -1,7 +1,7 @@
 import { CodeBlock } from "../../components/code-block.tsx";
 import { type CodeMark, markNix, markShell } from "./nix-marks.ts";
 
-const LOOKS = {
+const MARK_CLASSES = {
   string: "text-ok",
   attribute: "text-working",
   value: "text-accent",
@@ -12,7 +12,7 @@ const LOOKS = {
 function Marks({ marks }: { marks: readonly CodeMark[] }) {
   return marks.map(({ text, kind }, index) => (
     // biome-ignore lint/suspicious/noArrayIndexKey: the parts of a text never change places.
-    <span key={index} className={LOOKS[kind]}>
+    <span key={index} className={MARK_CLASSES[kind]}>
       {text}
     </span>
   ));

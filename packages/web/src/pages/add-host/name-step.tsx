@@ -100,7 +100,7 @@ export function NameStep({
       </fieldset>
       <div className="flex items-center justify-end gap-4 border-t border-border pt-4">
         <span className="text-small text-muted max-phone:hidden">Nothing is changed on the machine yet.</span>
-        <Button type="submit" look="ink" sent={sent}>
+        <Button type="submit" variant="ink" sent={sent}>
           Add {name === "" || wrong !== undefined ? "host" : name}
           <Icon of={ArrowRight} />
         </Button>

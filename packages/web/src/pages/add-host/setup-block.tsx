@@ -34,7 +34,7 @@ export function SetupBlock({
           </h2>
           <p className="text-small text-muted">{why}</p>
         </div>
-        <CopyButton text={copy} label="Copy" size="row" look="outline" />
+        <CopyButton text={copy} label="Copy" size="row" variant="outline" />
       </div>
       <div className="pl-9 max-phone:pl-0">{children}</div>
     </section>

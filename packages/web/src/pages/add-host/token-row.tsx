@@ -15,13 +15,13 @@ export function TokenRow({ view }: { view: HostView }) {
   const fresh = useFreshToken(row.id);
   const [shown, setShown] = useState(false);
   const [sent, setSent] = useState(false);
-  const [asking, setAsking] = useState(false);
+  const [confirms, setConfirms] = useState(false);
   const [fault, setFault] = useState<string>();
   const rotateToken = useSend("rotateToken");
   const cancel = useRef<HTMLButtonElement>(null);
   const used = token !== null && token.lastUsedAt !== null;
   const replace = async () => {
-    setAsking(false);
+    setConfirms(false);
     setSent(true);
     setFault(undefined);
     try {
@@ -47,20 +47,20 @@ export function TokenRow({ view }: { view: HostView }) {
           )}
         </code>
         {fresh && (
-          <Button look="ghost" size="row" aria-pressed={shown} className="text-accent!" onClick={() => setShown(!shown)}>
+          <Button variant="ghost" size="row" aria-pressed={shown} className="text-accent!" onClick={() => setShown(!shown)}>
             {shown ? "Hide" : "Show"}
           </Button>
         )}
         <Button
-          look="ghost"
+          variant="ghost"
           size="row"
           sent={sent}
           className="text-accent!"
-          onClick={() => (used ? setAsking(true) : void replace())}
+          onClick={() => (used ? setConfirms(true) : void replace())}
         >
           Replace
         </Button>
-        {fresh && <CopyButton text={fresh.token} label="Copy token" size="row" look="outline" />}
+        {fresh && <CopyButton text={fresh.token} label="Copy token" size="row" variant="outline" />}
       </div>
       {fault && (
         <p role="alert" className="mt-2 text-label text-broken">
@@ -75,16 +75,16 @@ export function TokenRow({ view }: { view: HostView }) {
             : "This tab does not have it, and the dashboard keeps only a hash. Replace it to get a new one."}
       </p>
       <Dialog
-        open={asking}
-        onClose={() => setAsking(false)}
+        open={confirms}
+        onClose={() => setConfirms(false)}
         initialFocus={cancel}
         title={`Replace the token of ${row.name}?`}
         actions={
           <>
-            <Button ref={cancel} onClick={() => setAsking(false)}>
+            <Button ref={cancel} onClick={() => setConfirms(false)}>
               Cancel
             </Button>
-            <Button look="danger" onClick={() => void replace()}>
+            <Button variant="danger" onClick={() => void replace()}>
               Replace token
             </Button>
           </>

@@ -11,13 +11,13 @@ import { useFleetRuns, useHostRows, useTarget } from "../../live/use-live.ts";
 import { useIsPhone } from "../../screen/use-media.ts";
 import { usePageTitle } from "../../screen/use-page-title.ts";
 import { useStable } from "../../screen/use-stable.ts";
+import { ActiveRunCards, ActiveRuns } from "./active-runs.tsx";
 import { FleetHead } from "./fleet-head.tsx";
 import { FleetList } from "./fleet-list.tsx";
 import { FleetTools, FleetToolsPhone } from "./fleet-tools.tsx";
 import { type FleetSummary, isInGroup, summarise } from "./groups-of-status.ts";
 import { NeedsAttention } from "./needs-attention.tsx";
 import { sortRows, sortsByMeasured } from "./order.ts";
-import { RunningCards, RunningNow } from "./running-now.tsx";
 import { matches, parseSearch } from "./search.ts";
 import { keepExisting, NOTHING, type Selection } from "./selection.ts";
 import { SelectionBar } from "./selection-bar.tsx";
@@ -36,7 +36,7 @@ export function FleetPage() {
   const summary = useStable(useMemo(() => summarise(all ?? []), [all]));
   const worst = useMemo(() => sortRows(all ?? [], "worst"), [all]);
   usePageTitle("Fleet");
-  if (all === undefined) return <Waiting />;
+  if (all === undefined) return <FleetSkeleton />;
   if (all.length === 0) {
     return (
       <div className="mx-auto grid max-w-[640px] gap-6 pt-16">
@@ -45,7 +45,7 @@ export function FleetPage() {
           icon={Server}
           title="No host is in the fleet yet"
           action={
-            <Link to="/add-host" className={buttonClass({ look: "ink" })}>
+            <Link to="/add-host" className={buttonClass({ variant: "ink" })}>
               Add host
             </Link>
           }
@@ -61,7 +61,7 @@ export function FleetPage() {
       <FleetHead summary={summary} view={view} />
       {phone ? (
         <>
-          <RunningCards runs={runs} rows={all} />
+          <ActiveRunCards runs={runs} rows={all} />
           <div className="rounded-l border border-border bg-surface px-3.5 pb-3.5">
             <TargetPanel target={target} statuses={summary.statuses} />
           </div>
@@ -73,7 +73,7 @@ export function FleetPage() {
         >
           <div className="min-w-0 pt-2 pb-4.5">
             <NeedsAttention rows={worst} />
-            <RunningNow runs={runs} rows={all} />
+            <ActiveRuns runs={runs} rows={all} />
           </div>
           <aside aria-label="Target" className="border-border px-5 pt-2 pb-4.5 max-desk:border-t desk:border-l">
             <TargetPanel target={target} statuses={summary.statuses} />
@@ -151,7 +151,7 @@ function Hosts({ all, summary, view }: { all: readonly HostRow[]; summary: Fleet
   );
 }
 
-function Waiting() {
+function FleetSkeleton() {
   return (
     <div role="status" aria-label="The fleet is being read">
       <h1 className="sr-only">Fleet</h1>

@@ -54,7 +54,7 @@ export function SelectionBar({
       ))}
       <MenuButton
         trigger={
-          <Button look="ghost" size="row">
+          <Button variant="ghost" size="row">
             More
             <Icon of={ChevronUp} />
           </Button>

@@ -23,15 +23,15 @@ export const TargetPanel = memo(function TargetPanel({
   target: TargetView | undefined;
   statuses: FleetSummary["statuses"];
 }) {
-  const [asking, setAsking] = useState(false);
+  const [refreshing, setRefreshing] = useState(false);
   const refresh = async () => {
-    setAsking(true);
+    setRefreshing(true);
     try {
       await call("refreshTarget", {});
     } catch (error) {
-      notify({ status: "broken", fact: "The config repository could not be read", follows: messageOf(error) });
+      notify({ status: "broken", title: "The config repository could not be read", detail: messageOf(error) });
     }
-    setAsking(false);
+    setRefreshing(false);
   };
   return (
     <section className="flex h-full flex-col">
@@ -49,9 +49,9 @@ export const TargetPanel = memo(function TargetPanel({
                 icon={RefreshCw}
                 label="Read the config repository now"
                 size="row"
-                className={asking ? "[&_svg]:animate-turn" : ""}
-                aria-busy={asking || undefined}
-                onClick={() => !asking && void refresh()}
+                className={refreshing ? "[&_svg]:animate-turn" : ""}
+                aria-busy={refreshing || undefined}
+                onClick={() => !refreshing && void refresh()}
               />
             </>
           )

@@ -1,7 +1,7 @@
 import { type ChangesView, type CommitView, type HostView, type NextAction, type Preview, shortCommit } from "@nixfleet/protocol";
 import { Power } from "lucide-react";
 import { UnitChanges } from "../../closure/unit-changes.tsx";
-import { useFirst } from "../../closure/use-first.tsx";
+import { useShowMore } from "../../closure/use-show-more.tsx";
 import { Icon } from "../../components/icon.tsx";
 import { RelativeTime } from "../../components/relative-time.tsx";
 import { StatusLine } from "../../components/status-line.tsx";
@@ -72,7 +72,7 @@ function AgentAfter({ agent }: { agent: Preview["agent"] }) {
 const FIRST = 12;
 
 function Commits({ commits, complete }: { commits: readonly CommitView[]; complete: boolean }) {
-  const { shown, more } = useFirst(commits, FIRST);
+  const { shown, more } = useShowMore(commits, FIRST);
   return (
     <SidePart title="Commits" count={complete ? commits.length : undefined}>
       <ul>

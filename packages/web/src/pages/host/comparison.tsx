@@ -10,9 +10,9 @@ import { Icon } from "../../components/icon.tsx";
 import { SkeletonRows } from "../../components/skeleton.tsx";
 import { StatusLine } from "../../components/status-line.tsx";
 import { useRun } from "../../live/use-live.ts";
+import { QueuePosition } from "../run/queue-position.tsx";
 import { RunOutcome } from "../run/run-outcome.tsx";
 import { RunProgress } from "../run/run-progress.tsx";
-import { WaitsBehind } from "../run/waits-behind.tsx";
 import { comparisonTitle } from "./generation-rules.ts";
 import { useThisHost } from "./host-frame.tsx";
 
@@ -41,7 +41,7 @@ export function Comparison({ run }: { run: RunId }) {
           resetScroll={false}
           aria-label="Close the comparison"
           data-tip="Close the comparison"
-          className={buttonClass({ look: "ghost", iconOnly: true })}
+          className={buttonClass({ variant: "ghost", iconOnly: true })}
         >
           <Icon of={X} size={16} />
         </Link>
@@ -61,7 +61,7 @@ function Compared({ view }: { view: RunView }) {
     return (
       <>
         <RunProgress view={view} />
-        {summary.state === "queued" && <WaitsBehind run={summary} />}
+        {summary.state === "queued" && <QueuePosition run={summary} />}
       </>
     );
   }

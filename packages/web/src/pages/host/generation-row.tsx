@@ -8,8 +8,8 @@ import { RelativeTime } from "../../components/relative-time.tsx";
 import { StatusPill } from "../../components/status-pill.tsx";
 import { Tag } from "../../components/tag.tsx";
 import { formatClock } from "../../format/duration.ts";
+import { usePendingOp } from "../../ops/pending-ops.ts";
 import { denialOf } from "../../ops/requests.ts";
-import { useSent } from "../../ops/sent.ts";
 import { useSession } from "../../shell/session.ts";
 import { useTimed } from "../../time/clock.ts";
 
@@ -179,16 +179,16 @@ function By({ generation: { by, runId, closure } }: { generation: GenerationView
 }
 
 function Back({ host, generation: { rollback }, onRollBack }: GenerationRowProps) {
-  const sent = useSent(host.id);
+  const sent = usePendingOp(host.id);
   const { person } = useSession();
   if (rollback?.kind !== "start") return null;
   return (
     <Button
       size="row"
-      look="ghost"
+      variant="ghost"
       icon={Undo2}
       sent={sent === "rollback"}
-      off={denialOf(host, "rollback", person.role)}
+      disabledReason={denialOf(host, "rollback", person.role)}
       onClick={onRollBack}
     >
       {rollback.label}…

@@ -7,10 +7,10 @@ import { SkeletonRows } from "../../components/skeleton.tsx";
 import { StatusLine } from "../../components/status-line.tsx";
 import { useHostChanges, useRun } from "../../live/use-live.ts";
 import { NextButton } from "../../ops/next-button.tsx";
-import { BuildingNow } from "../run/building-now.tsx";
+import { CurrentBuilds } from "../run/current-builds.tsx";
+import { QueuePosition } from "../run/queue-position.tsx";
 import { RunOutcome } from "../run/run-outcome.tsx";
 import { RunProgress } from "../run/run-progress.tsx";
-import { WaitsBehind } from "../run/waits-behind.tsx";
 import { ChangesFoot } from "./changes-foot.tsx";
 import { ChangesHead } from "./changes-head.tsx";
 import { ChangesSide } from "./changes-side.tsx";
@@ -36,7 +36,7 @@ function NoPreview({ view, changes }: { view: HostView; changes: ChangesView }) 
       <EmptyState
         icon={GitCompareArrows}
         title={`What a switch would change on ${view.row.name} is not known yet`}
-        action={<NextButton row={view.row} next={changes.action} size="normal" look="ink" />}
+        action={<NextButton row={view.row} next={changes.action} size="normal" variant="ink" />}
       >
         {changes.sentence}
       </EmptyState>
@@ -59,7 +59,7 @@ function PreviewAtWork({ run }: { run: RunSummary }) {
     <section aria-label="Preview at work">
       <RunProgress view={view ?? { summary: run, usualDuration: null, deadlineAt: null }} />
       {run.state === "queued" ? (
-        <WaitsBehind run={run} />
+        <QueuePosition run={run} />
       ) : (
         <p className="flex flex-wrap items-center gap-x-3 pb-5 text-small text-muted">
           {run.sentence}
@@ -72,7 +72,7 @@ function PreviewAtWork({ run }: { run: RunSummary }) {
           </Link>
         </p>
       )}
-      {building && view?.progress && <BuildingNow progress={view.progress} hostId={run.hostId} />}
+      {building && view?.progress && <CurrentBuilds progress={view.progress} hostId={run.hostId} />}
     </section>
   );
 }

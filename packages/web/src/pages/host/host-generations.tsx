@@ -2,7 +2,7 @@ import type { GenerationView, HostView } from "@nixfleet/protocol";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { GitCompareArrows, Layers } from "lucide-react";
 import { lazy, Suspense, useState } from "react";
-import { useFirst } from "../../closure/use-first.tsx";
+import { useShowMore } from "../../closure/use-show-more.tsx";
 import { ActionBar } from "../../components/action-bar.tsx";
 import { Button } from "../../components/button.tsx";
 import { EmptyState } from "../../components/empty-state.tsx";
@@ -10,8 +10,8 @@ import { SkeletonRows } from "../../components/skeleton.tsx";
 import { StatusLine } from "../../components/status-line.tsx";
 import { useHostGenerations } from "../../live/use-live.ts";
 import { useOps } from "../../ops/ops-provider.tsx";
+import { usePendingOp } from "../../ops/pending-ops.ts";
 import { denialOf, opStart } from "../../ops/requests.ts";
-import { useSent } from "../../ops/sent.ts";
 import { useMedia } from "../../screen/use-media.ts";
 import { useSession } from "../../shell/session.ts";
 import { Comparison } from "./comparison.tsx";
@@ -49,7 +49,7 @@ export function HostGenerations() {
 function Timeline({ view, generations }: { view: HostView; generations: readonly GenerationView[] }) {
   const [chosen, setChosen] = useState<readonly number[]>([]);
   const [back, setBack] = useState<GenerationView>();
-  const { shown, more } = useFirst(generations, FIRST);
+  const { shown, more } = useShowMore(generations, FIRST);
   const shared = sharedDenial(generations);
   const Row = useMedia("(width < 1080px)") ? GenerationCard : GenerationLine;
   return (
@@ -85,7 +85,7 @@ function Timeline({ view, generations }: { view: HostView; generations: readonly
 function CompareBar({ view: { row }, chosen, onDone }: { view: HostView; chosen: readonly number[]; onDone: () => void }) {
   const ops = useOps();
   const { person } = useSession();
-  const sent = useSent(row.id);
+  const sent = usePendingOp(row.id);
   const navigate = useNavigate();
   const args = comparisonOf(chosen);
   const compare = () => {
@@ -107,7 +107,7 @@ function CompareBar({ view: { row }, chosen, onDone }: { view: HostView; chosen:
         size="row"
         icon={GitCompareArrows}
         sent={sent === "preview"}
-        off={denialOf(row, "preview", person.role)}
+        disabledReason={denialOf(row, "preview", person.role)}
         onClick={compare}
       >
         {chosen.length === 1 ? "Compare with what runs" : "Compare"}

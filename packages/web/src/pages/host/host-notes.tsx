@@ -32,7 +32,7 @@ export function HostNotes({ view }: { view: HostView }) {
       end={
         mayEdit &&
         draft === undefined && (
-          <Button look="ghost" size="row" onClick={() => setDraft(view.notes)}>
+          <Button variant="ghost" size="row" onClick={() => setDraft(view.notes)}>
             {view.notes === "" ? "Write" : "Edit"}
           </Button>
         )
@@ -68,7 +68,7 @@ export function HostNotes({ view }: { view: HostView }) {
             <Button size="row" onClick={() => setDraft(undefined)}>
               Cancel
             </Button>
-            <Button size="row" look="ink" type="submit" sent={sent}>
+            <Button size="row" variant="ink" type="submit" sent={sent}>
               Save
             </Button>
           </span>

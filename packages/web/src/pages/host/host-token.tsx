@@ -9,12 +9,12 @@ import { useSend } from "../../live/use-send.ts";
 import { messageOf } from "../../ops/message-of.ts";
 import { useSession } from "../../shell/session.ts";
 
-type Asking = { kind: "replace" } | { kind: "revoke" } | { kind: "new"; token: string };
+type TokenQuestion = { kind: "replace" } | { kind: "revoke" } | { kind: "new"; token: string };
 
 /** The host's token: when it was last used, and, for an administrator, another one or none. */
 export function HostToken({ view }: { view: HostView }) {
   const { person } = useSession();
-  const [asking, setAsking] = useState<Asking>();
+  const [question, setQuestion] = useState<TokenQuestion>();
   const { token, row } = view;
   return (
     <div className="pt-1 text-small">
@@ -38,17 +38,17 @@ export function HostToken({ view }: { view: HostView }) {
       </p>
       {person.role === "admin" && (
         <p className="flex gap-2 pt-2">
-          <Button size="row" onClick={() => setAsking({ kind: "replace" })}>
+          <Button size="row" onClick={() => setQuestion({ kind: "replace" })}>
             {token === null ? "Make a token…" : "Replace token…"}
           </Button>
           {token !== null && (
-            <Button size="row" look="danger" onClick={() => setAsking({ kind: "revoke" })}>
+            <Button size="row" variant="danger" onClick={() => setQuestion({ kind: "revoke" })}>
               Revoke…
             </Button>
           )}
         </p>
       )}
-      {asking && <TokenDialog host={row.id} name={row.name} asking={asking} onNext={setAsking} />}
+      {question && <TokenDialog host={row.id} name={row.name} question={question} onNext={setQuestion} />}
     </div>
   );
 }
@@ -56,20 +56,20 @@ export function HostToken({ view }: { view: HostView }) {
 function TokenDialog({
   host,
   name,
-  asking,
+  question,
   onNext,
 }: {
   host: string;
   name: string;
-  asking: Asking;
-  onNext: (next: Asking | undefined) => void;
+  question: TokenQuestion;
+  onNext: (next: TokenQuestion | undefined) => void;
 }) {
   const [sent, setSent] = useState(false);
   const [fault, setFault] = useState<string>();
   const rotateToken = useSend("rotateToken");
   const cancel = useRef<HTMLButtonElement>(null);
   const close = () => onNext(undefined);
-  const act = async (action: () => Promise<Asking | undefined>) => {
+  const act = async (action: () => Promise<TokenQuestion | undefined>) => {
     setSent(true);
     setFault(undefined);
     try {
@@ -79,7 +79,7 @@ function TokenDialog({
     }
     setSent(false);
   };
-  if (asking.kind === "new") {
+  if (question.kind === "new") {
     return (
       <Dialog
         open
@@ -87,7 +87,7 @@ function TokenDialog({
         wide
         title={`The new token of ${name}`}
         actions={
-          <Button look="ink" onClick={close}>
+          <Button variant="ink" onClick={close}>
             I have stored it
           </Button>
         }
@@ -97,13 +97,13 @@ function TokenDialog({
           itself.
         </p>
         <p className="mt-3 flex items-center gap-3 rounded-m border border-border bg-sunken px-3 py-2">
-          <code className="min-w-0 flex-1 text-text wrap-anywhere">{asking.token}</code>
-          <CopyButton text={asking.token} label="Copy token" size="row" />
+          <code className="min-w-0 flex-1 text-text wrap-anywhere">{question.token}</code>
+          <CopyButton text={question.token} label="Copy token" size="row" />
         </p>
       </Dialog>
     );
   }
-  const replace = asking.kind === "replace";
+  const replace = question.kind === "replace";
   return (
     <Dialog
       open
@@ -116,7 +116,7 @@ function TokenDialog({
             Cancel
           </Button>
           <Button
-            look="danger"
+            variant="danger"
             sent={sent}
             onClick={() =>
               void act(async () => {

@@ -1,13 +1,13 @@
 import { type HostPolicy, OpName, opDeclaration } from "@nixfleet/protocol";
 import { formatAge, formatDuration } from "../../format/duration.ts";
-import { namesInWords } from "../../ops/requests.ts";
+import { joinNames } from "../../ops/requests.ts";
 
 /** What the host's own configuration makes of what it is asked for, as facts by name. */
 export function policyWords(policy: HostPolicy): readonly (readonly [name: string, value: string])[] {
   const { allowedOps, allowRewind, signed, confirmTimeout } = policy;
   const never = OpName.options.filter((op) => !allowedOps.includes(op)).map((op) => opDeclaration(op).label);
   return [
-    ["Does", never.length === 0 ? "every op" : `everything but ${namesInWords(never.map((label) => label.toLowerCase()))}`],
+    ["Does", never.length === 0 ? "every op" : `everything but ${joinNames(never.map((label) => label.toLowerCase()))}`],
     ["Takes", `${signed ? "signed commits only" : "any commit of its branch"}${allowRewind ? ", also older ones by force" : ""}`],
     [
       "Dead-man switch",

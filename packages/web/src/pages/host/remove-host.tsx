@@ -6,23 +6,23 @@ import { Dialog } from "../../components/dialog.tsx";
 import { notify } from "../../components/toast.tsx";
 import { call } from "../../live/api.ts";
 import { messageOf } from "../../ops/message-of.ts";
-import { useRemoving } from "./removing.ts";
+import { useHostRemoval } from "./host-removal.ts";
 
 /** Asks before a host is removed, and says what that does and does not. */
 export default function RemoveHostDialog({ host }: { host: HostRow }) {
   const [sent, setSent] = useState(false);
   const cancel = useRef<HTMLButtonElement>(null);
   const navigate = useNavigate();
-  const close = () => useRemoving.setState({ host: undefined });
+  const close = () => useHostRemoval.setState({ host: undefined });
   const remove = async () => {
     setSent(true);
     try {
       await call("removeHost", { params: { host: host.id } });
       close();
-      notify({ status: "ok", fact: `${host.name} was removed`, follows: "The machine itself is left as it is." });
+      notify({ status: "ok", title: `${host.name} was removed`, detail: "The machine itself is left as it is." });
       await navigate({ to: "/" });
     } catch (error) {
-      notify({ status: "broken", fact: `${host.name} was not removed`, follows: messageOf(error) });
+      notify({ status: "broken", title: `${host.name} was not removed`, detail: messageOf(error) });
     }
     setSent(false);
   };
@@ -37,7 +37,7 @@ export default function RemoveHostDialog({ host }: { host: HostRow }) {
           <Button ref={cancel} onClick={close}>
             Cancel
           </Button>
-          <Button look="danger" sent={sent} onClick={() => void remove()}>
+          <Button variant="danger" sent={sent} onClick={() => void remove()}>
             Remove {host.name}
           </Button>
         </>

@@ -37,8 +37,8 @@ export default function RollBack({
             Cancel
           </Button>
           <Button
-            look="danger"
-            off={rollback === null ? (to.denied ?? "It runs already.") : undefined}
+            variant="danger"
+            disabledReason={rollback === null ? (to.denied ?? "It runs already.") : undefined}
             onClick={() => {
               onClose();
               if (rollback?.kind === "start") ops.start(startOf(rollback), [row]);

@@ -11,16 +11,16 @@ export function CancelRun({ view }: { view: RunView }) {
   const { summary, cancelWarning, mayCancel } = view;
   const ops = useOps();
   const { person } = useSession();
-  const [asking, setAsking] = useState(false);
+  const [confirms, setConfirms] = useState(false);
   const [sent, setSent] = useState(false);
   const keep = useRef<HTMLButtonElement>(null);
   const cancel = async () => {
-    setAsking(false);
+    setConfirms(false);
     setSent(true);
     await ops.cancel(summary);
     setSent(false);
   };
-  const off = !roleAllows(person.role, ROUTES.cancelRun.role)
+  const disabledReason = !roleAllows(person.role, ROUTES.cancelRun.role)
     ? "Your role may not cancel runs."
     : mayCancel || summary.cancelling
       ? undefined
@@ -30,22 +30,22 @@ export function CancelRun({ view }: { view: RunView }) {
       <Button
         icon={Square}
         sent={sent || summary.cancelling}
-        off={off}
-        onClick={() => (cancelWarning === null ? void cancel() : setAsking(true))}
+        disabledReason={disabledReason}
+        onClick={() => (cancelWarning === null ? void cancel() : setConfirms(true))}
       >
         {summary.state === "queued" ? "Take out of the queue" : "Cancel run"}
       </Button>
       <Dialog
-        open={asking && cancelWarning !== null}
-        onClose={() => setAsking(false)}
+        open={confirms && cancelWarning !== null}
+        onClose={() => setConfirms(false)}
         initialFocus={keep}
         title={`Cancel “${summary.title}” on ${summary.hostName}?`}
         actions={
           <>
-            <Button ref={keep} onClick={() => setAsking(false)}>
+            <Button ref={keep} onClick={() => setConfirms(false)}>
               Keep it running
             </Button>
-            <Button look="danger" onClick={() => void cancel()}>
+            <Button variant="danger" onClick={() => void cancel()}>
               Cancel run
             </Button>
           </>

@@ -4,8 +4,8 @@ import { RotateCw } from "lucide-react";
 import { Button, buttonClass } from "../../components/button.tsx";
 import { useHostRows } from "../../live/use-live.ts";
 import { useOps } from "../../ops/ops-provider.tsx";
+import { usePendingOp } from "../../ops/pending-ops.ts";
 import { denialOf, type OpStart, startOf } from "../../ops/requests.ts";
-import { useSent } from "../../ops/sent.ts";
 import { useSession } from "../../shell/session.ts";
 
 /** Starts again what this run did not finish, and goes to the new run; after a refusal that can be skipped, also by force. */
@@ -25,7 +25,7 @@ export function RetryRun({
   const row = useHostRows()?.find(({ id }) => id === host);
   const { person } = useSession();
   const ops = useOps();
-  const sent = useSent(host);
+  const sent = usePendingOp(host);
   const navigate = useNavigate();
   if (retry.kind === "open-run") {
     return (
@@ -36,17 +36,23 @@ export function RetryRun({
   }
   // The host is not known before the fleet is: until then there is nobody to ask.
   if (row === undefined) return null;
-  const off = denialOf(row, retry.op, person.role);
+  const disabledReason = denialOf(row, retry.op, person.role);
   const start = (wanted: OpStart) =>
     ops.start(wanted, [row], (run) => void navigate({ to: "/runs/$run", params: { run: run.id } }));
   return (
     <>
       {!forced && refusal !== null && canForce(retry.op, refusal) && (
-        <Button off={off} onClick={() => start({ ...startOf(retry), force: true })}>
+        <Button disabledReason={disabledReason} onClick={() => start({ ...startOf(retry), force: true })}>
           Force…
         </Button>
       )}
-      <Button look="ink" icon={RotateCw} sent={sent === retry.op} off={off} onClick={() => start(startOf(retry))}>
+      <Button
+        variant="ink"
+        icon={RotateCw}
+        sent={sent === retry.op}
+        disabledReason={disabledReason}
+        onClick={() => start(startOf(retry))}
+      >
         {retry.label}
       </Button>
     </>

@@ -5,7 +5,7 @@ import { ProblemError, UnreachableError } from "../live/api.ts";
 import { messageOf } from "../ops/message-of.ts";
 
 /** What stands in place of a page that could not be drawn: why, and the way on. */
-export function PageFault({ error }: ErrorComponentProps) {
+export function PageError({ error }: ErrorComponentProps) {
   const router = useRouter();
   const known = error instanceof ProblemError || error instanceof UnreachableError;
   const message = messageOf(error);

@@ -9,7 +9,7 @@ import { isUnanswered } from "../live/api.ts";
 import { useTarget } from "../live/use-live.ts";
 import { useSession } from "../shell/session.ts";
 import { ForceSwitch } from "./force-switch.tsx";
-import { namesInWords, type OpSplit, type OpStart, opOn, questionOf } from "./requests.ts";
+import { joinNames, type OpSplit, type OpStart, opOn, questionOf } from "./requests.ts";
 import { useAttempts } from "./use-attempts.ts";
 
 /** What a person has answered: the op with their arguments, on which hosts, and the proof where the op asks for one. */
@@ -23,7 +23,7 @@ export interface OpAnswer {
  * Asks before an op begins: what, on which hosts by name, to which commit, who is left out and why; beside that its own question, and
  * the password where it takes a machine away.
  */
-export default function AskOp({
+export default function OpDialog({
   start,
   split,
   onClose,
@@ -78,7 +78,7 @@ export default function AskOp({
       open
       onClose={onClose}
       initialFocus={secondFactor || question ? first : start.force ? cancel : confirm}
-      title={<AskTitle start={start} verb={verb} />}
+      title={<OpDialogTitle start={start} verb={verb} />}
       actions={
         <>
           <Button ref={cancel} onClick={onClose}>
@@ -88,16 +88,16 @@ export default function AskOp({
             ref={confirm}
             type="submit"
             form={form}
-            look={secondFactor || force ? "danger" : "ink"}
+            variant={secondFactor || force ? "danger" : "ink"}
             sent={sent}
-            off={allowed.length === 0 ? "None of these hosts can do this now." : attempts.wait}
+            disabledReason={allowed.length === 0 ? "None of these hosts can do this now." : attempts.wait}
           >
             {attempts.wait ?? verb}
           </Button>
         </>
       }
     >
-      <AskedOf start={start} split={split} />
+      <OpSummary start={start} split={split} />
       <form id={form} onSubmit={(event) => void submit(event)} className="grid gap-3 text-text empty:hidden">
         <ForceSwitch op={start.op} forced={force} onChange={setForce} />
         {question && (
@@ -136,7 +136,7 @@ export default function AskOp({
   );
 }
 
-function AskTitle({ start, verb }: { start: OpStart; verb: string }) {
+function OpDialogTitle({ start, verb }: { start: OpStart; verb: string }) {
   const target = useKnownTarget(start);
   return (
     <>
@@ -153,12 +153,12 @@ function AskTitle({ start, verb }: { start: OpStart; verb: string }) {
 }
 
 /** What will happen, to whom. */
-function AskedOf({ start, split: { allowed, denied } }: { start: OpStart; split: OpSplit }) {
+function OpSummary({ start, split: { allowed, denied } }: { start: OpStart; split: OpSplit }) {
   const target = useKnownTarget(start);
   const away = allowed.filter((row) => row.reachability.state !== "online");
   const busy = allowed.filter((row) => row.run !== null && !away.includes(row));
   const waiting = start.whenBlocked === "queue" ? "begins there when it can" : "is refused there";
-  const names = (rows: readonly HostRow[]) => namesInWords(rows.map((row) => row.name));
+  const names = (rows: readonly HostRow[]) => joinNames(rows.map((row) => row.name));
   const several = allowed.length + denied.length > 1;
   const entries = [
     ...(several && allowed.length > 0

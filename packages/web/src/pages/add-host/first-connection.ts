@@ -9,7 +9,7 @@ export interface Check {
   readonly detail: string | null;
 }
 
-export interface FirstWord {
+export interface FirstConnection {
   readonly state: "waiting" | "refused" | "here";
   readonly checks: readonly Check[];
 }
@@ -18,7 +18,10 @@ export interface FirstWord {
  * What the dashboard knows of a new host's first word. Nothing is inferred that the server has not seen: a check stays open
  * until a link, a refusal or a fact proves it.
  */
-export function firstWordOf(view: Pick<HostView, "row" | "token" | "facts" | "lastRefusedLink">, dashboard: string): FirstWord {
+export function firstConnectionOf(
+  view: Pick<HostView, "row" | "token" | "facts" | "lastRefusedLink">,
+  dashboard: string,
+): FirstConnection {
   const { row, token, facts, lastRefusedLink: refused } = view;
   const here = row.reachability.state === "online";
   const wasHere = here || row.reachability.state !== "never";

@@ -6,7 +6,7 @@ import { StatusPill } from "../../components/status-pill.tsx";
 import { useFleetRuns } from "../../live/use-live.ts";
 
 /** Why a run waits, and behind which ones. */
-export function WaitsBehind({ run }: { run: RunSummary }) {
+export function QueuePosition({ run }: { run: RunSummary }) {
   const ahead = (useFleetRuns() ?? [])
     .filter((other) => other.hostId === run.hostId && other.number < run.number)
     .sort((a, b) => a.number - b.number);

@@ -4,7 +4,7 @@ import { SectionHead } from "../../components/section-head.tsx";
 import { isLoopback } from "./host-setup.ts";
 
 /** Where a first word usually gets lost, and how to see it. */
-export function UsualMistakes({ row, server }: { row: HostRow; server: ServerInfo | undefined }) {
+export function CommonMistakes({ row, server }: { row: HostRow; server: ServerInfo | undefined }) {
   const origin = server?.origin ?? location.origin;
   const journal = {
     nixos: "journalctl -u nixfleet-agent -n 50",

@@ -7,7 +7,7 @@ import type { LucideIcon } from "./icon.tsx";
 import { Skeleton } from "./skeleton.tsx";
 
 /** Stands in place of a page while what it is about is being read. */
-export function PageWaits({
+export function PageSkeleton({
   of,
   bars,
 }: {
@@ -26,18 +26,18 @@ export function PageWaits({
 }
 
 /** Stands in place of a page that there is not, or not for this person: what is so, why, and the way on. */
-export function NoPage({
+export function MissingPage({
   heading,
   icon = SearchX,
   title,
-  way,
+  link,
   children,
 }: {
   /** The page's name for those who go by headings. */
   heading: string;
   icon?: LucideIcon;
   title: string;
-  way: { readonly to: "/" | "/add-host"; readonly label: string };
+  link: { readonly to: "/" | "/add-host"; readonly label: string };
   children?: ReactNode;
 }) {
   return (
@@ -47,8 +47,8 @@ export function NoPage({
         icon={icon}
         title={title}
         action={
-          <Link to={way.to} className={buttonClass()}>
-            {way.label}
+          <Link to={link.to} className={buttonClass()}>
+            {link.label}
           </Link>
         }
       >

@@ -30,7 +30,7 @@ function workOf(runs: readonly RunSummary[], rows: readonly HostRow[]): readonly
 }
 
 /** What happens right now, with how far it is. */
-export function RunningNow({ runs, rows }: { runs: readonly RunSummary[]; rows: readonly HostRow[] }) {
+export function ActiveRuns({ runs, rows }: { runs: readonly RunSummary[]; rows: readonly HostRow[] }) {
   const work = workOf(runs, rows);
   if (work.length === 0) return null;
   return (
@@ -62,7 +62,7 @@ function RunLine({ run, row }: Work) {
         </span>
         <Elapsed run={run} />
         <Button
-          look="ghost"
+          variant="ghost"
           size="row"
           sent={run.cancelling}
           aria-label={`Cancel ${run.title} on ${run.hostName}`}
@@ -108,7 +108,7 @@ function Elapsed({ run }: { run: RunSummary }) {
 }
 
 /** The same on a phone: one line each, which leads to the run. */
-export function RunningCards({ runs, rows }: { runs: readonly RunSummary[]; rows: readonly HostRow[] }) {
+export function ActiveRunCards({ runs, rows }: { runs: readonly RunSummary[]; rows: readonly HostRow[] }) {
   const work = workOf(runs, rows);
   if (work.length === 0) return null;
   return (

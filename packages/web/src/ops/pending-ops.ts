@@ -10,17 +10,17 @@ const useStore = create<{ sent: ReadonlyMap<string, OpName> }>(() => ({ sent: ne
 /** The time that a change takes from the server's answer to the page, with room to spare. */
 const SETTLE = 1_000;
 
-export function markSent(hosts: readonly string[], op: OpName): void {
+export function markPending(hosts: readonly string[], op: OpName): void {
   useStore.setState(({ sent }) => ({ sent: new Map([...sent, ...hosts.map((host) => [host, op] as const)]) }));
 }
 
 /** The server has answered. Where a run began, the button waits for the row to say so. */
-export function settleSent(hosts: readonly string[], began: boolean): void {
+export function settlePending(hosts: readonly string[], began: boolean): void {
   const clear = () => useStore.setState(({ sent }) => ({ sent: new Map([...sent].filter(([host]) => !hosts.includes(host))) }));
   if (began) setTimeout(clear, SETTLE);
   else clear();
 }
 
-export function useSent(host: string): OpName | undefined {
+export function usePendingOp(host: string): OpName | undefined {
   return useStore(({ sent }) => sent.get(host));
 }

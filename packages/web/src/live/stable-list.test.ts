@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { hostRow } from "../dev/host-rows.ts";
-import { keepList, sameButMeasured } from "./kept-list.ts";
+import { sameButMeasured, updateStableList } from "./stable-list.ts";
 import type { TopicState } from "./topic-state.ts";
 
 const a = hostRow({ name: "a" });
@@ -9,13 +9,13 @@ const fleet = (values: ReadonlyMap<string, unknown>): TopicState<"fleet"> => ({ 
 const values = (...rows: (typeof a)[]) => fleet(new Map<string, unknown>(rows.map((row) => [`host:${row.name}`, row])));
 
 test("hosts that merely report their load leave the list as it is, and the first other change brings it up to date", () => {
-  const first = keepList(null, values(a, b), "host", sameButMeasured);
+  const first = updateStableList(null, values(a, b), "host", sameButMeasured);
   const busy = { ...a, load: 3, memory: 0.9, disk: 0.9 };
-  const second = keepList(first, values(busy, b), "host", sameButMeasured);
+  const second = updateStableList(first, values(busy, b), "host", sameButMeasured);
   expect(second.list).toBe(first.list);
 
   const failed = { ...busy, status: "broken" as const };
-  const third = keepList(second, values(failed, b), "host", sameButMeasured);
+  const third = updateStableList(second, values(failed, b), "host", sameButMeasured);
   expect(third.list).toEqual([failed, b]);
   expect(third.list[1]).toBe(b);
 });
@@ -23,23 +23,25 @@ test("hosts that merely report their load leave the list as it is, and the first
 test("a host that left is in the list as it left, without what it measured last", () => {
   const busy = hostRow({ name: "a", load: 3, memory: 0.9, disk: 0.9 });
   const left = { ...busy, load: null, memory: null, disk: null, reachability: { state: "offline" as const, since: 1 } };
-  const before = keepList(null, values(busy, b), "host", sameButMeasured);
-  expect(keepList(before, values(left, b), "host", sameButMeasured).list).toEqual([left, b]);
+  const before = updateStableList(null, values(busy, b), "host", sameButMeasured);
+  expect(updateStableList(before, values(left, b), "host", sameButMeasured).list).toEqual([left, b]);
 });
 
 test("a list that wants measurements is another one with each of them, and the same one while none of its keys changes", () => {
-  const first = keepList(null, values(a, b), "host", Object.is);
+  const first = updateStableList(null, values(a, b), "host", Object.is);
   const busy = { ...a, load: 3 };
-  const second = keepList(first, values(busy, b), "host", Object.is);
+  const second = updateStableList(first, values(busy, b), "host", Object.is);
   expect(second.list).toEqual([busy, b]);
-  expect(keepList(second, fleet(new Map([...values(busy, b).values, ["target", 1]])), "host", Object.is).list).toBe(second.list);
+  expect(updateStableList(second, fleet(new Map([...values(busy, b).values, ["target", 1]])), "host", Object.is).list).toBe(
+    second.list,
+  );
 });
 
 test("hosts that come and go show in the list, also when one takes the place of another", () => {
   const other = hostRow({ name: "c", load: 2 });
-  let list = keepList(null, values(a, b), "host", sameButMeasured);
+  let list = updateStableList(null, values(a, b), "host", sameButMeasured);
   for (const rows of [[a], [b], [b, other], [other, a], []]) {
-    list = keepList(list, values(...rows), "host", sameButMeasured);
+    list = updateStableList(list, values(...rows), "host", sameButMeasured);
     expect(list.list).toEqual(rows);
   }
 });

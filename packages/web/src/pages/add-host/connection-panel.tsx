@@ -2,25 +2,33 @@ import type { HostView, ServerInfo } from "@nixfleet/protocol";
 import { Link } from "@tanstack/react-router";
 import { buttonClass } from "../../components/button.tsx";
 import { StatusIcon } from "../../components/status-icon.tsx";
-import { type FirstWord, firstWordOf } from "./first-word.ts";
+import { type FirstConnection, firstConnectionOf } from "./first-connection.ts";
 
 const HEADS = {
   waiting: { status: "unknown", words: (name: string) => `No word from ${name} yet` },
   refused: { status: "broken", words: (name: string) => `${name} called and was refused` },
   here: { status: "ok", words: (name: string) => `${name} is in the fleet` },
-} as const satisfies Record<FirstWord["state"], unknown>;
+} as const satisfies Record<FirstConnection["state"], unknown>;
 
 const SENTENCES = {
   waiting: "This panel changes by itself as soon as anything arrives from it.",
   refused: "Correct what is marked; the agent tries again by itself.",
   here: "Its state, what it runs and what to do next stand on its page.",
-} as const satisfies Record<FirstWord["state"], string>;
+} as const satisfies Record<FirstConnection["state"], string>;
 
 /** What has arrived from a new host so far, live. */
-export function WaitingPanel({ view, server, lead = false }: { view: HostView; server: ServerInfo | undefined; lead?: boolean }) {
+export function ConnectionPanel({
+  view,
+  server,
+  lead = false,
+}: {
+  view: HostView;
+  server: ServerInfo | undefined;
+  lead?: boolean;
+}) {
   const { row } = view;
   const dashboard = server === undefined ? "the dashboard" : new URL(server.origin).host;
-  const { state, checks } = firstWordOf(view, dashboard);
+  const { state, checks } = firstConnectionOf(view, dashboard);
   const head = HEADS[state];
   return (
     <section aria-label="First word" className="grid gap-1.5 rounded-l border border-border bg-surface px-4 pt-4 pb-2.5">
@@ -45,7 +53,7 @@ export function WaitingPanel({ view, server, lead = false }: { view: HostView; s
       </ul>
       {state === "here" && (
         <p className="border-t border-border pt-3 pb-1.5">
-          <Link to="/hosts/$host" params={{ host: row.name }} className={buttonClass({ look: lead ? "ink" : "outline" })}>
+          <Link to="/hosts/$host" params={{ host: row.name }} className={buttonClass({ variant: lead ? "ink" : "outline" })}>
             Open {row.name}
           </Link>
         </p>

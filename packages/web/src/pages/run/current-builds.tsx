@@ -9,7 +9,7 @@ import { useHostRows } from "../../live/use-live.ts";
 import { useTimed } from "../../time/clock.ts";
 
 /** What is being built, since when, and how much of all is done. Its height never changes, so that the log below stays where it is. */
-export function BuildingNow({ progress, hostId }: { progress: BuildProgress; hostId: HostId }) {
+export function CurrentBuilds({ progress, hostId }: { progress: BuildProgress; hostId: HostId }) {
   const { builds, copies, bytes, now } = progress;
   const row = useHostRows()?.find(({ id }) => id === hostId);
   const [done = "", of = ""] = bytes.expected > 0 ? formatBytesOf(bytes.done, bytes.expected).split(" of ") : [];

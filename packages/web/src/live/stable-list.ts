@@ -2,7 +2,7 @@ import type { HostRow, Topic, TopicKeyHead, TopicValue } from "@nixfleet/protoco
 import { type TopicState, topicValues } from "./topic-state.ts";
 
 /** The values of some keys of a topic, in a list that is another one only when it says something else. */
-export interface KeptList<T> {
+export interface StableList<T> {
   /** What it was made of. */
   readonly values: ReadonlyMap<string, unknown>;
   readonly newest: readonly T[];
@@ -13,12 +13,12 @@ export interface KeptList<T> {
  * The values of the keys `<head>:<id>`.
  * @param same whether a newer value says nothing else for those who read the list, which then goes on to hold the older one
  */
-export function keepList<T extends Topic, Head extends TopicKeyHead<T>>(
-  before: KeptList<TopicValue<T, Head>> | null,
+export function updateStableList<T extends Topic, Head extends TopicKeyHead<T>>(
+  before: StableList<TopicValue<T, Head>> | null,
   state: TopicState<T>,
   head: Head,
   same: (older: TopicValue<T, Head>, newer: TopicValue<T, Head>) => boolean,
-): KeptList<TopicValue<T, Head>> {
+): StableList<TopicValue<T, Head>> {
   const { values } = state;
   if (before?.values === values) return before;
   const newest = topicValues(state, head);
