@@ -106,14 +106,14 @@ test("preview, see what would change, switch to exactly that, compare two genera
   await packages.getByText("ripgrep").waitFor();
   await page.reload();
   await packages.getByText("ripgrep").waitFor();
-  await page.getByRole("link", { name: "Close the comparison" }).click();
+  await page.getByRole("link", { name: "Close comparison" }).click();
   await packages.waitFor({ state: "detached" });
 
   // Back to the first one: asked about by name, and nothing happens before the answer.
   const before = (await runsOf("alpha")).length;
   await page.getByRole("button", { name: "Roll back to 1…" }).click();
   const dialog = page.getByRole("dialog");
-  expect(await dialog.textContent()).toMatch(/Roll alpha back to generation 1\?.*Runs nowgeneration 2.*dead-man switch.*2\smin/);
+  expect(await dialog.textContent()).toMatch(/Roll alpha back to generation 1\?.*Runninggeneration 2.*dead-man switch.*2\smin/);
   await dialog.getByRole("button", { name: "Cancel" }).click();
   await dialog.waitFor({ state: "detached" });
   expect(await runsOf("alpha")).toHaveLength(before);
@@ -152,7 +152,7 @@ test("what an op asks stands in its dialog: how long generations stay, and a num
   await open(page, "/hosts/beta");
   await startFromMenu(page, "Collect garbage…");
   const dialog = page.getByRole("dialog");
-  const days = dialog.getByLabel(/Keep generations younger than/);
+  const days = dialog.getByLabel(/Keep generations newer than/);
   expect(await days.inputValue()).toBe("30");
   await days.fill("many");
   await dialog.getByRole("button", { name: "Collect garbage on beta" }).click();
@@ -174,11 +174,11 @@ test("R37: an armed dead-man switch counts down on the run's and the host's page
   page.setDefaultTimeout(20_000);
   await open(page, "/hosts/gamma");
   const armed = page.getByRole("region", { name: "Dead-man switch" });
-  await armed.getByText(/Waits for confirmation until \d\d:\d\d:\d\d \(\d+\smin \d\d\ss\)/).waitFor();
-  expect(await armed.textContent()).toContain("Otherwise the host goes back to nixos-system-gamma-before.");
+  await armed.getByText(/Waiting for confirmation until \d\d:\d\d:\d\d \(\d+\smin \d\d\ss\)/).waitFor();
+  expect(await armed.textContent()).toContain("Otherwise the host rolls back to nixos-system-gamma-before.");
   await armed.getByRole("link", { name: "Open run" }).click();
   await page.waitForURL(new RegExp(run.id));
-  await armed.getByText(/Waits for confirmation until/).waitFor();
+  await armed.getByText(/Waiting for confirmation until/).waitFor();
   undone.resolve();
   await armed.waitFor({ state: "detached" });
   await page.getByText(/was undone\. The dashboard did not confirm it in time\. The host runs what it ran before/).waitFor();
@@ -193,9 +193,9 @@ test("R56: what a host will not do is said on its page and in its menu, and no m
   page.setDefaultTimeout(20_000);
   await open(page, "/hosts/delta");
   const facts = page.getByRole("complementary", { name: "Facts" });
-  await facts.getByText("everything but roll back and reboot").waitFor();
+  await facts.getByText("everything except roll back and reboot").waitFor();
   await facts.getByText("signed commits only").waitFor();
-  await facts.getByText("off: nothing is undone by itself").waitFor();
+  await facts.getByText("off: no automatic rollback").waitFor();
   await page.getByRole("button", { name: "All actions" }).click();
   const reboot = page.getByRole("menuitem", { name: /^Reboot…/ });
   expect(await reboot.getAttribute("aria-disabled")).toBe("true");

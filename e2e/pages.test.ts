@@ -120,7 +120,7 @@ const PAGES: readonly (readonly [name: string, path: () => string])[] = [
 async function visit(page: Page, path: string): Promise<void> {
   await page.goto(`${stack.dashboard.origin}${path}`);
   await page.locator("h1").first().waitFor();
-  await page.waitForFunction(() => document.querySelector('[role="status"][aria-label$="read"]') === null);
+  await page.waitForFunction(() => document.querySelector('[role="status"][aria-label^="Loading"]') === null);
 }
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -302,8 +302,8 @@ test("R61: no host matches a filter, an ended session and a dashboard that is aw
   await visit(page, "/");
   await page.keyboard.press("/");
   await page.keyboard.type("tag:nothing-has-this");
-  await page.getByText("No host matches").waitFor();
-  await page.getByRole("button", { name: "Clear the search" }).click();
+  await page.getByText("No matching hosts").waitFor();
+  await page.getByRole("button", { name: "Clear filters" }).click();
   await rowOf(page, "alpha").waitFor();
   await stack.dashboard.restart("SIGKILL", () =>
     page
@@ -354,7 +354,7 @@ test("R44, R62: a reload in mid-run shows the log from line 1; a reader who scro
   await page.waitForFunction(() => (document.querySelector('[aria-label="Lines of the log"]')?.scrollHeight ?? 0) > 3000);
   await log.hover();
   await page.mouse.wheel(0, -200);
-  await page.getByText("Follow is off").waitFor();
+  await page.getByText("Not following").waitFor();
   // Further than any log of this test is long: how many lines came meanwhile is up to the machine.
   await page.mouse.wheel(0, -1_000_000);
   await log.locator('[data-line="1"]', { hasText: "alpha> line 1 " }).waitFor();
@@ -370,7 +370,7 @@ test("R44, R62: a reload in mid-run shows the log from line 1; a reader who scro
   );
   expect(await first()).toEqual(before);
   await newLines.click();
-  await page.getByText("Follow is off").waitFor({ state: "detached" });
+  await page.getByText("Not following").waitFor({ state: "detached" });
   await page.waitForFunction(() => {
     const box = document.querySelector('[aria-label="Lines of the log"]');
     return box !== null && box.scrollHeight - box.clientHeight - box.scrollTop < 24;

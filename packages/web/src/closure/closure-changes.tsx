@@ -23,7 +23,7 @@ export function ClosureChanges({ diff, title }: { diff: ClosureDiff; title: stri
       />
       {rows.length === 0 && (
         <p className="border-t border-border py-2.5 text-small text-muted">
-          No package has another version: only configuration differs.
+          No package versions changed. Only the configuration differs.
         </p>
       )}
       <ul className="grid grid-cols-2 gap-x-10 max-desk:grid-cols-1">

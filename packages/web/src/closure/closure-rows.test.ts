@@ -37,5 +37,5 @@ test("the size says what it becomes and by how much it differs", () => {
   expect(sizeWords({ sizeBefore: null, sizeAfter: 1024 })).toBe(`1${NBSP}KiB`);
   expect(sizeWords({ sizeBefore: 1024, sizeAfter: 3072 })).toBe(`3${NBSP}KiB, 2${NBSP}KiB more`);
   expect(sizeWords({ sizeBefore: 3072, sizeAfter: 1024 })).toBe(`1${NBSP}KiB, 2${NBSP}KiB less`);
-  expect(sizeWords({ sizeBefore: 1024, sizeAfter: 1024 })).toBe(`1${NBSP}KiB, as before`);
+  expect(sizeWords({ sizeBefore: 1024, sizeAfter: 1024 })).toBe(`1${NBSP}KiB, unchanged`);
 });

@@ -27,7 +27,7 @@ const shown = (view: Partial<PackageView>) =>
     (group) => `${group.kind}: ${group.rows.map(({ name }) => name).join(" ")}`,
   );
 
-test("by kind: added, removed, changed; what was merely built anew comes last", () => {
+test("by kind: added, removed, changed; packages that were only rebuilt come last", () => {
   expect(shown({})).toEqual(["added: gamescope", "removed: gtk2", "changed: mesa linux glibc"]);
 });
 

@@ -13,7 +13,7 @@ export function CopyButton({
 }: {
   text: string;
   label?: string;
-  /** What is copied, for a button that is an icon alone. */
+  /** What is copied; the label of a button without text. */
   name?: string;
   variant?: ButtonVariant;
   size?: ButtonSize;
@@ -37,7 +37,7 @@ export function CopyButton({
         <IconButton icon={icon} label={`Copy ${name ?? "this"}`} {...shared} />
       )}
       <span role="status" className="sr-only">
-        {done === "copied" ? "Copied" : done === "failed" ? "The browser did not allow copying" : ""}
+        {done === "copied" ? "Copied" : done === "failed" ? "The browser blocked copying" : ""}
       </span>
     </>
   );

@@ -76,7 +76,7 @@ export function MenuLink({ icon, render, children }: { icon?: LucideIcon; render
   );
 }
 
-/** One of several, of which one holds. */
+/** One choice of several. */
 export function MenuChoice<T extends string>({
   label,
   value,

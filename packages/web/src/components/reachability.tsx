@@ -19,11 +19,11 @@ export function Reachability({ state, since }: { state: Reach; since?: number | 
     since === undefined || state === "online" || state === "never" ? "" : ` ${formatAge(now - since)}`,
   );
   return (
-    <Tip text={since === undefined ? undefined : `Last word ${formatExact(since)}`}>
+    <Tip text={since === undefined ? undefined : `Last seen ${formatExact(since)}`}>
       <span className={`inline-flex items-center gap-[5px] align-middle text-small whitespace-nowrap ${style.className}`}>
         <Icon of={style.icon} className={style.iconClass} />
         <span>
-          {state === "never" ? "not yet seen" : state}
+          {state === "never" ? "never seen" : state}
           {age}
         </span>
       </span>

@@ -3,7 +3,7 @@ import { sparklinePath } from "./sparkline-path.ts";
 
 const box = { width: 100, height: 44, min: 0, max: 1 };
 
-test("the first sample stands at the left edge, the last at the right, the greatest at the top", () => {
+test("the first sample is at the left edge, the last at the right, the greatest at the top", () => {
   expect(sparklinePath([0, 1], box).line).toBe("M0 42L100 2");
 });
 

@@ -1,6 +1,6 @@
 import { type ComponentProps, type ReactNode, useId } from "react";
 
-/** A setting that is on or off, with its label beside it and below what it does. The whole line can be pressed. */
+/** A switch with its label beside it and a hint below. The whole line can be pressed. */
 export function Switch({
   label,
   hint,

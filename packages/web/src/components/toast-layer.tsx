@@ -11,7 +11,7 @@ interface ToastData {
   status: Status;
 }
 
-/** Draws toasts. Stands once in the frame. */
+/** Draws toasts. Rendered once, in the frame. */
 export default function ToastLayer() {
   return (
     <Toast.Provider limit={4}>
@@ -25,7 +25,7 @@ export default function ToastLayer() {
   );
 }
 
-/** Takes what was said from the queue, also what was said before this was loaded. */
+/** Shows the messages in the queue, including those from before this module was loaded. */
 function Queue() {
   const { add, close } = Toast.useToastManager<ToastData>();
   const waiting = useToastQueue((queue) => queue.waiting);
@@ -49,7 +49,7 @@ function Queue() {
     });
   });
   useEffect(() => {
-    // What another run of this effect has taken is not shown twice.
+    // React may run this effect twice for one state: a message is shown once.
     if (waiting.length === 0 || useToastQueue.getState().waiting !== waiting) return;
     useToastQueue.setState({ waiting: [] });
     for (const message of waiting) show(message);

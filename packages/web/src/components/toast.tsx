@@ -1,7 +1,7 @@
 import type { Status } from "@nixfleet/protocol";
 import { create } from "zustand";
 
-/** Something that has just happened, and what follows from it. */
+/** Something that has just happened, and what can be done about it. */
 export interface ToastMessage {
   readonly status: Status;
   readonly title: string;
@@ -9,7 +9,7 @@ export interface ToastMessage {
   readonly action?: { readonly label: string; readonly press: () => void };
 }
 
-/** What was said and is not drawn yet: `ToastLayer` takes it from here as soon as it is loaded. */
+/** Messages that are not drawn yet: `ToastLayer` takes them as soon as it is loaded. */
 export const useToastQueue = create<{
   waiting: readonly ToastMessage[];
   /** Whether there ever was a toast: before, nothing needs to draw them. */
@@ -17,8 +17,8 @@ export const useToastQueue = create<{
 }>(() => ({ waiting: [], used: false }));
 
 /**
- * Says in the corner what has just happened, for 6 s; what is broken or refused stays until it is put away. An error that needs an act belongs into
- * the page, not here.
+ * Shows a message in the corner for 6 s; failures and refusals stay until they are closed. An error that belongs to a place on the
+ * page is shown there instead.
  */
 export function notify(message: ToastMessage): void {
   useToastQueue.setState(({ waiting }) => ({ waiting: [...waiting, message], used: true }));

@@ -10,10 +10,10 @@ import {
   type RouteOutput,
 } from "@nixfleet/protocol";
 
-/** An answer of the dashboard other than the one that was asked for: what happened, and what to do. */
+/** The dashboard answered with a problem: what happened, and what to do. */
 export class ProblemError extends Error {
   readonly problem: Problem;
-  /** Seconds after which it may be tried again, where the dashboard says so. */
+  /** Seconds to wait before the next attempt, from `Retry-After`; null: it does not say. */
   readonly retryAfter: number | null;
   constructor(problem: Problem, retryAfter: number | null = null) {
     super(problem.detail ?? problem.title);
@@ -23,10 +23,10 @@ export class ProblemError extends Error {
   }
 }
 
-/** The dashboard could not be asked at all. */
+/** The dashboard sent no answer. */
 export class UnreachableError extends Error {
   constructor(cause: unknown) {
-    super("The dashboard does not answer. Check that it runs and that this device is connected.", { cause });
+    super("The dashboard is not responding. Check that it is running and that this device is online.", { cause });
     this.name = "UnreachableError";
   }
 }
@@ -53,7 +53,7 @@ export function routeUrl<N extends RouteName>(name: N, input: RouteInput<N>): st
   return `${API_PATH}${path}${text === "" ? "" : `?${text}`}`;
 }
 
-/** What the calls need of the browser. */
+/** What the calls need from the browser. */
 export interface ApiDeps {
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
   readonly wait: (milliseconds: number) => Promise<void>;
@@ -64,9 +64,9 @@ export interface ApiDeps {
 /** One call of a route: however often it is sent, the dashboard does it once. */
 export interface ApiRequest<N extends RouteName> {
   /**
-   * Sends it. A POST of a session is sent again a few times where no answer comes or nothing could be stored (HTTP 503), always
-   * with the key that it has from the beginning, so that it is safe to repeat.
-   * @throws ProblemError for every answer that is not the one asked for; UnreachableError where there is none
+   * Sends the request. A POST with a session is repeated a few times when no answer comes or the dashboard cannot store anything
+   * (HTTP 503), always with the same Idempotency-Key, so that it is done once.
+   * @throws ProblemError for a problem document; UnreachableError when no answer comes
    */
   readonly send: (signal?: AbortSignal) => Promise<RouteOutput<N>>;
 }
@@ -101,7 +101,7 @@ export function createApi({ fetch, wait, random }: ApiDeps): Api {
         ...(body !== undefined && { body: JSON.stringify(body) }),
         ...(signal !== undefined && { signal }),
       });
-      // An answer that breaks off is none.
+      // An answer that breaks off counts as none.
       text = await response.text();
     } catch (error) {
       if (signal?.aborted) throw error;
@@ -111,14 +111,14 @@ export function createApi({ fetch, wait, random }: ApiDeps): Api {
     const answer = parseJson(text);
     if (response.ok && answer !== undefined) return answer as RouteOutput<N>;
     if (isProblem(answer)) throw new ProblemError(answer, readSeconds(response.headers.get("Retry-After")));
-    // A proxy in between answers for a dashboard that is away.
+    // A proxy answers in place of the dashboard.
     throw new UnreachableError(new Error(`HTTP ${response.status}`));
   }
 
   return {
     request(name, input) {
       const route: Route = ROUTES[name];
-      // Without a session the dashboard keeps no answers.
+      // Without a session the dashboard stores no answers by key.
       const key = route.method === "post" && route.role !== null ? newKey() : null;
       return {
         async send(signal) {
@@ -137,7 +137,7 @@ export function createApi({ fetch, wait, random }: ApiDeps): Api {
   };
 }
 
-/** Whether it is open what came of a call: there was no answer, or nothing could be stored. The same request can be sent again. */
+/** Whether the result of a call is unknown: no answer came, or nothing could be stored. The same request can be sent again. */
 export function isUnanswered(error: unknown): boolean {
   return error instanceof UnreachableError || (error instanceof ProblemError && error.problem.code === "unavailable");
 }
@@ -153,7 +153,7 @@ export async function call<N extends RouteName>(name: N, input: RouteInput<N>, s
   return await api.request(name, input).send(signal);
 }
 
-/** Sends what a person decides in one place, such as a form or a dialog. */
+/** Sends the requests of one place, such as a form or a dialog. */
 export type Send<N extends RouteName> = (input: RouteInput<N>) => Promise<RouteOutput<N>>;
 
 /**
@@ -175,7 +175,7 @@ export function createSend<N extends RouteName>(name: N, { request }: Api = api)
   };
 }
 
-/** Undefined where it is something else than JSON, such as a proxy's page. */
+/** Undefined if the text is not JSON, such as a proxy's page. */
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);

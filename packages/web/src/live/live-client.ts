@@ -9,7 +9,7 @@ export type LinkState =
   | { kind: "offline"; since: number; at: number }
   | { kind: "signed-out" };
 
-/** What the client needs of a WebSocket. */
+/** The part of a WebSocket that the client needs. */
 export interface LiveSocket {
   send(text: string): void;
   close(): void;
@@ -26,7 +26,7 @@ export interface LiveDeps {
   readonly clearTimeout: (timer: unknown) => void;
   /** Runs `fn` before the next frame. */
   readonly beforeFrame: (fn: () => void) => void;
-  /** Hears the dashboard's time in milliseconds whenever a link is made. */
+  /** Called with the dashboard's time in milliseconds whenever a link is made. */
   readonly onServerTime?: (milliseconds: number) => void;
   /** The dashboard was updated while the page was open. */
   readonly onNewVersion: () => void;
@@ -57,7 +57,7 @@ interface Followed {
   state: TopicState | "gone" | undefined;
   readonly listeners: Set<() => void>;
   readonly feeds: Set<LogFeed>;
-  /** A new snapshot was asked for after a gap; what comes before it is of no use. */
+  /** A new snapshot was requested after a gap; deltas before it are dropped. */
   resyncing: boolean;
 }
 
@@ -140,7 +140,7 @@ export function createLiveClient(deps: LiveDeps): LiveClient {
       case "snapshot":
       case "delta": {
         if (message.type === "snapshot" && message.version < 1) {
-          // The dashboard has not read the topic yet, so it says nothing of it: what is empty then is no data.
+          // The dashboard has not read the topic yet: an empty snapshot is no data.
           deps.setTimeout(() => topics.get(topic) === followed && followed.resyncing && subscribe(topic, followed), ASK_AGAIN);
           return;
         }
@@ -204,7 +204,7 @@ export function createLiveClient(deps: LiveDeps): LiveClient {
       linkListeners.add(listener);
       return () => linkListeners.delete(listener);
     },
-    // What is stored under a topic's name is that topic's state.
+    // The state under a topic's name belongs to that topic.
     topic: <T extends Topic>(topic: T) => topics.get(topic)?.state as TopicState<T> | "gone" | undefined,
     follow(topic, listener, feed) {
       let followed = topics.get(topic);

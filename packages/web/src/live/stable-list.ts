@@ -1,9 +1,9 @@
 import type { HostRow, Topic, TopicKeyHead, TopicValue } from "@nixfleet/protocol";
 import { type TopicState, topicValues } from "./topic-state.ts";
 
-/** The values of some keys of a topic, in a list that is another one only when it says something else. */
+/** The values of some keys of a topic, in a list whose identity changes only with its content. */
 export interface StableList<T> {
-  /** What it was made of. */
+  /** The topic values that it was made from. */
   readonly values: ReadonlyMap<string, unknown>;
   readonly newest: readonly T[];
   readonly list: readonly T[];
@@ -11,7 +11,7 @@ export interface StableList<T> {
 
 /**
  * The values of the keys `<head>:<id>`.
- * @param same whether a newer value says nothing else for those who read the list, which then goes on to hold the older one
+ * @param same whether a newer value makes no difference to readers of the list, which then keeps the older one
  */
 export function updateStableList<T extends Topic, Head extends TopicKeyHead<T>>(
   before: StableList<TopicValue<T, Head>> | null,
@@ -32,10 +32,10 @@ export function updateStableList<T extends Topic, Head extends TopicKeyHead<T>>(
   return { values, newest, list: unchanged ? before.list : list };
 }
 
-/** What a heartbeat brings. A thousand hosts send seventeen of them a second, and a page shows few of those hosts. */
+/** The fields of a heartbeat. A thousand hosts send seventeen heartbeats a second, and a page shows few of those hosts. */
 const MEASURED: ReadonlySet<string> = new Set(["load", "memory", "disk"] satisfies (keyof HostRow)[]);
 
-/** Whether nothing of a host changed but what it measured. Parts that did not change are the same objects (`stepTopic`). */
+/** Whether only the measurements of a host changed. Parts that did not change are the same objects (`stepTopic`). */
 export function sameButMeasured(older: HostRow, newer: HostRow): boolean {
   return (Object.keys(newer) as (keyof HostRow)[]).every((key) => older[key] === newer[key] || MEASURED.has(key));
 }

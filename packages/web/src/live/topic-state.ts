@@ -8,7 +8,7 @@ export interface TopicState<T extends Topic = Topic> {
   readonly values: ReadonlyMap<string, unknown>;
 }
 
-/** What a topic has under a key. Nothing is checked here: the dashboard's tests hold what it sends against the schemas. */
+/** The value of a topic under a key. It is not validated here: tests check what the dashboard sends against the schemas. */
 export function topicValue<T extends Topic, Key extends TopicKey<T>>(
   { values }: TopicState<T>,
   key: Key,
@@ -16,7 +16,7 @@ export function topicValue<T extends Topic, Key extends TopicKey<T>>(
   return values.get(key) as TopicValue<T, Key> | undefined;
 }
 
-/** What a topic has under the keys `<head>:<id>`, in no order that means anything. */
+/** The values of a topic under the keys `<head>:<id>`, in no particular order. */
 export function topicValues<T extends Topic, Head extends TopicKeyHead<T>>(
   { values }: TopicState<T>,
   head: Head,
@@ -37,7 +37,7 @@ type Delta = Extract<ToBrowser, { type: "delta" }>;
 
 /**
  * Applies a snapshot or a delta (protocol, live.ts). Values that did not change, and parts of those that did, keep their identity, so
- * nothing is drawn anew for them.
+ * nothing renders again for them.
  */
 export function stepTopic<T extends Topic>(topic: T, state: TopicState<T> | undefined, message: TopicMessage): TopicStep<T> {
   if (message.type === "snapshot") {
@@ -57,7 +57,7 @@ export function stepTopic<T extends Topic>(topic: T, state: TopicState<T> | unde
   };
 }
 
-/** What JSON said anew, with everything from before that says the same in the place of its copy. */
+/** The new JSON value, with each part that equals the old one replaced by the old object. */
 function keepEqual(before: unknown, after: unknown): unknown {
   if (before === after || !isHolder(before) || !isHolder(after)) return after;
   if (Array.isArray(before) !== Array.isArray(after)) return after;

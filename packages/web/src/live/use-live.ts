@@ -21,7 +21,7 @@ export const LiveContext = createContext<LiveClient | null>(null);
 
 function useLiveClient(): LiveClient {
   const client = useContext(LiveContext);
-  if (client === null) throw new Error("This part of the page needs the live link, which exists after signing in.");
+  if (client === null) throw new Error("The live link exists only below the signed-in frame.");
   return client;
 }
 
@@ -100,7 +100,7 @@ export function useHost(id: string): HostView | "gone" | undefined {
   return useTopic(`host:${id}`, (state) => topicValue(state, "host"));
 }
 
-/** What the last preview of a host showed. */
+/** The result of the last preview of a host. */
 export function useHostChanges(id: string): ChangesView | undefined {
   const changes = useTopic(`host:${id}`, (state) => topicValue(state, "changes"));
   return changes === "gone" ? undefined : changes;

@@ -12,7 +12,7 @@ test("a fold of copies is called by what repeats, where it comes from and how lo
   });
 });
 
-test("a source without a scheme, or none, is told as it stands", () => {
+test("a source without a scheme, or none, is shown as it is", () => {
   expect(foldWords(3, line("copying path '/nix/store/a-b' from 'ssh-ng://build.lan'..."), undefined).rest).toBe("from build.lan");
   expect(foldWords(3, line("downloading 'https://example.org/a.tar.gz'..."), undefined)).toEqual({
     lead: "3 × downloading",
@@ -30,7 +30,7 @@ test("a fold that begins with Nix's announcement is called by it", () => {
 
 test("colours are no part of the words, and paths alone have none", () => {
   expect(foldWords(4, line("\u001b[2mcopying path\u001b[0m '/nix/store/a-b'"), undefined).lead).toBe("4 × copying path");
-  expect(foldWords(1_204, line("  /nix/store/a-b"), undefined).lead).toBe("1,204 × lines of this kind");
+  expect(foldWords(1_204, line("  /nix/store/a-b"), undefined).lead).toBe("1,204 × similar lines");
 });
 
 test("a fold whose lines are still being read says how many they are", () => {

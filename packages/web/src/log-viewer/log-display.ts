@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from "react";
 
-/** How the reader of this browser wants logs to be drawn. */
+/** How logs are displayed in this browser. */
 export interface LogDisplay {
   readonly wrap: boolean;
   readonly times: boolean;
@@ -13,11 +13,11 @@ const listeners = new Set<() => void>();
 let display: LogDisplay | undefined;
 
 function read(): LogDisplay {
-  display ??= { wrap: matchMedia("(width < 500px)").matches, times: true, tall: false, ...stored() };
+  display ??= { wrap: matchMedia("(width < 500px)").matches, times: true, tall: false, ...readStored() };
   return display;
 }
 
-function stored(): Partial<LogDisplay> {
+function readStored(): Partial<LogDisplay> {
   try {
     const stored: unknown = JSON.parse(localStorage.getItem(KEY) ?? "{}");
     const { wrap, times, tall } = stored as Partial<Record<keyof LogDisplay, unknown>>;
@@ -27,18 +27,18 @@ function stored(): Partial<LogDisplay> {
       ...(typeof tall === "boolean" && { tall }),
     };
   } catch {
-    // Nothing can be stored by this browser, or what it stored is not ours: the usual display holds.
+    // The browser stores nothing for this page, or the stored value is invalid: use the defaults.
     return {};
   }
 }
 
-/** Changes the display of every log, now and on the next visit. */
+/** Changes the display of every log, now and on later visits. */
 export function setLogDisplay(change: Partial<LogDisplay>): void {
   display = { ...read(), ...change };
   try {
     localStorage.setItem(KEY, JSON.stringify(display));
   } catch {
-    // It holds for this visit.
+    // Not stored: it applies to this visit only.
   }
   for (const listener of listeners) listener();
 }

@@ -19,7 +19,7 @@ import { countOf, formatCount } from "../format/quantity.ts";
 import { setLogDisplay, useLogDisplay } from "./log-display.ts";
 import type { Search } from "./use-search.ts";
 
-/** What can be done with a log: search it, jump to what went wrong, change how it is drawn, take it along. */
+/** The tools of a log: search, jumps to errors and warnings, display settings, copy and download. */
 export function LogToolbar({
   lines,
   query,
@@ -76,8 +76,8 @@ export function LogToolbar({
             </span>
           }
         />
-        <IconButton icon={ChevronUp} label="Previous hit" size="row" disabled={found === 0} onClick={() => onStep(-1)} />
-        <IconButton icon={ChevronDown} label="Next hit" size="row" disabled={found === 0} onClick={() => onStep(1)} />
+        <IconButton icon={ChevronUp} label="Previous match" size="row" disabled={found === 0} onClick={() => onStep(-1)} />
+        <IconButton icon={ChevronDown} label="Next match" size="row" disabled={found === 0} onClick={() => onStep(1)} />
       </span>
       <span className="flex-1 max-phone:hidden" />
       <span className="flex items-center gap-2 max-phone:ml-auto">
@@ -100,10 +100,10 @@ export function LogToolbar({
         </Toggle>
         <span className="contents max-phone:hidden">
           <Toggle icon={Clock} on={times} onPress={() => setLogDisplay({ times: !times })}>
-            Times
+            Timestamps
           </Toggle>
           <Toggle icon={Maximize2} on={tall} onPress={() => setLogDisplay({ tall: !tall })}>
-            Tall
+            Full height
           </Toggle>
         </span>
         {children}
@@ -128,10 +128,10 @@ function placeOf(search: Search, current: number): string {
     case "searching":
       return "";
     case "failed":
-      return "not searched";
+      return "search failed";
     case "found": {
       const { lines, truncated } = search.hits;
-      if (lines.length === 0) return "none";
+      if (lines.length === 0) return "no matches";
       const of = `${formatCount(lines.length)}${truncated ? "+" : ""}`;
       return current < 0 ? of : `${formatCount(current + 1)} of ${of}`;
     }
@@ -142,7 +142,7 @@ function Jump({ icon, words, className, onPress }: { icon: LucideIcon; words: st
   return (
     <button
       type="button"
-      aria-label={`${words}: go to the next`}
+      aria-label={`${words}, go to the next one`}
       onClick={onPress}
       className={classNames(chipClass(false), className)}
     >

@@ -32,7 +32,7 @@ export interface LogViewerProps {
   readonly command: readonly string[] | null;
   /** Lines may still come. */
   readonly live: boolean;
-  /** Said in place of lines while there are none. */
+  /** Shown while there are no lines. */
   readonly empty: string;
 }
 
@@ -43,10 +43,10 @@ export function LogViewer({ run, fileName, log, command, live, empty }: LogViewe
       <Frame>
         <div className="flex h-12 items-center gap-2 border-b border-border px-5">
           <h2 className="font-medium">Log</h2>
-          <span className="text-small text-faint">{countOf(log.lines, "line")} were written</span>
+          <span className="text-small text-faint">{countOf(log.lines, "line")}</span>
         </div>
         {command && <LogCommand argv={command} />}
-        <EmptyLog>The log is older than what this dashboard keeps, and was discarded. What stands above stays.</EmptyLog>
+        <EmptyLog>This log was deleted because it is older than the retention period.</EmptyLog>
       </Frame>
     );
   }
@@ -153,8 +153,8 @@ function LogBody({ run, fileName, log, command, live, empty }: LogViewerProps) {
         <RawLink href={rawLogUrl(run)} name={fileName} />
       </LogToolbar>
       {command && <LogCommand argv={command} />}
-      {state.problem !== null && <LogError onRetry={tryAgain}>Some of the log could not be read. {state.problem}</LogError>}
-      {search.kind === "failed" && <LogError>The log could not be searched. {search.reason}</LogError>}
+      {state.problem !== null && <LogError onRetry={tryAgain}>Part of the log could not be loaded. {state.problem}</LogError>}
+      {search.kind === "failed" && <LogError>The search failed. {search.reason}</LogError>}
       <section
         ref={box}
         aria-label="Lines of the log"
@@ -212,9 +212,9 @@ function LogBody({ run, fileName, log, command, live, empty }: LogViewerProps) {
       </section>
       {live && !view.following && (
         <div className="absolute inset-x-0 bottom-0 flex h-12 items-center justify-end gap-3 rounded-b-l border-t border-border bg-surface px-3">
-          <span className="text-small text-muted">{view.jumped ? "Follow is off" : "Follow is off, you scrolled up"}</span>
+          <span className="text-small text-muted">{view.jumped ? "Not following" : "Not following: you scrolled up"}</span>
           <Button size="row" icon={ArrowDownToLine} onClick={view.toEnd}>
-            {view.newLines > 0 ? countOf(view.newLines, "new line") : "To the end"}
+            {view.newLines > 0 ? countOf(view.newLines, "new line") : "Jump to end"}
           </Button>
         </div>
       )}

@@ -59,7 +59,7 @@ test("rows cover every line once, in order, whatever is folded", () => {
   );
 });
 
-test("ranges grow by the line that follows and begin anew after a gap", () => {
+test("ranges grow by the line that follows and restart after a gap", () => {
   expect([3, 4, 5, 9].reduce<readonly Range[]>(extendRanges, [])).toEqual([
     [3, 5],
     [9, 9],

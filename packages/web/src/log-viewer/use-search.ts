@@ -3,13 +3,13 @@ import { useEffect, useRef, useState } from "react";
 import { call } from "../live/api.ts";
 import { messageOf } from "../ops/message-of.ts";
 
-/** So long a text stands still before it is searched, in milliseconds. */
+/** Milliseconds without typing before a search starts. */
 const DEBOUNCE = 150;
-/** A growing log is searched anew this often, in milliseconds. */
+/** Milliseconds between two searches of a growing log. */
 const INTERVAL = 2_000;
 
 export interface Hits {
-  /** What was searched. */
+  /** The searched text. */
   readonly query: string;
   readonly lines: readonly number[];
   /** There are more than the server lists. */
@@ -23,7 +23,7 @@ export type Search =
   | { kind: "failed"; reason: string };
 
 /**
- * The lines that contain a text, by the server, which has all of the log. While the log grows they are asked for again.
+ * The lines that contain a text, by the server, which has all of the log. While the log grows, the search is repeated.
  * @param last number of the log's last line
  */
 export function useSearch(run: RunId, query: string, last: number): Search {

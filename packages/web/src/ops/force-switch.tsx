@@ -1,7 +1,7 @@
 import { type OpName, skippedByForce } from "@nixfleet/protocol";
 import { Switch } from "../components/switch.tsx";
 
-/** Lets a run start in spite of the checks that can be skipped, each by its name with what can happen then. Nothing, where an op has none. */
+/** Forces a run past the checks that can be skipped, and lists them with what can happen. Renders nothing if the op has none. */
 export function ForceSwitch({ op, forced, onChange }: { op: OpName; forced: boolean; onChange: (forced: boolean) => void }) {
   const skipped = skippedByForce(op);
   if (skipped.length === 0) return null;

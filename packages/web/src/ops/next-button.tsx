@@ -7,7 +7,7 @@ import { useOps } from "./ops-provider.tsx";
 import { usePendingOp } from "./pending-ops.ts";
 import { denialOf, startOf } from "./requests.ts";
 
-/** The one action that helps a host now, or another one that the server offers on it; nothing when nothing helps. */
+/** The button of a host's next action, or of another action from the server; nothing if there is none. */
 export function NextButton({
   row,
   next = row.next,

@@ -12,7 +12,7 @@ import { ForceSwitch } from "./force-switch.tsx";
 import { joinNames, type OpSplit, type OpStart, opOn, questionOf } from "./requests.ts";
 import { useAttempts } from "./use-attempts.ts";
 
-/** What a person has answered: the op with their arguments, on which hosts, and the proof where the op asks for one. */
+/** The answer: the op with its arguments, the hosts, and the proof where the op needs one. */
 export interface OpAnswer {
   readonly start: OpStart;
   readonly rows: readonly HostRow[];
@@ -20,8 +20,8 @@ export interface OpAnswer {
 }
 
 /**
- * Asks before an op begins: what, on which hosts by name, to which commit, who is left out and why; beside that its own question, and
- * the password where it takes a machine away.
+ * Asks before an op starts: what, on which hosts by name, to which commit, and which hosts are skipped and why. Also asks the question
+ * of the op, and for the password where the op needs it.
  */
 export default function OpDialog({
   start,
@@ -32,7 +32,7 @@ export default function OpDialog({
   start: OpStart;
   split: OpSplit;
   onClose: () => void;
-  /** Rejects where the proof was not accepted, or no answer came: the dialog stays, and says so. */
+  /** Rejects when the proof was rejected or no answer came: the dialog stays open and shows why. */
   onAnswer: (answer: OpAnswer) => Promise<void>;
 }) {
   const { person } = useSession();
@@ -67,7 +67,7 @@ export default function OpDialog({
       await onAnswer({ start: { ...start, args, force }, rows: allowed, ...(secondFactor && { proof: { password } }) });
     } catch (error) {
       attempts.failed(error);
-      // The same answer again is then the same request.
+      // Sending the same answer again repeats the same request.
       if (!isUnanswered(error)) setPassword("");
       setSent(false);
       first.current?.focus();
@@ -90,7 +90,7 @@ export default function OpDialog({
             form={form}
             variant={secondFactor || force ? "danger" : "ink"}
             sent={sent}
-            disabledReason={allowed.length === 0 ? "None of these hosts can do this now." : attempts.wait}
+            disabledReason={allowed.length === 0 ? "None of these hosts can run this now." : attempts.wait}
           >
             {attempts.wait ?? verb}
           </Button>
@@ -127,7 +127,7 @@ export default function OpDialog({
               value={password}
               onChange={(event) => setPassword(event.currentTarget.value)}
               fault={attempts.fault}
-              hint="Asked for again, since this takes a machine away."
+              hint="Confirm your password to run this operation."
             />
           </>
         )}
@@ -152,12 +152,12 @@ function OpDialogTitle({ start, verb }: { start: OpStart; verb: string }) {
   );
 }
 
-/** What will happen, to whom. */
+/** What will happen, and on which hosts. */
 function OpSummary({ start, split: { allowed, denied } }: { start: OpStart; split: OpSplit }) {
   const target = useKnownTarget(start);
   const away = allowed.filter((row) => row.reachability.state !== "online");
   const busy = allowed.filter((row) => row.run !== null && !away.includes(row));
-  const waiting = start.whenBlocked === "queue" ? "begins there when it can" : "is refused there";
+  const waiting = start.whenBlocked === "queue" ? "the run is queued" : "the run is refused";
   const names = (rows: readonly HostRow[]) => joinNames(rows.map((row) => row.name));
   const several = allowed.length + denied.length > 1;
   const entries = [
@@ -171,9 +171,9 @@ function OpSummary({ start, split: { allowed, denied } }: { start: OpStart; spli
           ] as const,
         ]
       : []),
-    ...(away.length > 0 ? [["Not connected", `${names(away)}: it ${waiting}.`] as const] : []),
-    ...(busy.length > 0 ? [["Busy", `${names(busy)}: it ${waiting}.`] as const] : []),
-    ...denied.map(({ row, reason }) => [row.name, `Left out. ${reason}`] as const),
+    ...(away.length > 0 ? [["Offline", `${names(away)}: ${waiting}.`] as const] : []),
+    ...(busy.length > 0 ? [["Busy", `${names(busy)}: ${waiting}.`] as const] : []),
+    ...denied.map(({ row, reason }) => [row.name, `Skipped. ${reason}`] as const),
   ];
   return (
     <>
@@ -186,7 +186,7 @@ function OpSummary({ start, split: { allowed, denied } }: { start: OpStart; spli
   );
 }
 
-/** The target, where the op goes there. */
+/** The target, if the op uses it. */
 function useKnownTarget({ op }: OpStart) {
   const target = useTarget();
   return target?.state === "known" && opDeclaration(op).preChecks.includes("target-known") ? target : undefined;

@@ -44,7 +44,7 @@ export default function OpMenu({
           </MenuLink>
           <MenuItem
             icon={Square}
-            disabledReason={row.run.cancelling ? "It is being cancelled." : undefined}
+            disabledReason={row.run.cancelling ? "It is already being cancelled." : undefined}
             onSelect={() => row.run && void ops.cancel(row.run)}
           >
             Cancel run

@@ -11,13 +11,13 @@ import { toastQueued, toastRefused, toastStartedMany, toastStartFailed } from ".
 
 const OpDialog = lazy(() => import("./op-dialog.tsx"));
 
-/** Called with the run that began, where one host was asked. */
+/** Called with the run that started, for an op on one host. */
 type OnStarted = (run: RunSummary) => void;
 
 interface Ops {
   /**
-   * Starts an op on hosts. More than one asks first, with their names and their count; so does an op that has a question or wants the
-   * password. A preview of what a switch would change leads to where that is shown, unless `onStarted` does something else.
+   * Starts an op on hosts. A dialog asks first for more than one host, for a forced run, and for an op that has a question or needs
+   * the password. A preview of a switch opens the page that shows it, unless `onStarted` does something else.
    */
   readonly start: (start: OpStart, rows: readonly HostRow[], onStarted?: OnStarted) => void;
   /** Cancels a run. */
@@ -28,11 +28,11 @@ const OpsContext = createContext<Ops | null>(null);
 
 export function useOps(): Ops {
   const ops = useContext(OpsContext);
-  if (ops === null) throw new Error("This part of the page starts ops, which can be done after signing in.");
+  if (ops === null) throw new Error("Ops can be started only below the signed-in frame.");
   return ops;
 }
 
-/** An op that a person is asked about before it starts. */
+/** An op that waits for an answer in its dialog. */
 interface Question {
   /** A new question is another dialog. */
   readonly number: number;
@@ -42,7 +42,7 @@ interface Question {
   readonly sends: Sends;
 }
 
-/** Sends what one decision comes to: pressed again after a call that got no answer, it is the same request. */
+/** The requests of one decision: sent again after no answer came, they keep their keys. */
 interface Sends {
   readonly one: Send<"startRun">;
   readonly many: Send<"startRuns">;
@@ -50,7 +50,7 @@ interface Sends {
 
 const createSends = (): Sends => ({ one: createSend("startRun"), many: createSend("startRuns") });
 
-/** The one way from a click to a run: sends it, shows it as sent at once, and says what came of it. */
+/** Starts runs for the whole page: sends the request, shows it as pending at once, and reports the result. */
 export function OpsProvider({ children }: { children: ReactNode }) {
   const { person } = useSession();
   const navigate = useNavigate();
@@ -96,7 +96,7 @@ export function OpsProvider({ children }: { children: ReactNode }) {
             split={splitByDenial(question.rows, question.start.op, person.role)}
             onClose={() => setQuestion(undefined)}
             onAnswer={async ({ start: answered, rows, proof }) => {
-              // What needs no proof is on its way: the page shows it. Else the dialog waits for what the proof comes to.
+              // Without a proof, the page shows the pending run. With one, the dialog waits until the proof is accepted.
               if (proof === undefined) setQuestion(undefined);
               await send(answered, rows, question.sends, question.onStarted, proof);
               setQuestion((now) => (now === question ? undefined : now));
@@ -112,7 +112,7 @@ type Proof = NonNullable<RouteInput<"startRun">["body"]["proof"]>;
 /** Asks whether to force the hosts that refused. */
 type Force = (refused: readonly HostRow[]) => void;
 
-/** Says what came of it. @throws where the proof is to be given again, or its answer never came: the dialog asks again */
+/** Reports the result in a toast. @throws when the proof was rejected or no answer came: the dialog stays open */
 async function startOne(
   start: OpStart,
   row: HostRow,
@@ -154,12 +154,12 @@ async function startMany(start: OpStart, rows: readonly HostRow[], sends: Sends,
   }
 }
 
-/** Whether the dialog stays: the proof was not accepted, or nothing is known of it. No proof is kept for later. */
+/** Whether the dialog stays open: the proof was rejected, or no answer came. A toast would have to keep the proof. */
 function asksAgain(error: unknown, proof: Proof | undefined): boolean {
   return isAboutProof(error) || (proof !== undefined && isUnanswered(error));
 }
 
-/** Whether the proof was asked for and not accepted, or not looked at because there were too many. */
+/** Whether the proof was missing, rejected, or not checked because of too many attempts. */
 function isAboutProof(error: unknown): boolean {
   if (!(error instanceof ProblemError)) return false;
   return ["second-factor-required", "second-factor-wrong", "too-many-attempts"].includes(error.problem.code);
@@ -169,7 +169,7 @@ async function cancelRun(run: RunSummary): Promise<void> {
   try {
     await call("cancelRun", { params: { run: run.id } });
   } catch (error) {
-    // It ended in the meantime, which is what was wanted.
+    // It ended in the meantime: there is nothing to cancel.
     if (error instanceof ProblemError && error.problem.code === "run-ended") return;
     notify({ status: "broken", title: `${run.title} was not cancelled`, detail: messageOf(error) });
   }

@@ -79,7 +79,7 @@ test("a start that got no answer does not claim that nothing began, and offers t
   const retried: string[] = [];
   const on = { onForce: onRetry, onRetry: () => retried.push("a") };
   const [toast] = toasts(() => toastStartFailed(opStart("pull"), "a", new UnreachableError(new Error("cut")), on));
-  expect([toast?.title, toast?.action?.label]).toEqual(["No answer: Pull on a", "Try again"]);
+  expect([toast?.title, toast?.action?.label]).toEqual(["No response: Pull on a", "Try again"]);
   toast?.action?.press();
   expect(retried).toEqual(["a"]);
 });

@@ -8,19 +8,19 @@ import type { OpStart } from "./requests.ts";
 type Action = ToastMessage["action"];
 type StartedItems = RouteOutput<"startRuns">["items"];
 
-/** The button of a refusal that `force` skips; undefined where it skips none, or the run was forced already. */
+/** The button to force a run after these refusals; undefined if `force` skips none of them, or the run was forced already. */
 function forceAction(start: OpStart, refusals: readonly string[], onForce: () => void): Action {
   const helps = !start.force && refusals.some((refusal) => canForce(start.op, refusal));
   return helps ? { label: "Force…", press: onForce } : undefined;
 }
 
-/** The run waits, with a way to take it back. */
+/** The run is queued; the toast can cancel it. */
 export function toastQueued(run: RunSummary): void {
   const undo = async () => {
     try {
       await call("cancelRun", { params: { run: run.id } });
     } catch (error) {
-      notify({ status: "broken", title: "The run was not cancelled", detail: messageOf(error) });
+      notify({ status: "broken", title: "Could not cancel the run", detail: messageOf(error) });
     }
   };
   notify({
@@ -31,7 +31,7 @@ export function toastQueued(run: RunSummary): void {
   });
 }
 
-/** What came of an op on several hosts. `onForce` is called with the hosts whose refusal can be skipped. */
+/** The result of an op on several hosts. `onForce` is called with the hosts whose refusal can be skipped. */
 export function toastStartedMany(
   start: OpStart,
   rows: readonly HostRow[],
@@ -71,7 +71,7 @@ function queuedText(queued: number, started: number): string {
   return `${queued} of them ${queued === 1 ? "is" : "are"} queued.`;
 }
 
-/** Nothing was started, since the page or the dashboard refused it. */
+/** The page or the dashboard refused to start the run. */
 export function toastRefused(start: OpStart, host: string, reason: string, action?: Action): void {
   notify({
     status: "attention",
@@ -81,7 +81,7 @@ export function toastRefused(start: OpStart, host: string, reason: string, actio
   });
 }
 
-/** Why nothing was started, with the way on: by force after a refusal that can be skipped, the same request again where no answer came. */
+/** Why a run was not started. The toast can force it after a refusal that can be skipped, or repeat a request that got no answer. */
 export function toastStartFailed(
   start: OpStart,
   host: string,
@@ -90,8 +90,8 @@ export function toastStartFailed(
 ): void {
   const refusal = error instanceof ProblemError ? error.problem.refusal : undefined;
   if (isUnanswered(error)) {
-    // It may have been started: the answer is what is lacking.
-    const title = `No answer: ${opDeclaration(start.op).label} on ${host}`;
+    // The run may have started: only the answer is missing.
+    const title = `No response: ${opDeclaration(start.op).label} on ${host}`;
     notify({ status: "broken", title, detail: messageOf(error), action: { label: "Try again", press: onRetry } });
   } else if (refusal === undefined) notify({ status: "broken", title: notStarted(start, host), detail: messageOf(error) });
   else toastRefused(start, host, messageOf(error), forceAction(start, [refusal], onForce));

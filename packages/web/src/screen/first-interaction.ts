@@ -1,6 +1,6 @@
 const SIGNS = ["pointermove", "pointerdown", "keydown"] as const;
 
-/** Resolves when somebody begins to use the page: what only then can be needed is not loaded before. */
+/** Resolves at the first interaction with the page, so that what is needed only then loads later. */
 export function firstInteraction(): Promise<void> {
   return new Promise((resolve) => {
     const used = () => {

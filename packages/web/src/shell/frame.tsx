@@ -7,7 +7,7 @@ import { firstInteraction } from "../screen/first-interaction.ts";
 const ToastLayer = lazy(() => import("../components/toast-layer.tsx"));
 const TipLayer = lazy(() => firstInteraction().then(() => import("../components/tip-layer.tsx")));
 
-/** What stands around every page, signed in or not. Toasts come with the first of them, tooltips when the page is used. */
+/** The frame of every page, signed in or not. Toasts load with the first message, tooltips with the first interaction. */
 export function Frame() {
   const used = useToastQueue((queue) => queue.used);
   return (

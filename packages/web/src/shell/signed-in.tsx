@@ -49,7 +49,7 @@ function Bars() {
         href="#main"
         className="fixed top-2 left-2 z-50 -translate-y-20 rounded-m bg-ink px-3 py-1.5 text-on-ink focus:translate-y-0 max-phone:py-3"
       >
-        Skip to the page
+        Skip to content
       </a>
       <TopBar onFind={find} />
       <Banners />
@@ -69,7 +69,7 @@ function notifyNewVersion(): void {
   notify({
     status: "working",
     title: "The dashboard was updated",
-    detail: "This page is of the version before.",
+    detail: "Reload to use the new version.",
     action: { label: "Reload", press: () => location.reload() },
   });
 }

@@ -14,7 +14,7 @@ const NAV =
 
 const APPLE = /Mac|iPhone|iPad/.test(navigator.userAgent);
 
-/** The bar over every page: where one is, what can be found, how the link is, who one is. */
+/** The bar over every page: navigation, search, the link's state, the account. */
 export function TopBar({ onFind }: { onFind: () => void }) {
   const { person } = useSession();
   const place = useCurrentSection();

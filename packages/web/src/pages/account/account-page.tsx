@@ -45,7 +45,7 @@ function PasswordForm() {
     const data = new FormData(form);
     const next = textOf(data, "next");
     if (next !== textOf(data, "again")) {
-      setFault("The new password is not the same in both fields.");
+      setFault("The new passwords do not match.");
       return;
     }
     setSent(true);
@@ -53,7 +53,7 @@ function PasswordForm() {
     try {
       await changePassword({ body: { current: textOf(data, "current"), next } });
       form.reset();
-      notify({ status: "ok", title: "Your password was changed", detail: "Every other session of yours has ended." });
+      notify({ status: "ok", title: "Password changed", detail: "Your other sessions have ended." });
       await queryClient.invalidateQueries({ queryKey: ["sessions"] });
     } catch (error) {
       setFault(messageOf(error));
@@ -68,7 +68,7 @@ function PasswordForm() {
         void change(event.currentTarget);
       }}
     >
-      <Field label="Password now" name="current" type="password" autoComplete="current-password" required />
+      <Field label="Current password" name="current" type="password" autoComplete="current-password" required />
       <Field
         label="New password"
         name="next"
@@ -76,9 +76,9 @@ function PasswordForm() {
         autoComplete="new-password"
         minLength={12}
         required
-        hint="At least 12 characters. Your other sessions end."
+        hint="At least 12 characters. Your other sessions will end."
       />
-      <Field label="New password again" name="again" type="password" autoComplete="new-password" required fault={fault} />
+      <Field label="Confirm new password" name="again" type="password" autoComplete="new-password" required fault={fault} />
       <span>
         <Button variant="ink" type="submit" sent={sent}>
           Change password
@@ -96,11 +96,11 @@ function textOf(data: FormData, name: string): string {
 function Sessions() {
   const sessions = useQuery({ queryKey: ["sessions"], queryFn: ({ signal }) => call("sessions", {}, signal), staleTime: 0 });
   const [ending, setEnding] = useState<string>();
-  if (sessions.isPending) return <SkeletonRows rows={2} label="Sessions are being read" />;
+  if (sessions.isPending) return <SkeletonRows rows={2} label="Loading sessions" />;
   if (sessions.isError) {
     return (
       <ProblemNotice
-        title="Your sessions could not be read"
+        title="Could not load your sessions"
         next={messageOf(sessions.error)}
         actions={<Button onClick={() => void sessions.refetch()}>Try again</Button>}
       />
@@ -111,7 +111,7 @@ function Sessions() {
     try {
       await call("endSession", { params: { session } });
     } catch (error) {
-      notify({ status: "broken", title: "The session was not ended", detail: messageOf(error) });
+      notify({ status: "broken", title: "Could not end the session", detail: messageOf(error) });
     }
     await sessions.refetch();
     setEnding(undefined);
@@ -126,12 +126,12 @@ function Sessions() {
           <div className="min-w-48 flex-1">
             <p className="truncate font-medium">{session.agent || "Unknown browser"}</p>
             <p className="text-small text-muted">
-              from {session.address}, last seen <RelativeTime at={session.lastSeenAt} />, begun{" "}
+              from {session.address}, last seen <RelativeTime at={session.lastSeenAt} />, started{" "}
               <RelativeTime at={session.createdAt} />
             </p>
           </div>
           {session.current ? (
-            <StatusPill status="ok">this one</StatusPill>
+            <StatusPill status="ok">this session</StatusPill>
           ) : (
             <Button size="row" variant="danger" sent={ending === session.id} onClick={() => void end(session.id)}>
               End

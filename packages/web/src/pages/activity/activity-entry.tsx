@@ -13,7 +13,7 @@ const OUTCOMES = {
   failed: { status: "broken", word: "failed" },
 } as const satisfies Record<AuditEntry["outcome"], { status: Status; word: string }>;
 
-/** One thing that somebody did: when, what, on which hosts, who, from where. Leads to its run, else to its host. */
+/** One entry: when, what, on which hosts, by whom, from where. Links to its run, else to its host. */
 export function ActivityEntry({ entry }: { entry: AuditEntry }) {
   const { status, word } = OUTCOMES[entry.outcome];
   const phone = useIsPhone();

@@ -9,7 +9,7 @@ import type { ActivityFilter } from "./address.ts";
 
 const ChoiceMenu = lazy(() => import("./choice-menu.tsx"));
 
-/** Who, what and which host; the whole filter stands in the address. */
+/** Filters by person, action and host. The address holds the filter. */
 export function ActivityFilters({
   filter,
   people,
@@ -72,7 +72,7 @@ function Choice({
   );
 }
 
-/** A host by its name; those of the fleet are offered, one that was removed can be typed. */
+/** Filters by host name. Suggests the hosts of the fleet; the name of a removed one can be typed. */
 function HostInput({
   value,
   hosts,

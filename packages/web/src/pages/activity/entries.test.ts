@@ -30,7 +30,7 @@ test("what came live and what was read is shown once, newest first, and filtered
   expect(merged.map(({ seq }) => seq)).toEqual([3, 2, 1]);
 });
 
-test("entries stand under their day", () => {
+test("entries are grouped by day", () => {
   const now = new Date(2026, 10, 23, 9).getTime();
   const at = (day: number, year = 2026) => new Date(year, 10, day, 8).getTime();
   const days = byDay(

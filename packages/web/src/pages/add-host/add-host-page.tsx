@@ -17,7 +17,7 @@ import { NameStep } from "./name-step.tsx";
 import { SetupStep } from "./setup-step.tsx";
 import { type Step, StepBar } from "./step-bar.tsx";
 
-/** Adds a host in three steps: its name, what is to be done on which machine, and its first word. */
+/** Adds a host in three steps: its name, its configuration and token, and its first connection. */
 export function AddHostPage() {
   const { host } = useSearch({ from: "/signed-in/add-host" });
   const { person } = useSession();
@@ -27,10 +27,10 @@ export function AddHostPage() {
       <MissingPage
         heading="Add host"
         icon={Lock}
-        title="Only an administrator can add a host"
-        link={{ to: "/", label: "To the fleet" }}
+        title="Only administrators can add hosts"
+        link={{ to: "/", label: "Back to Fleet" }}
       >
-        You are signed in as {person.name}, {person.role}.
+        You are signed in as {person.name} ({person.role}).
       </MissingPage>
     );
   }
@@ -59,17 +59,17 @@ function NewHost() {
   const waiting = usePendingHost();
   const waitingName = useFreshToken(waiting ?? "")?.name;
   const steps = [
-    { title: "Name and platform", note: "what the host is" },
+    { title: "Name and platform", note: "identify the host" },
     { title: "Configuration and token", note: "two machines, about 3 min" },
-    { title: "First word", note: `waits for ${name || "the host"}` },
+    { title: "First connection", note: `waiting for ${name || "the host"}` },
   ];
   return (
     <Frame title="Add host" steps={steps} at={0}>
       {waiting !== undefined && (
         <p className="pb-4 text-small text-muted">
-          {waitingName} was added and has not been heard of.{" "}
+          {waitingName} was added but has not connected yet.{" "}
           <Link to="/add-host" search={{ host: waiting }} className="font-medium text-accent">
-            Go on with {waitingName}
+            Continue with {waitingName}
           </Link>
         </p>
       )}
@@ -97,7 +97,7 @@ function AddedHost({ id }: { id: string }) {
   const steps = [
     { title: "Name and platform", note: [row.name, PLATFORM_LABELS[row.platform]].join(", ") },
     { title: "Configuration and token", note: "two machines, about 3 min" },
-    { title: "First word", note: here ? "it has come" : `waits for ${row.name}` },
+    { title: "First connection", note: here ? "connected" : `waiting for ${row.name}` },
   ];
   const panel = <ConnectionPanel view={view} server={server} lead={step === "connect"} />;
   const mistakes = <CommonMistakes row={row} server={server} />;
@@ -122,14 +122,14 @@ function AddedHost({ id }: { id: string }) {
           <div className="min-w-0">
             <SetupStep view={view} server={server} target={target} />
             <div className="flex flex-wrap items-center justify-end gap-4 border-t border-border pt-4">
-              <span className="text-small text-muted">You can leave; this waits in the background.</span>
+              <span className="text-small text-muted">You can leave this page and come back.</span>
               <Link to="/add-host" search={{ host: id, step: "connect" }} className={buttonClass({ variant: "ink" })}>
-                I have done this
+                Continue
                 <Icon of={ArrowRight} />
               </Link>
             </div>
           </div>
-          <aside aria-label="What has arrived" className="min-w-0">
+          <aside aria-label="Connection status" className="min-w-0">
             {panel}
             <div className="pt-3">{here ? null : mistakes}</div>
           </aside>
@@ -139,7 +139,7 @@ function AddedHost({ id }: { id: string }) {
   );
 }
 
-/** The host has proven its token: nobody needs to read it any more. */
+/** Forgets the token once the host has used it. */
 function ForgetUsedToken({ view }: { view: HostView }) {
   const used = view.token !== null && view.token.lastUsedAt !== null && view.token.lastUsedAt >= view.token.createdAt;
   const { id } = view.row;
@@ -149,10 +149,10 @@ function ForgetUsedToken({ view }: { view: HostView }) {
   return null;
 }
 
-const WAITING = <PageSkeleton of="The host" bars={["h-6 w-40", "h-10 w-[960px] max-w-full", "h-60 w-[960px] max-w-full"]} />;
+const WAITING = <PageSkeleton of="the host" bars={["h-6 w-40", "h-10 w-[960px] max-w-full", "h-60 w-[960px] max-w-full"]} />;
 
 const NO_HOST = (
-  <MissingPage heading="Add host" title="This host was removed" link={{ to: "/add-host", label: "Add a host" }}>
-    Its token is worth nothing any more.
+  <MissingPage heading="Add host" title="This host was removed" link={{ to: "/add-host", label: "Add host" }}>
+    Its token no longer works.
   </MissingPage>
 );

@@ -3,7 +3,7 @@ import { Fragment, type ReactNode } from "react";
 import { SectionHead } from "../../components/section-head.tsx";
 import { isLoopback } from "./host-setup.ts";
 
-/** Where a first word usually gets lost, and how to see it. */
+/** Why a first connection usually fails, and how to find out. */
 export function CommonMistakes({ row, server }: { row: HostRow; server: ServerInfo | undefined }) {
   const origin = server?.origin ?? location.origin;
   const journal = {
@@ -12,37 +12,38 @@ export function CommonMistakes({ row, server }: { row: HostRow; server: ServerIn
     darwin: null,
   }[row.platform];
   const entries: (readonly [title: string, words: ReactNode])[] = [
-    ...(journal === null ? [] : [["See what the agent says", <code key="journal">{journal}</code>] as const]),
-    ["Let it check itself", <code key="check">nixfleet-agent check</code>],
+    ...(journal === null ? [] : [["Check the agent’s log", <code key="journal">{journal}</code>] as const]),
+    ["Run the agent’s self-check", <code key="check">nixfleet-agent check</code>],
     [
-      `${row.name} does not reach the dashboard`,
+      `${row.name} cannot reach the dashboard`,
       isLoopback(origin) ? (
         <>
-          <code>{origin}</code> leads every machine to itself. Set <code>NIXFLEET_ORIGIN</code> of the dashboard to an address
-          that {row.name} can reach, and restart it.
+          <code>{origin}</code> is a loopback address. Set the dashboard’s <code>NIXFLEET_ORIGIN</code> to an address that{" "}
+          {row.name} can reach, then restart the dashboard.
         </>
       ) : (
         <>
-          Try there: <code>curl {origin}/health</code>. A certificate of your own must be trusted on {row.name}.
+          On {row.name}, run <code>curl {origin}/health</code>. If you use your own CA, {row.name} must trust it.
         </>
       ),
     ],
     [
-      "The token was not taken",
+      "The token was rejected",
       <>
-        The file holds it whole, on one line, beginning with <code>nf_{row.name}_</code>. A replaced one is worth nothing.
+        The file must contain the complete token on one line, starting with <code>nf_{row.name}_</code>. A replaced token no
+        longer works.
       </>,
     ],
     [
       "The config repository is private",
       <>
-        Set <code>sshKeyFile</code>; its public key needs read access.
+        Set <code>sshKeyFile</code> and give its public key read access.
       </>,
     ],
   ];
   return (
-    <section aria-label="If nothing comes">
-      <SectionHead title="If nothing comes" />
+    <section aria-label="If it does not connect">
+      <SectionHead title="If it does not connect" />
       <dl className="text-small">
         {entries.map(([title, words]) => (
           <Fragment key={title}>

@@ -5,18 +5,18 @@ import { StatusIcon } from "../../components/status-icon.tsx";
 import { type FirstConnection, firstConnectionOf } from "./first-connection.ts";
 
 const HEADS = {
-  waiting: { status: "unknown", words: (name: string) => `No word from ${name} yet` },
-  refused: { status: "broken", words: (name: string) => `${name} called and was refused` },
+  waiting: { status: "unknown", words: (name: string) => `Waiting for ${name}` },
+  refused: { status: "broken", words: (name: string) => `${name} was refused` },
   here: { status: "ok", words: (name: string) => `${name} is in the fleet` },
 } as const satisfies Record<FirstConnection["state"], unknown>;
 
 const SENTENCES = {
-  waiting: "This panel changes by itself as soon as anything arrives from it.",
-  refused: "Correct what is marked; the agent tries again by itself.",
-  here: "Its state, what it runs and what to do next stand on its page.",
+  waiting: "This panel updates when the host connects.",
+  refused: "Fix the marked problem. The agent retries by itself.",
+  here: "Its page shows its status and what to do next.",
 } as const satisfies Record<FirstConnection["state"], string>;
 
-/** What has arrived from a new host so far, live. */
+/** The state of the first connection of a new host, live. */
 export function ConnectionPanel({
   view,
   server,
@@ -31,7 +31,7 @@ export function ConnectionPanel({
   const { state, checks } = firstConnectionOf(view, dashboard);
   const head = HEADS[state];
   return (
-    <section aria-label="First word" className="grid gap-1.5 rounded-l border border-border bg-surface px-4 pt-4 pb-2.5">
+    <section aria-label="First connection" className="grid gap-1.5 rounded-l border border-border bg-surface px-4 pt-4 pb-2.5">
       <p role="status" className="flex items-center gap-2">
         <StatusIcon status={head.status} size={18} />
         <b className="min-w-0 flex-1 wrap-anywhere">{head.words(row.name)}</b>
@@ -45,7 +45,7 @@ export function ConnectionPanel({
             </span>
             <span className="min-w-0 wrap-anywhere">
               <span className={status === "broken" ? "font-medium" : "text-muted"}>{words}</span>
-              <span className="sr-only">: {status === "ok" ? "yes" : status === "broken" ? "no" : "not known yet"}</span>
+              <span className="sr-only">: {status === "ok" ? "yes" : status === "broken" ? "no" : "unknown"}</span>
               {detail && <span className="block text-muted">{detail}</span>}
             </span>
           </li>

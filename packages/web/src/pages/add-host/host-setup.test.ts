@@ -44,14 +44,14 @@ test("macOS and Home Manager have their own module, command and place for the to
   expect(home.user).toBe("user");
 });
 
-test("another branch than main stands in the snippet, the flake's address and the command by hand", () => {
+test("a branch other than main is in the snippet, the flake's address and the command by hand", () => {
   const setup = hostSetup(input({ branch: "fleet/live" }));
   expect(setup.file.code).toContain(`branch    = "fleet/live";`);
   expect(setup.switchByHand).toContain("?ref=fleet%2Flive#nuc1");
   expect(setup.runByHand).toContain("NIXFLEET_BRANCH=fleet/live");
 });
 
-test("no part of it holds a token: that is pasted, so that it stands in no history and no process list", () => {
+test("no part of it holds a token: that is pasted, so that it is in no history and no process list", () => {
   const setup = hostSetup(input());
   expect(JSON.stringify(setup)).not.toContain("nf_");
 });

@@ -32,7 +32,7 @@ export function NixFile({ path, code }: { path: string; code: string }) {
   );
 }
 
-/** Commands, each after the prompt of who types it. */
+/** Commands, each after its prompt. */
 export function Commands({ lines, prompt, label }: { lines: readonly string[]; prompt: "#" | "$"; label: string }) {
   return (
     <CodeBlock label={label}>

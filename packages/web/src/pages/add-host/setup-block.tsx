@@ -2,7 +2,7 @@ import type { ReactNode } from "react";
 import { CopyButton } from "../../components/copy-button.tsx";
 import { Icon, type LucideIcon } from "../../components/icon.tsx";
 
-/** One thing to do: its number, on which machine, what it is for, what to copy. */
+/** One step: its number, the machine, its purpose, and what to copy. */
 export function SetupBlock({
   number,
   icon,

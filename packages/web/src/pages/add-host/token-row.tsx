@@ -39,7 +39,9 @@ export function TokenRow({ view }: { view: HostView }) {
         <span className="text-label text-faint">Token</span>
         <code className="ml-2 min-w-0 flex-1 text-small wrap-anywhere max-phone:order-1 max-phone:ml-0 max-phone:basis-full">
           {fresh === undefined ? (
-            <span className="font-sans text-muted">{used ? `${row.name} has it` : "Shown where it was made"}</span>
+            <span className="font-sans text-muted">
+              {used ? `in use by ${row.name}` : "shown only once, when it was created"}
+            </span>
           ) : shown ? (
             fresh.token
           ) : (
@@ -69,10 +71,10 @@ export function TokenRow({ view }: { view: HostView }) {
       )}
       <p className="mt-2 text-label text-muted">
         {fresh
-          ? `Here until ${row.name} first uses it, also when you reload this page; another tab does not have it, and the dashboard keeps only a hash. With agenix or sops-nix, store it there and set tokenFile.`
+          ? `This tab keeps the token until ${row.name} first uses it. The dashboard stores only a hash. With agenix or sops-nix, store it there and set tokenFile.`
           : used
-            ? `Its last use was its proof. Replacing it ends the link of ${row.name}.`
-            : "This tab does not have it, and the dashboard keeps only a hash. Replace it to get a new one."}
+            ? `${row.name} has used it. Replacing it disconnects ${row.name}.`
+            : "The dashboard stores only a hash. Replace the token to get a new one."}
       </p>
       <Dialog
         open={confirms}
@@ -90,7 +92,9 @@ export function TokenRow({ view }: { view: HostView }) {
           </>
         }
       >
-        <p>The old token and the link of {row.name} end at once. It is offline until the new one is stored on it.</p>
+        <p>
+          The old token stops working and {row.name} disconnects at once. It stays offline until you store the new token on it.
+        </p>
       </Dialog>
     </>
   );

@@ -16,7 +16,7 @@ import { faultsOf, tokenOf } from "./setup-form.ts";
 /** First start: makes the administrator, by the one-time link that the dashboard printed. */
 export function SetupPage() {
   const hash = useLocation({ select: (location) => location.hash });
-  // Kept for this visit: once it is used, the address no longer has it.
+  // Kept in memory: once it is used, the address no longer has it.
   const [token] = useState(() => tokenOf(hash));
   const [refused, setRefused] = useState<string>();
   const { state, ask } = useSetupState();
@@ -24,7 +24,7 @@ export function SetupPage() {
   if (state.kind === "loading") return <SetupSkeleton />;
   if (state.kind === "failed") {
     return (
-      <SignInFrame title="First start" lead="The dashboard could not be asked.">
+      <SignInFrame title="First start" lead="The dashboard is not responding.">
         <FormError>{state.reason}</FormError>
         <Button onClick={ask} className="mt-2 w-full">
           Try again
@@ -34,7 +34,7 @@ export function SetupPage() {
   }
   if (!state.needed) {
     return (
-      <SignInFrame title="The dashboard is set up" lead="It has its administrator. The setup link has done its work.">
+      <SignInFrame title="Setup is complete" lead="The administrator account exists. The setup link has been used.">
         <Link to="/sign-in" className={`${buttonClass({ variant: "ink" })} w-full`}>
           Sign in
         </Link>
@@ -44,15 +44,15 @@ export function SetupPage() {
   if (token === undefined || refused !== undefined) {
     return (
       <SignInFrame
-        title="This needs the setup link"
+        title="Open the setup link"
         lead={
           refused ??
-          "The dashboard has no administrator yet. When it starts, it prints a link that is good once and for an hour: open that one."
+          "The dashboard has no administrator yet. At startup it prints a setup link, which works once and for one hour."
         }
       >
         <p className="rounded-m border border-border bg-surface px-4 py-3 text-small text-muted">
-          It stands in the dashboard’s log, <code className="text-text">{`${location.origin}/setup#…`}</code>. A restart prints a
-          new one for as long as there is no administrator.
+          Look for <code className="text-text">{`${location.origin}/setup#…`}</code> in the dashboard’s log. Restart the dashboard
+          to get a new link.
         </p>
       </SignInFrame>
     );
@@ -88,7 +88,7 @@ function SetupForm({ token, onRefused }: { token: string; onRefused: (sentence: 
     setFields((before) => ({ ...before, [field]: value }));
   };
   return (
-    <SignInFrame title="Welcome" lead="Make the administrator of this dashboard. This link is good once.">
+    <SignInFrame title="Welcome" lead="Create the administrator of this dashboard. This link works once.">
       <form onSubmit={(event) => void submit(event)} noValidate className="grid gap-4">
         <Field
           label="Name"
@@ -112,10 +112,10 @@ function SetupForm({ token, onRefused }: { token: string; onRefused: (sentence: 
           value={fields.password}
           onChange={set("password")}
           fault={faults.password}
-          hint="At least 12 characters. A few words that nobody says together are good."
+          hint="At least 12 characters. A few random words work well."
         />
         <Field
-          label="Password again"
+          label="Confirm password"
           name="again"
           type="password"
           autoComplete="new-password"
@@ -125,7 +125,7 @@ function SetupForm({ token, onRefused }: { token: string; onRefused: (sentence: 
           fault={faults.again}
         />
         <Button type="submit" variant="ink" sent={sent} disabledReason={attempts.wait}>
-          {attempts.wait ?? "Make the administrator"}
+          {attempts.wait ?? "Create administrator"}
         </Button>
         <FormError>{attempts.fault}</FormError>
       </form>
@@ -136,7 +136,7 @@ function SetupForm({ token, onRefused }: { token: string; onRefused: (sentence: 
 function SetupSkeleton() {
   return (
     <SignInFrame title="First start">
-      <div role="status" aria-label="The dashboard is being asked" className="grid gap-4">
+      <div role="status" aria-label="Loading" className="grid gap-4">
         <Skeleton className="h-8" />
         <Skeleton className="h-8" />
         <Skeleton className="h-8" />

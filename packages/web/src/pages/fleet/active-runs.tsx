@@ -21,7 +21,7 @@ interface Work {
   readonly row: HostRow | undefined;
 }
 
-/** Runs with their hosts: those at work before those that wait, the oldest first. */
+/** Runs with their hosts: active before queued, oldest first. */
 function workOf(runs: readonly RunSummary[], rows: readonly HostRow[]): readonly Work[] {
   const hosts = new Map<string, HostRow>(rows.map((row) => [row.id, row]));
   return runs
@@ -29,7 +29,7 @@ function workOf(runs: readonly RunSummary[], rows: readonly HostRow[]): readonly
     .map((run) => ({ run, row: hosts.get(run.hostId) }));
 }
 
-/** What happens right now, with how far it is. */
+/** The active and queued runs with their progress. */
 export function ActiveRuns({ runs, rows }: { runs: readonly RunSummary[]; rows: readonly HostRow[] }) {
   const work = workOf(runs, rows);
   if (work.length === 0) return null;
@@ -41,7 +41,7 @@ export function ActiveRuns({ runs, rows }: { runs: readonly RunSummary[]; rows: 
           <RunLine key={run.id} run={run} row={row} />
         ))}
       </ul>
-      {work.length > MOST && <p className="px-5 pt-3 text-small text-muted">and {work.length - MOST} more, in the table below</p>}
+      {work.length > MOST && <p className="px-5 pt-3 text-small text-muted">and {work.length - MOST} more in the table below</p>}
     </section>
   );
 }
@@ -101,7 +101,7 @@ function Elapsed({ run }: { run: RunSummary }) {
   );
   return (
     <span className="flex-none text-right text-label whitespace-nowrap text-muted tabular-nums">
-      {run.linkLost ? "link lost, goes on" : text}
+      {run.linkLost ? "connection lost, still running" : text}
       {run.remaining !== null && run.remaining >= 1_000 && `, about ${formatAge(run.remaining)} left`}
     </span>
   );

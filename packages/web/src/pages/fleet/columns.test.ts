@@ -5,7 +5,7 @@ import { columnsFor } from "./columns.ts";
 const names = (width: number) => columnsFor(width, []).map(({ column }) => column);
 const total = (width: number) => columnsFor(width, []).reduce((sum, column) => sum + column.width, 0);
 
-test("at the width of the pictures every column stands", () => {
+test("at the width of the pictures every column is shown", () => {
   expect(names(1374)).toHaveLength(16);
 });
 

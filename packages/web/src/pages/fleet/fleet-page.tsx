@@ -25,7 +25,7 @@ import { useSetView } from "./set-view.ts";
 import { TargetPanel } from "./target-panel.tsx";
 import { type FleetView, viewOf } from "./view.ts";
 
-/** The home page: is everything all right, what is not and what to press, what happens now, and every host. */
+/** The home page: the verdict, hosts that need attention, active runs, the target, and all hosts. */
 export function FleetPage() {
   const all = useHostRows();
   const runs = useFleetRuns() ?? [];
@@ -43,14 +43,14 @@ export function FleetPage() {
         <h1 className="sr-only">Fleet</h1>
         <EmptyState
           icon={Server}
-          title="No host is in the fleet yet"
+          title="No hosts yet"
           action={
             <Link to="/add-host" className={buttonClass({ variant: "ink" })}>
               Add host
             </Link>
           }
         >
-          A host is a machine with the NixFleet agent. Adding one takes its name and about three minutes.
+          A host is a machine that runs the NixFleet agent. Adding one takes about three minutes.
         </EmptyState>
         <TargetPanel target={target} statuses={summary.statuses} />
       </div>
@@ -124,10 +124,10 @@ function Hosts({ all, summary, view }: { all: readonly HostRow[]; summary: Fleet
       {rows.length === 0 ? (
         <EmptyState
           icon={SearchX}
-          title="No host matches"
-          action={<Button onClick={() => setView({ q: "", show: undefined, platform: undefined })}>Clear the search</Button>}
+          title="No matching hosts"
+          action={<Button onClick={() => setView({ q: "", show: undefined, platform: undefined })}>Clear filters</Button>}
         >
-          Nothing matches{" "}
+          No host matches{" "}
           <code>
             {[view.q, view.show && `is:${view.show}`, view.platform && `platform:${view.platform}`].filter(Boolean).join(" ")}
           </code>
@@ -153,7 +153,7 @@ function Hosts({ all, summary, view }: { all: readonly HostRow[]; summary: Fleet
 
 function FleetSkeleton() {
   return (
-    <div role="status" aria-label="The fleet is being read">
+    <div role="status" aria-label="Loading the fleet">
       <h1 className="sr-only">Fleet</h1>
       <div className="flex h-[84px] items-center">
         <Skeleton className="h-6 w-96 max-w-full" />

@@ -20,9 +20,9 @@ test("the verdict leaves out what there is none of, and says so in one sentence 
   expect(summarise(fleet).verdict.map((part) => part.words)).toEqual(["9 of 15 current", "4 behind", "1 failed", "1 switching"]);
 });
 
-test("hosts that do different things are at work, not switching", () => {
+test("hosts that do different things are running, not switching", () => {
   const rows = (["pull", "switch"] as const).map((op) => hostRow({ status: "working", run: runSummary({ op }) }));
-  expect(summarise(rows).verdict.map((part) => part.words)).toContain("2 at work");
+  expect(summarise(rows).verdict.map((part) => part.words)).toContain("2 running");
 });
 
 test("a host that runs the target and only has tests to run is to check, not behind", () => {
@@ -75,9 +75,9 @@ test("what is not known is neither more nor less than a number", () => {
 test("a word that cannot be understood is named, and the others still count", () => {
   const search = parseSearch("colour:red tag:web behind:many is:sad");
   expect(search.faults).toEqual([
-    expect.stringMatching(/^There is no field colour: to search in; there are is, commit, /),
-    "behind: takes a number, such as behind:>0.",
-    `is: takes ${GROUPS.join(", ")}.`,
+    expect.stringMatching(/^Unknown field colour:\. Known fields: is, commit, /),
+    "behind: takes a number, for example behind:>0.",
+    `is: takes one of ${GROUPS.join(", ")}.`,
   ]);
   expect(search.terms).toHaveLength(1);
 });
@@ -149,7 +149,7 @@ test("R59: rows that are drawn keep their places under the pointer; new ones fol
   );
 });
 
-test("groups come by name with their count, those without one last, and a host with two tags stands in both", () => {
+test("groups come by name with their count, those without one last, and a host with two tags is in both", () => {
   const rows = [hostRow({ tags: ["web", "edge"] }), hostRow({ id: idOf(2) as HostId, name: "b", tags: [] })];
   expect(listItems(rows, "tag").map((item) => (item.kind === "head" ? `${item.label} ${item.count}` : item.row.name))).toEqual([
     "edge 1",

@@ -8,7 +8,7 @@ import { usePendingOp } from "../../ops/pending-ops.ts";
 import { denialOf, opStart } from "../../ops/requests.ts";
 import { useSession } from "../../shell/session.ts";
 
-/** What can be done with what the last preview showed: the server's one action in ink, and a new preview beside it. */
+/** The actions for the last preview: the server's one action in ink, and a new preview beside it. */
 export function ChangesActions({ view: { row } }: { view: HostView }) {
   const changes = useHostChanges(row.id);
   const ops = useOps();

@@ -19,7 +19,7 @@ test("the newer one is looked at against the older one, whichever was chosen fir
 
 test("a comparison is named by what it compares; a preview of a commit is none", () => {
   expect(comparisonTitle({ generation: 288, against: 287 })).toBe("From generation 287 to 288");
-  expect(comparisonTitle({ generation: 287 })).toBe("From what runs to generation 287");
+  expect(comparisonTitle({ generation: 287 })).toBe("From the running system to generation 287");
   expect(comparisonTitle({ commit: "7f3a91c" })).toBeNull();
 });
 

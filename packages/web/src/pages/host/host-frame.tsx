@@ -28,7 +28,7 @@ const HostContext = createContext<HostView | null>(null);
 /** The host that the page is about. Only below its frame. */
 export function useThisHost(): HostView {
   const host = useContext(HostContext);
-  if (host === null) throw new Error("This part of the page is about a host, and stands outside of one.");
+  if (host === null) throw new Error("There is a host only below its frame.");
   return host;
 }
 
@@ -57,7 +57,7 @@ function FoundHost({ id, name }: { id: string; name: string }) {
         <Crumb>{view.row.name}</Crumb>
       </Breadcrumb>
       <Head view={view} />
-      <TabRow label="About this host">
+      <TabRow label="Host pages">
         <Link
           to="/hosts/$host"
           params={{ host: name }}
@@ -156,7 +156,7 @@ function Head({ view }: { view: HostView }) {
             {failure && (
               <Link to="/runs/$run" params={{ run: failure.id }} className={buttonClass()}>
                 <Icon of={ScrollText} />
-                Log of the failure
+                Failure log
               </Link>
             )}
             <NextButton row={row} size="normal" variant="ink" />
@@ -177,12 +177,12 @@ function pillWord({ row }: HostView): string {
   return row.cause?.lead ?? STATUS_WORDS[row.status];
 }
 
-const WAITING = <PageSkeleton of="The host" bars={["h-6 w-56", "w-96 max-w-full", "mt-10 h-40"]} />;
+const WAITING = <PageSkeleton of="the host" bars={["h-6 w-56", "w-96 max-w-full", "mt-10 h-40"]} />;
 
 function NoHost({ name }: { name: string }) {
   return (
     <MissingPage heading={name} title={`There is no host ${name}`} link={{ to: "/", label: "All hosts" }}>
-      It was removed, or it has another name now.
+      It was removed or renamed.
     </MissingPage>
   );
 }

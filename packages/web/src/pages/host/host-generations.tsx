@@ -23,17 +23,17 @@ const RollBack = lazy(() => import("./roll-back.tsx"));
 
 const FIRST = 50;
 
-/** Every generation of the host, newest first: what it is, who made it, and the ways back to it and between any two of them. */
+/** Every generation of the host, newest first: what it is, who deployed it, rollback to it, and comparison of any two. */
 export function HostGenerations() {
   const view = useThisHost();
   const generations = useHostGenerations(view.row.id);
   const { compare } = useSearch({ from: "/signed-in/hosts/$host/generations" });
-  if (generations === undefined) return <SkeletonRows rows={6} label="Generations are being read" />;
+  if (generations === undefined) return <SkeletonRows rows={6} label="Loading generations" />;
   if (generations.length === 0) {
     return (
       <div className="pt-6">
-        <EmptyState icon={Layers} title="No generation is known">
-          {view.row.name} has not told of any. They stand here as soon as it does.
+        <EmptyState icon={Layers} title="No generations yet">
+          {view.row.name} has not reported any generations yet.
         </EmptyState>
       </div>
     );
@@ -56,7 +56,7 @@ function Timeline({ view, generations }: { view: HostView; generations: readonly
     <section aria-label="Generations" className="pt-3">
       {shared !== null && (
         <StatusLine status="attention" className="py-2">
-          None of them can be gone back to. {shared}
+          Rollback is not available. {shared}
         </StatusLine>
       )}
       <ol>
@@ -81,7 +81,7 @@ function Timeline({ view, generations }: { view: HostView; generations: readonly
   );
 }
 
-/** Stands over the list while one or two generations are chosen. */
+/** The bar over the list while one or two generations are selected. */
 function CompareBar({ view: { row }, chosen, onDone }: { view: HostView; chosen: readonly number[]; onDone: () => void }) {
   const ops = useOps();
   const { person } = useSession();
@@ -99,7 +99,7 @@ function CompareBar({ view: { row }, chosen, onDone }: { view: HostView; chosen:
     <ActionBar
       label={chosen.length === 1 ? `Generation ${chosen[0]}` : `Generations ${chosen.toSorted((a, b) => a - b).join(" and ")}`}
       extend={
-        chosen.length === 1 && <span className="truncate text-small text-muted max-phone:hidden">Choose another one, or</span>
+        chosen.length === 1 && <span className="truncate text-small text-muted max-phone:hidden">Select another one, or</span>
       }
       onClear={onDone}
     >
@@ -110,7 +110,7 @@ function CompareBar({ view: { row }, chosen, onDone }: { view: HostView; chosen:
         disabledReason={denialOf(row, "preview", person.role)}
         onClick={compare}
       >
-        {chosen.length === 1 ? "Compare with what runs" : "Compare"}
+        {chosen.length === 1 ? "Compare with the running system" : "Compare"}
       </Button>
     </ActionBar>
   );

@@ -6,7 +6,7 @@ import { messageOf } from "../../ops/message-of.ts";
 import { useSession } from "../../shell/session.ts";
 import { SidePart } from "./side-part.tsx";
 
-/** What people wrote about the host. */
+/** The notes about the host. */
 export function HostNotes({ view }: { view: HostView }) {
   const { person } = useSession();
   const [draft, setDraft] = useState<string>();
@@ -33,13 +33,13 @@ export function HostNotes({ view }: { view: HostView }) {
         mayEdit &&
         draft === undefined && (
           <Button variant="ghost" size="row" onClick={() => setDraft(view.notes)}>
-            {view.notes === "" ? "Write" : "Edit"}
+            {view.notes === "" ? "Add notes" : "Edit"}
           </Button>
         )
       }
     >
       {draft === undefined ? (
-        <p className="text-small whitespace-pre-wrap text-muted wrap-anywhere">{view.notes || "Nothing is noted."}</p>
+        <p className="text-small whitespace-pre-wrap text-muted wrap-anywhere">{view.notes || "No notes."}</p>
       ) : (
         <form
           className="grid gap-2"

@@ -20,10 +20,10 @@ export function HostToken({ view }: { view: HostView }) {
     <div className="pt-1 text-small">
       <p className="text-muted">
         {token === null ? (
-          "It has no token: its agent is not let in."
+          "This host has no token, so its agent cannot connect."
         ) : (
           <>
-            Token of <RelativeTime at={token.createdAt} />,{" "}
+            Token created <RelativeTime at={token.createdAt} />,{" "}
             {token.lastUsedAt === null ? (
               "never used"
             ) : (
@@ -39,7 +39,7 @@ export function HostToken({ view }: { view: HostView }) {
       {person.role === "admin" && (
         <p className="flex gap-2 pt-2">
           <Button size="row" onClick={() => setQuestion({ kind: "replace" })}>
-            {token === null ? "Make a token…" : "Replace token…"}
+            {token === null ? "Create token…" : "Replace token…"}
           </Button>
           {token !== null && (
             <Button size="row" variant="danger" onClick={() => setQuestion({ kind: "revoke" })}>
@@ -85,15 +85,15 @@ function TokenDialog({
         open
         onClose={close}
         wide
-        title={`The new token of ${name}`}
+        title={`New token for ${name}`}
         actions={
           <Button variant="ink" onClick={close}>
-            I have stored it
+            Done
           </Button>
         }
       >
         <p>
-          It is shown this once. Put it where the agent’s tokenFile points, readable by root alone; the agent takes it up by
+          This token is shown only once. Store it in the agent’s tokenFile, readable by root only. The agent picks it up by
           itself.
         </p>
         <p className="mt-3 flex items-center gap-3 rounded-m border border-border bg-sunken px-3 py-2">
@@ -133,8 +133,8 @@ function TokenDialog({
     >
       <p>
         {replace
-          ? `The old token and the link of ${name} end at once. ${name} is offline until the new one is stored on it.`
-          : `The link of ${name} ends at once, and its agent is not let in until it has a new token. A run that is at work there goes on and is reported later.`}
+          ? `The old token stops working and ${name} disconnects at once. It stays offline until you store the new token on it.`
+          : `${name} disconnects at once and cannot connect until it has a new token. An active run continues and is reported later.`}
       </p>
       {fault && (
         <p role="alert" className="mt-2 text-broken">

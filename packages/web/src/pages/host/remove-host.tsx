@@ -8,7 +8,7 @@ import { call } from "../../live/api.ts";
 import { messageOf } from "../../ops/message-of.ts";
 import { useHostRemoval } from "./host-removal.ts";
 
-/** Asks before a host is removed, and says what that does and does not. */
+/** Asks before a host is removed, and explains what that does. */
 export default function RemoveHostDialog({ host }: { host: HostRow }) {
   const [sent, setSent] = useState(false);
   const cancel = useRef<HTMLButtonElement>(null);
@@ -19,10 +19,10 @@ export default function RemoveHostDialog({ host }: { host: HostRow }) {
     try {
       await call("removeHost", { params: { host: host.id } });
       close();
-      notify({ status: "ok", title: `${host.name} was removed`, detail: "The machine itself is left as it is." });
+      notify({ status: "ok", title: `${host.name} was removed`, detail: "The machine itself did not change." });
       await navigate({ to: "/" });
     } catch (error) {
-      notify({ status: "broken", title: `${host.name} was not removed`, detail: messageOf(error) });
+      notify({ status: "broken", title: `Could not remove ${host.name}`, detail: messageOf(error) });
     }
     setSent(false);
   };
@@ -44,8 +44,8 @@ export default function RemoveHostDialog({ host }: { host: HostRow }) {
       }
     >
       <p>
-        Its token, its runs and their logs are deleted, and its agent is not let in any more. What the machine runs stays as it
-        is; its agent goes on trying to connect until its configuration changes.
+        This deletes its token, its runs and their logs. The machine itself does not change. Its agent can no longer connect, and
+        keeps trying until you remove it from the configuration.
       </p>
     </Dialog>
   );

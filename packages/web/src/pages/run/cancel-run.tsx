@@ -6,7 +6,7 @@ import { Dialog } from "../../components/dialog.tsx";
 import { useOps } from "../../ops/ops-provider.tsx";
 import { useSession } from "../../shell/session.ts";
 
-/** Cancels a run; where that can leave something behind, it says so and asks first. */
+/** Cancels a run. Asks first if cancelling can leave something behind. */
 export function CancelRun({ view }: { view: RunView }) {
   const { summary, cancelWarning, mayCancel } = view;
   const ops = useOps();
@@ -24,7 +24,7 @@ export function CancelRun({ view }: { view: RunView }) {
     ? "Your role may not cancel runs."
     : mayCancel || summary.cancelling
       ? undefined
-      : "It cannot be cancelled any more.";
+      : "It can no longer be cancelled.";
   return (
     <>
       <Button
@@ -33,7 +33,7 @@ export function CancelRun({ view }: { view: RunView }) {
         disabledReason={disabledReason}
         onClick={() => (cancelWarning === null ? void cancel() : setConfirms(true))}
       >
-        {summary.state === "queued" ? "Take out of the queue" : "Cancel run"}
+        {summary.state === "queued" ? "Remove from queue" : "Cancel run"}
       </Button>
       <Dialog
         open={confirms && cancelWarning !== null}
@@ -43,7 +43,7 @@ export function CancelRun({ view }: { view: RunView }) {
         actions={
           <>
             <Button ref={keep} onClick={() => setConfirms(false)}>
-              Keep it running
+              Keep running
             </Button>
             <Button variant="danger" onClick={() => void cancel()}>
               Cancel run

@@ -8,7 +8,7 @@ import { usePendingOp } from "../../ops/pending-ops.ts";
 import { denialOf, type OpStart, startOf } from "../../ops/requests.ts";
 import { useSession } from "../../shell/session.ts";
 
-/** Starts again what this run did not finish, and goes to the new run; after a refusal that can be skipped, also by force. */
+/** Starts the same op again and opens the new run; after a refusal that can be skipped, also by force. */
 export function RetryRun({
   retry,
   host,
@@ -34,7 +34,7 @@ export function RetryRun({
       </Link>
     );
   }
-  // The host is not known before the fleet is: until then there is nobody to ask.
+  // The host is known only once the fleet is loaded.
   if (row === undefined) return null;
   const disabledReason = denialOf(row, retry.op, person.role);
   const start = (wanted: OpStart) =>

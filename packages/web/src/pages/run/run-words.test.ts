@@ -68,7 +68,7 @@ test("a run that ended says how, where and after how long", () => {
   expect(headlineOf(run({ state: "refused", word: "refused", startedAt: null, endedAt: 3_000, phases: [] }), 9e9).time).toBe("");
 });
 
-test("commits in a title stand apart, words that merely look like one do not", () => {
+test("commits in a title are separate parts, words that only look like one are not", () => {
   expect(titleParts("Switch to 7f3a91c")).toEqual([
     { text: "Switch to ", code: false },
     { text: "7f3a91c", code: true },

@@ -10,7 +10,7 @@ import { FormError } from "./form-error.tsx";
 import { SignInFrame } from "./sign-in-frame.tsx";
 import { useSetupState } from "./use-setup-state.ts";
 
-/** Name and password; then back to where the person wanted to go. */
+/** Signs in with name and password, then returns to the requested page. */
 export function SignInPage() {
   const { back } = useSearch({ from: "/sign-in" });
   const router = useRouter();
@@ -40,8 +40,8 @@ export function SignInPage() {
       title="Sign in"
       lead={
         setup.kind === "known" && setup.needed
-          ? "There is no administrator yet. Open the setup link that the dashboard printed when it started."
-          : back !== undefined && "Then you are led to where you wanted to go."
+          ? "There is no administrator yet. Open the setup link from the dashboard’s log."
+          : back !== undefined && "Sign in to continue."
       }
     >
       <form onSubmit={(event) => void submit(event)} className="grid gap-4">
