@@ -27,7 +27,7 @@ export function topicValues<T extends Topic, Head extends TopicKeyHead<T>>(
 }
 
 export type TopicStep<T extends Topic = Topic> =
-  | { kind: "next"; state: TopicState<T>; changed: readonly string[] }
+  | { kind: "next"; state: TopicState<T> }
   /** The delta is for another version: only a new snapshot helps. */
   | { kind: "gap" };
 
@@ -43,18 +43,13 @@ export function stepTopic<T extends Topic>(topic: T, state: TopicState<T> | unde
   if (message.type === "snapshot") {
     const values = new Map<string, unknown>();
     for (const [key, value] of Object.entries(message.values)) values.set(key, keepEqual(state?.values.get(key), value));
-    const changed = new Set([...values.keys(), ...(state?.values.keys() ?? [])]);
-    return { kind: "next", state: { topic, version: message.version, values }, changed: [...changed] };
+    return { kind: "next", state: { topic, version: message.version, values } };
   }
   if (state === undefined || message.version !== state.version + 1) return { kind: "gap" };
   const values = new Map(state.values);
   for (const [key, value] of Object.entries(message.set)) values.set(key, keepEqual(state.values.get(key), value));
   for (const key of message.unset) values.delete(key);
-  return {
-    kind: "next",
-    state: { topic, version: message.version, values },
-    changed: [...Object.keys(message.set), ...message.unset],
-  };
+  return { kind: "next", state: { topic, version: message.version, values } };
 }
 
 /** The new JSON value, with each part that equals the old one replaced by the old object. */
