@@ -17,7 +17,7 @@ export function PageSkeleton({
   bars: readonly string[];
 }) {
   return (
-    <div role="status" aria-label={`Loading ${of}`} className="grid gap-5 pt-14">
+    <div role="status" aria-label={`Loading ${of}`} className="grid grid-cols-[minmax(0,1fr)] gap-5 pt-14">
       {bars.map((size) => (
         <Skeleton key={size} className={size} />
       ))}
