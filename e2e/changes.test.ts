@@ -257,3 +257,24 @@ test("a switch to what runs is refused; the refusal offers to force it, the dial
   const several = page.getByRole("dialog", { name: /^Switch 2 hosts to/ });
   expect(await several.getByRole("switch", { name: "Force the run" }).isChecked()).toBe(false);
 });
+
+test("R1: a click whose answer is lost is sent again by the page and starts one run", async () => {
+  await using window = await stack.window();
+  const { page } = window;
+  page.setDefaultTimeout(20_000);
+  const keys: (string | undefined)[] = [];
+  await page.route("**/api/v1/hosts/*/runs", async (route) => {
+    keys.push(route.request().headers()["idempotency-key"]);
+    if (keys.length > 1) return route.continue();
+    await route.fetch();
+    return route.abort("connectionreset");
+  });
+  const started = async () => (await runsOf("delta")).filter(({ op }) => op === "pull");
+  const before = (await started()).length;
+  await open(page, "/hosts/delta");
+  const answer = page.waitForResponse((response) => response.request().method() === "POST");
+  await startFromMenu(page, "Pull");
+  expect((await answer).headers()["idempotency-replayed"]).toBe("true");
+  expect(keys).toEqual([keys[0], keys[0]]);
+  expect(await started()).toHaveLength(before + 1);
+});
