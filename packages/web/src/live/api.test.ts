@@ -77,7 +77,7 @@ test.each<[string, Fate]>([
   expect(dashboard.waits).toEqual(REPEAT_WAITS.slice(0, 2));
 });
 
-test("R1: it is sent a bounded number of times; then the same button is still the same request, until it has an answer", async () => {
+test("R1: a request is sent a bounded number of times; the same button then repeats the same request until it has an answer", async () => {
   await using dashboard = await setup(...LOST);
   const send = createSend("rotateToken", dashboard.api);
   await expect(send(HOST)).rejects.toThrow(UnreachableError);
@@ -97,7 +97,7 @@ test("R1: other input, and another form or dialog, is a new request", async () =
   expect(new Set(dashboard.keys).size).toBe(3);
 });
 
-test("an answer that says no is an answer: it is not sent again, and the next press is a new request", async () => {
+test("a problem is an answer: the request is not repeated, and the next press is a new request", async () => {
   await using dashboard = await setup(problem("host-not-found"), problem("internal"), problem("too-many-attempts"));
   const send = createSend("rotateToken", dashboard.api);
   for (const code of ["host-not-found", "internal", "too-many-attempts"]) {
@@ -112,7 +112,7 @@ test("an answer that says no is an answer: it is not sent again, and the next pr
   expect(dashboard.waits).toEqual([]);
 });
 
-test("what has no key is sent once: without a session nobody keeps answers, and what only reads is asked again by whoever reads", async () => {
+test("a request without a key is sent once: one without a session, and one that only reads", async () => {
   await using dashboard = await setup("lose-answer", "lose-answer");
   const signIn = dashboard.api.request("signIn", { body: { name: "ada", password: "x" } });
   await expect(signIn.send()).rejects.toThrow(UnreachableError);

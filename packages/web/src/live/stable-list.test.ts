@@ -8,7 +8,7 @@ const b = hostRow({ name: "b" });
 const fleet = (values: ReadonlyMap<string, unknown>): TopicState<"fleet"> => ({ topic: "fleet", version: 1, values });
 const values = (...rows: (typeof a)[]) => fleet(new Map<string, unknown>(rows.map((row) => [`host:${row.name}`, row])));
 
-test("hosts that merely report their load leave the list as it is, and the first other change brings it up to date", () => {
+test("a heartbeat does not change the list, and the first other change updates it", () => {
   const first = updateStableList(null, values(a, b), "host", sameButMeasured);
   const busy = { ...a, load: 3, memory: 0.9, disk: 0.9 };
   const second = updateStableList(first, values(busy, b), "host", sameButMeasured);
@@ -20,14 +20,14 @@ test("hosts that merely report their load leave the list as it is, and the first
   expect(third.list[1]).toBe(b);
 });
 
-test("a host that left is in the list as it left, without what it measured last", () => {
+test("a host that disconnected is in the list without its last measurements", () => {
   const busy = hostRow({ name: "a", load: 3, memory: 0.9, disk: 0.9 });
   const left = { ...busy, load: null, memory: null, disk: null, reachability: { state: "offline" as const, since: 1 } };
   const before = updateStableList(null, values(busy, b), "host", sameButMeasured);
   expect(updateStableList(before, values(left, b), "host", sameButMeasured).list).toEqual([left, b]);
 });
 
-test("a list that wants measurements is another one with each of them, and the same one while none of its keys changes", () => {
+test("a list with measurements changes with each of them, and is the same while none of its keys changes", () => {
   const first = updateStableList(null, values(a, b), "host", Object.is);
   const busy = { ...a, load: 3 };
   const second = updateStableList(first, values(busy, b), "host", Object.is);
@@ -37,7 +37,7 @@ test("a list that wants measurements is another one with each of them, and the s
   );
 });
 
-test("hosts that come and go show in the list, also when one takes the place of another", () => {
+test("added and removed hosts change the list, also when one replaces another", () => {
   const other = hostRow({ name: "c", load: 2 });
   let list = updateStableList(null, values(a, b), "host", sameButMeasured);
   for (const rows of [[a], [b], [b, other], [other, a], []]) {

@@ -11,7 +11,7 @@ const at = (version: number, values: Record<string, unknown>): TopicState<"fleet
 const delta = (version: number, set: Record<string, unknown>, unset: string[] = []) =>
   ({ type: "delta", topic: "fleet", version, set, unset }) as const;
 
-test("R25: a delta sets and unsets keys and leaves the others as they are", () => {
+test("R25: a delta sets and unsets keys and does not change the others", () => {
   const kept = { name: "web1" };
   const step = stepTopic(
     "fleet",
@@ -41,7 +41,7 @@ test("a snapshot replaces all", () => {
   expect(step).toEqual({ kind: "next", state: at(2, { "host:b": 2 }) });
 });
 
-test("what a delta says as it was before keeps its identity, and only what it says otherwise is new", () => {
+test("equal values in a delta keep their identity, and only different ones are new", () => {
   const row = { name: "csb1", tags: ["web"], runs: { commit: "4be20", since: 1 }, load: 0.5 };
   const step = stepTopic(
     "fleet",

@@ -11,7 +11,7 @@ const line = (n: number, level?: "error" | "noise"): NumberedLine => ({
 });
 const lines = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => line(from + i));
 
-/** A log on the server with `last` lines, and the reads that were reads of it. */
+/** A log on the server with `last` lines, and the first lines of the requested pages. */
 function server(last: number) {
   const reads: number[] = [];
   return {
@@ -23,7 +23,7 @@ function server(last: number) {
   };
 }
 
-test("lines that arrived live are at hand and are not reads for", () => {
+test("lines that arrived live are loaded and not requested again", () => {
   const { read, reads } = server(500);
   const source = createLogSource(read);
   source.push(lines(1, 500), 500);
@@ -32,7 +32,7 @@ test("lines that arrived live are at hand and are not reads for", () => {
   expect(reads).toEqual([]);
 });
 
-test("R44: lines that are not at hand are read, once, and listeners hear of them", async () => {
+test("R44: lines that are not loaded are read once, and listeners are called", async () => {
   const { read, reads } = server(10_000);
   const source = createLogSource(read);
   source.push(lines(9_990, 10_000), 10_000);
@@ -63,7 +63,7 @@ test("a window over a million lines keeps few of them", async () => {
   expect(source.line(995_001)?.n).toBe(995_001);
 });
 
-test("the outline and the lines that came after it are joined without doubling", () => {
+test("the outline and the lines after it are joined without duplicates", () => {
   const source = createLogSource(server(0).read);
   source.push([line(5, "noise"), line(6, "error"), line(7, "noise"), line(8, "noise")], 8);
   source.outline({
@@ -86,7 +86,7 @@ test("the outline and the lines that came after it are joined without doubling",
   });
 });
 
-test("R61: a read that fails is said, and tried again when the lines are needed again", async () => {
+test("R61: a failed read is reported, and retried when the lines are needed again", async () => {
   let broken = true;
   const good = server(10);
   const source = createLogSource(async (from, limit) => {

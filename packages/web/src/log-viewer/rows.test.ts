@@ -4,7 +4,7 @@ import { extendRanges, type Range, rowsOf } from "./rows.ts";
 
 const all = (rows: ReturnType<typeof rowsOf>) => Array.from({ length: rows.count }, (_, i) => rows.at(i));
 
-test("noise of three lines and more is one row; less is drawn", () => {
+test("three or more lines of noise are one row; fewer are drawn", () => {
   const rows = rowsOf(
     9,
     [

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { shellLine } from "./shell-words.ts";
 
-test("a command is shown as it would be typed, quoted only where that is needed", () => {
+test("a command is shown as it would be typed, quoted only where needed", () => {
   expect(shellLine(["nix", "build", "--no-link", "git+file:///var/repo?rev=7f3a91c#a.b"])).toBe(
     "nix build --no-link 'git+file:///var/repo?rev=7f3a91c#a.b'",
   );

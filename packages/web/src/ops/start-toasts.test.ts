@@ -54,7 +54,7 @@ test("a refusal that can be skipped offers to force the run; one that cannot, or
   expect(failed("already-current", { ...opStart("switch"), force: true })).toMatchObject({ label: undefined, forced: [] });
 });
 
-test("of several hosts, those are offered to be forced whose refusal can be skipped", () => {
+test("on several hosts, only those whose refusal can be skipped can be forced", () => {
   const refused = (host: HostRow, code: RefusalCode) => ({ host: host.id, run: null, refused: { code, ...REFUSALS[code] } });
   const forced: (readonly HostRow[])[] = [];
   const shown = toasts(() =>
@@ -75,7 +75,7 @@ test("of several hosts, those are offered to be forced whose refusal can be skip
   expect(forced).toEqual([[c]]);
 });
 
-test("a start that got no answer does not claim that nothing began, and offers to send the same again", () => {
+test("a start without an answer does not claim that nothing was started, and offers to send the same request again", () => {
   const retried: string[] = [];
   const on = { onForce: onRetry, onRetry: () => retried.push("a") };
   const [toast] = toasts(() => toastStartFailed(opStart("pull"), "a", new UnreachableError(new Error("cut")), on));

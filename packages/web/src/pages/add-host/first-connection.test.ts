@@ -14,7 +14,7 @@ const view = (change: Partial<Input> = {}, reach: HostView["row"]["reachability"
 const statuses = (input: Input) => firstConnectionOf(input, "fleet.example.net").checks.map(({ status }) => status);
 const used = { createdAt: 0, lastUsedAt: 5, lastUsedFrom: null };
 
-test("while nothing has come every check is open", () => {
+test("before the first connection every check is open", () => {
   expect(firstConnectionOf(view(), "fleet.example.net").state).toBe("waiting");
   expect(statuses(view())).toEqual(["unknown", "unknown", "unknown", "unknown"]);
 });
@@ -27,14 +27,14 @@ test("a refused link proves that the dashboard is reached, and says why it was r
   expect(checks[1]?.detail).toBe("The token is not this host's.");
 });
 
-test("refused after its token was taken, it is the protocol that does not fit", () => {
+test("a refusal after the token was accepted is one of the protocol", () => {
   const lastRefusedLink = { at: 6, reason: "It speaks version 9." };
   const input = view({ token: used, lastRefusedLink });
   expect(statuses(input)).toEqual(["ok", "ok", "broken", "unknown"]);
   expect(firstConnectionOf(input, "x").checks[2]?.detail).toBe("It speaks version 9.");
 });
 
-test("a linked host is in, and an earlier refusal is forgotten", () => {
+test("a connected host is in the fleet, and an earlier refusal is forgotten", () => {
   const input = view({ token: used, lastRefusedLink: { at: 1, reason: "…" } }, "online");
   expect(firstConnectionOf(input, "x").state).toBe("here");
   expect(
@@ -45,7 +45,7 @@ test("a linked host is in, and an earlier refusal is forgotten", () => {
   expect(statuses(input)).toEqual(["ok", "ok", "ok", "unknown"]);
 });
 
-test("the clone is told from facts: cloned, or why not and what helps", () => {
+test("the clone's check comes from facts: cloned, or the problem and how to fix it", () => {
   const commit = "7f3a91c4d2e8b6a0f1c3d5e7a9b0c2d4e6f80a1b";
   expect(statuses(view({ token: used, facts: { clone: { commit, branch: "main" } } }, "online"))[3]).toBe("ok");
   const problem = { code: "auth-failed", message: "git@git.example.net: Permission denied.", at: 1 } as const;

@@ -17,6 +17,6 @@ test("a password of twelve characters, typed twice, is enough", () => {
   expect(faultsOf({ ...good, again: "correct house" })).toEqual({ again: "The passwords do not match." });
 });
 
-test("a name of spaces is none", () => {
+test("a name of spaces is empty", () => {
   expect(faultsOf({ ...good, name: "  " })).toEqual({ name: "Enter a name of 1 to 60 characters." });
 });

@@ -7,7 +7,7 @@ const words = (policy: Partial<HostPolicy>) =>
     (fact) => fact.join(": ").replaceAll("\u00a0", " "),
   );
 
-test("a host that does everything says so", () => {
+test("a host without restrictions says so", () => {
   expect(words({})).toEqual([
     "Allows: every op",
     "Accepts: any commit on its branch",
@@ -15,7 +15,7 @@ test("a host that does everything says so", () => {
   ]);
 });
 
-test("R56: what a host will not do is named: ops, unsigned commits, older commits, and undoing", () => {
+test("R56: restrictions of a host are named: ops, unsigned commits, older commits, and no rollback", () => {
   const allowedOps = OpName.options.filter((op) => op !== "reboot" && op !== "collect-garbage");
   expect(words({ allowedOps, signed: true, allowRewind: true, confirmTimeout: 0 })).toEqual([
     "Allows: everything except reboot and collect garbage",
@@ -24,7 +24,7 @@ test("R56: what a host will not do is named: ops, unsigned commits, older commit
   ]);
 });
 
-test("the confirm window is told in whole minutes where it has no seconds", () => {
+test("the confirm window is in whole minutes if it has no seconds", () => {
   expect([windowWords(45), windowWords(90), windowWords(3540)].map((text) => text.replaceAll("\u00a0", " "))).toEqual([
     "45 s",
     "1 min 30 s",
