@@ -23,7 +23,10 @@ import {
   type RunViews,
 } from "./runs/index.ts";
 import type { Target } from "./sources/index.ts";
-import { openStore, type Store, type StoreDeps } from "./store/index.ts";
+import { openStore, StorageUnavailable, type Store, type StoreDeps } from "./store/index.ts";
+
+/** How long the start waits for runs to be taken up, in milliseconds. */
+const START_PATIENCE = 2000;
 
 export interface CoreDeps {
   /** Of the database, or ":memory:". */
@@ -112,6 +115,7 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
   const server = (): ServerInfo => ({ ...deps.server(), storage: store.storage.ok ? null : store.storage.reason });
   const live = createLive({ store, bus, clock, log, views, runs: runViews, target, links, audit, logs, version, server });
 
+  let starting: Promise<void> = Promise.resolve();
   const core: Core = {
     bus,
     store,
@@ -130,7 +134,14 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
     live,
     async start() {
       await target.start();
-      await runs.start();
+      // While nothing can be stored it goes on in the background: people must be told so.
+      starting = runs.start().catch((error: unknown) => {
+        if (!(error instanceof StorageUnavailable)) log.error({ err: error }, "Runs could not be taken up");
+      });
+      const patience = Promise.withResolvers<void>();
+      const timer = clock.setTimeout(patience.resolve, START_PATIENCE);
+      await Promise.race([starting, patience.promise]);
+      timer.cancel();
       await views.start();
       historyKeeper.start();
       metricsHistory.start();
@@ -147,6 +158,7 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
       await runs.stop();
       await target.stop();
       await store.close();
+      await starting;
     },
     [Symbol.asyncDispose]: () => core.stop(),
   };
