@@ -1,10 +1,10 @@
 import type { Facts, Platform as PlatformName } from "@nixfleet/protocol";
 import { createGit, exec, type GitCredentials, gitCredentials } from "@nixfleet/runtime";
-import { readNixVersion } from "../facts/command-facts.ts";
 import { createDarwinSource } from "../facts/darwin-source.ts";
 import { createLinuxSource } from "../facts/linux-source.ts";
 import { readMachineFacts } from "../facts/machine-facts.ts";
 import type { MachineSource } from "../facts/machine-source.ts";
+import { readNixVersion } from "../facts/nix-version.ts";
 import { type Clone, createClone } from "../git/clone.ts";
 import { createPlatform } from "../platforms/choose.ts";
 import type { Platform } from "../platforms/platform.ts";

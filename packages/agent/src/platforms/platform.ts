@@ -1,4 +1,9 @@
 import type { Deployment, Facts, Platform as PlatformName } from "@nixfleet/protocol";
+import type { Launchd } from "../launchd/launchd.ts";
+import type { Systemd } from "../systemd/systemd.ts";
+
+/** What starts and keeps an agent's services. */
+export type ServiceManager = Systemd | Launchd;
 
 export type ActivationMode = Deployment["mode"];
 
@@ -27,6 +32,8 @@ export interface Before {
 /** What differs between NixOS, nix-darwin and Home Manager. Everything else is the same for all. */
 export interface Platform {
   readonly name: PlatformName;
+  /** What keeps this agent's services; undefined: nothing does (a container, or a host that shares a machine). */
+  readonly serviceManager: ServiceManager | undefined;
   /** Attribute paths of the flake that may hold what to build, the first that exists counts. */
   readonly attributes: readonly string[];
   /** How a closure may be activated. */

@@ -1,9 +1,9 @@
 import { readFile, rm, writeFile } from "node:fs/promises";
 import type { FailureCode } from "@nixfleet/protocol";
 import { describeEnd, type ExecEnd, type ExecResult, type RunningProcess, succeeded } from "@nixfleet/runtime";
-import { isUnitAtWork, stopUnit } from "../deadman/activation-unit.ts";
+import { isUnitActive, stopUnit } from "../deadman/activation-unit.ts";
+import { pickVariables } from "../environment.ts";
 import { nixEnvironment } from "../nix/environment.ts";
-import { pickVariables } from "../platforms/environment.ts";
 import type { ActivationCommand } from "../platforms/platform.ts";
 import { exists } from "../spool/exists.ts";
 import { wait } from "../spool/run-record.ts";
@@ -109,7 +109,7 @@ async function runActivation(
   const isAlone = async () =>
     (await exists(run.activationOutput)) &&
     !(await exists(run.activationStatus)) &&
-    (await isUnitAtWork(deps.exec, activation.unit, deadmanHost(context)));
+    (await isUnitActive(deps.exec, activation.unit, deadmanHost(context)));
   while (!signal.aborted && (await isAlone())) await wait(deps.clock, POLL_MS);
   signal.removeEventListener("abort", stop);
   await stopping;
