@@ -13,10 +13,10 @@ import { checkJobs, judgeUnits } from "./check-services.ts";
 
 const env = { PATH: process.env["PATH"] ?? "" };
 let dir: TempDir;
-let host: { stateDir: string; runnerDir: string; platformName: "home-manager" };
+let host: { stateDir: string; runnerDir: string; platform: { scope: "user" } };
 beforeEach(async () => {
   dir = await createTempDir();
-  host = { stateDir: join(dir.path, "state"), runnerDir: join(dir.path, "runner"), platformName: "home-manager" };
+  host = { stateDir: join(dir.path, "state"), runnerDir: join(dir.path, "runner"), platform: { scope: "user" } };
   await createDaemonFiles(host.stateDir).prepare();
   await mkdir(runnerLayout(host.runnerDir).runs, { recursive: true, mode: 0o750 });
 });

@@ -163,10 +163,8 @@ async function compare(exec: Exec, { back, profile, activation, host }: ArmedDea
   }
   const set = activation.mode === "test" ? profile : ((await platform.profileClosure()) ?? null);
   if (profile === null || set === profile) return { running, left: null };
-  return {
-    running,
-    left: shorten(`The profile points to ${set ?? "nothing"}, and not to ${profile}: the next boot would bring that.`, 2000),
-  };
+  const boots = platform.bootsFromProfile ? ": the next boot would bring that" : "";
+  return { running, left: shorten(`The profile points to ${set ?? "nothing"}, and not to ${profile}${boots}.`, 2000) };
 }
 
 /** The output of an undo, as far as it is of a size that a person reads: the last 256 KiB. */

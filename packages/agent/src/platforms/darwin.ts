@@ -83,6 +83,10 @@ export function createDarwinPlatform({ hostname, flakeAttr, systemRoot, env, exe
 
   return {
     name: "darwin",
+    scope: "system",
+    bootsFromProfile: true,
+    unitsFailedExitCode: undefined,
+    sessionEnv: {},
     serviceManager: systemRoot === "" ? launchd : undefined,
     attributes: [flakeAttr ?? `darwinConfigurations."${hostname}".system`],
     modes: ["switch"],

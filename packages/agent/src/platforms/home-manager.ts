@@ -69,6 +69,10 @@ export function createHomeManagerPlatform(deps: HomeManagerDeps): Platform {
 
   return {
     name: "home-manager",
+    scope: "user",
+    bootsFromProfile: false,
+    unitsFailedExitCode: undefined,
+    sessionEnv: isDarwin ? {} : { XDG_RUNTIME_DIR: `/run/user/${uid}` },
     serviceManager: isDarwin && systemRoot === "" ? launchd : systemd,
     attributes:
       flakeAttr === undefined

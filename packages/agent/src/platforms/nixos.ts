@@ -53,6 +53,11 @@ export function createNixosPlatform(deps: NixosDeps): Platform {
 
   return {
     name: "nixos",
+    scope: "system",
+    bootsFromProfile: true,
+    // switch-to-configuration's own source: `exit 4`.
+    unitsFailedExitCode: 4,
+    sessionEnv: {},
     serviceManager: systemd,
     attributes: [flakeAttr ?? `nixosConfigurations."${hostname}".config.system.build.toplevel`],
     modes: ["switch", "boot", "test"],

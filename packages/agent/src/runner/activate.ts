@@ -26,9 +26,6 @@ const KEEP_TRACK =
 const ROOM = "   \n";
 const POLL_MS = 200;
 
-/** What `switch-to-configuration` ends with when all of it was done and units failed (its source, `exit 4`). */
-const UNITS_FAILED = 4;
-
 /** How an activation ended, as far as it can be told. */
 export type Activated =
   /** What the mode was to bring about is so. */
@@ -139,7 +136,8 @@ export async function judgeActivation(
     return { kind: "failed", code: "activation-failed", reason, exitCode: 0 };
   }
   const { failedBefore } = ended;
-  if (failedBefore !== undefined && exitCode === UNITS_FAILED && platform.name === "nixos" && isActive) {
+  const didAll = exitCode !== undefined && exitCode === platform.unitsFailedExitCode && isActive;
+  if (failedBefore !== undefined && didAll) {
     const now = await platform.failedUnits();
     const failed = newlyFailed(failedBefore, now, config.ignoreFailedUnits);
     // All was done, and whatever failed had failed before or may fail.
@@ -198,12 +196,8 @@ export function deadmanHost({ deps: { platform, config, env } }: Pick<RunContext
     "DBUS_SESSION_BUS_ADDRESS",
     "NIX_STATE_DIR",
   ];
-  const session =
-    platform.name === "home-manager" && process.platform === "linux"
-      ? { XDG_RUNTIME_DIR: `/run/user/${process.getuid?.()}` }
-      : {};
   const { hostname, systemRoot } = config;
-  return { platform: platform.name, hostname, systemRoot, env: { ...session, ...pickVariables(env, kept) } };
+  return { platform: platform.name, hostname, systemRoot, env: { ...platform.sessionEnv, ...pickVariables(env, kept) } };
 }
 
 /** The exit code that an activation left behind; undefined: it did not come to its end. */
