@@ -2,7 +2,7 @@ import { existsSync, type Stats } from "node:fs";
 import { access, constants, readFile, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { exec, messageOf, openStrangerDirectory } from "@nixfleet/runtime";
-import { freeBytes } from "../facts/disks.ts";
+import { freeBytes } from "../disks.ts";
 import type { Platform } from "../platforms/platform.ts";
 import { LEAST_FREE } from "../runner/guards.ts";
 import type { RunnerSettings } from "../settings.ts";
