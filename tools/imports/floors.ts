@@ -13,7 +13,7 @@ export const FLOOR_PLANS: readonly FloorPlan[] = [
   {
     root: "packages/agent/src",
     floors: [
-      ["disks", "environment", "log", "small-process", "version"],
+      ["disks", "environment", "log", "memory-flags", "version"],
       ["launchd", "link", "nix", "spool", "systemd"],
       ["git", "platforms", "settings", "ship"],
       ["deadman", "facts"],

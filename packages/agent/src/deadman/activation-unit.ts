@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Exec } from "@nixfleet/runtime";
 import type { Systemd } from "../systemd/systemd.ts";
-import { type RecordedHost, recordedSystemd } from "./recorded-host.ts";
+import { type RecordedHost, recordedSystemd, systemdOfUnit } from "./recorded-host.ts";
 
 /** How long systemd may be silent while it re-executes itself, which a switch can make it do. Milliseconds. */
 const SILENCE = 30_000;
@@ -17,11 +17,10 @@ export async function isUnitActive(exec: Exec, unit: string | null, host: Record
 
 /** Ends the unit that an activation runs in, with all of its processes. */
 export async function stopUnit(exec: Exec, unit: string | null, host: RecordedHost): Promise<void> {
-  const systemd = recordedSystemd(host, exec);
-  if (unit === null || systemd === undefined) return;
+  if (unit === null) return;
   for (let stops = 0; stops < STOPS; stops++) {
-    await systemd.stop(unit);
-    if (!(await isActive(systemd, unit))) return;
+    await systemdOfUnit(host, exec).stop(unit);
+    if (!(await isUnitActive(exec, unit, host))) return;
   }
 }
 

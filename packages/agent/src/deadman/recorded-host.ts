@@ -2,7 +2,7 @@ import type { Exec } from "@nixfleet/runtime";
 import { createPlatform } from "../platforms/choose.ts";
 import type { Platform } from "../platforms/platform.ts";
 import type { ArmedDeadman } from "../spool/shapes.ts";
-import type { Systemd } from "../systemd/systemd.ts";
+import { createSystemd, type Systemd } from "../systemd/systemd.ts";
 
 /** The host as the armed record has it: whoever undoes may not read the agent's settings. */
 export type RecordedHost = ArmedDeadman["host"];
@@ -25,4 +25,13 @@ export function recordedSystemd(host: RecordedHost, exec: Exec): Systemd | undef
     case undefined:
       return undefined;
   }
+}
+
+/**
+ * The systemd that has a unit which the record names. The name is evidence enough: a user's own systemd may be gone for a moment,
+ * as at a boot, and what it started has to be stopped all the same.
+ */
+export function systemdOfUnit(host: RecordedHost, exec: Exec): Systemd {
+  const { scope, serviceManager } = recordedPlatform(host, exec);
+  return serviceManager?.kind === "systemd" ? serviceManager : createSystemd({ exec, scope, env: host.env });
 }

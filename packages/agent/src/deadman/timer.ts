@@ -4,7 +4,7 @@ import type { RunId } from "@nixfleet/protocol";
 import type { Exec } from "@nixfleet/runtime";
 import { pickVariables } from "../environment.ts";
 import type { Systemd } from "../systemd/systemd.ts";
-import { type RecordedHost, recordedSystemd } from "./recorded-host.ts";
+import { type RecordedHost, recordedSystemd, systemdOfUnit } from "./recorded-host.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -76,5 +76,5 @@ function deadmanEnv(env: Env, runnerDir: string): Record<string, string> {
 /** Stops the timer of a record that is gone. A service that it has started already goes on, and finds nothing to do. */
 export async function stopTimer(exec: Exec, unit: string | null, host: RecordedHost): Promise<void> {
   if (unit === null) return; // The process looks for the record from time to time, and ends when it is gone.
-  await recordedSystemd(host, exec)?.stop(`${unit}.timer`);
+  await systemdOfUnit(host, exec).stop(`${unit}.timer`);
 }
