@@ -113,7 +113,7 @@ const hostSettings = defineSettings({
   platform: {
     env: "NIXFLEET_PLATFORM",
     schema: oneOf(Platform.options),
-    help: "nixos, darwin or home-manager, where it is not found out",
+    help: `one of ${Platform.options.join(", ")}; by default what the machine shows itself to be`,
   },
   allowedOps: {
     env: "NIXFLEET_ALLOWED_OPS",

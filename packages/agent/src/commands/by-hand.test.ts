@@ -241,9 +241,9 @@ test("only root, or the user whose system it is, may do it, and others are told 
   const host = await createTestHost();
   const { runnerDir } = host.config;
   const uid = process.getuid?.() ?? 0;
-  const own = { platform: "home-manager" as const, systemRoot: "" };
-  expect(await whoMustDoIt({ platform: "nixos", systemRoot: "" }, "/nowhere", 1000)).toContain("run it as root");
-  expect(await whoMustDoIt({ platform: "nixos", systemRoot: "" }, "/nowhere", 0)).toBeUndefined();
+  const own = { scope: "user" as const, systemRoot: "" };
+  expect(await whoMustDoIt({ scope: "system", systemRoot: "" }, "/nowhere", 1000)).toContain("run it as root");
+  expect(await whoMustDoIt({ scope: "system", systemRoot: "" }, "/nowhere", 0)).toBeUndefined();
   expect(await whoMustDoIt(own, runnerDir, uid)).toBeUndefined();
   expect(await whoMustDoIt(own, runnerDir, uid + 1)).toContain(`belongs to user ${uid}`);
   expect(await whoMustDoIt(own, "/nowhere", 1000)).toBeUndefined();

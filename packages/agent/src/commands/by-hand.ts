@@ -2,13 +2,13 @@ import { stat } from "node:fs/promises";
 import { userInfo } from "node:os";
 import type { OpRequest, Outcome, RunId } from "@nixfleet/protocol";
 import { systemClock } from "@nixfleet/runtime";
+import type { Platform } from "../platforms/platform.ts";
 import { type ByHandEnd, type ByHandRun, runByHand } from "../runner/by-hand.ts";
 import type { RunnerDeps } from "../runner/deps.ts";
 import type { RunnerSettings } from "../settings.ts";
 import { createSpoolReader } from "../spool/event-reader.ts";
 import { wait } from "../spool/run-record.ts";
 import { createRunPrinter, printable } from "./printed-run.ts";
-import { platformOf } from "./read-settings.ts";
 
 const POLL_MS = 100;
 const BATCH_BYTES = 256 * 1024;
@@ -30,12 +30,12 @@ export function createTerminal(): Write {
 
 /** Why this user cannot do it; undefined: they can. */
 export async function whoMustDoIt(
-  settings: Pick<RunnerSettings, "platform" | "systemRoot">,
+  { scope, systemRoot }: Pick<Platform, "scope"> & Pick<RunnerSettings, "systemRoot">,
   runnerDir: string,
   uid = process.getuid?.(),
 ): Promise<string | undefined> {
-  const isSystem = settings.systemRoot === "" && platformOf(settings) !== "home-manager";
-  if (isSystem && uid !== 0) return "It changes the whole system: run it as root, for example by sudo.";
+  if (scope === "system" && systemRoot === "" && uid !== 0)
+    return "It changes the whole system: run it as root, for example by sudo.";
   const owner = await stat(runnerDir).then(
     (stats) => stats.uid,
     () => uid, // Not there yet: it will be this user's.

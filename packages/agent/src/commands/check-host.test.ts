@@ -3,18 +3,20 @@ import { join } from "node:path";
 import { type Exec, exec } from "@nixfleet/runtime";
 import { createTempDir, type TempDir } from "@nixfleet/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { createLaunchd } from "../launchd/launchd.ts";
 import { createDaemonFiles } from "../spool/daemon-files.ts";
 import { daemonLayout, runnerLayout } from "../spool/layout.ts";
+import { parseUnitStates } from "../systemd/show.ts";
 import { judgeClock } from "./check-dashboard.ts";
 import { checkDirectories, checkDisks, checkSigning } from "./check-host.ts";
 import { checkJobs, judgeUnits } from "./check-services.ts";
 
 const env = { PATH: process.env["PATH"] ?? "" };
 let dir: TempDir;
-let host: { stateDir: string; runnerDir: string; platformName: "home-manager" };
+let host: { stateDir: string; runnerDir: string; platform: { scope: "user" } };
 beforeEach(async () => {
   dir = await createTempDir();
-  host = { stateDir: join(dir.path, "state"), runnerDir: join(dir.path, "runner"), platformName: "home-manager" };
+  host = { stateDir: join(dir.path, "state"), runnerDir: join(dir.path, "runner"), platform: { scope: "user" } };
   await createDaemonFiles(host.stateDir).prepare();
   await mkdir(runnerLayout(host.runnerDir).runs, { recursive: true, mode: 0o750 });
 });
@@ -92,9 +94,11 @@ test("R36: a clock that is half an hour off is told; seconds, and the time of th
 
 /** What `systemctl show --property=Id,LoadState,ActiveState` prints of the four units. */
 const shown = (states: Record<string, [load: string, active: string]>) =>
-  Object.entries(states)
-    .map(([id, [load, active]]) => `Id=${id}\nLoadState=${load}\nActiveState=${active}\n`)
-    .join("\n");
+  parseUnitStates(
+    Object.entries(states)
+      .map(([id, [load, active]]) => `Id=${id}\nLoadState=${load}\nActiveState=${active}\n`)
+      .join("\n"),
+  );
 const installed = {
   "nixfleet-agent.service": ["loaded", "active"],
   "nixfleet-runner.path": ["loaded", "active"],
@@ -104,7 +108,7 @@ const installed = {
 
 test("R36: each unit that is missing or idle is told, with what starts it", () => {
   const judge = (change: Record<string, [string, string]>, daemon?: number) =>
-    judgeUnits(shown({ ...installed, ...change }), { scope: "", daemon });
+    judgeUnits(shown({ ...installed, ...change }), { scope: "system", daemon });
   expect(judge({}).state).toBe("ok");
   expect(judge({ "nixfleet-agent.service": ["loaded", "failed"] })).toMatchObject({
     detail: "nixfleet-agent.service is failed",
@@ -120,23 +124,24 @@ test("R36: each unit that is missing or idle is told, with what starts it", () =
   const none = Object.fromEntries(Object.keys(installed).map((unit) => [unit, ["not-found", "inactive"] as [string, string]]));
   expect(judge(none).state).toBe("failed");
   expect(judge(none, 712)).toMatchObject({ state: "ok", detail: expect.stringContaining("712") });
-  expect(judgeUnits("", { scope: "--user ", daemon: undefined }).state).toBe("failed");
+  expect(judgeUnits(new Map(), { scope: "user", daemon: undefined }).state).toBe("failed");
 });
 
 test("R36: of launchd's jobs each must be loaded, and the agent run", async () => {
   // launchctl(1) prints a job as a tree; one that it has not loaded ends with 113.
-  const launchctl =
-    (jobs: Record<string, string>): Exec =>
-    ({ argv }) => {
+  const launchctl = (jobs: Record<string, string>, domain: string) => {
+    const printing: Exec = ({ argv }) => {
       const state = jobs[argv[2]?.split("/").at(-1) ?? ""];
       return exec({ argv: ["sh", "-c", state === undefined ? "exit 113" : `printf '{\\n\\tstate = ${state}\\n}\\n'`], env });
     };
+    return createLaunchd({ exec: printing, domain });
+  };
   const all = { "com.nixfleet.agent": "running", "com.nixfleet.runner": "not running", "com.nixfleet.deadman": "not running" };
-  expect((await checkJobs(launchctl(all), "system")).state).toBe("ok");
+  expect((await checkJobs(launchctl(all, "system"))).state).toBe("ok");
   const { "com.nixfleet.runner": _, ...without } = all;
-  expect(await checkJobs(launchctl(without), "system")).toMatchObject({ detail: "com.nixfleet.runner is not loaded" });
+  expect(await checkJobs(launchctl(without, "system"))).toMatchObject({ detail: "com.nixfleet.runner is not loaded" });
   const stopped = { ...all, "com.nixfleet.agent": "not running" };
-  expect(await checkJobs(launchctl(stopped), "gui/501")).toMatchObject({
+  expect(await checkJobs(launchctl(stopped, "gui/501"))).toMatchObject({
     fix: expect.stringContaining("launchctl kickstart gui/501/com.nixfleet.agent"),
   });
 });

@@ -2,7 +2,8 @@ import { existsSync, type Stats } from "node:fs";
 import { access, constants, readFile, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { exec, messageOf, openStrangerDirectory } from "@nixfleet/runtime";
-import { freeBytes } from "../facts/disks.ts";
+import { freeBytes } from "../disks.ts";
+import type { Platform } from "../platforms/platform.ts";
 import { LEAST_FREE } from "../runner/guards.ts";
 import type { RunnerSettings } from "../settings.ts";
 import { daemonLayout, runnerLayout } from "../spool/layout.ts";
@@ -15,14 +16,14 @@ const MIB = 1024 * 1024;
 const OTHERS_WRITE = 0o002;
 const GROUP_WRITES = 0o020;
 
-type Directories = Pick<HostReaders, "stateDir" | "runnerDir" | "platformName">;
+type Directories = Pick<HostReaders, "stateDir" | "runnerDir"> & { platform: Pick<Platform, "scope"> };
 
 /**
  * Whether the directories can be written or made, and whether nobody else can: what is in the runner's, root trusts and starts.
  * Nothing is made: the one who checks may be another user than the agent.
  */
 export async function checkDirectories(
-  { stateDir, runnerDir, platformName }: Directories,
+  { stateDir, runnerDir, platform }: Directories,
   { systemRoot }: Pick<RunnerSettings, "systemRoot">,
 ): Promise<Finding> {
   const name = "directories";
@@ -37,7 +38,7 @@ export async function checkDirectories(
       return fails(name, messageOf(error), fix);
     }
   }
-  const root = systemRoot === "" && platformName !== "home-manager" ? 0 : undefined;
+  const root = systemRoot === "" && platform.scope === "system" ? 0 : undefined;
   const fault = (await findForeign(stateDir, runnerDir, root)) ?? (await findLinks(stateDir));
   return fault ?? holds(name, `${stateDir}, ${runnerDir}`);
 }

@@ -30,7 +30,7 @@ export async function check(env: Environment, write = (text: string) => void pro
     for (const finding of await checkDashboard(read.settings)) tell(finding);
     tell(await checkGit(host, read.settings));
     tell(await checkNix(host, env));
-    tell(await checkServices(host, read.settings, env));
+    tell(await checkServices(host));
   } else {
     for (const { name, fault, fix } of read.faults) tell(fails("configuration", `${name} ${fault}`, fix));
     for (const name of ["directories", "signing", "disk", "tls", "websocket", "token", "clock", "git", "services"]) {

@@ -90,8 +90,9 @@ test("the version is that of package.json", async () => {
 
 test("the platform is the one that is set, else NixOS where the machine is one, else Home Manager", () => {
   expect(platformOf({ platform: "darwin" })).toBe("darwin");
-  expect(platformOf({ platform: undefined }, (path) => path === "/etc/NIXOS")).toBe("nixos");
-  expect(platformOf({ platform: undefined }, () => false)).toBe("home-manager");
+  expect(platformOf({ platform: undefined }, { os: "linux", exists: (path) => path === "/etc/NIXOS" })).toBe("nixos");
+  expect(platformOf({ platform: undefined }, { os: "linux", exists: () => false })).toBe("home-manager");
+  expect(platformOf({ platform: undefined }, { os: "darwin", exists: () => true })).toBe("darwin");
 });
 
 test("status tells what is armed, which units failed and what this host allows, and the same as JSON", async () => {

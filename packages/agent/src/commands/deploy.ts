@@ -25,7 +25,7 @@ export async function deploy(
   if (settings === undefined) return 2;
   const commit = asked === undefined ? undefined : Commit.parse(asked);
   const deps = createRunnerDeps(settings, env, (message) => write(`${message}\n`));
-  const wrongUser = await whoMustDoIt(settings, deps.config.runnerDir);
+  const wrongUser = await whoMustDoIt({ ...settings, scope: deps.platform.scope }, deps.config.runnerDir);
   if (wrongUser !== undefined) {
     write(`refused: ${wrongUser}\n`);
     return EXIT.refused;

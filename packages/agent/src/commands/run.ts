@@ -7,7 +7,7 @@ import { createInstance } from "../daemon/instance.ts";
 import { launchRunner } from "../daemon/launch-runner.ts";
 import { takeOwnLock } from "../daemon/own-lock.ts";
 import { readDeadmanFact } from "../deadman/record.ts";
-import { readDisks } from "../facts/disks.ts";
+import { readDisks } from "../disks.ts";
 import { createFactKeeper, type FactReader } from "../facts/fact-keeper.ts";
 import { readAgentFacts } from "../facts/machine-facts.ts";
 import { createMetricsReader } from "../facts/metrics.ts";

@@ -1,6 +1,7 @@
 import type { OpRequest } from "@nixfleet/protocol";
 import { exec, systemClock } from "@nixfleet/runtime";
 import { readArmed } from "../deadman/record.ts";
+import { recordedPlatform } from "../deadman/recorded-host.ts";
 import { readUndoOutput, undo } from "../deadman/undo.ts";
 import { listGenerations } from "../platforms/links.ts";
 import type { Platform } from "../platforms/platform.ts";
@@ -27,7 +28,7 @@ export async function undoByHand(
   if (armed.kind === "refused") write(`What is armed cannot be read: ${printable(armed.reason)}\n`);
   if (armed.kind === "ok") {
     const { host, until, runId } = armed.value;
-    const wrongUser = await whoMustDoIt(host, runnerDir);
+    const wrongUser = await whoMustDoIt({ ...host, scope: recordedPlatform(host, exec).scope }, runnerDir);
     if (wrongUser !== undefined) return refuse(wrongUser, write);
     write(`Run ${runId} is armed until ${timeOf(until)}: it is undone now.\n`);
     const code = await undoArmed(runnerDir, write);
@@ -36,7 +37,7 @@ export async function undoByHand(
   const settings = settingsOrFaults(runnerSettings, env);
   if (settings === undefined) return 2;
   const deps = createRunnerDeps(settings, env, (message) => write(`${message}\n`));
-  const wrongUser = await whoMustDoIt(settings, deps.config.runnerDir);
+  const wrongUser = await whoMustDoIt({ ...settings, scope: deps.platform.scope }, deps.config.runnerDir);
   if (wrongUser !== undefined) return refuse(wrongUser, write);
   return doByHand(deps, { ask: () => wayBack(deps.platform, to), force: false, write });
 }

@@ -7,6 +7,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { exists } from "../spool/exists.ts";
 import { runnerLayout } from "../spool/layout.ts";
 import { atEveryPowerLoss, createPromises } from "../spool/power-loss.fixture.ts";
+import { createSystemd } from "../systemd/systemd.ts";
 import { arm, disarm, restartWhileArmed } from "./arm.ts";
 import { readArmed, readUndone, writeArmed } from "./record.ts";
 import { createDeadmanTimer, type TimerDeps } from "./timer.ts";
@@ -37,7 +38,7 @@ async function createHost({ exitCode = 0 } = {}) {
     exec,
     clock: createFakeClock(),
     disk,
-    createTimer: (given: TimerDeps) => createDeadmanTimer(given, "system"),
+    createTimer: (given: TimerDeps) => createDeadmanTimer(given, createSystemd({ exec, scope: "user", env: {} })),
     log: () => {},
   };
   const what = {
@@ -97,7 +98,7 @@ test("S11: what was disarmed is not armed after a power loss, and its timer is s
   const armed = await arm(deps, what, 120);
   if (!armed.ok) throw new Error(armed.reason);
   expect(await disarm(deps, armed.armed)).toBe(true);
-  expect(programs.slice(1)).toEqual([`systemctl stop ${timerUnit}.timer`]);
+  expect(programs.slice(1)).toEqual([`systemctl --user stop ${timerUnit}.timer`]);
   await atEveryPowerLoss(disk, async ({ root, at }) => {
     if (started.until(at).includes("systemctl")) expect(await exists(layoutAt(root).deadman)).toBe(false);
   });
@@ -108,7 +109,7 @@ test("S11: whenever the power goes in an undo, it is still armed or its note say
   await writeArmed(layout, { ...what, armedAt: 1, until: 2, timer: timerUnit }, disk);
   const begun = disk.operations.length;
   expect(await undo(deps, { why: "timer" })).toMatchObject({ kind: "undone" });
-  expect(programs.at(-1)).toBe(`systemctl stop ${timerUnit}.timer`);
+  expect(programs.at(-1)).toBe(`systemctl --user stop ${timerUnit}.timer`);
   await atEveryPowerLoss(disk, async ({ root, at }) => {
     if (at < begun) return;
     const isArmed = await exists(layoutAt(root).deadman);

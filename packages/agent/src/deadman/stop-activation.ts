@@ -4,7 +4,7 @@ import type { RunLayout } from "../spool/layout.ts";
 import { type BegunActivation, RunProcess } from "../spool/shapes.ts";
 import { readStrangerJson } from "../spool/stranger-json.ts";
 import { stopUnit } from "./activation-unit.ts";
-import type { ServiceManagerHost } from "./service-manager.ts";
+import type { RecordedHost } from "./recorded-host.ts";
 
 const GRACE_MS = 2000;
 
@@ -23,7 +23,7 @@ export async function stopActivation(
   exec: Exec,
   run: Pick<RunLayout, "process" | "activationStatus">,
   activation: Pick<BegunActivation, "unit">,
-  host: ServiceManagerHost,
+  host: RecordedHost,
 ): Promise<void> {
   if (!(await exists(run.activationStatus))) {
     const read = await readStrangerJson(run.process, RunProcess);

@@ -1,31 +1,33 @@
 import type { RunId } from "@nixfleet/protocol";
 import type { Exec, ExecRequest } from "@nixfleet/runtime";
 import { expect, test } from "vitest";
-import type { Manager } from "../platforms/systemd.ts";
+import { createSystemd, type SystemdScope } from "../systemd/systemd.ts";
 import { createDeadmanTimer } from "./timer.ts";
 
 const runId = "01jd0000000000000000000001" as RunId;
 
 /** What a timer asks of systemd, which does not run this machine: the lab's hosts have it for real. */
-async function startOn(manager: Manager, end: number, stderr = "") {
+async function startOn(scope: SystemdScope, end: number, stderr = "") {
   const asked: ExecRequest[] = [];
   const exec: Exec = (request) => {
     asked.push(request);
     const end_ = { kind: "exited", exitCode: end } as const;
     return { pid: 1, result: Promise.resolve({ end: end_, aborted: false, stdout: "", stderr, truncated: false }) };
   };
+  const env = { PATH: "/bin", HOME: "/root", XDG_RUNTIME_DIR: "/run/user/7", NIXFLEET_CONFIRM_TIMEOUT: "5", SECRET: "x" };
   const timer = createDeadmanTimer(
     {
       program: "/var/lib/nixfleet-runner/deadman-program",
       runnerDir: "/var/lib/nixfleet-runner",
       host: {
-        platform: manager === "system" ? "nixos" : "home-manager",
+        platform: scope === "system" ? "nixos" : "home-manager",
+        hostname: "gate",
         systemRoot: "",
-        env: { PATH: "/bin", HOME: "/root", XDG_RUNTIME_DIR: "/run/user/7", NIXFLEET_CONFIRM_TIMEOUT: "5", SECRET: "x" },
+        env,
       },
       exec,
     },
-    manager,
+    createSystemd({ exec, scope, env }),
   );
   return { fault: await timer.start({ runId, seconds: 120 }), unit: timer.unitOf(runId), asked };
 }
@@ -47,5 +49,5 @@ test("a user's own systemd is asked where a user's home is managed, and what it 
   const { fault, asked } = await startOn("user", 1, "Failed to connect to bus\n");
   expect(fault).toBe("systemd-run: Failed to connect to bus");
   expect(asked[0]?.argv.slice(0, 2)).toEqual(["systemd-run", "--user"]);
-  expect(asked[0]?.env).toEqual({ PATH: "/bin", HOME: "/root", XDG_RUNTIME_DIR: "/run/user/7" });
+  expect(asked[0]?.env).toEqual({ LC_ALL: "C", PATH: "/bin", HOME: "/root", XDG_RUNTIME_DIR: "/run/user/7" });
 });

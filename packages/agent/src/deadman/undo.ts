@@ -1,8 +1,6 @@
 import { open } from "node:fs/promises";
 import { shorten } from "@nixfleet/protocol";
 import { type Clock, type Disk, type Exec, identifyProcess, isAlive, isDiskFull } from "@nixfleet/runtime";
-import { createPlatform } from "../platforms/choose.ts";
-import type { Platform } from "../platforms/platform.ts";
 import { type RunLayout, runnerLayout } from "../spool/layout.ts";
 import { wait } from "../spool/run-record.ts";
 import type { ArmedDeadman, Undone } from "../spool/shapes.ts";
@@ -10,6 +8,7 @@ import { stopUnit } from "./activation-unit.ts";
 import type { UndoCause } from "./decide.ts";
 import { underDeadmanLock } from "./lock.ts";
 import { readArmed, readUndone, removeArmed, writeUndone } from "./record.ts";
+import { recordedPlatform } from "./recorded-host.ts";
 import { restartDaemon } from "./restart-daemon.ts";
 import { endProgram, stopActivation } from "./stop-activation.ts";
 import { stopTimer } from "./timer.ts";
@@ -58,7 +57,7 @@ export function undo(deps: UndoDeps, { why, cause, applies = () => true }: UndoR
     if (read.kind !== "ok" || !applies(read.value)) return { kind: "nothing" };
     const armed = read.value;
     const undone = await bringBack(deps, armed, layout.run(armed.runId), { why, cause: cause ?? null });
-    if (await hasOtherDaemon(armed, undone)) await restartDaemon(deps.exec, armed.host);
+    if (await hasOtherDaemon(deps.exec, armed, undone)) await restartDaemon(deps.exec, armed.host);
     await removeArmed(layout, deps.disk);
     await stopTimer(deps.exec, armed.timer, armed.host);
     return { kind: "undone", armed, undone };
@@ -105,7 +104,7 @@ async function bringBack(
     }
     exitCodes.push(exitCode);
   }
-  const { running, left } = await compare(armed);
+  const { running, left } = await compare(exec, armed);
   if (left !== null) log(left);
   await note({ endedAt: clock.now(), child: null, exitCodes, running, left });
   return undone;
@@ -145,40 +144,28 @@ async function endLeftovers({ exec, clock }: UndoDeps, { undo: steps, host }: Ar
  * Whether the daemon is the one of the activation that was undone: it was told to make way, or the machine has booted since. A
  * switch leaves the agent's units alone, and one that cannot connect, or does not run at all, would stay so.
  */
-async function hasOtherDaemon({ restarted, back, activation, host }: ArmedDeadman, { why, running }: Undone): Promise<boolean> {
+async function hasOtherDaemon(
+  exec: Exec,
+  { restarted, back, activation, host }: ArmedDeadman,
+  { why, running }: Undone,
+): Promise<boolean> {
   if ((restarted !== true && why !== "boot") || running !== back) return false;
-  const platform = readerOf(host);
+  const platform = recordedPlatform(host, exec);
   const before = await platform.installedAgent(back);
   return before !== undefined && before !== (await platform.installedAgent(activation.closure));
 }
 
 /** Holds what is so now against what was so before. */
-async function compare({ back, profile, activation, host }: ArmedDeadman): Promise<Pick<Undone, "running" | "left">> {
-  const platform = readerOf(host);
+async function compare(exec: Exec, { back, profile, activation, host }: ArmedDeadman): Promise<Pick<Undone, "running" | "left">> {
+  const platform = recordedPlatform(host, exec);
   const running = (await platform.runningClosure()) ?? null;
   if (running !== back) {
     return { running, left: `The host runs ${running ?? "no closure that can be read"}, and not ${back}.` };
   }
   const set = activation.mode === "test" ? profile : ((await platform.profileClosure()) ?? null);
   if (profile === null || set === profile) return { running, left: null };
-  return {
-    running,
-    left: shorten(`The profile points to ${set ?? "nothing"}, and not to ${profile}: the next boot would bring that.`, 2000),
-  };
-}
-
-/** What tells of the host's closures, by files alone. */
-function readerOf({ platform, hostname, systemRoot, env }: ArmedDeadman["host"]): Platform {
-  return createPlatform({
-    platform,
-    hostname,
-    flakeAttr: undefined,
-    systemRoot,
-    env,
-    exec: () => {
-      throw new Error("to read of closures, no program is needed");
-    },
-  });
+  const boots = platform.bootsFromProfile ? ": the next boot would bring that" : "";
+  return { running, left: shorten(`The profile points to ${set ?? "nothing"}, and not to ${profile}${boots}.`, 2000) };
 }
 
 /** The output of an undo, as far as it is of a size that a person reads: the last 256 KiB. */

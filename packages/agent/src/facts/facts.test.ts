@@ -5,10 +5,10 @@ import { exec, systemClock } from "@nixfleet/runtime";
 import { createFakeClock, createTempDir } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
 import { createLog } from "../log.ts";
-import { parseFailedUnits, readFailedUnits, readNixVersion } from "./command-facts.ts";
 import { createFactKeeper, type FactReader } from "./fact-keeper.ts";
 import { createLinuxSource } from "./linux-source.ts";
 import { nixSystem, readAgentFacts, readMachineFacts, storePathOf } from "./machine-facts.ts";
+import { readNixVersion } from "./nix-version.ts";
 import { createProblems } from "./problems.ts";
 
 function setUp(readers: Record<string, FactReader>) {
@@ -87,18 +87,8 @@ test("R21: reading the facts of a host runs `nix --version` and nothing else of 
   expect(await readFile(record, "utf8")).toBe("nix --version\n");
 });
 
-test("R24: without Nix and without systemd their facts are absent", async () => {
-  const deps = { exec, env: { PATH: "/nonexistent" } };
-  expect(await readNixVersion(deps)).toBeUndefined();
-  expect(await readFailedUnits(deps, "nixos", async () => true)).toBeUndefined();
-  expect(await readFailedUnits({ exec, env: process.env }, "nixos", async () => false)).toBeUndefined();
-  expect(parseFailedUnits("no json")).toBeUndefined();
-});
-
-test("R24: no failed unit is an empty list", () => {
-  expect(parseFailedUnits("[]")).toEqual([]);
-  const printed = '[{"unit":"backup.service","load":"loaded","active":"failed","sub":"failed","description":"Backup"}]';
-  expect(parseFailedUnits(printed)).toEqual(["backup.service"]);
+test("R24: without Nix its version is absent", async () => {
+  expect(await readNixVersion({ exec, env: { PATH: "/nonexistent" } })).toBeUndefined();
 });
 
 test("the machine's own facts fit the contract", async () => {

@@ -190,7 +190,10 @@ export function createLink(deps: LinkDeps): Link {
         log.info("link-up", { hostId: message.hostId });
         deps.onUp(message);
         return;
-      default:
+      case "ack":
+      case "startRun":
+      case "cancelRun":
+      case "watch":
         if (state.kind !== "up") {
           log.warn("message-invalid", { reason: `${message.type} came before the welcome.` });
           drop(socket, 1008, "no welcome came first");

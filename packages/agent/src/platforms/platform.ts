@@ -1,4 +1,9 @@
 import type { Deployment, Facts, Platform as PlatformName } from "@nixfleet/protocol";
+import type { Launchd } from "../launchd/launchd.ts";
+import type { Systemd } from "../systemd/systemd.ts";
+
+/** What starts and keeps an agent's services. */
+export type ServiceManager = Systemd | Launchd;
 
 export type ActivationMode = Deployment["mode"];
 
@@ -24,9 +29,23 @@ export interface Before {
   profile: { closure: string; generation: number | undefined } | undefined;
 }
 
-/** What differs between NixOS, nix-darwin and Home Manager. Everything else is the same for all. */
+/**
+ * What differs between NixOS, nix-darwin and Home Manager. Everything else is the same for all: nobody else compares the name of a
+ * platform, so that a new one need only answer what this interface asks.
+ */
 export interface Platform {
+  /** For facts, records and messages. */
   readonly name: PlatformName;
+  /** Whom its configuration belongs to: the system, which only root changes, or one user. */
+  readonly scope: "system" | "user";
+  /** Whether the machine boots what the profile points to. */
+  readonly bootsFromProfile: boolean;
+  /** The exit code by which the activator says that it did all of its work and units failed; undefined: it has none. */
+  readonly unitsFailedExitCode: number | undefined;
+  /** Variables that an undo needs, and that a user's session has where this process may not. */
+  readonly sessionEnv: Readonly<Record<string, string>>;
+  /** What keeps this agent's services; undefined: nothing does (a container, or a host that shares a machine). */
+  readonly serviceManager: ServiceManager | undefined;
   /** Attribute paths of the flake that may hold what to build, the first that exists counts. */
   readonly attributes: readonly string[];
   /** How a closure may be activated. */

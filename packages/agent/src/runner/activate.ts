@@ -1,9 +1,9 @@
 import { readFile, rm, writeFile } from "node:fs/promises";
 import type { FailureCode } from "@nixfleet/protocol";
 import { describeEnd, type ExecEnd, type ExecResult, type RunningProcess, succeeded } from "@nixfleet/runtime";
-import { isUnitAtWork, stopUnit } from "../deadman/activation-unit.ts";
+import { isUnitActive, stopUnit } from "../deadman/activation-unit.ts";
+import { pickVariables } from "../environment.ts";
 import { nixEnvironment } from "../nix/environment.ts";
-import { pickVariables } from "../platforms/environment.ts";
 import type { ActivationCommand } from "../platforms/platform.ts";
 import { exists } from "../spool/exists.ts";
 import { wait } from "../spool/run-record.ts";
@@ -25,9 +25,6 @@ const KEEP_TRACK =
 /** As long as the longest exit code. */
 const ROOM = "   \n";
 const POLL_MS = 200;
-
-/** What `switch-to-configuration` ends with when all of it was done and units failed (its source, `exit 4`). */
-const UNITS_FAILED = 4;
 
 /** How an activation ended, as far as it can be told. */
 export type Activated =
@@ -112,7 +109,7 @@ async function runActivation(
   const isAlone = async () =>
     (await exists(run.activationOutput)) &&
     !(await exists(run.activationStatus)) &&
-    (await isUnitAtWork(deps.exec, activation.unit, deadmanHost(context)));
+    (await isUnitActive(deps.exec, activation.unit, deadmanHost(context)));
   while (!signal.aborted && (await isAlone())) await wait(deps.clock, POLL_MS);
   signal.removeEventListener("abort", stop);
   await stopping;
@@ -142,7 +139,8 @@ export async function judgeActivation(
     return { kind: "failed", code: "activation-failed", reason, exitCode: 0 };
   }
   const { failedBefore } = ended;
-  if (failedBefore !== undefined && exitCode === UNITS_FAILED && platform.name === "nixos" && isActive) {
+  const didAll = exitCode !== undefined && exitCode === platform.unitsFailedExitCode && isActive;
+  if (failedBefore !== undefined && didAll) {
     const now = await platform.failedUnits();
     const failed = newlyFailed(failedBefore, now, config.ignoreFailedUnits);
     // All was done, and whatever failed had failed before or may fail.
@@ -201,12 +199,8 @@ export function deadmanHost({ deps: { platform, config, env } }: Pick<RunContext
     "DBUS_SESSION_BUS_ADDRESS",
     "NIX_STATE_DIR",
   ];
-  const session =
-    platform.name === "home-manager" && process.platform === "linux"
-      ? { XDG_RUNTIME_DIR: `/run/user/${process.getuid?.()}` }
-      : {};
   const { hostname, systemRoot } = config;
-  return { platform: platform.name, hostname, systemRoot, env: { ...session, ...pickVariables(env, kept) } };
+  return { platform: platform.name, hostname, systemRoot, env: { ...platform.sessionEnv, ...pickVariables(env, kept) } };
 }
 
 /** The exit code that an activation left behind; undefined: it did not come to its end. */

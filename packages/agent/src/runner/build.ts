@@ -1,7 +1,7 @@
 import { readlink } from "node:fs/promises";
 import { type Commit, type Outcome, StorePath } from "@nixfleet/protocol";
 import { describeEnd, type ExecResult, succeeded } from "@nixfleet/runtime";
-import { freeBytes } from "../facts/disks.ts";
+import { freeBytes } from "../disks.ts";
 import { diffClosures, parsePathInfo } from "../nix/closures.ts";
 import { buildCommand, closureCommand, evaluateCommand } from "../nix/commands.ts";
 import { nixEnvironment } from "../nix/environment.ts";

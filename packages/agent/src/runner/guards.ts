@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import { type Outcome, type RefusalCode, shorten } from "@nixfleet/protocol";
-import { freeBytes } from "../facts/disks.ts";
+import { freeBytes } from "../disks.ts";
 import type { ActivationMode } from "../platforms/platform.ts";
 import type { RunContext } from "./context.ts";
 

@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { OpName, type Outcome, type RunEvent, type RunEventOf, type RunId } from "@nixfleet/protocol";
+import { OpName, type Outcome, type Platform, type RunEvent, type RunEventOf, type RunId } from "@nixfleet/protocol";
 import { type Exec, exec, identifyProcess, isAlive, type ProcessIdentity, systemClock } from "@nixfleet/runtime";
 import {
   createFlakeFixture,
@@ -55,7 +55,7 @@ export function makeRunId(): RunId {
 
 export interface TestHostOptions {
   name?: string;
-  platform?: "nixos" | "darwin" | "home-manager";
+  platform?: Platform;
   host?: FixtureHost;
   config?: Partial<RunnerConfig>;
   /** Given: the flake and its commits are the test's own business. */

@@ -1,6 +1,6 @@
 import { type LogLine, type Outcome, shorten } from "@nixfleet/protocol";
 import { bootId, isAlive } from "@nixfleet/runtime";
-import { isUnitAtWork, stopUnit } from "../deadman/activation-unit.ts";
+import { isUnitActive, stopUnit } from "../deadman/activation-unit.ts";
 import { disarm } from "../deadman/arm.ts";
 import { continueAfterKill, windowLeft } from "../deadman/decide.ts";
 import { readArmedOf, readUndone } from "../deadman/record.ts";
@@ -146,7 +146,7 @@ async function follow(
     deps.clock,
   );
   const isAtWork = async () =>
-    (process.child !== null && isAlive(process.child)) || (await isUnitAtWork(deps.exec, activation.unit, deadmanHost(context)));
+    (process.child !== null && isAlive(process.child)) || (await isUnitActive(deps.exec, activation.unit, deadmanHost(context)));
   while (!signal.aborted && (await isAtWork())) await wait(deps.clock, POLL_MS);
   const wasStopped = await isAtWork();
   if (wasStopped) {

@@ -1,6 +1,6 @@
 import { restartWhileArmed } from "../deadman/arm.ts";
+import { recordedSystemd } from "../deadman/recorded-host.ts";
 import { daemonProcess } from "../deadman/restart-daemon.ts";
-import { serviceManagerOf } from "../deadman/service-manager.ts";
 import { wait } from "../spool/run-record.ts";
 import type { ArmedDeadman } from "../spool/shapes.ts";
 import { type Confirmation, confirm } from "./confirm.ts";
@@ -12,8 +12,8 @@ const POLL_MS = 200;
  * Whether an activation has installed another agent that can be tried while the dead-man switch is still armed. It takes a service
  * manager that starts it, and a dashboard that is asked whether it answers.
  */
-export async function hasAgentToTry({ deps: { platform } }: RunContext, armed: ArmedDeadman): Promise<boolean> {
-  if (armed.asks !== "confirm" || serviceManagerOf(armed.host) === undefined) return false;
+export async function hasAgentToTry({ deps: { platform, exec } }: RunContext, armed: ArmedDeadman): Promise<boolean> {
+  if (armed.asks !== "confirm" || recordedSystemd(armed.host, exec) === undefined) return false;
   const before = await platform.installedAgent(armed.back);
   const now = await platform.installedAgent(armed.activation.closure);
   return before !== undefined && now !== undefined && before !== now;

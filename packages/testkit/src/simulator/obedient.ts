@@ -1,4 +1,4 @@
-import type { ClosureDiff, Facts, Generation, StartRun } from "@nixfleet/protocol";
+import { type ClosureDiff, type Facts, type Generation, OpName, type StartRun } from "@nixfleet/protocol";
 import { type Behaviour, type Script, type Step, simulatedClosure } from "./script.ts";
 
 const PACKAGES = ["linux", "systemd", "openssh", "nginx", "postgresql", "grafana", "curl", "git"] as const;
@@ -19,7 +19,9 @@ export function obedient({ pace = 1, at = () => Date.now() }: { pace?: number; a
   return (start, { name, facts }): Script => {
     const commit = start.commit ?? facts.clone?.commit ?? "0".repeat(40);
     const fetched: Step = { do: "facts", facts: { clone: { commit, branch: "main", fetchedAt: at() } } };
-    switch (start.op) {
+    const op = OpName.safeParse(start.op);
+    if (!op.success) return { refuse: "op-unknown", reason: `This agent does not know the op ${start.op}.` };
+    switch (op.data) {
       case "pull":
         return [
           { do: "phase", phase: "fetch" },
@@ -128,8 +130,6 @@ export function obedient({ pace = 1, at = () => Date.now() }: { pace?: number; a
           { do: "dropLink", forMs: ms(1000) },
           { do: "wait", ms: ms(1200) },
         ];
-      default:
-        return { refuse: "op-unknown", reason: `This agent does not know the op ${start.op}.` };
     }
   };
 }
