@@ -189,7 +189,7 @@ test("R26: after the network was cut and mended the agent is connected again, by
 
   await web1.cutNetwork();
   await lab.untilHost("web1", ({ row }) => row.reachability.state !== "online", 180_000);
-  await web1.mendNetwork();
+  await web1.repairNetwork();
 
   const { row } = await lab.untilOnline("web1");
   expect(row.conflict).toBeNull();

@@ -20,7 +20,7 @@ interface Measured {
 await using lane = await startLane();
 await lane.prepare();
 const rows = [
-  await measureSeconds("A broken network configuration until the old one runs again", `${CONFIRM_TIMEOUT + 15} s`, comesHome),
+  await measureSeconds("A broken network configuration until the old one runs again", `${CONFIRM_TIMEOUT + 15} s`, isRolledBack),
   await measureSeconds("A switch of ours beyond nix build, nix-env --set and switch-to-configuration", "1.5 s", overhead),
   await measureSeconds("The agent back after its own replacement", "10 s", isBack),
   { what: "The agent's closure beyond nodejs", bar: "2 MB", values: [`${((await agentBytes(lane)) / 1e6).toFixed(2)} MB`] },
@@ -49,7 +49,7 @@ function render(measured: readonly Measured[]): string {
 }
 
 /** From the unit that takes the network away until the host has gone back by itself. */
-async function comesHome({ lab, host }: Lane, round: number): Promise<number> {
+async function isRolledBack({ lab, host }: Lane, round: number): Promise<number> {
   const commit = await lane.publish(`25.11.lost${round}`, async (plain) => ({
     ...plain,
     units: { ...plain.units, "network.service": brokenNetworkUnit },

@@ -2,8 +2,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { appendFile, open, readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Belongings, killAtOnce } from "./belongings.ts";
 import { groupsNamed, makeGroups } from "./control-groups.ts";
+import { killAtOnce, type LabResources } from "./lab-resources.ts";
 import { run } from "./machine.ts";
 import type { Cable } from "./network.ts";
 
@@ -30,7 +30,7 @@ export interface Running {
 }
 
 export interface NspawnDeps {
-  lab: Belongings;
+  lab: LabResources;
   name: string;
   root: string;
   cable: Cable;

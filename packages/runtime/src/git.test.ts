@@ -284,9 +284,9 @@ test.runIf(sshd !== undefined)(
       await writeFile(knownHostsFile, content);
       return clone(url, { sshKeyFile, knownHostsFile });
     };
-    const stranger = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
+    const wrongKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
     expect(explainGitFailure((await attempt("")).result.stderr).code).toBe("host-key-unknown");
-    expect(explainGitFailure((await attempt(`[127.0.0.1]:${port} ${stranger}\n`)).result.stderr).code).toBe("host-key-unknown");
+    expect(explainGitFailure((await attempt(`[127.0.0.1]:${port} ${wrongKey}\n`)).result.stderr).code).toBe("host-key-unknown");
     expect(await readFile(knownHostsFile, "utf8")).not.toContain(hostKey);
 
     const { result, target } = await attempt(`${hostKey}\n`);

@@ -1,4 +1,4 @@
-export { readStranger, type StrangerRead, syncDirectory, writeAtomic } from "./atomic-file.ts";
+export { readUntrusted, syncDirectory, type UntrustedRead, writeAtomic } from "./atomic-file.ts";
 export { BUILD_COMMIT } from "./build-commit.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export { isDiskFull, messageOf } from "./errors.ts";
@@ -46,10 +46,10 @@ export {
   type SettingsSpec,
   settingsHelp,
 } from "./settings.ts";
-export {
-  openStrangerDirectory,
-  type Removal,
-  type StrangerDirectory,
-  type StrangerDirectoryOpened,
-} from "./stranger-directory.ts";
 export type { TextSocket } from "./text-socket.ts";
+export {
+  openUntrustedDirectory,
+  type Removal,
+  type UntrustedDirectory,
+  type UntrustedDirectoryResult,
+} from "./untrusted-directory.ts";

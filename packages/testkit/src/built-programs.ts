@@ -3,8 +3,8 @@ import { createWriteStream } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { endWithUs } from "./end-with-us.ts";
 import type { NixEnv } from "./nix-env.ts";
+import { endWithThisProcess } from "./process-guard.ts";
 import { createTempDir, type TempDir } from "./temp-dir.ts";
 
 /** The one file of a program, as `make build` makes it. */
@@ -28,7 +28,7 @@ export interface Program extends AsyncDisposable {
 export function startProgram(argv: readonly string[], env: Record<string, string>, logFile: string): Program {
   const [file = "", ...args] = argv;
   const child: ChildProcess = spawn(file, args, { env, stdio: ["ignore", "pipe", "pipe"] });
-  if (child.pid !== undefined) child.once("exit", endWithUs(child.pid));
+  if (child.pid !== undefined) child.once("exit", endWithThisProcess(child.pid));
   const log = createWriteStream(logFile, { flags: "a" });
   let text = "";
   const watchers = new Set<() => void>();

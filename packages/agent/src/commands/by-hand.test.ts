@@ -6,14 +6,14 @@ import { RunId } from "@nixfleet/protocol";
 import { builtProgram } from "@nixfleet/testkit/built-programs";
 import { expect, test } from "vitest";
 import { readDeadmanFact } from "../deadman/record.ts";
-import { type ConfirmingDashboard, createConfirmingDashboard, SECRET } from "../runner/confirming-dashboard.fixture.ts";
+import { type ConfirmDashboard, createConfirmDashboard, SECRET } from "../runner/confirm-dashboard.fixture.ts";
 import { createTestHost, eventsOf, type TestHost } from "../runner/host.fixture.ts";
 import { agentEnv, expectWhole, startRunner } from "../runner/runner-process.fixture.ts";
 import { createRunningHost, type RunningHost } from "../runner/running-host.fixture.ts";
 import { createSpoolReader } from "../spool/event-reader.ts";
 import { daemonLayout, runnerLayout } from "../spool/layout.ts";
 import { createLedger } from "../spool/ledger.ts";
-import { whoMustDoIt } from "./by-hand.ts";
+import { wrongUserReason } from "./by-hand.ts";
 
 /** The built agent as a person starts it, and what stands on their terminal. */
 interface Person extends AsyncDisposable {
@@ -66,7 +66,7 @@ async function typed(host: TestHost, ...argv: string[]): Promise<{ code: number 
 const runningHost = createRunningHost();
 
 /** A host that runs something, and asks this dashboard or none. */
-function hostThatRuns(dashboard?: ConfirmingDashboard, confirmTimeout = 60): Promise<RunningHost> {
+function hostThatRuns(dashboard?: ConfirmDashboard, confirmTimeout = 60): Promise<RunningHost> {
   const url = dashboard?.url ?? "http://127.0.0.1:9";
   return runningHost({ config: { url, confirmTimeout } });
 }
@@ -117,7 +117,7 @@ test("R37: deploy switches by hand with the dashboard gone, armed and told live;
 });
 
 test("R37: a dashboard that answered before and does not afterwards is missed, and the host goes back", async () => {
-  const dashboard = await createConfirmingDashboard();
+  const dashboard = await createConfirmDashboard();
   const { host, first } = await hostThatRuns(dashboard, 8);
   await commitVersion(host, "2.0");
   await using person = type(host, ["deploy"]);
@@ -128,7 +128,7 @@ test("R37: a dashboard that answered before and does not afterwards is missed, a
   expect(person.screen()).toContain("unless it is confirmed");
   expect(person.screen()).toMatch(/rolled-back \(not-confirmed\).*The dashboard did not confirm: the dashboard answers 500/);
   expect(await host.deps.platform.runningClosure()).toBe(first);
-  expect(new Set(dashboard.asked.map(({ method, path }) => `${method} ${path}`))).toEqual(new Set(["GET /fleet/health"]));
+  expect(new Set(dashboard.requests.map(({ method, path }) => `${method} ${path}`))).toEqual(new Set(["GET /fleet/health"]));
 });
 
 test("R9: Ctrl-C cancels as the page does, in an activation that hangs too, and the host goes back", async () => {
@@ -146,7 +146,7 @@ test("R9: Ctrl-C cancels as the page does, in an activation that hangs too, and 
 });
 
 test("R37: undo takes back what is armed at once, and the run that waited for its confirmation says who did", async () => {
-  const dashboard = await createConfirmingDashboard(409);
+  const dashboard = await createConfirmDashboard(409);
   const { host, first } = await hostThatRuns(dashboard, 600);
   const runId = await host.ask("switch", {}, { commit: await commitVersion(host, "2.0"), confirmSecret: SECRET });
   await using _runner = startRunner(host);
@@ -242,9 +242,9 @@ test("only root, or the user whose system it is, may do it, and others are told 
   const { runnerDir } = host.config;
   const uid = process.getuid?.() ?? 0;
   const own = { scope: "user" as const, systemRoot: "" };
-  expect(await whoMustDoIt({ scope: "system", systemRoot: "" }, "/nowhere", 1000)).toContain("run it as root");
-  expect(await whoMustDoIt({ scope: "system", systemRoot: "" }, "/nowhere", 0)).toBeUndefined();
-  expect(await whoMustDoIt(own, runnerDir, uid)).toBeUndefined();
-  expect(await whoMustDoIt(own, runnerDir, uid + 1)).toContain(`belongs to user ${uid}`);
-  expect(await whoMustDoIt(own, "/nowhere", 1000)).toBeUndefined();
+  expect(await wrongUserReason({ scope: "system", systemRoot: "" }, "/nowhere", 1000)).toContain("run it as root");
+  expect(await wrongUserReason({ scope: "system", systemRoot: "" }, "/nowhere", 0)).toBeUndefined();
+  expect(await wrongUserReason(own, runnerDir, uid)).toBeUndefined();
+  expect(await wrongUserReason(own, runnerDir, uid + 1)).toContain(`belongs to user ${uid}`);
+  expect(await wrongUserReason(own, "/nowhere", 1000)).toBeUndefined();
 });

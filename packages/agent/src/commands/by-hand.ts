@@ -8,7 +8,7 @@ import type { RunnerDeps } from "../runner/deps.ts";
 import type { RunnerSettings } from "../settings.ts";
 import { createSpoolReader } from "../spool/event-reader.ts";
 import { wait } from "../spool/run-record.ts";
-import { createRunPrinter, printable } from "./printed-run.ts";
+import { createRunPrinter, printable } from "./run-printer.ts";
 
 const POLL_MS = 100;
 const BATCH_BYTES = 256 * 1024;
@@ -29,7 +29,7 @@ export function createTerminal(): Write {
 }
 
 /** Why this user cannot do it; undefined: they can. */
-export async function whoMustDoIt(
+export async function wrongUserReason(
   { scope, systemRoot }: Pick<Platform, "scope"> & Pick<RunnerSettings, "systemRoot">,
   runnerDir: string,
   uid = process.getuid?.(),
@@ -44,7 +44,7 @@ export async function whoMustDoIt(
 }
 
 /** Does a run for the person at the terminal, tells it live, and returns the exit code. */
-export async function doByHand(
+export async function runAtTerminal(
   deps: RunnerDeps,
   { ask, force, write }: { ask: () => Promise<OpRequest | string>; force: boolean; write: Write },
 ): Promise<number> {
@@ -65,7 +65,7 @@ export async function doByHand(
       onWait: ({ pid }) => write(`Process ${pid} is at work on this host; this comes next. Ctrl-C gives up.\n`),
       onBegin(runId) {
         write(`Run ${runId}\n`);
-        told = tellRun(deps.config.runnerDir, runId, write, ended.promise);
+        told = followRun(deps.config.runnerDir, runId, write, ended.promise);
       },
     };
     const end = await runByHand(deps, run).finally(() => ended.resolve());
@@ -98,7 +98,7 @@ function exitCodeOf({ state }: Outcome): number {
 }
 
 /** Tells what the run's spool says, while it grows. */
-async function tellRun(runnerDir: string, runId: RunId, write: Write, ended: Promise<void>): Promise<void> {
+async function followRun(runnerDir: string, runId: RunId, write: Write, ended: Promise<void>): Promise<void> {
   let isOver = false;
   void ended.then(() => {
     isOver = true;

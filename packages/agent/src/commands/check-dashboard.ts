@@ -99,11 +99,11 @@ async function checkClock(url: string): Promise<Finding> {
   } catch (error) {
     return unknown("clock", `${health} does not answer: ${(error as Error).message}`);
   }
-  return judgeClock(header, { before, after: Date.now() });
+  return clockFinding(header, { before, after: Date.now() });
 }
 
 /** Judges the Date header of an answer that came between two moments of this host's clock. */
-export function judgeClock(header: string | null, { before, after }: { before: number; after: number }): Finding {
+export function clockFinding(header: string | null, { before, after }: { before: number; after: number }): Finding {
   const theirs = header === null ? Number.NaN : Date.parse(header);
   if (Number.isNaN(theirs)) return unknown("clock", "the dashboard does not tell its time");
   const skew = Math.max(before - (theirs + 1000), theirs - after, 0);

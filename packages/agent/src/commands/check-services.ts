@@ -32,11 +32,11 @@ async function checkUnits(systemd: Systemd, stateDir: string): Promise<Finding> 
   const states = await systemd.unitStates(UNITS);
   if ("error" in states) return unknown("services", `systemctl does not tell: ${states.error}`);
   const daemon = await lockOwner(join(stateDir, "daemon.lock"));
-  return judgeUnits(states, { scope: systemd.scope, daemon: daemon?.pid });
+  return unitsFinding(states, { scope: systemd.scope, daemon: daemon?.pid });
 }
 
 /** Judges the states of the agent's units. `daemon`: the daemon that runs, if any. */
-export function judgeUnits(
+export function unitsFinding(
   states: ReadonlyMap<string, UnitState>,
   { scope, daemon }: { scope: Systemd["scope"]; daemon: number | undefined },
 ): Finding {

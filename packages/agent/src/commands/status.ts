@@ -2,8 +2,8 @@ import { OpName, shortCommit } from "@nixfleet/protocol";
 import { readSettings } from "@nixfleet/runtime";
 import { ALL_SETTING_NAMES, runnerSettings, stateDirsOf } from "../settings.ts";
 import { type HostStatus, type RunSummary, readHostStatus } from "./host-status.ts";
-import { describeOutcome, printable, timeOf } from "./printed-run.ts";
 import { type Environment, readSettingFile } from "./read-settings.ts";
+import { describeOutcome, printable, timeOf } from "./run-printer.ts";
 
 /**
  * `nixfleet-agent status`: what runs, what is armed, what waits, and how the last run ended. It works with everything else gone.

@@ -8,9 +8,9 @@ import type { Platform } from "../platforms/platform.ts";
 import { previousGeneration } from "../runner/generations.ts";
 import { runnerSettings, stateDirsOf } from "../settings.ts";
 import { runnerLayout } from "../spool/layout.ts";
-import { createTerminal, doByHand, EXIT, type Write, whoMustDoIt } from "./by-hand.ts";
-import { printable, timeOf } from "./printed-run.ts";
+import { createTerminal, EXIT, runAtTerminal, type Write, wrongUserReason } from "./by-hand.ts";
 import { type Environment, settingsOrFaults } from "./read-settings.ts";
+import { printable, timeOf } from "./run-printer.ts";
 import { createRunnerDeps } from "./runner-deps.ts";
 
 /**
@@ -28,7 +28,7 @@ export async function undoByHand(
   if (armed.kind === "refused") write(`What is armed cannot be read: ${printable(armed.reason)}\n`);
   if (armed.kind === "ok") {
     const { host, until, runId } = armed.value;
-    const wrongUser = await whoMustDoIt({ ...host, scope: recordedPlatform(host, exec).scope }, runnerDir);
+    const wrongUser = await wrongUserReason({ ...host, scope: recordedPlatform(host, exec).scope }, runnerDir);
     if (wrongUser !== undefined) return refuse(wrongUser, write);
     write(`Run ${runId} is armed until ${timeOf(until)}: it is undone now.\n`);
     const code = await undoArmed(runnerDir, write);
@@ -37,9 +37,9 @@ export async function undoByHand(
   const settings = settingsOrFaults(runnerSettings, env);
   if (settings === undefined) return 2;
   const deps = createRunnerDeps(settings, env, (message) => write(`${message}\n`));
-  const wrongUser = await whoMustDoIt({ ...settings, scope: deps.platform.scope }, deps.config.runnerDir);
+  const wrongUser = await wrongUserReason({ ...settings, scope: deps.platform.scope }, deps.config.runnerDir);
   if (wrongUser !== undefined) return refuse(wrongUser, write);
-  return doByHand(deps, { ask: () => wayBack(deps.platform, to), force: false, write });
+  return runAtTerminal(deps, { ask: () => rollbackRequest(deps.platform, to), force: false, write });
 }
 
 async function undoArmed(runnerDir: string, write: Write): Promise<number> {
@@ -66,7 +66,7 @@ async function undoArmed(runnerDir: string, write: Write): Promise<number> {
 }
 
 /** What brings back the generation that is asked for, or the one before the current one. */
-async function wayBack(platform: Platform, to: number | undefined): Promise<OpRequest | string> {
+async function rollbackRequest(platform: Platform, to: number | undefined): Promise<OpRequest | string> {
   if (to !== undefined) return { op: "rollback", args: { generation: to } };
   const profile = await platform.profile();
   const generations = profile === undefined ? [] : await listGenerations(profile);

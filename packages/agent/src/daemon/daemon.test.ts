@@ -165,11 +165,11 @@ test("R10: whatever a dashboard asks for beyond the declared ops is refused, and
   ];
   for (const message of hostile) {
     const before = dashboard.hellos.length;
-    dashboard.say(message);
+    dashboard.send(message);
     await dashboard.until(() => dashboard.hellos.length > before);
   }
-  dashboard.say({ type: "cancelRun", runId: nextRunId() });
-  dashboard.say({ type: "signal", pid: agent.pid, signal: "SIGKILL" });
+  dashboard.send({ type: "cancelRun", runId: nextRunId() });
+  dashboard.send({ type: "signal", pid: agent.pid, signal: "SIGKILL" });
   await pull();
   expect(await readdir(join(host.stateDir, "cancel"))).toEqual([]);
   expect(await readdir(host.root)).not.toContain("touched");
@@ -217,7 +217,7 @@ test("R30: a second agent on the host refuses to start with a clear error, and t
   const second = host.start();
   expect((await second.ended).code).toBe(1);
   expect(second.stderr()).toMatch(new RegExp(`Another nixfleet-agent, process ${first.pid}, acts for this host`));
-  dashboard.say({ type: "ping", nonce: "still there?" });
+  dashboard.send({ type: "ping", nonce: "still there?" });
   expect(dashboard.hellos).toHaveLength(1);
   expect(dashboard.connected).toBe(true);
   await first.kill();
@@ -249,7 +249,7 @@ test("R58: the token stands in no log, no argument, no file, and not in the runn
   await gate.release();
   await dashboard.until(() => dashboard.outcome(runId));
   // Whatever comes into a line of the log with it: here, a dashboard that says it back.
-  dashboard.say({ type: "goodbye", code: "revoked", reason: `nobody has ${TOKEN}`, comeBackAfter: null });
+  dashboard.send({ type: "goodbye", code: "revoked", reason: `nobody has ${TOKEN}`, comeBackAfter: null });
   await expect.poll(() => agent.stderr()).toContain("nobody has");
   await agent.stop();
   await expect.poll(() => host.runnerPid()).toBeUndefined();
@@ -296,10 +296,10 @@ test("R20: the hello tells what this host is; metrics come at once and at the in
   await dashboard.until(() => dashboard.metrics.length >= 1);
   expect(dashboard.metrics[0]?.memory?.total).toBeGreaterThan(0);
   const before = dashboard.metrics.length;
-  dashboard.say({ type: "watch", on: true });
+  dashboard.send({ type: "watch", on: true });
   await dashboard.until(() => dashboard.metrics.length >= before + 2);
   expect(dashboard.metrics.at(-1)?.cpu).toBeTypeOf("number");
-  dashboard.say({ type: "watch", on: false });
+  dashboard.send({ type: "watch", on: false });
   await pull();
   await dashboard.until(() => dashboard.facts.clone?.commit);
   expect(await agent.stop()).toBe(0);

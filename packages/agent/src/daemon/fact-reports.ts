@@ -22,7 +22,7 @@ export interface FactReportsDeps {
 export interface FactReports {
   /** Reads the facts that the first hello will carry, while the link is being dialled. */
   begin(): void;
-  /** Takes what facts hang on as seen: from here on, `look` tells what differs from now. */
+  /** Takes what facts hang on as seen: from here on, `check` tells what differs from now. */
   takeFingerprint(): Promise<void>;
   /** Before a hello: all facts are read, and not longer ago than this link is old. */
   freshen(): Promise<void>;
@@ -32,7 +32,7 @@ export interface FactReports {
   /** Reads the facts anew and tells what changed. Calls that come while one waits for its turn are one. */
   tell(): void;
   /** Tells facts if what they hang on has changed, or if they are due. True: they were due. */
-  look(): Promise<boolean>;
+  check(): Promise<boolean>;
 }
 
 export function createFactReports({ facts, fingerprint, background, clock, send }: FactReportsDeps): FactReports {
@@ -72,7 +72,7 @@ export function createFactReports({ facts, fingerprint, background, clock, send 
       missed = false;
     },
     tell,
-    async look() {
+    async check() {
       const print = await fingerprint();
       const isDue = clock.now() - fullReadingAt >= FULL_READING_INTERVAL;
       if (print !== seenFingerprint || isDue) {

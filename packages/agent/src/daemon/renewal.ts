@@ -18,7 +18,7 @@ export interface RenewalDeps {
 export interface Renewal {
   /** What is installed now is what this process was started from. */
   begin(): Promise<void>;
-  look(): Promise<void>;
+  check(): Promise<void>;
 }
 
 export function createRenewal({ runningClosure, installedAgent, hasWork, log, onRenew }: RenewalDeps): Renewal {
@@ -29,7 +29,7 @@ export function createRenewal({ runningClosure, installedAgent, hasWork, log, on
       closure = await runningClosure();
       text = closure === undefined ? undefined : await installedAgent(closure);
     },
-    async look() {
+    async check() {
       const now = await runningClosure();
       if (text === undefined || now === undefined || now === closure || (await hasWork())) return;
       const installed = await installedAgent(now);

@@ -9,7 +9,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { exists } from "../spool/exists.ts";
 import { runnerLayout } from "../spool/layout.ts";
 import { arm, beginWhileArmed, disarm } from "./arm.ts";
-import { readArmed, readDeadmanFact, readUndone, writeArmed } from "./record.ts";
+import { readArmed, readDeadmanFact, readUndoRecord, writeArmed } from "./record.ts";
 import { undo } from "./undo.ts";
 
 const hash = "sn3sxk6b7myhr3sdbn7rri2y00ww7n6p";
@@ -66,7 +66,7 @@ test("R37: nothing but time: without a runner, a daemon or a setting, the armed 
   expect((await stat(layout.deadman)).mode & 0o777).toBe(0o640);
   await expect.poll(() => exists(layout.deadman), { timeout: 30_000 }).toBe(false);
   expect(await running()).toBe(old);
-  expect(await readUndone(run)).toMatchObject({ why: "timer", exitCodes: [0], running: old, left: null });
+  expect(await readUndoRecord(run)).toMatchObject({ why: "timer", exitCodes: [0], running: old, left: null });
   expect(await readFile(run.undoOutput, "utf8")).toBe("undone\n");
 });
 
@@ -107,7 +107,7 @@ test("a step that fails is tried once more and stops no other; what is not as it
     undo: [step("echo again; exit 7"), { ...goBack, argv: ["/nonexistent/activate"] }, goBack],
   });
   await undo(deps, { why: "timer" });
-  expect(await readUndone(run)).toMatchObject({ exitCodes: [7, 127, 0], running: old, left: null });
+  expect(await readUndoRecord(run)).toMatchObject({ exitCodes: [7, 127, 0], running: old, left: null });
   expect((await readFile(run.undoOutput, "utf8")).match(/^again$/gm)).toHaveLength(2);
 
   await writeArmed(layout, { ...armed, undo: [step('ln -sfn "$3" "$1"')] });

@@ -1,5 +1,5 @@
 import { type FailureCode, type Outcome, shorten } from "@nixfleet/protocol";
-import type { ArmedDeadman, Undone } from "../spool/shapes.ts";
+import type { ArmedDeadman, UndoRecord } from "../spool/shapes.ts";
 
 /** What a run found wrong with what it had activated. */
 export interface UndoCause {
@@ -19,7 +19,7 @@ export function bootUndoes(
 }
 
 /** What is known of a run whose runner is gone, and that has no outcome. */
-export interface LeftBehind {
+export interface InterruptedRun {
   /** It was told that the dead-man switch is armed. */
   wasArmed: boolean;
   /** The record that is still there and is this run's. */
@@ -43,7 +43,7 @@ export interface LeftBehind {
  */
 export type Continuation = "unchanged" | "disarm" | "confirm" | "undo" | "undone" | "confirmed" | "unarmed";
 
-export function continueAfterKill(left: LeftBehind): Continuation {
+export function continueAfterKill(left: InterruptedRun): Continuation {
   if (left.isArmed) {
     if (left.undo !== "none" || !left.sameBoot) return "undo";
     switch (left.activation) {
@@ -64,8 +64,8 @@ export function continueAfterKill(left: LeftBehind): Continuation {
 }
 
 /** How a run ends whose activation was undone. `cause` is what the run itself had found, if there was anybody to find it. */
-export function undoneOutcome(
-  undone: Undone,
+export function undoOutcome(
+  undone: UndoRecord,
   cause: UndoCause | null,
   details: { exitCode?: number; firstError?: string } = {},
 ): Outcome {
@@ -87,14 +87,14 @@ export function undoneOutcome(
   };
 }
 
-const CAUSES: Record<Undone["why"], UndoCause> = {
+const CAUSES: Record<UndoRecord["why"], UndoCause> = {
   runner: { code: "runner-killed", reason: "The runner was killed, and the activation did not end well." },
   timer: { code: "not-confirmed", reason: "Nobody confirmed the activation within its confirm window." },
   boot: { code: "host-restarted", reason: "The host went down before the activation was confirmed." },
   person: { code: "cancelled-by-person", reason: "A person asked for it on the host." },
 };
 
-const WHO: Record<Undone["why"], string> = {
+const WHO: Record<UndoRecord["why"], string> = {
   runner: "The run",
   timer: "The dead-man switch",
   boot: "The next boot",

@@ -13,7 +13,7 @@ const POLL_MS = 50;
  * The lock is a file, and the disk may be full: then the space goes that the armed run has held back, and if that does not help,
  * the work is done without it. That the host comes home counts more than that two of us do not meet.
  */
-export async function underDeadmanLock<T>(
+export async function withDeadmanLock<T>(
   layout: Pick<RunnerLayout, "deadmanLock" | "deadman" | "run">,
   clock: Clock,
   work: () => Promise<T>,

@@ -3,11 +3,11 @@ import { shorten } from "@nixfleet/protocol";
 import { type Clock, type Exec, identifyProcess, isAlive, isDiskFull } from "@nixfleet/runtime";
 import { type RunLayout, runnerLayout } from "../spool/layout.ts";
 import { wait } from "../spool/run-record.ts";
-import type { ArmedDeadman, Undone } from "../spool/shapes.ts";
+import type { ArmedDeadman, UndoRecord } from "../spool/shapes.ts";
 import { stopUnit } from "./activation-unit.ts";
 import type { UndoCause } from "./decide.ts";
-import { underDeadmanLock } from "./lock.ts";
-import { readArmed, readUndone, removeArmed, writeUndone } from "./record.ts";
+import { withDeadmanLock } from "./lock.ts";
+import { readArmed, readUndoRecord, removeArmed, writeUndoRecord } from "./record.ts";
 import { recordedPlatform } from "./recorded-host.ts";
 import { restartDaemon } from "./restart-daemon.ts";
 import { endProgram, stopActivation } from "./stop-activation.ts";
@@ -33,7 +33,7 @@ export interface UndoDeps {
 }
 
 export interface UndoRequest {
-  why: Undone["why"];
+  why: UndoRecord["why"];
   /** What the run found wrong, if it is the run that asks. */
   cause?: UndoCause;
   /** Whether it is this one that is to be undone, and now. Default: whatever is armed. */
@@ -42,7 +42,7 @@ export interface UndoRequest {
 
 export type UndoResult =
   /** Nothing is armed, or not what was meant: whoever came first has disarmed or undone it. */
-  { kind: "nothing" } | { kind: "undone"; armed: ArmedDeadman; undone: Undone };
+  { kind: "nothing" } | { kind: "undone"; armed: ArmedDeadman; undone: UndoRecord };
 
 /**
  * Brings back what ran before the armed activation, by the programs in the record and by nothing else. If it is killed, the
@@ -50,12 +50,12 @@ export type UndoResult =
  */
 export function undo(deps: UndoDeps, { why, cause, applies = () => true }: UndoRequest): Promise<UndoResult> {
   const layout = runnerLayout(deps.runnerDir);
-  return underDeadmanLock(layout, deps.clock, async () => {
+  return withDeadmanLock(layout, deps.clock, async () => {
     const read = await readArmed(layout);
     if (read.kind === "refused") deps.log(`The armed record cannot be read, so nothing can be undone by it: ${read.reason}`);
     if (read.kind !== "ok" || !applies(read.value)) return { kind: "nothing" };
     const armed = read.value;
-    const undone = await bringBack(deps, armed, layout.run(armed.runId), { why, cause: cause ?? null });
+    const undone = await activatePrevious(deps, armed, layout.run(armed.runId), { why, cause: cause ?? null });
     if (await hasOtherDaemon(deps.exec, armed, undone)) await restartDaemon(deps.exec, armed.host);
     await removeArmed(layout);
     await stopTimer(deps.exec, armed.timer, armed.host);
@@ -63,17 +63,17 @@ export function undo(deps: UndoDeps, { why, cause, applies = () => true }: UndoR
   });
 }
 
-async function bringBack(
+async function activatePrevious(
   deps: UndoDeps,
   armed: ArmedDeadman,
   run: RunLayout,
-  asked: Pick<Undone, "why" | "cause">,
-): Promise<Undone> {
+  request: Pick<UndoRecord, "why" | "cause">,
+): Promise<UndoRecord> {
   const { exec, clock, log } = deps;
-  const earlier = await readUndone(run);
+  const earlier = await readUndoRecord(run);
   // One that was killed in the middle is done again, for the reason that it had.
-  const { why, cause } = earlier?.endedAt === null ? earlier : asked;
-  let undone: Undone = {
+  const { why, cause } = earlier?.endedAt === null ? earlier : request;
+  let undone: UndoRecord = {
     why,
     cause,
     back: armed.back,
@@ -84,9 +84,9 @@ async function bringBack(
     running: null,
     left: null,
   };
-  const note = async (change: Partial<Undone>) => {
+  const note = async (change: Partial<UndoRecord>) => {
     undone = { ...undone, ...change };
-    const fault = await writeUndone(run, undone);
+    const fault = await writeUndoRecord(run, undone);
     if (fault !== undefined) log(`How far the undo is could not be written down: ${fault}`);
   };
   log(`Run ${armed.runId} is undone: ${armed.back} is activated.`);
@@ -114,7 +114,7 @@ async function runStep(
   { exec, clock }: UndoDeps,
   run: Pick<RunLayout, "undoOutput">,
   { launcher, argv, env }: ArmedDeadman["undo"][number],
-  note: (child: Undone["child"]) => Promise<void>,
+  note: (child: UndoRecord["child"]) => Promise<void>,
 ): Promise<number | null> {
   const limit = new AbortController();
   const timer = clock.setTimeout(() => limit.abort(), STEP_LIMIT);
@@ -133,7 +133,11 @@ async function runStep(
 }
 
 /** What an undo that was killed in the middle has left at work: two activations at once would be worse than one begun anew. */
-async function endLeftovers({ exec, clock }: UndoDeps, { undo: steps, host }: ArmedDeadman, { child }: Undone): Promise<void> {
+async function endLeftovers(
+  { exec, clock }: UndoDeps,
+  { undo: steps, host }: ArmedDeadman,
+  { child }: UndoRecord,
+): Promise<void> {
   for (let waited = 0; waited < LEFTOVER_LIMIT && child !== null && isAlive(child); waited += POLL_MS) await wait(clock, POLL_MS);
   if (child !== null) await endProgram(child);
   for (const { unit } of steps) await stopUnit(exec, unit, host);
@@ -146,7 +150,7 @@ async function endLeftovers({ exec, clock }: UndoDeps, { undo: steps, host }: Ar
 async function hasOtherDaemon(
   exec: Exec,
   { restarted, back, activation, host }: ArmedDeadman,
-  { why, running }: Undone,
+  { why, running }: UndoRecord,
 ): Promise<boolean> {
   if ((restarted !== true && why !== "boot") || running !== back) return false;
   const platform = recordedPlatform(host, exec);
@@ -155,7 +159,10 @@ async function hasOtherDaemon(
 }
 
 /** Holds what is so now against what was so before. */
-async function compare(exec: Exec, { back, profile, activation, host }: ArmedDeadman): Promise<Pick<Undone, "running" | "left">> {
+async function compare(
+  exec: Exec,
+  { back, profile, activation, host }: ArmedDeadman,
+): Promise<Pick<UndoRecord, "running" | "left">> {
   const platform = recordedPlatform(host, exec);
   const running = (await platform.runningClosure()) ?? null;
   if (running !== back) {

@@ -35,6 +35,6 @@ export function waitAfter(seconds: number, random: () => number): number {
 }
 
 /** Wait while only a person can mend the cause (token revoked, protocol too old): half a minute to a minute. */
-export function rareWait(random: () => number): number {
+export function slowWait(random: () => number): number {
   return Math.floor(LONGEST_WAIT * (1 + random()));
 }

@@ -3,7 +3,7 @@ import { createFakeClock, createSocketPair, type SocketPair } from "@nixfleet/te
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { createLog } from "../log.ts";
-import { createLink, type ForTheDaemon } from "./link.ts";
+import { createLink, type DaemonMessage } from "./link.ts";
 import type { DialFailure, DialHandlers, LinkSocket } from "./link-socket.ts";
 
 const hello = {
@@ -24,7 +24,7 @@ const runId = "01jd0000000000000000000001";
 function setUp({ random = (): number => 0.5 } = {}) {
   const clock = createFakeClock();
   const lines: { event: string; level: string }[] = [];
-  const heard: ForTheDaemon[] = [];
+  const heard: DaemonMessage[] = [];
   const atDashboard: unknown[] = [];
   const ups: boolean[] = [];
   const dials: number[] = [];

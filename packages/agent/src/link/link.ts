@@ -10,7 +10,7 @@ import {
 } from "@nixfleet/protocol";
 import { type Clock, messageOf } from "@nixfleet/runtime";
 import type { Log } from "../log.ts";
-import { createBackoff, rareWait, waitAfter } from "./backoff.ts";
+import { createBackoff, slowWait, waitAfter } from "./backoff.ts";
 import type { Dial, DialFailure, LinkSocket } from "./link-socket.ts";
 
 /** Milliseconds until a connection, TLS and upgrade included, must stand. */
@@ -19,7 +19,7 @@ const DIAL_LIMIT = 20_000;
 const WELCOME_LIMIT = 30_000;
 
 /** What the link does not answer by itself. */
-export type ForTheDaemon = Exclude<FromDashboard, { type: "welcome" | "ping" | "goodbye" }>;
+export type DaemonMessage = Exclude<FromDashboard, { type: "welcome" | "ping" | "goodbye" }>;
 
 export interface LinkDeps {
   dial: Dial;
@@ -31,7 +31,7 @@ export interface LinkDeps {
   hello: () => Promise<FromAgentOf<"hello">>;
   /** The dashboard has accepted the link: from here until `onDown`, `send` sends. */
   onUp: (welcome: FromDashboardOf<"welcome">) => void;
-  onMessage: (message: ForTheDaemon) => void;
+  onMessage: (message: DaemonMessage) => void;
   /** Called once for each `onUp`. */
   onDown: () => void;
 }
@@ -110,7 +110,7 @@ export function createLink(deps: LinkDeps): Link {
     log[lastFailure === detail ? "debug" : "warn"]("link-failed", { kind, detail });
     lastFailure = detail;
     if (retryAfter !== undefined) wait(waitAfter(retryAfter, random));
-    else wait(kind === "unauthorized" ? rareWait(random) : backoff.next());
+    else wait(kind === "unauthorized" ? slowWait(random) : backoff.next());
   };
 
   const greet = (socket: LinkSocket) => {
@@ -216,7 +216,7 @@ export function createLink(deps: LinkDeps): Link {
     const after = goodbye;
     goodbye = undefined;
     if (after === undefined) wait(backoff.next());
-    else wait(after.comeBackAfter === null ? rareWait(random) : waitAfter(after.comeBackAfter, random));
+    else wait(after.comeBackAfter === null ? slowWait(random) : waitAfter(after.comeBackAfter, random));
     if (wasUp) deps.onDown();
   };
 

@@ -43,7 +43,7 @@ export async function build(context: RunContext, derivation: string): Promise<St
 }
 
 /** Tells what changes from one closure to another. It informs only: a failure is a warning. */
-export async function tellDiff(context: RunContext, closure: string, against: string | undefined): Promise<void> {
+export async function reportDiff(context: RunContext, closure: string, against: string | undefined): Promise<void> {
   const to = await readClosure(context, closure);
   const from = against === undefined ? undefined : await readClosure(context, against);
   if (context.signal.aborted) return;

@@ -24,8 +24,8 @@ test("R37: nix-darwin: an activation that stops half way is told and undone, pro
   });
   expect((await host.activations()).at(-1)).toBe(`activate ${before}`);
 
-  const mended = await commitVersion("3.0");
-  expect((await host.doRun("switch", {}, { commit: mended })).outcome).toEqual({ state: "succeeded" });
+  const fixed = await commitVersion("3.0");
+  expect((await host.doRun("switch", {}, { commit: fixed })).outcome).toEqual({ state: "succeeded" });
   expect(await host.deps.platform.runningClosure()).not.toBe(before);
 });
 

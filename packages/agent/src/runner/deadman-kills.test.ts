@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 import { readDeadmanFact } from "../deadman/record.ts";
 import { exists } from "../spool/exists.ts";
 import { runnerLayout } from "../spool/layout.ts";
-import { createConfirmingDashboard, SECRET } from "./confirming-dashboard.fixture.ts";
+import { createConfirmDashboard, SECRET } from "./confirm-dashboard.fixture.ts";
 import { eventsOf, type TestHost } from "./host.fixture.ts";
 import { expectWhole, kill, startRunner } from "./runner-process.fixture.ts";
 import { createRunningHost } from "./running-host.fixture.ts";
@@ -28,7 +28,7 @@ async function hostThatRuns({
   old?: FixtureHost;
   next?: FixtureHost;
 } = {}) {
-  const dashboard = await createConfirmingDashboard(answer);
+  const dashboard = await createConfirmDashboard(answer);
   const config = { url: dashboard.url, confirmTimeout };
   const { host, first, second } = await runningHost({ config, ...(old && { old }), ...(next && { next }) });
   const layout = runnerLayout(host.config.runnerDir);

@@ -7,12 +7,12 @@ import { expect, test } from "vitest";
 import { runnerLayout } from "../spool/layout.ts";
 import { createLedger } from "../spool/ledger.ts";
 import { RunProcess } from "../spool/shapes.ts";
-import { readStrangerJson } from "../spool/stranger-json.ts";
+import { readUntrustedJson } from "../spool/untrusted-json.ts";
 import { createTestHost, eventsOf, logText, type TestHost } from "./host.fixture.ts";
 import { expectWhole, kill, startRunner } from "./runner-process.fixture.ts";
 
 async function childOf(host: TestHost, runId: RunId) {
-  const read = await readStrangerJson(runnerLayout(host.config.runnerDir).run(runId).process, RunProcess);
+  const read = await readUntrustedJson(runnerLayout(host.config.runnerDir).run(runId).process, RunProcess);
   return read.kind === "ok" ? read.value.child : null;
 }
 

@@ -4,7 +4,7 @@ import type { GitFault, SyncRequest, SyncResult } from "../git/clone.ts";
 import { createSignatureCheck } from "../git/signatures.ts";
 import type { RunnerLayout } from "../spool/layout.ts";
 import { CloneState } from "../spool/shapes.ts";
-import { readStrangerJson } from "../spool/stranger-json.ts";
+import { readUntrustedJson } from "../spool/untrusted-json.ts";
 import { failure, type RunContext, STOPPED } from "./context.ts";
 import { createPlainOutput } from "./output.ts";
 
@@ -35,13 +35,13 @@ export async function refuseUnsigned(context: RunContext): Promise<Outcome | und
   return reason === undefined ? undefined : { state: "refused", code: "unsigned-commit", reason };
 }
 
-function signatureCheck({ deps, phase, execute, say }: RunContext): NonNullable<SyncRequest["verify"]> {
+function signatureCheck({ deps, phase, execute, log }: RunContext): NonNullable<SyncRequest["verify"]> {
   const { allowedSignersFile, openpgpKeysFile } = deps.config.signing;
   const check = createSignatureCheck({ exec: execute, env: deps.env, signers: { allowedSignersFile, openpgpKeysFile } });
   return async (commit, git) => {
     phase("verify");
     const distrust = await check(commit, git);
-    if (distrust === undefined) say(`${commit} is signed by a key that this host trusts.`);
+    if (distrust === undefined) log(`${commit} is signed by a key that this host trusts.`);
     return distrust;
   };
 }
@@ -68,7 +68,7 @@ export async function writeCloneState(
   fault: GitFault | undefined,
   redact: (text: string) => string,
 ): Promise<void> {
-  const before = await readStrangerJson(layout.cloneState, CloneState);
+  const before = await readUntrustedJson(layout.cloneState, CloneState);
   const fetchedAt = before.kind === "ok" ? before.value.fetchedAt : null;
   const state: CloneState =
     fault === undefined

@@ -61,7 +61,7 @@ export function createRunWatch({ runnerDir, spool, log, onRun, onChange, onEnd }
     onEnd(runId);
   };
 
-  const lookLater = (runId: RunId) => {
+  const checkLater = (runId: RunId) => {
     look(runId).catch((error: unknown) => log.error("spool-unreadable", { runId, message: messageOf(error) }));
   };
 
@@ -72,7 +72,7 @@ export function createRunWatch({ runnerDir, spool, log, onRun, onChange, onEnd }
     if (!ended)
       active.set(
         runId,
-        watchDirectory(layout.run(runId).dir, () => lookLater(runId)),
+        watchDirectory(layout.run(runId).dir, () => checkLater(runId)),
       );
     onRun(runId, { ended, ...(outcome.kind === "ok" && { lastSeq: outcome.value.lastSeq }) });
     // It may have ended between the reading and the watching.

@@ -1,7 +1,7 @@
 import { open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Deployment } from "@nixfleet/protocol";
-import { readStranger, syncDirectory, writeAtomic } from "@nixfleet/runtime";
+import { readUntrusted, syncDirectory, writeAtomic } from "@nixfleet/runtime";
 
 const MAX_BYTES = 1024 * 1024;
 const KEPT = 500;
@@ -16,7 +16,7 @@ export interface Ledger {
 
 export function createLedger(path: string): Ledger {
   const read = async () => {
-    const file = await readStranger(path, 2 * MAX_BYTES);
+    const file = await readUntrusted(path, 2 * MAX_BYTES);
     if (file.kind !== "ok") return [];
     const deployments = file.bytes
       .toString("utf8")

@@ -5,7 +5,7 @@ import type { FactsReading, Outcome } from "@nixfleet/protocol";
 import { type Clock, isDiskFull, syncDirectory, writeAtomic } from "@nixfleet/runtime";
 import type { EventWriter } from "./event-writer.ts";
 import type { RunLayout } from "./layout.ts";
-import type { RunOutcome, RunProcess, TakenRequest } from "./shapes.ts";
+import type { RequestRecord, RunOutcome, RunProcess } from "./shapes.ts";
 
 const mode = 0o640;
 /** Enough for the tail of the output, the end of the run and its outcome. */
@@ -13,7 +13,7 @@ const RESERVE_BYTES = 512 * 1024;
 const RETRY_MS = 1000;
 
 /** Writes down that the runner has taken a request. When it returns, the queue's file may go. */
-export async function beginRun(run: RunLayout, request: TakenRequest): Promise<void> {
+export async function beginRun(run: RunLayout, request: RequestRecord): Promise<void> {
   await mkdir(run.dir, { recursive: true, mode: 0o750 });
   await writeAtomic(run.request, `${JSON.stringify(request)}\n`, { mode });
   await syncDirectory(dirname(run.dir));

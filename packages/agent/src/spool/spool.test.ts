@@ -11,7 +11,7 @@ import { runnerLayout } from "./layout.ts";
 import { createLedger } from "./ledger.ts";
 import { pruneSpools } from "./prune.ts";
 import { beginRun, finishRun, reserveSpace } from "./run-record.ts";
-import { mendEvents } from "./torn-events.ts";
+import { repairEvents } from "./torn-events.ts";
 
 const runId = "01jd0000000000000000000001" as RunId;
 const line = (text: string): LogLine => ({ at: 1, stream: "build", text });
@@ -217,11 +217,11 @@ test("R1: wherever the file was torn, mending leaves the whole events before and
       await writeFile(run.events, whole);
       await truncate(run.events, at);
       await appendFile(run.events, rest);
-      const mended = await mendEvents(run.events);
+      const repaired = await repairEvents(run.events);
       const expected = whole.subarray(0, at).lastIndexOf(10) + 1;
       expect(await readFile(run.events)).toEqual(whole.subarray(0, expected));
-      expect(mended.lastSeq).toBe(whole.subarray(0, expected).toString().split("\n").length - 1);
-      expect(mended.activationLines).toBe(Math.ceil(mended.lastSeq / 2));
+      expect(repaired.lastSeq).toBe(whole.subarray(0, expected).toString().split("\n").length - 1);
+      expect(repaired.activationLines).toBe(Math.ceil(repaired.lastSeq / 2));
     }),
     { numRuns: 60 },
   );
@@ -232,7 +232,7 @@ test("R1: a hole of any size that a power loss has left behind the events is cut
   spool.writer.append({ kind: "phase", phase: "fetch" });
   const whole = await readFile(spool.run.events);
   await truncate(spool.run.events, 2 ** 40);
-  expect(await mendEvents(spool.run.events)).toMatchObject({ lastSeq: 1, phase: "fetch" });
+  expect(await repairEvents(spool.run.events)).toMatchObject({ lastSeq: 1, phase: "fetch" });
   expect(await readFile(spool.run.events)).toEqual(whole);
 });
 

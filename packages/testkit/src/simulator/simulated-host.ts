@@ -15,7 +15,7 @@ import {
 } from "@nixfleet/protocol";
 import type { Clock } from "@nixfleet/runtime";
 import { WebSocket } from "ws";
-import { askToConfirm } from "./ask-to-confirm.ts";
+import { requestConfirmation } from "./confirm-request.ts";
 import { sampleFacts, samplePolicy, sampleSettings } from "./sample-facts.ts";
 import type { Behaviour } from "./script.ts";
 import { createSimulatedRun, type SimulatedRun, type SimulatedRunDeps } from "./simulated-run.ts";
@@ -110,7 +110,7 @@ export function createSimulatedHost(options: SimulatedHostOptions, deps: Simulat
       facts = { ...facts, boot: { id: `${facts.boot?.id ?? options.name}-again`, at: clock.now() + forMs } };
       host.dropLink(forMs);
     },
-    confirm: (start, signal) => askToConfirm(deps.url, start, signal),
+    confirm: (start, signal) => requestConfirmation(deps.url, start, signal),
     window: MAX_UNACKNOWLEDGED_BYTES,
   };
 

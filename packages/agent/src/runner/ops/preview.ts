@@ -2,7 +2,7 @@ import type { Preview, UnitChanges } from "@nixfleet/protocol";
 import { succeeded } from "@nixfleet/runtime";
 import { parseDryActivate } from "../../nix/dry-activate.ts";
 import type { Platform } from "../../platforms/platform.ts";
-import { type Step, tellDiff } from "../build.ts";
+import { reportDiff, type Step } from "../build.ts";
 import { type RunContext, STOPPED } from "../context.ts";
 import { findGeneration, type KnownGeneration } from "../generations.ts";
 import { createPlainOutput } from "../output.ts";
@@ -20,7 +20,7 @@ export const preview: OpImplementation<"preview"> = async (context, args) => {
   const { closure, commit } = found.value;
   context.phase("diff");
   const against = other === undefined ? await platform.runningClosure() : other.value.closure;
-  await tellDiff(context, closure, against);
+  await reportDiff(context, closure, against);
   // Only against what runs: an activator compares itself with that, and with nothing else.
   const units = other === undefined ? await readUnits(context, closure) : null;
   if (context.signal.aborted) return STOPPED;

@@ -1,5 +1,5 @@
 import type { Outcome } from "@nixfleet/protocol";
-import { tellDiff } from "../build.ts";
+import { reportDiff } from "../build.ts";
 import { type RunContext, STOPPED } from "../context.ts";
 import { deploy } from "../deploy.ts";
 import { findGeneration } from "../generations.ts";
@@ -15,7 +15,7 @@ export const rollback: OpImplementation<"rollback"> = async (context, { generati
   const refused = refuseUnsigned(context, generation) ?? (await refuseCurrent(context, closure, generation));
   if (refused !== undefined) return refused;
   context.phase("diff");
-  await tellDiff(context, closure, await platform.runningClosure());
+  await reportDiff(context, closure, await platform.runningClosure());
   if (context.signal.aborted) return STOPPED;
   const guarded = await guard(context, closure, "switch");
   if (guarded.kind === "refused") return guarded.outcome;

@@ -1,5 +1,5 @@
 import type { Commit, Outcome } from "@nixfleet/protocol";
-import { tellDiff } from "../build.ts";
+import { reportDiff } from "../build.ts";
 import { type RunContext, STOPPED } from "../context.ts";
 import { deploy } from "../deploy.ts";
 import { guard, withFinish } from "../guards.ts";
@@ -7,19 +7,19 @@ import { buildTarget } from "../target-closure.ts";
 import type { OpImplementation } from "./implementation.ts";
 
 /** Builds the host's configuration at a commit and activates it. */
-export const switchOp: OpImplementation<"switch"> = async (context, { mode, commit: asked, closure: previewed }) => {
+export const switchOp: OpImplementation<"switch"> = async (context, { mode, commit: commitOption, closure: previewed }) => {
   const { platform } = context.deps;
   if (!platform.modes.includes(mode)) {
     return { state: "refused", code: "arguments-invalid", reason: `The platform ${platform.name} has no mode ${mode}.` };
   }
-  const built = await buildTarget(context, asked, (commit) => refuseRewind(context, commit));
+  const built = await buildTarget(context, commitOption, (commit) => refuseRewind(context, commit));
   if (!built.ok) return built.outcome;
   const { closure, commit } = built.value;
   if (previewed !== undefined && previewed !== closure) {
     return { state: "refused", code: "closure-changed", reason: `${commit} builds ${closure}, not ${previewed}.` };
   }
   context.phase("diff");
-  await tellDiff(context, closure, await platform.runningClosure());
+  await reportDiff(context, closure, await platform.runningClosure());
   if (context.signal.aborted) return STOPPED;
   const guarded = await guard(context, closure, mode);
   if (guarded.kind === "refused") return guarded.outcome;

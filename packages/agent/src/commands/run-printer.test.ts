@@ -1,6 +1,6 @@
 import type { RunEventBody } from "@nixfleet/protocol";
 import { expect, test } from "vitest";
-import { createRunPrinter } from "./printed-run.ts";
+import { createRunPrinter } from "./run-printer.ts";
 
 function print(...bodies: (RunEventBody & { at?: number })[]): string {
   let text = "";

@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { type FileHandle, lstat, open, opendir, rename, rmdir, stat, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { readStranger, type StrangerRead } from "./atomic-file.ts";
+import { readUntrusted, type UntrustedRead } from "./atomic-file.ts";
 
 /** Most entries that are looked at. Whoever puts more there harms nobody but itself. */
 const MOST_ENTRIES = 10_000;
@@ -13,21 +13,21 @@ export type Removal = "removed" | "missing" | "left";
  * A directory that another party owns and may exchange for something else at any moment. All that is done goes to the directory
  * that was opened, whatever stands at its path by then.
  */
-export interface StrangerDirectory extends AsyncDisposable {
+export interface UntrustedDirectory extends AsyncDisposable {
   /** Names in it, sorted. */
   list(): Promise<string[]>;
   /** Whether there is an entry of that name, of whatever kind. */
   has(name: string): Promise<boolean>;
-  /** As `readStranger`: a file that belongs to whom the directory belongs to. */
-  read(name: string, maxBytes: number): Promise<StrangerRead>;
+  /** As `readUntrusted`: a file that belongs to whom the directory belongs to. */
+  read(name: string, maxBytes: number): Promise<UntrustedRead>;
   /** Removes one entry: never what is inside of it, or what it leads to. On the disk when it returns. */
   remove(name: string): Promise<Removal>;
   /** Moves an entry, whatever it is, to a path whose directory is to be trusted. False: that cannot be. */
   moveOut(name: string, to: string): Promise<boolean>;
 }
 
-export type StrangerDirectoryOpened =
-  | { kind: "ok"; directory: StrangerDirectory }
+export type UntrustedDirectoryResult =
+  | { kind: "ok"; directory: UntrustedDirectory }
   | { kind: "missing" }
   /** It is a link or no directory, or it belongs to another user than the directory it lies in. */
   | { kind: "refused"; detail: string };
@@ -40,7 +40,7 @@ export type StrangerDirectoryOpened =
  * other party can exchange it. What it could gain is one entry of a name that it chose read by the same rules, unlinked if it is
  * a file, or removed if it is an empty directory.
  */
-export async function openStrangerDirectory(path: string): Promise<StrangerDirectoryOpened> {
+export async function openUntrustedDirectory(path: string): Promise<UntrustedDirectoryResult> {
   let handle: FileHandle;
   try {
     handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
@@ -63,7 +63,7 @@ export async function openStrangerDirectory(path: string): Promise<StrangerDirec
   }
 }
 
-function createDirectory(handle: FileHandle, path: string, owner: number): StrangerDirectory {
+function createDirectory(handle: FileHandle, path: string, owner: number): UntrustedDirectory {
   const isLinux = process.platform === "linux";
   const base = isLinux ? `/proc/self/fd/${handle.fd}` : path;
   const reach = async (name: string): Promise<string> => {
@@ -97,7 +97,7 @@ function createDirectory(handle: FileHandle, path: string, owner: number): Stran
       }
     },
     read: async (name, maxBytes) => {
-      const read = await readStranger(await reach(name), maxBytes, { owner });
+      const read = await readUntrusted(await reach(name), maxBytes, { owner });
       return read.kind === "refused" ? { ...read, detail: read.detail.replace(base, path) } : read;
     },
     async remove(name) {

@@ -10,9 +10,9 @@ const BUSY_INTERVAL = 2000;
 /** When a runner is started to look at the repository, if the link does not come up before. */
 const PROBE_DELAY = 5000;
 
-export interface RoundsDeps {
+export interface PeriodicChecksDeps {
   background: Background;
-  facts: Pick<FactReports, "look">;
+  facts: Pick<FactReports, "check">;
   metrics: Pick<MetricReports, "tell" | "isWatched">;
   launcher: Pick<RunnerLauncher, "wake" | "probe">;
   isLinkUp: () => boolean;
@@ -25,7 +25,7 @@ export interface RoundsDeps {
 }
 
 /** When the daemon looks by itself: at the spool and for a runner often while there is work, and at all things once a minute. */
-export interface Rounds {
+export interface PeriodicChecks {
   start(): void;
   /** There is work, or it was asked for: a runner is started where none works. */
   wakeRunner(): Promise<void>;
@@ -35,7 +35,7 @@ export interface Rounds {
   probe(): Promise<void>;
 }
 
-export function createRounds(deps: RoundsDeps): Rounds {
+export function createPeriodicChecks(deps: PeriodicChecksDeps): PeriodicChecks {
   const { background, facts, metrics, launcher, hasRepoProblem } = deps;
   let probed = false;
 
@@ -47,7 +47,7 @@ export function createRounds(deps: RoundsDeps): Rounds {
   const idle = async () => {
     background.after("idle", IDLE_INTERVAL, idle);
     if (deps.isLinkUp() && !metrics.isWatched) await metrics.tell();
-    const isDue = await facts.look();
+    const isDue = await facts.check();
     if (isDue && hasRepoProblem()) await launcher.probe();
     await wakeRunner();
     if (await deps.hasWork()) beBusy();
@@ -60,7 +60,7 @@ export function createRounds(deps: RoundsDeps): Rounds {
   const busy = async () => {
     await wakeRunner();
     // What was activated, armed or undone is told while it is so, and not a minute later.
-    await facts.look();
+    await facts.check();
     if (await deps.hasWork()) beBusy();
     await deps.renew();
   };

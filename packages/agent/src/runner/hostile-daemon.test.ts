@@ -19,7 +19,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { removeCancel } from "../spool/daemon-entries.ts";
 import { daemonLayout, runnerLayout } from "../spool/layout.ts";
 import { createTestHost, makeRunId, type TestHost } from "./host.fixture.ts";
-import { takeNext } from "./take.ts";
+import { takeNext } from "./take-request.ts";
 
 // The daemon was taken over and does in its own directories whatever it likes. The runner is root.
 

@@ -6,7 +6,7 @@ import { exists } from "../spool/exists.ts";
 import { runnerLayout } from "../spool/layout.ts";
 import { beginRun, finishRun } from "../spool/run-record.ts";
 import type { RunRequest } from "../spool/shapes.ts";
-import type { JsonRead } from "../spool/stranger-json.ts";
+import type { JsonRead } from "../spool/untrusted-json.ts";
 import type { RunnerDeps } from "./deps.ts";
 
 /**
@@ -24,7 +24,7 @@ export async function takeNext(deps: RunnerDeps): Promise<RunRequest | undefined
     if (runId === undefined) deps.log(`The queue holds ${JSON.stringify(name.slice(0, 100))}, which is no request: it goes.`);
     const run = runId && runnerLayout(runnerDir).run(runId);
     const isNew = run !== undefined && !(await exists(run.dir));
-    const read = runId !== undefined && isNew ? judge(await queue.read(runId), runId) : undefined;
+    const read = runId !== undefined && isNew ? acceptRequest(await queue.read(runId), runId) : undefined;
     if (run !== undefined && read?.ok) await beginRun(run, read.request);
     if (runId !== undefined && read?.ok === false) await refuse(deps, runId, read.reason);
     const left = await queue.take(name);
@@ -35,7 +35,7 @@ export async function takeNext(deps: RunnerDeps): Promise<RunRequest | undefined
   return undefined;
 }
 
-function judge(
+function acceptRequest(
   read: JsonRead<RunRequest>,
   id: RunId,
 ): { ok: true; request: RunRequest } | { ok: false; reason: string } | undefined {
