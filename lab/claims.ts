@@ -19,7 +19,7 @@ const claimSchema = z.object({
 
 /** A number that one lab alone has while it lives. Whatever the lab makes carries it, so that everything can be found again. */
 export interface Claim extends AsyncDisposable, LabResources {
-  /** Writes down a program that was started outside of hosts, for whoever cleans up after a lab that was killed. */
+  /** Records a program that was started outside of hosts, for whoever cleans up after a lab that was killed. */
   note(pid: number): Promise<void>;
 }
 

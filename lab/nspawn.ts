@@ -7,7 +7,7 @@ import { killAtOnce, type LabResources } from "./lab-resources.ts";
 import { run } from "./machine.ts";
 import type { Cable } from "./network.ts";
 
-/** systemd-nspawn(1): with --keep-unit, it ends so when the machine wants to be started anew. */
+/** systemd-nspawn(1): with --keep-unit, it ends so when the machine wants to be restarted. */
 const REBOOT_EXIT_CODE = 133;
 
 export interface Nspawn {

@@ -53,7 +53,7 @@ export async function runCell(lane: Lane, name: FaultName, phase: PhaseName, { r
   return { run: view, before, label, secondsUnreachable: (await reach.end()) - struckAt / 1000, secondsToEnd };
 }
 
-/** Looks whether the dashboard shows the host online in its present boot. `end` gives the last second in which it did not. */
+/** Checks whether the dashboard shows the host online in its present boot. `end` gives the last second in which it did not. */
 function watchReach({ lab, host }: Lane) {
   const ending = new AbortController();
   let last = Date.now() / 1000;

@@ -65,7 +65,7 @@ async function expectPair(fault: FaultName, phase: PhaseName, pair: Pair): Promi
   }
 }
 
-/** Writes down what the host has to say, for whoever looks into a cell that is not good. */
+/** Records what the host has to say, for whoever looks into a cell that is not good. */
 async function keepTraces({ host }: Lane, fault: FaultName, phase: PhaseName): Promise<string> {
   const directory = resolve(import.meta.dirname, "../../.lab/failed");
   await mkdir(directory, { recursive: true });

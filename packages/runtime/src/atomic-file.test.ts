@@ -43,7 +43,7 @@ test("a reader never sees part of a file that is written again and again", async
   await writer;
 });
 
-test("a stranger's file is read up to the bound, and not beyond", async () => {
+test("an untrusted file is read up to the bound, and not beyond", async () => {
   const path = join(folder, "request.json");
   await writeFile(path, "12345");
   expect(await readUntrusted(path, 5)).toEqual({ kind: "ok", bytes: Buffer.from("12345") });
@@ -58,7 +58,7 @@ test("a missing file is missing, also where its directory is a file", async () =
   expect(await readUntrusted(join(folder, "file", "below"), 10)).toEqual({ kind: "missing" });
 });
 
-test("a stranger's link, hard link, directory and pipe are refused, and the pipe does not block", async () => {
+test("an untrusted link, hard link, directory and pipe are refused, and the pipe does not block", async () => {
   await writeFile(join(folder, "secret"), "secret");
   await symlink(join(folder, "secret"), join(folder, "symbolic"));
   await link(join(folder, "secret"), join(folder, "hard"));

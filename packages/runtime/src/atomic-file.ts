@@ -6,7 +6,7 @@ import { basename, dirname, join } from "node:path";
 /**
  * Writes a file so that a reader sees the old content or the new one, never part of it, also after a power loss: a temporary
  * file in the same directory, flushed, renamed over, and the directory flushed. Throws what the file system says (ENOSPC, …);
- * then the old content stands and the temporary file is gone.
+ * then the old content stays and the temporary file is gone.
  */
 export async function writeAtomic(path: string, data: string | Uint8Array, { mode = 0o600 } = {}): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
@@ -51,7 +51,7 @@ export interface UntrustedFile {
 
 /**
  * Reads a file that another party wrote and may be hostile: the last step of the path is not followed if it is a link, only a
- * regular file is read (a pipe would block), and never more than `maxBytes`, even while it grows. What stands in it is in no
+ * regular file is read (a pipe would block), and never more than `maxBytes`, even while it grows. What is in it is in no
  * answer but `ok`.
  */
 export async function readUntrusted(

@@ -8,7 +8,7 @@ import { identifyProcess, isAlive, type ProcessIdentity, processIdentitySchema }
 const contentSchema = z.object({ owner: processIdentitySchema, nonce: z.string().max(64) });
 
 export interface Lock extends AsyncDisposable {
-  /** Gives the lock back. Once is enough; again does nothing. */
+  /** Returns the lock back. Once is enough; again does nothing. */
   release(): Promise<void>;
 }
 

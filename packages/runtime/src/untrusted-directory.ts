@@ -11,7 +11,7 @@ export type Removal = "removed" | "missing" | "left";
 
 /**
  * A directory that another party owns and may exchange for something else at any moment. All that is done goes to the directory
- * that was opened, whatever stands at its path by then.
+ * that was opened, whatever is at its path by then.
  */
 export interface UntrustedDirectory extends AsyncDisposable {
   /** Names in it, sorted. */
@@ -29,7 +29,7 @@ export interface UntrustedDirectory extends AsyncDisposable {
 export type UntrustedDirectoryResult =
   | { kind: "ok"; directory: UntrustedDirectory }
   | { kind: "missing" }
-  /** It is a link or no directory, or it belongs to another user than the directory it lies in. */
+  /** It is a link or no directory, or it belongs to another user than the directory it is in. */
   | { kind: "refused"; detail: string };
 
 /**

@@ -94,7 +94,7 @@ export interface Dashboard extends AsyncDisposable {
   readonly program: Program;
   /** The one-time link that it printed. */
   setupLink(): Promise<string>;
-  /** Ends it, does what is to be done while it is away, and starts it anew on the same data and port. */
+  /** Ends it, does what is to be done while it is away, and restarts it on the same data and port. */
   restart(signal?: NodeJS.Signals, whileAway?: () => Promise<void>): Promise<void>;
 }
 
@@ -234,7 +234,7 @@ export async function startAgent(
 /** A runner outlives its daemon by design: what a test started, it ends, by the pid in the runner's own lock. */
 async function endRunner(runnerDir: string): Promise<void> {
   const text = await readFile(join(runnerDir, "runner.lock"), "utf8").catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null; // No runner is at work.
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null; // No runner is running.
     throw error;
   });
   if (text === null) return;

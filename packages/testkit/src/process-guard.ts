@@ -25,7 +25,7 @@ function startWatcher(): Socket {
   child.unref();
   if (!(child.stdin instanceof Socket)) throw new Error("Node gave no socket for a pipe.");
   child.stdin.unref();
-  // A worker of a test runner outlives a runner that is killed, and goes on with nobody to report to.
+  // A worker of a test runner outlives a runner that is killed, and continues with nobody to report to.
   if (process.connected) process.once("disconnect", () => process.kill(process.pid, "SIGKILL"));
   return child.stdin;
 }

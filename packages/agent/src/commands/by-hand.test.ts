@@ -15,7 +15,7 @@ import { daemonLayout, runnerLayout } from "../spool/layout.ts";
 import { createLedger } from "../spool/ledger.ts";
 import { wrongUserReason } from "./by-hand.ts";
 
-/** The built agent as a person starts it, and what stands on their terminal. */
+/** The built agent as a person starts it, and what their terminal shows. */
 interface Person extends AsyncDisposable {
   readonly child: ChildProcess;
   readonly code: Promise<number | null>;
@@ -161,7 +161,7 @@ test("R37: undo takes back what is armed at once, and the run that waited for it
   expect(await host.deps.platform.runningClosure()).toBe(first);
 });
 
-test("a run by hand waits for the one at work, and comes before all that is queued", async () => {
+test("a run by hand waits for the one running, and comes before all that is queued", async () => {
   const gate = "gate";
   const host = await createTestHost({ host: {} });
   const path = join(host.root, gate);
@@ -174,7 +174,7 @@ test("a run by hand waits for the one at work, and comes before all that is queu
   const running = host.run();
   await host.seen(waiting, (event) => event.kind === "log" && event.lines.some(({ text }) => text === "begun"));
   await using person = type(host, ["deploy"]);
-  await person.says(`Process ${process.pid} is at work on this host`);
+  await person.says(`Process ${process.pid} is working on this host`);
   await rm(path);
   expect(await running).toMatchObject({ kind: "busy", owner: { pid: person.child.pid } });
   expect(await person.code, person.screen()).toBe(0);
@@ -188,10 +188,13 @@ test("a person who gives up waiting has begun nothing, and one who is killed kee
   await using first = type(host, ["deploy"]);
   await first.says("activating the configuration");
   const before = await createSpoolReader(host.config.runnerDir).runs();
-  expect(await typed(host, "deploy")).toMatchObject({ code: 3, screen: expect.stringContaining("for another person now") });
+  expect(await typed(host, "deploy")).toMatchObject({
+    code: 3,
+    screen: expect.stringContaining("already doing this for another person"),
+  });
   first.child.kill("SIGKILL");
   await first.code;
-  // What is armed is undone by what it takes to come home, and not by who comes next by hand.
+  // What is armed is undone by the armed record, and not by who comes next by hand.
   expect(await typed(host, "undo")).toMatchObject({ code: 0 });
   expect((await host.run()).kind).toBe("done");
   expect(await createSpoolReader(host.config.runnerDir).runs()).toEqual(before);

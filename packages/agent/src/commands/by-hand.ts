@@ -35,22 +35,22 @@ export async function wrongUserReason(
   uid = process.getuid?.(),
 ): Promise<string | undefined> {
   if (scope === "system" && systemRoot === "" && uid !== 0)
-    return "It changes the whole system: run it as root, for example by sudo.";
+    return "This changes the whole system: run it as root, for example with sudo.";
   const owner = await stat(runnerDir).then(
     (stats) => stats.uid,
     () => uid, // Not there yet: it will be this user's.
   );
-  return owner === uid ? undefined : `${runnerDir} belongs to user ${owner}, whose system this is: run it as that user.`;
+  return owner === uid ? undefined : `${runnerDir} belongs to user ${owner}: run this as that user.`;
 }
 
-/** Does a run for the person at the terminal, tells it live, and returns the exit code. */
+/** Does a run for the person at the terminal, prints it live, and returns the exit code. */
 export async function runAtTerminal(
   deps: RunnerDeps,
   { ask, force, write }: { ask: () => Promise<OpRequest | string>; force: boolean; write: Write },
 ): Promise<number> {
   const stop = new AbortController();
   const onSignal = () => {
-    write(stop.signal.aborted ? "It is being stopped.\n" : "Stopping …\n");
+    write(stop.signal.aborted ? "Already stopping.\n" : "Stopping …\n");
     stop.abort();
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, onSignal);
@@ -62,7 +62,7 @@ export async function runAtTerminal(
       force,
       askedBy: `${userInfo().username} on the host`.slice(0, 100),
       cancelled: stop.signal,
-      onWait: ({ pid }) => write(`Process ${pid} is at work on this host; this comes next. Ctrl-C gives up.\n`),
+      onWait: ({ pid }) => write(`Process ${pid} is working on this host; waiting for it. Ctrl-C gives up.\n`),
       onBegin(runId) {
         write(`Run ${runId}\n`);
         told = followRun(deps.config.runnerDir, runId, write, ended.promise);
@@ -87,7 +87,7 @@ function exitCode(end: ByHandEnd, write: Write): number {
       write(`refused: ${printable(end.reason)}\n`);
       return EXIT.refused;
     case "cancelled":
-      write("cancelled: Nothing was begun.\n");
+      write("cancelled: nothing was started.\n");
       return EXIT.failed;
   }
 }
@@ -97,7 +97,7 @@ function exitCodeOf({ state }: Outcome): number {
   return state === "refused" ? EXIT.refused : EXIT.failed;
 }
 
-/** Tells what the run's spool says, while it grows. */
+/** Reports what the run's spool says, while it grows. */
 async function followRun(runnerDir: string, runId: RunId, write: Write, ended: Promise<void>): Promise<void> {
   let isOver = false;
   void ended.then(() => {

@@ -24,7 +24,7 @@ afterEach(() => dir[Symbol.asyncDispose]());
 
 const directories = () => checkDirectories(host, { systemRoot: "" });
 
-test("R36: whoever else could write what root trusts is told, with the command that mends it", async () => {
+test("R36: whoever else could write what root trusts is reported, with the command that repairs it", async () => {
   expect((await directories()).state).toBe("ok");
   const { deadmanProgram, runs } = runnerLayout(host.runnerDir);
   await writeFile(deadmanProgram, "#!/bin/sh\n");
@@ -41,7 +41,7 @@ test("R36: whoever else could write what root trusts is told, with the command t
   expect((await directories()).state).toBe("ok");
 });
 
-test("R36: a queue that leads elsewhere, and a runner's directory of another user, are told", async () => {
+test("R36: a queue that leads elsewhere, and a runner's directory of another user, are reported", async () => {
   const { queue } = daemonLayout(host.stateDir);
   await rm(queue, { recursive: true });
   await symlink("/etc", queue);
@@ -77,7 +77,7 @@ test("R36: a full disk is told by the directory that is on it", async () => {
   });
 });
 
-test("R36: a clock that is half an hour off is told; seconds, and the time of the answer itself, are not", () => {
+test("R36: a clock that is half an hour off is reported; seconds, and the time of the answer itself, are not", () => {
   const at = Date.UTC(2026, 10, 26, 12);
   const header = (skew: number) => new Date(at + skew).toUTCString();
   const moment = { before: at, after: at + 2000 };
@@ -106,7 +106,7 @@ const installed = {
   "nixfleet-deadman.service": ["loaded", "inactive"],
 } satisfies Record<string, [string, string]>;
 
-test("R36: each unit that is missing or idle is told, with what starts it", () => {
+test("R36: each unit that is missing or idle is reported, with what starts it", () => {
   const finding = (change: Record<string, [string, string]>, daemon?: number) =>
     unitsFinding(shown({ ...installed, ...change }), { scope: "system", daemon });
   expect(finding({}).state).toBe("ok");

@@ -68,7 +68,7 @@ async function findLinks(stateDir: string): Promise<Finding | undefined> {
     const opened = await openUntrustedDirectory(path);
     if (opened.kind === "ok") await opened.directory[Symbol.asyncDispose]();
     if (opened.kind !== "refused") continue;
-    const fix = `Stop nixfleet-agent, remove ${path}, and start it again: it makes it anew. Nobody else puts anything there.`;
+    const fix = `Stop nixfleet-agent, remove ${path}, and start it again: it recreates the directory. Nothing else belongs there.`;
     return fails("directories", opened.detail, fix);
   }
   return undefined;

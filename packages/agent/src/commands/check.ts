@@ -22,7 +22,7 @@ export async function check(env: Environment, write = (text: string) => void pro
   };
   if (read.ok) {
     const count = read.warnings.length;
-    report(holds("configuration", count === 0 ? "every setting fits" : `every setting fits; ${count} not known`));
+    report(holds("configuration", count === 0 ? "every setting is valid" : `every setting is valid; ${count} unknown`));
     const host = createHostReaders(read.settings, env);
     report(await checkDirectories(host, read.settings));
     report(await checkSigning(read.settings, env));
@@ -34,7 +34,7 @@ export async function check(env: Environment, write = (text: string) => void pro
   } else {
     for (const { name, fault, fix } of read.faults) report(fails("configuration", `${name} ${fault}`, fix));
     for (const name of ["directories", "signing", "disk", "tls", "websocket", "token", "clock", "git", "services"]) {
-      report(unknown(name, "not looked at before the configuration fits"));
+      report(unknown(name, "skipped: the configuration is wrong"));
     }
     report(await checkNix(undefined, env));
   }

@@ -20,7 +20,7 @@ export interface RunSummary {
   askedBy: string | null;
 }
 
-/** What the files of daemon and runner, and the host itself, say. Null: there is none, or it cannot be told. */
+/** What the files of daemon and runner, and the host itself, say. Null: there is none, or it is not known. */
 export interface HostStatus {
   stateDir: string;
   runnerDir: string;

@@ -52,14 +52,14 @@ export async function run({ mode, env }: { mode: "spawn" | "service"; env: Envir
     return 1;
   }
   await using _lock = taken.lock;
-  // What nobody foresaw: one line without secrets, and the service manager starts the agent anew.
+  // What nobody foresaw: one line without secrets, and the service manager restarts the agent.
   process.on("uncaughtException", (error) => {
     log.error("broken", { message: messageOf(error), stack: error instanceof Error ? error.stack : undefined });
     process.exit(1);
   });
 
   const url = linkUrl(settings.url);
-  if (!url.ok) throw new Error(`the settings were read, and yet: ${url.fault}`);
+  if (!url.ok) throw new Error(`the settings are valid, but: ${url.fault}`);
   if (!url.encrypted && !url.loopback) {
     log.warn("link-not-encrypted", { message: "The token can be read on the way to the dashboard. Use https://." });
   }

@@ -25,12 +25,12 @@ export async function undoByHand(
   const set = { stateDir: undefined, runnerDir: env["NIXFLEET_RUNNER_DIR"] || undefined };
   const { runnerDir } = stateDirsOf(set, env);
   const armed = await readArmed(runnerLayout(runnerDir));
-  if (armed.kind === "refused") write(`What is armed cannot be read: ${printable(armed.reason)}\n`);
+  if (armed.kind === "refused") write(`The armed record cannot be read: ${printable(armed.reason)}\n`);
   if (armed.kind === "ok") {
     const { host, until, runId } = armed.value;
     const wrongUser = await wrongUserReason({ ...host, scope: recordedPlatform(host, exec).scope }, runnerDir);
     if (wrongUser !== undefined) return refuse(wrongUser, write);
-    write(`Run ${runId} is armed until ${timeOf(until)}: it is undone now.\n`);
+    write(`Run ${runId} is armed until ${timeOf(until)}: undoing it now.\n`);
     const code = await undoArmed(runnerDir, write);
     if (to === undefined || code !== EXIT.done) return code;
   }
@@ -43,13 +43,13 @@ export async function undoByHand(
 }
 
 async function undoArmed(runnerDir: string, write: Write): Promise<number> {
-  const cause = { code: "cancelled-by-person", reason: "A person asked for it on the host." } as const;
+  const cause = { code: "cancelled-by-person", reason: "Undone by a person on the host." } as const;
   const result = await undo(
     { runnerDir, exec, clock: systemClock, log: (message) => write(`${message}\n`) },
     { why: "person", cause },
   );
   if (result.kind === "nothing") {
-    write("Somebody else has confirmed or undone it at the same moment: nixfleet-agent status says which.\n");
+    write("It was confirmed or undone at the same moment: see nixfleet-agent status.\n");
     return EXIT.failed;
   }
   const { armed, undone } = result;
@@ -65,7 +65,7 @@ async function undoArmed(runnerDir: string, write: Write): Promise<number> {
   return undone.left === null ? EXIT.done : EXIT.failed;
 }
 
-/** What brings back the generation that is asked for, or the one before the current one. */
+/** What restores the generation that is asked for, or the one before the current one. */
 async function rollbackRequest(platform: Platform, to: number | undefined): Promise<OpRequest | string> {
   if (to !== undefined) return { op: "rollback", args: { generation: to } };
   const profile = await platform.profile();

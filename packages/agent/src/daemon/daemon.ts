@@ -30,7 +30,7 @@ export interface DaemonConfig {
   hostname: string;
   stateDir: string;
   runnerDir: string;
-  /** Milliseconds between metrics while somebody watches. */
+  /** Milliseconds between metrics while somebody is watching. */
   interval: number;
   policy: HostPolicy & { allowedOps: OpName[] };
   settings: HostSettings;
@@ -55,12 +55,12 @@ export interface DaemonDeps {
   isRunnerAlive: () => Promise<boolean>;
 }
 
-/** Why the daemon ended: `restart` asks the service manager to start the agent anew. */
+/** Why the daemon ended: `restart` asks the service manager to restart the agent. */
 export type DaemonEnd = "stopped" | "restart";
 
 export interface Daemon extends AsyncDisposable {
   start(): Promise<void>;
-  /** Ends the link and all timers. A runner goes on. */
+  /** Ends the link and all timers. A runner continues. */
   stop(): Promise<void>;
   readonly ended: Promise<DaemonEnd>;
 }
@@ -130,7 +130,7 @@ export function createDaemon(deps: DaemonDeps): Daemon {
     log,
     send: (frame) => link.sendFrame(frame),
     onFault(runId, reason) {
-      problems.set(`spool ${runId}`, "internal", `The output of run ${runId} cannot be read: ${reason}`);
+      problems.set(`spool ${runId}`, "internal", `The spool of run ${runId} cannot be read: ${reason}`);
       facts.tell();
     },
   });

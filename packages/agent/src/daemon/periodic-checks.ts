@@ -3,7 +3,7 @@ import type { FactReports } from "./fact-reports.ts";
 import type { MetricReports } from "./metric-reports.ts";
 import type { RunnerLauncher } from "./runner-launcher.ts";
 
-/** Milliseconds between metrics, looks at what facts hang on, and scans for what the kernel did not tell. */
+/** Milliseconds between metrics, looks at what facts depend on, and scans for what the kernel did not report. */
 const IDLE_INTERVAL = 60_000;
 /** The same scan while a run waits or works. */
 const BUSY_INTERVAL = 2000;
@@ -19,7 +19,7 @@ export interface PeriodicChecksDeps {
   scan: () => Promise<void>;
   /** Whether a run waits or works, or a dead-man switch is armed. */
   hasWork: () => Promise<boolean>;
-  /** Ends this process if what runs now installs another agent and no run is at work. */
+  /** Ends this process if what runs now installs another agent and no run is active. */
   renew: () => Promise<void>;
   hasRepoProblem: () => boolean;
 }
@@ -59,7 +59,7 @@ export function createPeriodicChecks(deps: PeriodicChecksDeps): PeriodicChecks {
   };
   const busy = async () => {
     await wakeRunner();
-    // What was activated, armed or undone is told while it is so, and not a minute later.
+    // What was activated, armed or undone is reported while it is so, and not a minute later.
     await facts.check();
     if (await deps.hasWork()) beBusy();
     await deps.renew();

@@ -7,12 +7,12 @@ export interface RenewalDeps {
   /** Whether a run waits or works, or something is armed. */
   hasWork: () => Promise<boolean>;
   log: Log;
-  /** The running configuration installs another agent than this process: it is to end, and to be started anew. */
+  /** The running configuration installs another agent than this process: it is to end, and to be restarted. */
   onRenew: () => void;
 }
 
 /**
- * Sees that a switch has replaced this agent. It waits until no run is at work, so that an undone switch leaves the old agent
+ * Sees that a switch has replaced this agent. It waits until no run is active, so that an undone switch leaves the old agent
  * where it was: connected.
  */
 export interface Renewal {

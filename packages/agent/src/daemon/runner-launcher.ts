@@ -27,7 +27,7 @@ export interface RunnerLauncherDeps {
 export interface RunnerLauncher {
   /** There may be work. */
   wake(): Promise<void>;
-  /** Starts one without work, if none is alive: it looks whether the repository can be read. */
+  /** Starts one without work, if none is alive: it checks whether the repository can be read. */
   probe(): Promise<void>;
   stop(): void;
 }

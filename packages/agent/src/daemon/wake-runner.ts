@@ -23,7 +23,7 @@ export async function wakeRunner({ files, isRunnerAlive, clock }: WakeRunnerDeps
   async function follow(): Promise<Awaited<RunnerHandle["ended"]>> {
     for (let waited = 0; (await files.isWakeLeft()) || (await isRunnerAlive()); ) {
       if (!(await isRunnerAlive())) waited += POLL_MS;
-      if (waited > PATIENCE) return { code: null, how: "no word: its service manager did not start it" };
+      if (waited > PATIENCE) return { code: null, how: "no start: its service manager did not start it" };
       await new Promise<void>((resolve) => clock.setTimeout(resolve, POLL_MS));
     }
     return { code: 0, how: "its work" };

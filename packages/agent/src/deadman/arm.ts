@@ -39,7 +39,7 @@ export async function arm(
     return await withDeadmanLock(layout, deps.clock, async () => {
       const there = await readArmed(layout);
       if (there.kind !== "missing")
-        return { ok: false, code: "internal", reason: `Something is armed already: ${layout.deadman}.` };
+        return { ok: false, code: "internal", reason: `The dead-man switch is already armed: ${layout.deadman}.` };
       await writeDeadmanProgram(layout.deadmanProgram, deps.program);
       await writeArmed(layout, armed);
       const fault = await timer.start({ runId: what.runId, seconds });
@@ -52,7 +52,7 @@ export async function arm(
     return {
       ok: false,
       code: "disk-full",
-      reason: "The disk has no room for what an undo would need, so nothing was activated.",
+      reason: "The disk has no room for what an undo needs, so nothing was activated.",
     };
   }
 }
@@ -79,8 +79,8 @@ async function isStillArmed(layout: RunnerLayout, runId: ArmedDeadman["runId"]):
 }
 
 /**
- * Lets the daemon make way for the agent that was activated, unless an undo has begun. That is written down before: whoever undoes
- * brings back the daemon too. False: it was not told to.
+ * Lets the daemon make way for the agent that was activated, unless an undo has begun. That is recorded before: whoever undoes
+ * restores the daemon too. False: it was not told to.
  */
 export function restartWhileArmed(
   { runnerDir, exec, clock }: Pick<ArmDeps, "runnerDir" | "exec" | "clock">,

@@ -58,7 +58,7 @@ async function createHost() {
   return { dir, layout, run, deps, what, old, next, current, running, step, goBack };
 }
 
-test("R37: nothing but time: without a runner, a daemon or a setting, the armed program brings back what ran", async () => {
+test("R37: nothing but time: without a runner, a daemon or a setting, the armed program restores what ran", async () => {
   const { deps, what, layout, run, running, old } = await createHost();
   const armed = await arm(deps, what, 1);
   expect(armed).toMatchObject({ ok: true, armed: { timer: null } });
@@ -95,11 +95,11 @@ test("what cannot be timed is not armed, and what is armed is not armed again", 
   expect(await arm(deps, what, 3600)).toMatchObject({
     ok: false,
     code: "internal",
-    reason: expect.stringContaining("armed already"),
+    reason: expect.stringContaining("already armed"),
   });
 });
 
-test("a step that fails is tried once more and stops no other; what is not as it was is told", async () => {
+test("a step that fails is tried once more and stops no other; what is not as it was is reported", async () => {
   const { deps, what, layout, run, step, goBack, running, old } = await createHost();
   const armed = { ...what, armedAt: 1, until: 2, timer: null };
   await writeArmed(layout, {

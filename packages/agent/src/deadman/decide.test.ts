@@ -22,7 +22,7 @@ test("R6: a boot undoes what another boot has armed, and in its own boot only wh
   expect(bootUndoes(armed, { bootId: "another", now: 0, runnerLives: true })).toBe(true);
   expect(bootUndoes(armed, { bootId: "this", now: 99, runnerLives: false })).toBe(false);
   expect(bootUndoes(armed, { bootId: "this", now: 100, runnerLives: false })).toBe(true);
-  // A process with a clock an hour ahead has armed it, or has not: what is at work is let alone.
+  // A process with a clock an hour ahead has armed it, or has not: what is running is left alone.
   expect(bootUndoes(armed, { bootId: "this", now: 3_600_100, runnerLives: true })).toBe(false);
 });
 

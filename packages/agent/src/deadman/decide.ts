@@ -8,7 +8,7 @@ export interface UndoCause {
 }
 
 /**
- * Whether a boot undoes: another boot is the evidence itself, and so is a window that has passed, unless a runner is at work on
+ * Whether a boot undoes: another boot is the evidence itself, and so is a window that has passed, unless a runner is active on
  * it (a switch can start the boot's own unit).
  */
 export function bootUndoes(
@@ -24,11 +24,11 @@ export interface InterruptedRun {
   wasArmed: boolean;
   /** The record that is still there and is this run's. */
   isArmed: boolean;
-  /** An undo of this run was begun, and whether it came to its end. */
+  /** An undo of this run was begun, and whether it finished. */
   undo: "none" | "begun" | "ended";
   /** Whether the runner that is gone lived in this boot. */
   sameBoot: boolean;
-  /** It is at work no more. `unknown`: it did not leave behind how it ended. */
+  /** It is no longer running. `unknown`: it did not leave behind how it ended. */
   activation: "not-begun" | "succeeded" | "failed" | "unknown";
   /** What the run was deploying is what the mode was to bring about. */
   isActive: boolean;
@@ -37,9 +37,9 @@ export interface InterruptedRun {
 /**
  * What the next runner does with it:
  * `unchanged`: nothing was done, the run has failed; `disarm`: the same, and the switch is to be disarmed;
- * `confirm`: it goes on where the killed one was; `undo`: it brings back what ran;
+ * `confirm`: it continues where the killed one was; `undo`: it restores what ran;
  * `undone`: somebody has brought it back; `confirmed`: it was disarmed by a confirmation;
- * `unarmed`: there was no dead-man switch, so what runs now is told and nothing else.
+ * `unarmed`: there was no dead-man switch, so what runs now is reported and nothing else.
  */
 export type Continuation = "unchanged" | "disarm" | "confirm" | "undo" | "undone" | "confirmed" | "unarmed";
 
@@ -71,27 +71,27 @@ export function undoOutcome(
 ): Outcome {
   const found = undone.cause ?? cause ?? CAUSES[undone.why];
   if (undone.endedAt === null || undone.left !== null) {
-    const left = undone.left ?? "It did not come to its end.";
+    const left = undone.left ?? "It did not finish.";
     return {
       state: "failed",
       code: "undo-failed",
-      reason: shorten(`${found.reason} The undo did not bring back all: ${left}`, 2000),
+      reason: shorten(`${found.reason} The undo did not restore everything: ${left}`, 2000),
       ...details,
     };
   }
   return {
     state: "rolled-back",
     code: found.code,
-    reason: shorten(`${found.reason} ${WHO[undone.why]} brought back ${undone.back}.`, 2000),
+    reason: shorten(`${found.reason} ${WHO[undone.why]} restored ${undone.back}.`, 2000),
     ...details,
   };
 }
 
 const CAUSES: Record<UndoRecord["why"], UndoCause> = {
-  runner: { code: "runner-killed", reason: "The runner was killed, and the activation did not end well." },
-  timer: { code: "not-confirmed", reason: "Nobody confirmed the activation within its confirm window." },
+  runner: { code: "runner-killed", reason: "The runner was killed, and the activation failed." },
+  timer: { code: "not-confirmed", reason: "The activation was not confirmed in time." },
   boot: { code: "host-restarted", reason: "The host went down before the activation was confirmed." },
-  person: { code: "cancelled-by-person", reason: "A person asked for it on the host." },
+  person: { code: "cancelled-by-person", reason: "Undone by a person on the host." },
 };
 
 const WHO: Record<UndoRecord["why"], string> = {

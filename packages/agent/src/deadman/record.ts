@@ -7,7 +7,7 @@ import { runnerLayout } from "../spool/layout.ts";
 import { ArmedDeadman, UndoRecord } from "../spool/shapes.ts";
 import { type JsonRead, readUntrustedJson } from "../spool/untrusted-json.ts";
 
-/** The daemon may run as another user of the same group: it tells what is armed. */
+/** The daemon may run as another user of the same group: it reports what is armed. */
 const mode = 0o640;
 
 export function readArmed(layout: Pick<RunnerLayout, "deadman">): Promise<JsonRead<ArmedDeadman>> {
@@ -37,8 +37,8 @@ export async function readUndoRecord(run: Pick<RunLayout, "undone">): Promise<Un
 }
 
 /**
- * Writes down how far an undo is. What keeps it from that does not keep the host from coming home: on a full disk it gives up
- * what the run holds back for its own end, and then the undo goes on without its note. Gives why there is none.
+ * Records how far an undo is. What keeps it from that does not stop the undo: on a full disk it gives up
+ * what the run holds back for its own end, and then the undo continues without its note. Returns why there is none.
  */
 export async function writeUndoRecord(
   run: Pick<RunLayout, "undone" | "reserve">,

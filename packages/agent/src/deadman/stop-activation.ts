@@ -18,7 +18,7 @@ export async function endProgram(program: ProcessIdentity): Promise<void> {
   await createProcessTree(program.pid).end(GRACE_MS);
 }
 
-/** Ends a run's activation if it is still at work, whoever has started it, so that nothing works against the undo. */
+/** Ends a run's activation if it is still running, whoever has started it, so that nothing works against the undo. */
 export async function stopActivation(
   exec: Exec,
   run: Pick<RunLayout, "process" | "activationStatus">,

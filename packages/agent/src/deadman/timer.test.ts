@@ -45,7 +45,7 @@ test("with systemd the time is kept by a transient timer of the monotonic clock,
   ]);
 });
 
-test("a user's own systemd is asked where a user's home is managed, and what it says against it is told", async () => {
+test("a user's own systemd is asked where a user's home is managed, and its refusal is reported", async () => {
   const { fault, requests } = await startTimerOn("user", 1, "Failed to connect to bus\n");
   expect(fault).toBe("systemd-run: Failed to connect to bus");
   expect(requests[0]?.argv.slice(0, 2)).toEqual(["systemd-run", "--user"]);

@@ -15,7 +15,7 @@ import { stopTimer } from "./timer.ts";
 
 /** Longest time for one program of an undo. One that hangs must not keep the next ones from their work. Milliseconds. */
 const STEP_LIMIT = 5 * 60_000;
-/** How long a program of an undo that was killed in the middle may go on before it is ended and begun anew. Milliseconds. */
+/** How long a program of an undo that was killed in the middle may continue before it is ended and started again. Milliseconds. */
 const LEFTOVER_LIMIT = 30_000;
 const POLL_MS = 100;
 
@@ -87,9 +87,9 @@ async function activatePrevious(
   const note = async (change: Partial<UndoRecord>) => {
     undone = { ...undone, ...change };
     const fault = await writeUndoRecord(run, undone);
-    if (fault !== undefined) log(`How far the undo is could not be written down: ${fault}`);
+    if (fault !== undefined) log(`The progress of the undo could not be recorded: ${fault}`);
   };
-  log(`Run ${armed.runId} is undone: ${armed.back} is activated.`);
+  log(`Run ${armed.runId}: undoing, activating ${armed.back}.`);
   await note({});
   if (earlier !== undefined) await endLeftovers(deps, armed, earlier);
   await stopActivation(exec, run, armed.activation, armed.host);
@@ -109,7 +109,7 @@ async function activatePrevious(
   return undone;
 }
 
-/** Runs a program of the undo. Gives its exit code; null: it did not end by itself. */
+/** Runs a program of the undo. Returns its exit code; null: it did not end by itself. */
 async function runStep(
   { exec, clock }: UndoDeps,
   run: Pick<RunLayout, "undoOutput">,
@@ -132,7 +132,7 @@ async function runStep(
   return end.kind === "exited" ? end.exitCode : null;
 }
 
-/** What an undo that was killed in the middle has left at work: two activations at once would be worse than one begun anew. */
+/** What an undo that was killed in the middle has left running: two activations at once would be worse than one started again. */
 async function endLeftovers(
   { exec, clock }: UndoDeps,
   { undo: steps, host }: ArmedDeadman,

@@ -164,7 +164,7 @@ test("R31: a shallow clone becomes whole, and a shallow repository is taken as i
   expect(await other.sync(request)).toMatchObject({ kind: "at", commit: tip });
 });
 
-test("R31: a checkout of a user's that stands in its place behind a link, or around it, is not touched", async () => {
+test("R31: a checkout of a user's that is in its place behind a link, or around it, is not touched", async () => {
   await using bench = await createBench();
   const own = join(bench.root, "own");
   await cp(bench.origin.workTree, own, { recursive: true });
@@ -183,7 +183,7 @@ test("R31: a checkout of a user's that stands in its place behind a link, or aro
   expect(await readFile(join(own, "flake.nix"), "utf8")).toBe("work in progress\n");
 });
 
-test.runIf(process.getuid?.() === 0)("R31: files of another user in the clone: it is made anew", async () => {
+test.runIf(process.getuid?.() === 0)("R31: files of another user in the clone: it is recreated", async () => {
   await using bench = await createBench();
   await bench.pull();
   for (const name of ["", ".git", ".git/HEAD", "flake.nix"]) await chown(join(bench.dir, name), 65_534, 65_534);

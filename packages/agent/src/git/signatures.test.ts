@@ -78,12 +78,12 @@ async function check(commit: Commit, trust: TrustedSigners = signers): Promise<s
   return createSignatureCheck({ exec, env, signers: trust })(commit, inWorkTree);
 }
 
-test("R56: a commit signed by a trusted SSH key is taken; one of a stranger's key is not", async () => {
+test("R56: a commit signed by a trusted SSH key is taken; one of an untrusted key is not", async () => {
   expect(await check(await bySsh(trusted.key))).toBeUndefined();
   expect(await check(await bySsh(untrusted.key))).toMatch(/is not signed by a key that this host's configuration trusts/);
 });
 
-test("R56: a commit signed by a trusted OpenPGP key is taken; one of a stranger's key is not, though the user's own key ring has it", async () => {
+test("R56: a commit signed by a trusted OpenPGP key is taken; one of an untrusted key is not, though the user's own key ring has it", async () => {
   expect(await check(await byOpenpgp("ada"))).toBeUndefined();
   expect(await check(await byOpenpgp("eve"))).toMatch(/is not signed by a key that this host's configuration trusts/);
 });

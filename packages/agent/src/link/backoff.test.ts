@@ -4,7 +4,7 @@ import { createBackoff, LONGEST_WAIT, slowWait, waitAfter } from "./backoff.ts";
 
 const fractions = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 
-test("R28: each wait lies between nothing and a window that doubles from one second to thirty, and stays there", () => {
+test("R28: each wait is between nothing and a window that doubles from one second to thirty, and stays there", () => {
   fc.assert(
     fc.property(fc.array(fractions, { minLength: 1, maxLength: 30 }), (draws) => {
       let drawn = 0;

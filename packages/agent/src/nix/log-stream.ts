@@ -13,7 +13,7 @@ export type NixLine = Pick<LogLine, "stream" | "text" | "level">;
 
 export interface NixLogHandlers {
   onLine(line: NixLine): void;
-  /** Something changed: `progress()` tells what. */
+  /** Something changed: `progress()` reports what. */
   onProgress(): void;
 }
 
@@ -92,7 +92,7 @@ export function createNixLog(now: () => number, { onLine, onProgress }: NixLogHa
 }
 
 /**
- * The sentence of an error: with traces, it stands behind the last `error:`. Since 2.29 a failed build says why in a second
+ * The sentence of an error: with traces, it follows the last `error:`. Since 2.29 a failed build says why in a second
  * line, `Reason: …`.
  */
 function findError(plain: string): string | undefined {

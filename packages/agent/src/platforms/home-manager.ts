@@ -108,7 +108,7 @@ export function createHomeManagerPlatform(deps: HomeManagerDeps): Platform {
     },
     async activationInProgress() {
       for (const unit of [UNIT, UNDO_UNIT]) {
-        if (await systemd?.isUnitActive(`${unit}.service`)) return `${unit}.service is at work`;
+        if (await systemd?.isUnitActive(`${unit}.service`)) return `${unit}.service is running`;
       }
       return undefined;
     },

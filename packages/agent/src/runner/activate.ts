@@ -16,7 +16,7 @@ import { createPlainOutput } from "./output.ts";
 import { tailFile } from "./tail-file.ts";
 
 /**
- * Runs the activation with its output in one file and its exit code in another: neither hangs on the life of the runner or of
+ * Runs the activation with its output in one file and its exit code in another: neither depends on the life of the runner or of
  * whoever launches, so it can always be told how the activation ended. The code is written over what is there already, which
  * takes no room on a full disk. The text is fixed; paths come as arguments.
  */
@@ -26,7 +26,7 @@ const KEEP_TRACK =
 const ROOM = "   \n";
 const POLL_MS = 200;
 
-/** How an activation ended, as far as it can be told. */
+/** How an activation ended, as far as it is known. */
 export type ActivationResult =
   /** What the mode was to bring about is so. */
   | { kind: "active" }
@@ -39,7 +39,7 @@ export type ActivationResult =
 /** Begins a program, or does not, if what it is part of has been undone. */
 export type Begin = (start: () => RunningProcess) => Promise<RunningProcess | undefined>;
 
-/** Units that had failed before an activation; null: nobody can tell; undefined: nothing is undone by it. */
+/** Units that had failed before an activation; null: it is not known; undefined: nothing is undone by it. */
 export type FailedUnitsBefore = readonly string[] | null | undefined;
 
 /** Activates the closure as the platform's own tool does. */
@@ -64,7 +64,7 @@ export async function activate(
   if (launched.aborted || (exitCode === undefined && context.signal.aborted)) return { kind: "stopped" };
   const firstError = errors.first();
   if (exitCode === undefined && succeeded(launched)) {
-    const reason = "The activation did not come to its end: it left no exit code.";
+    const reason = "The activation did not finish: it left no exit code.";
     return { kind: "failed", code: "activation-failed", reason, ...(firstError === undefined ? {} : { firstError }) };
   }
   const end: ExecEnd = exitCode === undefined ? launched.end : { kind: "exited", exitCode };
@@ -102,7 +102,7 @@ async function runActivation(
   const tail = tailFile(run.activationOutput, output, deps.clock);
   signal.addEventListener("abort", stop);
   const result = await running.result;
-  // systemd-run loses its unit when systemd starts itself anew, which a switch can make it do.
+  // systemd-run loses its unit when systemd re-executes itself, which a switch can make it do.
   const isAlone = async () =>
     (await exists(run.activationOutput)) &&
     !(await exists(run.activationStatus)) &&
@@ -200,7 +200,7 @@ export function deadmanHost({ deps: { platform, config, env } }: Pick<RunContext
   return { platform: platform.name, hostname, systemRoot, env: { ...platform.sessionEnv, ...pickVariables(env, kept) } };
 }
 
-/** The exit code that an activation left behind; undefined: it did not come to its end. */
+/** The exit code that an activation left behind; undefined: it did not finish. */
 export async function readActivationStatus(path: string): Promise<number | undefined> {
   try {
     const code = Number.parseInt(await readFile(path, "utf8"), 10);

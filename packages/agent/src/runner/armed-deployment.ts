@@ -94,7 +94,7 @@ export async function rollBackRun(
     return { state: "rolled-back", code: found.code, reason: `${found.reason} The host runs ${running} again.`, ...details };
   }
   const now = running ?? "no closure that can be read";
-  return failure("undo-failed", `${found.reason} It was not undone by any note: the host runs ${now}.`, details);
+  return failure("undo-failed", `${found.reason} There is no record of an undo: the host runs ${now}.`, details);
 }
 
 /** What the undo printed becomes part of the run's log. */

@@ -22,7 +22,7 @@ export interface ByHandRun {
   askedBy: string;
   /** Cancels as the page's Cancel does. */
   cancelled: AbortSignal;
-  /** Somebody else is at work, who is waited for. */
+  /** Another run is active and is waited for. */
   onWait: (owner: ProcessIdentity) => void;
   /** The run has its spool. */
   onBegin: (runId: RunId) => void;
@@ -36,14 +36,14 @@ export type ByHandEnd =
 
 /**
  * Does one run for a person on the host itself, in this very process, with all that a run has: a spool, a dead-man switch, a place
- * in the ledger. No dashboard is asked or told. It waits until no runner is at work; runners make way for it between two runs.
+ * in the ledger. No dashboard is asked or told. It waits until no runner is active; runners make way for it between two runs.
  */
 export async function runByHand(deps: RunnerDeps, run: ByHandRun): Promise<ByHandEnd> {
   const { runnerDir } = deps.config;
   const layout = runnerLayout(runnerDir);
   await mkdir(layout.runs, { recursive: true, mode: 0o750 });
   const turn = await takeLock(layout.byHandLock);
-  if (!turn.ok) return { kind: "refused", reason: `Process ${turn.owner.pid} does the same for another person now.` };
+  if (!turn.ok) return { kind: "refused", reason: `Process ${turn.owner.pid} is already doing this for another person.` };
   await using _turn = turn.lock;
   const lock = await takeInTurn(layout.lock, deps.clock, run);
   if (lock === undefined) return { kind: "cancelled" };

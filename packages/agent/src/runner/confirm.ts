@@ -22,7 +22,7 @@ export type Confirmation =
   | { kind: "stopped" };
 
 /**
- * Looks whether the host is well and in reach with what was activated: no unit that has failed by it, the host's own checks, and
+ * Checks whether the host is well and in reach with what was activated: no unit that has failed by it, the host's own checks, and
  * a word of the dashboard over a new connection. Tries until all of that holds at once or the window, in milliseconds, ends.
  */
 export async function confirm(context: RunContext, armed: ArmedDeadman, milliseconds: number): Promise<Confirmation> {

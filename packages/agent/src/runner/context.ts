@@ -38,7 +38,7 @@ export interface RunContext {
   begin(request: Parameters<Exec>[0], shown?: readonly string[]): RunningProcess;
   /** The same, to its end. */
   command(request: Parameters<Exec>[0], shown?: readonly string[]): Promise<ExecResult>;
-  /** Writes down that an activation begins. On the disk when it returns. */
+  /** Records that an activation begins. On the disk when it returns. */
   recordActivation(activation: ActivationRecord): void;
 }
 
@@ -49,7 +49,7 @@ export interface RunContextDeps {
   signal: AbortSignal;
   deadlineAt: number;
   redact: Redactor;
-  /** The activation of a killed runner, where this one goes on with its run. */
+  /** The activation of a killed runner, where this one continues with its run. */
   activation?: ActivationRecord | null;
   /** The program that the killed runner had started last. */
   child?: RunProcess["child"];

@@ -10,8 +10,8 @@ import { requestHealth } from "./dashboard-requests.ts";
 import { type DeploymentPlan, isActivated, recordDeployment } from "./deployment.ts";
 
 /**
- * Activates a closure so that the host always comes home: arm the dead-man switch, activate, confirm, disarm; or undo. Tells the
- * phases of that. Where nothing is confirmed (mode `boot`, or the host has the switch off) it activates and nothing else.
+ * Activates a closure so that the host is never left out of reach: arm the dead-man switch, activate, confirm, disarm; or undo.
+ * Reports each of these phases. Where nothing is confirmed (mode `boot`, or the host has the switch off) it only activates.
  */
 export async function deploy(context: RunContext, plan: DeploymentPlan): Promise<Outcome> {
   context.phase("activate");
@@ -19,7 +19,7 @@ export async function deploy(context: RunContext, plan: DeploymentPlan): Promise
   if (plan.mode === "boot" || confirmTimeout === 0) return deployUnarmed(context, plan);
   const before = await context.deps.platform.runningClosure();
   if (before === undefined) {
-    context.warn("Nothing runs that the host could go back to, so the dead-man switch is not armed.");
+    context.warn("There is no running closure to go back to, so the dead-man switch is not armed.");
     return deployUnarmed(context, plan);
   }
   const armed = await armFor(context, plan, before);
@@ -38,7 +38,7 @@ export async function deploy(context: RunContext, plan: DeploymentPlan): Promise
     return await finishArmed(context, armed.armed, activated, Math.max(0, left));
   } catch (error) {
     // A fault of this program: what it has begun does not stay half done.
-    const reason = `The agent met a fault of its own: ${context.redact((error as Error).message)}`;
+    const reason = `Internal error of the agent: ${context.redact((error as Error).message)}`;
     for (const line of ((error as Error).stack ?? reason).split("\n")) context.log(line);
     return rollBackRun(context, armed.armed, { code: "internal", reason });
   }
@@ -66,7 +66,7 @@ async function toOutcome(context: RunContext, activated: ActivationResult): Prom
   }
 }
 
-/** Writes down all that an undo needs, and starts the time. */
+/** Records all that an undo needs, and starts the time. */
 async function armFor(context: RunContext, plan: DeploymentPlan, back: string) {
   const { platform, config } = context.deps;
   const { request, run } = context;
@@ -114,7 +114,7 @@ async function rootPreviousClosure(context: RunContext, back: string): Promise<v
     signal: context.signal,
   }).result;
   const isKept = result.end.kind === "exited" && result.end.exitCode === 0;
-  if (!isKept && !context.signal.aborted) context.warn("What runs now could not be kept from the garbage collector.");
+  if (!isKept && !context.signal.aborted) context.warn("The running closure could not be protected from the garbage collector.");
 }
 
 function armDeps({ deps }: RunContext): ArmDeps {

@@ -19,7 +19,7 @@ export async function isActivated(
   return (mode === "boot" ? await platform.profileClosure() : await platform.runningClosure()) === closure;
 }
 
-/** Writes the deployment into the ledger and tells it: what was confirmed, or needs no confirmation. */
+/** Writes the deployment into the ledger and reports it: what was confirmed, or needs no confirmation. */
 export async function recordDeployment(
   context: Pick<RunContext, "deps" | "events" | "ledger" | "request">,
   { closure, commit, mode }: DeploymentPlan,

@@ -28,7 +28,7 @@ export type GuardResult =
 export function decideActivation(reading: GuardReading, options: { mode: ActivationMode; force: boolean }): GuardResult {
   const { agent, disks, boot, inhibitors, other } = reading;
   const { mode, force } = options;
-  if (other !== undefined) return refused("activation-in-progress", `Another activation is at work: ${other}.`);
+  if (other !== undefined) return refused("activation-in-progress", `Another activation is running: ${other}.`);
   if (agent.running && !agent.next && !force) {
     return refused("agent-missing", "The running system installs this agent, and what is to be activated does not.");
   }

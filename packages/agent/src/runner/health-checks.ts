@@ -12,7 +12,7 @@ export interface HealthCheckDeps {
 
 /**
  * Does all checks once and gives what does not hold, each with the check's name. Sockets are tried at the same time, programs
- * one after the other, so that the run always knows the one that is at work.
+ * one after the other, so that the run always knows the one that is running.
  */
 export async function failingHealthChecks(checks: readonly HealthCheck[], deps: HealthCheckDeps): Promise<string[]> {
   const results = Promise.all(checks.filter((check) => check.kind !== "command").map((check) => runCheck(check, deps)));

@@ -12,7 +12,7 @@ import { writeCloneState } from "./sync.ts";
 const QUEUE_POLL_MS = 50;
 
 /**
- * Looks whether the repository can be read, so that a wrong credential or a missing branch is a fact of the host before anybody
+ * Checks whether the repository can be read, so that a wrong credential or a missing branch is a fact of the host before anybody
  * pulls (R27). Changes nothing in the clone, and gives way to a request at once.
  */
 export async function probeRepository(deps: RunnerDeps, redact: Redactor): Promise<void> {

@@ -19,16 +19,16 @@ import { tailFile } from "./tail-file.ts";
 
 const POLL_MS = 200;
 
-/** How the activation of a killed runner came to its end. */
+/** How the activation of a killed runner finished. */
 interface ActivationEnd {
   exitCode: number | undefined;
   firstError: string | undefined;
-  /** It was at work when the run was cancelled or its time was over. */
+  /** It was running when the run was cancelled or its time was over. */
   wasStopped: boolean;
 }
 
 /**
- * Goes on with the deployment of a killed runner's run, by what its files and the host itself say. Undefined: the run had not
+ * Continues the deployment of a killed runner's run, by what its files and the host itself say. Undefined: the run had not
  * begun to change what the host runs.
  */
 export async function recoverDeployment(
@@ -38,7 +38,7 @@ export async function recoverDeployment(
 ): Promise<Outcome | undefined> {
   const { request, layout, run } = context;
   const activation = process?.activation ?? null;
-  // An activation is not ended because its runner was: it goes on, and what it brings about is told.
+  // An activation is not ended because its runner was: it continues, and what it brings about is reported.
   const activationEnd = process == null || activation === null ? undefined : await follow(context, process, activation, repaired);
   const armed = await readArmedOf(layout, request.runId);
   if (armed !== undefined && activationEnd?.wasStopped)
@@ -90,7 +90,7 @@ async function resumeDeployment(
   }
   const { exitCode, firstError } = activationEnd;
   if (exitCode === undefined) {
-    const reason = "The runner was killed, and the activation did not come to its end.";
+    const reason = "The runner was killed, and the activation did not finish.";
     return rollBackRun(context, armed, { code: "runner-killed", reason });
   }
   const activated = await activationResult(context, activation, {
@@ -103,7 +103,7 @@ async function resumeDeployment(
   return finishArmed(context, armed, activated, window);
 }
 
-/** There was no dead-man switch: what runs now is told, and nothing else is done. */
+/** There was no dead-man switch: what runs now is reported, and nothing else is done. */
 async function unarmedOutcome(
   context: RunContext,
   activation: ActivationRecord,
@@ -116,9 +116,9 @@ async function unarmedOutcome(
   const hasBegun = await exists(context.run.activationOutput);
   if (isActive && hasBegun && !repaired.hasDeployed) await recordDeployment(context, activation);
   const ended = wasStopped
-    ? "The activation went on past the run's deadline and was stopped."
+    ? "The activation continued past the run's deadline and was stopped."
     : exitCode === undefined
-      ? "How the activation ended is not known."
+      ? "The result of the activation is not known."
       : `The activation itself ended with exit code ${exitCode}.`;
   const running = (await context.deps.platform.runningClosure()) ?? "no closure that can be read";
   const goal = isActive ? "That is what this run was deploying." : `This run was deploying ${closure}.`;
@@ -130,7 +130,7 @@ async function unarmedOutcome(
   return failure(sameBoot ? "runner-killed" : "host-restarted", shorten(reason, 2000), { exitCode });
 }
 
-/** Tells what the activation printed and prints, until it is at work no more; a stop of the run ends it. */
+/** Reports what the activation printed and prints, until it is no longer running; a stop of the run ends it. */
 async function follow(
   context: RunContext,
   process: RunProcess,
@@ -140,7 +140,7 @@ async function follow(
   const { deps, run, signal } = context;
   const errors = createErrorFinder();
   let seen = 0;
-  // The killed runner had told some of the lines already: what follows them is told now.
+  // The killed runner had told some of the lines already: what follows them is reported now.
   const log = (line: LogLine) => {
     if (++seen > repaired.activationLines) context.events.log(line);
   };

@@ -35,7 +35,7 @@ test("R4: a runner that is killed in a build: the builders end, the run ends as 
   expect((await host.doRun("refresh")).outcome).toEqual({ state: "succeeded" });
 });
 
-test("R4: a runner that is killed in an activation: it goes on, and its output, its end and what runs now are told", async () => {
+test("R4: a runner that is killed in an activation: it continues, and its output, its end and what runs now are reported", async () => {
   await using host = await createTestHost({ host: { packages: 1, activationSeconds: 1 } });
   const commit = await host.flake.head();
   const runId = await host.ask("switch", {}, { commit });
@@ -70,7 +70,7 @@ test("R4: an activation that outlives the run's deadline is ended by whoever fin
   await expectWhole(host, runId);
 });
 
-test("R1, R2: a runner that was killed between the last event and the outcome: that event's outcome stands, and nothing is added", async () => {
+test("R1, R2: a runner that was killed between the last event and the outcome: that event's outcome counts, and nothing is added", async () => {
   await using host = await createTestHost({ host: { packages: 1 } });
   const { runId, outcome } = await host.doRun("switch", {}, { commit: await host.flake.head() });
   expect(outcome).toEqual({ state: "succeeded" });

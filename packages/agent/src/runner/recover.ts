@@ -30,7 +30,7 @@ export async function recoverRuns(deps: RunnerDeps, redact: Redactor): Promise<R
     if ((await readUntrustedJson(run.outcome, RunOutcome)).kind === "ok") continue;
     const request = await readUntrustedJson(run.request, RequestRecord);
     if (request.kind !== "ok") {
-      // The runner died before it had written the request down: it is still in the queue.
+      // The runner died before it had recorded the request: it is still in the queue.
       deps.log(`${run.dir} holds no request: removed.`);
       await rm(run.dir, { recursive: true, force: true });
       continue;
@@ -89,7 +89,7 @@ async function endUnchanged(deps: RunnerDeps, process: RunProcess | undefined, {
   if (process?.child != null) await endProgram(process.child);
   if (process !== undefined && phase === "reboot") return afterReboot(process.runner.bootId, bootId());
   const now = await deps.platform.runningClosure();
-  const sentence = now === undefined ? "What the host runs now cannot be read." : `The host runs ${now}.`;
+  const sentence = now === undefined ? "The running closure cannot be read." : `The host runs ${now}.`;
   return process === undefined || process.runner.bootId === bootId()
     ? failure("runner-killed", `The runner was killed before it had changed what the host runs. ${sentence}`)
     : failure("host-restarted", `The host went down before the run had changed what it runs. ${sentence}`);

@@ -67,7 +67,7 @@ async function work(context: RunContext, request: OpRequest): Promise<Outcome> {
   } catch (error) {
     const text = (error instanceof Error ? error.stack : undefined) ?? messageOf(error);
     for (const line of text.split("\n")) context.log(line);
-    return failure("internal", `The agent met a fault of its own: ${context.redact(messageOf(error))}`);
+    return failure("internal", `Internal error of the agent: ${context.redact(messageOf(error))}`);
   }
 }
 
@@ -80,7 +80,7 @@ async function readProof(context: RunContext, { op }: OpRequest): Promise<FactsR
     if (op !== "refresh") return reading;
     return { readAt: reading.readAt, facts: { ...(await deps.readMachineFacts()), ...reading.facts } };
   } catch (error) {
-    context.warn(`What the host runs now could not be read: ${(error as Error).message}`);
+    context.warn(`The facts of the host could not be read after the run: ${(error as Error).message}`);
     return undefined;
   }
 }

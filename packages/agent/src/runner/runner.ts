@@ -16,12 +16,12 @@ import { takeNext } from "./take-request.ts";
 
 export type RunnerResult =
   | { kind: "done"; runs: number }
-  /** Another runner is at work, which takes what is in the queue; or a person is, who comes first. */
+  /** Another runner is active and takes what is in the queue; or a person is, who comes first. */
   | { kind: "busy"; owner: ProcessIdentity };
 
 /**
  * Does all that is in the queue, one run at a time, and returns when it is empty. First it ends what a killed runner has left;
- * if there is nothing to do at all, it looks whether the repository can be read.
+ * if there is nothing to do at all, it checks whether the repository can be read.
  */
 export async function runRunner(deps: RunnerDeps): Promise<RunnerResult> {
   const { config } = deps;
@@ -73,8 +73,8 @@ export async function undoLeftover({ config, exec, clock, log }: RunnerDeps): Pr
   const armed = await readArmed(layout);
   if (armed.kind === "missing") return;
   if (armed.kind === "refused") {
-    // Nobody can undo by it, and while it lies there nothing can be armed.
-    log(`The armed record cannot be read and is put aside: ${armed.reason}`);
+    // Nobody can undo by it, and while it is there nothing can be armed.
+    log(`The armed record cannot be read and was moved aside: ${armed.reason}`);
     await rename(layout.deadman, `${layout.deadman}.unreadable`);
     return;
   }
@@ -83,6 +83,6 @@ export async function undoLeftover({ config, exec, clock, log }: RunnerDeps): Pr
 
 export async function prune({ config, clock, log }: RunnerDeps): Promise<void> {
   const read = await readUntrustedJson(daemonLayout(config.stateDir).acknowledged, AcknowledgedSeqs);
-  if (read.kind === "refused") log(`What the dashboard has stored cannot be read, so no spool is removed: ${read.reason}`);
+  if (read.kind === "refused") log(`The acknowledgements cannot be read, so no spool is removed: ${read.reason}`);
   if (read.kind === "ok") await pruneSpools(config.runnerDir, read.value.runs, clock.now());
 }

@@ -8,10 +8,14 @@ import { readUntrustedJson } from "../spool/untrusted-json.ts";
 import { failure, type RunContext, STOPPED } from "./context.ts";
 import { createPlainOutput } from "./output.ts";
 
-export type Synced = { ok: true; commit: Commit } | { ok: false; outcome: Outcome };
+export type CloneOutcome = { ok: true; commit: Commit } | { ok: false; outcome: Outcome };
 
-/** Brings the clone to the commit, and writes down whether the repository could be read. */
-export async function syncClone(context: RunContext, commit: Commit | null, fetch: "always" | "if-missing"): Promise<Synced> {
+/** Brings the clone to the commit, and records whether the repository could be read. */
+export async function syncClone(
+  context: RunContext,
+  commit: Commit | null,
+  fetch: "always" | "if-missing",
+): Promise<CloneOutcome> {
   const { clone, signal, layout, deps } = context;
   const output = createPlainOutput(context.output, "git");
   const verify = deps.config.signing.required ? signatureCheck(context) : undefined;
@@ -23,7 +27,7 @@ export async function syncClone(context: RunContext, commit: Commit | null, fetc
   if (wasRead || problem !== undefined) {
     await writeCloneState(layout, deps.clock.now(), problem, context.redact);
   }
-  return toSynced(result, context);
+  return cloneOutcome(result, context);
 }
 
 /** Why what the clone is at may not be run; undefined: it may. For what runs something of the clone without fetching it first. */
@@ -46,7 +50,7 @@ function signatureCheck({ deps, phase, execute, log }: RunContext): NonNullable<
   };
 }
 
-function toSynced(result: SyncResult, { redact }: RunContext): Synced {
+function cloneOutcome(result: SyncResult, { redact }: RunContext): CloneOutcome {
   switch (result.kind) {
     case "at":
       return { ok: true, commit: result.commit };
@@ -61,7 +65,7 @@ function toSynced(result: SyncResult, { redact }: RunContext): Synced {
   }
 }
 
-/** Writes down when the repository was read last, and what keeps it from being read now. */
+/** Records when the repository was read last, and what keeps it from being read now. */
 export async function writeCloneState(
   layout: RunnerLayout,
   now: number,

@@ -39,7 +39,7 @@ async function leaveMalformedRuns(host: AgentHost) {
   return runs;
 }
 
-test("R38: whatever lies in the runner's directory, the daemon connects, says what it cannot read, and does the next run", async () => {
+test("R38: whatever is in the runner's directory, the daemon connects, says what it cannot read, and does the next run", async () => {
   await using host = await createAgentHost();
   const { dashboard } = host;
   await host.repo.commit("begin", { "README.md": "x" });

@@ -17,7 +17,7 @@ export interface RunWatchDeps {
   onEnd: (runId: RunId) => void;
 }
 
-/** Sees runs begin, go on and end in the runner's directory: by the kernel's word where it gives it, else at each scan. */
+/** Sees runs begin, continue and end in the runner's directory: by the kernel's word where it gives it, else at each scan. */
 export interface RunWatch extends AsyncDisposable {
   /** Looks at everything once. To be called from time to time: the kernel may drop what it has to say, or say nothing at all. */
   scan(): Promise<void>;

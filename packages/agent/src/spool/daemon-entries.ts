@@ -10,10 +10,10 @@ import { type JsonRead, parseUntrustedJson } from "./untrusted-json.ts";
  * requests and removes what it has taken, and nothing of that leads out of those directories.
  */
 export interface DaemonQueue extends AsyncDisposable {
-  /** Names of what lies in it and is whole, the call for a runner apart. Oldest request first. */
+  /** Names of what is in it and is whole, the call for a runner apart. Oldest request first. */
   names(): Promise<string[]>;
   read(runId: RunId): Promise<JsonRead<RunRequest>>;
-  /** Takes an entry out of the queue. Gives what a person is to know: it could not simply be removed. */
+  /** Takes an entry out of the queue. Returns what a person is to know: it could not simply be removed. */
   take(name: string): Promise<string | undefined>;
   takeWake(): Promise<void>;
 }
@@ -74,7 +74,7 @@ async function inCancel<T>(stateDir: string, work: (directory: UntrustedDirector
     await using directory = opened.directory;
     return await work(directory);
   } catch {
-    return undefined; // Nothing that lies there may end a run in the middle of its work.
+    return undefined; // Nothing that is there may end a run in the middle of its work.
   }
 }
 

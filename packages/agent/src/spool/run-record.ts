@@ -12,7 +12,7 @@ const mode = 0o640;
 const RESERVE_BYTES = 512 * 1024;
 const RETRY_MS = 1000;
 
-/** Writes down that the runner has taken a request. When it returns, the queue's file may go. */
+/** Records that the runner has taken a request. When it returns, the queue's file may go. */
 export async function beginRun(run: RunLayout, request: RequestRecord): Promise<void> {
   await mkdir(run.dir, { recursive: true, mode: 0o750 });
   await writeAtomic(run.request, `${JSON.stringify(request)}\n`, { mode });
@@ -32,8 +32,8 @@ export async function reserveSpace(run: RunLayout): Promise<boolean> {
 }
 
 /**
- * Writes down which processes work on the run. Not flushed: after a power loss none of them lives. False: the disk is full,
- * and the older state stands.
+ * Records which processes work on the run. Not flushed: after a power loss none of them lives. False: the disk is full,
+ * and the older state stays.
  */
 export function writeRunProcess(run: RunLayout, state: RunProcess): boolean {
   try {

@@ -75,7 +75,7 @@ export const ArmedDeadman = z.lazy(() =>
     profile: StorePath.nullable().describe(
       "What the profile pointed to before; null: there was none, or it is not this agent's to set",
     ),
-    failedUnits: z.array(z.string().max(256)).max(500).nullable().describe("Had failed before; null: nobody can tell"),
+    failedUnits: z.array(z.string().max(256)).max(500).nullable().describe("Had failed before; null: it is not known"),
     asks: z
       .enum(["confirm", "health", "nothing"])
       .describe("What is asked of the dashboard afterwards: to confirm the run, whether it answers, or nothing"),
@@ -91,7 +91,7 @@ export const ArmedDeadman = z.lazy(() =>
     restarted: z
       .literal(true)
       .optional()
-      .describe("The daemon was told to make way for the agent that was activated: an undo has to bring back the one before"),
+      .describe("The daemon was told to make way for the agent that was activated: an undo has to restore the one before"),
     timer: z.string().max(200).nullable().describe("The transient unit that undoes; null: a process of its own does"),
     undo: z
       .array(
@@ -115,13 +115,13 @@ export const UndoRecord = z.lazy(() =>
       .enum(["runner", "timer", "boot", "person"])
       .describe("Who undid it: the run itself, the dead-man switch, a boot, a person"),
     startedAt: Timestamp,
-    endedAt: Timestamp.nullable().describe("Null: it is at work, or was killed at it"),
+    endedAt: Timestamp.nullable().describe("Null: it is running, or was killed at it"),
     cause: z
       .object({ code: FailureCode, reason: z.string().max(2000) })
       .nullable()
       .describe("What the run found wrong; null: nobody who could tell was there"),
-    back: StorePath.describe("What was to be brought back"),
-    child: processIdentitySchema.nullable().describe("The program of it that is at work"),
+    back: StorePath.describe("What was to be restored"),
+    child: processIdentitySchema.nullable().describe("The program of it that is running"),
     exitCodes: z.array(z.number().int().nullable()).max(10).describe("Of each program, in order; null: it did not end by itself"),
     running: StorePath.nullable().describe("What ran afterwards"),
     left: z.string().max(2000).nullable().describe("What is not as it was before, for a person; null: all is"),

@@ -204,7 +204,7 @@ test("a spool that is not what a runner writes is a fault, and is not followed e
   expect(await linked.read(1000)).toMatchObject({ kind: "fault" });
 });
 
-test("R1: wherever the file was torn, mending leaves the whole events before and nothing else", async () => {
+test("R1: wherever the file was torn, a repair leaves the whole events before and nothing else", async () => {
   await using spool = await createSpool();
   const { writer, run } = spool;
   for (let n = 0; n < 30; n++) {

@@ -14,7 +14,7 @@ export interface RepairedEvents {
   /** Lines of the activation's output that are in the events. */
   activationLines: number;
   hasDeployed: boolean;
-  /** The closure that the armed dead-man switch would bring back, if it was ever armed. */
+  /** The closure that the armed dead-man switch would restore, if it was ever armed. */
   armedBack: string | undefined;
   /** The phase that was told last. */
   phase: Phase | undefined;

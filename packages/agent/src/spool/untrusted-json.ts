@@ -7,7 +7,7 @@ import { MAX_FILE_BYTES } from "./shapes.ts";
 export type JsonRead<T> = { kind: "ok"; value: T } | { kind: "missing" } | { kind: "refused"; reason: string };
 
 /**
- * Reads a JSON file that the other side wrote: a regular file of bounded size, of the user whose directory it lies in, whose
+ * Reads a JSON file that the other side wrote: a regular file of bounded size, of the user whose directory it is in, whose
  * content fits the schema.
  */
 export async function readUntrustedJson<T>(path: string, schema: z.ZodType<T>): Promise<JsonRead<T>> {

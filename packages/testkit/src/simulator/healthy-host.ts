@@ -169,7 +169,7 @@ function diffOf(from: string | null, to: string): ClosureDiff {
   };
 }
 
-interface Activated {
+interface PlannedActivation {
   closure: string;
   commit: string | null;
   mode: "switch" | "boot" | "test";
@@ -178,7 +178,7 @@ interface Activated {
 }
 
 /** Arms, activates, and is confirmed or goes back. */
-function activated(start: StartRun, facts: Partial<Facts>, to: Activated, { ms, at }: Pace): Step[] {
+function activated(start: StartRun, facts: Partial<Facts>, to: PlannedActivation, { ms, at }: Pace): Step[] {
   const { closure, commit, mode, generation, generations } = to;
   const { running } = facts;
   const armed: Step[] = [];

@@ -35,7 +35,7 @@ export interface SimulatedHostOptions {
 export interface SimulatedHost {
   readonly name: string;
   readonly connected: boolean;
-  /** Every run that its runner began, in order: one that stands here twice was started twice. */
+  /** Every run that its runner began, in order: one that is here twice was started twice. */
   readonly begun: readonly RunId[];
   readonly facts: Partial<Facts>;
   /** What the dashboard said before it closed. */
@@ -52,7 +52,7 @@ export interface SimulatedHost {
   dropLink(forMs?: number): void;
   /** Dials now if it waits to. */
   redial(): void;
-  /** Facts change and are told. */
+  /** Facts change and are reported. */
   change(facts: Partial<Facts>): void;
   /** Sends any text over the link as it is. */
   sendRaw(text: string): void;

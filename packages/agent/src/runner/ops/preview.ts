@@ -9,7 +9,7 @@ import { createPlainOutput } from "../output.ts";
 import { buildTarget } from "../target-closure.ts";
 import type { OpImplementation } from "./implementation.ts";
 
-/** Tells what a switch would change: packages, units, reboot, this agent. Builds what is not there yet, and activates nothing. */
+/** Reports what a switch would change: packages, units, reboot, this agent. Builds what is not there yet, and activates nothing. */
 export const preview: OpImplementation<"preview"> = async (context, args) => {
   const { platform } = context.deps;
   const other = args.against === undefined ? undefined : await findGeneration(context, args.against);
@@ -56,7 +56,7 @@ async function readUnits(context: RunContext, closure: string): Promise<UnitChan
   errors.end();
   const units = succeeded(result) ? parseDryActivate(`${result.stdout}\n${result.stderr}`) : undefined;
   if (units === undefined && !context.signal.aborted) {
-    context.warn("What would become of units is not known: the closure's own activator did not tell.");
+    context.warn("The changes to units are not known: the closure's activator did not list them.");
   }
   return units ?? null;
 }

@@ -14,8 +14,8 @@ export const restartAgent: OpImplementation<"restart-agent"> = async (context) =
   context.phase("restart");
   const before = await readUntrustedJson(path, DaemonStatus);
   if (before.kind !== "ok") {
-    const why = before.kind === "missing" ? "it has not said which process it is" : before.reason;
-    return failure("restart-not-seen", `No agent runs that could be told to restart: ${why}.`);
+    const why = before.kind === "missing" ? "it has not recorded its process" : before.reason;
+    return failure("restart-not-seen", `There is no running agent to restart: ${why}.`);
   }
   const { instance } = before.value;
   context.events.append({ kind: "restart", instance });

@@ -22,10 +22,10 @@ export const rollback: OpImplementation<"rollback"> = async (context, { generati
   return withFinish(await deploy(context, { closure, commit, generation, mode: guarded.mode }), guarded.finish);
 };
 
-/** An old generation may have an old hole: whoever has the dashboard must not bring it back where commits are checked. */
+/** Whoever controls the dashboard must not reintroduce an old vulnerability by an old generation where commits are checked. */
 function refuseUnsigned({ deps: { config } }: RunContext, generation: number): Outcome | undefined {
   if (!config.signing.required || config.allowRewind) return undefined;
-  const reason = `This host takes signed commits only and never goes back; generation ${generation} would be a step back.`;
+  const reason = `This host accepts signed commits only and never goes back; generation ${generation} would be a step back.`;
   return { state: "refused", code: "not-fast-forward", reason };
 }
 

@@ -26,7 +26,7 @@ export const switchOp: OpImplementation<"switch"> = async (context, { mode, comm
   return withFinish(await deploy(context, { closure, commit, mode: guarded.mode }), guarded.finish);
 };
 
-/** A stolen dashboard must not bring back an old hole: backwards or sideways only if the host allows it and a person insists. */
+/** A stolen dashboard must not reintroduce an old vulnerability: going back takes the host's permission and a person who insists. */
 async function refuseRewind({ ledger, clone, deps, request }: RunContext, commit: Commit): Promise<Outcome | undefined> {
   const last = (await ledger.read()).findLast((deployment) => deployment.commit !== null)?.commit;
   if (last === undefined || last === null || (await clone.contains(commit, last))) return undefined;
