@@ -2,7 +2,8 @@ import type { RunId } from "@nixfleet/protocol";
 import type { Exec, ExecRequest } from "@nixfleet/runtime";
 import { expect, test } from "vitest";
 import { createSystemd, type SystemdScope } from "../systemd/systemd.ts";
-import { createDeadmanTimer } from "./timer.ts";
+import { stopUnit } from "./activation-unit.ts";
+import { createDeadmanTimer, stopTimer } from "./timer.ts";
 
 const runId = "01jd0000000000000000000001" as RunId;
 
@@ -50,4 +51,19 @@ test("a user's own systemd is asked where a user's home is managed, and its refu
   expect(fault).toBe("systemd-run: Failed to connect to bus");
   expect(requests[0]?.argv.slice(0, 2)).toEqual(["systemd-run", "--user"]);
   expect(requests[0]?.env).toEqual({ LC_ALL: "C", PATH: "/bin", HOME: "/root", XDG_RUNTIME_DIR: "/run/user/7" });
+});
+
+test("R37: what a record names is stopped by the systemd of the host's scope, though that is not found at the moment", async () => {
+  const calls: string[] = [];
+  const exec: Exec = ({ argv }) => {
+    calls.push(argv.join(" "));
+    const end = { kind: "exited", exitCode: 0 } as const;
+    return { pid: 1, result: Promise.resolve({ end, aborted: false, stdout: "", stderr: "", truncated: false }) };
+  };
+  const record = { hostname: "gate", systemRoot: "/elsewhere", env: {} };
+  await stopTimer(exec, "nixfleet-deadman-x", { ...record, platform: "home-manager" });
+  await stopUnit(exec, "nixfleet-undo", { ...record, platform: "nixos" });
+  await stopTimer(exec, null, { ...record, platform: "nixos" });
+  await stopUnit(exec, null, { ...record, platform: "nixos" });
+  expect(calls).toEqual(["systemctl --user stop nixfleet-deadman-x.timer", "systemctl stop nixfleet-undo"]);
 });
