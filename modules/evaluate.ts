@@ -26,7 +26,7 @@ export interface Evaluated {
   readonly files: Readonly<Record<string, string>>;
   /** Files that these name, and that are made with them, by their store path. */
   readonly made: Readonly<Record<string, string>>;
-  /** What else the host is told: users, directories, scripts. */
+  /** What else is set on the host: users, directories, scripts. */
   readonly also: Readonly<Record<string, unknown>>;
 }
 

@@ -99,7 +99,7 @@ test("R29: on macOS no setting changes the job of the runner, since a job that c
   }
 });
 
-test("R58: the token stands in no unit, job or script, and neither its file nor another secret one is the daemon's to name", async () => {
+test("R58: the token is in no unit, job or script, and neither its file nor another secret one is the daemon's to name", async () => {
   await using dir = await createTempDir();
   const { files } = await evaluateModule(dir.path, "nixos", everything);
   const daemon = files["nixfleet-agent.service"] ?? "";

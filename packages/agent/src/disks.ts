@@ -2,7 +2,7 @@ import { stat, statfs } from "node:fs/promises";
 import type { Metrics } from "@nixfleet/protocol";
 
 export interface DiskDeps {
-  /** Number of the file system that a path lies on. */
+  /** Number of the file system that a path is on. */
   device: (path: string) => Promise<number>;
   /** As statvfs(3), in blocks. */
   statfs: (path: string) => Promise<{ bsize: number; blocks: number; bfree: number; bavail: number }>;

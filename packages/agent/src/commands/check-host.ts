@@ -1,7 +1,7 @@
 import { existsSync, type Stats } from "node:fs";
 import { access, constants, readFile, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { exec, messageOf, openStrangerDirectory } from "@nixfleet/runtime";
+import { exec, messageOf, openUntrustedDirectory } from "@nixfleet/runtime";
 import { freeBytes } from "../disks.ts";
 import type { Platform } from "../platforms/platform.ts";
 import { LEAST_FREE } from "../runner/guards.ts";
@@ -65,10 +65,10 @@ async function findForeign(stateDir: string, runnerDir: string, root: number | u
 async function findLinks(stateDir: string): Promise<Finding | undefined> {
   const { queue, cancel } = daemonLayout(stateDir);
   for (const path of [queue, cancel]) {
-    const opened = await openStrangerDirectory(path);
+    const opened = await openUntrustedDirectory(path);
     if (opened.kind === "ok") await opened.directory[Symbol.asyncDispose]();
     if (opened.kind !== "refused") continue;
-    const fix = `Stop nixfleet-agent, remove ${path}, and start it again: it makes it anew. Nobody else puts anything there.`;
+    const fix = `Stop nixfleet-agent, remove ${path}, and start it again: it recreates the directory. Nothing else belongs there.`;
     return fails("directories", opened.detail, fix);
   }
   return undefined;

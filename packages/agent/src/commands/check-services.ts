@@ -20,7 +20,7 @@ export async function checkServices({
 }: Pick<HostReaders, "stateDir" | "platform">): Promise<Finding> {
   switch (serviceManager?.kind) {
     case undefined:
-      return holds("services", "no service manager keeps this agent");
+      return holds("services", "no service manager runs this agent");
     case "launchd":
       return checkJobs(serviceManager);
     case "systemd":
@@ -30,27 +30,27 @@ export async function checkServices({
 
 async function checkUnits(systemd: Systemd, stateDir: string): Promise<Finding> {
   const states = await systemd.unitStates(UNITS);
-  if ("error" in states) return unknown("services", `systemctl does not tell: ${states.error}`);
+  if ("error" in states) return unknown("services", `systemctl failed: ${states.error}`);
   const daemon = await lockOwner(join(stateDir, "daemon.lock"));
-  return judgeUnits(states, { scope: systemd.scope, daemon: daemon?.pid });
+  return unitsFinding(states, { scope: systemd.scope, daemon: daemon?.pid });
 }
 
 /** Judges the states of the agent's units. `daemon`: the daemon that runs, if any. */
-export function judgeUnits(
+export function unitsFinding(
   states: ReadonlyMap<string, UnitState>,
   { scope, daemon }: { scope: Systemd["scope"]; daemon: number | undefined },
 ): Finding {
   const isThere = (unit: string) => states.get(unit)?.load === "loaded";
   if (!UNITS.some(isThere) && daemon !== undefined) {
-    return holds("services", `none is installed; the agent runs as process ${daemon}`);
+    return holds("services", `not installed; the agent runs as process ${daemon}`);
   }
   const missing = UNITS.find((unit) => !isThere(unit));
   if (missing !== undefined) return fails("services", `${missing} is not installed`, INSTALL);
   const unit = ALWAYS_ACTIVE.find((name) => states.get(name)?.active !== "active");
-  if (unit === undefined) return holds("services", "installed and at work");
+  if (unit === undefined) return holds("services", "installed and running");
   const option = scope === "user" ? "--user " : "";
   const fix = `Run: systemctl ${option}start ${unit}. Why it does not run: journalctl ${option}-u ${unit}`;
-  return fails("services", `${unit} is ${states.get(unit)?.active ?? "not at work"}`, fix);
+  return fails("services", `${unit} is ${states.get(unit)?.active ?? "not running"}`, fix);
 }
 
 /** The same of launchd, which keeps what it has loaded. */
@@ -70,5 +70,5 @@ export async function checkJobs(launchd: Launchd): Promise<Finding> {
         );
     }
   }
-  return holds("services", "loaded and at work");
+  return holds("services", "loaded and running");
 }

@@ -50,7 +50,7 @@ export function createHostReaders(settings: RunnerSettings, env: Environment): H
     platform,
     source,
     credentials,
-    clone: createClone({ git, dir: runnerLayout(runnerDir).clone, url: repoUrl, branch, say: () => {} }),
+    clone: createClone({ git, dir: runnerLayout(runnerDir).clone, url: repoUrl, branch, log: () => {} }),
     nixVersion: () => readNixVersion({ exec, env }),
     failedUnits: async () => (await platform.failedUnits())?.slice(),
     machineFacts: () => readMachineFacts({ source, platform: platform.name }),

@@ -9,7 +9,7 @@ import { runnerLayout } from "../spool/layout.ts";
 import { atEveryPowerLoss, createPromises } from "../spool/power-loss.fixture.ts";
 import { createSystemd } from "../systemd/systemd.ts";
 import { arm, disarm, restartWhileArmed } from "./arm.ts";
-import { readArmed, readUndone, writeArmed } from "./record.ts";
+import { readArmed, readUndoRecord, writeArmed } from "./record.ts";
 import { createDeadmanTimer, type TimerDeps } from "./timer.ts";
 import { undo } from "./undo.ts";
 
@@ -17,7 +17,7 @@ const runId = "01jd0000000000000000000001" as RunId;
 const [old, next] = ["old", "new"].map((name) => `/nix/store/sn3sxk6b7myhr3sdbn7rri2y00ww7n6p-${name}`) as [StorePath, StorePath];
 const timerUnit = `nixfleet-deadman-${runId}`;
 
-/** A host on a disk that forgets, whose time a systemd keeps. Programs are only written down, and end with `exitCode`. */
+/** A host on a disk that forgets, whose time a systemd keeps. Programs are only recorded, and end with `exitCode`. */
 async function createHost({ exitCode = 0 } = {}) {
   const dir = await createTempDir();
   onTestFinished(() => dir[Symbol.asyncDispose]());
@@ -104,7 +104,7 @@ test("S11: what was disarmed is not armed after a power loss, and its timer is s
   });
 });
 
-test("S11: whenever the power goes in an undo, it is still armed or its note says that it came to its end", async () => {
+test("S11: whenever the power goes in an undo, it is still armed or its note says that it finished", async () => {
   const { deps, disk, layout, what, programs, started } = await createHost();
   await writeArmed(layout, { ...what, armedAt: 1, until: 2, timer: timerUnit }, disk);
   const begun = disk.operations.length;
@@ -114,7 +114,7 @@ test("S11: whenever the power goes in an undo, it is still armed or its note say
     if (at < begun) return;
     const isArmed = await exists(layoutAt(root).deadman);
     if (!isArmed)
-      expect(await readUndone(layoutAt(root).run(runId))).toMatchObject({ why: "timer", endedAt: expect.any(Number) });
+      expect(await readUndoRecord(layoutAt(root).run(runId))).toMatchObject({ why: "timer", endedAt: expect.any(Number) });
     if (started.until(at).includes("systemctl")) expect(isArmed).toBe(false);
   });
 });

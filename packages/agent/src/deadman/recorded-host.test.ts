@@ -5,8 +5,8 @@ import { isUnitActive, stopUnit } from "./activation-unit.ts";
 import type { RecordedHost } from "./recorded-host.ts";
 import { daemonProcess, restartDaemon } from "./restart-daemon.ts";
 
-const env = { PATH: "/bin", HOME: "/root", SECRET: "x" };
-const host: RecordedHost = { platform: "nixos", hostname: "gate", systemRoot: "", env };
+const hostEnv = { PATH: "/bin", HOME: "/root", SECRET: "x" };
+const host: RecordedHost = { platform: "nixos", hostname: "gate", systemRoot: "", env: hostEnv };
 
 /** systemctl, which answers one call after another; the last answer again and again. The lab's hosts have it for real. */
 function createSystemctl(scope: SystemdScope, ...answers: { exitCode?: number; stdout?: string }[]) {
@@ -14,18 +14,18 @@ function createSystemctl(scope: SystemdScope, ...answers: { exitCode?: number; s
   const exec: Exec = ({ argv, env }) => {
     expect(env).not.toHaveProperty("SECRET");
     const { exitCode = 0, stdout = "" } = answers[Math.min(calls.length, answers.length - 1)] ?? {};
-    calls.push(argv.filter((word) => !word.startsWith("--")).join(" "));
+    calls.push(argv.filter((word) => word === "--user" || !word.startsWith("--")).join(" "));
     const result: ExecResult = { end: { kind: "exited", exitCode }, aborted: false, stdout, stderr: "", truncated: false };
     return { pid: 1, result: Promise.resolve(result) };
   };
-  return { exec, calls, systemd: createSystemd({ exec, scope, env }) };
+  return { exec, calls, systemd: createSystemd({ exec, scope, env: hostEnv }) };
 }
 
 const silence = { exitCode: 1 };
 const active = { stdout: "active\n" };
 const inactive = { stdout: "inactive\n" };
 
-test("a unit is at work or not as the service manager says, asked again while that is silent", async () => {
+test("a unit is running or not as systemd says, asked again while it is silent", async () => {
   const busy = createSystemctl("system", silence, active);
   expect(await isUnitActive(busy.exec, "activation", host, busy.systemd)).toBe(true);
   expect(busy.calls).toEqual(["systemctl show activation.service", "systemctl show activation.service"]);
@@ -34,7 +34,7 @@ test("a unit is at work or not as the service manager says, asked again while th
   expect(idle.calls).toHaveLength(1);
 });
 
-test("an activation without a unit, or a host without a service manager, has none at work, and nobody is asked", async () => {
+test("an activation without a unit, or a host without systemd, has none running, and no systemctl is called", async () => {
   const { exec, calls, systemd } = createSystemctl("system", active);
   expect(await isUnitActive(exec, null, host, systemd)).toBe(false);
   expect(await isUnitActive(exec, "activation", { ...host, systemRoot: "/tmp/host" })).toBe(false);
@@ -42,16 +42,16 @@ test("an activation without a unit, or a host without a service manager, has non
   expect(calls).toEqual([]);
 });
 
-test("a unit that is at work after it was told to stop is told again, three times at most", async () => {
+test("a unit that is running after a stop is stopped again, three times at most", async () => {
   const quick = createSystemctl("user", {}, inactive);
   await stopUnit(quick.exec, "activation", host, quick.systemd);
-  expect(quick.calls).toEqual(["systemctl stop activation", "systemctl show activation.service"]);
+  expect(quick.calls).toEqual(["systemctl --user stop activation", "systemctl --user show activation.service"]);
   const deaf = createSystemctl("system", active);
   await stopUnit(deaf.exec, "activation", host, deaf.systemd);
   expect(deaf.calls.filter((call) => call.includes("stop"))).toHaveLength(3);
 });
 
-test("the daemon is told to start again, and whether that was taken is told; without a service manager it is not", async () => {
+test("the daemon is restarted, and a refusal is reported; without systemd it is not", async () => {
   const { exec, calls, systemd } = createSystemctl("system", {}, { exitCode: 5 });
   expect(await restartDaemon(exec, host, systemd)).toBe(true);
   expect(await restartDaemon(exec, host, systemd)).toBe(false);

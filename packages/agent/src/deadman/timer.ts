@@ -12,7 +12,7 @@ type Env = Readonly<Record<string, string | undefined>>;
 export interface DeadmanTimer {
   /** Name of the transient timer for a run; null: a process of its own keeps the time. */
   unitOf(runId: RunId): string | null;
-  /** Starts the `deadman-program` after some seconds. Gives why that cannot be; undefined: it will be started. */
+  /** Starts the `deadman-program` after some seconds. Returns why that cannot be; undefined: it will be started. */
   start(timer: { runId: RunId; seconds: number }): Promise<string | undefined>;
 }
 
@@ -73,7 +73,7 @@ function deadmanEnv(env: Env, runnerDir: string): Record<string, string> {
   return { ...pickVariables(env, ["PATH", "HOME"]), NIXFLEET_RUNNER_DIR: runnerDir };
 }
 
-/** Stops the timer of a record that is gone. A service that it has started already goes on, and finds nothing to do. */
+/** Stops the timer of a record that is gone. A service that it has started goes on, and finds nothing to do. */
 export async function stopTimer(exec: Exec, unit: string | null, host: RecordedHost): Promise<void> {
   if (unit === null) return; // The process looks for the record from time to time, and ends when it is gone.
   await systemdOfUnit(host, exec).stop(`${unit}.timer`);

@@ -3,11 +3,11 @@ import { shorten } from "@nixfleet/protocol";
 import { type Clock, type Disk, type Exec, identifyProcess, isAlive, isDiskFull } from "@nixfleet/runtime";
 import { type RunLayout, runnerLayout } from "../spool/layout.ts";
 import { wait } from "../spool/run-record.ts";
-import type { ArmedDeadman, Undone } from "../spool/shapes.ts";
+import type { ArmedDeadman, UndoRecord } from "../spool/shapes.ts";
 import { stopUnit } from "./activation-unit.ts";
 import type { UndoCause } from "./decide.ts";
-import { underDeadmanLock } from "./lock.ts";
-import { readArmed, readUndone, removeArmed, writeUndone } from "./record.ts";
+import { withDeadmanLock } from "./lock.ts";
+import { readArmed, readUndoRecord, removeArmed, writeUndoRecord } from "./record.ts";
 import { recordedPlatform } from "./recorded-host.ts";
 import { restartDaemon } from "./restart-daemon.ts";
 import { endProgram, stopActivation } from "./stop-activation.ts";
@@ -15,7 +15,7 @@ import { stopTimer } from "./timer.ts";
 
 /** Longest time for one program of an undo. One that hangs must not keep the next ones from their work. Milliseconds. */
 const STEP_LIMIT = 5 * 60_000;
-/** How long a program of an undo that was killed in the middle may go on before it is ended and begun anew. Milliseconds. */
+/** How long a program of an undo that was killed in the middle may continue before it is ended and started again. Milliseconds. */
 const LEFTOVER_LIMIT = 30_000;
 const POLL_MS = 100;
 
@@ -34,7 +34,7 @@ export interface UndoDeps {
 }
 
 export interface UndoRequest {
-  why: Undone["why"];
+  why: UndoRecord["why"];
   /** What the run found wrong, if it is the run that asks. */
   cause?: UndoCause;
   /** Whether it is this one that is to be undone, and now. Default: whatever is armed. */
@@ -43,7 +43,7 @@ export interface UndoRequest {
 
 export type UndoResult =
   /** Nothing is armed, or not what was meant: whoever came first has disarmed or undone it. */
-  { kind: "nothing" } | { kind: "undone"; armed: ArmedDeadman; undone: Undone };
+  { kind: "nothing" } | { kind: "undone"; armed: ArmedDeadman; undone: UndoRecord };
 
 /**
  * Brings back what ran before the armed activation, by the programs in the record and by nothing else. If it is killed, the
@@ -51,12 +51,12 @@ export type UndoResult =
  */
 export function undo(deps: UndoDeps, { why, cause, applies = () => true }: UndoRequest): Promise<UndoResult> {
   const layout = runnerLayout(deps.runnerDir);
-  return underDeadmanLock(layout, deps.clock, async () => {
+  return withDeadmanLock(layout, deps.clock, async () => {
     const read = await readArmed(layout);
     if (read.kind === "refused") deps.log(`The armed record cannot be read, so nothing can be undone by it: ${read.reason}`);
     if (read.kind !== "ok" || !applies(read.value)) return { kind: "nothing" };
     const armed = read.value;
-    const undone = await bringBack(deps, armed, layout.run(armed.runId), { why, cause: cause ?? null });
+    const undone = await activatePrevious(deps, armed, layout.run(armed.runId), { why, cause: cause ?? null });
     if (await hasOtherDaemon(deps.exec, armed, undone)) await restartDaemon(deps.exec, armed.host);
     await removeArmed(layout, deps.disk);
     await stopTimer(deps.exec, armed.timer, armed.host);
@@ -64,17 +64,17 @@ export function undo(deps: UndoDeps, { why, cause, applies = () => true }: UndoR
   });
 }
 
-async function bringBack(
+async function activatePrevious(
   deps: UndoDeps,
   armed: ArmedDeadman,
   run: RunLayout,
-  asked: Pick<Undone, "why" | "cause">,
-): Promise<Undone> {
+  request: Pick<UndoRecord, "why" | "cause">,
+): Promise<UndoRecord> {
   const { exec, clock, log } = deps;
-  const earlier = await readUndone(run);
+  const earlier = await readUndoRecord(run);
   // One that was killed in the middle is done again, for the reason that it had.
-  const { why, cause } = earlier?.endedAt === null ? earlier : asked;
-  let undone: Undone = {
+  const { why, cause } = earlier?.endedAt === null ? earlier : request;
+  let undone: UndoRecord = {
     why,
     cause,
     back: armed.back,
@@ -85,12 +85,12 @@ async function bringBack(
     running: null,
     left: null,
   };
-  const note = async (change: Partial<Undone>) => {
+  const note = async (change: Partial<UndoRecord>) => {
     undone = { ...undone, ...change };
-    const fault = await writeUndone(run, undone, deps.disk);
-    if (fault !== undefined) log(`How far the undo is could not be written down: ${fault}`);
+    const fault = await writeUndoRecord(run, undone, deps.disk);
+    if (fault !== undefined) log(`The progress of the undo could not be recorded: ${fault}`);
   };
-  log(`Run ${armed.runId} is undone: ${armed.back} is activated.`);
+  log(`Run ${armed.runId}: undoing, activating ${armed.back}.`);
   await note({});
   if (earlier !== undefined) await endLeftovers(deps, armed, earlier);
   await stopActivation(exec, run, armed.activation, armed.host);
@@ -110,12 +110,12 @@ async function bringBack(
   return undone;
 }
 
-/** Runs a program of the undo. Gives its exit code; null: it did not end by itself. */
+/** Runs a program of the undo. Returns its exit code; null: it did not end by itself. */
 async function runStep(
   { exec, clock }: UndoDeps,
   run: Pick<RunLayout, "undoOutput">,
   { launcher, argv, env }: ArmedDeadman["undo"][number],
-  note: (child: Undone["child"]) => Promise<void>,
+  note: (child: UndoRecord["child"]) => Promise<void>,
 ): Promise<number | null> {
   const limit = new AbortController();
   const timer = clock.setTimeout(() => limit.abort(), STEP_LIMIT);
@@ -133,8 +133,12 @@ async function runStep(
   return end.kind === "exited" ? end.exitCode : null;
 }
 
-/** What an undo that was killed in the middle has left at work: two activations at once would be worse than one begun anew. */
-async function endLeftovers({ exec, clock }: UndoDeps, { undo: steps, host }: ArmedDeadman, { child }: Undone): Promise<void> {
+/** What an undo that was killed in the middle has left running: two activations at once would be worse than one started again. */
+async function endLeftovers(
+  { exec, clock }: UndoDeps,
+  { undo: steps, host }: ArmedDeadman,
+  { child }: UndoRecord,
+): Promise<void> {
   for (let waited = 0; waited < LEFTOVER_LIMIT && child !== null && isAlive(child); waited += POLL_MS) await wait(clock, POLL_MS);
   if (child !== null) await endProgram(child);
   for (const { unit } of steps) await stopUnit(exec, unit, host);
@@ -147,7 +151,7 @@ async function endLeftovers({ exec, clock }: UndoDeps, { undo: steps, host }: Ar
 async function hasOtherDaemon(
   exec: Exec,
   { restarted, back, activation, host }: ArmedDeadman,
-  { why, running }: Undone,
+  { why, running }: UndoRecord,
 ): Promise<boolean> {
   if ((restarted !== true && why !== "boot") || running !== back) return false;
   const platform = recordedPlatform(host, exec);
@@ -156,7 +160,10 @@ async function hasOtherDaemon(
 }
 
 /** Holds what is so now against what was so before. */
-async function compare(exec: Exec, { back, profile, activation, host }: ArmedDeadman): Promise<Pick<Undone, "running" | "left">> {
+async function compare(
+  exec: Exec,
+  { back, profile, activation, host }: ArmedDeadman,
+): Promise<Pick<UndoRecord, "running" | "left">> {
   const platform = recordedPlatform(host, exec);
   const running = (await platform.runningClosure()) ?? null;
   if (running !== back) {

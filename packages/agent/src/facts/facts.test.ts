@@ -20,7 +20,7 @@ function setUp(readers: Record<string, FactReader>) {
 
 const factsOf = (reading: FactsReading | undefined) => reading?.facts;
 
-test("R20: only what changed is told, and what cannot be read now is left out of it", async () => {
+test("R20: only what changed is reported, and what cannot be read now is left out of it", async () => {
   let cores: number | undefined = 2;
   let kernel: string | undefined = "6.1";
   const { keeper } = setUp({ machine: async () => ({ ...(cores !== undefined && { cores }), ...(kernel && { kernel }) }) });
@@ -35,7 +35,7 @@ test("R20: only what changed is told, and what cannot be read now is left out of
   expect(await keeper.refresh()).toBeUndefined();
 });
 
-test("R20: a fact that a hello could not tell is told as soon as it can be read", async () => {
+test("R20: a fact that a hello could not tell is reported as soon as it can be read", async () => {
   let kernel: string | undefined;
   const { keeper } = setUp({ machine: async () => ({ cores: 2, ...(kernel && { kernel }) }) });
   kernel = "6.1";

@@ -108,7 +108,7 @@ export function createHomeManagerPlatform(deps: HomeManagerDeps): Platform {
     },
     async activationInProgress() {
       for (const unit of [UNIT, UNDO_UNIT]) {
-        if (await systemd?.isUnitActive(`${unit}.service`)) return `${unit}.service is at work`;
+        if (await systemd?.isUnitActive(`${unit}.service`)) return `${unit}.service is running`;
       }
       return undefined;
     },
@@ -158,12 +158,12 @@ function userSession({ env, uid, home, isDarwin, systemRoot }: HomeManagerDeps, 
   return { DBUS_SESSION_BUS_ADDRESS: `unix:path=${runtimeDir}/bus`, ...session, XDG_RUNTIME_DIR: runtimeDir };
 }
 
-interface Linked {
+interface ProfileLink {
   link: string;
   closure: string;
 }
 
-async function firstClosure(links: readonly string[]): Promise<Linked | undefined> {
+async function firstClosure(links: readonly string[]): Promise<ProfileLink | undefined> {
   for (const link of links) {
     const closure = await resolveClosure(link);
     if (closure !== undefined) return { link, closure };
@@ -171,6 +171,6 @@ async function firstClosure(links: readonly string[]): Promise<Linked | undefine
   return undefined;
 }
 
-async function generationOf(linked: Linked | undefined): Promise<number | undefined> {
+async function generationOf(linked: ProfileLink | undefined): Promise<number | undefined> {
   return linked === undefined ? undefined : generationNumber(linked.link);
 }

@@ -86,7 +86,7 @@ export function createNixosPlatform(deps: NixosDeps): Platform {
     failedUnits: async () => systemd?.failedUnits(),
     async activationInProgress() {
       for (const unit of [UNIT, UNDO_UNIT]) {
-        if (await systemd?.isUnitActive(`${unit}.service`)) return `${unit}.service is at work`;
+        if (await systemd?.isUnitActive(`${unit}.service`)) return `${unit}.service is running`;
       }
       const lock = join(systemRoot, "/run/nixos/switch-to-configuration.lock");
       const holder = await flockHolder(lock);

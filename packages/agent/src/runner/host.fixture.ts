@@ -20,7 +20,7 @@ import { createSpoolReader } from "../spool/event-reader.ts";
 import { exists } from "../spool/exists.ts";
 import { runnerLayout } from "../spool/layout.ts";
 import { RunProcess, type RunRequest } from "../spool/shapes.ts";
-import { readStrangerJson } from "../spool/stranger-json.ts";
+import { readUntrustedJson } from "../spool/untrusted-json.ts";
 import type { RunnerConfig, RunnerDeps } from "./deps.ts";
 import { type RunnerResult, runRunner } from "./runner.ts";
 
@@ -196,7 +196,7 @@ export async function createTestHost(options: TestHostOptions = {}): Promise<Tes
       }
     },
     async processesOf(runId) {
-      const read = await readStrangerJson(layout.run(runId).process, RunProcess);
+      const read = await readUntrustedJson(layout.run(runId).process, RunProcess);
       return read.kind === "ok" && read.value.child !== null ? livingTree(read.value.child.pid) : [];
     },
     async activations() {

@@ -28,7 +28,7 @@ export async function tryAgent(context: RunContext, armed: ArmedDeadman, millise
   const { exec, clock } = context.deps;
   const endsAt = performance.now() + milliseconds;
   const left = () => Math.max(0, endsAt - performance.now());
-  /** Undefined: the service manager did not tell till the window's end. */
+  /** Undefined: the service manager did not report until the window's end. */
   const untilDaemon = async (isIt: (process: number) => boolean) => {
     for (;;) {
       const process = await daemonProcess(exec, armed.host);
@@ -39,19 +39,19 @@ export async function tryAgent(context: RunContext, armed: ArmedDeadman, millise
   };
   const old = await untilDaemon(() => true);
   if (context.signal.aborted) return { kind: "stopped" };
-  if (old === undefined) return notTried("The service manager did not tell which process the agent is.");
+  if (old === undefined) return agentNotTried("The service manager did not report the agent's process.");
   if (!(await restartWhileArmed({ runnerDir, exec, clock }, armed))) {
-    return notTried("The agent could not be started anew as it is installed now.");
+    return agentNotTried("The new agent could not be started.");
   }
-  context.say("The agent is started anew as it is installed now.");
+  context.log("Restarting the agent as it is installed now.");
   // None ran before: whichever comes is the new one. Else the old one has to be gone first, since its link would answer too.
   const isGone = old === 0 || (await untilDaemon((process) => process !== old)) !== undefined;
   if (context.signal.aborted) return { kind: "stopped" };
-  if (!isGone) return notTried("The agent that ran before did not make way for the new one.");
+  if (!isGone) return agentNotTried("The previous agent did not exit.");
   return await confirm(context, armed, left());
 }
 
 /** An agent that nobody has seen work is not confirmed. */
-function notTried(reason: string): Confirmation {
+function agentNotTried(reason: string): Confirmation {
   return { kind: "refused", cause: { code: "not-confirmed", reason } };
 }

@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { lstat, opendir, rename, rmdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { readStranger, type StrangerRead } from "./atomic-file.ts";
+import { readUntrusted, type UntrustedRead } from "./atomic-file.ts";
 import { type Disk, type DiskFile, machineDisk } from "./disk.ts";
 
 /** Most entries that are looked at. Whoever puts more there harms nobody but itself. */
@@ -12,25 +12,25 @@ export type Removal = "removed" | "missing" | "left";
 
 /**
  * A directory that another party owns and may exchange for something else at any moment. All that is done goes to the directory
- * that was opened, whatever stands at its path by then.
+ * that was opened, whatever is at its path by then.
  */
-export interface StrangerDirectory extends AsyncDisposable {
+export interface UntrustedDirectory extends AsyncDisposable {
   /** Names in it, sorted. */
   list(): Promise<string[]>;
   /** Whether there is an entry of that name, of whatever kind. */
   has(name: string): Promise<boolean>;
-  /** As `readStranger`: a file that belongs to whom the directory belongs to. */
-  read(name: string, maxBytes: number): Promise<StrangerRead>;
+  /** As `readUntrusted`: a file that belongs to whom the directory belongs to. */
+  read(name: string, maxBytes: number): Promise<UntrustedRead>;
   /** Removes one entry: never what is inside of it, or what it leads to. On the disk when it returns. */
   remove(name: string): Promise<Removal>;
   /** Moves an entry, whatever it is, to a path whose directory is to be trusted. False: that cannot be. */
   moveOut(name: string, to: string): Promise<boolean>;
 }
 
-export type StrangerDirectoryOpened =
-  | { kind: "ok"; directory: StrangerDirectory }
+export type UntrustedDirectoryResult =
+  | { kind: "ok"; directory: UntrustedDirectory }
   | { kind: "missing" }
-  /** It is a link or no directory, or it belongs to another user than the directory it lies in. */
+  /** It is a link or no directory, or it belongs to another user than the directory it is in. */
   | { kind: "refused"; detail: string };
 
 /**
@@ -41,7 +41,7 @@ export type StrangerDirectoryOpened =
  * other party can exchange it. What it could gain is one entry of a name that it chose read by the same rules, unlinked if it is
  * a file, or removed if it is an empty directory.
  */
-export async function openStrangerDirectory(path: string, disk: Disk = machineDisk): Promise<StrangerDirectoryOpened> {
+export async function openUntrustedDirectory(path: string, disk: Disk = machineDisk): Promise<UntrustedDirectoryResult> {
   let handle: DiskFile;
   try {
     handle = await disk.open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
@@ -64,7 +64,7 @@ export async function openStrangerDirectory(path: string, disk: Disk = machineDi
   }
 }
 
-function createDirectory(handle: DiskFile, path: string, owner: number, disk: Disk): StrangerDirectory {
+function createDirectory(handle: DiskFile, path: string, owner: number, disk: Disk): UntrustedDirectory {
   const isLinux = process.platform === "linux";
   const base = isLinux ? `/proc/self/fd/${handle.fd}` : path;
   const reach = async (name: string): Promise<string> => {
@@ -98,7 +98,7 @@ function createDirectory(handle: DiskFile, path: string, owner: number, disk: Di
       }
     },
     read: async (name, maxBytes) => {
-      const read = await readStranger(await reach(name), maxBytes, { owner });
+      const read = await readUntrusted(await reach(name), maxBytes, { owner });
       return read.kind === "refused" ? { ...read, detail: read.detail.replace(base, path) } : read;
     },
     async remove(name) {

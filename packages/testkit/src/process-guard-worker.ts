@@ -1,6 +1,6 @@
 /**
- * The program behind `endWithUs`. Told over its standard input of processes that began (`+pid`) and ended (`-pid`), it ends what is left
- * when that closes.
+ * The program behind `endWithThisProcess`: reads from its standard input which processes began (`+pid`) and ended (`-pid`), and ends
+ * those that are left when that closes.
  */
 import { createInterface } from "node:readline";
 import { identifyProcess, isAlive, type ProcessIdentity } from "@nixfleet/runtime";

@@ -4,7 +4,7 @@ import { isDiskFull, type Lock, type LockResult, lockOwner, takeLock } from "@ni
  * Takes the lock by which one daemon acts for a host. A full disk has no room for it and must not keep the host from its link: then
  * it is enough that no living process has it.
  */
-export async function takeOwnLock(
+export async function takeDaemonLock(
   path: string,
   onUnlocked: (error: Error) => void,
   take: (path: string) => Promise<LockResult> = takeLock,

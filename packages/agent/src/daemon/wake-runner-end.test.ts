@@ -1,6 +1,6 @@
 import { createFakeClock } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
-import { callRunner } from "./call-runner.ts";
+import { wakeRunner } from "./wake-runner.ts";
 
 function setUp() {
   const clock = createFakeClock();
@@ -11,7 +11,7 @@ function setUp() {
     },
     isWakeLeft: async () => world.isWakeLeft,
   };
-  return { world, clock, call: () => callRunner({ files, isRunnerAlive: async () => world.isAlive, clock }) };
+  return { world, clock, call: () => wakeRunner({ files, isRunnerAlive: async () => world.isAlive, clock }) };
 }
 
 test("a runner that was called has ended when it has taken the call and lives no more", async () => {
@@ -29,7 +29,7 @@ test("a runner that was called has ended when it has taken the call and lives no
   expect(end).toEqual({ code: 0, how: "its work" });
 });
 
-test("a service manager that starts no runner within half a minute is told as a fault", async () => {
+test("a service manager that starts no runner within half a minute is reported as a fault", async () => {
   const { call, clock } = setUp();
   const { ended } = await call();
   let end: unknown;

@@ -8,7 +8,7 @@ import { exists } from "../spool/exists.ts";
 import { daemonLayout, runnerLayout } from "../spool/layout.ts";
 
 /** Files of a runner that no runner writes, for a daemon that finds them at its start. */
-async function leaveStrangeRuns(host: AgentHost) {
+async function leaveMalformedRuns(host: AgentHost) {
   const layout = runnerLayout(host.runnerDir);
   const fifo = async (path: string) => {
     expect(succeeded(await exec({ argv: ["mkfifo", path], env: { PATH: host.env["PATH"] ?? "" } }).result)).toBe(true);
@@ -39,11 +39,11 @@ async function leaveStrangeRuns(host: AgentHost) {
   return runs;
 }
 
-test("R38: whatever lies in the runner's directory, the daemon connects, says what it cannot read, and does the next run", async () => {
+test("R38: whatever is in the runner's directory, the daemon connects, says what it cannot read, and does the next run", async () => {
   await using host = await createAgentHost();
   const { dashboard } = host;
   await host.repo.commit("begin", { "README.md": "x" });
-  const runs = await leaveStrangeRuns(host);
+  const runs = await leaveMalformedRuns(host);
   // No runner meanwhile: it clears away what is no run.
   const agent = host.start(["run", "--runner=service"]);
   for (const name of ["device", "pipe", "giant"]) {

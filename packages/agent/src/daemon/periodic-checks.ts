@@ -3,29 +3,29 @@ import type { FactReports } from "./fact-reports.ts";
 import type { MetricReports } from "./metric-reports.ts";
 import type { RunnerLauncher } from "./runner-launcher.ts";
 
-/** Milliseconds between metrics, looks at what facts hang on, and scans for what the kernel did not tell. */
+/** Milliseconds between metrics, looks at what facts depend on, and scans for what the kernel did not report. */
 const IDLE_INTERVAL = 60_000;
 /** The same scan while a run waits or works. */
 const BUSY_INTERVAL = 2000;
 /** When a runner is started to look at the repository, if the link does not come up before. */
 const PROBE_DELAY = 5000;
 
-export interface RoundsDeps {
+export interface PeriodicChecksDeps {
   background: Background;
-  facts: Pick<FactReports, "look">;
+  facts: Pick<FactReports, "check">;
   metrics: Pick<MetricReports, "tell" | "isWatched">;
   launcher: Pick<RunnerLauncher, "wake" | "probe">;
   isLinkUp: () => boolean;
   scan: () => Promise<void>;
   /** Whether a run waits or works, or a dead-man switch is armed. */
   hasWork: () => Promise<boolean>;
-  /** Ends this process if what runs now installs another agent and no run is at work. */
+  /** Ends this process if what runs now installs another agent and no run is active. */
   renew: () => Promise<void>;
   hasRepoProblem: () => boolean;
 }
 
 /** When the daemon looks by itself: at the spool and for a runner often while there is work, and at all things once a minute. */
-export interface Rounds {
+export interface PeriodicChecks {
   start(): void;
   /** There is work, or it was asked for: a runner is started where none works. */
   wakeRunner(): Promise<void>;
@@ -35,7 +35,7 @@ export interface Rounds {
   probe(): Promise<void>;
 }
 
-export function createRounds(deps: RoundsDeps): Rounds {
+export function createPeriodicChecks(deps: PeriodicChecksDeps): PeriodicChecks {
   const { background, facts, metrics, launcher, hasRepoProblem } = deps;
   let probed = false;
 
@@ -47,7 +47,7 @@ export function createRounds(deps: RoundsDeps): Rounds {
   const idle = async () => {
     background.after("idle", IDLE_INTERVAL, idle);
     if (deps.isLinkUp() && !metrics.isWatched) await metrics.tell();
-    const isDue = await facts.look();
+    const isDue = await facts.check();
     if (isDue && hasRepoProblem()) await launcher.probe();
     await wakeRunner();
     if (await deps.hasWork()) beBusy();
@@ -59,8 +59,8 @@ export function createRounds(deps: RoundsDeps): Rounds {
   };
   const busy = async () => {
     await wakeRunner();
-    // What was activated, armed or undone is told while it is so, and not a minute later.
-    await facts.look();
+    // What was activated, armed or undone is reported while it is so, and not a minute later.
+    await facts.check();
     if (await deps.hasWork()) beBusy();
     await deps.renew();
   };

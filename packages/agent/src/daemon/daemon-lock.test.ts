@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { takeLock } from "@nixfleet/runtime";
 import { createTempDir } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
-import { takeOwnLock } from "./own-lock.ts";
+import { takeDaemonLock } from "./daemon-lock.ts";
 
 const full = () => Promise.reject(Object.assign(new Error("no space left on device"), { code: "ENOSPC" }));
 
@@ -12,9 +12,9 @@ test("R26: a full disk keeps no daemon from acting for its host, unless another 
   const told: string[] = [];
   const tell = ({ message }: Error) => void told.push(message);
 
-  const alone = await takeOwnLock(path, tell, full);
+  const alone = await takeDaemonLock(path, tell, full);
   const other = await takeLock(path);
-  const second = await takeOwnLock(path, tell, full);
+  const second = await takeDaemonLock(path, tell, full);
 
   expect(alone.ok).toBe(true);
   expect(told).toEqual(["no space left on device"]);
@@ -23,5 +23,5 @@ test("R26: a full disk keeps no daemon from acting for its host, unless another 
 });
 
 test("any other fault of the lock is one", async () => {
-  await expect(takeOwnLock("/proc/none/daemon.lock", () => {})).rejects.toThrow("ENOENT");
+  await expect(takeDaemonLock("/proc/none/daemon.lock", () => {})).rejects.toThrow("ENOENT");
 });

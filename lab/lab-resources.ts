@@ -8,13 +8,13 @@ import { unmountBelow } from "./machine.ts";
 import { removeNetwork } from "./network.ts";
 
 /** Where everything of one lab is: its directory, and names that begin with its prefix. */
-export interface Belongings {
+export interface LabResources {
   readonly number: number;
   readonly prefix: string;
   readonly directory: string;
 }
 
-export function belongingsOf(number: number, directory: string): Belongings {
+export function resourcesOf(number: number, directory: string): LabResources {
   return { number, prefix: `nflab${number}-`, directory };
 }
 
@@ -32,7 +32,7 @@ const NSPAWN_STATE = "/run/systemd/nspawn/propagate";
  * Ends and removes all that a lab has made, whether it ends well or was killed at any moment: so each step takes it that its
  * work may be done already.
  */
-export async function removeBelongings(lab: Belongings, programs: readonly ProcessIdentity[]): Promise<void> {
+export async function removeResources(lab: LabResources, programs: readonly ProcessIdentity[]): Promise<void> {
   for (const program of programs) await endProgram(program);
   for (const group of await groupsOf(lab.prefix)) await endHost(group);
   await unmountBelow(lab.directory);

@@ -29,7 +29,7 @@ async function leaveRun(): Promise<RunId> {
   return runId;
 }
 
-test("R37: what is armed though no runner lives is told, and undone by the runner that the daemon starts", async () => {
+test("R37: what is armed though no runner lives is reported, and undone by the runner that the daemon starts", async () => {
   const { dashboard, root, runnerDir } = host;
   const runId = nextRunId();
   const [old, next] = ["old", "next"].map((name) => join(root, "store", `sn3sxk6b7myhr3sdbn7rri2y00ww7n6p-${name}`)) as [
@@ -74,7 +74,7 @@ test("in service mode a runner is called for what is no request, and takes the c
   await dashboard.until(() => dashboard.connected);
   await expect.poll(() => exists(wake), { timeout: 20_000 }).toBe(true);
   expect(JSON.parse(await readFile(wake, "utf8"))).toEqual({});
-  // What a daemon that was killed while it wrote has left would keep the service manager awake for ever.
+  // What a daemon that was killed while it wrote has left would keep the service manager awake forever.
   expect(await readdir(queue)).toEqual(["wake.json"]);
 
   expect((await host.start(["runner"]).ended).code).toBe(0);

@@ -2,31 +2,31 @@ import { chown, link, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symli
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { readStranger } from "./atomic-file.ts";
-import { openStrangerDirectory, type StrangerDirectory } from "./stranger-directory.ts";
+import { readUntrusted } from "./atomic-file.ts";
+import { openUntrustedDirectory, type UntrustedDirectory } from "./untrusted-directory.ts";
 
 let folder: string;
 let queue: string;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "stranger-"));
+  folder = await mkdtemp(join(tmpdir(), "untrusted-"));
   queue = join(folder, "queue");
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-async function open(): Promise<StrangerDirectory> {
-  const opened = await openStrangerDirectory(queue);
+async function open(): Promise<UntrustedDirectory> {
+  const opened = await openUntrustedDirectory(queue);
   if (opened.kind !== "ok") throw new Error(opened.kind);
   return opened.directory;
 }
 
 test("a link, a file and nothing in a directory's place are told apart, and none is opened", async () => {
-  expect(await openStrangerDirectory(queue)).toEqual({ kind: "missing" });
+  expect(await openUntrustedDirectory(queue)).toEqual({ kind: "missing" });
   await mkdir(join(folder, "elsewhere"));
   await symlink("elsewhere", queue);
-  expect(await openStrangerDirectory(queue)).toMatchObject({ kind: "refused", detail: expect.stringContaining(queue) });
-  expect(await openStrangerDirectory(join(queue, "x"))).toEqual({ kind: "missing" });
+  expect(await openUntrustedDirectory(queue)).toMatchObject({ kind: "refused", detail: expect.stringContaining(queue) });
+  expect(await openUntrustedDirectory(join(queue, "x"))).toEqual({ kind: "missing" });
   await writeFile(join(folder, "file"), "");
-  expect((await openStrangerDirectory(join(folder, "file"))).kind).toBe("refused");
+  expect((await openUntrustedDirectory(join(folder, "file"))).kind).toBe("refused");
 });
 
 test("exchanged for a link while it is open, nothing leads to where the link leads", async () => {
@@ -87,18 +87,18 @@ test("a file of another user is not read, and neither is one with a second name,
   const path = join(folder, "file");
   await writeFile(path, "secret");
   const { uid } = await stat(path);
-  expect(await readStranger(path, 100, { owner: uid })).toMatchObject({ kind: "ok" });
-  const foreign = await readStranger(path, 100, { owner: uid + 1 });
+  expect(await readUntrusted(path, 100, { owner: uid })).toMatchObject({ kind: "ok" });
+  const foreign = await readUntrusted(path, 100, { owner: uid + 1 });
   expect(foreign).toMatchObject({ kind: "refused", reason: "foreign" });
   await link(path, `${path}.2`);
-  const linked = await readStranger(path, 100);
+  const linked = await readUntrusted(path, 100);
   expect(linked).toMatchObject({ kind: "refused", reason: "not-a-regular-file" });
-  expect(await readStranger(path, 100, { names: 2 })).toMatchObject({ kind: "ok" });
+  expect(await readUntrusted(path, 100, { names: 2 })).toMatchObject({ kind: "ok" });
   expect(JSON.stringify([foreign, linked])).not.toContain("secret");
 });
 
 test.runIf(process.getuid?.() === 0)("a directory of another user than the one around it is refused", async () => {
   await mkdir(queue);
   await chown(queue, 65_534, 65_534);
-  expect(await openStrangerDirectory(queue)).toMatchObject({ kind: "refused", detail: expect.stringContaining("65534") });
+  expect(await openUntrustedDirectory(queue)).toMatchObject({ kind: "refused", detail: expect.stringContaining("65534") });
 });

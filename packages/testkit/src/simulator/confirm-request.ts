@@ -3,7 +3,7 @@ import { request as overHttps } from "node:https";
 import { AGENT_LINK_PATH, confirmPath, type StartRun } from "@nixfleet/protocol";
 
 /** Asks a dashboard, whose link address this is, to confirm a run: over a new connection, as a runner does. Never rejects. */
-export function askToConfirm(linkUrl: string, { runId, confirmSecret }: StartRun, signal: AbortSignal): Promise<boolean> {
+export function requestConfirmation(linkUrl: string, { runId, confirmSecret }: StartRun, signal: AbortSignal): Promise<boolean> {
   if (confirmSecret === undefined) return Promise.resolve(false);
   const url = new URL(linkUrl.replace(/^ws/, "http"));
   url.pathname = url.pathname.replace(new RegExp(`${AGENT_LINK_PATH}$`), confirmPath(runId));

@@ -13,7 +13,7 @@ interface Pace {
 }
 
 /** A host that does what it is told, `pace` times slower than at once: at 1 a switch takes some ten seconds. */
-export function obedient({ pace = 1, at = () => Date.now() }: { pace?: number; at?: () => number } = {}): Behaviour {
+export function createHealthyHost({ pace = 1, at = () => Date.now() }: { pace?: number; at?: () => number } = {}): Behaviour {
   const timing: Pace = { ms: (milliseconds) => milliseconds * pace, at };
   const { ms } = timing;
   return (start, { name, facts }): Script => {
@@ -107,7 +107,7 @@ export function obedient({ pace = 1, at = () => Date.now() }: { pace?: number; a
         return [
           { do: "phase", phase: "reboot" },
           { do: "reboot", forMs: ms(3000) },
-          { do: "facts", facts: bootedAnew(facts) },
+          { do: "facts", facts: factsAfterReboot(facts) },
         ];
       case "collect-garbage": {
         const { keepDays } = start.args as { keepDays: number };
@@ -169,7 +169,7 @@ function diffOf(from: string | null, to: string): ClosureDiff {
   };
 }
 
-interface Activated {
+interface PlannedActivation {
   closure: string;
   commit: string | null;
   mode: "switch" | "boot" | "test";
@@ -178,7 +178,7 @@ interface Activated {
 }
 
 /** Arms, activates, and is confirmed or goes back. */
-function activated(start: StartRun, facts: Partial<Facts>, to: Activated, { ms, at }: Pace): Step[] {
+function activated(start: StartRun, facts: Partial<Facts>, to: PlannedActivation, { ms, at }: Pace): Step[] {
   const { closure, commit, mode, generation, generations } = to;
   const { running } = facts;
   const armed: Step[] = [];
@@ -228,7 +228,7 @@ function activated(start: StartRun, facts: Partial<Facts>, to: Activated, { ms, 
 }
 
 /** It boots what its profile names. */
-function bootedAnew(facts: Partial<Facts>): Partial<Facts> {
+function factsAfterReboot(facts: Partial<Facts>): Partial<Facts> {
   const closure = facts.profile?.closure;
   return {
     reboot: { needed: false, reasons: [] },

@@ -2,7 +2,7 @@ import { createFakeClock } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
 import { createLog } from "../log.ts";
 import { createBackground } from "./background.ts";
-import { createRounds } from "./rounds.ts";
+import { createPeriodicChecks } from "./periodic-checks.ts";
 
 function setUp() {
   const clock = createFakeClock();
@@ -12,10 +12,10 @@ function setUp() {
   });
   const calls: string[] = [];
   const world = { isUp: true, isWatched: false, isDue: false, hasWork: false, hasRepoProblem: false };
-  const rounds = createRounds({
+  const checks = createPeriodicChecks({
     background,
     facts: {
-      look: async () => {
+      check: async () => {
         calls.push("facts");
         return world.isDue;
       },
@@ -33,14 +33,14 @@ function setUp() {
     renew: async () => void calls.push("renew"),
     hasRepoProblem: () => world.hasRepoProblem,
   });
-  /** What was called since the last look. */
+  /** What was called since the last call. */
   const called = () => calls.splice(0);
-  return { rounds, clock, background, world, called };
+  return { checks, clock, background, world, called };
 }
 
-test("once a minute all is looked at, spools before a runner is started, and again the minute after", async () => {
-  const { rounds, clock, called } = setUp();
-  rounds.start();
+test("once a minute everything is checked, spools before a runner is started, and again the minute after", async () => {
+  const { checks, clock, called } = setUp();
+  checks.start();
   await clock.advanceAsync(5000);
   called();
   await clock.advanceAsync(54_999);
@@ -51,9 +51,9 @@ test("once a minute all is looked at, spools before a runner is started, and aga
   }
 });
 
-test("metrics are not told twice while somebody watches, nor to nobody while the link is down", async () => {
-  const { rounds, clock, world, called } = setUp();
-  rounds.start();
+test("metrics are not told twice while somebody is watching, nor to nobody while the link is down", async () => {
+  const { checks, clock, world, called } = setUp();
+  checks.start();
   world.isWatched = true;
   await clock.advanceAsync(60_000);
   expect(called()).not.toContain("metrics");
@@ -63,13 +63,13 @@ test("metrics are not told twice while somebody watches, nor to nobody while the
   expect(called()).not.toContain("metrics");
 });
 
-test("while there is work it is looked every two seconds, by one round however often it was asked for, until there is none", async () => {
-  const { rounds, clock, world, called } = setUp();
+test("while there is work they run every two seconds, once however often that was asked for, until there is none", async () => {
+  const { checks, clock, world, called } = setUp();
   world.hasWork = true;
-  rounds.beBusy();
+  checks.beBusy();
   await clock.advanceAsync(1500);
   // It does not put off the round that is due.
-  for (let i = 0; i < 3; i++) rounds.beBusy();
+  for (let i = 0; i < 3; i++) checks.beBusy();
   await clock.advanceAsync(500);
   expect(called()).toEqual(["scan", "wake", "facts", "renew"]);
   world.hasWork = false;
@@ -80,8 +80,8 @@ test("while there is work it is looked every two seconds, by one round however o
 });
 
 test("work that nobody told of is found within a minute, and then looked at often", async () => {
-  const { rounds, clock, world, called } = setUp();
-  rounds.start();
+  const { checks, clock, world, called } = setUp();
+  checks.start();
   world.hasWork = true;
   await clock.advanceAsync(60_000);
   called();
@@ -90,15 +90,15 @@ test("work that nobody told of is found within a minute, and then looked at ofte
 });
 
 test("the repository is looked at when the link is up, or soon after the start; again only while it was out of reach", async () => {
-  const { rounds, clock, world, called } = setUp();
-  rounds.start();
-  await rounds.probe();
+  const { checks, clock, world, called } = setUp();
+  checks.start();
+  await checks.probe();
   await clock.advanceAsync(5000);
   expect(called()).toEqual(["probe"]);
-  await rounds.probe();
+  await checks.probe();
   expect(called()).toEqual([]);
   world.hasRepoProblem = true;
-  await rounds.probe();
+  await checks.probe();
   expect(called()).toEqual(["probe"]);
   world.isDue = true;
   await clock.advanceAsync(55_000);
@@ -106,13 +106,13 @@ test("the repository is looked at when the link is up, or soon after the start; 
 
   const early = setUp();
   early.world.hasRepoProblem = true;
-  early.rounds.start();
-  await early.rounds.probe();
+  early.checks.start();
+  await early.checks.probe();
   await early.clock.advanceAsync(5000);
   expect(early.called()).toEqual(["probe"]);
 
   const offline = setUp();
-  offline.rounds.start();
+  offline.checks.start();
   await offline.clock.advanceAsync(5000);
   expect(offline.called()).toEqual(["probe"]);
 });

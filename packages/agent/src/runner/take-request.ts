@@ -6,7 +6,7 @@ import { exists } from "../spool/exists.ts";
 import { runnerLayout } from "../spool/layout.ts";
 import { beginRun, finishRun } from "../spool/run-record.ts";
 import type { RunRequest } from "../spool/shapes.ts";
-import type { JsonRead } from "../spool/stranger-json.ts";
+import type { JsonRead } from "../spool/untrusted-json.ts";
 import type { RunnerDeps } from "./deps.ts";
 
 /**
@@ -21,21 +21,21 @@ export async function takeNext(deps: RunnerDeps): Promise<RunRequest | undefined
   await using _queue = queue;
   for (const name of await queue.names()) {
     const runId = requestedRun(name);
-    if (runId === undefined) deps.log(`The queue holds ${JSON.stringify(name.slice(0, 100))}, which is no request: it goes.`);
+    if (runId === undefined) deps.log(`The queue holds ${JSON.stringify(name.slice(0, 100))}, which is not a request: removed.`);
     const run = runId && runnerLayout(runnerDir).run(runId);
     const isNew = run !== undefined && !(await exists(run.dir));
-    const read = runId !== undefined && isNew ? judge(await queue.read(runId), runId) : undefined;
+    const read = runId !== undefined && isNew ? acceptRequest(await queue.read(runId), runId) : undefined;
     if (run !== undefined && read?.ok) await beginRun(run, read.request, deps.disk);
     if (runId !== undefined && read?.ok === false) await refuse(deps, runId, read.reason);
     const left = await queue.take(name);
-    // Of what stays there it is told once.
+    // Of what stays there it is reported once.
     if (left !== undefined && (isNew || runId === undefined)) deps.log(`${join(stateDir, "queue")}: ${left}`);
     if (read?.ok) return read.request;
   }
   return undefined;
 }
 
-function judge(
+function acceptRequest(
   read: JsonRead<RunRequest>,
   id: RunId,
 ): { ok: true; request: RunRequest } | { ok: false; reason: string } | undefined {

@@ -1,6 +1,6 @@
 import type { RunEventBody } from "@nixfleet/protocol";
 import { expect, test } from "vitest";
-import { createRunPrinter } from "./printed-run.ts";
+import { createRunPrinter } from "./run-printer.ts";
 
 function print(...bodies: (RunEventBody & { at?: number })[]): string {
   let text = "";
@@ -19,7 +19,7 @@ test("R50: nothing that a build prints acts in the terminal of who watches, and 
   );
 });
 
-test("progress is told from time to time, and in each phase anew", () => {
+test("progress is reported from time to time, and in each phase again", () => {
   const progress = (done: number, at: number) => ({
     kind: "progress" as const,
     at,

@@ -45,7 +45,7 @@ export async function expectWholeLog({ lab, host }: Lane, run: string): Promise<
   expect(lines.map(({ text: line }) => line)).toEqual(written.map(({ text: line }) => line));
 }
 
-/** One agent acts for the host, nothing is armed or at work, and nobody else claims to be the host. */
+/** One agent acts for the host, nothing is armed or running, and nobody else claims to be the host. */
 export async function expectCalm({ lab, host }: Lane): Promise<void> {
   const isQuiet = async () => {
     const units = ["nixfleet-deadman-*", "nixfleet-undo*", "nixos-rebuild-switch-to-configuration*", "nixfleet-runner.service"];
@@ -55,7 +55,7 @@ export async function expectCalm({ lab, host }: Lane): Promise<void> {
     const waiting = await host.run("ls", "/var/lib/nixfleet-agent/queue");
     return listed === "" && !armed && waiting.trim() === "" && (await agentsOf(host)) === 1;
   };
-  await until("One agent, and nothing armed or at work", isQuiet, LIMIT);
+  await until("One agent, and nothing armed or running", isQuiet, LIMIT);
   expect((await lab.hostView(host.name)).row.conflict).toBeNull();
 }
 

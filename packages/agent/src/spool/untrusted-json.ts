@@ -1,16 +1,16 @@
 import { stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { readStranger, type StrangerRead } from "@nixfleet/runtime";
+import { readUntrusted, type UntrustedRead } from "@nixfleet/runtime";
 import * as z from "zod";
 import { MAX_FILE_BYTES } from "./shapes.ts";
 
 export type JsonRead<T> = { kind: "ok"; value: T } | { kind: "missing" } | { kind: "refused"; reason: string };
 
 /**
- * Reads a JSON file that the other side wrote: a regular file of bounded size, of the user whose directory it lies in, whose
+ * Reads a JSON file that the other side wrote: a regular file of bounded size, of the user whose directory it is in, whose
  * content fits the schema.
  */
-export async function readStrangerJson<T>(path: string, schema: z.ZodType<T>): Promise<JsonRead<T>> {
+export async function readUntrustedJson<T>(path: string, schema: z.ZodType<T>): Promise<JsonRead<T>> {
   let owner: number;
   try {
     owner = (await stat(dirname(path))).uid;
@@ -20,11 +20,11 @@ export async function readStrangerJson<T>(path: string, schema: z.ZodType<T>): P
     if (code === "EACCES" || code === "ELOOP") return { kind: "refused", reason: `${path}: ${code}` };
     throw error;
   }
-  return parseStrangerJson(await readStranger(path, MAX_FILE_BYTES, { owner }), path, schema);
+  return parseUntrustedJson(await readUntrusted(path, MAX_FILE_BYTES, { owner }), path, schema);
 }
 
 /** Judges what was read. What is refused is not quoted: it can be the content of a file that was not the other side's to show. */
-export function parseStrangerJson<T>(read: StrangerRead, path: string, schema: z.ZodType<T>): JsonRead<T> {
+export function parseUntrustedJson<T>(read: UntrustedRead, path: string, schema: z.ZodType<T>): JsonRead<T> {
   if (read.kind === "missing") return { kind: "missing" };
   if (read.kind === "refused") return { kind: "refused", reason: read.detail };
   let json: unknown;

@@ -19,7 +19,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { removeCancel } from "../spool/daemon-entries.ts";
 import { daemonLayout, runnerLayout } from "../spool/layout.ts";
 import { createTestHost, makeRunId, type TestHost } from "./host.fixture.ts";
-import { takeNext } from "./take.ts";
+import { takeNext } from "./take-request.ts";
 
 // The daemon was taken over and does in its own directories whatever it likes. The runner is root.
 
@@ -103,7 +103,7 @@ test("R10: directories in place of a request, of a cancel and of the wake never 
   expect(await readdir(join(host.config.stateDir, `refused-${full}`))).toEqual(["inside"]);
 });
 
-test("R10: what can be neither removed nor moved stays, ends no runner, and is told of once", async () => {
+test("R10: what can be neither removed nor moved stays, ends no runner, and is reported once", async () => {
   const runId = makeRunId();
   await mkdir(join(layout().request(runId), "inside"), { recursive: true });
   await mkdir(join(host.config.stateDir, `refused-${runId}.json`, "in the way"), { recursive: true });

@@ -13,7 +13,7 @@ export type DashboardAnswer = string | undefined;
  * Asks the dashboard whether this host, as it runs now, is in reach: it says yes only while the run is active and the host's
  * link answers it (rule L22). Over a connection of its own: one from before the activation proves nothing about now.
  */
-export function askToConfirm(
+export function requestConfirmation(
   url: string,
   { runId, secret, signal }: { runId: RunId; secret: string; signal: AbortSignal },
 ): Promise<DashboardAnswer> {
@@ -21,7 +21,7 @@ export function askToConfirm(
 }
 
 /** Asks whether the dashboard can be reached at all, over a connection of its own: for a run that it does not know of. */
-export function askHealth(url: string, signal: AbortSignal): Promise<DashboardAnswer> {
+export function requestHealth(url: string, signal: AbortSignal): Promise<DashboardAnswer> {
   return ask(url, "/health", { method: "GET", signal });
 }
 
