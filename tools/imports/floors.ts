@@ -23,4 +23,20 @@ export const FLOOR_PLANS: readonly FloorPlan[] = [
       ["main"],
     ],
   },
+  {
+    root: "packages/dashboard/src",
+    floors: [
+      ["actor", "ids", "logger", "problem", "read-password", "server-socket", "small-heap"],
+      ["bus"],
+      ["store"],
+      ["hosts", "metrics-history", "sources"],
+      // Neither do people know of runs nor runs of people: both know an actor.
+      ["audit", "people", "runs", "status"],
+      ["fleet", "links"],
+      ["http", "live"],
+      ["config", "core"],
+      ["dashboard"],
+      ["index", "main"],
+    ],
+  },
 ];

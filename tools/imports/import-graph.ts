@@ -7,7 +7,7 @@ export interface Import {
   readonly to: string;
 }
 
-/** The imports between these files, by their texts. What leads out of the root, to a package or to no file counts not. */
+/** The imports between these files, by their texts. What leads out of the root, to a package or to no file, is left out. */
 export function importsBetween(files: ReadonlyMap<string, string>): Import[] {
   return [...files].flatMap(([from, text]) =>
     specifiersIn(from, text)
