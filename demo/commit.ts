@@ -13,7 +13,7 @@ Updates some packages of the demo's package set and locks the config repository 
   --fail-activation  instead, web1 and the laptop get a configuration that fails when it is activated
   --root DIR         where the demo was started; .demo in the checkout
 
-The next call without an option mends either.`;
+The next call without an option fixes either.`;
 
 const { values } = parseArgs({
   options: {

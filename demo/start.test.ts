@@ -44,7 +44,7 @@ function programsOf(root: string): ProcessIdentity[] {
   return readdirSync(folder).map((name) => JSON.parse(readFileSync(join(folder, name), "utf8")) as ProcessIdentity);
 }
 
-test("the demo starts with three hosts online, ends all that it started, and goes on where it stopped, also after SIGKILL", async () => {
+test("the demo starts with three hosts online, ends all that it started, and continues where it stopped, also after SIGKILL", async () => {
   await using dir = await createTempDir("nixfleet-demo-");
   const root = join(dir.path, "state");
   const first = await startDemo(root, 0);

@@ -15,7 +15,7 @@ import { installStandIn } from "./stand-in/install.ts";
 
 const help = `Usage: node demo/start.ts [--port N] [--root DIR] [--source] [--stand-in]
 
-Starts a dashboard and three hosts on this machine. Ctrl-C stops them, the next start goes on where this one stopped.
+Starts a dashboard and three hosts on this machine. Ctrl-C stops them, the next start continues where this one stopped.
 
   --port N     port of the dashboard; 8000, or a free one if that is taken
   --root DIR   where everything is kept; .demo in the checkout
@@ -62,7 +62,7 @@ async function start(places: Places): Promise<void> {
   const memory = await openMemory(places, values.port === undefined ? undefined : Number(values.port), builder);
   const pretend = memory.builder === "stand-in";
   if (!pretend && !hasNix)
-    throw new Error(`This demo was begun with Nix, which is gone. Begin anew: remove ${places.root} (make clean).`);
+    throw new Error(`This demo was started with Nix, which is gone. To start over, remove ${places.root} (make clean).`);
   const path = pretend ? `${await installStandIn(places)}:${process.env.PATH}` : (process.env.PATH ?? "");
   const repositories = await openRepositories(places, Math.floor(Date.now() / 1000));
   const machines = await Promise.all(demoHosts.map((host) => prepareMachine(host, places, path)));
@@ -150,6 +150,6 @@ function welcome(url: string, { administrator }: Memory, places: Places, pretend
     Builds    ${pretend ? "a stand-in pretends: Nix is not used" : "real, by Nix, in stores of their own"}
     Change    tools/node/run node demo/commit.ts    (--break, --fail-activation)
     Logs      ${join(places.root, "logs")}
-    Stop      Ctrl-C; the next start goes on from here
+    Stop      Ctrl-C; the next start continues from here
 `;
 }

@@ -1,5 +1,5 @@
 import { OpName, type RunId, RunSummary, skippedByForce } from "@nixfleet/protocol";
-import { type Behaviour, obedient, simulatedClosure } from "@nixfleet/testkit";
+import { type Behaviour, createHealthyHost, simulatedClosure } from "@nixfleet/testkit";
 import { watchPage } from "@nixfleet/testkit/browser";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -14,7 +14,7 @@ const UNTIL = Date.now() + 3_600_000;
 
 /** Gamma's switch arms and waits, then goes back; everything else does what it is told. */
 const behaviour: Behaviour = (start, host) => {
-  if (host.name !== "gamma" || start.op !== "switch") return obedient({ pace: 0.05 })(start, host);
+  if (host.name !== "gamma" || start.op !== "switch") return createHealthyHost({ pace: 0.05 })(start, host);
   return [
     { do: "phase", phase: "activate" },
     { do: "event", event: { kind: "armed", until: UNTIL, back: BACK } },
@@ -248,7 +248,7 @@ test("a switch to what runs is refused; the refusal offers to force it, the dial
   await dialog.getByRole("button", { name: "Switch beta" }).click();
   const forced = RunSummary.parse(await (await answer).json());
   expect((await stack.api.call("run", { params: { run: forced.id } })).force).toBe(true);
-  expect(watched).toEqual({ errors: [], strangers: [] });
+  expect(watched).toEqual({ errors: [], foreignRequests: [] });
 
   // Several hosts: the same dialog, with the switch off until it is wanted.
   await open(page, "/");

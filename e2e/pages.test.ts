@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { FAILURES, type Facts, isTerminal, TOPIC_VALUES, ToBrowser, topicValueSchema } from "@nixfleet/protocol";
-import { type Behaviour, obedient, type Step } from "@nixfleet/testkit";
+import { type Behaviour, createHealthyHost, type Step } from "@nixfleet/testkit";
 import { signIn } from "@nixfleet/testkit/api-client";
 import { DESK, PHONE, watchPage } from "@nixfleet/testkit/browser";
 import type axe from "axe-core";
@@ -31,9 +31,9 @@ const talkative: Behaviour = (start, host) => {
   ];
 };
 
-/** What an obedient host shows, with hostile names, all kinds of units and a reboot. */
+/** What a healthy host shows, with hostile names, all kinds of units and a reboot. */
 const hostilePreview: Behaviour = (start, host) => {
-  const script = obedient({ pace: 0 })(start, host);
+  const script = createHealthyHost({ pace: 0 })(start, host);
   if ("refuse" in script) return script;
   return script.map((step) => {
     if (step.do !== "event") return step;
@@ -195,7 +195,7 @@ describe.each([
       expect(await axeFaults(page, EVERYTHING)).toEqual([]);
       await page.emulateMedia({ colorScheme: second });
       expect(await axeFaults(page, COLOURS)).toEqual([]);
-      expect(watched).toEqual({ errors: [], strangers: [] });
+      expect(watched).toEqual({ errors: [], foreignRequests: [] });
     });
   }
 

@@ -6,9 +6,9 @@ import {
   type Behaviour,
   createFlakeFixture,
   createFleetSimulator,
+  createHealthyHost,
   type FlakeFixture,
   type FleetSimulator,
-  obedient,
   sampleFacts,
 } from "@nixfleet/testkit";
 import { type ApiClient, setUpAdministrator } from "@nixfleet/testkit/api-client";
@@ -30,7 +30,7 @@ export interface SimulatedStack extends AsyncDisposable {
 /** A real dashboard, a real config repository and a real browser; the hosts speak the real protocol and build nothing. */
 export async function startSimulatedStack({
   hosts,
-  behaviour = obedient({ pace: 0.1 }),
+  behaviour = createHealthyHost({ pace: 0.1 }),
   facts = () => ({}),
   policies = {},
   settings = {},

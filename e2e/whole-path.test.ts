@@ -110,5 +110,5 @@ test("R16, R25: from first start to all green in the browser: setup, add host, a
   await page.getByText("cancelled", { exact: true }).first().waitFor();
   expect(agent.program.output()).not.toContain(token);
   expect(watched.errors).toEqual([]);
-  expect(watched.strangers).toEqual([]);
+  expect(watched.foreignRequests).toEqual([]);
 });

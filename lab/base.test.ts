@@ -95,7 +95,7 @@ test("R7, R29: a pull and a switch from the dashboard succeed with real Nix, res
   expect(facts.running?.closure).toBe(await web1.run("readlink", "-f", "/nix/var/nix/profiles/system"));
 });
 
-test("R37: a switch that starts systemd itself anew is judged by its own end, whatever became of who had launched it", async () => {
+test("R37: a switch that re-executes systemd itself is judged by its own end, whatever became of who had launched it", async () => {
   const activation =
     "kill -KILL $(pgrep --full --newest '^systemd-run .*--unit=nixos-rebuild')\nsystemctl daemon-reexec\nsleep 4\necho all is new";
   const commit = await lab.config.change("web1: a new systemd", "web1", (now) => ({ ...now, activation }));
@@ -184,12 +184,12 @@ test("R26: after a power loss the host boots and its agent is connected again, b
   expect(facts.running?.closure).toBe(running);
 });
 
-test("R26: after the network was cut and mended the agent is connected again, by itself", async () => {
+test("R26: after the network was cut and repaired the agent is connected again, by itself", async () => {
   await lab.untilOnline("web1");
 
   await web1.cutNetwork();
   await lab.untilHost("web1", ({ row }) => row.reachability.state !== "online", 180_000);
-  await web1.mendNetwork();
+  await web1.repairNetwork();
 
   const { row } = await lab.untilOnline("web1");
   expect(row.conflict).toBeNull();
@@ -226,7 +226,7 @@ test("the home of a user is switched by the user's own service manager", async (
   expect(notes.stdout.trim()).toBe("Environment=NOTES=2");
 });
 
-test("R37: a home whose activation hangs is brought back by a timer of its user's own service manager", async () => {
+test("R37: a home whose activation hangs is restored by a timer of its user's own service manager", async () => {
   const home = lab.hosts.get("home");
   const current = "/home/alice/.local/state/home-manager/gcroots/current-home";
   const before = await home?.run("readlink", "-f", current);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { identifyProcess, isAlive, type ProcessIdentity, processIdentitySchema, takeLock, writeAtomic } from "@nixfleet/runtime";
 import * as z from "zod";
-import { type Belongings, belongingsOf, removeBelongings } from "./belongings.ts";
+import { type LabResources, removeResources, resourcesOf } from "./lab-resources.ts";
 import { bridgeName, isRangeFree, LARGEST_NUMBER } from "./network.ts";
 import type { Places } from "./places.ts";
 
@@ -18,8 +18,8 @@ const claimSchema = z.object({
 });
 
 /** A number that one lab alone has while it lives. Whatever the lab makes carries it, so that everything can be found again. */
-export interface Claim extends AsyncDisposable, Belongings {
-  /** Writes down a program that was started outside of hosts, for whoever cleans up after a lab that was killed. */
+export interface Claim extends AsyncDisposable, LabResources {
+  /** Records a program that was started outside of hosts, for whoever cleans up after a lab that was killed. */
   note(pid: number): Promise<void>;
 }
 
@@ -31,7 +31,7 @@ export async function claimLab(places: Places): Promise<Claim> {
   await removeDead();
   await removeUnclaimed(places.labs);
   const number = await freeNumber();
-  const belongings = belongingsOf(number, join(places.labs, String(number)));
+  const belongings = resourcesOf(number, join(places.labs, String(number)));
   const owner = identifyProcess();
   const programs: ProcessIdentity[] = [];
   const write = () => writeAtomic(fileOf(number), JSON.stringify({ owner, directory: belongings.directory, programs }));
@@ -45,7 +45,7 @@ export async function claimLab(places: Places): Promise<Claim> {
       await write();
     },
     async [Symbol.asyncDispose]() {
-      await removeBelongings(belongings, programs);
+      await removeResources(belongings, programs);
       await rm(fileOf(number), { force: true });
     },
   };
@@ -64,7 +64,7 @@ async function lockClaims() {
 async function removeDead(): Promise<void> {
   for (const { number, claim } of await readClaims()) {
     if (isAlive(claim.owner)) continue;
-    await removeBelongings(belongingsOf(number, claim.directory), claim.programs);
+    await removeResources(resourcesOf(number, claim.directory), claim.programs);
     await rm(fileOf(number), { force: true });
   }
 }

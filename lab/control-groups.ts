@@ -51,7 +51,7 @@ export async function listProcesses(group: string): Promise<number[]> {
   return found;
 }
 
-/** Stops all processes in a group and those below it at one moment, or lets them go on (kernel: cgroup-v2, `cgroup.freeze`). */
+/** Stops all processes in a group and those below it at one moment, or lets them continue (kernel: cgroup-v2, `cgroup.freeze`). */
 export async function freeze(group: string, frozen: boolean): Promise<void> {
   const file = join(group, "cgroup.freeze");
   if (!existsSync(file)) return; // systemd's old hierarchy cannot; the unified one holds the same processes.

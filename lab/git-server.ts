@@ -8,10 +8,10 @@ export interface GitServer extends AsyncDisposable {
   /** What hosts and dashboard clone from. */
   readonly url: string;
   /** Lets requests from an address wait until they are let go. */
-  hold(address: string): HeldRequests;
+  hold(address: string): RequestGate;
 }
 
-export interface HeldRequests {
+export interface RequestGate {
   /** Resolves when a request waits. */
   readonly waits: Promise<void>;
   letGo(): void;

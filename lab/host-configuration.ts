@@ -5,7 +5,7 @@ export interface HostConfiguration {
   user: string;
   /** A label: change it, and the closure is another with nothing else changed. */
   release: string;
-  /** What a boot reads anew: change one, and a reboot is needed. */
+  /** What a boot reads again: change one, and a reboot is needed. */
   kernel: string;
   initrd: string;
   kernelModules: string;
@@ -57,7 +57,7 @@ export function plainHost(platform: HostConfiguration["platform"] = "nixos"): Ho
   };
 }
 
-/** A service that does nothing, for ever. */
+/** A service that does nothing, forever. */
 export function longRunning(description: string, more = ""): string {
   return `[Unit]
 Description=${description}
@@ -99,5 +99,5 @@ ExecStop=/sbin/ip link set eth0 up
 WantedBy=multi-user.target
 `;
 
-/** An activation that never comes to its end. */
+/** An activation that never finishes. */
 export const hangingActivation = "sleep infinity";

@@ -3,8 +3,8 @@ import { mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describeEnd, type ExecEnd, exec, succeeded } from "@nixfleet/runtime";
-import type { Belongings } from "./belongings.ts";
 import { bootEntry } from "./boot-loader.ts";
+import type { LabResources } from "./lab-resources.ts";
 import { run } from "./machine.ts";
 import type { BadNetwork, Cable } from "./network.ts";
 import { createNspawn, type Running } from "./nspawn.ts";
@@ -71,7 +71,7 @@ export interface Host {
   fillDisk(path: string): Promise<void>;
   freeDisk(path: string): Promise<void>;
   cutNetwork(): Promise<void>;
-  mendNetwork(): Promise<void>;
+  repairNetwork(): Promise<void>;
   worsenNetwork(bad: BadNetwork | undefined): Promise<void>;
   /** What a unit logged, or everybody. */
   journal(unit?: string): Promise<string>;
@@ -81,7 +81,7 @@ export interface Host {
 }
 
 export interface HostDeps {
-  lab: Belongings;
+  lab: LabResources;
   cable: Cable;
   /** The root file system that the host is overlaid on. */
   rootFilesystem: string;
@@ -257,7 +257,7 @@ export async function createHost({ lab, cable, rootFilesystem }: HostDeps, optio
       await rm(onSmallDisk(path), { force: true });
     },
     cutNetwork: () => cable.cut(),
-    mendNetwork: () => cable.mend(),
+    repairNetwork: () => cable.repair(),
     worsenNetwork: (bad) => cable.worsen(bad),
     journal: (unit) =>
       host.run("journalctl", "--no-pager", "--output=short-precise", ...(unit === undefined ? [] : [`--unit=${unit}`])),

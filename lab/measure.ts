@@ -1,4 +1,4 @@
-/** `make lab-measure`: how long a host takes to come home, and what a switch of ours costs beside the bare steps. Medians of 3. */
+/** `make lab-measure`: how long a rollback takes, and what a switch of ours costs beside the bare steps. Medians of 3. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { brokenNetworkUnit } from "./host-configuration.ts";
@@ -11,7 +11,7 @@ const ROUNDS = 3;
 const BUILD = `closure=$(nix build --refresh --no-link --json "git+$1?ref=main&rev=$2#nixosConfigurations.$3.config.system.build.toplevel" | sed 's/.*"out":"\\([^"]*\\)".*/\\1/')`;
 const SWITCH = 'nix-env -p /nix/var/nix/profiles/system --set "$closure" && "$closure/bin/switch-to-configuration" switch';
 
-interface Measured {
+interface Measurement {
   readonly what: string;
   readonly bar: string;
   readonly values: readonly string[];
@@ -20,7 +20,7 @@ interface Measured {
 await using lane = await startLane();
 await lane.prepare();
 const rows = [
-  await measureSeconds("A broken network configuration until the old one runs again", `${CONFIRM_TIMEOUT + 15} s`, comesHome),
+  await measureSeconds("A broken network configuration until the old one runs again", `${CONFIRM_TIMEOUT + 15} s`, isRolledBack),
   await measureSeconds("A switch of ours beyond nix build, nix-env --set and switch-to-configuration", "1.5 s", overhead),
   await measureSeconds("The agent back after its own replacement", "10 s", isBack),
   { what: "The agent's closure beyond nodejs", bar: "2 MB", values: [`${((await agentBytes(lane)) / 1e6).toFixed(2)} MB`] },
@@ -34,14 +34,14 @@ async function measureSeconds(
   what: string,
   bar: string,
   measure: (on: Lane, round: number) => Promise<number>,
-): Promise<Measured> {
+): Promise<Measurement> {
   const seconds: number[] = [];
   for (let round = 0; round < ROUNDS; round++) seconds.push(await measure(lane, round));
   const sorted = seconds.toSorted((a, b) => a - b);
   return { what, bar, values: [sorted[1] ?? 0, sorted[0] ?? 0, sorted[2] ?? 0].map((value) => `${value.toFixed(1)} s`) };
 }
 
-function render(measured: readonly Measured[]): string {
+function render(measured: readonly Measurement[]): string {
   const lines = measured.map(({ what, bar, values: [median = "", ...range] }) => {
     return `| ${what} | ${median} | ${range.join(" to ")} | ${bar} |`;
   });
@@ -49,7 +49,7 @@ function render(measured: readonly Measured[]): string {
 }
 
 /** From the unit that takes the network away until the host has gone back by itself. */
-async function comesHome({ lab, host }: Lane, round: number): Promise<number> {
+async function isRolledBack({ lab, host }: Lane, round: number): Promise<number> {
   const commit = await lane.publish(`25.11.lost${round}`, async (plain) => ({
     ...plain,
     units: { ...plain.units, "network.service": brokenNetworkUnit },

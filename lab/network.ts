@@ -40,7 +40,7 @@ export interface Cable {
   readonly namespace: string;
   readonly address: string;
   cut(): Promise<void>;
-  mend(): Promise<void>;
+  repair(): Promise<void>;
   /** Makes it bad in both directions; nothing makes it good again. */
   worsen(bad: BadNetwork | undefined): Promise<void>;
 }
@@ -72,7 +72,7 @@ export async function createNetwork({ number, prefix }: { number: number; prefix
         async cut() {
           await run(["ip", "link", "set", cable, "down"]);
         },
-        async mend() {
+        async repair() {
           await run(["ip", "link", "set", cable, "up"]);
         },
         async worsen(bad) {

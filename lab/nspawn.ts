@@ -2,12 +2,12 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { appendFile, open, readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Belongings, killAtOnce } from "./belongings.ts";
 import { groupsNamed, makeGroups } from "./control-groups.ts";
+import { killAtOnce, type LabResources } from "./lab-resources.ts";
 import { run } from "./machine.ts";
 import type { Cable } from "./network.ts";
 
-/** systemd-nspawn(1): with --keep-unit, it ends so when the machine wants to be started anew. */
+/** systemd-nspawn(1): with --keep-unit, it ends so when the machine wants to be restarted. */
 const REBOOT_EXIT_CODE = 133;
 
 export interface Nspawn {
@@ -30,7 +30,7 @@ export interface Running {
 }
 
 export interface NspawnDeps {
-  lab: Belongings;
+  lab: LabResources;
   name: string;
   root: string;
   cable: Cable;

@@ -30,7 +30,7 @@ const PACKAGES_BY_APT = ["nix-bin"];
 
 /**
  * The root file system that hosts are overlaid on: Debian, Nix and this project's Node. Made once, for some minutes, and then
- * kept under a name that tells what it was made of; what was made of something else is removed.
+ * kept named after what it was made of; what was made of something else is removed.
  */
 export async function openRootFilesystem(places: Places, say: (sentence: string) => void): Promise<string> {
   const key = await keyOf();

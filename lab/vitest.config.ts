@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { defineConfig } from "vitest/config";
 
-/** What needs a machine of its own: hosts with a systemd, and Nix at work on whole packages and systems. */
+/** What needs a machine of its own: hosts with a systemd, and Nix building whole packages and systems. */
 export const LAB_TESTS = ["lab/**/*.test.ts", "modules/package-build.test.ts", "demo/fleet/hosts.test.ts"];
 
 /** `make lab-test`. A project of its own, since it needs root and Debian: `make test` knows nothing of it. */

@@ -44,7 +44,7 @@ test.for(["nixos", "home-manager"] as const)(
     const of = (unit: string) => environmentOf(files[unit] ?? "", join(dir.path, "root"), dir.path);
     const [daemon, runner] = [of("nixfleet-agent.service"), of("nixfleet-runner.service")];
     const said = await check({ ...daemon, ...runner, PATH: process.env["PATH"] ?? "" });
-    expect(said).toContain("every setting fits\n");
+    expect(said).toContain("every setting is valid\n");
     expect(said).not.toMatch(/NIXFLEET_\w+ (is|does)/);
 
     // And the other way: a setting that no option gives would be out of a host's reach.

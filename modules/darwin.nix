@@ -39,7 +39,7 @@ let
     )
     + ":/run/current-system/sw/bin:/nix/var/nix/profiles/default/bin:/usr/bin:/bin:/usr/sbin:/sbin";
 
-  # In scripts, since a plist is XML and not every nix-darwin escapes what stands in one.
+  # In scripts, since a plist is XML and not every nix-darwin escapes what is in one.
   daemon = pkgs.writeShellScript "nixfleet-daemon" ''
     ${environment.exports (
       environment.daemon
@@ -102,7 +102,7 @@ in
 
     launchd.daemons = {
       nixfleet-agent.serviceConfig = launchd.daemon {
-        # The program stands in the job, so that whoever reads the job sees which agent is installed.
+        # The program is in the job, so that whoever reads the job sees which agent is installed.
         command = "${daemon} ${cfg.package}/bin/nixfleet-agent run --runner=service";
         log = "${stateDir}/agent.log";
       }

@@ -37,7 +37,7 @@ let
       }
       {
         assertion = !hasPrefix "${builtins.storeDir}/" file;
-        message = "services.nixfleet-agent.${name} lies in the store, where every user can read it. Give the path of a file that is made on the host, for example by agenix or sops-nix.";
+        message = "services.nixfleet-agent.${name} is in the store, where every user can read it. Give the path of a file that is made on the host, for example by agenix or sops-nix.";
       }
     ];
 

@@ -2,8 +2,7 @@ import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
-
-export type ModulePlatform = "nixos" | "darwin" | "home-manager";
+import type { Platform } from "@nixfleet/protocol";
 
 /** What a host's own configuration says, as JSON. */
 export interface ModuleRequest {
@@ -27,7 +26,7 @@ export interface Evaluated {
   readonly files: Readonly<Record<string, string>>;
   /** Files that these name, and that are made with them, by their store path. */
   readonly made: Readonly<Record<string, string>>;
-  /** What else the host is told: users, directories, scripts. */
+  /** What else is set on the host: users, directories, scripts. */
   readonly also: Readonly<Record<string, unknown>>;
 }
 
@@ -38,7 +37,7 @@ const folder = import.meta.dirname;
  * Evaluates one of the modules with the tests' own `lib` and surroundings (test/). What it makes is put into a Nix store of its
  * own below `directory`. Throws with Nix's own words when the settings do not evaluate.
  */
-export async function evaluateModule(directory: string, platform: ModulePlatform, request: ModuleRequest): Promise<Evaluated> {
+export async function evaluateModule(directory: string, platform: Platform, request: ModuleRequest): Promise<Evaluated> {
   const result = await instantiate(directory, [
     ...["--eval", "--strict", "--json", "--read-write-mode", join(folder, "test/evaluate.nix")],
     ...["--argstr", "platform", platform, "--argstr", "request", JSON.stringify(request)],

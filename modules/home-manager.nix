@@ -78,7 +78,7 @@ in
             ExecStart = "${program} run --runner=service";
             Restart = "always";
             RestartSec = 2;
-            # By this code it asks to be started anew, as the agent that is installed by then.
+            # By this code it asks to be restarted, as the agent that is installed by then.
             RestartForceExitStatus = 101;
             TimeoutStopSec = 15;
             # Its files hold what the dashboard asked for; they are the user's own. It needs none of the user's ways to root.
@@ -165,7 +165,7 @@ in
           nixfleet-agent = {
             enable = true;
             config = launchd.daemon {
-              # The program stands in the job, so that whoever reads the job sees which agent is installed.
+              # The program is in the job, so that whoever reads the job sees which agent is installed.
               command = "${
                 script "nixfleet-daemon" (environment.daemon // token) "\"$@\""
               } ${program} run --runner=service";

@@ -13,7 +13,7 @@ rec {
       Label = "com.nixfleet.agent";
       ProgramArguments = afterStore command;
       RunAtLoad = true;
-      # However it ends: to be started anew it ends by itself.
+      # However it ends: to be restarted it ends by itself.
       KeepAlive = true;
       ThrottleInterval = 2;
       # What it has started is not ended with it.

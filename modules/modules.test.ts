@@ -2,14 +2,15 @@ import { execFile } from "node:child_process";
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { Platform } from "@nixfleet/protocol";
 import { createTempDir } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
-import { type Evaluated, evaluateModule, type ModulePlatform, type ModuleRequest } from "./evaluate.ts";
+import { type Evaluated, evaluateModule, type ModuleRequest } from "./evaluate.ts";
 import { everything, least } from "./sample-settings.fixture.ts";
 
 const run = promisify(execFile);
 
-const hosts: readonly { name: string; platform: ModulePlatform; request: ModuleRequest }[] = [
+const hosts: readonly { name: string; platform: Platform; request: ModuleRequest }[] = [
   { name: "nixos", platform: "nixos", request: least },
   { name: "nixos-everything", platform: "nixos", request: everything },
   { name: "darwin", platform: "darwin", request: least },
@@ -26,7 +27,7 @@ test.for(hosts)("what $name installs is what modules/golden has", async ({ name,
   await expect(asText(evaluated)).toMatchFileSnapshot(`golden/${name}.txt`);
 });
 
-test.for(["nixos", "darwin", "home-manager"] as const)("%s: a module that is not enabled installs nothing", async (platform) => {
+test.for(Platform.options)("%s: a module that is not enabled installs nothing", async (platform) => {
   await using dir = await createTempDir();
   const { files } = await evaluateModule(dir.path, platform, { settings: {} });
   expect(files).toEqual({});
@@ -98,7 +99,7 @@ test("R29: on macOS no setting changes the job of the runner, since a job that c
   }
 });
 
-test("R58: the token stands in no unit, job or script, and neither its file nor another secret one is the daemon's to name", async () => {
+test("R58: the token is in no unit, job or script, and neither its file nor another secret one is the daemon's to name", async () => {
   await using dir = await createTempDir();
   const { files } = await evaluateModule(dir.path, "nixos", everything);
   const daemon = files["nixfleet-agent.service"] ?? "";

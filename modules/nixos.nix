@@ -90,7 +90,7 @@ in
         ExecStart = "${program} run --runner=service";
         Restart = "always";
         RestartSec = 2;
-        # By this code it asks to be started anew, as the agent that is installed by then.
+        # By this code it asks to be restarted, as the agent that is installed by then.
         RestartForceExitStatus = 101;
         TimeoutStopSec = 15;
 
@@ -172,7 +172,7 @@ in
 
     systemd.services.nixfleet-runner = keptOverSwitches // {
       description = "NixFleet runner";
-      # What is requested is done, however often: no limit of starts stands between.
+      # What is requested is done, however often: no limit of starts applies.
       startLimitIntervalSec = 0;
       path =
         tools

@@ -22,7 +22,7 @@ let
                 name = lib.concatStringsSep "." (path ++ [ name ]);
                 type = node.type.description;
                 description = node.description;
-                # Where it stands in its file, so that the page has the order of the file.
+                # Its position in the file, so that the page has the order of the file.
                 inherit (builtins.unsafeGetAttrPos name tree) line;
               }
               // lib.optionalAttrs (node ? default || node ? defaultText) {

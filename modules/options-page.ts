@@ -28,7 +28,7 @@ export async function optionsPage(directory: string): Promise<string> {
   return [head, ...inOrder(options).map(section)].join("\n");
 }
 
-/** As they stand in their file; the options of a list's items behind the list. */
+/** In the order of their file; the options of a list's items behind the list. */
 function inOrder(options: readonly Option[]): Option[] {
   const byLine = (one: Option, other: Option) => one.line - other.line;
   const isOfItem = ({ name }: Option) => name.includes(".*.");

@@ -151,7 +151,7 @@ in
     interval = mkOption {
       type = types.ints.between 1 3600;
       default = 5;
-      description = "Seconds between metrics while somebody watches this host. Else they go once a minute.";
+      description = "Seconds between metrics while somebody is watching this host. Else they go once a minute.";
       example = 15;
     };
 

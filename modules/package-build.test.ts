@@ -29,7 +29,7 @@ async function packTarballs(packages: readonly NpmPackage[], tarballs: string): 
   await mkdir(tarballs);
   for (const { path, url } of new Map(packages.map((each) => [each.url, each])).values()) {
     const file = join(tarballs, `${createHash("sha256").update(url).digest("hex")}.tgz`);
-    // What lies nested is a package of its own. Without what no build reads, and not compressed: tar looks for itself.
+    // What is nested is a package of its own. Without what no build reads, and not compressed: tar looks for itself.
     const left = ["./node_modules", "*.map", "*.d.ts", "*.d.mts", "*.cjs.js", "./dist/cjs", "./dist/umd"];
     const nested = [...left.map((pattern) => `--exclude=${pattern}`), "--transform=s,^\\.,package,"];
     await run("tar", ["--create", "--file", file, ...nested, "--directory", join(root, path), "."]);

@@ -11,9 +11,8 @@
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { evaluateModule, type ModulePlatform, type ModuleRequest } from "./evaluate.ts";
-
-const PLATFORMS = new Set<string>(["nixos", "darwin", "home-manager"] satisfies ModulePlatform[]);
+import { Platform } from "@nixfleet/protocol";
+import { evaluateModule, type ModuleRequest } from "./evaluate.ts";
 
 /** The units or jobs by name, the files that they name by theirs, and the rest, with `madeAt` in place of the store. */
 export interface Rendered {
@@ -23,7 +22,7 @@ export interface Rendered {
 }
 
 /** Throws with the sentences of the assertions that do not hold. */
-export async function renderUnits(platform: ModulePlatform, request: ModuleRequest, madeAt: string): Promise<Rendered> {
+export async function renderUnits(platform: Platform, request: ModuleRequest, madeAt: string): Promise<Rendered> {
   const directory = await mkdtemp(join(tmpdir(), "nixfleet-units-"));
   try {
     const { failed, files, made, also } = await evaluateModule(directory, platform, request);
@@ -43,13 +42,14 @@ export async function renderUnits(platform: ModulePlatform, request: ModuleReque
   }
 }
 
-async function main([platform = "", out, madeAt]: readonly string[]): Promise<number> {
-  if (!PLATFORMS.has(platform) || out === undefined) {
-    process.stderr.write("Usage: render-units.ts nixos|darwin|home-manager OUT [FOLDER OF MADE FILES] < request.json\n");
+async function main([wanted, out, madeAt]: readonly string[]): Promise<number> {
+  const platform = Platform.safeParse(wanted);
+  if (!platform.success || out === undefined) {
+    process.stderr.write(`Usage: render-units.ts ${Platform.options.join("|")} OUT [FOLDER OF MADE FILES] < request.json\n`);
     return 2;
   }
   const request = JSON.parse(await readFile("/dev/stdin", "utf8")) as ModuleRequest;
-  const { units, made, also } = await renderUnits(platform as ModulePlatform, request, madeAt ?? join(out, "made"));
+  const { units, made, also } = await renderUnits(platform.data, request, madeAt ?? join(out, "made"));
   for (const [folder, texts] of Object.entries({ units, made })) {
     await mkdir(join(out, folder), { recursive: true });
     for (const [name, text] of Object.entries(texts)) {

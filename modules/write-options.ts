@@ -1,4 +1,4 @@
-/** Writes docs/options.md anew: `tools/node/run node modules/write-options.ts`. */
+/** Writes docs/options.md: `tools/node/run node modules/write-options.ts`. */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

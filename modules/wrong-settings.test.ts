@@ -9,12 +9,12 @@ const forbidden: readonly { title: string; settings: Record<string, unknown>; se
   {
     title: "a token in the store",
     settings: { tokenFile: "/nix/store/00000000000000000000000000000000-token" },
-    sentence: `${option}.tokenFile lies in the store, where every user can read it. Give the path of a file that is made on the host, for example by agenix or sops-nix.`,
+    sentence: `${option}.tokenFile is in the store, where every user can read it. Give the path of a file that is made on the host, for example by agenix or sops-nix.`,
   },
   {
     title: "an ssh key in the store",
     settings: { sshKeyFile: "/nix/store/00000000000000000000000000000000-key" },
-    sentence: `${option}.sshKeyFile lies in the store, where every user can read it. Give the path of a file that is made on the host, for example by agenix or sops-nix.`,
+    sentence: `${option}.sshKeyFile is in the store, where every user can read it. Give the path of a file that is made on the host, for example by agenix or sops-nix.`,
   },
   {
     title: "a token's path that is relative",

@@ -123,8 +123,8 @@ test.each(ways)(
     const home = (await build(laptop, failing)).stdout.trim();
     expect((await inside(laptop, join(home, "activate"))).end).toEqual({ kind: "exited", exitCode: 1 });
 
-    const mended = await setFailingActivation(repositories, false);
-    const again = (await build(web1, mended)).stdout.trim();
+    const fixed = await setFailingActivation(repositories, false);
+    const again = (await build(web1, fixed)).stdout.trim();
     expect((await inside(web1, join(again, "bin/switch-to-configuration"), "switch")).end).toEqual({
       kind: "exited",
       exitCode: 0,

@@ -1,15 +1,17 @@
 import { existsSync } from "node:fs";
 import { mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
-import type { Platform } from "@nixfleet/protocol";
 import { describeEnd, exec, succeeded } from "@nixfleet/runtime";
 import { createNixEnv, type GitFixture } from "@nixfleet/testkit";
 import type { Places } from "./places.ts";
 
+/** What the demo shows of the platforms: the others would be alike. */
+type DemoPlatform = "nixos" | "home-manager";
+
 /** A host of the demo: an agent of its own, with its own Nix store, profiles and home, on this machine. */
 export interface DemoHost {
   readonly name: string;
-  readonly platform: Platform;
+  readonly platform: DemoPlatform;
   /** What it was installed from: the number of the config repository's commit, from the oldest. */
   readonly installedFrom: number;
   /** Attribute of the flake that its installer built. */
@@ -84,13 +86,12 @@ export async function prepareMachine(host: DemoHost, places: Places, path: strin
  * activates it by hand. A host that runs something is left as it is.
  */
 export async function installMachine({ host, env, systemRoot }: HostMachine, config: GitFixture): Promise<void> {
-  const current = join(systemRoot, "run/current-system");
-  const home = join(env.HOME ?? "", ".local/state/home-manager/gcroots/current-home");
-  if (existsSync(host.platform === "home-manager" ? home : current)) return;
+  const install = INSTALLERS[host.platform];
+  if (existsSync(install.running({ env, systemRoot }))) return;
 
   const commits = (await config.git("rev-list", "--reverse", "HEAD")).split("\n");
   const commit = commits[host.installedFrom] ?? commits.at(-1) ?? "HEAD";
-  const run = async (...argv: [string, ...string[]]) => {
+  const run: Run = async (...argv) => {
     const result = await exec({ argv, env }).result;
     if (succeeded(result)) return result.stdout.trim();
     throw new Error(`${host.name} could not be installed: ${argv[0]}: ${describeEnd(result.end)}\n${result.stderr}`);
@@ -103,11 +104,30 @@ export async function installMachine({ host, env, systemRoot }: HostMachine, con
     `git+file://${config.workTree}?rev=${commit}#${host.attribute}.drvPath`,
   );
   const closure = await run("nix-store", "--realise", derivation);
-  if (host.platform === "home-manager") {
-    await run(join(closure, "activate"));
-    return;
-  }
-  await run("nix-env", "-p", join(systemRoot, "nix/var/nix/profiles/system"), "--set", closure);
-  await symlink(closure, join(systemRoot, "run/booted-system"));
-  await run(join(closure, "bin/switch-to-configuration"), "switch");
+  await install.activate(closure, run, systemRoot);
 }
+
+type Run = (...argv: [string, ...string[]]) => Promise<string>;
+
+interface Installer {
+  /** The link to what the host runs. */
+  running(machine: Pick<HostMachine, "env" | "systemRoot">): string;
+  activate(closure: string, run: Run, systemRoot: string): Promise<void>;
+}
+
+const INSTALLERS: Record<DemoPlatform, Installer> = {
+  nixos: {
+    running: ({ systemRoot }) => join(systemRoot, "run/current-system"),
+    async activate(closure, run, systemRoot) {
+      await run("nix-env", "-p", join(systemRoot, "nix/var/nix/profiles/system"), "--set", closure);
+      await symlink(closure, join(systemRoot, "run/booted-system"));
+      await run(join(closure, "bin/switch-to-configuration"), "switch");
+    },
+  },
+  "home-manager": {
+    running: ({ env }) => join(env["HOME"] ?? "", ".local/state/home-manager/gcroots/current-home"),
+    async activate(closure, run) {
+      await run(join(closure, "activate"));
+    },
+  },
+};

@@ -7,7 +7,7 @@ import * as z from "zod";
 import type { Places } from "./places.ts";
 
 const memorySchema = z.object({
-  /** Where all this lies: repositories and stores name each other by path, so it cannot be moved. */
+  /** Where all of this is: repositories and stores name each other by path, so it cannot be moved. */
   root: z.string(),
   administrator: z.object({ name: z.string(), password: z.string(), hash: z.string() }),
   port: z.number(),

@@ -16,7 +16,7 @@ export interface ProgramSpec {
 }
 
 /**
- * Runs a program until the signal ends it, its output appended to its log. Its process is written down, so that a later start
+ * Runs a program until the signal ends it, its output appended to its log. Its process is recorded, so that a later start
  * can end it if this one is killed. Rejects when a program that is not to be restarted ends by itself.
  */
 export async function runProgram(spec: ProgramSpec, places: Places, signal: AbortSignal): Promise<void> {

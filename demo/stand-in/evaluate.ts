@@ -13,7 +13,7 @@ interface HostFile {
   failingFile?: string;
 }
 
-interface Locked {
+interface LockedInput {
   url: string;
   rev: string;
   lastModified: number;
@@ -31,7 +31,7 @@ export async function evaluate(flake: string, store: StandInStore): Promise<stri
   if (wanted === undefined) throw new Error(`flake '${url}' does not provide attribute '${attribute}'`);
 
   const host = JSON.parse(show(config, rev, `hosts/${wanted.name}/host.json`)) as HostFile;
-  const lock = JSON.parse(show(config, rev, "flake.lock")) as { nodes: { nixpkgs: { locked: Locked } } };
+  const lock = JSON.parse(show(config, rev, "flake.lock")) as { nodes: { nixpkgs: { locked: LockedInput } } };
   const { locked } = lock.nodes.nixpkgs;
   const nixpkgs = fileURLToPath(locked.url);
   const sources = new Map<string, string>();

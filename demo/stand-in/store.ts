@@ -69,7 +69,7 @@ export function createStandInStore(env: Readonly<Record<string, string | undefin
   };
 }
 
-/** All bytes of a tree, link targets too: there references stand. */
+/** All bytes of a tree, link targets too: there references are. */
 function readAll(root: string): Buffer {
   const parts = readdirSync(root, { recursive: true, withFileTypes: true }).map((item) => {
     const path = join(item.parentPath, item.name);

@@ -1,4 +1,4 @@
-/** Builds a system closure of what a host's configuration says, with the files by which a NixOS is told, booted and switched. */
+/** Builds a system closure of what a host's configuration says, with the files by which a NixOS is recognised, booted and switched. */
 import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 

@@ -20,7 +20,7 @@ export interface Finding {
 }
 
 /** Switches, brings the fault about in the middle of a phase, and waits until the run has ended and the host is in reach. */
-export async function runCell(lane: Lane, name: FaultName, phase: PhaseName, { mend, fails }: Pair): Promise<Finding> {
+export async function runCell(lane: Lane, name: FaultName, phase: PhaseName, { repair, fails }: Pair): Promise<Finding> {
   const { lab, host } = lane;
   const fault: Fault = FAULTS[name];
   const label = `25.11.${name}-${phase}`;
@@ -42,10 +42,10 @@ export async function runCell(lane: Lane, name: FaultName, phase: PhaseName, { m
   const reach = watchReach(lane);
   await fault.strike?.(lane);
   await held?.letGo();
-  if (fault.mend !== undefined) {
-    if (mend === "afterwards") await untilOutcome(lane, run, LIMIT);
-    else await sleep((mend ?? 0) * 1000);
-    await fault.mend(lane);
+  if (fault.repair !== undefined) {
+    if (repair === "afterwards") await untilOutcome(lane, run, LIMIT);
+    else await sleep((repair ?? 0) * 1000);
+    await fault.repair(lane);
   }
   const view = await lab.untilRun(run, ({ summary }) => isTerminal(summary.state), LIMIT);
   const secondsToEnd = (Date.now() - struckAt) / 1000;
@@ -53,7 +53,7 @@ export async function runCell(lane: Lane, name: FaultName, phase: PhaseName, { m
   return { run: view, before, label, secondsUnreachable: (await reach.end()) - struckAt / 1000, secondsToEnd };
 }
 
-/** Looks whether the dashboard shows the host online in its present boot. `end` gives the last second in which it did not. */
+/** Checks whether the dashboard shows the host online in its present boot. `end` gives the last second in which it did not. */
 function watchReach({ lab, host }: Lane) {
   const ending = new AbortController();
   let last = Date.now() / 1000;

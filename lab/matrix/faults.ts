@@ -11,7 +11,7 @@ export interface Fault {
   configure?(lane: Lane, now: HostConfiguration): Promise<HostConfiguration>;
   strike?(lane: Lane): Promise<void>;
   /** Takes away what does not go by itself. */
-  mend?(lane: Lane): Promise<void>;
+  repair?(lane: Lane): Promise<void>;
   /** After the cell. */
   tidy?(lane: Lane): Promise<void>;
 }
@@ -22,11 +22,11 @@ const kill =
     await host.run("systemctl", "kill", "--signal=KILL", ...target);
   };
 
-const fill = (directories: readonly string[]): Pick<Fault, "strike" | "mend"> => ({
+const fill = (directories: readonly string[]): Pick<Fault, "strike" | "repair"> => ({
   async strike({ host }) {
     for (const directory of directories) await host.fillDisk(directory);
   },
-  async mend({ host }) {
+  async repair({ host }) {
     for (const directory of directories) await host.freeDisk(directory);
   },
 });
@@ -72,7 +72,7 @@ export const FAULTS = {
   cutNetwork: {
     title: "cut network",
     strike: ({ host }) => host.cutNetwork(),
-    mend: ({ host }) => host.mendNetwork(),
+    repair: ({ host }) => host.repairNetwork(),
   },
   cutByConfiguration: {
     title: "network cut by the new configuration",

@@ -46,7 +46,7 @@ export async function startLane(): Promise<Lane> {
   let hosts = 0;
   const make = async () => {
     const name = `host${++hosts}`;
-    host = await lab.addHost(name, { settings, smallDisks: DISKS, configure: withHold });
+    host = await lab.addHost(name, { settings, smallDisks: DISKS, configure: withRequestGate });
     begun = lab.config.configuration(name);
   };
   const lane: Lane = {
@@ -80,7 +80,7 @@ export async function startLane(): Promise<Lane> {
 }
 
 /** The daemon's start can be kept from going on: the drop-in is as a host's own configuration could add it. */
-function withHold(plain: HostConfiguration): HostConfiguration {
+function withRequestGate(plain: HostConfiguration): HostConfiguration {
   const wait = "while [ -e /run/lab/hold-restart ]; do sleep 0.1; done";
   const dropIn = `[Service]\nExecStartPre=/bin/sh -c '${wait}'\n`;
   return {

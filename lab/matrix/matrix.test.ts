@@ -2,12 +2,12 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { LIMIT, runCell } from "./cell.ts";
+import { expectCalm, expectNextSwitch, expectTruth, expectWholeLog } from "./expectations.ts";
 import { FAULTS, type Fault, type FaultName } from "./faults.ts";
 import { type Lane, startLane } from "./lane.ts";
 import { PHASES, type PhaseName } from "./phases.ts";
 import { keyOf, type Result, writeReport } from "./report.ts";
 import { MATRIX, type Pair } from "./table.ts";
-import { expectCalm, expectNextSwitch, expectTruth, expectWholeLog } from "./truth.ts";
 
 /** As many at a time as vitest runs (`maxConcurrency`). */
 const LANES = 3;
@@ -65,7 +65,7 @@ async function expectPair(fault: FaultName, phase: PhaseName, pair: Pair): Promi
   }
 }
 
-/** Writes down what the host has to say, for whoever looks into a cell that is not good. */
+/** Records what the host has to say, for whoever looks into a cell that is not good. */
 async function keepTraces({ host }: Lane, fault: FaultName, phase: PhaseName): Promise<string> {
   const directory = resolve(import.meta.dirname, "../../.lab/failed");
   await mkdir(directory, { recursive: true });

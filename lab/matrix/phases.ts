@@ -5,7 +5,7 @@ export const PHASES = ["fetch", "evaluate", "build", "activate", "confirm", "res
 export type PhaseName = (typeof PHASES)[number];
 
 /** A phase in which a switch is kept until it is let go. */
-export interface Held {
+export interface PhaseHold {
   /** Resolves when the switch is in that phase and waits there. */
   reached(): Promise<void>;
   letGo(): Promise<void>;
@@ -34,7 +34,7 @@ export function holdable(phase: PhaseName, now: HostConfiguration): HostConfigur
 }
 
 /** Sees to it that the next switch of the host waits in a phase. */
-export async function hold({ lab, host }: Lane, phase: PhaseName): Promise<Held> {
+export async function hold({ lab, host }: Lane, phase: PhaseName): Promise<PhaseHold> {
   if (phase === "fetch") {
     const requests = lab.git.hold(host.address);
     return { reached: () => requests.waits, letGo: async () => requests.letGo() };

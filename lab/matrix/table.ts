@@ -11,7 +11,7 @@ export interface Pair {
    * When the fault is taken away, where it does not go by itself: so many seconds after the phase was let go, or `afterwards`: when
    * the host has ended the run.
    */
-  readonly mend?: number | "afterwards";
+  readonly repair?: number | "afterwards";
   /** The configuration has a unit that fails besides, so that the host has to go back with the fault there. */
   readonly fails?: true;
 }
@@ -45,12 +45,12 @@ export const MATRIX: Readonly<Record<FaultName, Row>> = {
   },
   killedDashboard: everywhere(pair(ok, "R5, R26")),
   cutNetwork: {
-    fetch: pair(ok, "R5, R26", { mend: 5 }),
-    evaluate: pair(ok, "R5, R26", { mend: 5 }),
-    build: pair(ok, "R5, R26", { mend: 5 }),
-    activate: pair(["rolled-back not-confirmed"], "R5, R26, R37", { mend: "afterwards" }),
-    confirm: pair(ok, "R5, R26", { mend: 5 }),
-    restart: pair(ok, "R7, R26", { mend: 5 }),
+    fetch: pair(ok, "R5, R26", { repair: 5 }),
+    evaluate: pair(ok, "R5, R26", { repair: 5 }),
+    build: pair(ok, "R5, R26", { repair: 5 }),
+    activate: pair(["rolled-back not-confirmed"], "R5, R26, R37", { repair: "afterwards" }),
+    confirm: pair(ok, "R5, R26", { repair: 5 }),
+    restart: pair(ok, "R7, R26", { repair: 5 }),
   },
   cutByConfiguration: {
     ...onlyConfiguration("it is activated"),
@@ -65,18 +65,18 @@ export const MATRIX: Readonly<Record<FaultName, Row>> = {
     restart: pair(["rolled-back host-restarted"], "R6, R7, R26, R37"),
   },
   fullStore: {
-    fetch: pair(["failed disk-full"], "R26", { mend: "afterwards" }),
-    evaluate: pair(["failed disk-full"], "R26", { mend: "afterwards" }),
-    build: pair(["failed disk-full"], "R26", { mend: "afterwards" }),
-    activate: pair(["rolled-back units-failed"], "R26, R37", { mend: "afterwards", fails: true }),
-    confirm: pair(ok, "R26", { mend: "afterwards" }),
+    fetch: pair(["failed disk-full"], "R26", { repair: "afterwards" }),
+    evaluate: pair(["failed disk-full"], "R26", { repair: "afterwards" }),
+    build: pair(["failed disk-full"], "R26", { repair: "afterwards" }),
+    activate: pair(["rolled-back units-failed"], "R26, R37", { repair: "afterwards", fails: true }),
+    confirm: pair(ok, "R26", { repair: "afterwards" }),
     restart: "nothing of it writes there: the same as in confirm",
   },
   fullState: {
-    ...everywhere(pair(["failed disk-full"], "R26", { mend: 15 })),
-    activate: pair(["rolled-back units-failed"], "R26, R37", { mend: "afterwards", fails: true }),
-    confirm: pair(ok, "R26", { mend: 15 }),
-    restart: pair(ok, "R7, R26", { mend: 15 }),
+    ...everywhere(pair(["failed disk-full"], "R26", { repair: 15 })),
+    activate: pair(["rolled-back units-failed"], "R26, R37", { repair: "afterwards", fails: true }),
+    confirm: pair(ok, "R26", { repair: 15 }),
+    restart: pair(ok, "R7, R26", { repair: 15 }),
   },
   corruptClone: {
     fetch: pair(ok, "R26"),

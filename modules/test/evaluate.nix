@@ -8,7 +8,7 @@
   baseLib ? import ./lib.nix,
 }:
 let
-  # Home Manager's own part of `lib`: where in the order of its activation a script stands.
+  # Home Manager's own part of `lib`: where in the order of its activation a script is.
   lib = baseLib // {
     hm.dag.entryBetween = before: after: data: { inherit before after data; };
   };

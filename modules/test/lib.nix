@@ -44,7 +44,7 @@ let
   };
   defaultPriority = 100;
 
-  # Definitions of a set of options: what stands around the set is moved to each of its attributes.
+  # Definitions of a set of options: what is around the set is moved to each of its attributes.
   pushDown =
     value:
     {

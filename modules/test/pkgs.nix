@@ -1,6 +1,6 @@
 # Packages as paths, and files that really are made, so that a test can read what a unit or a job names.
 {
-  # Where a package is said to lie; null: a store path of its own.
+  # The path that a package claims; null: a store path of its own.
   packagesAt ? null,
   isDarwin,
 }:

@@ -27,7 +27,7 @@ test("another change of the same line, or the same in another file, is not accep
   expect(findAccepted(accepted, { ...call, file: "b.ts" }, source)).toBeUndefined();
 });
 
-test("an entry whose code has changed is told, those of files that were not looked at are not", () => {
+test("an entry whose code has changed is reported, those of files that were not looked at are not", () => {
   const files = (text: string) => new Map([["a.ts", { source: text, mutants: findMutants("a.ts", text) }]]);
   expect(findStale(accepted, files(source))).toEqual([]);
   expect(findStale(accepted, files("f();")).map(({ entry }) => entry.in)).toEqual(["g(a,"]);

@@ -176,20 +176,13 @@ export function findMutants(file: string, source: string): Mutant[] {
 
 /** What comes in the place of a statement that is removed. An `await` is kept, so that the order of all else stays as it was. */
 function removal(expression: ESTree.Expression): string | undefined {
-  switch (expression.type) {
-    case "AwaitExpression":
-      return removal(expression.argument) === undefined ? undefined : "await undefined;";
-    case "UnaryExpression":
-      return expression.operator === "void" ? removal(expression.argument) : undefined;
-    case "ChainExpression":
-      return removal(expression.expression);
-    case "CallExpression":
-      return expression.callee.type === "Super" || isLog(expression.callee) ? undefined : ";";
-    case "AssignmentExpression":
-      return ";";
-    default:
-      return undefined;
+  if (expression.type === "AwaitExpression") return removal(expression.argument) === undefined ? undefined : "await undefined;";
+  if (expression.type === "UnaryExpression") return expression.operator === "void" ? removal(expression.argument) : undefined;
+  if (expression.type === "ChainExpression") return removal(expression.expression);
+  if (expression.type === "CallExpression") {
+    return expression.callee.type === "Super" || isLog(expression.callee) ? undefined : ";";
   }
+  return expression.type === "AssignmentExpression" ? ";" : undefined;
 }
 
 function isLog(callee: ESTree.Expression): boolean {

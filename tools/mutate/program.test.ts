@@ -12,7 +12,7 @@ function temporaryFolder(): string {
   return folder;
 }
 
-test("a program's exit code and output are told", async () => {
+test("a program's exit code and output are reported", async () => {
   const end = await runProgram(["sh", "-c", "echo out; echo err >&2; exit 3"], { cwd: "/", limit: 60_000, signal: never });
   expect(end).toMatchObject({ kind: "exited", code: 3 });
 });

@@ -1,7 +1,7 @@
 /**
  * Runs vitest over everything, or over the files that the arguments filter for, and ends with one line that is true:
  * `N passed, N failed`. It is written after vitest has ended, so nothing can come after it, and it is there also when vitest
- * itself dies. The same line stands in `test-results/summary.txt` afterwards. Exit code 0 only if something ran and all passed.
+ * itself dies. The same line is in `test-results/summary.txt` afterwards. Exit code 0 only if something ran and all passed.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";

@@ -24,7 +24,7 @@ For service managers:
 
   --version, --help
 
-Exit codes of run: 0 stopped, 1 another agent runs here or it broke, 2 a setting is wrong, 101 to be started anew.
+Exit codes of run: 0 stopped, 1 another agent runs here or it broke, 2 a setting is wrong, 101 to be restarted.
 Exit codes of deploy and undo: 0 succeeded, 1 failed, cancelled or rolled back, 2 wrong usage or a wrong setting, 3 refused.
 `;
 
@@ -57,7 +57,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const { values, positionals } = parsed;
   if (values.version) return version();
   const [command, ...rest] = positionals;
-  if (rest.length > 0) return misused(`${rest.join(" ")} is too much.`);
+  if (rest.length > 0) return misused(`Unexpected argument: ${rest.join(" ")}.`);
   if (values.help || command === "help") return help();
   for (const [name, { of }] of Object.entries(OPTIONS)) {
     if (values[name as keyof typeof OPTIONS] !== undefined && command !== of) return misused(`--${name} belongs to ${of}.`);
@@ -97,7 +97,7 @@ async function main(argv: readonly string[]): Promise<number> {
     case undefined:
       return misused("A command is missing.");
     default:
-      return misused(`There is no command ${command}.`);
+      return misused(`Unknown command: ${command}.`);
   }
 }
 
@@ -111,7 +111,7 @@ function parse(argv: readonly string[]) {
 
 /** What the timer or the boot asks for; a text says what is wrong with it. */
 function deadmanCommand({ run, after, boot }: ReturnType<typeof parse>["values"]): DeadmanCommand | string {
-  if (boot) return run === undefined && after === undefined ? { kind: "boot" } : "--boot stands alone.";
+  if (boot) return run === undefined && after === undefined ? { kind: "boot" } : "--boot takes no other option.";
   if (run === undefined || !RUN_ID.test(run)) return "deadman needs --run with a run's id, or --boot.";
   const seconds = Number(after ?? "0");
   if (!Number.isInteger(seconds) || seconds < 0 || seconds > 3600) return `--after is a number of seconds, not ${after}.`;

@@ -37,7 +37,7 @@ export function nodeKnows(flags: readonly string[]): boolean {
 
 /**
  * Starts this program again with flags that keep its memory small: by execve(2), so pid, environment and service stay what they are.
- * Returns where it runs with them already, or they cannot be had: then it goes on as it is. Whoever starts it with the same flags on
+ * Returns where it runs with them already or cannot have them; then it continues as it is. Whoever starts it with the same flags on
  * Node's command line saves a start of Node.
  */
 export function reexecWithMemoryFlags(flags = DAEMON_FLAGS): void {

@@ -29,7 +29,7 @@ test.each([
   "",
 ])("R36: %j is no address of a dashboard", (text) => expect(linkUrl(text).ok).toBe(false));
 
-test("every fault of the settings is told at once, each with its name and a fix", () => {
+test("every fault of the settings is reported at once, each with its name and a fix", () => {
   const read = readSettings(
     daemonSettings,
     { NIXFLEET_URL: "ftp://x", NIXFLEET_BRANCH: "a..b", NIXFLEET_INTERVAL: "0", NIXFLEET_ALLOWED_OPS: "pull,format-disk" },
@@ -87,7 +87,7 @@ test("a host goes by its setting, else by the machine's name without its domain"
   expect(hostNameOf({ hostname: undefined }, "gate.home.arpa")).toBe("gate");
 });
 
-test("state lies in the system's place for root, and in the user's own for others", () => {
+test("state is in the system's place for root, and in the user's own for others", () => {
   const unset = { stateDir: undefined, runnerDir: undefined };
   expect(stateDirsOf(unset, {}, true).stateDir).toBe("/var/lib/nixfleet-agent");
   expect(stateDirsOf(unset, { HOME: "/home/a" }, false).runnerDir).toBe("/home/a/.local/state/nixfleet-runner");

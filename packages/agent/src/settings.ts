@@ -113,13 +113,13 @@ const hostSettings = defineSettings({
   platform: {
     env: "NIXFLEET_PLATFORM",
     schema: oneOf(Platform.options),
-    help: "nixos, darwin or home-manager, where it is not found out",
+    help: `one of ${Platform.options.join(", ")}; by default what the machine shows itself to be`,
   },
   allowedOps: {
     env: "NIXFLEET_ALLOWED_OPS",
     schema: allowedOps,
     default: OpName.options,
-    help: "ops that this host does at all",
+    help: "ops that this host allows",
   },
   allowRewind: {
     env: "NIXFLEET_ALLOW_REWIND",
@@ -131,7 +131,7 @@ const hostSettings = defineSettings({
     env: "NIXFLEET_SIGNING_REQUIRED",
     schema: onOff,
     default: false,
-    help: "take only commits that are signed by a key of the two files below",
+    help: "accept only commits signed by a key in the two files below",
   },
   allowedSignersFile: {
     env: "NIXFLEET_ALLOWED_SIGNERS_FILE",
@@ -147,7 +147,7 @@ const hostSettings = defineSettings({
     env: "NIXFLEET_CONFIRM_TIMEOUT",
     schema: wholeNumber(0, 3600),
     default: 120,
-    help: "seconds, activation included, after which a switch that nobody confirmed is undone; 0: never",
+    help: "seconds, activation included, after which a switch that is not confirmed is undone; 0: never",
   },
   healthChecks: {
     env: "NIXFLEET_HEALTH_CHECKS",
@@ -197,7 +197,7 @@ export const daemonSettings = defineSettings({
     env: "NIXFLEET_INTERVAL",
     schema: wholeNumber(1, 3600),
     default: 5,
-    help: "seconds between metrics while somebody watches",
+    help: "seconds between metrics while somebody is watching",
   },
   location: {
     env: "NIXFLEET_LOCATION",

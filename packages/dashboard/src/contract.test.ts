@@ -13,7 +13,7 @@ import {
   RunView,
   roleAllows,
 } from "@nixfleet/protocol";
-import { createFleetSimulator, createGitFixture, obedient } from "@nixfleet/testkit";
+import { createFleetSimulator, createGitFixture, createHealthyHost } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
 import { callAs, openDashboard, PASSWORD, type Parts, type Person } from "./dashboard.fixture.ts";
 
@@ -126,7 +126,7 @@ test("R45: every op of the table is asked for, done by a host, proven and told, 
   await using fleet = createFleetSimulator({
     url: open.link,
     hosts: [{ name: "web1", token }],
-    behaviour: obedient({ pace: 0 }),
+    behaviour: createHealthyHost({ pace: 0 }),
     backoff: { first: 10, longest: 20 },
   });
   fleet.start();
@@ -165,7 +165,7 @@ test("a switch to exactly what a preview showed deploys that closure, and the pa
   await using fleet = createFleetSimulator({
     url: open.link,
     hosts: [{ name: "web1", token }],
-    behaviour: obedient({ pace: 0 }),
+    behaviour: createHealthyHost({ pace: 0 }),
   });
   fleet.start();
   await fleet.whenConnected();

@@ -3,7 +3,7 @@ import { link, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { readStranger, writeAtomic } from "./atomic-file.ts";
+import { readUntrusted, writeAtomic } from "./atomic-file.ts";
 
 let folder: string;
 beforeEach(async () => {
@@ -37,42 +37,42 @@ test("a reader never sees part of a file that is written again and again", async
     writing = false;
   })();
   while (writing) {
-    const read = await readStranger(path, 300_000);
+    const read = await readUntrusted(path, 300_000);
     expect(read.kind === "ok" && contents.includes(read.bytes.toString())).toBe(true);
   }
   await writer;
 });
 
-test("a stranger's file is read up to the bound, and not beyond", async () => {
+test("an untrusted file is read up to the bound, and not beyond", async () => {
   const path = join(folder, "request.json");
   await writeFile(path, "12345");
-  expect(await readStranger(path, 5)).toEqual({ kind: "ok", bytes: Buffer.from("12345") });
-  expect(await readStranger(path, 4)).toMatchObject({ kind: "refused", reason: "too-large" });
+  expect(await readUntrusted(path, 5)).toEqual({ kind: "ok", bytes: Buffer.from("12345") });
+  expect(await readUntrusted(path, 4)).toMatchObject({ kind: "refused", reason: "too-large" });
   // A file of the kernel says size 0 and has content all the same: the bound holds by what is read.
-  expect(await readStranger("/proc/self/maps", 10)).toMatchObject({ kind: "refused", reason: "too-large" });
+  expect(await readUntrusted("/proc/self/maps", 10)).toMatchObject({ kind: "refused", reason: "too-large" });
 });
 
 test("a file of another user than the one asked for is refused", async () => {
   const path = join(folder, "request.json");
   await writeFile(path, "12345");
   const { uid } = await stat(path);
-  expect(await readStranger(path, 5, { owner: uid })).toMatchObject({ kind: "ok" });
-  expect(await readStranger(path, 5, { owner: uid + 1 })).toMatchObject({ kind: "refused", reason: "foreign" });
+  expect(await readUntrusted(path, 5, { owner: uid })).toMatchObject({ kind: "ok" });
+  expect(await readUntrusted(path, 5, { owner: uid + 1 })).toMatchObject({ kind: "refused", reason: "foreign" });
 });
 
 test("a missing file is missing, also where its directory is a file", async () => {
   await writeFile(join(folder, "file"), "");
-  expect(await readStranger(join(folder, "none"), 10)).toEqual({ kind: "missing" });
-  expect(await readStranger(join(folder, "file", "below"), 10)).toEqual({ kind: "missing" });
+  expect(await readUntrusted(join(folder, "none"), 10)).toEqual({ kind: "missing" });
+  expect(await readUntrusted(join(folder, "file", "below"), 10)).toEqual({ kind: "missing" });
 });
 
-test("a stranger's link, hard link, directory and pipe are refused, and the pipe does not block", async () => {
+test("an untrusted link, hard link, directory and pipe are refused, and the pipe does not block", async () => {
   await writeFile(join(folder, "secret"), "secret");
   await symlink(join(folder, "secret"), join(folder, "symbolic"));
   await link(join(folder, "secret"), join(folder, "hard"));
   await mkdir(join(folder, "directory"));
   expect(spawnSync("mkfifo", [join(folder, "pipe")]).status).toBe(0);
   for (const name of ["symbolic", "hard", "directory", "pipe"]) {
-    expect(await readStranger(join(folder, name), 100)).toMatchObject({ kind: "refused", reason: "not-a-regular-file" });
+    expect(await readUntrusted(join(folder, name), 100)).toMatchObject({ kind: "refused", reason: "not-a-regular-file" });
   }
 });

@@ -7,7 +7,7 @@ import { type Disk, machineDisk } from "./disk.ts";
 /**
  * Writes a file so that a reader sees the old content or the new one, never part of it, also after a power loss: a temporary
  * file in the same directory, flushed, renamed over, and the directory flushed. Throws what the file system says (ENOSPC, …);
- * then the temporary file is gone and the old content stands, unless it was the directory that could not be flushed: then a reader
+ * then the temporary file is gone and the old content stays, unless it was the directory that could not be flushed: then a reader
  * sees the new content, and a power loss may bring the old one back.
  */
 export async function writeAtomic(
@@ -63,12 +63,12 @@ export async function makeDirectory(path: string, mode: number, disk: Disk = mac
   }
 }
 
-export type StrangerRead =
+export type UntrustedRead =
   | { kind: "ok"; bytes: Buffer }
   | { kind: "missing" }
   | { kind: "refused"; reason: "not-a-regular-file" | "foreign" | "too-large" | "unreadable"; detail: string };
 
-export interface StrangerFile {
+export interface UntrustedFile {
   /** User id that it must belong to: a file of somebody else's was put there to be shown. Default: anybody's. */
   owner?: number | undefined;
   /** Most names that it may have. Default 1: a hard link could show what the party may not read itself. */
@@ -77,14 +77,14 @@ export interface StrangerFile {
 
 /**
  * Reads a file that another party wrote and may be hostile: the last step of the path is not followed if it is a link, only a
- * regular file is read (a pipe would block), and never more than `maxBytes`, even while it grows. What stands in it is in no
+ * regular file is read (a pipe would block), and never more than `maxBytes`, even while it grows. What is in it is in no
  * answer but `ok`.
  */
-export async function readStranger(
+export async function readUntrusted(
   path: string,
   maxBytes: number,
-  { owner, names = 1 }: StrangerFile = {},
-): Promise<StrangerRead> {
+  { owner, names = 1 }: UntrustedFile = {},
+): Promise<UntrustedRead> {
   let file: Awaited<ReturnType<typeof open>>;
   try {
     file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
@@ -104,7 +104,7 @@ export async function readStranger(
     if (owner !== undefined && stats.uid !== owner) {
       return { kind: "refused", reason: "foreign", detail: `${path} belongs to user ${stats.uid}, not to ${owner}` };
     }
-    const tooLarge: StrangerRead = { kind: "refused", reason: "too-large", detail: `${path} is over ${maxBytes} bytes` };
+    const tooLarge: UntrustedRead = { kind: "refused", reason: "too-large", detail: `${path} is over ${maxBytes} bytes` };
     if (stats.size > maxBytes) return tooLarge;
     const buffer = Buffer.alloc(Math.min(maxBytes, stats.size + 4096) + 1);
     let length = 0;

@@ -88,7 +88,7 @@ test("A function gives the time to the next round, and hears how the last one en
   expect(heard).toEqual(["none", "failed", "succeeded"]);
 });
 
-test("A function that throws or gives no number is reported, and the rounds go on a minute later", async () => {
+test("A function that throws or gives no number is reported, and the rounds continue a minute later", async () => {
   let asked = 0;
   let rounds = 0;
   const { clock, errors } = recurring(() => void rounds++, {

@@ -46,7 +46,7 @@ test("inputs that follow one another in a circle end", () => {
   expect(read({ nodes: { root: { inputs } } })).toMatchObject({ ok: true, inputs: { a: {}, b: {} } });
 });
 
-test("what is no lock file is told as such", () => {
+test("what is no lock file is reported as such", () => {
   expect(readFlakeLock(new TextEncoder().encode("<<<<<<< HEAD"))).toMatchObject({ ok: false, fault: /not JSON/ });
   expect(read({ nodes: [] })).toMatchObject({ ok: false, fault: /nodes/ });
 });

@@ -43,7 +43,7 @@ test.each([
   ["fatal: write error: No space left on device", "disk-full"],
   ["fatal: something new", "git-failed"],
   ["", "git-failed"],
-])("%j is told as %s, with git's own words and a next step", (stderr, code) => {
+])("%j is reported as %s, with git's own words and a next step", (stderr, code) => {
   const failure = explainGitFailure(stderr);
   expect(failure.code).toBe(code);
   expect(failure.next).not.toBe("");

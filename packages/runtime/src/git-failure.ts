@@ -63,7 +63,7 @@ const rules: readonly Rule[] = [
     pattern:
       /object file .* is empty|loose object .* is corrupt|packfile .* (is corrupt|cannot be|claims)|unable to read (sha1 file|tree)|bad (tree|index file|signature)|index file (corrupt|smaller)|not a git repository|invalid object|missing (blob|tree|commit)|fatal: bad config|inflate: data stream error|pack has bad object|garbage at end of|reference broken|invalid sha1 pointer|your current branch appears to be broken/i,
     sentence: "The clone is damaged",
-    next: "Pull again: the clone is made anew. If it comes back, check the disk.",
+    next: "Pull again: the clone is recreated. If the fault returns, check the disk.",
   },
   {
     code: "repo-unreachable",

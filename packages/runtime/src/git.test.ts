@@ -82,7 +82,7 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
-test("R32: credentials come from their file alone, and stand in no argument, no .git/config and no message", async () => {
+test("R32: credentials come from their file aloneand appear in no argument, no .git/config and no message", async () => {
   const { url } = await serveOrigin();
   const credentialsFile = join(folder, "my 'odd' credentials");
   const line = `${url.replace("http://", `http://me:${encodeURIComponent(secret)}@`).replace("/origin.git", "")}\n`;
@@ -140,7 +140,7 @@ test("R32: a certificate of no known authority is refused, and no credential is 
   expect(asked).toEqual([]);
 });
 
-test("R32: a refused credential is told as such, and stays in the user's file", async () => {
+test("R32: a refused credential is reported as such, and stays in the user's file", async () => {
   const { url } = await serveOrigin();
   const credentialsFile = join(folder, "credentials");
   const line = `http://me:wrong-secret@${new URL(url).host}\n`;
@@ -152,7 +152,7 @@ test("R32: a refused credential is told as such, and stays in the user's file", 
   expect(await readFile(credentialsFile, "utf8")).toBe(line);
 });
 
-test("R32: without credentials the private repository is told as such at once, and nobody is asked for any", async () => {
+test("R32: without credentials the private repository is reported as such at once, and nobody is asked for any", async () => {
   const { url } = await serveOrigin();
   const asked = join(folder, "asked");
   const askpass = join(folder, "askpass");
@@ -284,9 +284,9 @@ test.runIf(sshd !== undefined)(
       await writeFile(knownHostsFile, content);
       return clone(url, { sshKeyFile, knownHostsFile });
     };
-    const stranger = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
+    const wrongKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
     expect(explainGitFailure((await attempt("")).result.stderr).code).toBe("host-key-unknown");
-    expect(explainGitFailure((await attempt(`[127.0.0.1]:${port} ${stranger}\n`)).result.stderr).code).toBe("host-key-unknown");
+    expect(explainGitFailure((await attempt(`[127.0.0.1]:${port} ${wrongKey}\n`)).result.stderr).code).toBe("host-key-unknown");
     expect(await readFile(knownHostsFile, "utf8")).not.toContain(hostKey);
 
     const { result, target } = await attempt(`${hostKey}\n`);
@@ -296,7 +296,7 @@ test.runIf(sshd !== undefined)(
   },
 );
 
-test.runIf(sshd !== undefined)("R32: a key that the ssh server does not take is told as such", async () => {
+test.runIf(sshd !== undefined)("R32: a key that the ssh server does not take is reported as such", async () => {
   const { url, sshKeyFile, hostKey } = await serveSsh(false);
   const knownHostsFile = join(folder, "known_hosts");
   await writeFile(knownHostsFile, `${hostKey}\n`);

@@ -1,7 +1,7 @@
 import type { Exec, ExecResult } from "./exec.ts";
 import { checkRepoUrl, type RepoTransport } from "./repo-url.ts";
 
-/** Where credentials lie. All are absolute paths; what is in the files is never read by this program, only by git and ssh. */
+/** Where credentials are. All are absolute paths; what is in the files is never read by this program, only by git and ssh. */
 export interface GitCredentials {
   sshKeyFile?: string | undefined;
   knownHostsFile?: string | undefined;
@@ -30,7 +30,7 @@ export interface GitRequest {
 }
 
 /**
- * Runs `git <args>`. Whatever comes from outside (a branch, a commit, a URL) stands behind `--end-of-options` or `--` in `args`:
+ * Runs `git <args>`. Whatever comes from outside (a branch, a commit, a URL) is behind `--end-of-options` or `--` in `args`:
  * that is for the caller to do, since only the caller knows which command takes which.
  */
 export type Git = (args: readonly string[], request?: GitRequest) => Promise<ExecResult>;
@@ -135,7 +135,7 @@ function configOptions(transport: RepoTransport | undefined, { credentialsFile }
     "http.lowSpeedLimit=100", // bytes a second,
     "http.lowSpeedTime=60", // for so many seconds: a dead connection ends instead of hanging
     "fetch.fsckObjects=true",
-    // Old tools wrote such objects, they stand in many histories and do no harm.
+    // Old tools wrote such objects, they are in many histories and do no harm.
     "fetch.fsck.zeroPaddedFilemode=ignore",
     "fetch.fsck.badTimezone=ignore",
     "fetch.fsck.missingSpaceBeforeDate=ignore",

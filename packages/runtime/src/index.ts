@@ -1,9 +1,9 @@
 export {
   makeDirectory,
-  readStranger,
-  type StrangerRead,
+  readUntrusted,
   syncDirectory,
   syncDirectoryNow,
+  type UntrustedRead,
   writeAtomic,
 } from "./atomic-file.ts";
 export { BUILD_COMMIT } from "./build-commit.ts";
@@ -54,10 +54,10 @@ export {
   type SettingsSpec,
   settingsHelp,
 } from "./settings.ts";
-export {
-  openStrangerDirectory,
-  type Removal,
-  type StrangerDirectory,
-  type StrangerDirectoryOpened,
-} from "./stranger-directory.ts";
 export type { TextSocket } from "./text-socket.ts";
+export {
+  openUntrustedDirectory,
+  type Removal,
+  type UntrustedDirectory,
+  type UntrustedDirectoryResult,
+} from "./untrusted-directory.ts";

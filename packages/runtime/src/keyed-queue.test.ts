@@ -25,7 +25,7 @@ test("Requests of one turn for a key are merged, and keys are done in the order 
   ]);
 });
 
-test("A request for a key that is at work waits for its own turn", async () => {
+test("A request for a key that is running waits for its own turn", async () => {
   const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const begun: number[][] = [];
   const { queue } = queueOf(async (_, requests) => {
@@ -59,7 +59,7 @@ test("A failure is reported with its key, and the other keys are done", async ()
   expect(done).toEqual(["c"]);
 });
 
-test("settled waits for what waits and what is at work, with a key for that of the key alone", async () => {
+test("settled waits for what waits and what is running, with a key for that of the key alone", async () => {
   const gates = new Map(["a", "b"].map((key) => [key, Promise.withResolvers<void>()]));
   const ended: string[] = [];
   const { queue } = queueOf(async (key) => {

@@ -46,7 +46,7 @@ test("Work that throws or rejects gives its place back, and its caller has the e
   expect(await limiter.run(() => "free")).toBe("free");
 });
 
-test("A limit of none is refused, since it would wait for ever", () => {
+test("A limit of none is refused, since it would wait forever", () => {
   expect(() => createLimiter({ concurrent: 0 })).toThrow(RangeError);
   expect(() => createLimiter({ concurrent: Number.NaN })).toThrow(RangeError);
 });

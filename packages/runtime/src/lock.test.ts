@@ -39,7 +39,7 @@ function contender(script: string, more: Record<string, string> = {}) {
 
 const holdForEver = "console.log((await takeLock(process.env.LOCK)).ok); setInterval(() => {}, 1000);";
 
-test("a lock is taken once: a second taker is told who has it, and gets it after the release", async () => {
+test("a lock is taken once: a second taker is reported who has it, and gets it after the release", async () => {
   const first = await takeLock(path);
   expect(await takeLock(path)).toEqual({ ok: false, owner: identifyProcess() });
   if (first.ok) await first.lock.release();

@@ -2,13 +2,13 @@ import { createHash, randomBytes } from "node:crypto";
 import { link, open, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import * as z from "zod";
-import { readStranger, syncDirectory } from "./atomic-file.ts";
+import { readUntrusted, syncDirectory } from "./atomic-file.ts";
 import { identifyProcess, isAlive, type ProcessIdentity, processIdentitySchema } from "./process-identity.ts";
 
 const contentSchema = z.object({ owner: processIdentitySchema, nonce: z.string().max(64) });
 
 export interface Lock extends AsyncDisposable {
-  /** Gives the lock back. Once is enough; again does nothing. */
+  /** Returns the lock back. Once is enough; again does nothing. */
   release(): Promise<void>;
 }
 
@@ -93,7 +93,7 @@ async function linkUnlessThere(from: string, to: string): Promise<boolean> {
  * may be that of another user, who could have put anything in its place; while it is taken it has two names.
  */
 async function readHolder(path: string): Promise<{ owner: ProcessIdentity | undefined; nonce: string } | undefined> {
-  const read = await readStranger(path, MAX_BYTES, { names: Number.POSITIVE_INFINITY });
+  const read = await readUntrusted(path, MAX_BYTES, { names: Number.POSITIVE_INFINITY });
   if (read.kind === "missing") return undefined;
   if (read.kind === "refused") {
     if (read.reason === "unreadable") throw new Error(read.detail);

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import * as z from "zod";
 import { readProcess } from "./process-table.ts";
 
-/** Names one process for ever: pids are used again, but not with the same start time in the same boot. */
+/** Names one process forever: pids are used again, but not with the same start time in the same boot. */
 export const processIdentitySchema = z.object({
   pid: z.int().positive(),
   startTime: z.string().max(64),

@@ -7,7 +7,7 @@ const forms = "https://host/path, ssh://user@host/path, user@host:path, file:///
 
 /**
  * Whether a text is a repository URL that this project hands to git. Git itself takes more: `ext::` runs commands, a leading
- * dash is an option. A URL with a password in it is refused, since URLs stand in process lists and in `.git/config` (R32).
+ * dash is an option. A URL with a password in it is refused, since URLs appear in process lists and in `.git/config` (R32).
  */
 export function checkRepoUrl(url: string): RepoUrlCheck {
   if (/[\s\p{Cc}]/u.test(url) || url === "") return refuse("it is empty or holds white space");
@@ -37,7 +37,7 @@ function checkWithScheme(url: string): RepoUrlCheck {
   if (secretInside) {
     return {
       ok: false,
-      fault: "it holds a user name or password, which would stand in process lists and in .git/config",
+      fault: "it holds a user name or password, which would appear in process lists and in .git/config",
       fix: "Take it out of the URL and put it into the file that gitCredentialsFile (NIXFLEET_GIT_CREDENTIALS_FILE) names, one line: https://user:token@host",
     };
   }

@@ -60,7 +60,7 @@ test("every setting may come from a file, whose one trailing line end is no part
   expect(result).toMatchObject({ ok: true, settings: { token: "abcdefghijklmnopqrst", interval: 30 } });
 });
 
-test("all faults are told at once, each with the name that was set, what is wrong and a fix", () => {
+test("all faults are reported at once, each with the name that was set, what is wrong and a fix", () => {
   const result = readSettings(
     spec,
     {
@@ -103,7 +103,7 @@ test("a required setting that is not set, empty, or names an empty file is a fau
   expect(empty).toMatchObject({ ok: false, faults: [{ name: "NIXFLEET_TOKEN_FILE", fault: "names an empty file: /empty" }] });
 });
 
-test("R58: the value of a secret stands in no fault, also when the schema's message repeats it", () => {
+test("R58: the value of a secret is in no fault, also when the schema's message repeats it", () => {
   const telling = defineSettings({
     secret: {
       env: "NIXFLEET_SECRET",

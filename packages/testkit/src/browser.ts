@@ -43,14 +43,14 @@ export const DESK = { viewport: { width: 1440, height: 900 } } as const;
 /** Everything that went wrong on a page: errors of scripts, of the console, and requests to anywhere but its own origin. */
 export function watchPage(page: Page, origin: string) {
   const errors: string[] = [];
-  const strangers: string[] = [];
+  const foreignRequests: string[] = [];
   page.on("pageerror", (error) => errors.push(String(error)));
   page.on("console", (message) => {
     if (message.type() === "error") errors.push(message.text());
   });
   page.on("request", (request) => {
     const url = request.url();
-    if (!url.startsWith(origin) && !url.startsWith("data:") && !url.startsWith("blob:")) strangers.push(url);
+    if (!url.startsWith(origin) && !url.startsWith("data:") && !url.startsWith("blob:")) foreignRequests.push(url);
   });
-  return { errors, strangers };
+  return { errors, foreignRequests };
 }

@@ -3,8 +3,8 @@ import { createWriteStream } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { endWithUs } from "./end-with-us.ts";
 import type { NixEnv } from "./nix-env.ts";
+import { endWithThisProcess } from "./process-guard.ts";
 import { createTempDir, type TempDir } from "./temp-dir.ts";
 
 /** The one file of a program, as `make build` makes it. */
@@ -28,7 +28,7 @@ export interface Program extends AsyncDisposable {
 export function startProgram(argv: readonly string[], env: Record<string, string>, logFile: string): Program {
   const [file = "", ...args] = argv;
   const child: ChildProcess = spawn(file, args, { env, stdio: ["ignore", "pipe", "pipe"] });
-  if (child.pid !== undefined) child.once("exit", endWithUs(child.pid));
+  if (child.pid !== undefined) child.once("exit", endWithThisProcess(child.pid));
   const log = createWriteStream(logFile, { flags: "a" });
   let text = "";
   const watchers = new Set<() => void>();
@@ -94,7 +94,7 @@ export interface Dashboard extends AsyncDisposable {
   readonly program: Program;
   /** The one-time link that it printed. */
   setupLink(): Promise<string>;
-  /** Ends it, does what is to be done while it is away, and starts it anew on the same data and port. */
+  /** Ends it, does what is to be done while it is away, and restarts it on the same data and port. */
   restart(signal?: NodeJS.Signals, whileAway?: () => Promise<void>): Promise<void>;
 }
 
@@ -234,7 +234,7 @@ export async function startAgent(
 /** A runner outlives its daemon by design: what a test started, it ends, by the pid in the runner's own lock. */
 async function endRunner(runnerDir: string): Promise<void> {
   const text = await readFile(join(runnerDir, "runner.lock"), "utf8").catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null; // No runner is at work.
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null; // No runner is running.
     throw error;
   });
   if (text === null) return;

@@ -227,7 +227,7 @@ export function createFaultyDisk(root: string): FaultyDisk {
       const error = fails("write", node.path);
       const count = machineDisk.writeSync(fd, bytes, offset, error === undefined ? length : Math.floor(length / 2));
       written(node, "write");
-      // As write(2): what could be written is told first, and the fault by the next call.
+      // As write(2): what could be written is reported first, and the fault by the next call.
       if (error !== undefined && count === 0) throw error;
       return count;
     },

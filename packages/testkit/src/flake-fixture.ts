@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
+import type { Platform } from "@nixfleet/protocol";
 import { createGitFixture, type FileChanges, type GitFixture, type GitFixtureOptions } from "./git-fixture.ts";
 
 /** A host of the fixture's flake. All fields but the platform have quiet defaults. */
 export interface FixtureHost {
   /** Where the flake has it: nixosConfigurations, darwinConfigurations or homeConfigurations.<name>. */
-  platform?: "nixos" | "darwin" | "home-manager";
+  platform?: Platform;
   /** Packages in the closure, each a derivation that the one before it needs. Default 2. */
   packages?: number;
   /** How long each package builds. Default 0. */
@@ -82,8 +83,15 @@ function shapeFiles(shape: FlakeShape): FileChanges {
   };
 }
 
+/** The script of the template that builds a platform's closures. */
+const BUILDERS: Record<Platform, string> = {
+  nixos: "build-nixos.sh",
+  darwin: "build-darwin.sh",
+  "home-manager": "build-home.sh",
+};
+
 function templates(): FileChanges {
-  const names = ["flake.nix", "build-package.sh", "build-nixos.sh", "build-darwin.sh", "build-home.sh"];
+  const names = ["flake.nix", "build-package.sh", ...Object.values(BUILDERS)];
   return Object.fromEntries(
     names.map((name) => [name, readFileSync(new URL(`../flake-fixture/${name}`, import.meta.url), "utf8")]),
   );

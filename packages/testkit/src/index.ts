@@ -9,7 +9,7 @@ export type { Survival } from "./power-loss.ts";
 export { killAll, livingTree } from "./process-tree.ts";
 export { findProgram, hasNix } from "./programs.ts";
 export { createFleetSimulator, type FleetSimulator, type FleetSimulatorOptions } from "./simulator/fleet.ts";
-export { obedient } from "./simulator/obedient.ts";
+export { createHealthyHost } from "./simulator/healthy-host.ts";
 export { sampleFacts, samplePolicy, sampleSettings } from "./simulator/sample-facts.ts";
 export { type Behaviour, type Script, type Step, simulatedClosure } from "./simulator/script.ts";
 export type { SimulatedHost, SimulatedHostOptions } from "./simulator/simulated-host.ts";

@@ -63,7 +63,7 @@ export function picture(node: Node, seen: Map<Node, Picture>): Picture {
   return taken;
 }
 
-/** Writes down what is found after a power loss. A file has one content, whichever of its names is found. */
+/** Records what is found after a power loss. A file has one content, whichever of its names is found. */
 export function lay(found: Picture, path: string, survival: () => Survival, contents: Map<Node, Buffer>): void {
   if (found.kind === "file") {
     const content = contents.get(found.node) ?? contentOf(found.flushed, found.live, survival);

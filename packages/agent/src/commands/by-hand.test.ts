@@ -6,16 +6,16 @@ import { RunId } from "@nixfleet/protocol";
 import { builtProgram } from "@nixfleet/testkit/built-programs";
 import { expect, test } from "vitest";
 import { readDeadmanFact } from "../deadman/record.ts";
-import { type ConfirmingDashboard, createConfirmingDashboard, SECRET } from "../runner/confirming-dashboard.fixture.ts";
+import { type ConfirmDashboard, createConfirmDashboard, SECRET } from "../runner/confirm-dashboard.fixture.ts";
 import { createTestHost, eventsOf, type TestHost } from "../runner/host.fixture.ts";
 import { agentEnv, expectWhole, startRunner } from "../runner/runner-process.fixture.ts";
 import { createRunningHost, type RunningHost } from "../runner/running-host.fixture.ts";
 import { createSpoolReader } from "../spool/event-reader.ts";
 import { daemonLayout, runnerLayout } from "../spool/layout.ts";
 import { createLedger } from "../spool/ledger.ts";
-import { whoMustDoIt } from "./by-hand.ts";
+import { wrongUserReason } from "./by-hand.ts";
 
-/** The built agent as a person starts it, and what stands on their terminal. */
+/** The built agent as a person starts it, and what their terminal shows. */
 interface Person extends AsyncDisposable {
   readonly child: ChildProcess;
   readonly code: Promise<number | null>;
@@ -66,7 +66,7 @@ async function typed(host: TestHost, ...argv: string[]): Promise<{ code: number 
 const runningHost = createRunningHost();
 
 /** A host that runs something, and asks this dashboard or none. */
-function hostThatRuns(dashboard?: ConfirmingDashboard, confirmTimeout = 60): Promise<RunningHost> {
+function hostThatRuns(dashboard?: ConfirmDashboard, confirmTimeout = 60): Promise<RunningHost> {
   const url = dashboard?.url ?? "http://127.0.0.1:9";
   return runningHost({ config: { url, confirmTimeout } });
 }
@@ -117,7 +117,7 @@ test("R37: deploy switches by hand with the dashboard gone, armed and told live;
 });
 
 test("R37: a dashboard that answered before and does not afterwards is missed, and the host goes back", async () => {
-  const dashboard = await createConfirmingDashboard();
+  const dashboard = await createConfirmDashboard();
   const { host, first } = await hostThatRuns(dashboard, 8);
   await commitVersion(host, "2.0");
   await using person = type(host, ["deploy"]);
@@ -128,7 +128,7 @@ test("R37: a dashboard that answered before and does not afterwards is missed, a
   expect(person.screen()).toContain("unless it is confirmed");
   expect(person.screen()).toMatch(/rolled-back \(not-confirmed\).*The dashboard did not confirm: the dashboard answers 500/);
   expect(await host.deps.platform.runningClosure()).toBe(first);
-  expect(new Set(dashboard.asked.map(({ method, path }) => `${method} ${path}`))).toEqual(new Set(["GET /fleet/health"]));
+  expect(new Set(dashboard.requests.map(({ method, path }) => `${method} ${path}`))).toEqual(new Set(["GET /fleet/health"]));
 });
 
 test("R9: Ctrl-C cancels as the page does, in an activation that hangs too, and the host goes back", async () => {
@@ -146,7 +146,7 @@ test("R9: Ctrl-C cancels as the page does, in an activation that hangs too, and 
 });
 
 test("R37: undo takes back what is armed at once, and the run that waited for its confirmation says who did", async () => {
-  const dashboard = await createConfirmingDashboard(409);
+  const dashboard = await createConfirmDashboard(409);
   const { host, first } = await hostThatRuns(dashboard, 600);
   const runId = await host.ask("switch", {}, { commit: await commitVersion(host, "2.0"), confirmSecret: SECRET });
   await using _runner = startRunner(host);
@@ -161,7 +161,7 @@ test("R37: undo takes back what is armed at once, and the run that waited for it
   expect(await host.deps.platform.runningClosure()).toBe(first);
 });
 
-test("a run by hand waits for the one at work, and comes before all that is queued", async () => {
+test("a run by hand waits for the one running, and comes before all that is queued", async () => {
   const gate = "gate";
   const host = await createTestHost({ host: {} });
   const path = join(host.root, gate);
@@ -174,7 +174,7 @@ test("a run by hand waits for the one at work, and comes before all that is queu
   const running = host.run();
   await host.seen(waiting, (event) => event.kind === "log" && event.lines.some(({ text }) => text === "begun"));
   await using person = type(host, ["deploy"]);
-  await person.says(`Process ${process.pid} is at work on this host`);
+  await person.says(`Process ${process.pid} is working on this host`);
   await rm(path);
   expect(await running).toMatchObject({ kind: "busy", owner: { pid: person.child.pid } });
   expect(await person.code, person.screen()).toBe(0);
@@ -188,10 +188,13 @@ test("a person who gives up waiting has begun nothing, and one who is killed kee
   await using first = type(host, ["deploy"]);
   await first.says("activating the configuration");
   const before = await createSpoolReader(host.config.runnerDir).runs();
-  expect(await typed(host, "deploy")).toMatchObject({ code: 3, screen: expect.stringContaining("for another person now") });
+  expect(await typed(host, "deploy")).toMatchObject({
+    code: 3,
+    screen: expect.stringContaining("already doing this for another person"),
+  });
   first.child.kill("SIGKILL");
   await first.code;
-  // What is armed is undone by what it takes to come home, and not by who comes next by hand.
+  // What is armed is undone by the armed record, and not by who comes next by hand.
   expect(await typed(host, "undo")).toMatchObject({ code: 0 });
   expect((await host.run()).kind).toBe("done");
   expect(await createSpoolReader(host.config.runnerDir).runs()).toEqual(before);
@@ -241,10 +244,10 @@ test("only root, or the user whose system it is, may do it, and others are told 
   const host = await createTestHost();
   const { runnerDir } = host.config;
   const uid = process.getuid?.() ?? 0;
-  const own = { platform: "home-manager" as const, systemRoot: "" };
-  expect(await whoMustDoIt({ platform: "nixos", systemRoot: "" }, "/nowhere", 1000)).toContain("run it as root");
-  expect(await whoMustDoIt({ platform: "nixos", systemRoot: "" }, "/nowhere", 0)).toBeUndefined();
-  expect(await whoMustDoIt(own, runnerDir, uid)).toBeUndefined();
-  expect(await whoMustDoIt(own, runnerDir, uid + 1)).toContain(`belongs to user ${uid}`);
-  expect(await whoMustDoIt(own, "/nowhere", 1000)).toBeUndefined();
+  const own = { scope: "user" as const, systemRoot: "" };
+  expect(await wrongUserReason({ scope: "system", systemRoot: "" }, "/nowhere", 1000)).toContain("run it as root");
+  expect(await wrongUserReason({ scope: "system", systemRoot: "" }, "/nowhere", 0)).toBeUndefined();
+  expect(await wrongUserReason(own, runnerDir, uid)).toBeUndefined();
+  expect(await wrongUserReason(own, runnerDir, uid + 1)).toContain(`belongs to user ${uid}`);
+  expect(await wrongUserReason(own, "/nowhere", 1000)).toBeUndefined();
 });

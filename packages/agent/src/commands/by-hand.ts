@@ -2,13 +2,13 @@ import { stat } from "node:fs/promises";
 import { userInfo } from "node:os";
 import type { OpRequest, Outcome, RunId } from "@nixfleet/protocol";
 import { systemClock } from "@nixfleet/runtime";
+import type { Platform } from "../platforms/platform.ts";
 import { type ByHandEnd, type ByHandRun, runByHand } from "../runner/by-hand.ts";
 import type { RunnerDeps } from "../runner/deps.ts";
 import type { RunnerSettings } from "../settings.ts";
 import { createSpoolReader } from "../spool/event-reader.ts";
 import { wait } from "../spool/run-record.ts";
-import { createRunPrinter, printable } from "./printed-run.ts";
-import { platformOf } from "./read-settings.ts";
+import { createRunPrinter, printable } from "./run-printer.ts";
 
 const POLL_MS = 100;
 const BATCH_BYTES = 256 * 1024;
@@ -29,28 +29,28 @@ export function createTerminal(): Write {
 }
 
 /** Why this user cannot do it; undefined: they can. */
-export async function whoMustDoIt(
-  settings: Pick<RunnerSettings, "platform" | "systemRoot">,
+export async function wrongUserReason(
+  { scope, systemRoot }: Pick<Platform, "scope"> & Pick<RunnerSettings, "systemRoot">,
   runnerDir: string,
   uid = process.getuid?.(),
 ): Promise<string | undefined> {
-  const isSystem = settings.systemRoot === "" && platformOf(settings) !== "home-manager";
-  if (isSystem && uid !== 0) return "It changes the whole system: run it as root, for example by sudo.";
+  if (scope === "system" && systemRoot === "" && uid !== 0)
+    return "This changes the whole system: run it as root, for example with sudo.";
   const owner = await stat(runnerDir).then(
     (stats) => stats.uid,
     () => uid, // Not there yet: it will be this user's.
   );
-  return owner === uid ? undefined : `${runnerDir} belongs to user ${owner}, whose system this is: run it as that user.`;
+  return owner === uid ? undefined : `${runnerDir} belongs to user ${owner}: run this as that user.`;
 }
 
-/** Does a run for the person at the terminal, tells it live, and returns the exit code. */
-export async function doByHand(
+/** Does a run for the person at the terminal, prints it live, and returns the exit code. */
+export async function runAtTerminal(
   deps: RunnerDeps,
   { ask, force, write }: { ask: () => Promise<OpRequest | string>; force: boolean; write: Write },
 ): Promise<number> {
   const stop = new AbortController();
   const onSignal = () => {
-    write(stop.signal.aborted ? "It is being stopped.\n" : "Stopping …\n");
+    write(stop.signal.aborted ? "Already stopping.\n" : "Stopping …\n");
     stop.abort();
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, onSignal);
@@ -62,10 +62,10 @@ export async function doByHand(
       force,
       askedBy: `${userInfo().username} on the host`.slice(0, 100),
       cancelled: stop.signal,
-      onWait: ({ pid }) => write(`Process ${pid} is at work on this host; this comes next. Ctrl-C gives up.\n`),
+      onWait: ({ pid }) => write(`Process ${pid} is working on this host; waiting for it. Ctrl-C gives up.\n`),
       onBegin(runId) {
         write(`Run ${runId}\n`);
-        told = tellRun(deps.config.runnerDir, runId, write, ended.promise);
+        told = followRun(deps.config.runnerDir, runId, write, ended.promise);
       },
     };
     const end = await runByHand(deps, run).finally(() => ended.resolve());
@@ -87,7 +87,7 @@ function exitCode(end: ByHandEnd, write: Write): number {
       write(`refused: ${printable(end.reason)}\n`);
       return EXIT.refused;
     case "cancelled":
-      write("cancelled: Nothing was begun.\n");
+      write("cancelled: nothing was started.\n");
       return EXIT.failed;
   }
 }
@@ -97,8 +97,8 @@ function exitCodeOf({ state }: Outcome): number {
   return state === "refused" ? EXIT.refused : EXIT.failed;
 }
 
-/** Tells what the run's spool says, while it grows. */
-async function tellRun(runnerDir: string, runId: RunId, write: Write, ended: Promise<void>): Promise<void> {
+/** Reports what the run's spool says, while it grows. */
+async function followRun(runnerDir: string, runId: RunId, write: Write, ended: Promise<void>): Promise<void> {
   let isOver = false;
   void ended.then(() => {
     isOver = true;

@@ -13,19 +13,19 @@ const LIMIT = 20_000;
 /** By how many milliseconds this host's clock may differ from the dashboard's, whose header counts in seconds. */
 const CLOCK_TOLERANCE = 30_000;
 
-/** What hangs on the dashboard: each is looked at only when the one before it holds. */
+/** What depends on the dashboard: each is looked at only when the one before it holds. */
 export async function checkDashboard({ url, token }: DaemonSettings): Promise<Finding[]> {
   const link = linkUrl(url);
-  if (!link.ok) throw new Error(`the settings were read, and yet: ${link.fault}`);
+  if (!link.ok) throw new Error(`the settings are valid, but: ${link.fault}`);
   const tls = await checkTls(link);
   if (tls.state !== "ok") {
-    const detail = "not looked at before the dashboard can be reached";
+    const detail = "skipped: the dashboard cannot be reached";
     return [tls, ...["websocket", "token", "clock"].map((name) => unknown(name, detail))];
   }
   return [tls, ...(await checkUpgrade(link.url, token)), await checkClock(link.url)];
 }
 
-/** Whether a connection to the dashboard stands, with its certificate verified where the address asks for one. */
+/** Whether a connection to the dashboard can be opened, with its certificate verified where the address asks for one. */
 async function checkTls({ url, encrypted, loopback }: Extract<LinkUrl, { ok: true }>): Promise<Finding> {
   const { hostname, port, host } = new URL(url);
   const target = { host: hostname.replace(/^\[|\]$/g, ""), port: Number(port || (encrypted ? 443 : 80)) };
@@ -85,11 +85,11 @@ async function checkUpgrade(url: string, token: string): Promise<Finding[]> {
   const fix = "Check the path in NIXFLEET_URL; a reverse proxy must pass on WebSocket upgrades (Connection and Upgrade headers).";
   return [
     { name: "websocket", state: "failed", detail: failure.detail, fix },
-    { name: "token", state: "unknown", detail: "not looked at before the link opens" },
+    { name: "token", state: "unknown", detail: "skipped: the link does not open" },
   ];
 }
 
-/** Whether the two clocks agree: certificates, tokens and the order of events hang on them. The token is not sent. */
+/** Whether the two clocks agree: certificates, tokens and the order of events depend on them. The token is not sent. */
 async function checkClock(url: string): Promise<Finding> {
   const health = `${url.slice(0, -AGENT_LINK_PATH.length).replace(/^ws/, "http")}/health`;
   const before = Date.now();
@@ -99,15 +99,15 @@ async function checkClock(url: string): Promise<Finding> {
   } catch (error) {
     return unknown("clock", `${health} does not answer: ${(error as Error).message}`);
   }
-  return judgeClock(header, { before, after: Date.now() });
+  return clockFinding(header, { before, after: Date.now() });
 }
 
 /** Judges the Date header of an answer that came between two moments of this host's clock. */
-export function judgeClock(header: string | null, { before, after }: { before: number; after: number }): Finding {
+export function clockFinding(header: string | null, { before, after }: { before: number; after: number }): Finding {
   const theirs = header === null ? Number.NaN : Date.parse(header);
-  if (Number.isNaN(theirs)) return unknown("clock", "the dashboard does not tell its time");
+  if (Number.isNaN(theirs)) return unknown("clock", "the dashboard sends no time");
   const skew = Math.max(before - (theirs + 1000), theirs - after, 0);
   if (skew <= CLOCK_TOLERANCE) return holds("clock", "agrees with the dashboard's");
   const detail = `differs from the dashboard's by ${Math.round(skew / 1000)} s`;
-  return fails("clock", detail, "Have the time synchronised on both machines, for example by services.timesyncd or chrony.");
+  return fails("clock", detail, "Synchronise the time on both machines, for example with services.timesyncd or chrony.");
 }

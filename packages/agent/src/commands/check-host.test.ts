@@ -3,18 +3,20 @@ import { join } from "node:path";
 import { type Exec, exec } from "@nixfleet/runtime";
 import { createTempDir, type TempDir } from "@nixfleet/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { createLaunchd } from "../launchd/launchd.ts";
 import { createDaemonFiles } from "../spool/daemon-files.ts";
 import { daemonLayout, runnerLayout } from "../spool/layout.ts";
-import { judgeClock } from "./check-dashboard.ts";
+import { parseUnitStates } from "../systemd/show.ts";
+import { clockFinding } from "./check-dashboard.ts";
 import { checkDirectories, checkDisks, checkSigning } from "./check-host.ts";
-import { checkJobs, judgeUnits } from "./check-services.ts";
+import { checkJobs, unitsFinding } from "./check-services.ts";
 
 const env = { PATH: process.env["PATH"] ?? "" };
 let dir: TempDir;
-let host: { stateDir: string; runnerDir: string; platformName: "home-manager" };
+let host: { stateDir: string; runnerDir: string; platform: { scope: "user" } };
 beforeEach(async () => {
   dir = await createTempDir();
-  host = { stateDir: join(dir.path, "state"), runnerDir: join(dir.path, "runner"), platformName: "home-manager" };
+  host = { stateDir: join(dir.path, "state"), runnerDir: join(dir.path, "runner"), platform: { scope: "user" } };
   await createDaemonFiles(host.stateDir).prepare();
   await mkdir(runnerLayout(host.runnerDir).runs, { recursive: true, mode: 0o750 });
 });
@@ -22,7 +24,7 @@ afterEach(() => dir[Symbol.asyncDispose]());
 
 const directories = () => checkDirectories(host, { systemRoot: "" });
 
-test("R36: whoever else could write what root trusts is told, with the command that mends it", async () => {
+test("R36: whoever else could write what root trusts is reported, with the command that repairs it", async () => {
   expect((await directories()).state).toBe("ok");
   const { deadmanProgram, runs } = runnerLayout(host.runnerDir);
   await writeFile(deadmanProgram, "#!/bin/sh\n");
@@ -39,7 +41,7 @@ test("R36: whoever else could write what root trusts is told, with the command t
   expect((await directories()).state).toBe("ok");
 });
 
-test("R36: a queue that leads elsewhere, and a runner's directory of another user, are told", async () => {
+test("R36: a queue that leads elsewhere, and a runner's directory of another user, are reported", async () => {
   const { queue } = daemonLayout(host.stateDir);
   await rm(queue, { recursive: true });
   await symlink("/etc", queue);
@@ -75,26 +77,28 @@ test("R36: a full disk is told by the directory that is on it", async () => {
   });
 });
 
-test("R36: a clock that is half an hour off is told; seconds, and the time of the answer itself, are not", () => {
+test("R36: a clock that is half an hour off is reported; seconds, and the time of the answer itself, are not", () => {
   const at = Date.UTC(2026, 10, 26, 12);
   const header = (skew: number) => new Date(at + skew).toUTCString();
   const moment = { before: at, after: at + 2000 };
-  for (const skew of [0, -20_000, 20_000]) expect(judgeClock(header(skew), moment).state).toBe("ok");
+  for (const skew of [0, -20_000, 20_000]) expect(clockFinding(header(skew), moment).state).toBe("ok");
   for (const skew of [-3_600_000, 3_600_000]) {
-    expect(judgeClock(header(skew), moment)).toMatchObject({
+    expect(clockFinding(header(skew), moment)).toMatchObject({
       state: "failed",
       detail: expect.stringMatching(/by (3599|3598|3600) s/),
     });
   }
-  expect(judgeClock(null, moment).state).toBe("unknown");
-  expect(judgeClock("soon", moment).state).toBe("unknown");
+  expect(clockFinding(null, moment).state).toBe("unknown");
+  expect(clockFinding("soon", moment).state).toBe("unknown");
 });
 
 /** What `systemctl show --property=Id,LoadState,ActiveState` prints of the four units. */
 const shown = (states: Record<string, [load: string, active: string]>) =>
-  Object.entries(states)
-    .map(([id, [load, active]]) => `Id=${id}\nLoadState=${load}\nActiveState=${active}\n`)
-    .join("\n");
+  parseUnitStates(
+    Object.entries(states)
+      .map(([id, [load, active]]) => `Id=${id}\nLoadState=${load}\nActiveState=${active}\n`)
+      .join("\n"),
+  );
 const installed = {
   "nixfleet-agent.service": ["loaded", "active"],
   "nixfleet-runner.path": ["loaded", "active"],
@@ -102,41 +106,42 @@ const installed = {
   "nixfleet-deadman.service": ["loaded", "inactive"],
 } satisfies Record<string, [string, string]>;
 
-test("R36: each unit that is missing or idle is told, with what starts it", () => {
-  const judge = (change: Record<string, [string, string]>, daemon?: number) =>
-    judgeUnits(shown({ ...installed, ...change }), { scope: "", daemon });
-  expect(judge({}).state).toBe("ok");
-  expect(judge({ "nixfleet-agent.service": ["loaded", "failed"] })).toMatchObject({
+test("R36: each unit that is missing or idle is reported, with what starts it", () => {
+  const finding = (change: Record<string, [string, string]>, daemon?: number) =>
+    unitsFinding(shown({ ...installed, ...change }), { scope: "system", daemon });
+  expect(finding({}).state).toBe("ok");
+  expect(finding({ "nixfleet-agent.service": ["loaded", "failed"] })).toMatchObject({
     detail: "nixfleet-agent.service is failed",
     fix: expect.stringContaining("journalctl -u nixfleet-agent.service"),
   });
-  expect(judge({ "nixfleet-runner.path": ["loaded", "inactive"] })).toMatchObject({
+  expect(finding({ "nixfleet-runner.path": ["loaded", "inactive"] })).toMatchObject({
     fix: expect.stringContaining("systemctl start nixfleet-runner.path"),
   });
-  expect(judge({ "nixfleet-deadman.service": ["not-found", "inactive"] })).toMatchObject({
+  expect(finding({ "nixfleet-deadman.service": ["not-found", "inactive"] })).toMatchObject({
     state: "failed",
     detail: "nixfleet-deadman.service is not installed",
   });
   const none = Object.fromEntries(Object.keys(installed).map((unit) => [unit, ["not-found", "inactive"] as [string, string]]));
-  expect(judge(none).state).toBe("failed");
-  expect(judge(none, 712)).toMatchObject({ state: "ok", detail: expect.stringContaining("712") });
-  expect(judgeUnits("", { scope: "--user ", daemon: undefined }).state).toBe("failed");
+  expect(finding(none).state).toBe("failed");
+  expect(finding(none, 712)).toMatchObject({ state: "ok", detail: expect.stringContaining("712") });
+  expect(unitsFinding(new Map(), { scope: "user", daemon: undefined }).state).toBe("failed");
 });
 
 test("R36: of launchd's jobs each must be loaded, and the agent run", async () => {
   // launchctl(1) prints a job as a tree; one that it has not loaded ends with 113.
-  const launchctl =
-    (jobs: Record<string, string>): Exec =>
-    ({ argv }) => {
+  const launchctl = (jobs: Record<string, string>, domain: string) => {
+    const printing: Exec = ({ argv }) => {
       const state = jobs[argv[2]?.split("/").at(-1) ?? ""];
       return exec({ argv: ["sh", "-c", state === undefined ? "exit 113" : `printf '{\\n\\tstate = ${state}\\n}\\n'`], env });
     };
+    return createLaunchd({ exec: printing, domain });
+  };
   const all = { "com.nixfleet.agent": "running", "com.nixfleet.runner": "not running", "com.nixfleet.deadman": "not running" };
-  expect((await checkJobs(launchctl(all), "system")).state).toBe("ok");
+  expect((await checkJobs(launchctl(all, "system"))).state).toBe("ok");
   const { "com.nixfleet.runner": _, ...without } = all;
-  expect(await checkJobs(launchctl(without), "system")).toMatchObject({ detail: "com.nixfleet.runner is not loaded" });
+  expect(await checkJobs(launchctl(without, "system"))).toMatchObject({ detail: "com.nixfleet.runner is not loaded" });
   const stopped = { ...all, "com.nixfleet.agent": "not running" };
-  expect(await checkJobs(launchctl(stopped), "gui/501")).toMatchObject({
+  expect(await checkJobs(launchctl(stopped, "gui/501"))).toMatchObject({
     fix: expect.stringContaining("launchctl kickstart gui/501/com.nixfleet.agent"),
   });
 });

@@ -1,8 +1,9 @@
 import { existsSync, type Stats } from "node:fs";
 import { access, constants, readFile, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { exec, messageOf, openStrangerDirectory } from "@nixfleet/runtime";
-import { freeBytes } from "../facts/disks.ts";
+import { exec, messageOf, openUntrustedDirectory } from "@nixfleet/runtime";
+import { freeBytes } from "../disks.ts";
+import type { Platform } from "../platforms/platform.ts";
 import { LEAST_FREE } from "../runner/guards.ts";
 import type { RunnerSettings } from "../settings.ts";
 import { daemonLayout, runnerLayout } from "../spool/layout.ts";
@@ -15,14 +16,14 @@ const MIB = 1024 * 1024;
 const OTHERS_WRITE = 0o002;
 const GROUP_WRITES = 0o020;
 
-type Directories = Pick<HostReaders, "stateDir" | "runnerDir" | "platformName">;
+type Directories = Pick<HostReaders, "stateDir" | "runnerDir"> & { platform: Pick<Platform, "scope"> };
 
 /**
  * Whether the directories can be written or made, and whether nobody else can: what is in the runner's, root trusts and starts.
  * Nothing is made: the one who checks may be another user than the agent.
  */
 export async function checkDirectories(
-  { stateDir, runnerDir, platformName }: Directories,
+  { stateDir, runnerDir, platform }: Directories,
   { systemRoot }: Pick<RunnerSettings, "systemRoot">,
 ): Promise<Finding> {
   const name = "directories";
@@ -37,7 +38,7 @@ export async function checkDirectories(
       return fails(name, messageOf(error), fix);
     }
   }
-  const root = systemRoot === "" && platformName !== "home-manager" ? 0 : undefined;
+  const root = systemRoot === "" && platform.scope === "system" ? 0 : undefined;
   const fault = (await findForeign(stateDir, runnerDir, root)) ?? (await findLinks(stateDir));
   return fault ?? holds(name, `${stateDir}, ${runnerDir}`);
 }
@@ -64,10 +65,10 @@ async function findForeign(stateDir: string, runnerDir: string, root: number | u
 async function findLinks(stateDir: string): Promise<Finding | undefined> {
   const { queue, cancel } = daemonLayout(stateDir);
   for (const path of [queue, cancel]) {
-    const opened = await openStrangerDirectory(path);
+    const opened = await openUntrustedDirectory(path);
     if (opened.kind === "ok") await opened.directory[Symbol.asyncDispose]();
     if (opened.kind !== "refused") continue;
-    const fix = `Stop nixfleet-agent, remove ${path}, and start it again: it makes it anew. Nobody else puts anything there.`;
+    const fix = `Stop nixfleet-agent, remove ${path}, and start it again: it recreates the directory. Nothing else belongs there.`;
     return fails("directories", opened.detail, fix);
   }
   return undefined;

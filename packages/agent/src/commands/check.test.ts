@@ -71,7 +71,7 @@ test.each(["", "/", "/agent/link"])("R36: the address is accepted as http and ws
   }
 });
 
-test("R36: every wrong setting has its line and its fix, and what hangs on it is not guessed", async () => {
+test("R36: every wrong setting has its line and its fix, and what depends on it is not guessed", async () => {
   const { code, text, states } = await run({ NIXFLEET_URL: "ftp://x", NIXFLEET_BRANCH: "a..b", NIXFLEET_TOKENS: "x" });
   expect(code).toBe(1);
   expect(states).toMatchObject({ configuration: "FAIL", tls: "?", websocket: "?", token: "?", git: "?", nix: "ok" });
@@ -81,7 +81,7 @@ test("R36: every wrong setting has its line and its fix, and what hangs on it is
   expect(text.match(/fix: /g)).toHaveLength(2);
 });
 
-test("R36: a wrong token is told as that, with a fix, and is not shown", async () => {
+test("R36: a wrong token is reported as that, with a fix, and is not shown", async () => {
   const { code, text, states } = await run({ NIXFLEET_TOKEN: "nf_gate_another-one-that-is-wrong" });
   expect(code).toBe(1);
   expect(states).toEqual({ ...holds, token: "FAIL" });
@@ -96,7 +96,7 @@ test("R36: a server that opens no link, nobody listening, and a missing reposito
   expect(text.match(/fix: /g)).toHaveLength(2);
 });
 
-test("R36: without Nix, or without the right to its store, that is told with a fix", async () => {
+test("R36: without Nix, or without the right to its store, that is reported with a fix", async () => {
   const withGit = join(root, "git-only");
   const link = await exec({
     argv: ["sh", "-c", `mkdir ${withGit} && ln -s "$(command -v git)" ${withGit}/git`],
@@ -155,7 +155,7 @@ test("R36: what could not be looked at is not taken for good: a dashboard that t
     response.end();
   });
   const aim = new URL(dashboard.url);
-  // All but its clock is as it must be: the link goes on to the dashboard.
+  // All but its clock is as it must be: the link continues to the dashboard.
   server.on("upgrade", (request, socket, head) => {
     const onward = connect(Number(aim.port), aim.hostname, () => {
       const headers = request.rawHeaders.flatMap((name, i, all) => (i % 2 === 0 ? [`${name}: ${all[i + 1]}`] : []));

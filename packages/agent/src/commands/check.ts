@@ -16,27 +16,27 @@ export async function check(env: Environment, write = (text: string) => void pro
   const read = readSettings(daemonSettings, env, readSettingFile, { alsoKnown: ALL_SETTING_NAMES });
   const secrets = read.ok ? [read.settings.token] : [];
   const findings: Finding[] = [];
-  const tell = (finding: Finding) => {
+  const report = (finding: Finding) => {
     findings.push(finding);
     write(redact(format(finding), secrets));
   };
   if (read.ok) {
     const count = read.warnings.length;
-    tell(holds("configuration", count === 0 ? "every setting fits" : `every setting fits; ${count} not known`));
+    report(holds("configuration", count === 0 ? "every setting is valid" : `every setting is valid; ${count} unknown`));
     const host = createHostReaders(read.settings, env);
-    tell(await checkDirectories(host, read.settings));
-    tell(await checkSigning(read.settings, env));
-    tell(await checkDisks(host));
-    for (const finding of await checkDashboard(read.settings)) tell(finding);
-    tell(await checkGit(host, read.settings));
-    tell(await checkNix(host, env));
-    tell(await checkServices(host, read.settings, env));
+    report(await checkDirectories(host, read.settings));
+    report(await checkSigning(read.settings, env));
+    report(await checkDisks(host));
+    for (const finding of await checkDashboard(read.settings)) report(finding);
+    report(await checkGit(host, read.settings));
+    report(await checkNix(host, env));
+    report(await checkServices(host));
   } else {
-    for (const { name, fault, fix } of read.faults) tell(fails("configuration", `${name} ${fault}`, fix));
+    for (const { name, fault, fix } of read.faults) report(fails("configuration", `${name} ${fault}`, fix));
     for (const name of ["directories", "signing", "disk", "tls", "websocket", "token", "clock", "git", "services"]) {
-      tell(unknown(name, "not looked at before the configuration fits"));
+      report(unknown(name, "skipped: the configuration is wrong"));
     }
-    tell(await checkNix(undefined, env));
+    report(await checkNix(undefined, env));
   }
   for (const { name, fault, fix } of read.warnings) write(`note  ${name} ${fault}. ${fix}\n`);
   return findings.every((finding) => finding.state === "ok") ? 0 : 1;

@@ -39,13 +39,13 @@ test("a word that is no command, and an option that is none, are answered with t
     host.start(argv),
   );
   expect([(await wrong?.ended)?.code, (await option?.ended)?.code]).toEqual([2, 2]);
-  expect(wrong?.stderr()).toContain("There is no command dance.");
+  expect(wrong?.stderr()).toContain("Unknown command: dance.");
   expect([(await version?.ended)?.code, (await help?.ended)?.code]).toEqual([0, 0]);
   expect(version?.stdout()).toBe(`${AGENT_VERSION}\n`);
   expect(help?.stdout()).toContain("NIXFLEET_TOKEN");
 });
 
-test("status tells what runs, what waits and how the last run ended, without a dashboard and without a daemon", async () => {
+test("status reports what runs, what waits and how the last run ended, without a dashboard and without a daemon", async () => {
   const stateDir = join(dir.path, "state");
   const runnerDir = join(dir.path, "runner");
   const files = createDaemonFiles(stateDir);
@@ -90,11 +90,12 @@ test("the version is that of package.json", async () => {
 
 test("the platform is the one that is set, else NixOS where the machine is one, else Home Manager", () => {
   expect(platformOf({ platform: "darwin" })).toBe("darwin");
-  expect(platformOf({ platform: undefined }, (path) => path === "/etc/NIXOS")).toBe("nixos");
-  expect(platformOf({ platform: undefined }, () => false)).toBe("home-manager");
+  expect(platformOf({ platform: undefined }, { os: "linux", exists: (path) => path === "/etc/NIXOS" })).toBe("nixos");
+  expect(platformOf({ platform: undefined }, { os: "linux", exists: () => false })).toBe("home-manager");
+  expect(platformOf({ platform: undefined }, { os: "darwin", exists: () => true })).toBe("darwin");
 });
 
-test("status tells what is armed, which units failed and what this host allows, and the same as JSON", async () => {
+test("status reports what is armed, which units failed and what this host allows, and the same as JSON", async () => {
   const [stateDir, runnerDir] = [join(dir.path, "state"), join(dir.path, "runner")];
   const runId = nextRunId();
   const back = `/nix/store/${"0".repeat(32)}-nixos-system-gate`;
@@ -146,7 +147,9 @@ test("status tells what is armed, which units failed and what this host allows, 
     return text;
   };
   const text = await tell(false);
-  expect(text).toContain(`armed      run ${runId}, until 2100-01-01T00:00:00.000Z; unconfirmed, the host goes back to ${back}`);
+  expect(text).toContain(
+    `armed      run ${runId}, until 2100-01-01T00:00:00.000Z; without confirmation the host goes back to ${back}`,
+  );
   expect(text).toMatch(/^units {6}(none failed|not known|failed: .*)$/m);
   expect(text).toContain(
     "policy     only pull, switch; signed commits only; never goes back; undone after 120 s without confirmation",
@@ -158,7 +161,7 @@ test("status tells what is armed, which units failed and what this host allows, 
   expect(json.policy).toEqual({ allowedOps: ["pull", "switch"], allowRewind: false, signingRequired: true, confirmTimeout: 120 });
 });
 
-test("status tells what it can where the files of both sides are not what they should be", async () => {
+test("status reports what it can where the files of both sides are not what they should be", async () => {
   const [stateDir, runnerDir] = [join(dir.path, "state"), join(dir.path, "runner")];
   const layout = runnerLayout(runnerDir);
   await mkdir(layout.runs, { recursive: true });

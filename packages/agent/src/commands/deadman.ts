@@ -9,7 +9,7 @@ import { wait } from "../spool/run-record.ts";
 import type { Environment } from "./read-settings.ts";
 
 const POLL_MS = 500;
-/** An undo that met a fault of its own is begun anew so often, with this pause in milliseconds. */
+/** An undo that met a fault of its own is started again so often, with this pause in milliseconds. */
 const TRIES = 5;
 const PAUSE = 2000;
 
@@ -17,7 +17,7 @@ export type DeadmanCommand = { kind: "timer"; run: string; after: number } | { k
 
 /**
  * `nixfleet-agent deadman`: what the timer, or the boot, of an armed dead-man switch starts. It reads no setting but where the
- * runner's directory is: all that an undo needs stands in the armed record. Returns the exit code.
+ * runner's directory is: all that an undo needs is in the armed record. Returns the exit code.
  */
 export async function deadman(command: DeadmanCommand, env: Environment): Promise<number> {
   const set = { stateDir: undefined, runnerDir: env["NIXFLEET_RUNNER_DIR"] || undefined };

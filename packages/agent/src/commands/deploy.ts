@@ -1,7 +1,7 @@
 import type { OpRequest } from "@nixfleet/protocol";
 import { Commit } from "@nixfleet/protocol";
 import { runnerSettings } from "../settings.ts";
-import { createTerminal, doByHand, EXIT, type Write, whoMustDoIt } from "./by-hand.ts";
+import { createTerminal, EXIT, runAtTerminal, type Write, wrongUserReason } from "./by-hand.ts";
 import { type Environment, settingsOrFaults } from "./read-settings.ts";
 import { createRunnerDeps } from "./runner-deps.ts";
 
@@ -25,11 +25,11 @@ export async function deploy(
   if (settings === undefined) return 2;
   const commit = asked === undefined ? undefined : Commit.parse(asked);
   const deps = createRunnerDeps(settings, env, (message) => write(`${message}\n`));
-  const wrongUser = await whoMustDoIt(settings, deps.config.runnerDir);
+  const wrongUser = await wrongUserReason({ ...settings, scope: deps.platform.scope }, deps.config.runnerDir);
   if (wrongUser !== undefined) {
     write(`refused: ${wrongUser}\n`);
     return EXIT.refused;
   }
   const request: OpRequest = { op: "switch", args: { mode, ...(commit === undefined ? {} : { commit }) } };
-  return doByHand(deps, { ask: async () => request, force, write });
+  return runAtTerminal(deps, { ask: async () => request, force, write });
 }

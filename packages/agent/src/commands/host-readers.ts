@@ -1,10 +1,10 @@
-import type { Facts, Platform as PlatformName } from "@nixfleet/protocol";
+import type { Facts } from "@nixfleet/protocol";
 import { createGit, exec, type GitCredentials, gitCredentials } from "@nixfleet/runtime";
-import { readNixVersion } from "../facts/command-facts.ts";
 import { createDarwinSource } from "../facts/darwin-source.ts";
 import { createLinuxSource } from "../facts/linux-source.ts";
 import { readMachineFacts } from "../facts/machine-facts.ts";
 import type { MachineSource } from "../facts/machine-source.ts";
+import { readNixVersion } from "../facts/nix-version.ts";
 import { type Clone, createClone } from "../git/clone.ts";
 import { createPlatform } from "../platforms/choose.ts";
 import type { Platform } from "../platforms/platform.ts";
@@ -17,7 +17,6 @@ export interface HostReaders {
   hostname: string;
   stateDir: string;
   runnerDir: string;
-  platformName: PlatformName;
   platform: Platform;
   source: MachineSource;
   credentials: GitCredentials;
@@ -31,13 +30,12 @@ export interface HostReaders {
 export function createHostReaders(settings: RunnerSettings, env: Environment): HostReaders {
   const hostname = hostNameOf(settings);
   const { stateDir, runnerDir } = stateDirsOf(settings, env);
-  const platformName = platformOf(settings);
   const { flakeAttr, systemRoot, repoUrl, branch } = settings;
   const credentials = gitCredentials(settings);
   const source = process.platform === "darwin" ? createDarwinSource(exec) : createLinuxSource();
   const git = createGit({ exec, env, repoUrl, credentials });
   const platform = createPlatform({
-    platform: platformName,
+    platform: platformOf(settings),
     hostname,
     flakeAttr,
     systemRoot,
@@ -49,13 +47,12 @@ export function createHostReaders(settings: RunnerSettings, env: Environment): H
     hostname,
     stateDir,
     runnerDir,
-    platformName,
     platform,
     source,
     credentials,
-    clone: createClone({ git, dir: runnerLayout(runnerDir).clone, url: repoUrl, branch, say: () => {} }),
+    clone: createClone({ git, dir: runnerLayout(runnerDir).clone, url: repoUrl, branch, log: () => {} }),
     nixVersion: () => readNixVersion({ exec, env }),
     failedUnits: async () => (await platform.failedUnits())?.slice(),
-    machineFacts: () => readMachineFacts({ source, platform: platformName }),
+    machineFacts: () => readMachineFacts({ source, platform: platform.name }),
   };
 }

@@ -7,8 +7,8 @@ import { createDaemonFiles } from "../spool/daemon-files.ts";
 import { createSpoolReader } from "../spool/event-reader.ts";
 import { daemonLayout, runnerLayout } from "../spool/layout.ts";
 import { createLedger } from "../spool/ledger.ts";
-import { TakenRequest } from "../spool/shapes.ts";
-import { readStrangerJson } from "../spool/stranger-json.ts";
+import { RequestRecord } from "../spool/shapes.ts";
+import { readUntrustedJson } from "../spool/untrusted-json.ts";
 import { createHostReaders } from "./host-readers.ts";
 import type { Environment } from "./read-settings.ts";
 
@@ -20,7 +20,7 @@ export interface RunSummary {
   askedBy: string | null;
 }
 
-/** What the files of daemon and runner, and the host itself, say. Null: there is none, or it cannot be told. */
+/** What the files of daemon and runner, and the host itself, say. Null: there is none, or it is not known. */
 export interface HostStatus {
   stateDir: string;
   runnerDir: string;
@@ -110,7 +110,7 @@ async function readRuns(runnerDir: string): Promise<Pick<HostStatus, "active" | 
 }
 
 async function summarize(runId: RunId, path: string): Promise<RunSummary> {
-  const request = await readStrangerJson(path, TakenRequest);
+  const request = await readUntrustedJson(path, RequestRecord);
   if (request.kind !== "ok") return { runId, op: null, commit: null, askedBy: null };
   const { op, commit, args, askedBy } = request.value;
   const asked = commit ?? args["commit"];

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import type { Platform } from "@nixfleet/protocol";
+import { Platform } from "@nixfleet/protocol";
 import { formatFaults, readSettings, type SettingFault, type SettingsOf, type SettingsSpec } from "@nixfleet/runtime";
 import { ALL_SETTING_NAMES, type RunnerSettings } from "../settings.ts";
 
@@ -20,9 +20,25 @@ export function faultsText(faults: readonly SettingFault[]): string {
 
 export const readSettingFile = (path: string) => readFileSync(path, "utf8");
 
-/** The platform as set, else as the machine shows it: a NixOS has /etc/NIXOS (nixos-enter(8) goes by it). */
-export function platformOf(settings: Pick<RunnerSettings, "platform">, exists: (path: string) => boolean = existsSync): Platform {
+/** What a machine shows of itself to tell a platform by. */
+interface Machine {
+  os: NodeJS.Platform;
+  exists(path: string): boolean;
+}
+
+/** How a machine shows each platform. `false`: it does not, the platform is what is left, or has to be set. */
+const MARKS: Record<Platform, false | ((machine: Machine) => boolean)> = {
+  // nixos-enter(8) goes by it.
+  nixos: ({ os, exists }) => os === "linux" && exists("/etc/NIXOS"),
+  darwin: ({ os }) => os === "darwin",
+  "home-manager": false,
+};
+
+/** The platform as set, else as the machine shows it. */
+export function platformOf(
+  settings: Pick<RunnerSettings, "platform">,
+  machine: Machine = { os: process.platform, exists: existsSync },
+): Platform {
   if (settings.platform !== undefined) return settings.platform;
-  if (process.platform === "darwin") return "darwin";
-  return exists("/etc/NIXOS") ? "nixos" : "home-manager";
+  return Platform.options.find((name) => MARKS[name] !== false && MARKS[name](machine)) ?? "home-manager";
 }

@@ -2,12 +2,12 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { lockOwner, messageOf, systemClock } from "@nixfleet/runtime";
 import { createDaemon, type DaemonEnd } from "../daemon/daemon.ts";
+import { takeDaemonLock } from "../daemon/daemon-lock.ts";
 import { fingerprint, watchedPaths } from "../daemon/fingerprint.ts";
 import { createInstance } from "../daemon/instance.ts";
 import { launchRunner } from "../daemon/launch-runner.ts";
-import { takeOwnLock } from "../daemon/own-lock.ts";
 import { readDeadmanFact } from "../deadman/record.ts";
-import { readDisks } from "../facts/disks.ts";
+import { readDisks } from "../disks.ts";
 import { createFactKeeper, type FactReader } from "../facts/fact-keeper.ts";
 import { readAgentFacts } from "../facts/machine-facts.ts";
 import { createMetricsReader } from "../facts/metrics.ts";
@@ -41,7 +41,7 @@ export async function run({ mode, env }: { mode: "spawn" | "service"; env: Envir
   });
 
   await mkdir(host.stateDir, { recursive: true, mode: 0o750 });
-  const taken = await takeOwnLock(join(host.stateDir, "daemon.lock"), ({ message }) =>
+  const taken = await takeDaemonLock(join(host.stateDir, "daemon.lock"), ({ message }) =>
     log.error("lock-not-written", { message }),
   );
   if (!taken.ok) {
@@ -52,14 +52,14 @@ export async function run({ mode, env }: { mode: "spawn" | "service"; env: Envir
     return 1;
   }
   await using _lock = taken.lock;
-  // What nobody foresaw: one line without secrets, and the service manager starts the agent anew.
+  // What nobody foresaw: one line without secrets, and the service manager restarts the agent.
   process.on("uncaughtException", (error) => {
     log.error("broken", { message: messageOf(error), stack: error instanceof Error ? error.stack : undefined });
     process.exit(1);
   });
 
   const url = linkUrl(settings.url);
-  if (!url.ok) throw new Error(`the settings were read, and yet: ${url.fault}`);
+  if (!url.ok) throw new Error(`the settings are valid, but: ${url.fault}`);
   if (!url.encrypted && !url.loopback) {
     log.warn("link-not-encrypted", { message: "The token can be read on the way to the dashboard. Use https://." });
   }

@@ -2,8 +2,8 @@ import { OpName, shortCommit } from "@nixfleet/protocol";
 import { readSettings } from "@nixfleet/runtime";
 import { ALL_SETTING_NAMES, runnerSettings, stateDirsOf } from "../settings.ts";
 import { type HostStatus, type RunSummary, readHostStatus } from "./host-status.ts";
-import { describeOutcome, printable, timeOf } from "./printed-run.ts";
 import { type Environment, readSettingFile } from "./read-settings.ts";
+import { describeOutcome, printable, timeOf } from "./run-printer.ts";
 
 /**
  * `nixfleet-agent status`: what runs, what is armed, what waits, and how the last run ended. It works with everything else gone.
@@ -26,7 +26,7 @@ function describe(found: HostStatus, now: number): [name: string, text: string][
   const { queued, failedUnits, last, runner } = found;
   return [
     ["daemon", describeDaemon(found)],
-    ["runner", runner === null ? "idle" : `at work as process ${runner.pid}`],
+    ["runner", runner === null ? "idle" : `running as process ${runner.pid}`],
     ["system", describeSystem(found)],
     ["armed", describeArmed(found.armed, now)],
     [
@@ -63,7 +63,7 @@ function describeArmed(armed: HostStatus["armed"], now: number): string {
   if (armed === null) return "nothing";
   const { runId, until, back } = armed;
   const when = until < now ? `was to be undone at ${timeOf(until)}: nixfleet-agent undo does it now` : `until ${timeOf(until)}`;
-  return `run ${runId}, ${when}; unconfirmed, the host goes back to ${back}`;
+  return `run ${runId}, ${when}; without confirmation the host goes back to ${back}`;
 }
 
 function describePolicy(policy: HostStatus["policy"]): string {

@@ -1,15 +1,16 @@
 import type { OpRequest } from "@nixfleet/protocol";
 import { exec, systemClock } from "@nixfleet/runtime";
 import { readArmed } from "../deadman/record.ts";
+import { recordedPlatform } from "../deadman/recorded-host.ts";
 import { readUndoOutput, undo } from "../deadman/undo.ts";
 import { listGenerations } from "../platforms/links.ts";
 import type { Platform } from "../platforms/platform.ts";
 import { previousGeneration } from "../runner/generations.ts";
 import { runnerSettings, stateDirsOf } from "../settings.ts";
 import { runnerLayout } from "../spool/layout.ts";
-import { createTerminal, doByHand, EXIT, type Write, whoMustDoIt } from "./by-hand.ts";
-import { printable, timeOf } from "./printed-run.ts";
+import { createTerminal, EXIT, runAtTerminal, type Write, wrongUserReason } from "./by-hand.ts";
 import { type Environment, settingsOrFaults } from "./read-settings.ts";
+import { printable, timeOf } from "./run-printer.ts";
 import { createRunnerDeps } from "./runner-deps.ts";
 
 /**
@@ -24,31 +25,31 @@ export async function undoByHand(
   const set = { stateDir: undefined, runnerDir: env["NIXFLEET_RUNNER_DIR"] || undefined };
   const { runnerDir } = stateDirsOf(set, env);
   const armed = await readArmed(runnerLayout(runnerDir));
-  if (armed.kind === "refused") write(`What is armed cannot be read: ${printable(armed.reason)}\n`);
+  if (armed.kind === "refused") write(`The armed record cannot be read: ${printable(armed.reason)}\n`);
   if (armed.kind === "ok") {
     const { host, until, runId } = armed.value;
-    const wrongUser = await whoMustDoIt(host, runnerDir);
+    const wrongUser = await wrongUserReason({ ...host, scope: recordedPlatform(host, exec).scope }, runnerDir);
     if (wrongUser !== undefined) return refuse(wrongUser, write);
-    write(`Run ${runId} is armed until ${timeOf(until)}: it is undone now.\n`);
+    write(`Run ${runId} is armed until ${timeOf(until)}: undoing it now.\n`);
     const code = await undoArmed(runnerDir, write);
     if (to === undefined || code !== EXIT.done) return code;
   }
   const settings = settingsOrFaults(runnerSettings, env);
   if (settings === undefined) return 2;
   const deps = createRunnerDeps(settings, env, (message) => write(`${message}\n`));
-  const wrongUser = await whoMustDoIt(settings, deps.config.runnerDir);
+  const wrongUser = await wrongUserReason({ ...settings, scope: deps.platform.scope }, deps.config.runnerDir);
   if (wrongUser !== undefined) return refuse(wrongUser, write);
-  return doByHand(deps, { ask: () => wayBack(deps.platform, to), force: false, write });
+  return runAtTerminal(deps, { ask: () => rollbackRequest(deps.platform, to), force: false, write });
 }
 
 async function undoArmed(runnerDir: string, write: Write): Promise<number> {
-  const cause = { code: "cancelled-by-person", reason: "A person asked for it on the host." } as const;
+  const cause = { code: "cancelled-by-person", reason: "Undone by a person on the host." } as const;
   const result = await undo(
     { runnerDir, exec, clock: systemClock, log: (message) => write(`${message}\n`) },
     { why: "person", cause },
   );
   if (result.kind === "nothing") {
-    write("Somebody else has confirmed or undone it at the same moment: nixfleet-agent status says which.\n");
+    write("It was confirmed or undone at the same moment: see nixfleet-agent status.\n");
     return EXIT.failed;
   }
   const { armed, undone } = result;
@@ -64,8 +65,8 @@ async function undoArmed(runnerDir: string, write: Write): Promise<number> {
   return undone.left === null ? EXIT.done : EXIT.failed;
 }
 
-/** What brings back the generation that is asked for, or the one before the current one. */
-async function wayBack(platform: Platform, to: number | undefined): Promise<OpRequest | string> {
+/** What restores the generation that is asked for, or the one before the current one. */
+async function rollbackRequest(platform: Platform, to: number | undefined): Promise<OpRequest | string> {
   if (to !== undefined) return { op: "rollback", args: { generation: to } };
   const profile = await platform.profile();
   const generations = profile === undefined ? [] : await listGenerations(profile);

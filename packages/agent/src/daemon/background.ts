@@ -1,7 +1,7 @@
 import { type Clock, messageOf } from "@nixfleet/runtime";
 import type { Log } from "../log.ts";
 
-/** Work that nobody waits for, and its timers. An error in it is logged and the agent goes on: staying reachable comes first. */
+/** Work that nobody waits for, and its timers. An error in it is logged and the agent continues: staying reachable comes first. */
 export interface Background {
   run(name: string, work: Promise<unknown>): void;
   /** Starts the work after a time, in milliseconds. There is one timer of each name; the last one asked for counts. */

@@ -51,7 +51,7 @@ async function expectWhole(runId: RunId): Promise<void> {
   expect(host.dashboard.faults).toEqual([]);
 }
 
-test("R4: the daemon is killed in mid-run: the run goes on, and a new daemon delivers the rest and the true outcome, once", async () => {
+test("R4: the daemon is killed in mid-run: the run continues, and a new daemon delivers the rest and the true outcome, once", async () => {
   const { dashboard } = host;
   const gate = await pushWaitingTest();
   const first = await host.connect();
@@ -68,7 +68,7 @@ test("R4: the daemon is killed in mid-run: the run goes on, and a new daemon del
   await expectWhole(runId);
 });
 
-test("R5: the dashboard is away while a run goes on and ends: nothing is missing or doubled afterwards", async () => {
+test("R5: the dashboard is away while a run continues and ends: nothing is missing or doubled afterwards", async () => {
   const { dashboard } = host;
   const gate = await pushWaitingTest();
   await host.connect();
@@ -165,11 +165,11 @@ test("R10: whatever a dashboard asks for beyond the declared ops is refused, and
   ];
   for (const message of hostile) {
     const before = dashboard.hellos.length;
-    dashboard.say(message);
+    dashboard.send(message);
     await dashboard.until(() => dashboard.hellos.length > before);
   }
-  dashboard.say({ type: "cancelRun", runId: nextRunId() });
-  dashboard.say({ type: "signal", pid: agent.pid, signal: "SIGKILL" });
+  dashboard.send({ type: "cancelRun", runId: nextRunId() });
+  dashboard.send({ type: "signal", pid: agent.pid, signal: "SIGKILL" });
   await pull();
   expect(await readdir(join(host.stateDir, "cancel"))).toEqual([]);
   expect(await readdir(host.root)).not.toContain("touched");
@@ -190,7 +190,7 @@ test("R27: started without a dashboard, with a damaged clone and an unreachable 
   expect(await dashboard.until(() => dashboard.outcome(runId))).toMatchObject({ state: "failed", code: "repo-unreachable" });
 });
 
-test("R27: with a damaged clone it connects, and a pull mends it", async () => {
+test("R27: with a damaged clone it connects, and a pull repairs it", async () => {
   const { dashboard } = host;
   const commit = await host.repo.commit("begin", { "README.md": "x" });
   const first = await host.connect();
@@ -211,13 +211,13 @@ test("R27: without Nix on the machine it connects and says so", async () => {
   expect(dashboard.facts.nix).toBeUndefined();
 });
 
-test("R30: a second agent on the host refuses to start with a clear error, and the first goes on", async () => {
+test("R30: a second agent on the host refuses to start with a clear error, and the first continues", async () => {
   const { dashboard } = host;
   const first = await host.connect();
   const second = host.start();
   expect((await second.ended).code).toBe(1);
   expect(second.stderr()).toMatch(new RegExp(`Another nixfleet-agent, process ${first.pid}, acts for this host`));
-  dashboard.say({ type: "ping", nonce: "still there?" });
+  dashboard.send({ type: "ping", nonce: "still there?" });
   expect(dashboard.hellos).toHaveLength(1);
   expect(dashboard.connected).toBe(true);
   await first.kill();
@@ -235,7 +235,7 @@ test("R14: restart-agent ends this process with 101, and the run succeeds once t
   await expectWhole(runId);
 });
 
-test("R58: the token stands in no log, no argument, no file, and not in the runner's environment", async () => {
+test("R58: the token is in no log, no argument, no file, and not in the runner's environment", async () => {
   const { dashboard } = host;
   const gate = await pushWaitingTest();
   const agent = await host.connect();
@@ -249,7 +249,7 @@ test("R58: the token stands in no log, no argument, no file, and not in the runn
   await gate.release();
   await dashboard.until(() => dashboard.outcome(runId));
   // Whatever comes into a line of the log with it: here, a dashboard that says it back.
-  dashboard.say({ type: "goodbye", code: "revoked", reason: `nobody has ${TOKEN}`, comeBackAfter: null });
+  dashboard.send({ type: "goodbye", code: "revoked", reason: `nobody has ${TOKEN}`, comeBackAfter: null });
   await expect.poll(() => agent.stderr()).toContain("nobody has");
   await agent.stop();
   await expect.poll(() => host.runnerPid()).toBeUndefined();
@@ -269,7 +269,7 @@ test("R58: the token stands in no log, no argument, no file, and not in the runn
   expect(agent.stderr()).toContain("link-up");
 });
 
-test("R20: the hello tells what this host is; metrics come at once and at the interval while somebody watches, and facts only when they change", async () => {
+test("R20: the hello reports what this host is; metrics come at once and at the interval while somebody is watching, and facts only when they change", async () => {
   const { dashboard } = host;
   await host.repo.commit("begin", { "README.md": "x" });
   const agent = await host.connect();
@@ -296,10 +296,10 @@ test("R20: the hello tells what this host is; metrics come at once and at the in
   await dashboard.until(() => dashboard.metrics.length >= 1);
   expect(dashboard.metrics[0]?.memory?.total).toBeGreaterThan(0);
   const before = dashboard.metrics.length;
-  dashboard.say({ type: "watch", on: true });
+  dashboard.send({ type: "watch", on: true });
   await dashboard.until(() => dashboard.metrics.length >= before + 2);
   expect(dashboard.metrics.at(-1)?.cpu).toBeTypeOf("number");
-  dashboard.say({ type: "watch", on: false });
+  dashboard.send({ type: "watch", on: false });
   await pull();
   await dashboard.until(() => dashboard.facts.clone?.commit);
   expect(await agent.stop()).toBe(0);

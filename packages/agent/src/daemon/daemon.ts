@@ -3,7 +3,7 @@ import type { Clock } from "@nixfleet/runtime";
 import type { FactKeeper } from "../facts/fact-keeper.ts";
 import type { MetricsReader } from "../facts/metrics.ts";
 import type { Problems } from "../facts/problems.ts";
-import { createLink, type ForTheDaemon } from "../link/link.ts";
+import { createLink, type DaemonMessage } from "../link/link.ts";
 import type { Dial } from "../link/link-socket.ts";
 import type { Log } from "../log.ts";
 import type { Platform } from "../platforms/platform.ts";
@@ -15,22 +15,22 @@ import { createSpoolReader } from "../spool/event-reader.ts";
 import { exists } from "../spool/exists.ts";
 import { runnerLayout } from "../spool/layout.ts";
 import { createBackground } from "./background.ts";
-import { callRunner } from "./call-runner.ts";
 import { createFactReports } from "./fact-reports.ts";
 import { createHello } from "./hello.ts";
 import type { Instance } from "./instance.ts";
 import { createMetricReports } from "./metric-reports.ts";
+import { createPeriodicChecks } from "./periodic-checks.ts";
 import { createRenewal } from "./renewal.ts";
 import { createRequests } from "./requests.ts";
 import { createRestartWatch } from "./restart-watch.ts";
-import { createRounds } from "./rounds.ts";
-import { createRunnerLauncher, type LaunchedRunner } from "./runner-launcher.ts";
+import { createRunnerLauncher, type RunnerHandle } from "./runner-launcher.ts";
+import { wakeRunner } from "./wake-runner.ts";
 
 export interface DaemonConfig {
   hostname: string;
   stateDir: string;
   runnerDir: string;
-  /** Milliseconds between metrics while somebody watches. */
+  /** Milliseconds between metrics while somebody is watching. */
   interval: number;
   policy: HostPolicy & { allowedOps: OpName[] };
   settings: HostSettings;
@@ -49,18 +49,18 @@ export interface DaemonDeps {
   /** A text that changes when facts may have changed. */
   fingerprint: () => Promise<string>;
   /** Starts a runner; absent where a service manager does that when the queue has a file. */
-  launch?: () => Promise<LaunchedRunner>;
+  launch?: () => Promise<RunnerHandle>;
   /** Which closure runs, and by which text a closure installs this agent. */
   platform: Pick<Platform, "runningClosure" | "installedAgent">;
   isRunnerAlive: () => Promise<boolean>;
 }
 
-/** Why the daemon ended: `restart` asks the service manager to start the agent anew. */
+/** Why the daemon ended: `restart` asks the service manager to restart the agent. */
 export type DaemonEnd = "stopped" | "restart";
 
 export interface Daemon extends AsyncDisposable {
   start(): Promise<void>;
-  /** Ends the link and all timers. A runner goes on. */
+  /** Ends the link and all timers. A runner continues. */
   stop(): Promise<void>;
   readonly ended: Promise<DaemonEnd>;
 }
@@ -111,7 +111,7 @@ export function createDaemon(deps: DaemonDeps): Daemon {
       shipper.add(runId, run.lastSeq);
       if (run.ended) return;
       background.run("restart", restarts.begin(runId));
-      rounds.beBusy();
+      checks.beBusy();
     },
     onChange(runId) {
       shipper.changed(runId);
@@ -130,7 +130,7 @@ export function createDaemon(deps: DaemonDeps): Daemon {
     log,
     send: (frame) => link.sendFrame(frame),
     onFault(runId, reason) {
-      problems.set(`spool ${runId}`, "internal", `The output of run ${runId} cannot be read: ${reason}`);
+      problems.set(`spool ${runId}`, "internal", `The spool of run ${runId} cannot be read: ${reason}`);
       facts.tell();
     },
   });
@@ -143,8 +143,8 @@ export function createDaemon(deps: DaemonDeps): Daemon {
     log,
     send: (message) => link.send(message),
     onQueued() {
-      background.run("runner", rounds.wakeRunner());
-      rounds.beBusy();
+      background.run("runner", checks.wakeRunner());
+      checks.beBusy();
     },
     onRepeated: (runId) => shipper.again(runId),
   });
@@ -154,7 +154,7 @@ export function createDaemon(deps: DaemonDeps): Daemon {
   const hasWork = async () => (await files.queued()).length + (await begun()).length > 0;
   const { launch, isRunnerAlive } = deps;
   const launcher = createRunnerLauncher({
-    launch: launch ?? (() => callRunner({ files, isRunnerAlive, clock })),
+    launch: launch ?? (() => wakeRunner({ files, isRunnerAlive, clock })),
     isRunnerAlive,
     async work() {
       await watch.scan(); // a runner that has just ended may have ended its run since the last one
@@ -180,7 +180,7 @@ export function createDaemon(deps: DaemonDeps): Daemon {
     onRenew: () => background.run("renewal", end("restart")),
   });
 
-  const rounds = createRounds({
+  const checks = createPeriodicChecks({
     background,
     facts,
     metrics,
@@ -188,7 +188,7 @@ export function createDaemon(deps: DaemonDeps): Daemon {
     isLinkUp: () => link.up,
     scan: () => watch.scan(),
     hasWork,
-    renew: () => renewal.look(),
+    renew: () => renewal.check(),
     hasRepoProblem: () => deps.facts.current().clone?.problem !== undefined,
   });
 
@@ -210,7 +210,7 @@ export function createDaemon(deps: DaemonDeps): Daemon {
       background.run("instance", instance.connected());
       facts.onUp();
       background.run("metrics", metrics.tell());
-      background.run("probe", rounds.probe());
+      background.run("probe", checks.probe());
     },
     onMessage,
     onDown() {
@@ -219,7 +219,7 @@ export function createDaemon(deps: DaemonDeps): Daemon {
     },
   });
 
-  function onMessage(message: ForTheDaemon): void {
+  function onMessage(message: DaemonMessage): void {
     switch (message.type) {
       case "ack":
         shipper.onAck(message);
@@ -263,8 +263,8 @@ export function createDaemon(deps: DaemonDeps): Daemon {
       link.start();
       await watch.scan();
       await facts.takeFingerprint();
-      rounds.start();
-      await rounds.wakeRunner();
+      checks.start();
+      await checks.wakeRunner();
     },
     stop: () => end("stopped"),
     [Symbol.asyncDispose]: () => end("stopped"),

@@ -29,14 +29,14 @@ export interface TestDashboard extends AsyncDisposable {
   events(runId: RunId): RunEvent[];
   outcome(runId: RunId): Outcome | undefined;
   log(runId: RunId): string[];
-  say(message: object): void;
+  send(message: object): void;
   startRun(runId: RunId, op: string, args?: object, more?: object): void;
   /** Ends every connection without a word, and listens no more. */
   goAway(): Promise<void>;
   /** Listens again, at the same address. */
   comeBack(): Promise<void>;
   /** Waits until something is so; looks each time that a message has come. */
-  until<T>(look: () => T | undefined | false): Promise<T>;
+  until<T>(condition: () => T | undefined | false): Promise<T>;
 }
 
 export async function createTestDashboard(token: string): Promise<TestDashboard> {
@@ -74,7 +74,7 @@ export async function createTestDashboard(token: string): Promise<TestDashboard>
     if (message.type === "runRefused") refusals.push(message);
     if (message.type === "runEvents") store(socket, message);
   };
-  const tell = () => {
+  const notify = () => {
     for (const watcher of [...watchers]) watcher();
   };
 
@@ -97,13 +97,13 @@ export async function createTestDashboard(token: string): Promise<TestDashboard>
     },
     log: (runId) =>
       (stored.get(runId) ?? []).flatMap((event) => (event.kind === "log" ? event.lines : [])).map((line) => line.text),
-    say(message) {
+    send(message) {
       if (link === undefined) throw new Error("no agent is connected");
       send(link, message);
     },
     startRun(runId, op, args = {}, more = {}) {
       const request = { runId, op, args, commit: null, deadline: 60_000, askedBy: "ada", force: false };
-      self.say({ type: "startRun", ...request, ...more });
+      self.send({ type: "startRun", ...request, ...more });
     },
     async goAway() {
       const gone = server;
@@ -132,11 +132,11 @@ export async function createTestDashboard(token: string): Promise<TestDashboard>
             const read = readFromAgent((data as Buffer).toString());
             if (read.kind === "message") take(webSocket, read.message);
             else faults.push(read.kind === "invalid" ? read.reason : read.type);
-            tell();
+            notify();
           });
           webSocket.on("close", () => {
             if (link === webSocket) link = undefined;
-            tell();
+            notify();
           });
         });
       });
@@ -154,9 +154,9 @@ export async function createTestDashboard(token: string): Promise<TestDashboard>
       if (typeof address === "object" && address !== null) port = address.port;
       server = http;
     },
-    async until(look) {
+    async until(condition) {
       for (;;) {
-        const found = look();
+        const found = condition();
         if (found !== undefined && found !== false) return found;
         await new Promise<void>((resolve) => {
           const watcher = () => {

@@ -47,7 +47,7 @@ test("what comes within a moment is read once, and told only if it has changed",
   expect([reads(), sent]).toEqual([2, [1]]);
 });
 
-test("R20: what changed while the link was down is told when it is up, once", async () => {
+test("R20: what changed while the link was down is reported when it is up, once", async () => {
   const { reports, world, clock, sent } = setUp();
   world.isUp = false;
   reports.tell();
@@ -58,21 +58,21 @@ test("R20: what changed while the link was down is told when it is up, once", as
   expect(sent).toEqual([1]);
 });
 
-test("facts are read anew when what they hang on has changed, and after a quarter of an hour all the same", async () => {
+test("facts are read again when what they depend on has changed, and after a quarter of an hour all the same", async () => {
   const { reports, world, clock, reads } = setUp();
   await reports.takeFingerprint();
-  expect(await reports.look()).toBe(false);
+  expect(await reports.check()).toBe(false);
   await clock.advanceAsync(100);
   expect(reads()).toBe(0);
   world.print = "b";
   for (let i = 0; i < 3; i++) {
-    expect(await reports.look()).toBe(false);
+    expect(await reports.check()).toBe(false);
     await clock.advanceAsync(100);
     expect(reads()).toBe(1);
   }
   clock.advance(15 * 60_000);
-  expect(await reports.look()).toBe(true);
-  expect(await reports.look()).toBe(false);
+  expect(await reports.check()).toBe(true);
+  expect(await reports.check()).toBe(false);
   await clock.advanceAsync(100);
   expect(reads()).toBe(2);
 });

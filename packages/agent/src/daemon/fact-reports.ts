@@ -3,7 +3,7 @@ import type { Clock } from "@nixfleet/runtime";
 import type { FactKeeper } from "../facts/fact-keeper.ts";
 import type { Background } from "./background.ts";
 
-/** All facts are read anew at least this often, in milliseconds: some hang on nothing that can be looked at cheaply. */
+/** All facts are read again at least this often, in milliseconds: some depend on nothing that can be looked at cheaply. */
 const FULL_READING_INTERVAL = 15 * 60_000;
 /** What comes within this moment (several runs that end, a burst of files) is read once. Milliseconds. */
 const GATHERING = 100;
@@ -18,21 +18,21 @@ export interface FactReportsDeps {
   send: (reading: FactsReading) => boolean;
 }
 
-/** Decides when facts are read anew, and tells the dashboard what changed. */
+/** Decides when facts are read again, and tells the dashboard what changed. */
 export interface FactReports {
   /** Reads the facts that the first hello will carry, while the link is being dialled. */
   begin(): void;
-  /** Takes what facts hang on as seen: from here on, `look` tells what differs from now. */
+  /** Remembers what facts depend on: from here on, `check` reports what differs from now. */
   takeFingerprint(): Promise<void>;
   /** Before a hello: all facts are read, and not longer ago than this link is old. */
   freshen(): Promise<void>;
   /** All facts as last read, for a hello; they count as told. */
   all(): FactsReading;
   onUp(): void;
-  /** Reads the facts anew and tells what changed. Calls that come while one waits for its turn are one. */
+  /** Reads the facts again and reports what changed. Calls that come while one waits for its turn are one. */
   tell(): void;
-  /** Tells facts if what they hang on has changed, or if they are due. True: they were due. */
-  look(): Promise<boolean>;
+  /** Reports facts if what they depend on has changed, or if they are due. True: they were due. */
+  check(): Promise<boolean>;
 }
 
 export function createFactReports({ facts, fingerprint, background, clock, send }: FactReportsDeps): FactReports {
@@ -62,7 +62,7 @@ export function createFactReports({ facts, fingerprint, background, clock, send 
       seenFingerprint = await fingerprint();
     },
     async freshen() {
-      // Those of the start are being read already; after a lost link they are read anew, so that their time is true.
+      // Those of the start are being read already; after a lost link they are read again, so that their time is true.
       await (first ?? facts.refresh());
       first = undefined;
     },
@@ -72,7 +72,7 @@ export function createFactReports({ facts, fingerprint, background, clock, send 
       missed = false;
     },
     tell,
-    async look() {
+    async check() {
       const print = await fingerprint();
       const isDue = clock.now() - fullReadingAt >= FULL_READING_INTERVAL;
       if (print !== seenFingerprint || isDue) {

@@ -123,13 +123,13 @@ test("R56 R10: a stolen dashboard deploys signed commits of the branch and gets 
   const aside = await commitVersion("side", keys.ada);
   await flake.git("switch", "--quiet", "main");
   const unsigned = await commitVersion("3.0");
-  const strangers = await commitVersion("4.0", keys.eve);
+  const untrusted = await commitVersion("4.0", keys.eve);
   const force = { force: true };
   const attacks: [expected: string, op: string, args: object, more?: object][] = [
     ["unsigned-commit", "switch", {}, { commit: unsigned, ...force }],
     ["unsigned-commit", "switch", { mode: "boot" }, { commit: unsigned, ...force }],
     ["unsigned-commit", "preview", { commit: unsigned }],
-    ["unsigned-commit", "pull", { commit: strangers }, force],
+    ["unsigned-commit", "pull", { commit: untrusted }, force],
     ["unsigned-commit", "switch", {}, { commit: null, ...force }],
     ["commit-missing", "switch", { commit: aside }, force], // Nothing but the branch is ever fetched.
     ["commit-missing", "switch", { commit: "0".repeat(40) }, force],
@@ -179,11 +179,11 @@ test("R56 R10: a stolen dashboard deploys signed commits of the branch and gets 
     { type: "x".repeat(2_000_000) },
   ]) {
     const hellos = dashboard.hellos.length;
-    dashboard.say(message);
+    dashboard.send(message);
     await dashboard.until(() => dashboard.hellos.length > hellos && dashboard.connected);
   }
-  dashboard.say({ type: "exec", argv: ["touch", touched] });
-  dashboard.say({
+  dashboard.send({ type: "exec", argv: ["touch", touched] });
+  dashboard.send({
     ...run,
     runId: nextRunId(),
     op: "refresh",
@@ -223,7 +223,7 @@ test("R56 R1: the id of a run that was once done starts nothing again, whatever 
   dashboard.startRun(runId, "switch", {}, { commit: second, confirmSecret: SECRET, force: true });
   dashboard.startRun(runId, "rollback", { generation: 0 }, { confirmSecret: `another-${SECRET}` });
   dashboard.startRun(runId, "exec", { argv: ["true"] });
-  dashboard.say({ type: "cancelRun", runId });
+  dashboard.send({ type: "cancelRun", runId });
   // The secret of one run is of no use for another: it is told to the dashboard that the host itself has set, and to nobody else.
   expect(await ask("refresh", {}, { confirmSecret: SECRET })).toEqual({ state: "succeeded" });
 
@@ -246,7 +246,7 @@ test("R56: hundreds of requests and deadlines without end fill neither memory no
   await dashboard.until(() => dashboard.connected);
   const ids = Array.from({ length: 300 }, nextRunId);
   for (const runId of ids) dashboard.startRun(runId, "refresh", {}, { deadline: Number.MAX_SAFE_INTEGER });
-  for (const runId of ids) dashboard.say({ type: "cancelRun", runId });
+  for (const runId of ids) dashboard.send({ type: "cancelRun", runId });
   await dashboard.until(() => dashboard.refusals.length === ids.length - 50);
   expect(new Set(dashboard.refusals.map(({ code }) => code))).toEqual(new Set(["host-busy"]));
   const { queue, cancel, request } = daemonLayout(stateDir);

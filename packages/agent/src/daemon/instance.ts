@@ -7,9 +7,9 @@ export interface Instance {
   /** Another one in every process: boot id, pid and start time. */
   readonly name: string;
   readonly startedAt: number;
-  /** Writes down that this process acts for the host. */
+  /** Records that this process acts for the host. */
   begin(): Promise<void>;
-  /** Writes down that the dashboard has welcomed this process; the runner of a restart waits for that. */
+  /** Records that the dashboard has welcomed this process; the runner of a restart waits for that. */
   connected(): Promise<void>;
 }
 

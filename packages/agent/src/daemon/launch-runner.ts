@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { type FileHandle, open, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { LaunchedRunner } from "./runner-launcher.ts";
+import type { RunnerHandle } from "./runner-launcher.ts";
 
 /** The runner's own output is kept up to this many bytes, twice: what belongs to a run is in its spool. */
 const LARGEST_LOG = 1024 * 1024;
@@ -33,7 +33,7 @@ export function runnerEnvironment({ env, stateDir, runnerDir }: Omit<LaunchOptio
 }
 
 /** Starts a runner in a session of its own (setsid(2)), so that neither this daemon's end nor its signals reach it (R29). */
-export async function launchRunner(options: LaunchOptions): Promise<LaunchedRunner> {
+export async function launchRunner(options: LaunchOptions): Promise<RunnerHandle> {
   const [program, ...args] = options.argv;
   await using log = await openLog(options.stateDir);
   const child = spawn(program, args, {

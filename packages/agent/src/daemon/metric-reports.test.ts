@@ -26,7 +26,7 @@ test("the first measurement is told to nobody: it is what the next one is held a
   expect(sent).toEqual([2]);
 });
 
-test("L14: while somebody watches it is measured at once and then each interval, and no longer than that", async () => {
+test("L14: while somebody is watching it is measured at once and then each interval, and no longer than that", async () => {
   const { reports, clock, sent } = setUp();
   reports.watch(true);
   expect(reports.isWatched).toBe(true);

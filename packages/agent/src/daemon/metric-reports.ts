@@ -5,12 +5,12 @@ import type { Background } from "./background.ts";
 export interface MetricReportsDeps {
   metrics: MetricsReader;
   background: Background;
-  /** Milliseconds between measurements while somebody watches. */
+  /** Milliseconds between measurements while somebody is watching. */
   interval: number;
   send: (metrics: Metrics) => void;
 }
 
-/** Measures the machine and tells it: often while somebody looks at this host, else when asked to. */
+/** Measures the machine and reports it: often while somebody looks at this host, else when asked to. */
 export interface MetricReports {
   /** Measures once without telling: shares and rates are those since the measurement before. */
   begin(): void;

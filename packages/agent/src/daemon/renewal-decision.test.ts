@@ -19,15 +19,15 @@ async function setUp() {
   return { renewal, world, renewals: () => renewals };
 }
 
-test("R7: an agent makes way for another one only when no run is at work, and once", async () => {
+test("R7: an agent makes way for another one only when no run is active, and once", async () => {
   const { renewal, world, renewals } = await setUp();
   world.closure = "next";
   world.hasWork = true;
-  await renewal.look();
+  await renewal.check();
   expect(renewals()).toBe(0);
   world.hasWork = false;
-  await renewal.look();
-  await renewal.look();
+  await renewal.check();
+  await renewal.check();
   expect(renewals()).toBe(1);
 });
 
@@ -35,10 +35,10 @@ test("R7: a switch that was undone before its run was over leaves the agent wher
   const { renewal, world, renewals } = await setUp();
   world.closure = "next";
   world.hasWork = true;
-  await renewal.look();
+  await renewal.check();
   world.closure = "old";
   world.hasWork = false;
-  await renewal.look();
+  await renewal.check();
   expect(renewals()).toBe(0);
 });
 
@@ -47,7 +47,7 @@ test.each(["old", "same", "none", undefined])(
   async (closure) => {
     const { renewal, world, renewals } = await setUp();
     world.closure = closure;
-    await renewal.look();
+    await renewal.check();
     expect(renewals()).toBe(0);
   },
 );

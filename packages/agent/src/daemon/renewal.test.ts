@@ -21,7 +21,7 @@ async function makeSystem(name: string, unit: string | undefined): Promise<{ clo
   return { closure, link: join(host.root, "system/run/current-system") };
 }
 
-/** A run of the host's tests that switches to a system, and goes on until `release` is called. */
+/** A run of the host's tests that switches to a system, and continues until `release` is called. */
 async function beginSwitching(to: { closure: string; link: string }) {
   const { dashboard } = host;
   const gate = join(host.root, "gate");
@@ -36,14 +36,14 @@ async function beginSwitching(to: { closure: string; link: string }) {
   return { runId, release: () => rm(gate) };
 }
 
-test("R7: an agent whose unit a run has replaced goes on until the run is over, ends with 101, and the new one tells the outcome", async () => {
+test("R7: an agent whose unit a run has replaced continues until the run is over, ends with 101, and the new one tells the outcome", async () => {
   const { dashboard } = host;
   const old = await makeSystem("old", "[Service]\nExecStart=/nix/store/x-nixfleet-agent-1/bin/nixfleet-agent run\n");
   const next = await makeSystem("next", "[Service]\nExecStart=/nix/store/y-nixfleet-agent-2/bin/nixfleet-agent run\n");
   await symlink(old.closure, old.link);
   const first = await host.connect();
   const { runId, release } = await beginSwitching(next);
-  // It has seen what runs now, and lets the run come to its end.
+  // It has seen what runs now, and lets the run finish.
   await dashboard.until(() => dashboard.facts.running?.closure === next.closure);
   await dashboard.goAway();
   await release();
@@ -64,7 +64,7 @@ test("R7: an agent that is not replaced, or only removed, stays: nobody would st
     const { runId, release } = await beginSwitching(next);
     await release();
     await dashboard.until(() => dashboard.outcome(runId));
-    // It has looked by then: facts of what runs are told in the same round.
+    // It has looked by then: facts of what runs are reported in the same round.
     await dashboard.until(() => dashboard.facts.running?.closure === next.closure);
   }
   const last = nextRunId();

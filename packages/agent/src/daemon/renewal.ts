@@ -7,18 +7,18 @@ export interface RenewalDeps {
   /** Whether a run waits or works, or something is armed. */
   hasWork: () => Promise<boolean>;
   log: Log;
-  /** The running configuration installs another agent than this process: it is to end, and to be started anew. */
+  /** The running configuration installs another agent than this process: it is to end, and to be restarted. */
   onRenew: () => void;
 }
 
 /**
- * Sees that a switch has replaced this agent. It waits until no run is at work, so that an undone switch leaves the old agent
+ * Sees that a switch has replaced this agent. It waits until no run is active, so that an undone switch leaves the old agent
  * where it was: connected.
  */
 export interface Renewal {
   /** What is installed now is what this process was started from. */
   begin(): Promise<void>;
-  look(): Promise<void>;
+  check(): Promise<void>;
 }
 
 export function createRenewal({ runningClosure, installedAgent, hasWork, log, onRenew }: RenewalDeps): Renewal {
@@ -29,7 +29,7 @@ export function createRenewal({ runningClosure, installedAgent, hasWork, log, on
       closure = await runningClosure();
       text = closure === undefined ? undefined : await installedAgent(closure);
     },
-    async look() {
+    async check() {
       const now = await runningClosure();
       if (text === undefined || now === undefined || now === closure || (await hasWork())) return;
       const installed = await installedAgent(now);

@@ -57,9 +57,10 @@ export function createRequests(deps: RequestsDeps): Requests {
     const parsed = parseOpRequest(op, args);
     if (!parsed.ok) return refuse(runId, parsed.code, parsed.reason);
     if (!deps.allowedOps.includes(parsed.request.op)) {
-      return refuse(runId, "op-not-allowed-on-host", `This host does these ops only: ${deps.allowedOps.join(", ")}.`);
+      return refuse(runId, "op-not-allowed-on-host", `This host allows only these ops: ${deps.allowedOps.join(", ")}.`);
     }
-    if (queued.length >= LONGEST_QUEUE) return refuse(runId, "host-busy", `${queued.length} runs wait on this host already.`);
+    if (queued.length >= LONGEST_QUEUE)
+      return refuse(runId, "host-busy", `${queued.length} runs are already waiting on this host.`);
     const request = {
       runId,
       op,
@@ -84,7 +85,7 @@ export function createRequests(deps: RequestsDeps): Requests {
 
   const isKnown = async (runId: RunId) => (await files.queued()).includes(runId) || (await spool.has(runId));
 
-  /** No file, no run: what is told is the whole truth about it, and asking again is safe. */
+  /** No file, no run: what is reported is the whole truth about it, and asking again is safe. */
   const failToStart = (runId: RunId, error: unknown) => {
     const reason = shorten(`The request could not be written on the host: ${messageOf(error)}`, 2000);
     log.error("request-not-written", { runId, message: reason });

@@ -3,8 +3,8 @@ import { createSerial, messageOf } from "@nixfleet/runtime";
 import type { Log } from "../log.ts";
 import type { EventCursor, SpoolReader } from "../spool/event-reader.ts";
 import { runnerLayout } from "../spool/layout.ts";
-import { TakenRequest } from "../spool/shapes.ts";
-import { readStrangerJson } from "../spool/stranger-json.ts";
+import { RequestRecord } from "../spool/shapes.ts";
+import { readUntrustedJson } from "../spool/untrusted-json.ts";
 
 const BATCH_BYTES = 64 * 1024;
 
@@ -31,7 +31,7 @@ export function createRestartWatch({ runnerDir, spool, instance, log, onRestart 
   const serial = createSerial({ onError: (error) => log.error("restart-unreadable", { message: messageOf(error) }) });
 
   const decide = async (runId: RunId) => {
-    const request = await readStrangerJson(runnerLayout(runnerDir).run(runId).request, TakenRequest);
+    const request = await readUntrustedJson(runnerLayout(runnerDir).run(runId).request, RequestRecord);
     if (request.kind === "missing") return;
     undecided.delete(runId);
     if (request.kind === "ok" && request.value.op === "restart-agent") cursors.set(runId, spool.openEvents(runId, 0));

@@ -47,7 +47,7 @@ test("work that came while a runner ended is done by another one at once", async
   expect(problems).toEqual([undefined]);
 });
 
-test("a runner that ends without doing its work is started again ever more rarely, and the problem is told", async () => {
+test("a runner that ends without doing its work is started again ever more rarely, and the problem is reported", async () => {
   const { clock, launcher, runners, problems, world } = setUp();
   world.work = ["a"];
   await launcher.wake();

@@ -5,14 +5,14 @@ import type { Log } from "../log.ts";
 const FIRST_PAUSE = 1000;
 const LONGEST_PAUSE = 60_000;
 
-export interface LaunchedRunner {
+export interface RunnerHandle {
   readonly pid: number | undefined;
   /** How it ended: an exit code, or the name of a signal, or why it never ran. */
   readonly ended: Promise<{ code: number | null; how: string }>;
 }
 
 export interface RunnerLauncherDeps {
-  launch: () => Promise<LaunchedRunner>;
+  launch: () => Promise<RunnerHandle>;
   /** Whether a runner works on this host now, whoever started it. */
   isRunnerAlive: () => Promise<boolean>;
   /** What waits for a runner: requests in the queue, and runs that one has left behind. */
@@ -27,14 +27,14 @@ export interface RunnerLauncherDeps {
 export interface RunnerLauncher {
   /** There may be work. */
   wake(): Promise<void>;
-  /** Starts one without work, if none is alive: it looks whether the repository can be read. */
+  /** Starts one without work, if none is alive: it checks whether the repository can be read. */
   probe(): Promise<void>;
   stop(): void;
 }
 
 export function createRunnerLauncher(deps: RunnerLauncherDeps): RunnerLauncher {
   const { clock, log } = deps;
-  let own: LaunchedRunner | undefined;
+  let own: RunnerHandle | undefined;
   let pause = FIRST_PAUSE;
   let pausing: { cancel(): void } | undefined;
   let stopped = false;

@@ -1,9 +1,9 @@
 import { type Clock, type Disk, type Exec, isDiskFull } from "@nixfleet/runtime";
 import { type RunnerLayout, runnerLayout } from "../spool/layout.ts";
 import type { ArmedDeadman } from "../spool/shapes.ts";
-import { underDeadmanLock } from "./lock.ts";
+import { withDeadmanLock } from "./lock.ts";
 import { type AgentProgram, writeDeadmanProgram } from "./program.ts";
-import { readArmed, readArmedOf, readUndone, removeArmed, writeArmed } from "./record.ts";
+import { readArmed, readArmedOf, readUndoRecord, removeArmed, writeArmed } from "./record.ts";
 import { restartDaemon } from "./restart-daemon.ts";
 import { createDeadmanTimer, stopTimer } from "./timer.ts";
 
@@ -39,10 +39,10 @@ export async function arm(
   const armedAt = deps.clock.now();
   const armed: ArmedDeadman = { ...what, armedAt, until: armedAt + seconds * 1000, timer: timer.unitOf(what.runId) };
   try {
-    return await underDeadmanLock(layout, deps.clock, async () => {
+    return await withDeadmanLock(layout, deps.clock, async () => {
       const there = await readArmed(layout);
       if (there.kind !== "missing")
-        return { ok: false, code: "internal", reason: `Something is armed already: ${layout.deadman}.` };
+        return { ok: false, code: "internal", reason: `The dead-man switch is already armed: ${layout.deadman}.` };
       await writeDeadmanProgram(layout.deadmanProgram, deps.program, deps.disk);
       await writeArmed(layout, armed, deps.disk);
       const fault = await timer.start({ runId: what.runId, seconds });
@@ -55,7 +55,7 @@ export async function arm(
     return {
       ok: false,
       code: "disk-full",
-      reason: "The disk has no room for what an undo would need, so nothing was activated.",
+      reason: "The disk has no room for what an undo needs, so nothing was activated.",
     };
   }
 }
@@ -66,8 +66,8 @@ export function disarm(
   { runId, timer, host }: ArmedDeadman,
 ): Promise<boolean> {
   const layout = runnerLayout(deps.runnerDir);
-  return underDeadmanLock(layout, deps.clock, async () => {
-    if (!(await mayGoOn(layout, runId))) return false;
+  return withDeadmanLock(layout, deps.clock, async () => {
+    if (!(await isStillArmed(layout, runId))) return false;
     await removeArmed(layout, deps.disk);
     await stopTimer(deps.exec, timer, host);
     return true;
@@ -75,24 +75,24 @@ export function disarm(
 }
 
 /** Whether a run is still armed and nobody has begun to undo it. Under the lock, so that it stays so while `work` begins. */
-async function mayGoOn(layout: RunnerLayout, runId: ArmedDeadman["runId"]): Promise<boolean> {
+async function isStillArmed(layout: RunnerLayout, runId: ArmedDeadman["runId"]): Promise<boolean> {
   if ((await readArmedOf(layout, runId)) === undefined) return false;
   // Begun and killed in the middle: what runs now is neither the one nor the other.
-  return (await readUndone(layout.run(runId))) === undefined;
+  return (await readUndoRecord(layout.run(runId))) === undefined;
 }
 
 /**
- * Lets the daemon make way for the agent that was activated, unless an undo has begun. That is written down before: whoever undoes
- * brings back the daemon too. False: it was not told to.
+ * Lets the daemon make way for the agent that was activated, unless an undo has begun. That is recorded before: whoever undoes
+ * restores the daemon too. False: it was not told to.
  */
 export function restartWhileArmed(
   { runnerDir, exec, clock, disk }: Pick<ArmDeps, "runnerDir" | "exec" | "clock" | "disk">,
   { runId, host }: Pick<ArmedDeadman, "runId" | "host">,
 ): Promise<boolean> {
   const layout = runnerLayout(runnerDir);
-  return underDeadmanLock(layout, clock, async () => {
+  return withDeadmanLock(layout, clock, async () => {
     const armed = await readArmedOf(layout, runId);
-    if (armed === undefined || !(await mayGoOn(layout, runId))) return false;
+    if (armed === undefined || !(await isStillArmed(layout, runId))) return false;
     await writeArmed(layout, { ...armed, restarted: true }, disk);
     return await restartDaemon(exec, host);
   });
@@ -105,5 +105,5 @@ export function beginWhileArmed<T>(
   begin: () => T,
 ): Promise<T | undefined> {
   const layout = runnerLayout(runnerDir);
-  return underDeadmanLock(layout, clock, async () => ((await mayGoOn(layout, runId)) ? begin() : undefined));
+  return withDeadmanLock(layout, clock, async () => ((await isStillArmed(layout, runId)) ? begin() : undefined));
 }

@@ -9,7 +9,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { exists } from "../spool/exists.ts";
 import { runnerLayout } from "../spool/layout.ts";
 import { arm, beginWhileArmed, disarm } from "./arm.ts";
-import { readArmed, readDeadmanFact, readUndone, writeArmed } from "./record.ts";
+import { readArmed, readDeadmanFact, readUndoRecord, writeArmed } from "./record.ts";
 import { undo } from "./undo.ts";
 
 const hash = "sn3sxk6b7myhr3sdbn7rri2y00ww7n6p";
@@ -58,7 +58,7 @@ async function createHost() {
   return { dir, layout, run, deps, what, old, next, current, running, step, goBack };
 }
 
-test("R37: nothing but time: without a runner, a daemon or a setting, the armed program brings back what ran", async () => {
+test("R37: nothing but time: without a runner, a daemon or a setting, the armed program restores what ran", async () => {
   const { deps, what, layout, run, running, old } = await createHost();
   const armed = await arm(deps, what, 1);
   expect(armed).toMatchObject({ ok: true, armed: { timer: null } });
@@ -66,7 +66,7 @@ test("R37: nothing but time: without a runner, a daemon or a setting, the armed 
   expect((await stat(layout.deadman)).mode & 0o777).toBe(0o640);
   await expect.poll(() => exists(layout.deadman), { timeout: 30_000 }).toBe(false);
   expect(await running()).toBe(old);
-  expect(await readUndone(run)).toMatchObject({ why: "timer", exitCodes: [0], running: old, left: null });
+  expect(await readUndoRecord(run)).toMatchObject({ why: "timer", exitCodes: [0], running: old, left: null });
   expect(await readFile(run.undoOutput, "utf8")).toBe("undone\n");
 });
 
@@ -95,11 +95,11 @@ test("what cannot be timed is not armed, and what is armed is not armed again", 
   expect(await arm(deps, what, 3600)).toMatchObject({
     ok: false,
     code: "internal",
-    reason: expect.stringContaining("armed already"),
+    reason: expect.stringContaining("already armed"),
   });
 });
 
-test("a step that fails is tried once more and stops no other; what is not as it was is told", async () => {
+test("a step that fails is tried once more and stops no other; what is not as it was is reported", async () => {
   const { deps, what, layout, run, step, goBack, running, old } = await createHost();
   const armed = { ...what, armedAt: 1, until: 2, timer: null };
   await writeArmed(layout, {
@@ -107,7 +107,7 @@ test("a step that fails is tried once more and stops no other; what is not as it
     undo: [step("echo again; exit 7"), { ...goBack, argv: ["/nonexistent/activate"] }, goBack],
   });
   await undo(deps, { why: "timer" });
-  expect(await readUndone(run)).toMatchObject({ exitCodes: [7, 127, 0], running: old, left: null });
+  expect(await readUndoRecord(run)).toMatchObject({ exitCodes: [7, 127, 0], running: old, left: null });
   expect((await readFile(run.undoOutput, "utf8")).match(/^again$/gm)).toHaveLength(2);
 
   await writeArmed(layout, { ...armed, undo: [step('ln -sfn "$3" "$1"')] });

@@ -1,10 +1,10 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import type { Undone } from "../spool/shapes.ts";
-import { bootUndoes, type Continuation, continueAfterKill, type LeftBehind, undoneOutcome, windowLeft } from "./decide.ts";
+import type { UndoRecord } from "../spool/shapes.ts";
+import { bootUndoes, type Continuation, continueAfterKill, type InterruptedRun, undoOutcome, windowLeft } from "./decide.ts";
 
 const back = "/nix/store/sn3sxk6b7myhr3sdbn7rri2y00ww7n6p-nixos-system-gate-25.11";
-const undone: Undone = {
+const undone: UndoRecord = {
   why: "timer",
   cause: null,
   back,
@@ -22,7 +22,7 @@ test("R6: a boot undoes what another boot has armed, and in its own boot only wh
   expect(bootUndoes(armed, { bootId: "another", now: 0, runnerLives: true })).toBe(true);
   expect(bootUndoes(armed, { bootId: "this", now: 99, runnerLives: false })).toBe(false);
   expect(bootUndoes(armed, { bootId: "this", now: 100, runnerLives: false })).toBe(true);
-  // A process with a clock an hour ahead has armed it, or has not: what is at work is let alone.
+  // A process with a clock an hour ahead has armed it, or has not: what is running is left alone.
   expect(bootUndoes(armed, { bootId: "this", now: 3_600_100, runnerLives: true })).toBe(false);
 });
 
@@ -38,7 +38,7 @@ test("R37: what is left of a confirm window is never more than the whole of it a
   );
 });
 
-const left: LeftBehind = {
+const left: InterruptedRun = {
   wasArmed: true,
   isArmed: true,
   undo: "none",
@@ -67,8 +67,8 @@ test.for([
 });
 
 test("how an undone run ends: who undid it and why; what the run itself had found comes first; what is not back is no rollback", () => {
-  const end = (change: Partial<Undone>, cause: Parameters<typeof undoneOutcome>[1] = null) =>
-    undoneOutcome({ ...undone, ...change }, cause);
+  const end = (change: Partial<UndoRecord>, cause: Parameters<typeof undoOutcome>[1] = null) =>
+    undoOutcome({ ...undone, ...change }, cause);
   expect(end({})).toMatchObject({ state: "rolled-back", code: "not-confirmed", reason: expect.stringContaining(back) });
   expect(end({ why: "boot" })).toMatchObject({ state: "rolled-back", code: "host-restarted" });
   expect(end({ why: "person" })).toMatchObject({ state: "rolled-back", code: "cancelled-by-person" });
@@ -91,7 +91,7 @@ interface Model {
   told: boolean;
   begun: boolean;
   status: "none" | "succeeded" | "failed";
-  undo: LeftBehind["undo"];
+  undo: InterruptedRun["undo"];
   running: "old" | "new" | "between";
   recorded: boolean;
   boot: number;
@@ -122,7 +122,7 @@ const undoSteps: Step[] = [
 
 /** The live runner, from arming to its end. `goes`: how the activation goes, and what a confirmation says. */
 function runnerSteps(goes: { activation: "succeeded" | "failed"; confirmed: boolean }): Step[] {
-  const mayGoOn = (model: Model) => model.armed && model.undo === "none";
+  const isStillArmed = (model: Model) => model.armed && model.undo === "none";
   return [
     (model) => {
       model.armed = true;
@@ -135,16 +135,16 @@ function runnerSteps(goes: { activation: "succeeded" | "failed"; confirmed: bool
       model.begun = true;
     },
     (model) => {
-      if (mayGoOn(model)) model.running = "between";
+      if (isStillArmed(model)) model.running = "between";
     },
     (model) => {
-      if (!mayGoOn(model)) return;
+      if (!isStillArmed(model)) return;
       model.running = "new";
       model.status = goes.activation;
     },
     // Disarmed by a confirmation: what runs is kept.
     (model) => {
-      if (mayGoOn(model) && goes.confirmed && model.status === "succeeded") model.armed = false;
+      if (isStillArmed(model) && goes.confirmed && model.status === "succeeded") model.armed = false;
     },
     (model) => {
       if (model.armed || model.undo !== "none" || model.running !== "new") return;

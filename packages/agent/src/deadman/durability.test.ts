@@ -7,8 +7,9 @@ import { expect, onTestFinished, test } from "vitest";
 import { exists } from "../spool/exists.ts";
 import { runnerLayout } from "../spool/layout.ts";
 import { atEveryPowerLoss, createPromises } from "../spool/power-loss.fixture.ts";
+import { createSystemd } from "../systemd/systemd.ts";
 import { arm, disarm, restartWhileArmed } from "./arm.ts";
-import { readArmed, readUndone, writeArmed } from "./record.ts";
+import { readArmed, readUndoRecord, writeArmed } from "./record.ts";
 import { createDeadmanTimer, type TimerDeps } from "./timer.ts";
 import { undo } from "./undo.ts";
 
@@ -16,7 +17,7 @@ const runId = "01jd0000000000000000000001" as RunId;
 const [old, next] = ["old", "new"].map((name) => `/nix/store/sn3sxk6b7myhr3sdbn7rri2y00ww7n6p-${name}`) as [StorePath, StorePath];
 const timerUnit = `nixfleet-deadman-${runId}`;
 
-/** A host on a disk that forgets, whose time a systemd keeps. Programs are only written down, and end with `exitCode`. */
+/** A host on a disk that forgets, whose time a systemd keeps. Programs are only recorded, and end with `exitCode`. */
 async function createHost({ exitCode = 0 } = {}) {
   const dir = await createTempDir();
   onTestFinished(() => dir[Symbol.asyncDispose]());
@@ -37,7 +38,7 @@ async function createHost({ exitCode = 0 } = {}) {
     exec,
     clock: createFakeClock(),
     disk,
-    createTimer: (given: TimerDeps) => createDeadmanTimer(given, "system"),
+    createTimer: (given: TimerDeps) => createDeadmanTimer(given, createSystemd({ exec, scope: "user", env: {} })),
     log: () => {},
   };
   const what = {
@@ -97,23 +98,23 @@ test("S11: what was disarmed is not armed after a power loss, and its timer is s
   const armed = await arm(deps, what, 120);
   if (!armed.ok) throw new Error(armed.reason);
   expect(await disarm(deps, armed.armed)).toBe(true);
-  expect(programs.slice(1)).toEqual([`systemctl stop ${timerUnit}.timer`]);
+  expect(programs.slice(1)).toEqual([`systemctl --user stop ${timerUnit}.timer`]);
   await atEveryPowerLoss(disk, async ({ root, at }) => {
     if (started.until(at).includes("systemctl")) expect(await exists(layoutAt(root).deadman)).toBe(false);
   });
 });
 
-test("S11: whenever the power goes in an undo, it is still armed or its note says that it came to its end", async () => {
+test("S11: whenever the power goes in an undo, it is still armed or its note says that it finished", async () => {
   const { deps, disk, layout, what, programs, started } = await createHost();
   await writeArmed(layout, { ...what, armedAt: 1, until: 2, timer: timerUnit }, disk);
   const begun = disk.operations.length;
   expect(await undo(deps, { why: "timer" })).toMatchObject({ kind: "undone" });
-  expect(programs.at(-1)).toBe(`systemctl stop ${timerUnit}.timer`);
+  expect(programs.at(-1)).toBe(`systemctl --user stop ${timerUnit}.timer`);
   await atEveryPowerLoss(disk, async ({ root, at }) => {
     if (at < begun) return;
     const isArmed = await exists(layoutAt(root).deadman);
     if (!isArmed)
-      expect(await readUndone(layoutAt(root).run(runId))).toMatchObject({ why: "timer", endedAt: expect.any(Number) });
+      expect(await readUndoRecord(layoutAt(root).run(runId))).toMatchObject({ why: "timer", endedAt: expect.any(Number) });
     if (started.until(at).includes("systemctl")) expect(isArmed).toBe(false);
   });
 });

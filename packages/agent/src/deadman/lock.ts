@@ -11,9 +11,9 @@ const POLL_MS = 50;
  * one finds what is so then. A dead owner keeps nobody waiting. Never to be called within itself.
  *
  * The lock is a file, and the disk may be full: then the space goes that the armed run has held back, and if that does not help,
- * the work is done without it. That the host comes home counts more than that two of us do not meet.
+ * the work is done without it. The undo counts more than the lock.
  */
-export async function underDeadmanLock<T>(
+export async function withDeadmanLock<T>(
   layout: Pick<RunnerLayout, "deadmanLock" | "deadman" | "run">,
   clock: Clock,
   work: () => Promise<T>,

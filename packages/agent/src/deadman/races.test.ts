@@ -8,17 +8,17 @@ import { createFakeClock, createFaultyDisk, createTempDir, type FakeClock } from
 import { expect, onTestFinished, test } from "vitest";
 import { exists } from "../spool/exists.ts";
 import { runnerLayout } from "../spool/layout.ts";
-import type { ArmedDeadman, Undone } from "../spool/shapes.ts";
+import type { ArmedDeadman, UndoRecord } from "../spool/shapes.ts";
 import { beginWhileArmed, disarm, restartWhileArmed } from "./arm.ts";
-import { underDeadmanLock } from "./lock.ts";
-import { readArmed, readUndone, writeArmed, writeUndone } from "./record.ts";
+import { withDeadmanLock } from "./lock.ts";
+import { readArmed, readUndoRecord, writeArmed, writeUndoRecord } from "./record.ts";
 import { endProgram } from "./stop-activation.ts";
 import { undo } from "./undo.ts";
 
 const [runId, otherRun] = ["1", "2"].map((n) => `01jd${n.padStart(22, "0")}`) as [RunId, RunId];
 const [old, next] = ["old", "new"].map((name) => `/nix/store/sn3sxk6b7myhr3sdbn7rri2y00ww7n6p-${name}`) as [StorePath, StorePath];
 
-const begun: Undone = {
+const begun: UndoRecord = {
   why: "timer",
   cause: null,
   back: old,
@@ -69,7 +69,7 @@ async function createArmedHost({ exitCode }: { exitCode?: number } = {}) {
 
 test("S11: once an undo has begun, nobody confirms, begins or restarts anything of that run", async () => {
   const { deps, armed, layout, run, programs } = await createArmedHost();
-  expect(await writeUndone(run, begun)).toBeUndefined();
+  expect(await writeUndoRecord(run, begun)).toBeUndefined();
   expect(await disarm(deps, armed)).toBe(false);
   expect(await beginWhileArmed(deps, runId, () => "begun")).toBeUndefined();
   expect(await restartWhileArmed(deps, armed)).toBe(false);
@@ -90,14 +90,14 @@ test("R37: a program of an undo that hangs is ended after five minutes, tried on
   const undone = undo(deps, { why: "timer" });
   for (let attempt = 1; attempt <= 2; attempt++) {
     while (programs() < attempt || clock.waiting === 0) await new Promise((resolve) => setImmediate(resolve));
-    expect(await readUndone(run)).toMatchObject({ endedAt: null });
+    expect(await readUndoRecord(run)).toMatchObject({ endedAt: null });
     clock.advance(5 * 60_000);
   }
   expect(await undone).toMatchObject({ kind: "undone", undone: { exitCodes: [null] } });
   expect(await exists(layout.deadman)).toBe(false);
 });
 
-/** A program that is at work until somebody ends it. */
+/** A program that is running until somebody ends it. */
 async function startProgram() {
   const child = spawn("sleep", ["600"], { detached: true, stdio: "ignore" });
   onTestFinished(() => void child.kill("SIGKILL"));
@@ -115,17 +115,17 @@ async function passTimeUntil<T>(clock: FakeClock, done: Promise<T>): Promise<T> 
   return done;
 }
 
-test("S11: an undo that was killed is done again for the reason that it had, and what it left at work is ended first", async () => {
+test("S11: an undo that was killed is done again for the reason that it had, and what it left running is ended first", async () => {
   const { deps, run, clock } = await createArmedHost({ exitCode: 0 });
   const child = await startProgram();
   const cause = { code: "health-check-failed" as const, reason: "It does not answer." };
-  await writeUndone(run, { ...begun, why: "runner", cause, child });
+  await writeUndoRecord(run, { ...begun, why: "runner", cause, child });
   const result = await passTimeUntil(clock, undo(deps, { why: "boot" }));
   expect(result).toMatchObject({ kind: "undone", undone: { why: "runner", cause, exitCodes: [0] } });
   expect(isAlive(child)).toBe(false);
 });
 
-test("S11: an undo ends the activation first if that is still at work, and leaves one alone that has ended", async () => {
+test("S11: an undo ends the activation first if that is still running, and leaves one alone that has ended", async () => {
   for (const hasEnded of [false, true]) {
     const { deps, run, clock } = await createArmedHost({ exitCode: 0 });
     const child = await startProgram();
@@ -137,32 +137,32 @@ test("S11: an undo ends the activation first if that is still at work, and leave
   }
 });
 
-test("S17: the note of an undo takes the room that its run has held back; without any room there is no note, and why is told", async () => {
+test("S17: the note of an undo takes the room that its run has held back; without any room there is no note, and why is reported", async () => {
   const { dir, run } = await createArmedHost();
   await writeFile(run.reserve, "held back");
   const disk = createFaultyDisk(dir.path);
   disk.failWhen(({ kind }) => (kind === "write" && existsSync(run.reserve) ? "ENOSPC" : undefined));
-  expect(await writeUndone(run, begun, disk)).toBeUndefined();
-  expect(await readUndone(run)).toEqual(begun);
+  expect(await writeUndoRecord(run, begun, disk)).toBeUndefined();
+  expect(await readUndoRecord(run)).toEqual(begun);
   expect(existsSync(run.reserve)).toBe(false);
   disk.failWhen(({ kind }) => (kind === "write" ? "ENOSPC" : undefined));
-  expect(await writeUndone(run, { ...begun, endedAt: 2 }, disk)).toContain("ENOSPC");
-  expect(await readUndone(run)).toEqual(begun);
+  expect(await writeUndoRecord(run, { ...begun, endedAt: 2 }, disk)).toContain("ENOSPC");
+  expect(await readUndoRecord(run)).toEqual(begun);
 });
 
-test("S17: on a full disk the lock takes the room that the run has held back, and an undo goes on without a lock if that is too little", async () => {
+test("S17: on a full disk the lock takes the room that the run has held back, and an undo continues without a lock if that is too little", async () => {
   const { layout, run, clock } = await createArmedHost();
   await writeFile(run.reserve, "held back");
   const full = async (): Promise<LockResult> => {
     throw Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
   };
   const takeIt = (path: string) => (existsSync(run.reserve) ? full() : takeLock(path));
-  expect(await underDeadmanLock(layout, clock, async () => existsSync(layout.deadmanLock), takeIt)).toBe(true);
+  expect(await withDeadmanLock(layout, clock, async () => existsSync(layout.deadmanLock), takeIt)).toBe(true);
   expect(existsSync(run.reserve)).toBe(false);
-  expect(await underDeadmanLock(layout, clock, async () => "done", full)).toBe("done");
+  expect(await withDeadmanLock(layout, clock, async () => "done", full)).toBe("done");
 });
 
-test("a program is ended only if it is the one that was written down: another boot, or another process of its number, is let alone", async () => {
+test("a program is ended only if it is the one that was recorded: another boot, or another process of its number, is let alone", async () => {
   const identity = await startProgram();
   await endProgram({ ...identity, bootId: "the-boot-before" });
   await endProgram({ ...identity, startTime: `${identity.startTime}0` as never });

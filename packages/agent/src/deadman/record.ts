@@ -3,14 +3,14 @@ import type { Facts, RunId } from "@nixfleet/protocol";
 import { type Disk, isDiskFull, machineDisk, syncDirectory, writeAtomic } from "@nixfleet/runtime";
 import type { RunLayout, RunnerLayout } from "../spool/layout.ts";
 import { runnerLayout } from "../spool/layout.ts";
-import { ArmedDeadman, Undone } from "../spool/shapes.ts";
-import { type JsonRead, readStrangerJson } from "../spool/stranger-json.ts";
+import { ArmedDeadman, UndoRecord } from "../spool/shapes.ts";
+import { type JsonRead, readUntrustedJson } from "../spool/untrusted-json.ts";
 
-/** The daemon may run as another user of the same group: it tells what is armed. */
+/** The daemon may run as another user of the same group: it reports what is armed. */
 const mode = 0o640;
 
 export function readArmed(layout: Pick<RunnerLayout, "deadman">): Promise<JsonRead<ArmedDeadman>> {
-  return readStrangerJson(layout.deadman, ArmedDeadman);
+  return readUntrustedJson(layout.deadman, ArmedDeadman);
 }
 
 /** The record, if the dead-man switch is armed and it is this run's. */
@@ -30,18 +30,18 @@ export async function removeArmed(layout: Pick<RunnerLayout, "deadman">, disk: D
   await syncDirectory(dirname(layout.deadman), disk);
 }
 
-export async function readUndone(run: Pick<RunLayout, "undone">): Promise<Undone | undefined> {
-  const read = await readStrangerJson(run.undone, Undone);
+export async function readUndoRecord(run: Pick<RunLayout, "undone">): Promise<UndoRecord | undefined> {
+  const read = await readUntrustedJson(run.undone, UndoRecord);
   return read.kind === "ok" ? read.value : undefined;
 }
 
 /**
- * Writes down how far an undo is. What keeps it from that does not keep the host from coming home: on a full disk it gives up
- * what the run holds back for its own end, and then the undo goes on without its note. Gives why there is none.
+ * Records how far an undo is. What keeps it from that does not stop the undo: on a full disk it gives up
+ * what the run holds back for its own end, and then the undo continues without its note. Returns why there is none.
  */
-export async function writeUndone(
+export async function writeUndoRecord(
   run: Pick<RunLayout, "undone" | "reserve">,
-  undone: Undone,
+  undone: UndoRecord,
   disk: Disk = machineDisk,
 ): Promise<string | undefined> {
   const write = () => writeAtomic(run.undone, `${JSON.stringify(undone)}\n`, { mode, disk });

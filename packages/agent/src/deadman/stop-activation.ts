@@ -1,10 +1,10 @@
 import { createProcessTree, type Exec, identifyProcess, type ProcessIdentity, readProcessTable } from "@nixfleet/runtime";
 import { exists } from "../spool/exists.ts";
 import type { RunLayout } from "../spool/layout.ts";
-import { type BegunActivation, RunProcess } from "../spool/shapes.ts";
-import { readStrangerJson } from "../spool/stranger-json.ts";
+import { type ActivationRecord, RunProcess } from "../spool/shapes.ts";
+import { readUntrustedJson } from "../spool/untrusted-json.ts";
 import { stopUnit } from "./activation-unit.ts";
-import type { ServiceManagerHost } from "./service-manager.ts";
+import type { RecordedHost } from "./recorded-host.ts";
 
 const GRACE_MS = 2000;
 
@@ -18,15 +18,15 @@ export async function endProgram(program: ProcessIdentity): Promise<void> {
   await createProcessTree(program.pid).end(GRACE_MS);
 }
 
-/** Ends a run's activation if it is still at work, whoever has started it, so that nothing works against the undo. */
+/** Ends a run's activation if it is still running, whoever has started it, so that nothing works against the undo. */
 export async function stopActivation(
   exec: Exec,
   run: Pick<RunLayout, "process" | "activationStatus">,
-  activation: Pick<BegunActivation, "unit">,
-  host: ServiceManagerHost,
+  activation: Pick<ActivationRecord, "unit">,
+  host: RecordedHost,
 ): Promise<void> {
   if (!(await exists(run.activationStatus))) {
-    const read = await readStrangerJson(run.process, RunProcess);
+    const read = await readUntrustedJson(run.process, RunProcess);
     // The launcher first: a service manager that was not asked yet is not asked any more.
     if (read.kind === "ok" && read.value.child !== null) await endProgram(read.value.child);
   }

@@ -1,39 +1,42 @@
 import type { RunId } from "@nixfleet/protocol";
 import type { Exec, ExecRequest } from "@nixfleet/runtime";
 import { expect, test } from "vitest";
-import type { Manager } from "../platforms/systemd.ts";
-import { createDeadmanTimer } from "./timer.ts";
+import { createSystemd, type SystemdScope } from "../systemd/systemd.ts";
+import { stopUnit } from "./activation-unit.ts";
+import { createDeadmanTimer, stopTimer } from "./timer.ts";
 
 const runId = "01jd0000000000000000000001" as RunId;
 
 /** What a timer asks of systemd, which does not run this machine: the lab's hosts have it for real. */
-async function startOn(manager: Manager, end: number, stderr = "") {
-  const asked: ExecRequest[] = [];
+async function startTimerOn(scope: SystemdScope, end: number, stderr = "") {
+  const requests: ExecRequest[] = [];
   const exec: Exec = (request) => {
-    asked.push(request);
+    requests.push(request);
     const end_ = { kind: "exited", exitCode: end } as const;
     return { pid: 1, result: Promise.resolve({ end: end_, aborted: false, stdout: "", stderr, truncated: false }) };
   };
+  const env = { PATH: "/bin", HOME: "/root", XDG_RUNTIME_DIR: "/run/user/7", NIXFLEET_CONFIRM_TIMEOUT: "5", SECRET: "x" };
   const timer = createDeadmanTimer(
     {
       program: "/var/lib/nixfleet-runner/deadman-program",
       runnerDir: "/var/lib/nixfleet-runner",
       host: {
-        platform: manager === "system" ? "nixos" : "home-manager",
+        platform: scope === "system" ? "nixos" : "home-manager",
+        hostname: "gate",
         systemRoot: "",
-        env: { PATH: "/bin", HOME: "/root", XDG_RUNTIME_DIR: "/run/user/7", NIXFLEET_CONFIRM_TIMEOUT: "5", SECRET: "x" },
+        env,
       },
       exec,
     },
-    manager,
+    createSystemd({ exec, scope, env }),
   );
-  return { fault: await timer.start({ runId, seconds: 120 }), unit: timer.unitOf(runId), asked };
+  return { fault: await timer.start({ runId, seconds: 120 }), unit: timer.unitOf(runId), requests };
 }
 
 test("with systemd the time is kept by a transient timer of the monotonic clock, with nothing of the agent's settings", async () => {
-  const { fault, unit, asked } = await startOn("system", 0);
+  const { fault, unit, requests } = await startTimerOn("system", 0);
   expect([fault, unit]).toEqual([undefined, `nixfleet-deadman-${runId}`]);
-  expect(asked[0]?.argv).toEqual([
+  expect(requests[0]?.argv).toEqual([
     "systemd-run",
     ...["--quiet", "--no-ask-password", "--collect", `--unit=nixfleet-deadman-${runId}`],
     `--description=Undoes what run ${runId} has activated, unless it is confirmed`,
@@ -43,9 +46,24 @@ test("with systemd the time is kept by a transient timer of the monotonic clock,
   ]);
 });
 
-test("a user's own systemd is asked where a user's home is managed, and what it says against it is told", async () => {
-  const { fault, asked } = await startOn("user", 1, "Failed to connect to bus\n");
+test("a user's own systemd is asked where a user's home is managed, and its refusal is reported", async () => {
+  const { fault, requests } = await startTimerOn("user", 1, "Failed to connect to bus\n");
   expect(fault).toBe("systemd-run: Failed to connect to bus");
-  expect(asked[0]?.argv.slice(0, 2)).toEqual(["systemd-run", "--user"]);
-  expect(asked[0]?.env).toEqual({ PATH: "/bin", HOME: "/root", XDG_RUNTIME_DIR: "/run/user/7" });
+  expect(requests[0]?.argv.slice(0, 2)).toEqual(["systemd-run", "--user"]);
+  expect(requests[0]?.env).toEqual({ LC_ALL: "C", PATH: "/bin", HOME: "/root", XDG_RUNTIME_DIR: "/run/user/7" });
+});
+
+test("R37: what a record names is stopped by the systemd of the host's scope, though that is not found at the moment", async () => {
+  const calls: string[] = [];
+  const exec: Exec = ({ argv }) => {
+    calls.push(argv.join(" "));
+    const end = { kind: "exited", exitCode: 0 } as const;
+    return { pid: 1, result: Promise.resolve({ end, aborted: false, stdout: "", stderr: "", truncated: false }) };
+  };
+  const record = { hostname: "gate", systemRoot: "/elsewhere", env: {} };
+  await stopTimer(exec, "nixfleet-deadman-x", { ...record, platform: "home-manager" });
+  await stopUnit(exec, "nixfleet-undo", { ...record, platform: "nixos" });
+  await stopTimer(exec, null, { ...record, platform: "nixos" });
+  await stopUnit(exec, null, { ...record, platform: "nixos" });
+  expect(calls).toEqual(["systemctl --user stop nixfleet-deadman-x.timer", "systemctl stop nixfleet-undo"]);
 });

@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import type { RunId } from "@nixfleet/protocol";
-import { describeEnd, type Exec, succeeded } from "@nixfleet/runtime";
-import { pickVariables } from "../platforms/environment.ts";
-import type { Manager } from "../platforms/systemd.ts";
-import { managerEnv, managerOptions, type ServiceManagerHost, serviceManagerOf } from "./service-manager.ts";
+import type { Exec } from "@nixfleet/runtime";
+import { pickVariables } from "../environment.ts";
+import type { Systemd } from "../systemd/systemd.ts";
+import { type RecordedHost, recordedSystemd, systemdOfUnit } from "./recorded-host.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -12,7 +12,7 @@ type Env = Readonly<Record<string, string | undefined>>;
 export interface DeadmanTimer {
   /** Name of the transient timer for a run; null: a process of its own keeps the time. */
   unitOf(runId: RunId): string | null;
-  /** Starts the `deadman-program` after some seconds. Gives why that cannot be; undefined: it will be started. */
+  /** Starts the `deadman-program` after some seconds. Returns why that cannot be; undefined: it will be started. */
   start(timer: { runId: RunId; seconds: number }): Promise<string | undefined>;
 }
 
@@ -20,40 +20,28 @@ export interface TimerDeps {
   /** Path of `deadman-program`. */
   program: string;
   runnerDir: string;
-  host: ServiceManagerHost;
+  host: RecordedHost;
   exec: Exec;
 }
 
 /** The timer of this host: systemd's where that runs it, else a process. */
-export function createDeadmanTimer(deps: TimerDeps, manager = serviceManagerOf(deps.host)): DeadmanTimer {
-  return manager === undefined ? createProcessTimer(deps) : createSystemdTimer(deps, manager);
+export function createDeadmanTimer(deps: TimerDeps, systemd = recordedSystemd(deps.host, deps.exec)): DeadmanTimer {
+  return systemd === undefined ? createProcessTimer(deps) : createSystemdTimer(deps, systemd);
 }
 
 /** Time by the monotonic clock (systemd.timer(5), `OnActiveSec=`), so that nobody's wall clock can make it early or late. */
-function createSystemdTimer({ program, runnerDir, host, exec }: TimerDeps, manager: Manager): DeadmanTimer {
+function createSystemdTimer({ program, runnerDir, host }: TimerDeps, systemd: Systemd): DeadmanTimer {
   const unitOf = (runId: RunId) => `nixfleet-deadman-${runId}`;
   return {
     unitOf,
-    async start({ runId, seconds }) {
-      const variables = Object.entries(deadmanEnv(host.env, runnerDir)).map(([name, value]) => `--setenv=${name}=${value}`);
-      const result = await exec({
-        argv: [
-          "systemd-run",
-          ...managerOptions(manager),
-          ...["--quiet", "--no-ask-password", "--collect"],
-          `--unit=${unitOf(runId)}`,
-          `--description=Undoes what run ${runId} has activated, unless it is confirmed`,
-          `--on-active=${seconds}s`,
-          "--timer-property=AccuracySec=1s",
-          ...variables,
-          "--",
-          ...[program, "deadman", "--run", runId],
-        ],
-        env: managerEnv(host),
-        signal: AbortSignal.timeout(30_000),
-      }).result;
-      return succeeded(result) ? undefined : `systemd-run: ${result.stderr.trim() || describeEnd(result.end)}`;
-    },
+    start: ({ runId, seconds }) =>
+      systemd.startTimer({
+        unit: unitOf(runId),
+        description: `Undoes what run ${runId} has activated, unless it is confirmed`,
+        seconds,
+        env: deadmanEnv(host.env, runnerDir),
+        argv: [program, "deadman", "--run", runId],
+      }),
   };
 }
 
@@ -85,9 +73,8 @@ function deadmanEnv(env: Env, runnerDir: string): Record<string, string> {
   return { ...pickVariables(env, ["PATH", "HOME"]), NIXFLEET_RUNNER_DIR: runnerDir };
 }
 
-/** Stops the timer of a record that is gone. A service that it has started already goes on, and finds nothing to do. */
-export async function stopTimer(exec: Exec, unit: string | null, host: ServiceManagerHost): Promise<void> {
+/** Stops the timer of a record that is gone. A service that it has started goes on, and finds nothing to do. */
+export async function stopTimer(exec: Exec, unit: string | null, host: RecordedHost): Promise<void> {
   if (unit === null) return; // The process looks for the record from time to time, and ends when it is gone.
-  const argv: [string, ...string[]] = ["systemctl", ...managerOptions(serviceManagerOf(host)), "stop", `${unit}.timer`];
-  await exec({ argv, env: managerEnv(host), signal: AbortSignal.timeout(30_000) }).result;
+  await systemdOfUnit(host, exec).stop(`${unit}.timer`);
 }

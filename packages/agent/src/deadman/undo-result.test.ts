@@ -7,8 +7,8 @@ import { type Exec, identifyProcess, isAlive } from "@nixfleet/runtime";
 import { createFakeClock, createTempDir } from "@nixfleet/testkit";
 import { expect, onTestFinished, test } from "vitest";
 import { runnerLayout } from "../spool/layout.ts";
-import type { ArmedDeadman, Undone } from "../spool/shapes.ts";
-import { readUndone, writeArmed, writeUndone } from "./record.ts";
+import type { ArmedDeadman, UndoRecord } from "../spool/shapes.ts";
+import { readUndoRecord, writeArmed, writeUndoRecord } from "./record.ts";
 import { undo } from "./undo.ts";
 
 const hash = "sn3sxk6b7myhr3sdbn7rri2y00ww7n6p";
@@ -58,7 +58,7 @@ async function createHost(change: (closures: { old: StorePath; next: StorePath }
   return { deps, clock, old, next, current, profile, link, programs, run: layout.run(runId) };
 }
 
-test("what runs is back, but the profile is not: that the next boot would bring the new one is told", async () => {
+test("what runs is back, but the profile is not: that the next boot would bring the new one is reported", async () => {
   const host = await createHost(({ old }) => ({ profile: old }));
   const result = await undo(host.deps, { why: "timer" });
   expect(result).toMatchObject({ undone: { running: host.old, exitCodes: [0] } });
@@ -82,7 +82,7 @@ test("all is back where the profile is too, or was not there before, or was none
   expect(await undo(tried.deps, { why: "timer" })).toMatchObject({ undone: { left: null } });
 });
 
-const begun: Omit<Undone, "back"> = {
+const begun: Omit<UndoRecord, "back"> = {
   why: "runner",
   cause: { code: "post-check-failed", reason: "A unit has failed." },
   startedAt: 1,
@@ -95,23 +95,23 @@ const begun: Omit<Undone, "back"> = {
 
 test("an undo that was killed is done again for the reason that it had; one that had ended is another's", async () => {
   const killed = await createHost();
-  await writeUndone(killed.run, { ...begun, back: killed.old });
+  await writeUndoRecord(killed.run, { ...begun, back: killed.old });
   await undo(killed.deps, { why: "boot" });
-  expect(await readUndone(killed.run)).toMatchObject({ why: "runner", cause: begun.cause, running: killed.old });
+  expect(await readUndoRecord(killed.run)).toMatchObject({ why: "runner", cause: begun.cause, running: killed.old });
 
   const ended = await createHost();
-  await writeUndone(ended.run, { ...begun, back: ended.old, endedAt: 2 });
+  await writeUndoRecord(ended.run, { ...begun, back: ended.old, endedAt: 2 });
   await undo(ended.deps, { why: "boot" });
-  expect(await readUndone(ended.run)).toMatchObject({ why: "boot", cause: null });
+  expect(await readUndoRecord(ended.run)).toMatchObject({ why: "boot", cause: null });
 });
 
 test("what a run had found wrong is in the note of its undo", async () => {
   const host = await createHost();
   await undo(host.deps, { why: "runner", ...(begun.cause !== null && { cause: begun.cause }) });
-  expect(await readUndone(host.run)).toMatchObject({ why: "runner", cause: begun.cause });
+  expect(await readUndoRecord(host.run)).toMatchObject({ why: "runner", cause: begun.cause });
 });
 
-test("what runs instead is told where the undo brings back nothing", async () => {
+test("what runs instead is reported where the undo restores nothing", async () => {
   const host = await createHost();
   const ended = { end: { kind: "exited", exitCode: 0 }, aborted: false, stdout: "", stderr: "", truncated: false } as const;
   const deps = { ...host.deps, exec: () => ({ pid: undefined, result: Promise.resolve(ended) }) };
@@ -119,7 +119,7 @@ test("what runs instead is told where the undo brings back nothing", async () =>
   expect(result).toMatchObject({ undone: { running: host.next, left: `The host runs ${host.next}, and not ${host.old}.` } });
 });
 
-test("which program of an undo is at work is in its note while it is, and not afterwards", async () => {
+test("which program of an undo is running is in its note while it is, and not afterwards", async () => {
   const host = await createHost();
   const program = spawn("sleep", ["1000"], { stdio: "ignore" });
   onTestFinished(() => void program.kill("SIGKILL"));
@@ -130,10 +130,10 @@ test("which program of an undo is at work is in its note while it is, and not af
     exec: (request) => ({ pid: program.pid, result: noted.promise.then(() => host.deps.exec(request).result) }),
   };
   const undoing = undo(deps, { why: "timer" });
-  await expect.poll(async () => (await readUndone(host.run))?.child?.pid).toBe(program.pid);
+  await expect.poll(async () => (await readUndoRecord(host.run))?.child?.pid).toBe(program.pid);
   noted.resolve();
   await undoing;
-  expect(await readUndone(host.run)).toMatchObject({ child: null, exitCodes: [0] });
+  expect(await readUndoRecord(host.run)).toMatchObject({ child: null, exitCodes: [0] });
 });
 
 test("a program that a killed undo has left has 30 seconds to end, then it is ended before anything is activated", async () => {
@@ -142,7 +142,7 @@ test("a program that a killed undo has left has 30 seconds to end, then it is en
   await once(left, "spawn");
   const child = identifyProcess(left.pid);
   if (child === undefined) throw new Error("it runs");
-  await writeUndone(host.run, { ...begun, back: host.old, child });
+  await writeUndoRecord(host.run, { ...begun, back: host.old, child });
   const ended = once(left, "exit");
   const undoing = undo(host.deps, { why: "timer" });
   await expect.poll(() => host.clock.waiting).toBe(1);

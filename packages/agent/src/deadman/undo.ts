@@ -1,22 +1,21 @@
 import { open } from "node:fs/promises";
 import { shorten } from "@nixfleet/protocol";
 import { type Clock, type Disk, type Exec, identifyProcess, isAlive, isDiskFull } from "@nixfleet/runtime";
-import { createPlatform } from "../platforms/choose.ts";
-import type { Platform } from "../platforms/platform.ts";
 import { type RunLayout, runnerLayout } from "../spool/layout.ts";
 import { wait } from "../spool/run-record.ts";
-import type { ArmedDeadman, Undone } from "../spool/shapes.ts";
+import type { ArmedDeadman, UndoRecord } from "../spool/shapes.ts";
 import { stopUnit } from "./activation-unit.ts";
 import type { UndoCause } from "./decide.ts";
-import { underDeadmanLock } from "./lock.ts";
-import { readArmed, readUndone, removeArmed, writeUndone } from "./record.ts";
+import { withDeadmanLock } from "./lock.ts";
+import { readArmed, readUndoRecord, removeArmed, writeUndoRecord } from "./record.ts";
+import { recordedPlatform } from "./recorded-host.ts";
 import { restartDaemon } from "./restart-daemon.ts";
 import { endProgram, stopActivation } from "./stop-activation.ts";
 import { stopTimer } from "./timer.ts";
 
 /** Longest time for one program of an undo. One that hangs must not keep the next ones from their work. Milliseconds. */
 const STEP_LIMIT = 5 * 60_000;
-/** How long a program of an undo that was killed in the middle may go on before it is ended and begun anew. Milliseconds. */
+/** How long a program of an undo that was killed in the middle may continue before it is ended and started again. Milliseconds. */
 const LEFTOVER_LIMIT = 30_000;
 const POLL_MS = 100;
 
@@ -35,7 +34,7 @@ export interface UndoDeps {
 }
 
 export interface UndoRequest {
-  why: Undone["why"];
+  why: UndoRecord["why"];
   /** What the run found wrong, if it is the run that asks. */
   cause?: UndoCause;
   /** Whether it is this one that is to be undone, and now. Default: whatever is armed. */
@@ -44,7 +43,7 @@ export interface UndoRequest {
 
 export type UndoResult =
   /** Nothing is armed, or not what was meant: whoever came first has disarmed or undone it. */
-  { kind: "nothing" } | { kind: "undone"; armed: ArmedDeadman; undone: Undone };
+  { kind: "nothing" } | { kind: "undone"; armed: ArmedDeadman; undone: UndoRecord };
 
 /**
  * Brings back what ran before the armed activation, by the programs in the record and by nothing else. If it is killed, the
@@ -52,30 +51,30 @@ export type UndoResult =
  */
 export function undo(deps: UndoDeps, { why, cause, applies = () => true }: UndoRequest): Promise<UndoResult> {
   const layout = runnerLayout(deps.runnerDir);
-  return underDeadmanLock(layout, deps.clock, async () => {
+  return withDeadmanLock(layout, deps.clock, async () => {
     const read = await readArmed(layout);
     if (read.kind === "refused") deps.log(`The armed record cannot be read, so nothing can be undone by it: ${read.reason}`);
     if (read.kind !== "ok" || !applies(read.value)) return { kind: "nothing" };
     const armed = read.value;
-    const undone = await bringBack(deps, armed, layout.run(armed.runId), { why, cause: cause ?? null });
-    if (await hasOtherDaemon(armed, undone)) await restartDaemon(deps.exec, armed.host);
+    const undone = await activatePrevious(deps, armed, layout.run(armed.runId), { why, cause: cause ?? null });
+    if (await hasOtherDaemon(deps.exec, armed, undone)) await restartDaemon(deps.exec, armed.host);
     await removeArmed(layout, deps.disk);
     await stopTimer(deps.exec, armed.timer, armed.host);
     return { kind: "undone", armed, undone };
   });
 }
 
-async function bringBack(
+async function activatePrevious(
   deps: UndoDeps,
   armed: ArmedDeadman,
   run: RunLayout,
-  asked: Pick<Undone, "why" | "cause">,
-): Promise<Undone> {
+  request: Pick<UndoRecord, "why" | "cause">,
+): Promise<UndoRecord> {
   const { exec, clock, log } = deps;
-  const earlier = await readUndone(run);
+  const earlier = await readUndoRecord(run);
   // One that was killed in the middle is done again, for the reason that it had.
-  const { why, cause } = earlier?.endedAt === null ? earlier : asked;
-  let undone: Undone = {
+  const { why, cause } = earlier?.endedAt === null ? earlier : request;
+  let undone: UndoRecord = {
     why,
     cause,
     back: armed.back,
@@ -86,12 +85,12 @@ async function bringBack(
     running: null,
     left: null,
   };
-  const note = async (change: Partial<Undone>) => {
+  const note = async (change: Partial<UndoRecord>) => {
     undone = { ...undone, ...change };
-    const fault = await writeUndone(run, undone, deps.disk);
-    if (fault !== undefined) log(`How far the undo is could not be written down: ${fault}`);
+    const fault = await writeUndoRecord(run, undone, deps.disk);
+    if (fault !== undefined) log(`The progress of the undo could not be recorded: ${fault}`);
   };
-  log(`Run ${armed.runId} is undone: ${armed.back} is activated.`);
+  log(`Run ${armed.runId}: undoing, activating ${armed.back}.`);
   await note({});
   if (earlier !== undefined) await endLeftovers(deps, armed, earlier);
   await stopActivation(exec, run, armed.activation, armed.host);
@@ -105,18 +104,18 @@ async function bringBack(
     }
     exitCodes.push(exitCode);
   }
-  const { running, left } = await compare(armed);
+  const { running, left } = await compare(exec, armed);
   if (left !== null) log(left);
   await note({ endedAt: clock.now(), child: null, exitCodes, running, left });
   return undone;
 }
 
-/** Runs a program of the undo. Gives its exit code; null: it did not end by itself. */
+/** Runs a program of the undo. Returns its exit code; null: it did not end by itself. */
 async function runStep(
   { exec, clock }: UndoDeps,
   run: Pick<RunLayout, "undoOutput">,
   { launcher, argv, env }: ArmedDeadman["undo"][number],
-  note: (child: Undone["child"]) => Promise<void>,
+  note: (child: UndoRecord["child"]) => Promise<void>,
 ): Promise<number | null> {
   const limit = new AbortController();
   const timer = clock.setTimeout(() => limit.abort(), STEP_LIMIT);
@@ -134,8 +133,12 @@ async function runStep(
   return end.kind === "exited" ? end.exitCode : null;
 }
 
-/** What an undo that was killed in the middle has left at work: two activations at once would be worse than one begun anew. */
-async function endLeftovers({ exec, clock }: UndoDeps, { undo: steps, host }: ArmedDeadman, { child }: Undone): Promise<void> {
+/** What an undo that was killed in the middle has left running: two activations at once would be worse than one started again. */
+async function endLeftovers(
+  { exec, clock }: UndoDeps,
+  { undo: steps, host }: ArmedDeadman,
+  { child }: UndoRecord,
+): Promise<void> {
   for (let waited = 0; waited < LEFTOVER_LIMIT && child !== null && isAlive(child); waited += POLL_MS) await wait(clock, POLL_MS);
   if (child !== null) await endProgram(child);
   for (const { unit } of steps) await stopUnit(exec, unit, host);
@@ -145,40 +148,31 @@ async function endLeftovers({ exec, clock }: UndoDeps, { undo: steps, host }: Ar
  * Whether the daemon is the one of the activation that was undone: it was told to make way, or the machine has booted since. A
  * switch leaves the agent's units alone, and one that cannot connect, or does not run at all, would stay so.
  */
-async function hasOtherDaemon({ restarted, back, activation, host }: ArmedDeadman, { why, running }: Undone): Promise<boolean> {
+async function hasOtherDaemon(
+  exec: Exec,
+  { restarted, back, activation, host }: ArmedDeadman,
+  { why, running }: UndoRecord,
+): Promise<boolean> {
   if ((restarted !== true && why !== "boot") || running !== back) return false;
-  const platform = readerOf(host);
+  const platform = recordedPlatform(host, exec);
   const before = await platform.installedAgent(back);
   return before !== undefined && before !== (await platform.installedAgent(activation.closure));
 }
 
 /** Holds what is so now against what was so before. */
-async function compare({ back, profile, activation, host }: ArmedDeadman): Promise<Pick<Undone, "running" | "left">> {
-  const platform = readerOf(host);
+async function compare(
+  exec: Exec,
+  { back, profile, activation, host }: ArmedDeadman,
+): Promise<Pick<UndoRecord, "running" | "left">> {
+  const platform = recordedPlatform(host, exec);
   const running = (await platform.runningClosure()) ?? null;
   if (running !== back) {
     return { running, left: `The host runs ${running ?? "no closure that can be read"}, and not ${back}.` };
   }
   const set = activation.mode === "test" ? profile : ((await platform.profileClosure()) ?? null);
   if (profile === null || set === profile) return { running, left: null };
-  return {
-    running,
-    left: shorten(`The profile points to ${set ?? "nothing"}, and not to ${profile}: the next boot would bring that.`, 2000),
-  };
-}
-
-/** What tells of the host's closures, by files alone. */
-function readerOf({ platform, hostname, systemRoot, env }: ArmedDeadman["host"]): Platform {
-  return createPlatform({
-    platform,
-    hostname,
-    flakeAttr: undefined,
-    systemRoot,
-    env,
-    exec: () => {
-      throw new Error("to read of closures, no program is needed");
-    },
-  });
+  const boots = platform.bootsFromProfile ? ": the next boot would bring that" : "";
+  return { running, left: shorten(`The profile points to ${set ?? "nothing"}, and not to ${profile}${boots}.`, 2000) };
 }
 
 /** The output of an undo, as far as it is of a size that a person reads: the last 256 KiB. */

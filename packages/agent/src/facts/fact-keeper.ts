@@ -7,7 +7,7 @@ export type FactReader = () => Promise<Partial<Facts>>;
 
 export interface FactKeeper {
   /**
-   * Reads all facts anew and returns those that changed since they were last taken, if any did. A call while one is under
+   * Reads all facts again and returns those that changed since they were last taken, if any did. A call while one is under
    * way starts another one after it, so that what it returns was read after it was called.
    */
   refresh(): Promise<FactsReading | undefined>;
@@ -25,7 +25,10 @@ export interface FactKeeperDeps {
   limit?: number;
 }
 
-/** Keeps the facts that were read last, and tells what changed. A fact that cannot be read now is absent, never wiped at the dashboard (R20, R24). */
+/**
+ * Keeps the facts that were read last, and reports what changed. A fact that cannot be read now is absent, never wiped at the
+ * dashboard (R20, R24).
+ */
 export function createFactKeeper({ readers, clock, log, limit = 5000 }: FactKeeperDeps): FactKeeper {
   let facts: Partial<Facts> = {};
   let readAt = clock.now();

@@ -5,10 +5,10 @@ import { exec, systemClock } from "@nixfleet/runtime";
 import { createFakeClock, createTempDir } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
 import { createLog } from "../log.ts";
-import { parseFailedUnits, readFailedUnits, readNixVersion } from "./command-facts.ts";
 import { createFactKeeper, type FactReader } from "./fact-keeper.ts";
 import { createLinuxSource } from "./linux-source.ts";
 import { nixSystem, readAgentFacts, readMachineFacts, storePathOf } from "./machine-facts.ts";
+import { readNixVersion } from "./nix-version.ts";
 import { createProblems } from "./problems.ts";
 
 function setUp(readers: Record<string, FactReader>) {
@@ -20,7 +20,7 @@ function setUp(readers: Record<string, FactReader>) {
 
 const factsOf = (reading: FactsReading | undefined) => reading?.facts;
 
-test("R20: only what changed is told, and what cannot be read now is left out of it", async () => {
+test("R20: only what changed is reported, and what cannot be read now is left out of it", async () => {
   let cores: number | undefined = 2;
   let kernel: string | undefined = "6.1";
   const { keeper } = setUp({ machine: async () => ({ ...(cores !== undefined && { cores }), ...(kernel && { kernel }) }) });
@@ -35,7 +35,7 @@ test("R20: only what changed is told, and what cannot be read now is left out of
   expect(await keeper.refresh()).toBeUndefined();
 });
 
-test("R20: a fact that a hello could not tell is told as soon as it can be read", async () => {
+test("R20: a fact that a hello could not tell is reported as soon as it can be read", async () => {
   let kernel: string | undefined;
   const { keeper } = setUp({ machine: async () => ({ cores: 2, ...(kernel && { kernel }) }) });
   kernel = "6.1";
@@ -87,18 +87,8 @@ test("R21: reading the facts of a host runs `nix --version` and nothing else of 
   expect(await readFile(record, "utf8")).toBe("nix --version\n");
 });
 
-test("R24: without Nix and without systemd their facts are absent", async () => {
-  const deps = { exec, env: { PATH: "/nonexistent" } };
-  expect(await readNixVersion(deps)).toBeUndefined();
-  expect(await readFailedUnits(deps, "nixos", async () => true)).toBeUndefined();
-  expect(await readFailedUnits({ exec, env: process.env }, "nixos", async () => false)).toBeUndefined();
-  expect(parseFailedUnits("no json")).toBeUndefined();
-});
-
-test("R24: no failed unit is an empty list", () => {
-  expect(parseFailedUnits("[]")).toEqual([]);
-  const printed = '[{"unit":"backup.service","load":"loaded","active":"failed","sub":"failed","description":"Backup"}]';
-  expect(parseFailedUnits(printed)).toEqual(["backup.service"]);
+test("R24: without Nix its version is absent", async () => {
+  expect(await readNixVersion({ exec, env: { PATH: "/nonexistent" } })).toBeUndefined();
 });
 
 test("the machine's own facts fit the contract", async () => {

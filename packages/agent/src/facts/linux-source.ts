@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { MachineSource } from "./machine-source.ts";
 import { parseBootTime, parseCpu, parseLoad, parseMemory, parseNetwork, parseOsRelease } from "./proc-files.ts";
 
-/** Reads /proc, /sys and /etc/os-release; `root` stands before them, for tests with recorded files. */
+/** Reads /proc, /sys and /etc/os-release; `root` is put before them, for tests with recorded files. */
 export function createLinuxSource(root = "/"): MachineSource {
   const read = (path: string) => readOrNothing(join(root, path));
   const parsed = async <T>(path: string, parse: (text: string) => T | undefined): Promise<T | undefined> => {

@@ -69,7 +69,7 @@ export async function readAgentFacts(
   };
 }
 
-/** The store path that a program lies in, if it lies in a store. */
+/** The store path that a program is in, if it is in a store. */
 export async function storePathOf(
   program: string | undefined,
   resolve: (path: string) => Promise<string> = realpath,
@@ -78,6 +78,6 @@ export async function storePathOf(
   try {
     return /^\/(?:[^/]+\/)*?store\/[0-9a-df-np-sv-z]{32}-[^/]+/.exec(await resolve(program))?.[0];
   } catch {
-    return undefined; // The program was taken away while it runs: which store path it came from cannot be told.
+    return undefined; // The program was taken away while it runs: which store path it came from is not known.
   }
 }

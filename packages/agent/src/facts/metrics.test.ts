@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { Metrics } from "@nixfleet/protocol";
 import { createFakeClock } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
+import { readDisks } from "../disks.ts";
 import { parseDarwinBootTime, parseNetstat, parseSwapUsage, parseVmStat } from "./darwin-output.ts";
-import { readDisks } from "./disks.ts";
 import { createLinuxSource } from "./linux-source.ts";
 import type { MachineSource } from "./machine-source.ts";
 import { createMetricsReader } from "./metrics.ts";
@@ -76,7 +76,7 @@ test("R24: the first measurement has no share of the processor and no rate of th
   expect(await reader.read()).toEqual({ at: clock.now(), cpu: 0.25, network: { in: 2000, out: 0 } });
 });
 
-test("counters that began anew, and a pause of hours, give no rate", async () => {
+test("counters that restart, and a pause of hours, give no rate", async () => {
   const clock = createFakeClock();
   let received = 5000;
   const source = partial({ network: async () => ({ in: received, out: 0 }) });
@@ -98,7 +98,7 @@ test("this machine's own measurement fits the contract", async () => {
   expect(Metrics.parse(await reader.read())).toHaveProperty("disks");
 });
 
-test("each file system is told once, what is not there is left out, and what root keeps for itself is not free", async () => {
+test("each file system is reported once, what is not there is left out, and what root keeps for itself is not free", async () => {
   const disks = await readDisks(["/", "/nix", "/boot", "/gone"], {
     device: async (path) => {
       if (path === "/gone") throw new Error("ENOENT");

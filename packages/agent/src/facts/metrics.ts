@@ -58,7 +58,7 @@ function networkRate(
   now: { in: number; out: number; at: number },
 ): { in: number; out: number } | undefined {
   const seconds = (now.at - before.at) / 1000;
-  // Counters begin anew when a card is taken out or its driver reloaded.
+  // Counters restart when a card is taken out or its driver reloaded.
   const usable = seconds > 0 && seconds * 1000 <= LONGEST_SPAN && now.in >= before.in && now.out >= before.out;
   return usable
     ? { in: Math.round((now.in - before.in) / seconds), out: Math.round((now.out - before.out) / seconds) }

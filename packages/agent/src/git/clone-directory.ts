@@ -34,7 +34,7 @@ export async function resetSettings(dir: string): Promise<void> {
   );
   const strange = ["info/attributes", "info/grafts", "info/sparse-checkout", "objects/info/alternates", "config.worktree"];
   for (const name of strange) await rm(join(git, name), { force: true });
-  // Git takes an index for the truth about the work tree; without one it writes every file anew.
+  // Git takes an index for the truth about the work tree; without one it writes every file again.
   await rm(join(git, "index"), { force: true });
   for (const name of await listLocks(git)) await rm(name, { force: true });
 }

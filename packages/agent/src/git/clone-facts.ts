@@ -2,7 +2,7 @@ import type { Facts } from "@nixfleet/protocol";
 import { LARGEST_FLAKE_LOCK } from "@nixfleet/runtime";
 import { runnerLayout } from "../spool/layout.ts";
 import { CloneState } from "../spool/shapes.ts";
-import { readStrangerJson } from "../spool/stranger-json.ts";
+import { readUntrustedJson } from "../spool/untrusted-json.ts";
 import type { Clone } from "./clone.ts";
 import { readLockFile } from "./lock-file.ts";
 import { listTestScripts } from "./test-scripts.ts";
@@ -21,7 +21,7 @@ export interface CloneFactsDeps {
 export async function readCloneFacts({ clone, runnerDir, branch, hostname, now }: CloneFactsDeps): Promise<CloneFacts> {
   const layout = runnerLayout(runnerDir);
   const commit = await clone.head();
-  const read = await readStrangerJson(layout.cloneState, CloneState);
+  const read = await readUntrustedJson(layout.cloneState, CloneState);
   const { fetchedAt, problem } = read.kind === "ok" ? read.value : { fetchedAt: null, problem: null };
   const facts: CloneFacts = {
     clone: { commit, branch, ...(fetchedAt === null ? {} : { fetchedAt }), ...(problem === null ? {} : { problem }) },

@@ -29,7 +29,7 @@ async function createBench(url?: (origin: GitFixture) => string): Promise<Bench>
   const said: string[] = [];
   const repoUrl = url?.(origin) ?? origin.url;
   const git = createGit({ exec, env: process.env, repoUrl });
-  const clone = createClone({ git, dir, url: repoUrl, branch: "main", say: (text) => said.push(text) });
+  const clone = createClone({ git, dir, url: repoUrl, branch: "main", log: (text) => said.push(text) });
   const inClone = async (...args: string[]) => (await git(args, { cwd: dir })).stdout.trim();
   return {
     origin,
@@ -158,13 +158,13 @@ test("R31: a shallow clone becomes whole, and a shallow repository is taken as i
   await inClone({ ...bench, dir: bench.root }, "clone", "--quiet", "--depth", "1", "--bare", bench.origin.url, "shallow.git");
   const url = `file://${bench.root}/shallow.git`;
   const git = createGit({ exec, env: process.env, repoUrl: url });
-  const other = createClone({ git, dir: join(bench.root, "other"), url, branch: "main", say: () => {} });
+  const other = createClone({ git, dir: join(bench.root, "other"), url, branch: "main", log: () => {} });
   const tip = await bench.origin.head();
   const request = { commit: null, fetch: "always" as const, signal: new AbortController().signal, onStderr: () => {} };
   expect(await other.sync(request)).toMatchObject({ kind: "at", commit: tip });
 });
 
-test("R31: a checkout of a user's that stands in its place behind a link, or around it, is not touched", async () => {
+test("R31: a checkout of a user's that is in its place behind a link, or around it, is not touched", async () => {
   await using bench = await createBench();
   const own = join(bench.root, "own");
   await cp(bench.origin.workTree, own, { recursive: true });
@@ -175,7 +175,7 @@ test("R31: a checkout of a user's that stands in its place behind a link, or aro
   expect(bench.said.join()).toContain("not a directory of its own");
 
   const git = createGit({ exec, env: process.env, repoUrl: bench.origin.url });
-  const inside = createClone({ git, dir: join(own, "state/repo"), url: bench.origin.url, branch: "main", say: () => {} });
+  const inside = createClone({ git, dir: join(own, "state/repo"), url: bench.origin.url, branch: "main", log: () => {} });
   await mkdir(join(own, "state/repo"), { recursive: true });
   const request = { commit: null, fetch: "always" as const, signal: new AbortController().signal, onStderr: () => {} };
   expect(await inside.sync(request)).toMatchObject({ kind: "at" });
@@ -183,7 +183,7 @@ test("R31: a checkout of a user's that stands in its place behind a link, or aro
   expect(await readFile(join(own, "flake.nix"), "utf8")).toBe("work in progress\n");
 });
 
-test.runIf(process.getuid?.() === 0)("R31: files of another user in the clone: it is made anew", async () => {
+test.runIf(process.getuid?.() === 0)("R31: files of another user in the clone: it is recreated", async () => {
   await using bench = await createBench();
   await bench.pull();
   for (const name of ["", ".git", ".git/HEAD", "flake.nix"]) await chown(join(bench.dir, name), 65_534, 65_534);
@@ -215,7 +215,7 @@ test("R31: errors say what it is and what to do: branch, repository, disk", asyn
   await using bench = await createBench();
   const git = createGit({ exec, env: process.env, repoUrl: bench.origin.url });
   const request = { commit: null, fetch: "always" as const, signal: new AbortController().signal, onStderr: () => {} };
-  const deps = { git, dir: bench.dir, url: bench.origin.url, say: () => {} };
+  const deps = { git, dir: bench.dir, url: bench.origin.url, log: () => {} };
   expect(await createClone({ ...deps, branch: "nowhere" }).sync(request)).toMatchObject({
     kind: "failed",
     fault: { code: "branch-missing", firstError: expect.stringContaining("nowhere") },

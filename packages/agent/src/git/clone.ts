@@ -23,7 +23,7 @@ export interface CloneDeps {
   url: string;
   branch: string;
   /** A sentence of this program itself about what it does with the clone. */
-  say(text: string): void;
+  log(text: string): void;
 }
 
 export type GitFault = { code: FailureCode; reason: string; firstError: string };
@@ -49,7 +49,7 @@ export interface SyncRequest {
 export interface Clone {
   /**
    * Brings the clone to exactly that commit of the branch: its content as committed, nothing added, nothing left over. A
-   * damaged clone is made anew. Never waits for input.
+   * damaged clone is recreated. Never waits for input.
    */
   sync(request: SyncRequest): Promise<SyncResult>;
   /** The commit that the clone is at; null before the first pull, or when it cannot be read. */
@@ -66,7 +66,7 @@ export interface Clone {
 
 type Attempt = SyncResult | { kind: "damaged"; fault: GitFault };
 
-export function createClone({ git, dir, url, branch, say }: CloneDeps): Clone {
+export function createClone({ git, dir, url, branch, log }: CloneDeps): Clone {
   // Named, since git would otherwise look for a repository in the directories above.
   const place = [`--git-dir=${join(dir, ".git")}`, `--work-tree=${dir}`];
   const inClone = (args: readonly string[], request: GitRequest = {}) => git([...place, ...args], { cwd: dir, ...request });
@@ -136,7 +136,7 @@ export function createClone({ git, dir, url, branch, say }: CloneDeps): Clone {
   const prepare = async (commit: Commit | null): Promise<Attempt | undefined> => {
     const state = await inspectClone(dir);
     if (state.kind === "unusable") {
-      say(`The clone is made anew: ${state.reason}.`);
+      log(`Recreating the clone: ${state.reason}.`);
       await discardClone(dir);
     }
     if (state.kind === "usable") await resetSettings(dir);
@@ -154,7 +154,7 @@ export function createClone({ git, dir, url, branch, say }: CloneDeps): Clone {
           const result = (await prepare(request.commit)) ?? (await attempt(request));
           if (result.kind !== "damaged") return result;
           if (!isFirst) return { kind: "failed", fault: result.fault };
-          say(`The clone is made anew: ${result.fault.firstError}.`);
+          log(`Recreating the clone: ${result.fault.firstError}.`);
           await discardClone(dir);
         }
       } catch (error) {
@@ -202,7 +202,7 @@ function diskFault(error: unknown, dir: string): GitFault {
     code: isFull ? "disk-full" : "clone-corrupt",
     reason: isFull
       ? `The disk that holds ${dir} is full.`
-      : `The clone at ${dir} is damaged and could not be made anew: ${message}`,
+      : `The clone at ${dir} is damaged and could not be recreated: ${message}`,
     firstError: message,
   };
 }
@@ -212,6 +212,6 @@ async function exists(path: string): Promise<boolean> {
     await access(path);
     return true;
   } catch {
-    return false; // Not there, or not readable: git will say so.
+    return false; // Not there, or not readable: git will log so.
   }
 }

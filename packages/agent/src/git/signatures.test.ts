@@ -27,7 +27,7 @@ let home: string;
 let temp: AsyncDisposable;
 let origin: GitFixture;
 let trusted: { key: string; trust: string };
-let stranger: { key: string; trust: string };
+let untrusted: { key: string; trust: string };
 const signers: TrustedSigners = { allowedSignersFile: undefined, openpgpKeysFile: undefined };
 
 beforeAll(async () => {
@@ -36,7 +36,7 @@ beforeAll(async () => {
   dir = made.path;
   origin = await createGitFixture();
   trusted = await makeSshKey(dir, "ada");
-  stranger = await makeSshKey(dir, "eve");
+  untrusted = await makeSshKey(dir, "eve");
   signers.allowedSignersFile = join(dir, "allowed-signers");
   await writeFile(signers.allowedSignersFile, trusted.trust);
   home = join(dir, "gnupg");
@@ -78,12 +78,12 @@ async function check(commit: Commit, trust: TrustedSigners = signers): Promise<s
   return createSignatureCheck({ exec, env, signers: trust })(commit, inWorkTree);
 }
 
-test("R56: a commit signed by a trusted SSH key is taken; one of a stranger's key is not", async () => {
+test("R56: a commit signed by a trusted SSH key is taken; one of an untrusted key is not", async () => {
   expect(await check(await bySsh(trusted.key))).toBeUndefined();
-  expect(await check(await bySsh(stranger.key))).toMatch(/is not signed by a key that this host's configuration trusts/);
+  expect(await check(await bySsh(untrusted.key))).toMatch(/is not signed by a key that this host's configuration trusts/);
 });
 
-test("R56: a commit signed by a trusted OpenPGP key is taken; one of a stranger's key is not, though the user's own key ring has it", async () => {
+test("R56: a commit signed by a trusted OpenPGP key is taken; one of an untrusted key is not, though the user's own key ring has it", async () => {
   expect(await check(await byOpenpgp("ada"))).toBeUndefined();
   expect(await check(await byOpenpgp("eve"))).toMatch(/is not signed by a key that this host's configuration trusts/);
 });

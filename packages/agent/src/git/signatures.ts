@@ -32,12 +32,15 @@ export function createSignatureCheck({ exec, env, signers }: SignatureDeps) {
       case "ssh":
         return signers.allowedSignersFile === undefined
           ? `The commit ${commit} is signed with an SSH key, and this host's configuration trusts none.`
-          : judge(commit, await git(["-c", `gpg.ssh.allowedSignersFile=${signers.allowedSignersFile}`, ...verify(commit)]));
+          : distrustReason(
+              commit,
+              await git(["-c", `gpg.ssh.allowedSignersFile=${signers.allowedSignersFile}`, ...verify(commit)]),
+            );
       case "openpgp":
         return signers.openpgpKeysFile === undefined
           ? `The commit ${commit} is signed with an OpenPGP key, and this host's configuration trusts none.`
           : withKeyRing({ exec, env, keys: signers.openpgpKeysFile }, async (home) =>
-              judge(commit, await git(verify(commit), { env: { GNUPGHOME: home } })),
+              distrustReason(commit, await git(verify(commit), { env: { GNUPGHOME: home } })),
             );
       case "other":
         return `The commit ${commit} is signed in a way that this agent does not know; SSH and OpenPGP signatures are known.`;
@@ -60,7 +63,7 @@ export function signatureKind(object: string): "none" | "ssh" | "openpgp" | "oth
   return /^-----BEGIN PGP (SIGNATURE|MESSAGE)-----/.test(signature) ? "openpgp" : "other";
 }
 
-function judge(commit: Commit, result: ExecResult): string | undefined {
+function distrustReason(commit: Commit, result: ExecResult): string | undefined {
   if (succeeded(result)) return undefined;
   const said = firstLine(result) ?? describeEnd(result.end);
   return shorten(`The commit ${commit} is not signed by a key that this host's configuration trusts: ${said}`, 2000);

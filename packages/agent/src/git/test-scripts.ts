@@ -14,7 +14,7 @@ export interface TestScript {
   timeout: number;
 }
 
-/** Where a host's own tests stand in the config repository. */
+/** Where a host's own tests are in the config repository. */
 export function testDirectory(cloneDir: string, hostname: string): string {
   return join(cloneDir, "hosts", hostname, "tests");
 }

@@ -34,7 +34,7 @@ export function waitAfter(seconds: number, random: () => number): number {
   return Math.floor(seconds * 1000) + Math.floor(random() * 5000);
 }
 
-/** Wait while only a person can mend the cause (token revoked, protocol too old): half a minute to a minute. */
-export function rareWait(random: () => number): number {
+/** Wait while only a person can fix the cause (token revoked, protocol too old): half a minute to a minute. */
+export function slowWait(random: () => number): number {
   return Math.floor(LONGEST_WAIT * (1 + random()));
 }

@@ -26,7 +26,7 @@ test("R28: a refused token is tried again rarely also after other failures, and 
   expect(waitsOf(self.lines)).toEqual([999, 59_970, 1998]);
 });
 
-test("a failure that was told already is told again once a link has stood in between", async () => {
+test("a failure that was reported already is reported again once a link was open in between", async () => {
   const self = setUp();
   self.link.start();
   const told = () => self.lines.filter(({ event, level }) => event === "link-failed" && level === "warn").length;

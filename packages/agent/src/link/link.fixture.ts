@@ -1,7 +1,7 @@
 import type { FromAgentOf } from "@nixfleet/protocol";
 import { createFakeClock, createSocketPair, type SocketPair } from "@nixfleet/testkit";
 import { createLog } from "../log.ts";
-import { createLink, type ForTheDaemon } from "./link.ts";
+import { createLink, type DaemonMessage } from "./link.ts";
 import type { DialFailure, DialHandlers, LinkSocket } from "./link-socket.ts";
 
 export const hello = {
@@ -22,7 +22,7 @@ export const runId = "01jd0000000000000000000001";
 export function setUp({ random = (): number => 0.5, makeHello = async (): Promise<FromAgentOf<"hello">> => hello } = {}) {
   const clock = createFakeClock();
   const lines: { event: string; level: string }[] = [];
-  const heard: ForTheDaemon[] = [];
+  const heard: DaemonMessage[] = [];
   const atDashboard: unknown[] = [];
   const ups: boolean[] = [];
   const dials: number[] = [];

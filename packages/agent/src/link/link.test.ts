@@ -94,7 +94,7 @@ test("a run that comes before the welcome ends the link", async () => {
   expect(self.dials).toHaveLength(2);
 });
 
-test("R28: failures are followed by waits that grow with jitter up to thirty seconds, for ever, in one log line", () => {
+test("R28: failures are followed by waits that grow with jitter up to thirty seconds, forever, in one log line", () => {
   const self = setUp({ random: () => 0.999 });
   self.link.start();
   for (let i = 0; i < 20; i++) {
@@ -156,7 +156,7 @@ test("a dashboard that accepts and then says no welcome is left", async () => {
   expect(self.dials).toHaveLength(2);
 });
 
-test("a connection that does not stand within 20 s is given up", () => {
+test("a connection that is not open within 20 s is given up", () => {
   const self = setUp();
   self.link.start();
   self.clock.advance(20_000);

@@ -10,16 +10,16 @@ import {
 } from "@nixfleet/protocol";
 import { type Clock, messageOf } from "@nixfleet/runtime";
 import type { Log } from "../log.ts";
-import { createBackoff, rareWait, waitAfter } from "./backoff.ts";
+import { createBackoff, slowWait, waitAfter } from "./backoff.ts";
 import type { Dial, DialFailure, LinkSocket } from "./link-socket.ts";
 
-/** Milliseconds until a connection, TLS and upgrade included, must stand. */
+/** Milliseconds until a connection, TLS and upgrade included, must be open. */
 const DIAL_LIMIT = 20_000;
 /** Milliseconds from the hello until the welcome. */
 const WELCOME_LIMIT = 30_000;
 
 /** What the link does not answer by itself. */
-export type ForTheDaemon = Exclude<FromDashboard, { type: "welcome" | "ping" | "goodbye" }>;
+export type DaemonMessage = Exclude<FromDashboard, { type: "welcome" | "ping" | "goodbye" }>;
 
 export interface LinkDeps {
   dial: Dial;
@@ -27,11 +27,11 @@ export interface LinkDeps {
   /** From 0 up to but not including 1. */
   random: () => number;
   log: Log;
-  /** The first message of each link, made when the connection stands. */
+  /** The first message of each link, made when the connection is open. */
   hello: () => Promise<FromAgentOf<"hello">>;
   /** The dashboard has accepted the link: from here until `onDown`, `send` sends. */
   onUp: (welcome: FromDashboardOf<"welcome">) => void;
-  onMessage: (message: ForTheDaemon) => void;
+  onMessage: (message: DaemonMessage) => void;
   /** Called once for each `onUp`. */
   onDown: () => void;
 }
@@ -56,7 +56,7 @@ type State =
   | { kind: "greeting" | "up"; socket: LinkSocket };
 
 /**
- * Holds the one link to the dashboard: dials, greets, answers pings, and dials again for ever with backoff (R26–R28). Whatever the
+ * Holds the one link to the dashboard: dials, greets, answers pings, and dials again forever with backoff (R26–R28). Whatever the
  * dashboard sends either is a message of the protocol, or ends this link with one log line and nothing else.
  */
 export function createLink(deps: LinkDeps): Link {
@@ -84,7 +84,7 @@ export function createLink(deps: LinkDeps): Link {
     const limit = clock.setTimeout(() => {
       if (state.kind !== "dialing") return;
       state.dialing.cancel();
-      onFailure({ kind: "timeout", detail: `No connection stood within ${DIAL_LIMIT / 1000} s.` });
+      onFailure({ kind: "timeout", detail: `No connection was established within ${DIAL_LIMIT / 1000} s.` });
     }, DIAL_LIMIT);
     // A dial may fail before it returns; then the state has moved on already.
     let settled = false;
@@ -110,7 +110,7 @@ export function createLink(deps: LinkDeps): Link {
     log[lastFailure === detail ? "debug" : "warn"]("link-failed", { kind, detail });
     lastFailure = detail;
     if (retryAfter !== undefined) wait(waitAfter(retryAfter, random));
-    else wait(kind === "unauthorized" ? rareWait(random) : backoff.next());
+    else wait(kind === "unauthorized" ? slowWait(random) : backoff.next());
   };
 
   const greet = (socket: LinkSocket) => {
@@ -147,7 +147,7 @@ export function createLink(deps: LinkDeps): Link {
     };
     keepAliveTimer = clock.setTimeout(keepAlive, PING_INTERVAL);
     welcomeTimer = clock.setTimeout(() => {
-      if (state === mine) drop(socket, 1002, "no welcome came");
+      if (state === mine) drop(socket, 1002, "no welcome in time");
     }, WELCOME_LIMIT);
 
     deps.hello().then(
@@ -156,7 +156,7 @@ export function createLink(deps: LinkDeps): Link {
       },
       (error: unknown) => {
         log.error("hello-failed", { message: messageOf(error) });
-        if (isCurrent()) drop(socket, 1011, "no hello could be made");
+        if (isCurrent()) drop(socket, 1011, "the hello could not be built");
       },
     );
   };
@@ -190,10 +190,13 @@ export function createLink(deps: LinkDeps): Link {
         log.info("link-up", { hostId: message.hostId });
         deps.onUp(message);
         return;
-      default:
+      case "ack":
+      case "startRun":
+      case "cancelRun":
+      case "watch":
         if (state.kind !== "up") {
           log.warn("message-invalid", { reason: `${message.type} came before the welcome.` });
-          drop(socket, 1008, "no welcome came first");
+          drop(socket, 1008, "a message came before the welcome");
           return;
         }
         deps.onMessage(message);
@@ -213,7 +216,7 @@ export function createLink(deps: LinkDeps): Link {
     const after = goodbye;
     goodbye = undefined;
     if (after === undefined) wait(backoff.next());
-    else wait(after.comeBackAfter === null ? rareWait(random) : waitAfter(after.comeBackAfter, random));
+    else wait(after.comeBackAfter === null ? slowWait(random) : waitAfter(after.comeBackAfter, random));
     if (wasUp) deps.onDown();
   };
 
@@ -232,7 +235,7 @@ export function createLink(deps: LinkDeps): Link {
       last.limit.cancel();
       last.dialing.cancel();
     }
-    if (last.kind === "greeting" || last.kind === "up") last.socket.close(1001, "the agent stops");
+    if (last.kind === "greeting" || last.kind === "up") last.socket.close(1001, "the agent is stopping");
     if (last.kind === "up") deps.onDown();
   };
 

@@ -14,7 +14,7 @@ export interface WsDialOptions {
 
 /**
  * Dials by `ws`. Certificates are verified (R32) and redirects are not followed, since both would hand the token to somebody
- * else. The token stands in a header only: never in a URL, an argument or a message.
+ * else. The token is in a header only: never in a URL, an argument or a message.
  */
 export function createWsDial({ url, token, userAgent }: WsDialOptions): Dial {
   return ({ onOpen, onFailure }) => {
@@ -65,7 +65,7 @@ function asLinkSocket(socket: WebSocket): LinkSocket {
     onMessage(handler) {
       socket.removeAllListeners("message");
       socket.on("message", (data, isBinary) => {
-        if (isBinary) socket.close(1003, "text is spoken here");
+        if (isBinary) socket.close(1003, "only text frames are accepted");
         else handler((data as Buffer).toString()); // `nodebuffer` is the binary type of every ws socket.
       });
     },

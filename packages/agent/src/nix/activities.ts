@@ -25,7 +25,7 @@ interface Activity {
   isCounted: boolean;
 }
 
-/** Follows the activities of one Nix process and sums up where its work stands. */
+/** Follows the activities of one Nix process and sums up its progress. */
 export interface Activities {
   start(id: number, type: number, fields: readonly unknown[], at: number): void;
   stop(id: number): void;

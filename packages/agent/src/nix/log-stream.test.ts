@@ -60,7 +60,7 @@ test("a failed build: Nix's first error without colours, and the failed derivati
   expect(said.map(({ text }) => text)).toContain("bad> boom");
 });
 
-test("with a trace, the sentence stands behind the last error; since 2.29 the reason is in the next line", () => {
+test("with a trace, the sentence follows the last error; since 2.29 the reason is in the next line", () => {
   const message = (text: string) => `@nix ${JSON.stringify({ action: "msg", level: 0, msg: text })}`;
   const traced =
     "\u001b[31;1merror:\u001b[0m\n       … while evaluating the option `x'\n\n       error: attribute 'y' missing\n       at a.nix:1:2";

@@ -13,7 +13,7 @@ export type NixLine = Pick<LogLine, "stream" | "text" | "level">;
 
 export interface NixLogHandlers {
   onLine(line: NixLine): void;
-  /** Something changed: `progress()` tells what. */
+  /** Something changed: `progress()` reports what. */
   onProgress(): void;
 }
 
@@ -34,7 +34,7 @@ export function createNixLog(now: () => number, { onLine, onProgress }: NixLogHa
   let firstError: string | undefined;
   let errors = "";
 
-  const say = (text: string, stream: NixLine["stream"], severity?: NixLine["level"]) => {
+  const emit = (text: string, stream: NixLine["stream"], severity?: NixLine["level"]) => {
     for (const line of text.replace(/\n$/, "").split("\n")) {
       onLine(severity === undefined ? { stream, text: line } : { stream, text: line, level: severity });
     }
@@ -46,9 +46,9 @@ export function createNixLog(now: () => number, { onLine, onProgress }: NixLogHa
       firstError ??= findError(plain);
       if (errors.length < MAX_ERRORS) errors += `${plain}\n`;
     }
-    if (severity > level.info) return; // What each file and path goes through: thousands of lines that say nothing.
+    if (severity > level.info) return; // What each file and path goes through: thousands of lines that emit nothing.
     const isNoise = /^(these \d+ |this |copying |downloading | {2}\/)/.test(text);
-    say(text, "nix", severity <= level.error ? "error" : severity === level.warning ? "warning" : isNoise ? "noise" : undefined);
+    emit(text, "nix", severity <= level.error ? "error" : severity === level.warning ? "warning" : isNoise ? "noise" : undefined);
   };
 
   const handle = (entry: Record<string, unknown>) => {
@@ -68,7 +68,7 @@ export function createNixLog(now: () => number, { onLine, onProgress }: NixLogHa
       case "result":
         if ((type === BUILD_LOG_LINE || type === POST_BUILD_LOG_LINE) && typeof fields[0] === "string") {
           const name = activities.nameOf(id);
-          say(name === undefined ? fields[0] : `${parsePackageName(name).name}> ${fields[0]}`, "build");
+          emit(name === undefined ? fields[0] : `${parsePackageName(name).name}> ${fields[0]}`, "build");
         } else if (activities.result(id, type, fields)) onProgress();
         break;
       case "msg":
@@ -83,7 +83,7 @@ export function createNixLog(now: () => number, { onLine, onProgress }: NixLogHa
       const entry = text.startsWith(PREFIX) ? parseObject(text.slice(PREFIX.length)) : undefined;
       if (entry !== undefined) handle(entry);
       else if (stripColours(text).startsWith("error: ")) message(text, level.error);
-      else say(text, "nix");
+      else emit(text, "nix");
     },
     progress: () => activities.progress(),
     firstError: () => firstError,
@@ -92,7 +92,7 @@ export function createNixLog(now: () => number, { onLine, onProgress }: NixLogHa
 }
 
 /**
- * The sentence of an error: with traces, it stands behind the last `error:`. Since 2.29 a failed build says why in a second
+ * The sentence of an error: with traces, it follows the last `error:`. Since 2.29 a failed build says why in a second
  * line, `Reason: …`.
  */
 function findError(plain: string): string | undefined {

@@ -18,8 +18,8 @@ export interface ChoosePlatformDeps {
 }
 
 /** The platform that a host is. */
-export function createPlatform({ activationCommand, ...deps }: ChoosePlatformDeps): Platform {
-  const platform = choose(deps);
+export function createPlatform({ activationCommand, platform: name, ...deps }: ChoosePlatformDeps): Platform {
+  const platform = PLATFORMS[name](deps);
   if (activationCommand === undefined) return platform;
   // Only the activation: an undo must not depend on a program that may be what broke the host.
   return {
@@ -28,18 +28,14 @@ export function createPlatform({ activationCommand, ...deps }: ChoosePlatformDep
   };
 }
 
-function choose({ platform, ...deps }: Omit<ChoosePlatformDeps, "activationCommand">): Platform {
-  switch (platform) {
-    case "nixos":
-      return createNixosPlatform(deps);
-    case "darwin":
-      return createDarwinPlatform(deps);
-    case "home-manager": {
-      const { username, homedir, uid } = userInfo();
-      const [user, home] = [deps.env["USER"] ?? username, deps.env["HOME"] ?? homedir];
-      return createHomeManagerPlatform({ ...deps, user, uid, home, isDarwin: process.platform === "darwin" });
-    }
-    default:
-      return platform satisfies never;
-  }
-}
+type Create = (deps: Omit<ChoosePlatformDeps, "platform" | "activationCommand">) => Platform;
+
+const PLATFORMS: Record<PlatformName, Create> = {
+  nixos: createNixosPlatform,
+  darwin: createDarwinPlatform,
+  "home-manager": (deps) => {
+    const { username, homedir, uid } = userInfo();
+    const [user, home] = [deps.env["USER"] ?? username, deps.env["HOME"] ?? homedir];
+    return createHomeManagerPlatform({ ...deps, user, uid, home, isDarwin: process.platform === "darwin" });
+  },
+};

@@ -16,19 +16,19 @@ export async function bootDifferences(booted: string, closure: string): Promise<
   return [...reasons, ...(await inhibitorsBetween(booted, closure))];
 }
 
-/** Whether two closures have the same part: the same store path behind it or, where it lies in the closure, the same content. */
+/** Whether two closures have the same part: the same store path behind it or, where it is in the closure, the same content. */
 async function isSamePart(one: string, other: string, part: string): Promise<boolean> {
   const [a, b] = await Promise.all([one, other].map((closure) => resolve(join(closure, part))));
   if (a === b || a === undefined || b === undefined) return a === b;
   if (!a.startsWith(`${one}/`) || !b.startsWith(`${other}/`)) return false;
-  if (!(await stat(a)).isFile() || !(await stat(b)).isFile()) return true; // Nothing that a boot would read anew.
+  if (!(await stat(a)).isFile() || !(await stat(b)).isFile()) return true; // Nothing that a boot would read again.
   return (await readFile(a)).equals(await readFile(b));
 }
 
 const Inhibitors = z.lazy(() => z.record(z.string().min(1).max(100), z.string().max(4000)));
 
 /**
- * Names of `system.switch.inhibitors` that stand in both closures with different values, as the check of NixOS compares them:
+ * Names of `system.switch.inhibitors` that are in both closures with different values, as the check of NixOS compares them:
  * one that only one of them names inhibits nothing. A closure of before that option has no such file.
  */
 export async function inhibitorsBetween(from: string, to: string): Promise<string[]> {
@@ -48,7 +48,7 @@ async function readInhibitors(closure: string): Promise<Record<string, string>> 
     const parsed = Inhibitors.safeParse(JSON.parse(await readFile(path, "utf8")));
     return parsed.success ? parsed.data : {};
   } catch {
-    return {}; // Another form than NixOS writes: what it means cannot be told, and the closure's own check still looks.
+    return {}; // Another form than NixOS writes: what it means is not known, and the closure's own check still looks.
   }
 }
 

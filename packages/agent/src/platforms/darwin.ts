@@ -2,9 +2,10 @@ import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Commit } from "@nixfleet/protocol";
 import type { Exec } from "@nixfleet/runtime";
-import { pathWith, pickVariables } from "./environment.ts";
-import { isAgentPlist, readServiceFiles } from "./installed-agent.ts";
-import { failedJobs } from "./launchd.ts";
+import { pathWith, pickVariables } from "../environment.ts";
+import { isAgentPlist } from "../launchd/agent-jobs.ts";
+import { createLaunchd } from "../launchd/launchd.ts";
+import { readServiceFiles } from "./installed-agent.ts";
 import { parseRevision } from "./nixos.ts";
 import type { ActivationCommand, Platform } from "./platform.ts";
 import { createSystemProfile, rememberByClosure } from "./system-profile.ts";
@@ -60,6 +61,7 @@ const BINS = [
  */
 export function createDarwinPlatform({ hostname, flakeAttr, systemRoot, env, exec }: DarwinDeps): Platform {
   const system = createSystemProfile({ systemRoot, env, readRevision: rememberByClosure(configurationRevision) });
+  const launchd = createLaunchd({ exec, domain: "system" });
   const ownEnv = {
     ...pickVariables(env, ["SUDO_USER", "SSL_CERT_FILE", "NIX_SSL_CERT_FILE", "NIX_REMOTE"]),
     HOME: env["HOME"] ?? "/var/root",
@@ -81,6 +83,11 @@ export function createDarwinPlatform({ hostname, flakeAttr, systemRoot, env, exe
 
   return {
     name: "darwin",
+    scope: "system",
+    bootsFromProfile: true,
+    unitsFailedExitCode: undefined,
+    sessionEnv: {},
+    serviceManager: systemRoot === "" ? launchd : undefined,
     attributes: [flakeAttr ?? `darwinConfigurations."${hostname}".system`],
     modes: ["switch"],
     runningClosure: system.running,
@@ -95,16 +102,17 @@ export function createDarwinPlatform({ hostname, flakeAttr, systemRoot, env, exe
     async failedUnits() {
       const closure = await system.running();
       if (closure === undefined) return undefined;
+      const failed = await launchd.failedJobs(join(closure, "Library/LaunchDaemons"));
+      if (failed === undefined) return undefined;
       const uid = await consoleUser();
-      return failedJobs(exec, [
-        { domain: "system", plists: join(closure, "Library/LaunchDaemons") },
-        ...(uid === undefined
-          ? []
-          : ["Library/LaunchAgents", "user/Library/LaunchAgents"].map((plists) => ({
-              domain: `gui/${uid}`,
-              plists: join(closure, plists),
-            }))),
-      ]);
+      if (uid === undefined) return failed;
+      const session = createLaunchd({ exec, domain: `gui/${uid}` });
+      for (const plists of ["Library/LaunchAgents", "user/Library/LaunchAgents"]) {
+        const more = await session.failedJobs(join(closure, plists));
+        if (more === undefined) return undefined;
+        failed.push(...more);
+      }
+      return [...new Set(failed)].sort();
     },
     // nix-darwin takes no lock that could be looked at.
     activationInProgress: async () => undefined,

@@ -121,11 +121,11 @@ function recording(answer: (argv: readonly string[]) => string) {
   return { asked, exec: recorder };
 }
 
-test("failed units and activations at work are asked of the user's own systemd", async () => {
+test("failed units and running activations are read from the user's own systemd", async () => {
   const { asked, exec: recorder } = recording((argv) => (argv.includes("show") ? "active\n" : '[{"unit":"sync.service"}]'));
   const platform = homeManager({ exec: recorder, isUserSystemd: true });
   expect(await platform.failedUnits()).toEqual(["sync.service"]);
-  expect(await platform.activationInProgress()).toBe("nixfleet-home-activation.service is at work");
+  expect(await platform.activationInProgress()).toBe("nixfleet-home-activation.service is running");
   expect(asked.map(({ argv }) => argv.slice(0, 3))).toEqual([
     ["systemctl", "--user", "list-units"],
     ["systemctl", "--user", "show"],

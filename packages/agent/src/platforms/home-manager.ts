@@ -1,12 +1,13 @@
 import { join } from "node:path";
 import type { Exec } from "@nixfleet/runtime";
-import { readFailedUnits } from "../facts/command-facts.ts";
-import { pathWith } from "./environment.ts";
-import { isAgentPlist, isAgentUnit, readServiceFiles } from "./installed-agent.ts";
-import { failedJobs } from "./launchd.ts";
+import { pathWith } from "../environment.ts";
+import { isAgentPlist } from "../launchd/agent-jobs.ts";
+import { createLaunchd } from "../launchd/launchd.ts";
+import { isAgentUnit } from "../systemd/agent-units.ts";
+import { createSystemd, hasUserManager } from "../systemd/systemd.ts";
+import { readServiceFiles } from "./installed-agent.ts";
 import { generationNumber, linkedAt, listGenerations, resolveClosure } from "./links.ts";
 import type { Platform, SystemFacts } from "./platform.ts";
-import { hasUserManager, isAtWork, systemdRun } from "./systemd.ts";
 
 export interface HomeManagerDeps {
   hostname: string;
@@ -58,11 +59,21 @@ export function createHomeManagerPlatform(deps: HomeManagerDeps): Platform {
     LOGNAME: user,
     ...(systemRoot === "" ? {} : { NIXFLEET_SYSTEM_ROOT: systemRoot }),
   };
-  const launcher = (unit: string) => systemdRun({ manager: "user", unit, variables: Object.keys(activationEnv).sort() });
+  const systemd = isUserSystemd ? createSystemd({ exec, scope: "user", env: sessionEnv }) : undefined;
+  const launchd = createLaunchd({ exec, domain: `gui/${uid}` });
+  const inUnit = (unit: string) => ({
+    launcher: systemd?.launcher({ unit, variables: Object.keys(activationEnv).sort() }) ?? [],
+    unit: systemd === undefined ? null : unit,
+  });
   const activator = (closure: string) => join(closure, "activate");
 
   return {
     name: "home-manager",
+    scope: "user",
+    bootsFromProfile: false,
+    unitsFailedExitCode: undefined,
+    sessionEnv: isDarwin ? {} : { XDG_RUNTIME_DIR: `/run/user/${uid}` },
+    serviceManager: isDarwin && systemRoot === "" ? launchd : systemd,
     attributes:
       flakeAttr === undefined
         ? [`${user}@${hostname}`, user].map((name) => `homeConfigurations."${name}".activationPackage`)
@@ -76,15 +87,13 @@ export function createHomeManagerPlatform(deps: HomeManagerDeps): Platform {
     activation: (closure) => ({
       argv: [activator(closure)],
       env: activationEnv,
-      launcher: isUserSystemd ? launcher(UNIT) : [],
-      unit: isUserSystemd ? UNIT : null,
+      ...inUnit(UNIT),
     }),
     undo: ({ closure }) => [
       {
         argv: [activator(closure)],
         env: activationEnv,
-        launcher: isUserSystemd ? launcher(UNDO_UNIT) : [],
-        unit: isUserSystemd ? UNDO_UNIT : null,
+        ...inUnit(UNDO_UNIT),
       },
     ],
     dryActivation: () => undefined,
@@ -93,15 +102,13 @@ export function createHomeManagerPlatform(deps: HomeManagerDeps): Platform {
         ? readServiceFiles(join(closure, "LaunchAgents"), isAgentPlist)
         : readServiceFiles(join(closure, "home-files/.config/systemd/user"), isAgentUnit),
     async failedUnits() {
-      if (!isDarwin) return readFailedUnits({ exec, env: sessionEnv }, "home-manager", async () => isUserSystemd);
+      if (!isDarwin) return systemd?.failedUnits();
       const closure = (await running())?.closure;
-      return closure === undefined
-        ? undefined
-        : failedJobs(exec, [{ domain: `gui/${uid}`, plists: join(closure, "LaunchAgents") }]);
+      return closure === undefined ? undefined : launchd.failedJobs(join(closure, "LaunchAgents"));
     },
     async activationInProgress() {
-      for (const unit of isUserSystemd ? [UNIT, UNDO_UNIT] : []) {
-        if (await isAtWork(exec, sessionEnv, `${unit}.service`, "user")) return `${unit}.service is at work`;
+      for (const unit of [UNIT, UNDO_UNIT]) {
+        if (await systemd?.isUnitActive(`${unit}.service`)) return `${unit}.service is running`;
       }
       return undefined;
     },
@@ -151,12 +158,12 @@ function userSession({ env, uid, home, isDarwin, systemRoot }: HomeManagerDeps, 
   return { DBUS_SESSION_BUS_ADDRESS: `unix:path=${runtimeDir}/bus`, ...session, XDG_RUNTIME_DIR: runtimeDir };
 }
 
-interface Linked {
+interface ProfileLink {
   link: string;
   closure: string;
 }
 
-async function firstClosure(links: readonly string[]): Promise<Linked | undefined> {
+async function firstClosure(links: readonly string[]): Promise<ProfileLink | undefined> {
   for (const link of links) {
     const closure = await resolveClosure(link);
     if (closure !== undefined) return { link, closure };
@@ -164,6 +171,6 @@ async function firstClosure(links: readonly string[]): Promise<Linked | undefine
   return undefined;
 }
 
-async function generationOf(linked: Linked | undefined): Promise<number | undefined> {
+async function generationOf(linked: ProfileLink | undefined): Promise<number | undefined> {
   return linked === undefined ? undefined : generationNumber(linked.link);
 }

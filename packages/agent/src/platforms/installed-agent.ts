@@ -26,16 +26,6 @@ export async function readServiceFiles(directory: string, isOurs: (name: string)
   return texts.length === 0 ? undefined : texts.join("");
 }
 
-/** The units of systemd by which the modules install this agent. */
-export function isAgentUnit(name: string): boolean {
-  return /^nixfleet-(agent|runner)\.service$|^nixfleet-runner\.path$/.test(name);
-}
-
-/** The property lists of launchd by which the modules install this agent. */
-export function isAgentPlist(name: string): boolean {
-  return /^com\.nixfleet\.[\w.-]+\.plist$/.test(name);
-}
-
 /**
  * The store path of the agent that service files start: the one whose program they name, in `ExecStart=` of systemd or in
  * `ProgramArguments` of launchd, there perhaps behind a shell that waits for the store.

@@ -153,7 +153,7 @@ test("R24: what cannot be read is absent; R16: running, booted and profile are t
   expect(await nixos(dir.path, false).profile()).toBe(join(dir.path, profiles, "system"));
 });
 
-test("only what stands in both closures with different values inhibits a switch, and is a reason for a reboot", async () => {
+test("only what is in both closures with different values inhibits a switch, and is a reason for a reboot", async () => {
   await using dir = await createTempDir();
   const inhibitors = (names: Record<string, string>) => ({ "switch-inhibitors": JSON.stringify(names) });
   const running = await makeClosure(dir.path, "a", inhibitors({ systemd: "/s/257", dbus: "broker", gone: "1" }));
@@ -206,7 +206,7 @@ test("an activation of another is seen by its unit, or by the lock that switch-t
   const platform = nixos(dir.path, true, { env });
   expect(await platform.activationInProgress()).toBeUndefined();
   await writeFile(join(dir.path, "state"), "activating\n");
-  expect(await platform.activationInProgress()).toBe("nixos-rebuild-switch-to-configuration.service is at work");
+  expect(await platform.activationInProgress()).toBe("nixos-rebuild-switch-to-configuration.service is running");
 
   const lock = join(dir.path, "run/nixos/switch-to-configuration.lock");
   await mkdir(join(dir.path, "run/nixos"), { recursive: true });

@@ -3,16 +3,16 @@ import { join } from "node:path";
 import { Commit } from "@nixfleet/protocol";
 import { type Exec, succeeded } from "@nixfleet/runtime";
 import * as z from "zod";
-import { readFailedUnits } from "../facts/command-facts.ts";
-import { type DiskDeps, freeBytes, systemDisks } from "../facts/disks.ts";
+import { type DiskDeps, freeBytes, systemDisks } from "../disks.ts";
+import { pickVariables } from "../environment.ts";
+import { isAgentUnit } from "../systemd/agent-units.ts";
+import { createSystemd, isSystemdBooted } from "../systemd/systemd.ts";
 import { bootDifferences, bootFiles, inhibitorsBetween } from "./closure-parts.ts";
-import { pickVariables } from "./environment.ts";
-import { isAgentUnit, readServiceFiles } from "./installed-agent.ts";
+import { readServiceFiles } from "./installed-agent.ts";
 import { listGenerations, resolveClosure } from "./links.ts";
 import type { ActivationMode, Before, Platform, UndoStep } from "./platform.ts";
 import { flockHolder } from "./switch-lock.ts";
 import { createSystemProfile, rememberByClosure } from "./system-profile.ts";
-import { isAtWork, isSystemdBooted, systemdRun } from "./systemd.ts";
 
 export interface NixosDeps {
   hostname: string;
@@ -36,6 +36,7 @@ const PASSED_ON = ["LOCALE_ARCHIVE", "NIXOS_INSTALL_BOOTLOADER"];
 export function createNixosPlatform(deps: NixosDeps): Platform {
   const { hostname, flakeAttr, systemRoot, env, exec, disks = systemDisks } = deps;
   const isSystemd = deps.isSystemd ?? (systemRoot === "" && isSystemdBooted());
+  const systemd = isSystemd ? createSystemd({ exec, scope: "system", env }) : undefined;
   const passedOn = { ...pickVariables(env, PASSED_ON), ...(systemRoot === "" ? {} : { NIXFLEET_SYSTEM_ROOT: systemRoot }) };
   const ownEnv = { ...pickVariables(env, ["PATH", "HOME"]), ...passedOn };
   const system = createSystemProfile({
@@ -44,11 +45,20 @@ export function createNixosPlatform(deps: NixosDeps): Platform {
     readRevision: rememberByClosure((closure) => configurationRevision(exec, closure, ownEnv)),
   });
   const booted = () => resolveClosure(join(systemRoot, "/run/booted-system"));
-  const launcher = (unit: string) => systemdRun({ manager: "system", unit, variables: Object.keys(passedOn) });
+  const inUnit = (unit: string) => ({
+    launcher: systemd?.launcher({ unit, variables: Object.keys(passedOn) }) ?? [],
+    unit: systemd === undefined ? null : unit,
+  });
   const activator = (closure: string) => join(closure, "bin/switch-to-configuration");
 
   return {
     name: "nixos",
+    scope: "system",
+    bootsFromProfile: true,
+    // switch-to-configuration's own source: `exit 4`.
+    unitsFailedExitCode: 4,
+    sessionEnv: {},
+    serviceManager: systemd,
     attributes: [flakeAttr ?? `nixosConfigurations."${hostname}".config.system.build.toplevel`],
     modes: ["switch", "boot", "test"],
     runningClosure: system.running,
@@ -59,27 +69,24 @@ export function createNixosPlatform(deps: NixosDeps): Platform {
     activation: (closure, mode) => ({
       argv: [activator(closure), mode],
       env: ownEnv,
-      launcher: isSystemd ? launcher(UNIT) : [],
-      unit: isSystemd ? UNIT : null,
+      ...inUnit(UNIT),
     }),
     undo(before, mode) {
       const steps = undoModes(before, mode).map(
         ({ closure, how }): UndoStep => ({
           argv: [activator(closure), how],
           env: ownEnv,
-          launcher: isSystemd ? launcher(UNDO_UNIT) : [],
-          unit: isSystemd ? UNDO_UNIT : null,
+          ...inUnit(UNDO_UNIT),
         }),
       );
       return mode === "test" ? steps : [...system.putBack(before), ...steps];
     },
     dryActivation: (closure) => ({ argv: [activator(closure), "dry-activate"], env: ownEnv, launcher: [], unit: null }),
     installedAgent: (closure) => readServiceFiles(join(closure, "etc/systemd/system"), isAgentUnit),
-    failedUnits: () => readFailedUnits({ exec, env }, "nixos", async () => isSystemd),
+    failedUnits: async () => systemd?.failedUnits(),
     async activationInProgress() {
-      const asking = pickVariables(env, ["PATH"]);
-      for (const unit of isSystemd ? [UNIT, UNDO_UNIT] : []) {
-        if (await isAtWork(exec, asking, `${unit}.service`)) return `${unit}.service is at work`;
+      for (const unit of [UNIT, UNDO_UNIT]) {
+        if (await systemd?.isUnitActive(`${unit}.service`)) return `${unit}.service is running`;
       }
       const lock = join(systemRoot, "/run/nixos/switch-to-configuration.lock");
       const holder = await flockHolder(lock);

@@ -1,11 +1,16 @@
 import type { Deployment, Facts, Platform as PlatformName } from "@nixfleet/protocol";
+import type { Launchd } from "../launchd/launchd.ts";
+import type { Systemd } from "../systemd/systemd.ts";
+
+/** What starts and keeps an agent's services. */
+export type ServiceManager = Systemd | Launchd;
 
 export type ActivationMode = Deployment["mode"];
 
 /** What a platform tells of its closures. What cannot be read is absent. */
 export type SystemFacts = Partial<Pick<Facts, "running" | "booted" | "profile" | "generations" | "reboot">>;
 
-/** The activation itself. It goes on when the runner dies. */
+/** The activation itself. It continues when the runner dies. */
 export interface ActivationCommand {
   argv: readonly [string, ...string[]];
   env: Readonly<Record<string, string>>;
@@ -15,7 +20,7 @@ export interface ActivationCommand {
   unit: string | null;
 }
 
-/** A program of an undo, with its whole environment: written down before the activation, run by whoever undoes it. */
+/** A program of an undo, with its whole environment: recorded before the activation, run by whoever undoes it. */
 export type UndoStep = ActivationCommand;
 
 /** What a host ran, and what its profile named, before an activation. */
@@ -24,9 +29,23 @@ export interface Before {
   profile: { closure: string; generation: number | undefined } | undefined;
 }
 
-/** What differs between NixOS, nix-darwin and Home Manager. Everything else is the same for all. */
+/**
+ * What differs between NixOS, nix-darwin and Home Manager. Everything else is the same for all: nobody else compares the name of a
+ * platform, so that a new one need only answer what this interface asks.
+ */
 export interface Platform {
+  /** For facts, records and messages. */
   readonly name: PlatformName;
+  /** Whom its configuration belongs to: the system, which only root changes, or one user. */
+  readonly scope: "system" | "user";
+  /** Whether the machine boots what the profile points to. */
+  readonly bootsFromProfile: boolean;
+  /** The exit code by which the activator says that it did all of its work and units failed; undefined: it has none. */
+  readonly unitsFailedExitCode: number | undefined;
+  /** Variables that an undo needs, and that a user's session has where this process may not. */
+  readonly sessionEnv: Readonly<Record<string, string>>;
+  /** What keeps this agent's services; undefined: nothing does (a container, or a host that shares a machine). */
+  readonly serviceManager: ServiceManager | undefined;
   /** Attribute paths of the flake that may hold what to build, the first that exists counts. */
   readonly attributes: readonly string[];
   /** How a closure may be activated. */
@@ -46,18 +65,18 @@ export interface Platform {
   /** The profile whose generations are this host's; undefined if there is none yet. */
   profile(): Promise<string | undefined>;
   /**
-   * The programs that bring back what ran before an activation in this mode, in order: the profile first where the platform's own
+   * The programs that restore what ran before an activation in this mode, in order: the profile first where the platform's own
    * tool sets it, then that closure's own activator. They need nothing of the new closure, and no program of this project's.
    */
   undo(before: Before, mode: ActivationMode): readonly UndoStep[];
-  /** The program that tells what an activation would do to units, without doing it; undefined: the platform has none. */
+  /** The program that reports what an activation would do to units, without doing it; undefined: the platform has none. */
   dryActivation(closure: string): ActivationCommand | undefined;
   /**
    * The text of the service files by which a closure installs this agent, whatever they say: it differs when the agent or its
    * settings do. Undefined: the closure installs none.
    */
   installedAgent(closure: string): Promise<string | undefined>;
-  /** Names of units that have failed now; undefined where nobody can tell. */
+  /** Names of units that have failed now; undefined where it is not known. */
   failedUnits(): Promise<readonly string[] | undefined>;
   /** Who else activates something on this host now, for a person; undefined: nobody. */
   activationInProgress(): Promise<string | undefined>;

@@ -2,7 +2,7 @@ import { readFile, stat } from "node:fs/promises";
 
 /**
  * The process that holds a flock(2) on a file, from /proc/locks (proc_locks(5)): taking the lock to find out would keep another
- * from taking it. Undefined: nobody does, or nobody can tell.
+ * from taking it. Undefined: nobody does, or it is not known.
  */
 export async function flockHolder(path: string, locks = "/proc/locks"): Promise<number | undefined> {
   try {

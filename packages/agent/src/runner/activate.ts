@@ -1,22 +1,22 @@
 import { readFile, rm, writeFile } from "node:fs/promises";
 import type { FailureCode } from "@nixfleet/protocol";
 import { describeEnd, type ExecEnd, type ExecResult, type RunningProcess, succeeded } from "@nixfleet/runtime";
-import { isUnitAtWork, stopUnit } from "../deadman/activation-unit.ts";
+import { isUnitActive, stopUnit } from "../deadman/activation-unit.ts";
+import { pickVariables } from "../environment.ts";
 import { nixEnvironment } from "../nix/environment.ts";
-import { pickVariables } from "../platforms/environment.ts";
 import type { ActivationCommand } from "../platforms/platform.ts";
 import { exists } from "../spool/exists.ts";
 import { wait } from "../spool/run-record.ts";
 import type { ArmedDeadman } from "../spool/shapes.ts";
 import type { RunContext } from "./context.ts";
-import { isActivated, type ToDeploy } from "./deployment.ts";
+import { type DeploymentPlan, isActivated } from "./deployment.ts";
 import { newlyFailed } from "./failed-units.ts";
 import { createErrorFinder } from "./first-error.ts";
 import { createPlainOutput } from "./output.ts";
 import { tailFile } from "./tail-file.ts";
 
 /**
- * Runs the activation with its output in one file and its exit code in another: neither hangs on the life of the runner or of
+ * Runs the activation with its output in one file and its exit code in another: neither depends on the life of the runner or of
  * whoever launches, so it can always be told how the activation ended. The code is written over what is there already, which
  * takes no room on a full disk. The text is fixed; paths come as arguments.
  */
@@ -26,11 +26,8 @@ const KEEP_TRACK =
 const ROOM = "   \n";
 const POLL_MS = 200;
 
-/** What `switch-to-configuration` ends with when all of it was done and units failed (its source, `exit 4`). */
-const UNITS_FAILED = 4;
-
-/** How an activation ended, as far as it can be told. */
-export type Activated =
+/** How an activation ended, as far as it is known. */
+export type ActivationResult =
   /** What the mode was to bring about is so. */
   | { kind: "active" }
   | { kind: "failed"; code: FailureCode; reason: string; firstError?: string; exitCode?: number }
@@ -42,50 +39,50 @@ export type Activated =
 /** Begins a program, or does not, if what it is part of has been undone. */
 export type Begin = (start: () => RunningProcess) => Promise<RunningProcess | undefined>;
 
-/** Units that had failed before an activation; null: nobody can tell; undefined: nothing is undone by it. */
-export type FailedBefore = readonly string[] | null | undefined;
+/** Units that had failed before an activation; null: it is not known; undefined: nothing is undone by it. */
+export type FailedUnitsBefore = readonly string[] | null | undefined;
 
 /** Activates the closure as the platform's own tool does. */
 export async function activate(
   context: RunContext,
-  deployed: ToDeploy,
-  { begin, failedBefore }: { begin: Begin; failedBefore: FailedBefore },
-): Promise<Activated> {
-  const { closure, mode } = deployed;
+  plan: DeploymentPlan,
+  { begin, failedBefore }: { begin: Begin; failedBefore: FailedUnitsBefore },
+): Promise<ActivationResult> {
+  const { closure, mode } = plan;
   const activation = context.deps.platform.activation(closure, mode);
   const { activationOutput, activationStatus } = context.run;
   for (const path of [activationOutput, activationStatus]) await rm(path, { force: true });
   await writeFile(`${activationStatus}.new`, ROOM, { mode: 0o640 });
-  if (!context.noteActivation({ closure, commit: deployed.commit, mode, unit: activation.unit })) {
+  if (!context.recordActivation({ closure, commit: plan.commit, mode, unit: activation.unit })) {
     const reason = "The disk has no room to write down that an activation begins, so nothing was activated.";
     return { kind: "failed", code: "disk-full", reason };
   }
-  const profile = await setProfile(context, deployed, begin);
+  const profile = await setProfile(context, plan, begin);
   if (profile !== undefined) return profile;
 
   const errors = createErrorFinder();
-  const launched = await runActivation(context, activation, begin, errors.look);
+  const launched = await runActivation(context, activation, begin, errors.read);
   if (launched === undefined) return { kind: "withdrawn" };
   const exitCode = await readActivationStatus(activationStatus);
   if (launched.aborted || (exitCode === undefined && context.signal.aborted)) return { kind: "stopped" };
   const firstError = errors.first();
   if (exitCode === undefined && succeeded(launched)) {
-    const reason = "The activation did not come to its end: it left no exit code.";
+    const reason = "The activation did not finish: it left no exit code.";
     return { kind: "failed", code: "activation-failed", reason, ...(firstError === undefined ? {} : { firstError }) };
   }
   const end: ExecEnd = exitCode === undefined ? launched.end : { kind: "exited", exitCode };
-  return judgeActivation(context, deployed, { end, firstError, failedBefore });
+  return activationResult(context, plan, { end, firstError, failedBefore });
 }
 
 async function runActivation(
   context: RunContext,
   activation: ActivationCommand,
   begin: Begin,
-  look: (text: string) => void,
+  readLine: (text: string) => void,
 ): Promise<ExecResult | undefined> {
   const { run, signal, deps } = context;
-  const output = createPlainOutput(context.output, "activation", look);
-  const launcher = createPlainOutput(context.output, "activation", look);
+  const output = createPlainOutput(context.output, "activation", readLine);
+  const launcher = createPlainOutput(context.output, "activation", readLine);
   const tracked = ["/bin/sh", "-c", KEEP_TRACK, "nixfleet-activation", run.activationOutput, run.activationStatus];
   let stopping: Promise<void> | undefined;
   const stop = () => {
@@ -108,11 +105,11 @@ async function runActivation(
   const tail = tailFile(run.activationOutput, output, deps.clock);
   signal.addEventListener("abort", stop);
   const result = await running.result;
-  // systemd-run loses its unit when systemd starts itself anew, which a switch can make it do.
+  // systemd-run loses its unit when systemd re-executes itself, which a switch can make it do.
   const isAlone = async () =>
     (await exists(run.activationOutput)) &&
     !(await exists(run.activationStatus)) &&
-    (await isUnitAtWork(deps.exec, activation.unit, deadmanHost(context)));
+    (await isUnitActive(deps.exec, activation.unit, deadmanHost(context)));
   while (!signal.aborted && (await isAlone())) await wait(deps.clock, POLL_MS);
   signal.removeEventListener("abort", stop);
   await stopping;
@@ -122,27 +119,28 @@ async function runActivation(
 }
 
 /** What an activation has brought about, held against what it was to bring about. */
-export async function judgeActivation(
+export async function activationResult(
   context: Pick<RunContext, "deps" | "redact">,
-  deployed: ToDeploy,
-  ended: { end: ExecEnd; firstError: string | undefined; failedBefore: FailedBefore },
-): Promise<Activated> {
+  plan: DeploymentPlan,
+  ended: { end: ExecEnd; firstError: string | undefined; failedBefore: FailedUnitsBefore },
+): Promise<ActivationResult> {
   const { platform, config } = context.deps;
   const { end } = ended;
   const exitCode = end.kind === "exited" ? end.exitCode : undefined;
-  const isActive = await isActivated(context, deployed);
+  const isActive = await isActivated(context, plan);
   if (exitCode === 0 && isActive) return { kind: "active" };
   const details = {
     ...(exitCode === undefined ? {} : { exitCode }),
     ...(ended.firstError === undefined ? {} : { firstError: context.redact(ended.firstError) }),
   };
   if (exitCode === 0) {
-    const goal = deployed.mode === "boot" ? "the profile does not point to" : "the host does not run";
-    const reason = `The activation reported success, but ${goal} ${deployed.closure}.`;
+    const goal = plan.mode === "boot" ? "the profile does not point to" : "the host does not run";
+    const reason = `The activation reported success, but ${goal} ${plan.closure}.`;
     return { kind: "failed", code: "activation-failed", reason, exitCode: 0 };
   }
   const { failedBefore } = ended;
-  if (failedBefore !== undefined && exitCode === UNITS_FAILED && platform.name === "nixos" && isActive) {
+  const didAll = exitCode !== undefined && exitCode === platform.unitsFailedExitCode && isActive;
+  if (failedBefore !== undefined && didAll) {
     const now = await platform.failedUnits();
     const failed = newlyFailed(failedBefore, now, config.ignoreFailedUnits);
     // All was done, and whatever failed had failed before or may fail.
@@ -156,13 +154,13 @@ export async function judgeActivation(
 /** Undefined: the profile is set, or is not this agent's to set. */
 async function setProfile(
   context: RunContext,
-  { closure, mode, generation }: ToDeploy,
+  { closure, mode, generation }: DeploymentPlan,
   begin: Begin,
-): Promise<Activated | undefined> {
+): Promise<ActivationResult | undefined> {
   const argv = await context.deps.platform.setProfile(closure, mode, generation);
   if (argv === undefined) return undefined;
   const errors = createErrorFinder();
-  const output = createPlainOutput(context.output, "nix", errors.look);
+  const output = createPlainOutput(context.output, "nix", errors.read);
   const running = await begin(() =>
     context.begin({
       argv,
@@ -201,15 +199,11 @@ export function deadmanHost({ deps: { platform, config, env } }: Pick<RunContext
     "DBUS_SESSION_BUS_ADDRESS",
     "NIX_STATE_DIR",
   ];
-  const session =
-    platform.name === "home-manager" && process.platform === "linux"
-      ? { XDG_RUNTIME_DIR: `/run/user/${process.getuid?.()}` }
-      : {};
   const { hostname, systemRoot } = config;
-  return { platform: platform.name, hostname, systemRoot, env: { ...session, ...pickVariables(env, kept) } };
+  return { platform: platform.name, hostname, systemRoot, env: { ...platform.sessionEnv, ...pickVariables(env, kept) } };
 }
 
-/** The exit code that an activation left behind; undefined: it did not come to its end. */
+/** The exit code that an activation left behind; undefined: it did not finish. */
 export async function readActivationStatus(path: string): Promise<number | undefined> {
   try {
     const code = Number.parseInt(await readFile(path, "utf8"), 10);

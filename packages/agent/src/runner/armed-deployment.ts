@@ -1,10 +1,10 @@
 import type { Outcome } from "@nixfleet/protocol";
 import { disarm } from "../deadman/arm.ts";
-import { type UndoCause, undoneOutcome } from "../deadman/decide.ts";
-import { readUndone } from "../deadman/record.ts";
+import { type UndoCause, undoOutcome } from "../deadman/decide.ts";
+import { readUndoRecord } from "../deadman/record.ts";
 import { readUndoOutput, undo } from "../deadman/undo.ts";
-import type { ArmedDeadman, Undone } from "../spool/shapes.ts";
-import type { Activated } from "./activate.ts";
+import type { ArmedDeadman, UndoRecord } from "../spool/shapes.ts";
+import type { ActivationResult } from "./activate.ts";
 import { confirm } from "./confirm.ts";
 import { failure, type RunContext, STOPPED } from "./context.ts";
 import { recordDeployment } from "./deployment.ts";
@@ -23,19 +23,19 @@ interface Details {
 export async function finishArmed(
   context: RunContext,
   armed: ArmedDeadman,
-  activated: Activated,
+  activated: ActivationResult,
   window: number,
 ): Promise<Outcome> {
   switch (activated.kind) {
     case "stopped":
       return stopped(armed, "during the activation, which can leave the system half switched");
     case "withdrawn":
-      return comeHome(context, armed, null);
+      return rollBackRun(context, armed, null);
     case "failed": {
       // An undo that has begun ends the activation: that it did not end well is no cause then.
-      if ((await readUndone(context.run)) !== undefined) return comeHome(context, armed, null);
+      if ((await readUndoRecord(context.run)) !== undefined) return rollBackRun(context, armed, null);
       const { kind: _, code, reason, ...details } = activated;
-      return comeHome(context, armed, { code, reason }, details);
+      return rollBackRun(context, armed, { code, reason }, details);
     }
     case "active":
       break;
@@ -52,13 +52,13 @@ export async function finishArmed(
       return stopped(armed, "before the activation was confirmed");
     case "undone":
     case "refused":
-      return comeHome(context, armed, confirmation.cause);
+      return rollBackRun(context, armed, confirmation.cause);
     case "holds":
       break;
   }
   const { runnerDir } = context.deps.config;
   if (!(await disarm({ runnerDir, exec: context.deps.exec, clock: context.deps.clock }, armed))) {
-    return comeHome(context, armed, null);
+    return rollBackRun(context, armed, null);
   }
   await recordDeployment(context, armed.activation);
   return { state: "succeeded" };
@@ -70,23 +70,23 @@ export function stopped({ back }: ArmedDeadman, when: string): Outcome {
 }
 
 /** Undoes, unless somebody has done that already, and says how the run ends by it. */
-export async function comeHome(
+export async function rollBackRun(
   context: RunContext,
   { back }: Pick<ArmedDeadman, "back">,
   cause: UndoCause | null,
   details: Details = {},
-  why: Undone["why"] = "runner",
+  why: UndoRecord["why"] = "runner",
 ): Promise<Outcome> {
   const { deps, run, request } = context;
   context.phase("undo");
-  if (cause !== null) context.say(cause.reason);
+  if (cause !== null) context.log(cause.reason);
   const result = await undo(
-    { runnerDir: deps.config.runnerDir, exec: deps.exec, clock: deps.clock, log: context.say },
+    { runnerDir: deps.config.runnerDir, exec: deps.exec, clock: deps.clock, log: context.log },
     { why, ...(cause === null ? {} : { cause }), applies: ({ runId }) => runId === request.runId },
   );
-  await tellUndo(context);
-  const undone = result.kind === "undone" ? result.undone : await readUndone(run);
-  if (undone !== undefined) return undoneOutcome(undone, cause, details);
+  await logUndoOutput(context);
+  const undone = result.kind === "undone" ? result.undone : await readUndoRecord(run);
+  if (undone !== undefined) return undoOutcome(undone, cause, details);
   // Neither armed nor undone by any note: a full disk can have swallowed it. What runs is the only witness.
   const found = cause ?? { code: "not-confirmed" as const, reason: "The activation was not confirmed." };
   const running = await deps.platform.runningClosure();
@@ -94,11 +94,11 @@ export async function comeHome(
     return { state: "rolled-back", code: found.code, reason: `${found.reason} The host runs ${running} again.`, ...details };
   }
   const now = running ?? "no closure that can be read";
-  return failure("undo-failed", `${found.reason} It was not undone by any note: the host runs ${now}.`, details);
+  return failure("undo-failed", `${found.reason} There is no record of an undo: the host runs ${now}.`, details);
 }
 
 /** What the undo printed becomes part of the run's log. */
-async function tellUndo(context: RunContext): Promise<void> {
+async function logUndoOutput(context: RunContext): Promise<void> {
   const output = createPlainOutput(context.output, "activation");
   output.write(Buffer.from(await readUndoOutput(context.run)));
   output.end();

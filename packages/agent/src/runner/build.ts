@@ -1,7 +1,7 @@
 import { readlink } from "node:fs/promises";
 import { type Commit, type Outcome, StorePath } from "@nixfleet/protocol";
 import { describeEnd, type ExecResult, succeeded } from "@nixfleet/runtime";
-import { freeBytes } from "../facts/disks.ts";
+import { freeBytes } from "../disks.ts";
 import { diffClosures, parsePathInfo } from "../nix/closures.ts";
 import { buildCommand, closureCommand, evaluateCommand } from "../nix/commands.ts";
 import { nixEnvironment } from "../nix/environment.ts";
@@ -11,7 +11,7 @@ import { createNixOutput } from "./output.ts";
 
 export type Step<T> = { ok: true; value: T } | { ok: false; outcome: Outcome };
 
-/** Evaluates the host's attribute of the flake at the commit. Gives the derivation's path. */
+/** Evaluates the host's attribute of the flake at the commit. Returns the derivation's path. */
 export async function evaluate(context: RunContext, commit: Commit): Promise<Step<string>> {
   const { platform } = context.deps;
   let last: Step<string> | undefined;
@@ -32,7 +32,7 @@ async function evaluateAttribute(context: RunContext, commit: Commit, attribute:
   return { ok: false, outcome: failure("evaluation-failed", `${attribute} is not a derivation.`, { firstError: derivation }) };
 }
 
-/** Builds the derivation and roots the result. Gives the closure's path. */
+/** Builds the derivation and roots the result. Returns the closure's path. */
 export async function build(context: RunContext, derivation: string): Promise<Step<string>> {
   const argv = buildCommand(derivation, context.run.result);
   const result = await runNix(context, argv, "build", `Nix could not build ${derivation}`);
@@ -42,12 +42,12 @@ export async function build(context: RunContext, derivation: string): Promise<St
   return { ok: false, outcome: failure("build-failed", `What was built is not a store path: ${closure}`) };
 }
 
-/** Tells what changes from one closure to another. It informs only: a failure is a warning. */
-export async function tellDiff(context: RunContext, closure: string, against: string | undefined): Promise<void> {
+/** Reports what changes from one closure to another. It informs only: a failure is a warning. */
+export async function reportDiff(context: RunContext, closure: string, against: string | undefined): Promise<void> {
   const to = await readClosure(context, closure);
   const from = against === undefined ? undefined : await readClosure(context, against);
   if (context.signal.aborted) return;
-  if (to === undefined) context.warn("The new closure could not be listed, so what changes is not known.");
+  if (to === undefined) context.warn("The new closure could not be listed, so the changes are not known.");
   else {
     const before = against === undefined || from === undefined ? null : { path: against, members: from };
     context.events.append({ kind: "diff", diff: diffClosures(before, { path: closure, members: to }) });

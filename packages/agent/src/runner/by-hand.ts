@@ -5,12 +5,12 @@ import { type Clock, type ProcessIdentity, takeLock } from "@nixfleet/runtime";
 import { createSpoolReader } from "../spool/event-reader.ts";
 import { runnerLayout } from "../spool/layout.ts";
 import { beginRun, wait } from "../spool/run-record.ts";
-import type { TakenRequest } from "../spool/shapes.ts";
+import type { RequestRecord } from "../spool/shapes.ts";
 import type { RunnerConfig, RunnerDeps } from "./deps.ts";
 import { recoverRuns } from "./recover.ts";
 import { createRedactor, readCredentialSecrets } from "./redactor.ts";
 import { runOne } from "./run-one.ts";
-import { bringHome, prune } from "./runner.ts";
+import { prune, undoLeftover } from "./runner.ts";
 
 const POLL_MS = 100;
 
@@ -22,7 +22,7 @@ export interface ByHandRun {
   askedBy: string;
   /** Cancels as the page's Cancel does. */
   cancelled: AbortSignal;
-  /** Somebody else is at work, who is waited for. */
+  /** Another run is active and is waited for. */
   onWait: (owner: ProcessIdentity) => void;
   /** The run has its spool. */
   onBegin: (runId: RunId) => void;
@@ -36,14 +36,14 @@ export type ByHandEnd =
 
 /**
  * Does one run for a person on the host itself, in this very process, with all that a run has: a spool, a dead-man switch, a place
- * in the ledger. No dashboard is asked or told. It waits until no runner is at work; runners make way for it between two runs.
+ * in the ledger. No dashboard is asked or told. It waits until no runner is active; runners make way for it between two runs.
  */
 export async function runByHand(deps: RunnerDeps, run: ByHandRun): Promise<ByHandEnd> {
   const { runnerDir } = deps.config;
   const layout = runnerLayout(runnerDir);
   await mkdir(layout.runs, { recursive: true, mode: 0o750 });
   const turn = await takeLock(layout.byHandLock);
-  if (!turn.ok) return { kind: "refused", reason: `Process ${turn.owner.pid} does the same for another person now.` };
+  if (!turn.ok) return { kind: "refused", reason: `Process ${turn.owner.pid} is already doing this for another person.` };
   await using _turn = turn.lock;
   const lock = await takeInTurn(layout.lock, deps.clock, run);
   if (lock === undefined) return { kind: "cancelled" };
@@ -52,14 +52,14 @@ export async function runByHand(deps: RunnerDeps, run: ByHandRun): Promise<ByHan
   const redact = createRedactor(await readCredentialSecrets(deps.config.credentials.credentialsFile));
   // What was taken and not begun is the next runner's.
   await recoverRuns(deps, redact);
-  await bringHome(deps);
-  const asked = await run.ask();
-  if (typeof asked === "string") return { kind: "refused", reason: asked };
-  const request = requestOf(asked, run, deps.clock.now());
+  await undoLeftover(deps);
+  const opRequest = await run.ask();
+  if (typeof opRequest === "string") return { kind: "refused", reason: opRequest };
+  const request = requestOf(opRequest, run, deps.clock.now());
   await beginRun(layout.run(request.runId), request);
   run.onBegin(request.runId);
   await runOne({ ...deps, config: configByHand(deps.config) }, request, redact, run.cancelled);
-  await bringHome(deps);
+  await undoLeftover(deps);
   await prune(deps);
   const outcome = await createSpoolReader(runnerDir).outcome(request.runId);
   if (outcome.kind !== "ok") throw new Error(`the run has ended without an outcome: ${outcome.kind}`);
@@ -84,7 +84,7 @@ async function takeInTurn(path: string, clock: Clock, { cancelled, onWait }: ByH
   return undefined;
 }
 
-function requestOf({ op, args }: OpRequest, { askedBy, force }: ByHandRun, now: number): TakenRequest {
+function requestOf({ op, args }: OpRequest, { askedBy, force }: ByHandRun, now: number): RequestRecord {
   const random = BigInt(`0x${randomBytes(10).toString("hex")}`);
   return {
     runId: encodeUlid((BigInt(now) << 80n) | random) as RunId,

@@ -7,7 +7,7 @@ import { removeArmed, writeArmed } from "../deadman/record.ts";
 import { runnerLayout } from "../spool/layout.ts";
 import type { ArmedDeadman } from "../spool/shapes.ts";
 import { confirm } from "./confirm.ts";
-import { createConfirmingDashboard, SECRET } from "./confirming-dashboard.fixture.ts";
+import { createConfirmDashboard, SECRET } from "./confirm-dashboard.fixture.ts";
 import type { RunContext } from "./context.ts";
 
 const runId = "01jd0000000000000000000001" as RunId;
@@ -54,13 +54,13 @@ async function createArmedRun({
     layout,
     signal: stop.signal,
     redact: (text: string) => text,
-    say: () => {},
+    log: () => {},
   } as unknown as RunContext;
   return { context, armed, layout, stop };
 }
 
 test("R9: a run that is cancelled while the dashboard is asked to confirm is not confirmed", async () => {
-  const dashboard = await createConfirmingDashboard("silent");
+  const dashboard = await createConfirmDashboard("silent");
   const { context, armed, stop } = await createArmedRun({ asks: "confirm", url: dashboard.url });
   const confirmation = confirm(context, armed, 600_000);
   await dashboard.askedTimes(1);
@@ -81,7 +81,7 @@ test("R9: a run that is cancelled while all holds already is not confirmed eithe
 });
 
 test("R37: what was undone meanwhile is not confirmed, though the dashboard says yes", async () => {
-  const dashboard = await createConfirmingDashboard(409);
+  const dashboard = await createConfirmDashboard(409);
   const { context, armed, layout } = await createArmedRun({ asks: "confirm", url: dashboard.url });
   const confirmation = confirm(context, armed, 600_000);
   await dashboard.askedTimes(1);

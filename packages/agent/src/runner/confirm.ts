@@ -3,8 +3,8 @@ import type { UndoCause } from "../deadman/decide.ts";
 import { readArmedOf } from "../deadman/record.ts";
 import { wait } from "../spool/run-record.ts";
 import type { ArmedDeadman } from "../spool/shapes.ts";
-import { askHealth, askToConfirm } from "./ask-dashboard.ts";
 import type { RunContext } from "./context.ts";
+import { requestConfirmation, requestHealth } from "./dashboard-requests.ts";
 import { newlyFailed } from "./failed-units.ts";
 import { failingHealthChecks } from "./health-checks.ts";
 
@@ -22,7 +22,7 @@ export type Confirmation =
   | { kind: "stopped" };
 
 /**
- * Looks whether the host is well and in reach with what was activated: no unit that has failed by it, the host's own checks, and
+ * Checks whether the host is well and in reach with what was activated: no unit that has failed by it, the host's own checks, and
  * a word of the dashboard over a new connection. Tries until all of that holds at once or the window, in milliseconds, ends.
  */
 export async function confirm(context: RunContext, armed: ArmedDeadman, milliseconds: number): Promise<Confirmation> {
@@ -34,16 +34,16 @@ export async function confirm(context: RunContext, armed: ArmedDeadman, millisec
   try {
     for (;;) {
       if ((await readArmedOf(layout, request.runId)) === undefined) return { kind: "undone", cause: missing };
-      const look = await lookOnce(context, armed, until);
+      const finding = await checkAll(context, armed, until);
       if (signal.aborted) return { kind: "stopped" };
-      if (look === undefined) return { kind: "holds" };
-      if (look.final) return { kind: "refused", cause: look.cause };
+      if (finding === undefined) return { kind: "holds" };
+      if (finding.final) return { kind: "refused", cause: finding.cause };
       // What a check that was cut off by the window's end says is no finding.
       if (!window.signal.aborted) {
-        if (missing?.reason !== look.cause.reason) context.say(`Not yet: ${look.cause.reason}`);
-        missing = look.cause;
+        if (missing?.reason !== finding.cause.reason) context.log(`Not yet: ${finding.cause.reason}`);
+        missing = finding.cause;
       }
-      if (window.signal.aborted) return { kind: "refused", cause: missing ?? look.cause };
+      if (window.signal.aborted) return { kind: "refused", cause: missing ?? finding.cause };
       await Promise.race([wait(deps.clock, PAUSE), aborted(until)]);
     }
   } finally {
@@ -51,8 +51,8 @@ export async function confirm(context: RunContext, armed: ArmedDeadman, millisec
   }
 }
 
-/** Undefined: all holds. `final`: it is of no use to look again. */
-async function lookOnce(
+/** Undefined: all holds. `final`: there is no point in another try. */
+async function checkAll(
   context: RunContext,
   armed: ArmedDeadman,
   signal: AbortSignal,
@@ -71,23 +71,24 @@ async function lookOnce(
     const reason = shorten(`A health check does not hold: ${context.redact(faults.join("; "))}.`, 1000);
     return { cause: { code: "health-check-failed", reason }, final: false };
   }
-  const answer = await askDashboard(context, armed, signal);
+  const answer = await dashboardFault(context, armed, signal);
   if (answer === undefined) return undefined;
   const reason = shorten(`The dashboard did not confirm: ${context.redact(answer)}.`, 1000);
   return { cause: { code: "not-confirmed", reason }, final: false };
 }
 
-async function askDashboard(context: RunContext, { asks }: ArmedDeadman, signal: AbortSignal): Promise<string | undefined> {
+/** Why the dashboard has not said yes; undefined: it has, or is not asked. */
+async function dashboardFault(context: RunContext, { asks }: ArmedDeadman, signal: AbortSignal): Promise<string | undefined> {
   const { config } = context.deps;
   const { runId, confirmSecret } = context.request;
   switch (asks) {
     case "nothing":
       return undefined;
     case "health":
-      return askHealth(config.url, signal);
+      return requestHealth(config.url, signal);
     case "confirm":
       if (confirmSecret === undefined) return "the run has lost its secret";
-      return askToConfirm(config.url, { runId, secret: confirmSecret, signal });
+      return requestConfirmation(config.url, { runId, secret: confirmSecret, signal });
   }
 }
 

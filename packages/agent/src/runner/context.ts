@@ -5,7 +5,7 @@ import type { EventWriter } from "../spool/event-writer.ts";
 import { type RunLayout, type RunnerLayout, runnerLayout } from "../spool/layout.ts";
 import { createLedger, type Ledger } from "../spool/ledger.ts";
 import { createProcessRecord } from "../spool/run-record.ts";
-import type { BegunActivation, RunProcess, RunRequest } from "../spool/shapes.ts";
+import type { ActivationRecord, RunProcess, RunRequest } from "../spool/shapes.ts";
 import type { RunnerDeps } from "./deps.ts";
 import type { OutputDeps } from "./output.ts";
 import type { Redactor } from "./redactor.ts";
@@ -30,7 +30,7 @@ export interface RunContext {
   readonly bootId: string;
   phase(phase: Phase): void;
   /** A sentence of the runner itself, in the log. */
-  say(text: string): void;
+  log(text: string): void;
   warn(message: string): void;
   /** Runs a program as a process of this run: it is ended with the run, and found again if this runner is killed. */
   execute: Exec;
@@ -38,8 +38,8 @@ export interface RunContext {
   begin(request: Parameters<Exec>[0], shown?: readonly string[]): RunningProcess;
   /** The same, to its end. */
   command(request: Parameters<Exec>[0], shown?: readonly string[]): Promise<ExecResult>;
-  /** Writes down that an activation begins. On the disk when it returns; false: the disk is full. */
-  noteActivation(activation: BegunActivation): boolean;
+  /** Records that an activation begins. On the disk when it returns; false: the disk is full. */
+  recordActivation(activation: ActivationRecord): boolean;
 }
 
 export interface RunContextDeps {
@@ -49,8 +49,8 @@ export interface RunContextDeps {
   signal: AbortSignal;
   deadlineAt: number;
   redact: Redactor;
-  /** The activation of a killed runner, where this one goes on with its run. */
-  activation?: BegunActivation | null;
+  /** The activation of a killed runner, where this one continues with its run. */
+  activation?: ActivationRecord | null;
   /** The program that the killed runner had started last. */
   child?: RunProcess["child"];
 }
@@ -73,24 +73,24 @@ export function createRunContext({
 
   const record = createProcessRecord(run, { runner, startedAt: clock.now(), deadlineAt, child: left, activation: begun });
 
-  const execute: Exec = (asked) => {
-    const running = deps.exec({ graceMs: GRACE_MS, ...asked });
+  const execute: Exec = (program) => {
+    const running = deps.exec({ graceMs: GRACE_MS, ...program });
     const child = running.pid === undefined ? undefined : identifyProcess(running.pid);
     record.setChild(child ?? null);
     return { pid: running.pid, result: running.result.finally(() => record.setChild(null)) };
   };
-  const begin: RunContext["begin"] = (asked, shown = asked.argv) => {
-    tellCommand(shown);
-    return execute(asked);
+  const begin: RunContext["begin"] = (program, shown = program.argv) => {
+    logCommand(shown);
+    return execute(program);
   };
-  const tellCommand = (argv: readonly string[]) =>
+  const logCommand = (argv: readonly string[]) =>
     events.append({ kind: "command", argv: argv.slice(0, 100).map((word) => shorten(redact(word), 4000)) });
-  const say = (text: string) => events.log({ at: clock.now(), stream: "agent", text: redact(text) });
+  const log = (text: string) => events.log({ at: clock.now(), stream: "agent", text: redact(text) });
   const git = createGit({
-    exec: (asked) => {
-      const words = visibleGitWords(asked.argv);
-      if (words[1] === "fetch" || words[1] === "checkout") tellCommand(words);
-      return execute(asked);
+    exec: (program) => {
+      const words = visibleGitWords(program.argv);
+      if (words[1] === "fetch" || words[1] === "checkout") logCommand(words);
+      return execute(program);
     },
     env,
     repoUrl: config.repoUrl,
@@ -104,18 +104,18 @@ export function createRunContext({
     run,
     events,
     signal,
-    clone: createClone({ git, dir: layout.clone, url: config.repoUrl, branch: config.branch, say }),
+    clone: createClone({ git, dir: layout.clone, url: config.repoUrl, branch: config.branch, log }),
     ledger: createLedger(layout.deployments),
     output: { log: events.log, progress: events.progress, now: clock.now, redact },
     redact,
     bootId: runner.bootId,
     phase: (phase) => events.append({ kind: "phase", phase }),
-    say,
+    log,
     warn: (message) => events.append({ kind: "warning", message: shorten(redact(message), 2000) }),
     execute,
     begin,
-    command: (asked, shown) => begin(asked, shown).result,
-    noteActivation: record.beginActivation,
+    command: (program, shown) => begin(program, shown).result,
+    recordActivation: record.beginActivation,
   };
 }
 
@@ -145,5 +145,5 @@ export function failure(
   };
 }
 
-/** What a step returns when the run was stopped in it; why it was stopped is for the executor to say. */
+/** What a step returns when the run was stopped in it; why it was stopped is for the caller to log. */
 export const STOPPED: Outcome = { state: "cancelled", reason: "Stopped." };

@@ -3,7 +3,7 @@ import { createTestHost, eventsOf, logText } from "./host.fixture.ts";
 
 const platform = "darwin" as const;
 
-test("R37: nix-darwin: an activation that stops half way is told and undone, profile and all; the next switch works", async () => {
+test("R37: nix-darwin: an activation that stops half way is reported and undone, profile and all; the next switch works", async () => {
   await using host = await createTestHost({ platform, name: "mini", host: { version: "1.0" }, config: { confirmTimeout: 60 } });
   const commitVersion = (version: string, failActivation = false) =>
     host.flake.commitFlake(version, { hosts: { mini: { platform, version, failActivation } } });
@@ -24,8 +24,8 @@ test("R37: nix-darwin: an activation that stops half way is told and undone, pro
   });
   expect((await host.activations()).at(-1)).toBe(`activate ${before}`);
 
-  const mended = await commitVersion("3.0");
-  expect((await host.doRun("switch", {}, { commit: mended })).outcome).toEqual({ state: "succeeded" });
+  const fixed = await commitVersion("3.0");
+  expect((await host.doRun("switch", {}, { commit: fixed })).outcome).toEqual({ state: "succeeded" });
   expect(await host.deps.platform.runningClosure()).not.toBe(before);
 });
 

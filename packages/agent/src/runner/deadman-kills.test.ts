@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 import { readDeadmanFact } from "../deadman/record.ts";
 import { exists } from "../spool/exists.ts";
 import { runnerLayout } from "../spool/layout.ts";
-import { createConfirmingDashboard, SECRET } from "./confirming-dashboard.fixture.ts";
+import { createConfirmDashboard, SECRET } from "./confirm-dashboard.fixture.ts";
 import { eventsOf, type TestHost } from "./host.fixture.ts";
 import { expectWhole, kill, startRunner } from "./runner-process.fixture.ts";
 import { createRunningHost } from "./running-host.fixture.ts";
@@ -28,7 +28,7 @@ async function hostThatRuns({
   old?: FixtureHost;
   next?: FixtureHost;
 } = {}) {
-  const dashboard = await createConfirmingDashboard(answer);
+  const dashboard = await createConfirmDashboard(answer);
   const config = { url: dashboard.url, confirmTimeout };
   const { host, first, second } = await runningHost({ config, ...(old && { old }), ...(next && { next }) });
   const layout = runnerLayout(host.config.runnerDir);
@@ -47,7 +47,7 @@ const activating = (event: RunEvent) =>
   event.kind === "log" && event.lines.some(({ text }) => text.startsWith("activating the configuration"));
 const inConfirm = (event: RunEvent) => event.kind === "phase" && event.phase === "confirm";
 
-/** As it is after a reboot: what was written down names another boot. */
+/** As it is after a reboot: what was recorded names another boot. */
 async function pretendAnotherBoot(host: TestHost, runId: RunId): Promise<void> {
   const layout = runnerLayout(host.config.runnerDir);
   for (const path of [layout.deadman, layout.run(runId).process]) {
@@ -56,7 +56,7 @@ async function pretendAnotherBoot(host: TestHost, runId: RunId): Promise<void> {
   }
 }
 
-/** What is told is what is so. */
+/** What is reported is what is so. */
 async function expectTruth(host: TestHost, runId: RunId, { first, second }: { first: string; second?: string }) {
   await expectWhole(host, runId);
   const outcome = await host.outcome(runId);
@@ -74,7 +74,7 @@ async function expectTruth(host: TestHost, runId: RunId, { first, second }: { fi
   return outcome;
 }
 
-test("R4, R37: a runner that is killed in an armed activation: the next one goes on with it, and confirms", async () => {
+test("R4, R37: a runner that is killed in an armed activation: the next one continues with it, and confirms", async () => {
   const { host, first, second } = await hostThatRuns({ next: { activationSeconds: 1 } });
   const runId = await host.ask("switch", {}, { commit: second, ...secret });
   await using runner = startRunner(host);

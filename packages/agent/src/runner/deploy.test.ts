@@ -11,7 +11,7 @@ import type { HealthCheck } from "../settings.ts";
 import { exists } from "../spool/exists.ts";
 import { runnerLayout } from "../spool/layout.ts";
 import { createLedger } from "../spool/ledger.ts";
-import { type ConfirmingDashboard, createConfirmingDashboard, SECRET } from "./confirming-dashboard.fixture.ts";
+import { type ConfirmDashboard, createConfirmDashboard, SECRET } from "./confirm-dashboard.fixture.ts";
 import { createTestHost, eventsOf, logText, type TestHost } from "./host.fixture.ts";
 import { createRunningHost } from "./running-host.fixture.ts";
 
@@ -21,7 +21,7 @@ const runningHost = createRunningHost();
 
 /** A host that asks this dashboard, or one that is not there. */
 const hostThatRuns = (
-  dashboard: ConfirmingDashboard | undefined,
+  dashboard: ConfirmDashboard | undefined,
   { next, ...config }: Partial<TestHost["config"]> & { next?: FixtureHost } = {},
 ) =>
   runningHost({ config: { url: dashboard?.url ?? "http://127.0.0.1:9", confirmTimeout: 30, ...config }, ...(next && { next }) });
@@ -55,7 +55,7 @@ async function runUntilRefused(host: TestHost, runId: RunId, config: Partial<Tes
 const phasesOf = async (host: TestHost, runId: RunId) => eventsOf(await host.events(runId), "phase").map(({ phase }) => phase);
 
 /** That the host is as before a run. */
-async function expectHome(host: TestHost, { first, runId }: { first: string; runId: RunId }) {
+async function expectRolledBack(host: TestHost, { first, runId }: { first: string; runId: RunId }) {
   const { platform, config } = host.deps;
   expect(await platform.runningClosure()).toBe(first);
   expect(await platform.profileClosure()).toBe(first);
@@ -64,13 +64,13 @@ async function expectHome(host: TestHost, { first, runId }: { first: string; run
 }
 
 /** As much, and that nothing keeps the host from its next run. */
-async function expectHomeAndNextRun(host: TestHost, was: { first: string; runId: RunId }) {
-  await expectHome(host, was);
+async function expectRolledBackAndNextRun(host: TestHost, was: { first: string; runId: RunId }) {
+  await expectRolledBack(host, was);
   expect((await host.doRun("refresh")).outcome).toEqual({ state: "succeeded" });
 }
 
 test("R37: a switch is armed, activated, confirmed over connections of their own, disarmed, and only then recorded", async () => {
-  const dashboard = await createConfirmingDashboard(409);
+  const dashboard = await createConfirmDashboard(409);
   const { host, first, second } = await hostThatRuns(dashboard);
   const runId = await host.ask("switch", {}, { commit: second, ...secret });
   const done = host.run();
@@ -90,13 +90,13 @@ test("R37: a switch is armed, activated, confirmed over connections of their own
   ]);
   expect(await readDeadmanFact(host.config.runnerDir)).toEqual({ deadman: null });
   const path = `/fleet/agent/runs/${runId}/confirm`;
-  for (const one of dashboard.asked) expect(one).toMatchObject({ method: "POST", path, authorization: `Bearer ${SECRET}` });
-  expect(new Set(dashboard.asked.map(({ connection }) => connection)).size).toBe(dashboard.asked.length);
+  for (const one of dashboard.requests) expect(one).toMatchObject({ method: "POST", path, authorization: `Bearer ${SECRET}` });
+  expect(new Set(dashboard.requests.map(({ connection }) => connection)).size).toBe(dashboard.requests.length);
   expect(JSON.stringify(events)).not.toContain(SECRET);
 });
 
 test("R37: a dashboard that cannot be reached, or does not say yes: the host goes back, profile and all, and says why", async () => {
-  const dashboard = await createConfirmingDashboard(409);
+  const dashboard = await createConfirmDashboard(409);
   for (const url of [dashboard.url, "http://127.0.0.1:9"]) {
     const { host, first, second } = await hostThatRuns(dashboard, { url });
     const runId = await host.ask("switch", {}, { commit: second, ...secret });
@@ -111,16 +111,16 @@ test("R37: a dashboard that cannot be reached, or does not say yes: the host goe
     expect(eventsOf(events, "deployed")).toEqual([]);
     expect(logText(events).filter((line) => line === "activating the configuration...")).toHaveLength(2);
     expect(eventsOf(events, "finished")[0]?.proof?.facts).toMatchObject({ running: { closure: first }, deadman: null });
-    await expectHome(host, { first, runId });
+    await expectRolledBack(host, { first, runId });
   }
 });
 
 test("R37: an activation that fails, or reports failed units, is undone at once", async () => {
-  const dashboard = await createConfirmingDashboard();
+  const dashboard = await createConfirmDashboard();
   const nixos = await hostThatRuns(dashboard, { next: { failActivation: true } });
   const failed = await nixos.host.doRun("switch", {}, { commit: nixos.second, ...secret });
   expect(failed.outcome).toMatchObject({ state: "rolled-back", code: "units-failed", exitCode: 4 });
-  await expectHome(nixos.host, { first: nixos.first, runId: failed.runId });
+  await expectRolledBack(nixos.host, { first: nixos.first, runId: failed.runId });
 
   const platform = "home-manager" as const;
   const config = { url: dashboard.url, confirmTimeout: 30 };
@@ -135,15 +135,15 @@ test("R37: an activation that fails, or reports failed units, is undone at once"
     exitCode: 1,
     firstError: expect.stringContaining("would be clobbered"),
   });
-  await expectHome(home, { first, runId: clobbered.runId });
-  expect(dashboard.asked).toEqual([]);
+  await expectRolledBack(home, { first, runId: clobbered.runId });
+  expect(dashboard.requests).toEqual([]);
 });
 
 test("R37: a unit that fails after the activation undoes it; one that had failed before, or may fail, does not", async () => {
-  const dashboard = await createConfirmingDashboard();
+  const dashboard = await createConfirmDashboard();
   const { host, first, second } = await hostThatRuns(dashboard, { ignoreFailedUnits: ["flaky"] });
   let failed = ["old.service"];
-  // No systemd runs this test: the units are told in its place.
+  // No systemd runs this test: the test says which units failed.
   const platform = { ...host.deps.platform, failedUnits: async () => failed };
   const activation: typeof platform.activation = (closure, mode) => {
     failed = ["old.service", "flaky.service", "web.service"];
@@ -153,7 +153,7 @@ test("R37: a unit that fails after the activation undoes it; one that had failed
   await host.run({ platform: { ...platform, activation } });
   expect(await host.outcome(runId)).toMatchObject({ state: "rolled-back", code: "units-failed" });
   expect((await host.outcome(runId)).reason).toMatch(/A unit failed after the activation: web\.service\./);
-  await expectHome(host, { first, runId });
+  await expectRolledBack(host, { first, runId });
 
   failed = ["old.service"];
   const again = await host.ask("switch", {}, { commit: second, ...secret });
@@ -170,7 +170,7 @@ test("R37: a unit that fails after the activation undoes it; one that had failed
 });
 
 test("R37: each kind of health check decides; what fails at the end of the window is named", async () => {
-  const dashboard = await createConfirmingDashboard();
+  const dashboard = await createConfirmDashboard();
   const listener = createServer((socket) => socket.destroy());
   await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
   const { port } = listener.address() as AddressInfo;
@@ -194,7 +194,7 @@ test("R37: each kind of health check decides; what fails at the end of the windo
   expect(await host.outcome(refused)).toMatchObject({ state: "rolled-back", code: "health-check-failed" });
   const named = bad.map(([, words]) => words).join("; ");
   expect((await host.outcome(refused)).reason).toContain(`A health check does not hold: ${named}.`);
-  await expectHome(host, { first, runId: refused });
+  await expectRolledBack(host, { first, runId: refused });
 
   const runId = await host.ask("switch", {}, { commit: second, ...secret });
   await host.run({ config: { ...host.config, healthChecks: good } });
@@ -203,7 +203,7 @@ test("R37: each kind of health check decides; what fails at the end of the windo
 });
 
 test("R9, R37: cancel while it waits for its confirmation: the run ends as cancelled, and the host goes back before the next one", async () => {
-  const dashboard = await createConfirmingDashboard("silent");
+  const dashboard = await createConfirmDashboard("silent");
   const { host, first, second } = await hostThatRuns(dashboard);
   const runId = await host.ask("switch", {}, { commit: second, ...secret });
   const done = host.run();
@@ -215,11 +215,11 @@ test("R9, R37: cancel while it waits for its confirmation: the run ends as cance
     reason: `Cancelled by a person. Stopped before the activation was confirmed. The host goes back to ${first}.`,
   });
   expect(JSON.parse(await readFile(runnerLayout(host.config.runnerDir).run(runId).undone, "utf8"))).toMatchObject({ left: null });
-  await expectHomeAndNextRun(host, { first, runId });
+  await expectRolledBackAndNextRun(host, { first, runId });
 });
 
 test("R9, R37: cancel and deadline in an armed activation end it, and the host goes back", async () => {
-  const dashboard = await createConfirmingDashboard();
+  const dashboard = await createConfirmDashboard();
   const { host, first, second } = await hostThatRuns(dashboard, { next: { activationSeconds: 60 } });
   const cancelled = await host.ask("switch", {}, { commit: second, ...secret });
   const done = host.run();
@@ -228,7 +228,7 @@ test("R9, R37: cancel and deadline in an armed activation end it, and the host g
   await host.files.askCancel(cancelled);
   await done;
   expect(await host.outcome(cancelled)).toMatchObject({ state: "cancelled" });
-  await expectHome(host, { first, runId: cancelled });
+  await expectRolledBack(host, { first, runId: cancelled });
 
   const late = await host.ask("switch", {}, { commit: second, deadline: 55_500, ...secret });
   const { clock, end } = createHeldClock([55_000, 56_000]);
@@ -237,11 +237,11 @@ test("R9, R37: cancel and deadline in an armed activation end it, and the host g
   end();
   await lateDone;
   expect(await host.outcome(late)).toMatchObject({ state: "timed-out", code: "deadline-passed" });
-  await expectHome(host, { first, runId: late });
+  await expectRolledBack(host, { first, runId: late });
 });
 
 test("R37: a confirmation that comes after an undo changes nothing", async () => {
-  const dashboard = await createConfirmingDashboard("silent");
+  const dashboard = await createConfirmDashboard("silent");
   const { host, first, second } = await hostThatRuns(dashboard);
   const runId = await host.ask("switch", {}, { commit: second, ...secret });
   const done = host.run();
@@ -252,11 +252,11 @@ test("R37: a confirmation that comes after an undo changes nothing", async () =>
   dashboard.release(200);
   await done;
   expect(await host.outcome(runId)).toMatchObject({ state: "rolled-back", code: "cancelled-by-person" });
-  await expectHome(host, { first, runId });
+  await expectRolledBack(host, { first, runId });
 });
 
 test("R37: an activation that hangs past the window is ended by the dead-man switch, which goes back", async () => {
-  const dashboard = await createConfirmingDashboard();
+  const dashboard = await createConfirmDashboard();
   const { host, first, second } = await hostThatRuns(dashboard, {
     confirmTimeout: 2,
     next: { activationSeconds: 600 },
@@ -265,11 +265,11 @@ test("R37: an activation that hangs past the window is ended by the dead-man swi
   expect(outcome).toMatchObject({ state: "rolled-back", code: "not-confirmed" });
   const undone = JSON.parse(await readFile(runnerLayout(host.config.runnerDir).run(runId).undone, "utf8"));
   expect(undone).toMatchObject({ why: "timer", running: first, left: null });
-  await expectHomeAndNextRun(host, { first, runId });
+  await expectRolledBackAndNextRun(host, { first, runId });
 });
 
 test("by hand, without a secret: a dashboard that answered before must answer after; one that was gone is not asked", async () => {
-  const dashboard = await createConfirmingDashboard();
+  const dashboard = await createConfirmDashboard();
   const { host, first, second } = await hostThatRuns(dashboard, { next: { activationSeconds: 1 } });
   const failing = await host.ask("switch", {}, { commit: second });
   const armed = host
@@ -279,13 +279,13 @@ test("by hand, without a secret: a dashboard that answered before must answer af
     });
   await Promise.all([runUntilRefused(host, failing), armed]);
   expect(await host.outcome(failing)).toMatchObject({ state: "rolled-back", code: "not-confirmed" });
-  expect(dashboard.asked[0]).toMatchObject({ method: "GET", path: "/fleet/health", authorization: undefined });
-  await expectHome(host, { first, runId: failing });
+  expect(dashboard.requests[0]).toMatchObject({ method: "GET", path: "/fleet/health", authorization: undefined });
+  await expectRolledBack(host, { first, runId: failing });
   expect((await host.doRun("switch", {}, { commit: second })).outcome).toEqual({ state: "succeeded" });
 });
 
 test("nothing is armed for the next boot, nor where nothing runs to go back to", async () => {
-  const dashboard = await createConfirmingDashboard(409);
+  const dashboard = await createConfirmDashboard(409);
   await using host = await createTestHost({ host: {}, config: { url: dashboard.url, confirmTimeout: 30 } });
   const commit = await host.flake.head();
   const boot = await host.doRun("switch", { mode: "boot" }, { commit, ...secret });
@@ -294,15 +294,13 @@ test("nothing is armed for the next boot, nor where nothing runs to go back to",
     expect(outcome).toEqual({ state: "succeeded" });
     expect(eventsOf(await host.events(runId), "armed")).toEqual([]);
   }
-  expect(eventsOf(await host.events(fresh.runId), "warning")[0]?.message).toContain(
-    "Nothing runs that the host could go back to",
-  );
+  expect(eventsOf(await host.events(fresh.runId), "warning")[0]?.message).toContain("There is no running closure to go back to");
   expect(await exists(runnerLayout(host.config.runnerDir).deadman)).toBe(false);
-  expect(dashboard.asked).toEqual([]);
+  expect(dashboard.requests).toEqual([]);
 });
 
 test("a rollback is armed and confirmed like a switch; one that is not confirmed leaves what ran", async () => {
-  const dashboard = await createConfirmingDashboard();
+  const dashboard = await createConfirmDashboard();
   const { host, first, second } = await hostThatRuns(dashboard);
   const { platform } = host.deps;
   const generation = await platform.generation();

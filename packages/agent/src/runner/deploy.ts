@@ -3,26 +3,26 @@ import type { Outcome } from "@nixfleet/protocol";
 import { type ArmDeps, arm, beginWhileArmed } from "../deadman/arm.ts";
 import { nixEnvironment } from "../nix/environment.ts";
 import type { ArmedDeadman } from "../spool/shapes.ts";
-import { type Activated, activate, deadmanHost } from "./activate.ts";
-import { comeHome, finishArmed } from "./armed-deployment.ts";
-import { askHealth } from "./ask-dashboard.ts";
+import { type ActivationResult, activate, deadmanHost } from "./activate.ts";
+import { finishArmed, rollBackRun } from "./armed-deployment.ts";
 import { failure, type RunContext, STOPPED } from "./context.ts";
-import { isActivated, recordDeployment, type ToDeploy } from "./deployment.ts";
+import { requestHealth } from "./dashboard-requests.ts";
+import { type DeploymentPlan, isActivated, recordDeployment } from "./deployment.ts";
 
 /**
- * Activates a closure so that the host always comes home: arm the dead-man switch, activate, confirm, disarm; or undo. Tells the
- * phases of that. Where nothing is confirmed (mode `boot`, or the host has the switch off) it activates and nothing else.
+ * Activates a closure so that the host is never left out of reach: arm the dead-man switch, activate, confirm, disarm; or undo.
+ * Reports each of these phases. Where nothing is confirmed (mode `boot`, or the host has the switch off) it only activates.
  */
-export async function deploy(context: RunContext, deployed: ToDeploy): Promise<Outcome> {
+export async function deploy(context: RunContext, plan: DeploymentPlan): Promise<Outcome> {
   context.phase("activate");
   const { confirmTimeout } = context.deps.config;
-  if (deployed.mode === "boot" || confirmTimeout === 0) return deployUnarmed(context, deployed);
+  if (plan.mode === "boot" || confirmTimeout === 0) return deployUnarmed(context, plan);
   const before = await context.deps.platform.runningClosure();
   if (before === undefined) {
-    context.warn("Nothing runs that the host could go back to, so the dead-man switch is not armed.");
-    return deployUnarmed(context, deployed);
+    context.warn("There is no running closure to go back to, so the dead-man switch is not armed.");
+    return deployUnarmed(context, plan);
   }
-  const armed = await armFor(context, deployed, before);
+  const armed = await armFor(context, plan, before);
   if (armed === "stopped") return STOPPED;
   if (!armed.ok) return failure(armed.code, armed.reason);
   // Counted from here on by the monotonic clock, as the timer does it.
@@ -30,7 +30,7 @@ export async function deploy(context: RunContext, deployed: ToDeploy): Promise<O
   context.events.append({ kind: "armed", until: armed.armed.until, back: armed.armed.back });
   context.events.sync();
   try {
-    const activated = await activate(context, deployed, {
+    const activated = await activate(context, plan, {
       begin: (start) => beginWhileArmed(armDeps(context), armed.armed.runId, start),
       failedBefore: armed.armed.failedUnits,
     });
@@ -39,18 +39,18 @@ export async function deploy(context: RunContext, deployed: ToDeploy): Promise<O
   } catch (error) {
     // A fault of this program: what it has begun does not stay half done.
     const reason = `Internal error: ${context.redact((error as Error).message)}`;
-    for (const line of ((error as Error).stack ?? reason).split("\n")) context.say(line);
-    return comeHome(context, armed.armed, { code: "internal", reason });
+    for (const line of ((error as Error).stack ?? reason).split("\n")) context.log(line);
+    return rollBackRun(context, armed.armed, { code: "internal", reason });
   }
 }
 
-async function deployUnarmed(context: RunContext, deployed: ToDeploy): Promise<Outcome> {
-  const activated = await activate(context, deployed, { begin: async (start) => start(), failedBefore: undefined });
-  if (await isActivated(context, deployed)) await recordDeployment(context, deployed);
+async function deployUnarmed(context: RunContext, plan: DeploymentPlan): Promise<Outcome> {
+  const activated = await activate(context, plan, { begin: async (start) => start(), failedBefore: undefined });
+  if (await isActivated(context, plan)) await recordDeployment(context, plan);
   return toOutcome(context, activated);
 }
 
-async function toOutcome(context: RunContext, activated: Activated): Promise<Outcome> {
+async function toOutcome(context: RunContext, activated: ActivationResult): Promise<Outcome> {
   const now = `The host now runs ${(await context.deps.platform.runningClosure()) ?? "no closure that can be read"}.`;
   switch (activated.kind) {
     case "active":
@@ -66,12 +66,12 @@ async function toOutcome(context: RunContext, activated: Activated): Promise<Out
   }
 }
 
-/** Writes down all that an undo needs, and starts the time. */
-async function armFor(context: RunContext, deployed: ToDeploy, back: string) {
+/** Records all that an undo needs, and starts the time. */
+async function armFor(context: RunContext, plan: DeploymentPlan, back: string) {
   const { platform, config } = context.deps;
   const { request, run } = context;
-  const { closure, commit, mode } = deployed;
-  await keepPrevious(context, back);
+  const { closure, commit, mode } = plan;
+  await rootPreviousClosure(context, back);
   // There from now on: an undo on a full disk cannot make it.
   await writeFile(run.undoOutput, "", { mode: 0o640 });
   const profile = await platform.profileClosure();
@@ -86,7 +86,7 @@ async function armFor(context: RunContext, deployed: ToDeploy, back: string) {
     back,
     profile: profile ?? null,
     failedUnits: failedUnits === undefined ? null : failedUnits.slice(0, 500),
-    asks: await whatToAsk(context),
+    asks: await chooseConfirmation(context),
     host: deadmanHost(context),
     activation: { closure, commit, mode, unit: platform.activation(closure, mode).unit },
     undo: platform.undo(before, mode).map((step) => ({
@@ -101,20 +101,20 @@ async function armFor(context: RunContext, deployed: ToDeploy, back: string) {
 }
 
 /** A dashboard that did not answer before the activation cannot be asked to answer after it. */
-async function whatToAsk({ deps, request, signal }: RunContext): Promise<ArmedDeadman["asks"]> {
+async function chooseConfirmation({ deps, request, signal }: RunContext): Promise<ArmedDeadman["asks"]> {
   if (request.confirmSecret !== undefined) return "confirm";
-  return (await askHealth(deps.config.url, signal)) === undefined ? "health" : "nothing";
+  return (await requestHealth(deps.config.url, signal)) === undefined ? "health" : "nothing";
 }
 
 /** A garbage-collector root, so that what the host goes back to is still there. */
-async function keepPrevious(context: RunContext, back: string): Promise<void> {
+async function rootPreviousClosure(context: RunContext, back: string): Promise<void> {
   const result = await context.execute({
     argv: ["nix-store", "--realise", back, "--add-root", context.run.previous],
     env: nixEnvironment(context.deps.env),
     signal: context.signal,
   }).result;
   const isKept = result.end.kind === "exited" && result.end.exitCode === 0;
-  if (!isKept && !context.signal.aborted) context.warn("What runs now could not be kept from the garbage collector.");
+  if (!isKept && !context.signal.aborted) context.warn("The running closure could not be protected from the garbage collector.");
 }
 
 function armDeps({ deps }: RunContext): ArmDeps {

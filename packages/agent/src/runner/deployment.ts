@@ -3,7 +3,7 @@ import type { ActivationMode } from "../platforms/platform.ts";
 import type { RunContext } from "./context.ts";
 
 /** What is to run, or to be booted, and the commit that it was built from; null: a generation of which no commit is known. */
-export interface ToDeploy {
+export interface DeploymentPlan {
   closure: string;
   commit: Commit | null;
   mode: ActivationMode;
@@ -14,15 +14,15 @@ export interface ToDeploy {
 /** Whether the closure is what the mode was to bring about. */
 export async function isActivated(
   { deps: { platform } }: Pick<RunContext, "deps">,
-  { closure, mode }: Pick<ToDeploy, "closure" | "mode">,
+  { closure, mode }: Pick<DeploymentPlan, "closure" | "mode">,
 ): Promise<boolean> {
   return (mode === "boot" ? await platform.profileClosure() : await platform.runningClosure()) === closure;
 }
 
-/** Writes the deployment into the ledger and tells it: what was confirmed, or needs no confirmation. */
+/** Writes the deployment into the ledger and reports it: what was confirmed, or needs no confirmation. */
 export async function recordDeployment(
   context: Pick<RunContext, "deps" | "events" | "ledger" | "request">,
-  { closure, commit, mode }: ToDeploy,
+  { closure, commit, mode }: DeploymentPlan,
 ): Promise<void> {
   const { deps, request } = context;
   const generation = mode === "test" ? undefined : await deps.platform.generation();

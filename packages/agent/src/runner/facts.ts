@@ -12,7 +12,7 @@ import type { RunnerDeps } from "./deps.ts";
 export function createCloneOf({ config, exec, env }: Pick<RunnerDeps, "config" | "exec" | "env">): Clone {
   const { repoUrl, branch, credentials, runnerDir } = config;
   const git = createGit({ exec, env, repoUrl, credentials });
-  return createClone({ git, dir: runnerLayout(runnerDir).clone, url: repoUrl, branch, say: () => {} });
+  return createClone({ git, dir: runnerLayout(runnerDir).clone, url: repoUrl, branch, log: () => {} });
 }
 
 export interface HostFactsDeps {

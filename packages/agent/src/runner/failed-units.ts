@@ -4,7 +4,7 @@ export function newlyFailed(
   now: readonly string[] | undefined,
   ignored: readonly string[],
 ): string[] {
-  if (before === null || before === undefined || now === undefined) return []; // Nobody can tell.
+  if (before === null || before === undefined || now === undefined) return []; // It is not known.
   const expected = new Set([...before, ...ignored, ...ignored.map((name) => `${name}.service`)]);
   return now.filter((unit) => !expected.has(unit));
 }

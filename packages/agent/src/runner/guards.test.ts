@@ -1,6 +1,6 @@
 import { Outcome } from "@nixfleet/protocol";
 import { expect, test } from "vitest";
-import { type GuardReading, judge, withFinish } from "./guards.ts";
+import { decideActivation, type GuardReading, withFinish } from "./guards.ts";
 
 const MIB = 1024 * 1024;
 const fine: GuardReading = {
@@ -17,7 +17,7 @@ const unforced = (mode: "switch" | "boot" | "test") => ({ mode, force: false });
 const forced = (mode: "switch" | "boot" | "test") => ({ mode, force: true });
 
 test.for(["switch", "boot", "test"] as const)("with all that it needs, mode %s stays as it was asked for", (mode) => {
-  expect(judge(fine, unforced(mode))).toEqual({ kind: "passed", mode });
+  expect(decideActivation(fine, unforced(mode))).toEqual({ kind: "passed", mode });
 });
 
 test.for([
@@ -27,33 +27,33 @@ test.for([
   ["a full store", { disks: [{ path: "/nix/store", free: 0 }] }, "disk-too-full", "/nix/store has 0 MiB free"],
   ["a full boot partition", { boot: { needed: 41 * MIB, free: 40 * MIB } }, "disk-too-full", "kernel and initrd need 41 MiB"],
 ] as const)("%s refuses", ([, change, code, words]) => {
-  const verdict = judge({ ...fine, ...(change as Partial<GuardReading>) }, unforced("switch"));
+  const verdict = decideActivation({ ...fine, ...(change as Partial<GuardReading>) }, unforced("switch"));
   expect(verdict).toMatchObject({ kind: "refused", outcome: { state: "refused", code, reason: expect.stringContaining(words) } });
   if (verdict.kind === "refused") expect(Outcome.safeParse(verdict.outcome).success).toBe(true);
 });
 
 test("force skips the missing agent, and nothing else", () => {
-  expect(judge({ ...fine, agent: { running: true, next: false } }, forced("switch")).kind).toBe("passed");
-  expect(judge({ ...fine, other: "x" }, forced("switch")).kind).toBe("refused");
-  expect(judge({ ...fine, disks: [{ path: "/", free: 0 }] }, forced("switch")).kind).toBe("refused");
+  expect(decideActivation({ ...fine, agent: { running: true, next: false } }, forced("switch")).kind).toBe("passed");
+  expect(decideActivation({ ...fine, other: "x" }, forced("switch")).kind).toBe("refused");
+  expect(decideActivation({ ...fine, disks: [{ path: "/", free: 0 }] }, forced("switch")).kind).toBe("refused");
 });
 
 test("an agent that no configuration installs is missed by none", () => {
-  expect(judge({ ...fine, agent: { running: false, next: false } }, unforced("switch")).kind).toBe("passed");
+  expect(decideActivation({ ...fine, agent: { running: false, next: false } }, unforced("switch")).kind).toBe("passed");
 });
 
 test("a trial copies nothing to the boot partition; without one of its own there is nothing to ask", () => {
-  expect(judge({ ...fine, boot: { needed: 2, free: 1 } }, unforced("test")).kind).toBe("passed");
-  expect(judge({ ...fine, boot: undefined }, unforced("boot")).kind).toBe("passed");
+  expect(decideActivation({ ...fine, boot: { needed: 2, free: 1 } }, unforced("test")).kind).toBe("passed");
+  expect(decideActivation({ ...fine, boot: undefined }, unforced("boot")).kind).toBe("passed");
 });
 
 test("switch inhibitors turn a switch into a boot that is to be finished by a reboot; a trial is refused, a boot is none of theirs", () => {
   const inhibited = { ...fine, inhibitors: ["dbus-implementation", "systemd"] };
-  const verdict = judge(inhibited, unforced("switch"));
+  const verdict = decideActivation(inhibited, unforced("switch"));
   expect(verdict).toMatchObject({ kind: "passed", mode: "boot", finish: expect.stringMatching(/reboot to finish\.$/) });
   expect(verdict).toMatchObject({ warning: expect.stringContaining("dbus-implementation, systemd") });
-  expect(judge(inhibited, unforced("boot"))).toEqual({ kind: "passed", mode: "boot" });
-  expect(judge(inhibited, forced("test"))).toMatchObject({ kind: "refused", outcome: { code: "arguments-invalid" } });
+  expect(decideActivation(inhibited, unforced("boot"))).toEqual({ kind: "passed", mode: "boot" });
+  expect(decideActivation(inhibited, forced("test"))).toMatchObject({ kind: "refused", outcome: { code: "arguments-invalid" } });
 });
 
 test("only what went well says what is left to do", () => {

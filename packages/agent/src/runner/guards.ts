@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import { type Outcome, type RefusalCode, shorten } from "@nixfleet/protocol";
-import { freeBytes } from "../facts/disks.ts";
+import { freeBytes } from "../disks.ts";
 import type { ActivationMode } from "../platforms/platform.ts";
 import type { RunContext } from "./context.ts";
 
@@ -19,16 +19,16 @@ export interface GuardReading {
   other: string | undefined;
 }
 
-export type Guarded =
+export type GuardResult =
   | { kind: "refused"; outcome: Outcome }
   /** `finish`: what is left to do after the activation, for a person. */
   | { kind: "passed"; mode: ActivationMode; warning?: string; finish?: string };
 
 /** Decides by what was read; `force` skips what may be skipped. */
-export function judge(reading: GuardReading, asked: { mode: ActivationMode; force: boolean }): Guarded {
+export function decideActivation(reading: GuardReading, options: { mode: ActivationMode; force: boolean }): GuardResult {
   const { agent, disks, boot, inhibitors, other } = reading;
-  const { mode, force } = asked;
-  if (other !== undefined) return refused("activation-in-progress", `Another activation is at work: ${other}.`);
+  const { mode, force } = options;
+  if (other !== undefined) return refused("activation-in-progress", `Another activation is running: ${other}.`);
   if (agent.running && !agent.next && !force) {
     return refused("agent-missing", "The running system installs this agent, and what is to be activated does not.");
   }
@@ -51,7 +51,7 @@ export function judge(reading: GuardReading, asked: { mode: ActivationMode; forc
   };
 }
 
-function refused(code: RefusalCode, reason: string): Guarded {
+function refused(code: RefusalCode, reason: string): GuardResult {
   return { kind: "refused", outcome: { state: "refused", code, reason: shorten(reason, 2000) } };
 }
 
@@ -60,8 +60,8 @@ function inMib(bytes: number): string {
 }
 
 /** Whether, and how, a closure may be activated on this host now. It asks last, right before the activation. */
-export async function guard(context: RunContext, closure: string, mode: ActivationMode): Promise<Guarded> {
-  const verdict = judge(await readGuards(context, closure), { mode, force: context.request.force });
+export async function guard(context: RunContext, closure: string, mode: ActivationMode): Promise<GuardResult> {
+  const verdict = decideActivation(await readGuards(context, closure), { mode, force: context.request.force });
   if (verdict.kind === "passed" && verdict.warning !== undefined) context.warn(verdict.warning);
   return verdict;
 }

@@ -12,16 +12,16 @@ export interface HealthCheckDeps {
 
 /**
  * Does all checks once and gives what does not hold, each with the check's name. Sockets are tried at the same time, programs
- * one after the other, so that the run always knows the one that is at work.
+ * one after the other, so that the run always knows the one that is running.
  */
 export async function failingHealthChecks(checks: readonly HealthCheck[], deps: HealthCheckDeps): Promise<string[]> {
-  const results = Promise.all(checks.filter((check) => check.kind !== "command").map((check) => tell(check, deps)));
+  const results = Promise.all(checks.filter((check) => check.kind !== "command").map((check) => runCheck(check, deps)));
   const faults: (string | undefined)[] = [];
-  for (const check of checks) if (check.kind === "command") faults.push(await tell(check, deps));
+  for (const check of checks) if (check.kind === "command") faults.push(await runCheck(check, deps));
   return [...(await results), ...faults].filter((fault) => fault !== undefined);
 }
 
-async function tell(check: HealthCheck, deps: HealthCheckDeps): Promise<string | undefined> {
+async function runCheck(check: HealthCheck, deps: HealthCheckDeps): Promise<string | undefined> {
   const fault = await checkOnce(check, deps);
   return fault === undefined ? undefined : `${nameOf(check)}: ${fault}`;
 }

@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { OpName, type Outcome, type RunEvent, type RunEventOf, type RunId } from "@nixfleet/protocol";
+import { OpName, type Outcome, type Platform, type RunEvent, type RunEventOf, type RunId } from "@nixfleet/protocol";
 import { type Exec, exec, identifyProcess, isAlive, type ProcessIdentity, systemClock } from "@nixfleet/runtime";
 import {
   createFlakeFixture,
@@ -20,7 +20,7 @@ import { createSpoolReader } from "../spool/event-reader.ts";
 import { exists } from "../spool/exists.ts";
 import { runnerLayout } from "../spool/layout.ts";
 import { RunProcess, type RunRequest } from "../spool/shapes.ts";
-import { readStrangerJson } from "../spool/stranger-json.ts";
+import { readUntrustedJson } from "../spool/untrusted-json.ts";
 import type { RunnerConfig, RunnerDeps } from "./deps.ts";
 import { type RunnerResult, runRunner } from "./runner.ts";
 
@@ -55,7 +55,7 @@ export function makeRunId(): RunId {
 
 export interface TestHostOptions {
   name?: string;
-  platform?: "nixos" | "darwin" | "home-manager";
+  platform?: Platform;
   host?: FixtureHost;
   config?: Partial<RunnerConfig>;
   /** Given: the flake and its commits are the test's own business. */
@@ -196,7 +196,7 @@ export async function createTestHost(options: TestHostOptions = {}): Promise<Tes
       }
     },
     async processesOf(runId) {
-      const read = await readStrangerJson(layout.run(runId).process, RunProcess);
+      const read = await readUntrustedJson(layout.run(runId).process, RunProcess);
       return read.kind === "ok" && read.value.child !== null ? livingTree(read.value.child.pid) : [];
     },
     async activations() {

@@ -55,7 +55,7 @@ async function leaveRebooting(host: TestHost, boot: string): Promise<RunId> {
   return runId;
 }
 
-test("R6 R14: after a power cycle the reboot ends by the new boot; in the same boot its killed runner is told", async () => {
+test("R6 R14: after a power cycle the reboot ends by the new boot; in the same boot its killed runner is reported", async () => {
   await using host = await createTestHost({ host: {} });
   const rebooted = await leaveRebooting(host, "00000000-0000-4000-8000-000000000000");
   await host.run();

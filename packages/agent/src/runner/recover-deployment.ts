@@ -1,16 +1,16 @@
 import { type LogLine, type Outcome, shorten } from "@nixfleet/protocol";
 import { bootId, isAlive } from "@nixfleet/runtime";
-import { isUnitAtWork, stopUnit } from "../deadman/activation-unit.ts";
+import { isUnitActive, stopUnit } from "../deadman/activation-unit.ts";
 import { disarm } from "../deadman/arm.ts";
 import { continueAfterKill, windowLeft } from "../deadman/decide.ts";
-import { readArmedOf, readUndone } from "../deadman/record.ts";
+import { readArmedOf, readUndoRecord } from "../deadman/record.ts";
 import { endProgram } from "../deadman/stop-activation.ts";
 import { exists } from "../spool/exists.ts";
 import { wait } from "../spool/run-record.ts";
-import type { ArmedDeadman, BegunActivation, RunProcess, Undone } from "../spool/shapes.ts";
-import type { MendedEvents } from "../spool/torn-events.ts";
-import { deadmanHost, judgeActivation, readActivationStatus } from "./activate.ts";
-import { comeHome, finishArmed, stopped } from "./armed-deployment.ts";
+import type { ActivationRecord, ArmedDeadman, RunProcess, UndoRecord } from "../spool/shapes.ts";
+import type { RepairedEvents } from "../spool/torn-events.ts";
+import { activationResult, deadmanHost, readActivationStatus } from "./activate.ts";
+import { finishArmed, rollBackRun, stopped } from "./armed-deployment.ts";
 import { failure, type RunContext } from "./context.ts";
 import { isActivated, recordDeployment } from "./deployment.ts";
 import { createErrorFinder } from "./first-error.ts";
@@ -19,38 +19,38 @@ import { tailFile } from "./tail-file.ts";
 
 const POLL_MS = 200;
 
-/** How the activation of a killed runner came to its end. */
-interface Followed {
+/** How the activation of a killed runner finished. */
+interface ActivationEnd {
   exitCode: number | undefined;
   firstError: string | undefined;
-  /** It was at work when the run was cancelled or its time was over. */
+  /** It was running when the run was cancelled or its time was over. */
   wasStopped: boolean;
 }
 
 /**
- * Goes on with the deployment of a killed runner's run, by what its files and the host itself say. Undefined: the run had not
+ * Continues the deployment of a killed runner's run, by what its files and the host itself say. Undefined: the run had not
  * begun to change what the host runs.
  */
 export async function recoverDeployment(
   context: RunContext,
   process: RunProcess | undefined,
-  mended: MendedEvents,
+  repaired: RepairedEvents,
 ): Promise<Outcome | undefined> {
   const { request, layout, run } = context;
   const activation = process?.activation ?? null;
-  // An activation is not ended because its runner was: it goes on, and what it brings about is told.
-  const followed = process == null || activation === null ? undefined : await follow(context, process, activation, mended);
+  // An activation is not ended because its runner was: it continues, and what it brings about is reported.
+  const activationEnd = process == null || activation === null ? undefined : await follow(context, process, activation, repaired);
   const armed = await readArmedOf(layout, request.runId);
-  if (armed !== undefined && followed?.wasStopped)
+  if (armed !== undefined && activationEnd?.wasStopped)
     return stopped(armed, "during the activation, which can leave the system half switched");
-  const undone = await readUndone(run);
-  const back = armed?.back ?? undone?.back ?? mended.armedBack;
+  const undone = await readUndoRecord(run);
+  const back = armed?.back ?? undone?.back ?? repaired.armedBack;
   const next = continueAfterKill({
-    wasArmed: mended.armedBack !== undefined,
+    wasArmed: repaired.armedBack !== undefined,
     isArmed: armed !== undefined,
     undo: stateOf(undone),
     sameBoot: isThisBoot(armed, process),
-    activation: followed === undefined ? "not-begun" : howItEnded(followed),
+    activation: activationEnd === undefined ? "not-begun" : activationState(activationEnd),
     isActive: activation !== null && (await isActivated(context, activation)),
   });
   switch (next) {
@@ -58,40 +58,42 @@ export async function recoverDeployment(
       return undefined;
     case "disarm":
       if (armed === undefined || (await disarm(disarmDeps(context), armed))) return undefined;
-      return comeHome(context, armed, null);
+      return rollBackRun(context, armed, null);
     case "confirm":
     case "undo":
-      return armed === undefined ? undefined : goOn(context, armed, activation, followed, isThisBoot(armed, process));
+      return armed === undefined
+        ? undefined
+        : resumeDeployment(context, armed, activation, activationEnd, isThisBoot(armed, process));
     case "undone":
-      return comeHome(context, { back: back ?? "what ran before" }, null);
+      return rollBackRun(context, { back: back ?? "what ran before" }, null);
     case "confirmed":
-      if (activation !== null && !mended.hasDeployed) await recordDeployment(context, activation);
+      if (activation !== null && !repaired.hasDeployed) await recordDeployment(context, activation);
       return { state: "succeeded" };
     case "unarmed":
-      return activation === null || followed === undefined
+      return activation === null || activationEnd === undefined
         ? undefined
-        : endUnarmed(context, activation, followed, { mended, sameBoot: isThisBoot(armed, process) });
+        : unarmedOutcome(context, activation, activationEnd, { repaired, sameBoot: isThisBoot(armed, process) });
   }
 }
 
 /** What is still armed: it is confirmed if all is well so far, and else undone. */
-async function goOn(
+async function resumeDeployment(
   context: RunContext,
   armed: ArmedDeadman,
-  activation: BegunActivation | null,
-  followed: Followed | undefined,
+  activation: ActivationRecord | null,
+  activationEnd: ActivationEnd | undefined,
   sameBoot: boolean,
 ): Promise<Outcome> {
-  if (!sameBoot) return comeHome(context, armed, null, {}, "boot");
-  if (activation === null || followed === undefined || (await readUndone(context.run)) !== undefined) {
-    return comeHome(context, armed, null);
+  if (!sameBoot) return rollBackRun(context, armed, null, {}, "boot");
+  if (activation === null || activationEnd === undefined || (await readUndoRecord(context.run)) !== undefined) {
+    return rollBackRun(context, armed, null);
   }
-  const { exitCode, firstError } = followed;
+  const { exitCode, firstError } = activationEnd;
   if (exitCode === undefined) {
-    const reason = "The runner was killed, and the activation did not come to its end.";
-    return comeHome(context, armed, { code: "runner-killed", reason });
+    const reason = "The runner was killed, and the activation did not finish.";
+    return rollBackRun(context, armed, { code: "runner-killed", reason });
   }
-  const activated = await judgeActivation(context, activation, {
+  const activated = await activationResult(context, activation, {
     end: { kind: "exited", exitCode },
     firstError,
     failedBefore: armed.failedUnits,
@@ -99,22 +101,22 @@ async function goOn(
   return finishArmed(context, armed, activated, windowLeft(armed, context.deps.clock.now()));
 }
 
-/** There was no dead-man switch: what runs now is told, and nothing else is done. */
-async function endUnarmed(
+/** There was no dead-man switch: what runs now is reported, and nothing else is done. */
+async function unarmedOutcome(
   context: RunContext,
-  activation: BegunActivation,
-  { wasStopped, exitCode }: Followed,
-  { mended, sameBoot }: { mended: MendedEvents; sameBoot: boolean },
+  activation: ActivationRecord,
+  { wasStopped, exitCode }: ActivationEnd,
+  { repaired, sameBoot }: { repaired: RepairedEvents; sameBoot: boolean },
 ): Promise<Outcome> {
   const { closure, mode } = activation;
   const isActive = await isActivated(context, activation);
   // Its output is there from its first moment. What ran before it began was no work of this run, though it be the same closure.
   const hasBegun = await exists(context.run.activationOutput);
-  if (isActive && hasBegun && !mended.hasDeployed) await recordDeployment(context, activation);
+  if (isActive && hasBegun && !repaired.hasDeployed) await recordDeployment(context, activation);
   const ended = wasStopped
-    ? "The activation went on past the run's deadline and was stopped."
+    ? "The activation continued past the run's deadline and was stopped."
     : exitCode === undefined
-      ? "How the activation ended is not known."
+      ? "The result of the activation is not known."
       : `The activation itself ended with exit code ${exitCode}.`;
   const running = (await context.deps.platform.runningClosure()) ?? "no closure that can be read";
   const goal = isActive ? "That is what this run was deploying." : `This run was deploying ${closure}.`;
@@ -126,27 +128,27 @@ async function endUnarmed(
   return failure(sameBoot ? "runner-killed" : "host-restarted", shorten(reason, 2000), { exitCode });
 }
 
-/** Tells what the activation printed and prints, until it is at work no more; a stop of the run ends it. */
+/** Reports what the activation printed and prints, until it is no longer running; a stop of the run ends it. */
 async function follow(
   context: RunContext,
   process: RunProcess,
-  activation: BegunActivation,
-  mended: MendedEvents,
-): Promise<Followed> {
+  activation: ActivationRecord,
+  repaired: RepairedEvents,
+): Promise<ActivationEnd> {
   const { deps, run, signal } = context;
   const errors = createErrorFinder();
   let seen = 0;
-  // The killed runner had told some of the lines already: what follows them is told now.
+  // The killed runner had told some of the lines already: what follows them is reported now.
   const log = (line: LogLine) => {
-    if (++seen > mended.activationLines) context.events.log(line);
+    if (++seen > repaired.activationLines) context.events.log(line);
   };
   const tail = tailFile(
     run.activationOutput,
-    createPlainOutput({ ...context.output, log }, "activation", errors.look),
+    createPlainOutput({ ...context.output, log }, "activation", errors.read),
     deps.clock,
   );
   const isAtWork = async () =>
-    (process.child !== null && isAlive(process.child)) || (await isUnitAtWork(deps.exec, activation.unit, deadmanHost(context)));
+    (process.child !== null && isAlive(process.child)) || (await isUnitActive(deps.exec, activation.unit, deadmanHost(context)));
   while (!signal.aborted && (await isAtWork())) await wait(deps.clock, POLL_MS);
   const wasStopped = await isAtWork();
   if (wasStopped) {
@@ -157,12 +159,12 @@ async function follow(
   return { exitCode: await readActivationStatus(run.activationStatus), firstError: errors.first(), wasStopped };
 }
 
-function howItEnded({ exitCode }: Followed): "succeeded" | "failed" | "unknown" {
+function activationState({ exitCode }: ActivationEnd): "succeeded" | "failed" | "unknown" {
   if (exitCode === undefined) return "unknown";
   return exitCode === 0 ? "succeeded" : "failed";
 }
 
-function stateOf(undone: Undone | undefined): "none" | "begun" | "ended" {
+function stateOf(undone: UndoRecord | undefined): "none" | "begun" | "ended" {
   if (undone === undefined) return "none";
   return undone.endedAt === null ? "begun" : "ended";
 }

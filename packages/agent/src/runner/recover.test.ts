@@ -7,12 +7,12 @@ import { expect, test } from "vitest";
 import { runnerLayout } from "../spool/layout.ts";
 import { createLedger } from "../spool/ledger.ts";
 import { RunProcess } from "../spool/shapes.ts";
-import { readStrangerJson } from "../spool/stranger-json.ts";
+import { readUntrustedJson } from "../spool/untrusted-json.ts";
 import { createTestHost, eventsOf, logText, type TestHost } from "./host.fixture.ts";
 import { expectWhole, kill, startRunner } from "./runner-process.fixture.ts";
 
 async function childOf(host: TestHost, runId: RunId) {
-  const read = await readStrangerJson(runnerLayout(host.config.runnerDir).run(runId).process, RunProcess);
+  const read = await readUntrustedJson(runnerLayout(host.config.runnerDir).run(runId).process, RunProcess);
   return read.kind === "ok" ? read.value.child : null;
 }
 
@@ -35,7 +35,7 @@ test("R4: a runner that is killed in a build: the builders end, the run ends as 
   expect((await host.doRun("refresh")).outcome).toEqual({ state: "succeeded" });
 });
 
-test("R4: a runner that is killed in an activation: it goes on, and its output, its end and what runs now are told", async () => {
+test("R4: a runner that is killed in an activation: it continues, and its output, its end and what runs now are reported", async () => {
   await using host = await createTestHost({ host: { packages: 1, activationSeconds: 1 } });
   const commit = await host.flake.head();
   const runId = await host.ask("switch", {}, { commit });
@@ -70,7 +70,7 @@ test("R4: an activation that outlives the run's deadline is ended by whoever fin
   await expectWhole(host, runId);
 });
 
-test("R1, R2, S12: a runner that was killed between the last event and the outcome: that event's outcome stands, and nothing is added", async () => {
+test("R1, R2, S12: a runner that was killed between the last event and the outcome: that event's outcome counts, and nothing is added", async () => {
   await using host = await createTestHost({ host: { packages: 1 } });
   const { runId, outcome } = await host.doRun("switch", {}, { commit: await host.flake.head() });
   expect(outcome).toEqual({ state: "succeeded" });

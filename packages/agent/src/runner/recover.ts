@@ -7,9 +7,9 @@ import { createEventWriter } from "../spool/event-writer.ts";
 import { runnerLayout } from "../spool/layout.ts";
 import { listRuns } from "../spool/run-directories.ts";
 import { finishRun, writeOutcome } from "../spool/run-record.ts";
-import { RunOutcome, RunProcess, type RunRequest, TakenRequest } from "../spool/shapes.ts";
-import { readStrangerJson } from "../spool/stranger-json.ts";
-import { type MendedEvents, mendEvents } from "../spool/torn-events.ts";
+import { RequestRecord, RunOutcome, RunProcess, type RunRequest } from "../spool/shapes.ts";
+import { type RepairedEvents, repairEvents } from "../spool/torn-events.ts";
+import { readUntrustedJson } from "../spool/untrusted-json.ts";
 import { createRunContext, failure } from "./context.ts";
 import type { RunnerDeps } from "./deps.ts";
 import { createCloneOf, readHostFacts } from "./facts.ts";
@@ -27,10 +27,10 @@ export async function recoverRuns(deps: RunnerDeps, redact: Redactor): Promise<R
   const notBegun: RunRequest[] = [];
   for (const runId of await listRuns(deps.config.runnerDir)) {
     const run = layout.run(runId);
-    if ((await readStrangerJson(run.outcome, RunOutcome)).kind === "ok") continue;
-    const request = await readStrangerJson(run.request, TakenRequest);
+    if ((await readUntrustedJson(run.outcome, RunOutcome)).kind === "ok") continue;
+    const request = await readUntrustedJson(run.request, RequestRecord);
     if (request.kind !== "ok") {
-      // The runner died before it had written the request down: it is still in the queue.
+      // The runner died before it had recorded the request: it is still in the queue.
       deps.log(`${run.dir} holds no request: removed.`);
       await rm(run.dir, { recursive: true, force: true });
       continue;
@@ -45,16 +45,16 @@ export async function recoverRuns(deps: RunnerDeps, redact: Redactor): Promise<R
 async function recoverRun(deps: RunnerDeps, request: RunRequest, redactHost: Redactor): Promise<boolean> {
   const { clock, config } = deps;
   const run = runnerLayout(config.runnerDir).run(request.runId);
-  const mended = await mendEvents(run.events);
-  if (mended.last === undefined) return false;
-  if (mended.last.kind === "finished") {
+  const repaired = await repairEvents(run.events);
+  if (repaired.last === undefined) return false;
+  if (repaired.last.kind === "finished") {
     // Killed between the last event and the outcome.
-    await writeOutcome(run, { outcome: mended.last.outcome, lastSeq: mended.lastSeq, endedAt: mended.last.at }, clock);
+    await writeOutcome(run, { outcome: repaired.last.outcome, lastSeq: repaired.lastSeq, endedAt: repaired.last.at }, clock);
     return true;
   }
-  const read = await readStrangerJson(run.process, RunProcess);
+  const read = await readUntrustedJson(run.process, RunProcess);
   const process = read.kind === "ok" ? read.value : undefined;
-  const events = createEventWriter({ path: run.events, clock, lastSeq: mended.lastSeq });
+  const events = createEventWriter({ path: run.events, clock, lastSeq: repaired.lastSeq });
   const deadlineAt = process?.deadlineAt ?? clock.now() + request.deadline;
   const milliseconds = Math.max(0, deadlineAt - clock.now());
   const stop = createStop(clock, { isCancelAsked: () => isCancelAsked(config.stateDir, request.runId), milliseconds });
@@ -69,8 +69,8 @@ async function recoverRun(deps: RunnerDeps, request: RunRequest, redactHost: Red
       activation: process?.activation ?? null,
       child: process?.child ?? null,
     });
-    const recovered = await recoverDeployment(context, process, mended);
-    const outcome = recovered ?? (await endUnchanged(deps, process, mended));
+    const recovered = await recoverDeployment(context, process, repaired);
+    const outcome = recovered ?? (await endUnchanged(deps, process, repaired));
     stop.end();
     const { runnerDir, branch, hostname } = config;
     const clone = createCloneOf(deps);
@@ -85,11 +85,11 @@ async function recoverRun(deps: RunnerDeps, request: RunRequest, redactHost: Red
 }
 
 /** A run that had not come to an activation. */
-async function endUnchanged(deps: RunnerDeps, process: RunProcess | undefined, { phase }: MendedEvents): Promise<Outcome> {
+async function endUnchanged(deps: RunnerDeps, process: RunProcess | undefined, { phase }: RepairedEvents): Promise<Outcome> {
   if (process?.child != null) await endProgram(process.child);
   if (process !== undefined && phase === "reboot") return afterReboot(process.runner.bootId, bootId());
   const now = await deps.platform.runningClosure();
-  const sentence = now === undefined ? "What the host runs now cannot be read." : `The host runs ${now}.`;
+  const sentence = now === undefined ? "The running closure cannot be read." : `The host runs ${now}.`;
   return process === undefined || process.runner.bootId === bootId()
     ? failure("runner-killed", `The runner was killed before it had changed what the host runs. ${sentence}`)
     : failure("host-restarted", `The host went down before the run had changed what it runs. ${sentence}`);

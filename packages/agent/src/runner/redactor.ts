@@ -1,4 +1,4 @@
-import { readStranger, redact } from "@nixfleet/runtime";
+import { readUntrusted, redact } from "@nixfleet/runtime";
 
 /** Removes this host's secrets from a text before it becomes an event. */
 export type Redactor = (text: string) => string;
@@ -26,7 +26,7 @@ export function redactAlso(redactHost: Redactor, secret: string | undefined): Re
 /** Passwords and tokens in a file of lines `https://user:token@host`, as git-credential-store(1) has them. */
 export async function readCredentialSecrets(path: string | undefined): Promise<string[]> {
   if (path === undefined) return [];
-  const read = await readStranger(path, 1024 * 1024);
+  const read = await readUntrusted(path, 1024 * 1024);
   if (read.kind !== "ok") return []; // Git will say that it cannot read it.
   return read.bytes
     .toString("utf8")

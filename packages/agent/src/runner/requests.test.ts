@@ -54,7 +54,7 @@ test("R10: an op that the host's own configuration leaves out is refused by the 
   expect((await host.doRun("pull")).outcome).toEqual({ state: "succeeded" });
 });
 
-test("R10: a queue file is a stranger's: links, wrong shapes and names of no run are not followed", async () => {
+test("R10: a queue file is untrusted: links, wrong shapes and names of no run are not followed", async () => {
   await using host = await createTestHost({ host: {} });
   const { queue, request } = daemonLayout(host.config.stateDir);
   const [linked, torn, huge, misnamed, path] = Array.from({ length: 5 }, makeRunId) as [RunId, RunId, RunId, RunId, RunId];
@@ -73,7 +73,7 @@ test("R10: a queue file is a stranger's: links, wrong shapes and names of no run
   for (const runId of [linked, torn, huge, misnamed, path]) {
     expect(await host.outcome(runId)).toMatchObject({ state: "refused", code: "arguments-invalid" });
   }
-  expect(logged.join()).toContain("is no request");
+  expect(logged.join()).toContain("is not a request");
   expect(await readdir(queue)).toEqual([]);
   expect(await readdir(host.root)).toContain("elsewhere");
 });

@@ -9,7 +9,7 @@ const runningHost = createRunningHost();
 /** Without the dead-man switch. */
 const off = { config: {} };
 
-/** Deploys a version. Gives its commit and closure. */
+/** Deploys a version. Returns its commit and closure. */
 async function deployVersion(host: TestHost, version: string) {
   const platform = host.deps.platform.name === "home-manager" ? ("home-manager" as const) : ("nixos" as const);
   const commit = await host.flake.commitFlake(version, { hosts: { [host.config.hostname]: { version, platform, packages: 1 } } });

@@ -26,7 +26,7 @@ export async function runOne(
   const hasReserve = await reserveSpace(run);
   const events = createEventWriter({ path: run.events, clock });
   try {
-    const allowed = judgeRequest(deps, request);
+    const allowed = checkRequest(deps, request);
     if (!allowed.ok) {
       await finishRun(run, events, { outcome: allowed.outcome, proof: undefined }, clock);
     } else if (await cancelAsked()) {
@@ -41,7 +41,7 @@ export async function runOne(
       const worked = await work(context, allowed.request);
       stop.end();
       const outcome = withStopReason(worked, stop.signal, request.deadline);
-      await finishRun(run, events, { outcome, proof: await prove(context, allowed.request) }, clock);
+      await finishRun(run, events, { outcome, proof: await readProof(context, allowed.request) }, clock);
     }
   } finally {
     events.close();
@@ -50,7 +50,7 @@ export async function runOne(
 }
 
 /** The daemon's word counts for nothing here: op, arguments and the host's own policy are looked at again. */
-function judgeRequest(
+function checkRequest(
   { config }: RunnerDeps,
   { op, args }: RunRequest,
 ): { ok: true; request: OpRequest } | { ok: false; outcome: Outcome } {
@@ -66,13 +66,13 @@ async function work(context: RunContext, request: OpRequest): Promise<Outcome> {
     return await runOp(context, request);
   } catch (error) {
     const text = (error instanceof Error ? error.stack : undefined) ?? messageOf(error);
-    for (const line of text.split("\n")) context.say(line);
+    for (const line of text.split("\n")) context.log(line);
     return failure("internal", `Internal error: ${context.redact(messageOf(error))}`);
   }
 }
 
 /** What is so after the work: read by the runner itself, whatever the op reported (R22). */
-async function prove(context: RunContext, { op }: OpRequest): Promise<FactsReading | undefined> {
+async function readProof(context: RunContext, { op }: OpRequest): Promise<FactsReading | undefined> {
   const { deps, clone } = context;
   const { runnerDir, branch, hostname } = deps.config;
   try {
@@ -80,7 +80,7 @@ async function prove(context: RunContext, { op }: OpRequest): Promise<FactsReadi
     if (op !== "refresh") return reading;
     return { readAt: reading.readAt, facts: { ...(await deps.readMachineFacts()), ...reading.facts } };
   } catch (error) {
-    context.warn(`What the host runs now could not be read: ${(error as Error).message}`);
+    context.warn(`The facts of the host could not be read after the run: ${(error as Error).message}`);
     return undefined;
   }
 }

@@ -5,23 +5,23 @@ import { undo } from "../deadman/undo.ts";
 import { openQueue, queuedRuns } from "../spool/daemon-entries.ts";
 import { daemonLayout, runnerLayout } from "../spool/layout.ts";
 import { pruneSpools } from "../spool/prune.ts";
-import { Acknowledged, type RunRequest } from "../spool/shapes.ts";
-import { readStrangerJson } from "../spool/stranger-json.ts";
+import { AcknowledgedSeqs, type RunRequest } from "../spool/shapes.ts";
+import { readUntrustedJson } from "../spool/untrusted-json.ts";
 import type { RunnerDeps } from "./deps.ts";
 import { probeRepository } from "./probe.ts";
 import { recoverRuns } from "./recover.ts";
 import { createRedactor, readCredentialSecrets } from "./redactor.ts";
 import { runOne } from "./run-one.ts";
-import { takeNext } from "./take.ts";
+import { takeNext } from "./take-request.ts";
 
 export type RunnerResult =
   | { kind: "done"; runs: number }
-  /** Another runner is at work, which takes what is in the queue; or a person is, who comes first. */
+  /** Another runner is active and takes what is in the queue; or a person is, who comes first. */
   | { kind: "busy"; owner: ProcessIdentity };
 
 /**
  * Does all that is in the queue, one run at a time, and returns when it is empty. First it ends what a killed runner has left;
- * if there is nothing to do at all, it looks whether the repository can be read.
+ * if there is nothing to do at all, it checks whether the repository can be read.
  */
 export async function runRunner(deps: RunnerDeps): Promise<RunnerResult> {
   const { config } = deps;
@@ -31,7 +31,7 @@ export async function runRunner(deps: RunnerDeps): Promise<RunnerResult> {
   let runs = 0;
   const doRun = async (request: RunRequest) => {
     await runOne(deps, request, redact);
-    await bringHome(deps);
+    await undoLeftover(deps);
     runs++;
   };
   let isFirst = true;
@@ -46,11 +46,11 @@ export async function runRunner(deps: RunnerDeps): Promise<RunnerResult> {
     await using _lock = taken.lock;
     await takeWake(config.stateDir);
     const left = await recoverRuns(deps, redact);
-    await bringHome(deps);
+    await undoLeftover(deps);
     // What a person asks for on the host itself comes next, however much is queued.
-    const mayGoOn = async () => (await lockOwner(layout.byHandLock)) === undefined;
-    for (const request of left) if (await mayGoOn()) await doRun(request);
-    const next = async () => ((await mayGoOn()) ? takeNext(deps) : undefined);
+    const isStillArmed = async () => (await lockOwner(layout.byHandLock)) === undefined;
+    for (const request of left) if (await isStillArmed()) await doRun(request);
+    const next = async () => ((await isStillArmed()) ? takeNext(deps) : undefined);
     for (let request = await next(); request !== undefined; request = await next()) await doRun(request);
     await prune(deps);
     if (isFirst && runs === 0) await probeRepository(deps, redact);
@@ -68,13 +68,13 @@ async function takeWake(stateDir: string): Promise<void> {
 }
 
 /** What is armed though its run is over (it was stopped, or its runner was killed at its end) is undone before the next run. */
-export async function bringHome({ config, exec, clock, log }: RunnerDeps): Promise<void> {
+export async function undoLeftover({ config, exec, clock, log }: RunnerDeps): Promise<void> {
   const layout = runnerLayout(config.runnerDir);
   const armed = await readArmed(layout);
   if (armed.kind === "missing") return;
   if (armed.kind === "refused") {
-    // Nobody can undo by it, and while it lies there nothing can be armed.
-    log(`The armed record cannot be read and is put aside: ${armed.reason}`);
+    // Nobody can undo by it, and while it is there nothing can be armed.
+    log(`The armed record cannot be read and was moved aside: ${armed.reason}`);
     await rename(layout.deadman, `${layout.deadman}.unreadable`);
     return;
   }
@@ -82,7 +82,7 @@ export async function bringHome({ config, exec, clock, log }: RunnerDeps): Promi
 }
 
 export async function prune({ config, clock, log }: RunnerDeps): Promise<void> {
-  const read = await readStrangerJson(daemonLayout(config.stateDir).acknowledged, Acknowledged);
-  if (read.kind === "refused") log(`What the dashboard has stored cannot be read, so no spool is removed: ${read.reason}`);
+  const read = await readUntrustedJson(daemonLayout(config.stateDir).acknowledged, AcknowledgedSeqs);
+  if (read.kind === "refused") log(`The acknowledgements cannot be read, so no spool is removed: ${read.reason}`);
   if (read.kind === "ok") await pruneSpools(config.runnerDir, read.value.runs, clock.now());
 }

@@ -25,7 +25,7 @@ export function createStop(clock: Clock, { isCancelAsked, cancelled, millisecond
   const controller = new AbortController();
   const cancel = () => controller.abort("cancelled" satisfies StopReason);
   const deadline = clock.setTimeout(() => controller.abort("timed-out" satisfies StopReason), milliseconds);
-  const watch = watchFor(isCancelAsked, clock, cancel);
+  const watch = pollUntil(isCancelAsked, clock, cancel);
   if (cancelled?.aborted) cancel();
   cancelled?.addEventListener("abort", cancel);
   return {
@@ -51,19 +51,19 @@ export function withStopReason(outcome: Outcome, signal: AbortSignal, deadline: 
 }
 
 /** Calls once when something is so. */
-function watchFor(isSo: () => Promise<boolean>, clock: Clock, onSo: () => void): { stop(): void } {
+function pollUntil(isSo: () => Promise<boolean>, clock: Clock, onSo: () => void): { stop(): void } {
   let stopped = false;
   let timer: { cancel(): void } | undefined;
-  const lookLater = () => {
-    timer = clock.setTimeout(() => void look(), CANCEL_POLL_MS);
+  const checkLater = () => {
+    timer = clock.setTimeout(() => void check(), CANCEL_POLL_MS);
   };
-  const look = async () => {
+  const check = async () => {
     const found = await isSo();
     if (stopped) return;
     if (found) onSo();
-    else lookLater();
+    else checkLater();
   };
-  lookLater();
+  checkLater();
   return {
     stop() {
       stopped = true;

@@ -4,14 +4,18 @@ import type { GitFault, SyncRequest, SyncResult } from "../git/clone.ts";
 import { createSignatureCheck } from "../git/signatures.ts";
 import type { RunnerLayout } from "../spool/layout.ts";
 import { CloneState } from "../spool/shapes.ts";
-import { readStrangerJson } from "../spool/stranger-json.ts";
+import { readUntrustedJson } from "../spool/untrusted-json.ts";
 import { failure, type RunContext, STOPPED } from "./context.ts";
 import { createPlainOutput } from "./output.ts";
 
-export type Synced = { ok: true; commit: Commit } | { ok: false; outcome: Outcome };
+export type CloneOutcome = { ok: true; commit: Commit } | { ok: false; outcome: Outcome };
 
-/** Brings the clone to the commit, and writes down whether the repository could be read. */
-export async function syncClone(context: RunContext, commit: Commit | null, fetch: "always" | "if-missing"): Promise<Synced> {
+/** Brings the clone to the commit, and records whether the repository could be read. */
+export async function syncClone(
+  context: RunContext,
+  commit: Commit | null,
+  fetch: "always" | "if-missing",
+): Promise<CloneOutcome> {
   const { clone, signal, layout, deps } = context;
   const output = createPlainOutput(context.output, "git");
   const verify = deps.config.signing.required ? signatureCheck(context) : undefined;
@@ -23,7 +27,7 @@ export async function syncClone(context: RunContext, commit: Commit | null, fetc
   if (wasRead || problem !== undefined) {
     await writeCloneState(layout, deps.clock.now(), problem, context.redact);
   }
-  return toSynced(result, context);
+  return cloneOutcome(result, context);
 }
 
 /** Why what the clone is at may not be run; undefined: it may. For what runs something of the clone without fetching it first. */
@@ -35,18 +39,18 @@ export async function refuseUnsigned(context: RunContext): Promise<Outcome | und
   return reason === undefined ? undefined : { state: "refused", code: "unsigned-commit", reason };
 }
 
-function signatureCheck({ deps, phase, execute, say }: RunContext): NonNullable<SyncRequest["verify"]> {
+function signatureCheck({ deps, phase, execute, log }: RunContext): NonNullable<SyncRequest["verify"]> {
   const { allowedSignersFile, openpgpKeysFile } = deps.config.signing;
   const check = createSignatureCheck({ exec: execute, env: deps.env, signers: { allowedSignersFile, openpgpKeysFile } });
   return async (commit, git) => {
     phase("verify");
     const distrust = await check(commit, git);
-    if (distrust === undefined) say(`${commit} is signed by a key that this host trusts.`);
+    if (distrust === undefined) log(`${commit} is signed by a key that this host trusts.`);
     return distrust;
   };
 }
 
-function toSynced(result: SyncResult, { redact }: RunContext): Synced {
+function cloneOutcome(result: SyncResult, { redact }: RunContext): CloneOutcome {
   switch (result.kind) {
     case "at":
       return { ok: true, commit: result.commit };
@@ -61,14 +65,14 @@ function toSynced(result: SyncResult, { redact }: RunContext): Synced {
   }
 }
 
-/** Writes down when the repository was read last, and what keeps it from being read now. */
+/** Records when the repository was read last, and what keeps it from being read now. */
 export async function writeCloneState(
   layout: RunnerLayout,
   now: number,
   fault: GitFault | undefined,
   redact: (text: string) => string,
 ): Promise<void> {
-  const before = await readStrangerJson(layout.cloneState, CloneState);
+  const before = await readUntrustedJson(layout.cloneState, CloneState);
   const fetchedAt = before.kind === "ok" ? before.value.fetchedAt : null;
   const state: CloneState =
     fault === undefined

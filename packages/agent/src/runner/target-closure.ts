@@ -15,10 +15,10 @@ export interface Target {
  */
 export async function buildTarget(
   context: RunContext,
-  asked: Commit | undefined,
+  commitOption: Commit | undefined,
   mayUse: (commit: Commit) => Promise<Outcome | undefined> = async () => undefined,
 ): Promise<Step<Target>> {
-  const wanted = asked ?? context.request.commit;
+  const wanted = commitOption ?? context.request.commit;
   context.phase("fetch");
   const synced = await syncClone(context, wanted, wanted === null ? "always" : "if-missing");
   if (!synced.ok) return synced;

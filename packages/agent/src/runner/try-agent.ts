@@ -1,6 +1,6 @@
 import { restartWhileArmed } from "../deadman/arm.ts";
+import { recordedSystemd } from "../deadman/recorded-host.ts";
 import { daemonProcess } from "../deadman/restart-daemon.ts";
-import { serviceManagerOf } from "../deadman/service-manager.ts";
 import { wait } from "../spool/run-record.ts";
 import type { ArmedDeadman } from "../spool/shapes.ts";
 import { type Confirmation, confirm } from "./confirm.ts";
@@ -12,8 +12,8 @@ const POLL_MS = 200;
  * Whether an activation has installed another agent that can be tried while the dead-man switch is still armed. It takes a service
  * manager that starts it, and a dashboard that is asked whether it answers.
  */
-export async function hasAgentToTry({ deps: { platform } }: RunContext, armed: ArmedDeadman): Promise<boolean> {
-  if (armed.asks !== "confirm" || serviceManagerOf(armed.host) === undefined) return false;
+export async function hasAgentToTry({ deps: { platform, exec } }: RunContext, armed: ArmedDeadman): Promise<boolean> {
+  if (armed.asks !== "confirm" || recordedSystemd(armed.host, exec) === undefined) return false;
   const before = await platform.installedAgent(armed.back);
   const now = await platform.installedAgent(armed.activation.closure);
   return before !== undefined && now !== undefined && before !== now;
@@ -28,7 +28,7 @@ export async function tryAgent(context: RunContext, armed: ArmedDeadman, millise
   const { exec, clock } = context.deps;
   const endsAt = performance.now() + milliseconds;
   const left = () => Math.max(0, endsAt - performance.now());
-  /** Undefined: the service manager did not tell till the window's end. */
+  /** Undefined: the service manager did not report until the window's end. */
   const untilDaemon = async (isIt: (process: number) => boolean) => {
     for (;;) {
       const process = await daemonProcess(exec, armed.host);
@@ -39,19 +39,19 @@ export async function tryAgent(context: RunContext, armed: ArmedDeadman, millise
   };
   const old = await untilDaemon(() => true);
   if (context.signal.aborted) return { kind: "stopped" };
-  if (old === undefined) return notTried("The service manager did not tell which process the agent is.");
+  if (old === undefined) return agentNotTried("The service manager did not report the agent's process.");
   if (!(await restartWhileArmed({ runnerDir, exec, clock }, armed))) {
-    return notTried("The agent could not be started anew as it is installed now.");
+    return agentNotTried("The new agent could not be started.");
   }
-  context.say("The agent is started anew as it is installed now.");
+  context.log("Restarting the agent as it is installed now.");
   // None ran before: whichever comes is the new one. Else the old one has to be gone first, since its link would answer too.
   const isGone = old === 0 || (await untilDaemon((process) => process !== old)) !== undefined;
   if (context.signal.aborted) return { kind: "stopped" };
-  if (!isGone) return notTried("The agent that ran before did not make way for the new one.");
+  if (!isGone) return agentNotTried("The previous agent did not exit.");
   return await confirm(context, armed, left());
 }
 
 /** An agent that nobody has seen work is not confirmed. */
-function notTried(reason: string): Confirmation {
+function agentNotTried(reason: string): Confirmation {
   return { kind: "refused", cause: { code: "not-confirmed", reason } };
 }

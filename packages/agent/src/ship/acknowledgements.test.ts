@@ -2,17 +2,17 @@ import type { RunId } from "@nixfleet/protocol";
 import { createFakeClock } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
 import { createLog } from "../log.ts";
-import type { Acknowledged } from "../spool/shapes.ts";
-import type { JsonRead } from "../spool/stranger-json.ts";
+import type { AcknowledgedSeqs } from "../spool/shapes.ts";
+import type { JsonRead } from "../spool/untrusted-json.ts";
 import { createAcknowledgements } from "./acknowledgements.ts";
 
 const idOf = (n: number) => `01jd${String(n).padStart(22, "0")}` as RunId;
 
 /** Acknowledgements over a file whose writing waits until the test lets it end. */
-function setUp({ before = { kind: "missing" } }: { before?: JsonRead<Acknowledged> } = {}) {
+function setUp({ before = { kind: "missing" } }: { before?: JsonRead<AcknowledgedSeqs> } = {}) {
   const clock = createFakeClock();
   const events: string[] = [];
-  const writes: { runs: Acknowledged["runs"]; end: PromiseWithResolvers<void> }[] = [];
+  const writes: { runs: AcknowledgedSeqs["runs"]; end: PromiseWithResolvers<void> }[] = [];
   const acknowledgements = createAcknowledgements({
     clock,
     log: createLog({ level: "debug", clock, write: (line) => events.push(JSON.parse(line).event), secrets: [] }),
@@ -97,7 +97,7 @@ test("of more than a thousand runs the latest are remembered", async () => {
   expect([acknowledgements.get(idOf(500)), acknowledgements.get(idOf(501))]).toEqual([0, 501]);
 });
 
-test("a daemon goes on from the file of the one before; one that cannot be read is as none, and is told", async () => {
+test("a daemon continues from the file of the one before; one that cannot be read is as none, and is reported", async () => {
   const known = setUp({ before: { kind: "ok", value: { runs: { [idOf(1)]: 7 } } } });
   await known.acknowledgements.load();
   expect(known.acknowledgements.get(idOf(1))).toBe(7);

@@ -39,7 +39,7 @@ async function setUp({ onRun }: { onRun?: (runId: RunId, run: RunLayout) => void
   return { watch, layout, calls, begin, end };
 }
 
-test("a run is told when it begins, and when it has ended: once, and after a last look at what it wrote", async () => {
+test("a run is reported when it begins, and when it has ended: once, and after a last look at what it wrote", async () => {
   const { watch, calls, begin, end } = await setUp();
   await begin(idOf(1));
   await watch.scan();
@@ -49,7 +49,7 @@ test("a run is told when it begins, and when it has ended: once, and after a las
   await watch.scan();
   await watch.scan();
   expect(calls.filter((call) => call === "end 1")).toHaveLength(1);
-  // One call before it is looked whether it has ended, and one after: what was written in between is not left behind.
+  // One call before the check whether it has ended, and one after: what was written in between is not left behind.
   expect(calls.slice(-3)).toEqual(["change 1", "change 1", "end 1"]);
   expect(watch.active()).toEqual([]);
 });
@@ -63,7 +63,7 @@ test("a run that had ended when it was found comes with its last seq, and is nev
   expect(watch.active()).toEqual([]);
 });
 
-test("a run that ends while it is told that it began is told as ended in the same scan", async () => {
+test("a run that ends while its start is being reported is reported as ended in the same scan", async () => {
   const { watch, calls, begin } = await setUp({
     onRun: (runId, { outcome }) => {
       writeFileSync(outcome, JSON.stringify({ outcome: { state: "succeeded" }, lastSeq: 4, endedAt: 1 }));

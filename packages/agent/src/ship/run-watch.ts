@@ -17,7 +17,7 @@ export interface RunWatchDeps {
   onEnd: (runId: RunId) => void;
 }
 
-/** Sees runs begin, go on and end in the runner's directory: by the kernel's word where it gives it, else at each scan. */
+/** Sees runs begin, continue and end in the runner's directory: by the kernel's word where it gives it, else at each scan. */
 export interface RunWatch extends AsyncDisposable {
   /** Looks at everything once. To be called from time to time: the kernel may drop what it has to say, or say nothing at all. */
   scan(): Promise<void>;
@@ -61,7 +61,7 @@ export function createRunWatch({ runnerDir, spool, log, onRun, onChange, onEnd }
     onEnd(runId);
   };
 
-  const lookLater = (runId: RunId) => {
+  const checkLater = (runId: RunId) => {
     look(runId).catch((error: unknown) => log.error("spool-unreadable", { runId, message: messageOf(error) }));
   };
 
@@ -72,7 +72,7 @@ export function createRunWatch({ runnerDir, spool, log, onRun, onChange, onEnd }
     if (!ended)
       active.set(
         runId,
-        watchDirectory(layout.run(runId).dir, () => lookLater(runId)),
+        watchDirectory(layout.run(runId).dir, () => checkLater(runId)),
       );
     onRun(runId, { ended, ...(outcome.kind === "ok" && { lastSeq: outcome.value.lastSeq }) });
     // It may have ended between the reading and the watching.

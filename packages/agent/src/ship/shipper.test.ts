@@ -387,7 +387,7 @@ test("a run that the dashboard does not know is not sent, and holds up no other"
   expect(dashboard.of(idOf(2))).toEqual(world.written(idOf(2)));
 });
 
-test("a damaged spool is told as a fault and holds up no other run", async () => {
+test("a damaged spool is reported as a fault and holds up no other run", async () => {
   await using world = await createWorld();
   const dashboard = createDashboard();
   await world.begin(idOf(1));

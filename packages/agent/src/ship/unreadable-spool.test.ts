@@ -58,7 +58,7 @@ test("a spool that the disk does not give is a fault of its run, holds up no oth
   expect(faults).toHaveLength(2);
 });
 
-test("a scan that the disk does not let happen is told, and the next one finds the runs", async () => {
+test("a scan that the disk does not let happen is reported, and the next one finds the runs", async () => {
   await using dir = await createTempDir();
   const { events, log } = createEventLog();
   const found: RunId[] = [];

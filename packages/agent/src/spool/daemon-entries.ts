@@ -1,19 +1,19 @@
 import { basename, join } from "node:path";
 import { RunId } from "@nixfleet/protocol";
-import { type Disk, openStrangerDirectory, type StrangerDirectory } from "@nixfleet/runtime";
+import { type Disk, openUntrustedDirectory, type UntrustedDirectory } from "@nixfleet/runtime";
 import { daemonLayout } from "./layout.ts";
 import { MAX_FILE_BYTES, RunRequest } from "./shapes.ts";
-import { type JsonRead, parseStrangerJson } from "./stranger-json.ts";
+import { type JsonRead, parseUntrustedJson } from "./untrusted-json.ts";
 
 /**
  * What the runner, which is root, does in the directories of the daemon, which may have been taken over: it looks at names, reads
  * requests and removes what it has taken, and nothing of that leads out of those directories.
  */
 export interface DaemonQueue extends AsyncDisposable {
-  /** Names of what lies in it and is whole, the call for a runner apart. Oldest request first. */
+  /** Names of what is in it and is whole, the call for a runner apart. Oldest request first. */
   names(): Promise<string[]>;
   read(runId: RunId): Promise<JsonRead<RunRequest>>;
-  /** Takes an entry out of the queue. Gives what a person is to know: it could not simply be removed. */
+  /** Takes an entry out of the queue. Returns what a person is to know: it could not simply be removed. */
   take(name: string): Promise<string | undefined>;
   takeWake(): Promise<void>;
 }
@@ -21,7 +21,7 @@ export interface DaemonQueue extends AsyncDisposable {
 /** The queue, or why there is none to take anything from. A daemon that has not started yet has made none: that is no fault. */
 export async function openQueue(stateDir: string, disk?: Disk): Promise<{ queue: DaemonQueue | undefined; fault?: string }> {
   const layout = daemonLayout(stateDir);
-  const opened = await openStrangerDirectory(layout.queue, disk);
+  const opened = await openUntrustedDirectory(layout.queue, disk);
   if (opened.kind === "missing") return { queue: undefined };
   if (opened.kind === "refused") return { queue: undefined, fault: `Nothing is taken from the queue: ${opened.detail}.` };
   const { directory } = opened;
@@ -31,7 +31,7 @@ export async function openQueue(stateDir: string, disk?: Disk): Promise<{ queue:
       names: async () => (await directory.list()).filter((name) => !name.startsWith(".") && name !== wake),
       async read(runId) {
         const path = layout.request(runId);
-        return parseStrangerJson(await directory.read(basename(path), MAX_FILE_BYTES), path, RunRequest);
+        return parseUntrustedJson(await directory.read(basename(path), MAX_FILE_BYTES), path, RunRequest);
       },
       take: (name) => discard(directory, name, stateDir),
       async takeWake() {
@@ -67,14 +67,14 @@ export async function removeCancel(stateDir: string, runId: RunId): Promise<void
   await inCancel(stateDir, (directory) => discard(directory, runId, stateDir));
 }
 
-async function inCancel<T>(stateDir: string, work: (directory: StrangerDirectory) => Promise<T>): Promise<T | undefined> {
+async function inCancel<T>(stateDir: string, work: (directory: UntrustedDirectory) => Promise<T>): Promise<T | undefined> {
   try {
-    const opened = await openStrangerDirectory(daemonLayout(stateDir).cancel);
+    const opened = await openUntrustedDirectory(daemonLayout(stateDir).cancel);
     if (opened.kind !== "ok") return undefined;
     await using directory = opened.directory;
     return await work(directory);
   } catch {
-    return undefined; // Nothing that lies there may end a run in the middle of its work.
+    return undefined; // Nothing that is there may end a run in the middle of its work.
   }
 }
 
@@ -82,7 +82,7 @@ async function inCancel<T>(stateDir: string, work: (directory: StrangerDirectory
  * Takes an entry away: a file or an empty directory is removed, anything else is moved beside the queue, so that it does not keep
  * a service manager starting runners. Nothing is ever removed with what is in it.
  */
-async function discard(directory: StrangerDirectory, name: string, stateDir: string): Promise<string | undefined> {
+async function discard(directory: UntrustedDirectory, name: string, stateDir: string): Promise<string | undefined> {
   if ((await directory.remove(name)) !== "left") return undefined;
   const aside = `refused-${name.slice(0, 200)}`;
   const shown = JSON.stringify(name.slice(0, 100));

@@ -4,8 +4,8 @@ import type { RunId } from "@nixfleet/protocol";
 import { type Disk, machineDisk, makeDirectory, writeAtomic } from "@nixfleet/runtime";
 import { queuedRuns } from "./daemon-entries.ts";
 import { daemonLayout } from "./layout.ts";
-import { Acknowledged, DaemonStatus, type RunRequest } from "./shapes.ts";
-import { type JsonRead, readStrangerJson } from "./stranger-json.ts";
+import { AcknowledgedSeqs, DaemonStatus, type RunRequest } from "./shapes.ts";
+import { type JsonRead, readUntrustedJson } from "./untrusted-json.ts";
 
 /** What the daemon leaves for the runner. Every file appears whole or not at all, and is on the disk when the call returns. */
 export interface DaemonFiles {
@@ -19,9 +19,9 @@ export interface DaemonFiles {
   /** Whether no runner has come since. */
   isWakeLeft(): Promise<boolean>;
   askCancel(runId: RunId): Promise<void>;
-  writeAcknowledged(acknowledged: Acknowledged): Promise<void>;
+  writeAcknowledged(acknowledged: AcknowledgedSeqs): Promise<void>;
   /** The daemon's own file of earlier; none, if it cannot be understood: then every run is offered again. */
-  readAcknowledged(): Promise<JsonRead<Acknowledged>>;
+  readAcknowledged(): Promise<JsonRead<AcknowledgedSeqs>>;
   writeStatus(status: DaemonStatus): Promise<void>;
   readStatus(): Promise<JsonRead<DaemonStatus>>;
 }
@@ -48,9 +48,9 @@ export function createDaemonFiles(stateDir: string, disk: Disk = machineDisk): D
     isWakeLeft: async () => (await listDirectory(layout.queue)).includes(basename(layout.wake)),
     askCancel: (runId) => write(layout.cancelRequest(runId), {}),
     writeAcknowledged: (acknowledged) => write(layout.acknowledged, acknowledged),
-    readAcknowledged: () => readStrangerJson(layout.acknowledged, Acknowledged),
+    readAcknowledged: () => readUntrustedJson(layout.acknowledged, AcknowledgedSeqs),
     writeStatus: (status) => write(layout.status, status),
-    readStatus: () => readStrangerJson(layout.status, DaemonStatus),
+    readStatus: () => readUntrustedJson(layout.status, DaemonStatus),
   };
 }
 

@@ -7,7 +7,7 @@ import * as fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
 import type { RunnerDeps } from "../runner/deps.ts";
 import { recoverRuns } from "../runner/recover.ts";
-import { takeNext } from "../runner/take.ts";
+import { takeNext } from "../runner/take-request.ts";
 import { openQueue, queuedRuns } from "./daemon-entries.ts";
 import { createDaemonFiles } from "./daemon-files.ts";
 import { createSpoolReader } from "./event-reader.ts";
@@ -16,9 +16,9 @@ import { runnerLayout } from "./layout.ts";
 import { createLedger } from "./ledger.ts";
 import { atEveryPowerLoss, createPromises } from "./power-loss.fixture.ts";
 import { beginRun, createProcessRecord, finishRun } from "./run-record.ts";
-import { type BegunActivation, RunProcess, type RunRequest, TakenRequest } from "./shapes.ts";
-import { readStrangerJson } from "./stranger-json.ts";
-import { mendEvents } from "./torn-events.ts";
+import { type ActivationRecord, RequestRecord, RunProcess, type RunRequest } from "./shapes.ts";
+import { repairEvents } from "./torn-events.ts";
+import { readUntrustedJson } from "./untrusted-json.ts";
 
 const idOf = (n: number) => `01jd${String(n).padStart(22, "0")}` as RunId;
 const runId = idOf(1);
@@ -113,7 +113,7 @@ const steps = fc.array(
 /** That an event which was sent is still there after a power loss, and nothing that was never written. */
 async function expectSentIsKept(found: TempDir, written: readonly RunEvent[], sent: readonly RunEvent[]) {
   const { events } = placesOf(found.path).run;
-  const { lastSeq } = await mendEvents(events);
+  const { lastSeq } = await repairEvents(events);
   expect(lastSeq).toBeGreaterThanOrEqual(sent.at(-1)?.seq ?? 0);
   expect(await eventsOf(events)).toEqual(written.slice(0, lastSeq));
 }
@@ -168,10 +168,10 @@ test("S7: what the runner writes while the daemon reads is not sent before it is
   writer.close();
   expect(sent.kind === "events" && sent.events.length).toBe(201);
   await using left = await disk.afterPowerLoss(disk.operations.length, () => "lost");
-  expect((await mendEvents(placesOf(left.path).run.events)).lastSeq).toBe(201);
+  expect((await repairEvents(placesOf(left.path).run.events)).lastSeq).toBe(201);
 });
 
-test("S6: a fault of the disk that is no lack of space leaves no torn event, and the numbers go on without a gap", async () => {
+test("S6: a fault of the disk that is no lack of space leaves no torn event, and the numbers continue without a gap", async () => {
   const { run, disk, clock } = await createHost();
   await beginRun(run, requestOf(runId), disk);
   const writer = createEventWriter({ path: run.events, clock, disk });
@@ -240,9 +240,9 @@ function processBefore(): RunProcess {
   if (runner === undefined) throw new Error("this process cannot find itself in the process table");
   return { runner, startedAt: 1, deadlineAt: 2, child: null, activation: null };
 }
-const activation = { closure, commit: null, mode: "boot", unit: null } as BegunActivation;
+const activation = { closure, commit: null, mode: "boot", unit: null } as ActivationRecord;
 
-test("S9: whenever the power goes, that an activation was begun is known, however often the processes are written down afterwards", async () => {
+test("S9: whenever the power goes, that an activation was begun is known, however often the processes are recorded afterwards", async () => {
   const { run, disk } = await createHost();
   await beginRun(run, requestOf(runId), disk);
   const initial = processBefore();
@@ -253,12 +253,12 @@ test("S9: whenever the power goes, that an activation was begun is known, howeve
   for (const child of [initial.runner, null, initial.runner]) record.setChild(child);
   await atEveryPowerLoss(disk, async ({ root, at }) => {
     if (at < begun) return;
-    const found = await readStrangerJson(placesOf(root).run.process, RunProcess);
+    const found = await readUntrustedJson(placesOf(root).run.process, RunProcess);
     expect(found).toMatchObject({ kind: "ok", value: { activation } });
   });
 });
 
-test("S9: what cannot be written down for want of space is not begun, and what follows does not say that it was", async () => {
+test("S9: what cannot be recorded for want of space is not begun, and what follows does not say that it was", async () => {
   const { run, disk } = await createHost();
   await beginRun(run, requestOf(runId), disk);
   const record = createProcessRecord(run, processBefore(), disk);
@@ -266,7 +266,7 @@ test("S9: what cannot be written down for want of space is not begun, and what f
   expect(record.beginActivation(activation)).toBe(false);
   disk.failWhen(undefined);
   record.setChild(null);
-  expect(await readStrangerJson(run.process, RunProcess)).toMatchObject({ kind: "ok", value: { activation: null } });
+  expect(await readUntrustedJson(run.process, RunProcess)).toMatchObject({ kind: "ok", value: { activation: null } });
 });
 
 const deployment = (at: number): Deployment => ({ closure, commit: null, mode: "switch", runId, at });
@@ -319,19 +319,19 @@ test("S14: whenever the power goes, what the dashboard has acknowledged is read 
   });
 });
 
-test("S8: what is cut off behind a torn event is gone after the next power loss as well, and what is told then stands in its place", async () => {
+test("S8: what is cut off behind a torn event is gone after the next power loss as well, and what is reported then is in its place", async () => {
   await using dir = await createTempDir();
   const { run } = placesOf(dir.path);
   await mkdir(run.dir, { recursive: true });
   await writeFile(run.events, '{"seq":1,"at":1,"kind":"phase","phase":"fetch"}\n{"seq":2,"at":1,"ki');
   await appendFile(run.request, JSON.stringify(requestOf(runId)));
   const disk = createFaultyDisk(dir.path);
-  const mended = await mendEvents(run.events, disk);
-  const writer = createEventWriter({ path: run.events, clock: createFakeClock(), disk, lastSeq: mended.lastSeq });
+  const repaired = await repairEvents(run.events, disk);
+  const writer = createEventWriter({ path: run.events, clock: createFakeClock(), disk, lastSeq: repaired.lastSeq });
   writer.append({ kind: "phase", phase: "build" });
   writer.sync();
   writer.close();
   await using left = await disk.afterPowerLoss(disk.operations.length, () => "lost");
   expect((await eventsOf(placesOf(left.path).run.events)).map(({ seq }) => seq)).toEqual([1, 2]);
-  expect(await readStrangerJson(placesOf(left.path).run.request, TakenRequest)).toMatchObject({ kind: "ok" });
+  expect(await readUntrustedJson(placesOf(left.path).run.request, RequestRecord)).toMatchObject({ kind: "ok" });
 });

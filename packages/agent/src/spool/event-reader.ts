@@ -3,8 +3,8 @@ import { RunEvent, type RunId } from "@nixfleet/protocol";
 import { type Disk, type DiskFile, machineDisk } from "@nixfleet/runtime";
 import { runnerLayout } from "./layout.ts";
 import { listRuns } from "./run-directories.ts";
-import { RunOutcome, TakenRequest } from "./shapes.ts";
-import { type JsonRead, readStrangerJson } from "./stranger-json.ts";
+import { RequestRecord, RunOutcome } from "./shapes.ts";
+import { type JsonRead, readUntrustedJson } from "./untrusted-json.ts";
 
 const CHUNK = 256 * 1024;
 /** Longest line that an event can have. */
@@ -46,9 +46,9 @@ export function createSpoolReader(runnerDir: string, disk: Disk = machineDisk): 
   return {
     runs: () => listRuns(runnerDir),
     has: async (runId) => (await listRuns(runnerDir)).includes(runId),
-    outcome: (runId) => readStrangerJson(layout.run(runId).outcome, RunOutcome),
+    outcome: (runId) => readUntrustedJson(layout.run(runId).outcome, RunOutcome),
     async isByHand(runId) {
-      const request = await readStrangerJson(layout.run(runId).request, TakenRequest);
+      const request = await readUntrustedJson(layout.run(runId).request, RequestRecord);
       return request.kind === "ok" && request.value.byHand === true;
     },
     lastSeq: (runId) => readLastSeq(layout.run(runId).events, disk),

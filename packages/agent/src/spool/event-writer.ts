@@ -42,7 +42,7 @@ export interface EventWriterDeps {
 }
 
 /**
- * When the disk is full, the run goes on: what is in the file stays (the head), what follows is kept in bounded memory (the
+ * When the disk is full, the run continues: what is in the file stays (the head), what follows is kept in bounded memory (the
  * tail) and tried again every second; a warning in its place says how much was cut between the two.
  */
 export function createEventWriter({ path, clock, lastSeq = 0, disk = machineDisk }: EventWriterDeps): EventWriter {

@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import { Deployment } from "@nixfleet/protocol";
-import { type Disk, machineDisk, readStranger, syncDirectory, writeAtomic } from "@nixfleet/runtime";
+import { type Disk, machineDisk, readUntrusted, syncDirectory, writeAtomic } from "@nixfleet/runtime";
 
 const MAX_BYTES = 1024 * 1024;
 const KEPT = 500;
@@ -15,7 +15,7 @@ export interface Ledger {
 
 export function createLedger(path: string, disk: Disk = machineDisk): Ledger {
   const read = async () => {
-    const file = await readStranger(path, 2 * MAX_BYTES);
+    const file = await readUntrusted(path, 2 * MAX_BYTES);
     if (file.kind !== "ok") return [];
     const deployments = file.bytes
       .toString("utf8")

@@ -15,7 +15,7 @@ interface Entry {
   body: RunEventBody;
   /** Characters of a log event's text, by line. */
   sizes?: number[];
-  /** How many lines were cut where it stands. */
+  /** How many lines were cut here. */
   cut?: number;
 }
 

@@ -1,8 +1,8 @@
 import { rm, stat } from "node:fs/promises";
 import { runnerLayout } from "./layout.ts";
 import { listRuns } from "./run-directories.ts";
-import { type Acknowledged, RunOutcome, TakenRequest } from "./shapes.ts";
-import { readStrangerJson } from "./stranger-json.ts";
+import { type AcknowledgedSeqs, RequestRecord, RunOutcome } from "./shapes.ts";
+import { readUntrustedJson } from "./untrusted-json.ts";
 
 const hour = 3_600_000;
 
@@ -23,7 +23,7 @@ export const RETENTION: Retention = { events: 24 * hour, eventBytes: 256 * 1024 
  */
 export async function pruneSpools(
   runnerDir: string,
-  acknowledged: Acknowledged["runs"],
+  acknowledged: AcknowledgedSeqs["runs"],
   now: number,
   { events, eventBytes, record }: Retention = RETENTION,
 ): Promise<void> {
@@ -31,7 +31,7 @@ export async function pruneSpools(
   let bytes = 0;
   for (const runId of (await listRuns(runnerDir)).reverse()) {
     const run = layout.run(runId);
-    const read = await readStrangerJson(run.outcome, RunOutcome);
+    const read = await readUntrustedJson(run.outcome, RunOutcome);
     if (read.kind !== "ok") continue;
     if ((acknowledged[runId] ?? 0) < read.value.lastSeq && !(await isByHand(run.request))) continue;
     const age = now - read.value.endedAt;
@@ -48,7 +48,7 @@ export async function pruneSpools(
 }
 
 async function isByHand(path: string): Promise<boolean> {
-  const request = await readStrangerJson(path, TakenRequest);
+  const request = await readUntrustedJson(path, RequestRecord);
   return request.kind === "ok" && request.value.byHand === true;
 }
 

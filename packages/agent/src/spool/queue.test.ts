@@ -8,7 +8,7 @@ import { isCancelAsked, openQueue, queuedRuns, removeCancel } from "./daemon-ent
 import { createDaemonFiles } from "./daemon-files.ts";
 import { createSpoolReader } from "./event-reader.ts";
 import { daemonLayout, runnerLayout } from "./layout.ts";
-import { parseStrangerJson } from "./stranger-json.ts";
+import { parseUntrustedJson } from "./untrusted-json.ts";
 
 const [first, second] = ["1", "2"].map((n) => `01jd${n.padStart(22, "0")}`) as [RunId, RunId];
 const requestOf = (runId: RunId) => {
@@ -62,7 +62,7 @@ test("a cancel is asked for one run, and is gone with it", async () => {
 test("S16: what is refused is not quoted: it can be the content of a file that was not the other side's to show", async () => {
   const schema = z.strictObject({ runId: z.string() });
   for (const text of ["hunter2 is no JSON", '{"runId":1}', '{"runId":"x","other":"hunter2"}']) {
-    const read = parseStrangerJson({ kind: "ok", bytes: Buffer.from(text) }, "/queue/x.json", schema);
+    const read = parseUntrustedJson({ kind: "ok", bytes: Buffer.from(text) }, "/queue/x.json", schema);
     expect(read).toMatchObject({ kind: "refused", reason: expect.stringContaining("/queue/x.json") });
     expect(JSON.stringify(read)).not.toContain("hunter2");
   }

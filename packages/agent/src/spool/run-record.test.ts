@@ -8,7 +8,7 @@ import { createEventWriter } from "./event-writer.ts";
 import { runnerLayout } from "./layout.ts";
 import { pruneSpools } from "./prune.ts";
 import { finishRun, reserveSpace, writeOutcome } from "./run-record.ts";
-import { mendEvents } from "./torn-events.ts";
+import { repairEvents } from "./torn-events.ts";
 
 const runId = "01jd0000000000000000000001" as RunId;
 const closure = "/nix/store/sn3sxk6b7myhr3sdbn7rri2y00ww7n6p-nixos-system";
@@ -96,7 +96,7 @@ test("E8: a progress that is held back comes before the event that follows it", 
   expect(events.map((line) => JSON.parse(line).kind)).toEqual(["progress", "progress", "phase"]);
 });
 
-test("S8: what the events of a killed run tell is told from all of them", async () => {
+test("S8: what the events of a killed run say is taken from all of them", async () => {
   const { run, clock } = await createRun();
   const writer = createEventWriter({ path: run.events, clock });
   const line = (stream: "activation" | "build") => ({ at: 1, stream, text: "x" });
@@ -111,7 +111,7 @@ test("S8: what the events of a killed run tell is told from all of them", async 
   ];
   for (const event of events) writer.append(event);
   writer.close();
-  expect(await mendEvents(run.events)).toMatchObject({
+  expect(await repairEvents(run.events)).toMatchObject({
     lastSeq: 7,
     last: { kind: "deployed" },
     activationLines: 3,
@@ -125,7 +125,7 @@ test("S8: whole events behind one that is missing are cut off with it", async ()
   const { run } = await createRun();
   const eventOf = (seq: number) => `{"seq":${seq},"at":1,"kind":"phase","phase":"fetch"}\n`;
   await writeFile(run.events, eventOf(1) + eventOf(3) + eventOf(4));
-  expect(await mendEvents(run.events)).toMatchObject({ lastSeq: 1 });
+  expect(await repairEvents(run.events)).toMatchObject({ lastSeq: 1 });
   expect(await readFile(run.events, "utf8")).toBe(eventOf(1));
 });
 

@@ -2,15 +2,15 @@ import type { FactsReading, Outcome } from "@nixfleet/protocol";
 import { type Clock, type Disk, isDiskFull, machineDisk, makeDirectory, syncDirectoryNow, writeAtomic } from "@nixfleet/runtime";
 import type { EventWriter } from "./event-writer.ts";
 import type { RunLayout } from "./layout.ts";
-import type { BegunActivation, RunOutcome, RunProcess, TakenRequest } from "./shapes.ts";
+import type { ActivationRecord, RequestRecord, RunOutcome, RunProcess } from "./shapes.ts";
 
 const mode = 0o640;
 /** Enough for the tail of the output, the end of the run and its outcome. */
 const RESERVE_BYTES = 512 * 1024;
 const RETRY_MS = 1000;
 
-/** Writes down that the runner has taken a request. When it returns, the queue's file may go. */
-export async function beginRun(run: RunLayout, request: TakenRequest, disk: Disk = machineDisk): Promise<void> {
+/** Records that the runner has taken a request. When it returns, the queue's file may go. */
+export async function beginRun(run: RunLayout, request: RequestRecord, disk: Disk = machineDisk): Promise<void> {
   await makeDirectory(run.dir, 0o750, disk);
   await writeAtomic(run.request, `${JSON.stringify(request)}\n`, { mode, disk });
 }
@@ -34,13 +34,13 @@ export async function reserveSpace(run: Pick<RunLayout, "reserve">, disk: Disk =
 
 /** Which processes work on a run, and what it activates: for whoever finds it after its runner was killed. */
 export interface ProcessRecord {
-  /** The program of the run that is at work, if any. Not flushed: after a power loss none lives. On a full disk the older state stands. */
+  /** The program of the run that is running, if any. Not flushed: after a power loss none lives. On a full disk the older state stays. */
   setChild(child: RunProcess["child"]): void;
   /**
-   * Writes down that an activation begins. On the disk when it returns, and whatever is written later does not lose it. False: the
+   * Records that an activation begins. On the disk when it returns, and whatever is written later does not lose it. False: the
    * disk is full, and nobody who comes later would know of the activation.
    */
-  beginActivation(activation: BegunActivation): boolean;
+  beginActivation(activation: ActivationRecord): boolean;
 }
 
 export function createProcessRecord(

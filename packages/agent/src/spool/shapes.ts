@@ -24,16 +24,16 @@ export const RunRequest = z.lazy(() =>
 export type RunRequest = z.infer<typeof RunRequest>;
 
 /** `runs/<run id>/request.json`: what the runner took off the queue, or what a person asked for on the host itself. */
-export const TakenRequest = z.lazy(() =>
+export const RequestRecord = z.lazy(() =>
   RunRequest.unwrap().extend({
     byHand: z.literal(true).optional().describe("A person's: no dashboard knows of it, so none is told of it"),
   }),
 );
-export type TakenRequest = z.infer<typeof TakenRequest>;
+export type RequestRecord = z.infer<typeof RequestRecord>;
 
 /** `acked.json`: for each run, the last seq that the dashboard has stored. */
-export const Acknowledged = z.lazy(() => z.object({ runs: z.record(RunId, z.number().int().min(0)) }));
-export type Acknowledged = z.infer<typeof Acknowledged>;
+export const AcknowledgedSeqs = z.lazy(() => z.object({ runs: z.record(RunId, z.number().int().min(0)) }));
+export type AcknowledgedSeqs = z.infer<typeof AcknowledgedSeqs>;
 
 /** `daemon.json`: the daemon that acts for this host. `connectedAt` is null until the dashboard has welcomed this instance. */
 export const DaemonStatus = z.lazy(() =>
@@ -51,7 +51,7 @@ export const RunOutcome = z.lazy(() => z.object({ outcome: Outcome, lastSeq: z.n
 export type RunOutcome = z.infer<typeof RunOutcome>;
 
 /** An activation that was begun: what it deploys, and the service unit that it runs in, if any. */
-export const BegunActivation = z.lazy(() =>
+export const ActivationRecord = z.lazy(() =>
   z.object({
     closure: StorePath,
     commit: Commit.nullable(),
@@ -59,7 +59,7 @@ export const BegunActivation = z.lazy(() =>
     unit: z.string().max(200).nullable(),
   }),
 );
-export type BegunActivation = z.infer<typeof BegunActivation>;
+export type ActivationRecord = z.infer<typeof ActivationRecord>;
 
 /**
  * `deadman.json`: there while the dead-man switch is armed. It holds all that an undo needs, so that neither this agent nor the
@@ -75,7 +75,7 @@ export const ArmedDeadman = z.lazy(() =>
     profile: StorePath.nullable().describe(
       "What the profile pointed to before; null: there was none, or it is not this agent's to set",
     ),
-    failedUnits: z.array(z.string().max(256)).max(500).nullable().describe("Had failed before; null: nobody can tell"),
+    failedUnits: z.array(z.string().max(256)).max(500).nullable().describe("Had failed before; null: it is not known"),
     asks: z
       .enum(["confirm", "health", "nothing"])
       .describe("What is asked of the dashboard afterwards: to confirm the run, whether it answers, or nothing"),
@@ -87,11 +87,11 @@ export const ArmedDeadman = z.lazy(() =>
         env: z.record(z.string(), z.string().max(10_000)),
       })
       .describe("By which it is read what runs, without any setting of the agent"),
-    activation: BegunActivation,
+    activation: ActivationRecord,
     restarted: z
       .literal(true)
       .optional()
-      .describe("The daemon was told to make way for the agent that was activated: an undo has to bring back the one before"),
+      .describe("The daemon was told to make way for the agent that was activated: an undo has to restore the one before"),
     timer: z.string().max(200).nullable().describe("The transient unit that undoes; null: a process of its own does"),
     undo: z
       .array(
@@ -109,25 +109,25 @@ export const ArmedDeadman = z.lazy(() =>
 export type ArmedDeadman = z.infer<typeof ArmedDeadman>;
 
 /** `runs/<run id>/undo.json`: an activation was undone, or that was tried. Its output is in `undo.log` beside it. */
-export const Undone = z.lazy(() =>
+export const UndoRecord = z.lazy(() =>
   z.object({
     why: z
       .enum(["runner", "timer", "boot", "person"])
       .describe("Who undid it: the run itself, the dead-man switch, a boot, a person"),
     startedAt: Timestamp,
-    endedAt: Timestamp.nullable().describe("Null: it is at work, or was killed at it"),
+    endedAt: Timestamp.nullable().describe("Null: it is running, or was killed at it"),
     cause: z
       .object({ code: FailureCode, reason: z.string().max(2000) })
       .nullable()
       .describe("What the run found wrong; null: nobody who could tell was there"),
-    back: StorePath.describe("What was to be brought back"),
-    child: processIdentitySchema.nullable().describe("The program of it that is at work"),
+    back: StorePath.describe("What was to be restored"),
+    child: processIdentitySchema.nullable().describe("The program of it that is running"),
     exitCodes: z.array(z.number().int().nullable()).max(10).describe("Of each program, in order; null: it did not end by itself"),
     running: StorePath.nullable().describe("What ran afterwards"),
     left: z.string().max(2000).nullable().describe("What is not as it was before, for a person; null: all is"),
   }),
 );
-export type Undone = z.infer<typeof Undone>;
+export type UndoRecord = z.infer<typeof UndoRecord>;
 
 /** `runs/<run id>/process.json`: replaced whenever a process of the run starts or ends. */
 export const RunProcess = z.lazy(() =>
@@ -136,7 +136,7 @@ export const RunProcess = z.lazy(() =>
     startedAt: Timestamp,
     deadlineAt: Timestamp,
     child: processIdentitySchema.nullable(),
-    activation: BegunActivation.nullable(),
+    activation: ActivationRecord.nullable(),
   }),
 );
 export type RunProcess = z.infer<typeof RunProcess>;

@@ -12,7 +12,7 @@ import { runnerLayout } from "./layout.ts";
 import { createLedger } from "./ledger.ts";
 import { pruneSpools } from "./prune.ts";
 import { beginRun, finishRun, reserveSpace } from "./run-record.ts";
-import { mendEvents } from "./torn-events.ts";
+import { repairEvents } from "./torn-events.ts";
 
 const runId = "01jd0000000000000000000001" as RunId;
 const line = (text: string): LogLine => ({ at: 1, stream: "build", text });
@@ -205,7 +205,7 @@ test("S16: a spool that is not what a runner writes is a fault, and is not follo
   expect(await linked.read(1000)).toMatchObject({ kind: "fault" });
 });
 
-test("R1, S8: wherever the file was torn, mending leaves the whole events before and nothing else", async () => {
+test("R1, S8: wherever the file was torn, a repair leaves the whole events before and nothing else", async () => {
   await using spool = await createSpool();
   const { writer, run } = spool;
   for (let n = 0; n < 30; n++) {
@@ -218,11 +218,11 @@ test("R1, S8: wherever the file was torn, mending leaves the whole events before
       await writeFile(run.events, whole);
       await truncate(run.events, at);
       await appendFile(run.events, rest);
-      const mended = await mendEvents(run.events);
+      const repaired = await repairEvents(run.events);
       const expected = whole.subarray(0, at).lastIndexOf(10) + 1;
       expect(await readFile(run.events)).toEqual(whole.subarray(0, expected));
-      expect(mended.lastSeq).toBe(whole.subarray(0, expected).toString().split("\n").length - 1);
-      expect(mended.activationLines).toBe(Math.ceil(mended.lastSeq / 2));
+      expect(repaired.lastSeq).toBe(whole.subarray(0, expected).toString().split("\n").length - 1);
+      expect(repaired.activationLines).toBe(Math.ceil(repaired.lastSeq / 2));
     }),
     { numRuns: 60 },
   );
@@ -233,7 +233,7 @@ test("R1: a hole of any size that a power loss has left behind the events is cut
   spool.writer.append({ kind: "phase", phase: "fetch" });
   const whole = await readFile(spool.run.events);
   await truncate(spool.run.events, 2 ** 40);
-  expect(await mendEvents(spool.run.events)).toMatchObject({ lastSeq: 1, phase: "fetch" });
+  expect(await repairEvents(spool.run.events)).toMatchObject({ lastSeq: 1, phase: "fetch" });
   expect(await readFile(spool.run.events)).toEqual(whole);
 });
 

@@ -7,20 +7,20 @@ const LONGEST_LINE = 2 * CHUNK;
 const LF = 10;
 
 /** What the events of an interrupted run tell, after what was torn has been cut off. */
-export interface MendedEvents {
+export interface RepairedEvents {
   lastSeq: number;
   /** The last event, if there is any. */
   last: RunEvent | undefined;
   /** Lines of the activation's output that are in the events. */
   activationLines: number;
   hasDeployed: boolean;
-  /** The closure that the armed dead-man switch would bring back, if it was ever armed. */
+  /** The closure that the armed dead-man switch would restore, if it was ever armed. */
   armedBack: string | undefined;
   /** The phase that was told last. */
   phase: Phase | undefined;
 }
 
-const NOTHING: MendedEvents = {
+const NOTHING: RepairedEvents = {
   lastSeq: 0,
   last: undefined,
   activationLines: 0,
@@ -33,7 +33,7 @@ const NOTHING: MendedEvents = {
  * Goes through the events of a run whose runner is gone, and cuts the file behind the last whole one: a killed runner can
  * leave a torn line, a power loss a torn page. What is cut was never sent, since the daemon sends only what is on the disk.
  */
-export async function mendEvents(path: string, disk: Disk = machineDisk): Promise<MendedEvents> {
+export async function repairEvents(path: string, disk: Disk = machineDisk): Promise<RepairedEvents> {
   let file: DiskFile;
   try {
     file = await disk.open(path, "r+");
@@ -42,7 +42,7 @@ export async function mendEvents(path: string, disk: Disk = machineDisk): Promis
     return { ...NOTHING };
   }
   try {
-    const mended = { ...NOTHING };
+    const repaired = { ...NOTHING };
     let good = 0;
     let rest = Buffer.alloc(0);
     let offset = 0;
@@ -55,8 +55,8 @@ export async function mendEvents(path: string, disk: Disk = machineDisk): Promis
       let start = 0;
       for (let end = chunk.indexOf(LF); end >= 0; end = chunk.indexOf(LF, start)) {
         const event = parseEvent(chunk.toString("utf8", start, end));
-        if (event === undefined || event.seq !== mended.lastSeq + 1) break reading;
-        take(mended, event);
+        if (event === undefined || event.seq !== repaired.lastSeq + 1) break reading;
+        take(repaired, event);
         good += end + 1 - start;
         start = end + 1;
       }
@@ -65,17 +65,17 @@ export async function mendEvents(path: string, disk: Disk = machineDisk): Promis
     }
     await file.truncate(good);
     await file.sync();
-    return mended;
+    return repaired;
   } finally {
     await file.close();
   }
 }
 
-function take(mended: MendedEvents, event: RunEvent): void {
-  mended.lastSeq = event.seq;
-  mended.last = event;
-  if (event.kind === "deployed") mended.hasDeployed = true;
-  if (event.kind === "armed") mended.armedBack = event.back;
-  if (event.kind === "phase") mended.phase = event.phase;
-  if (event.kind === "log") mended.activationLines += event.lines.filter((line) => line.stream === "activation").length;
+function take(repaired: RepairedEvents, event: RunEvent): void {
+  repaired.lastSeq = event.seq;
+  repaired.last = event;
+  if (event.kind === "deployed") repaired.hasDeployed = true;
+  if (event.kind === "armed") repaired.armedBack = event.back;
+  if (event.kind === "phase") repaired.phase = event.phase;
+  if (event.kind === "log") repaired.activationLines += event.lines.filter((line) => line.stream === "activation").length;
 }

@@ -1,5 +1,5 @@
 import { AuditEntry, CSRF_HEADER, Problem } from "@nixfleet/protocol";
-import { createFleetSimulator, obedient } from "@nixfleet/testkit";
+import { createFleetSimulator, createHealthyHost } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
 import { openDashboard, PASSWORD, type Person } from "../dashboard.fixture.ts";
 
@@ -13,7 +13,7 @@ async function open() {
   const added = await ada.call("addHost", { body: { name: "web1", platform: "nixos" } });
   const { token } = (await added.json()) as { token: string };
   const fleet = scope.use(
-    createFleetSimulator({ url: dashboard.link, hosts: [{ name: "web1", token }], behaviour: obedient({ pace: 0 }) }),
+    createFleetSimulator({ url: dashboard.link, hosts: [{ name: "web1", token }], behaviour: createHealthyHost({ pace: 0 }) }),
   );
   fleet.start();
   await fleet.whenConnected();

@@ -1,6 +1,6 @@
 import { type FromAgentOf, type Goodbye, MAX_FRAME_BYTES, PROTOCOL_VERSION } from "@nixfleet/protocol";
 import { type Clock, systemClock } from "@nixfleet/runtime";
-import { createFakeClock, createFleetSimulator, obedient } from "@nixfleet/testkit";
+import { createFakeClock, createFleetSimulator, createHealthyHost } from "@nixfleet/testkit";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { WebSocket } from "ws";
@@ -359,7 +359,10 @@ test("R38: hostile frames end at most their own link: another host's run goes on
   await using fleet = createFleetSimulator({
     url: core.url,
     hosts: [{ name: "beta", token: at.beta.token }],
-    behaviour: (start, host) => [{ do: "log", lines: 200, perSecond: 1000 }, ...(obedient({ pace: 0 })(start, host) as [])],
+    behaviour: (start, host) => [
+      { do: "log", lines: 200, perSecond: 1000 },
+      ...(createHealthyHost({ pace: 0 })(start, host) as []),
+    ],
   });
   fleet.start();
   await fleet.whenConnected();

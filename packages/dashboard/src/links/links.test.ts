@@ -1,9 +1,9 @@
-import { obedient } from "@nixfleet/testkit";
+import { createHealthyHost } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
 
 import { openFleet } from "../core.fixture.ts";
 
-const quick = { behaviour: obedient({ pace: 0 }) };
+const quick = { behaviour: createHealthyHost({ pace: 0 }) };
 
 test("R45: each op goes through the dispatcher to a host and back to its true end", async () => {
   await using lab = await openFleet(["alpha"], { simulator: quick });

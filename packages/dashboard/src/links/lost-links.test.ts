@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { HostId, RunId } from "@nixfleet/protocol";
-import { type Behaviour, createFleetSimulator, createTempDir, obedient, type Step } from "@nixfleet/testkit";
+import { type Behaviour, createFleetSimulator, createHealthyHost, createTempDir, type Step } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
 import { type Core, openCore, openFleet } from "../core.fixture.ts";
 
@@ -11,13 +11,13 @@ const backoff = { first: 20, longest: 200 };
 const numbered = (line: number) => `line ${line}`;
 const expected = (lines: number) => Array.from({ length: lines }, (_, place) => `${numbered(place + 1)}\n`).join("");
 
-/** Work that prints so many lines a second, then ends as an obedient host does. */
+/** Work that prints so many lines a second, then ends as a healthy host does. */
 const printing =
   (lines: number, perSecond: number, ...more: Step[]): Behaviour =>
   (start, host) => [
     { do: "log", lines, perSecond, text: numbered },
     ...more,
-    ...(start.op === "pull" ? (obedient({ pace: 0 })(start, host) as Step[]).filter((step) => step.do !== "log") : []),
+    ...(start.op === "pull" ? (createHealthyHost({ pace: 0 })(start, host) as Step[]).filter((step) => step.do !== "log") : []),
   ];
 
 const ends = async (core: Core, runId: RunId, wanted: string) => {

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { createFleetSimulator, createTempDir, obedient } from "@nixfleet/testkit";
+import { createFleetSimulator, createHealthyHost, createTempDir } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
 import { openCore, openFleet } from "../core.fixture.ts";
 
@@ -70,7 +70,7 @@ test("L15: R48: a stop says goodbye with a spread return, closes with 1012, take
     backoff: { first: 50, longest: 500 },
     behaviour: (start, host) => [
       { do: "log", lines: 2000, perSecond: 2000, text: (line) => `line ${line}` },
-      ...(obedient({ pace: 0 })(start, host) as []),
+      ...(createHealthyHost({ pace: 0 })(start, host) as []),
     ],
   });
   fleet.start();

@@ -1,5 +1,5 @@
 import { confirmPath, type FromDashboardOf, Problem, type RunId, type StartRun } from "@nixfleet/protocol";
-import { type Behaviour, obedient, type Step } from "@nixfleet/testkit";
+import { type Behaviour, createHealthyHost, type Step } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
 import { ADA, type Core, type CoreOptions, openCore, openFleet } from "../core.fixture.ts";
 import { dial } from "../links/bare-agent.fixture.ts";
@@ -22,7 +22,7 @@ async function openWaiting(options: Partial<CoreOptions> = {}) {
   const sent = Promise.withResolvers<StartRun & { confirmSecret: string }>();
   const behaviour: Behaviour = (start, host) => {
     sent.resolve(start as StartRun & { confirmSecret: string });
-    return [{ do: "until", resolved: gate.promise }, ...(obedient({ pace: 0 })(start, host) as Step[])];
+    return [{ do: "until", resolved: gate.promise }, ...(createHealthyHost({ pace: 0 })(start, host) as Step[])];
   };
   const lab = await openFleet(["alpha"], { ...options, simulator: { behaviour, backoff: { first: 20, longest: 100 } } });
   lab.fleet.start();
@@ -203,7 +203,7 @@ test("R37: a switch that nobody confirms ends rolled-back, and says what was und
 test("E13: a switch shows until when it waits for its confirmation, and no more once it is confirmed", async () => {
   const gate = Promise.withResolvers<void>();
   const behaviour: Behaviour = (start, host) => {
-    const steps = obedient({ pace: 0 })(start, host) as Step[];
+    const steps = createHealthyHost({ pace: 0 })(start, host) as Step[];
     const place = steps.findIndex((step) => step.do === "confirm");
     return [...steps.slice(0, place), { do: "until", resolved: gate.promise }, ...steps.slice(place)];
   };

@@ -1,15 +1,15 @@
 import { isTerminal, type RunId } from "@nixfleet/protocol";
-import { type Behaviour, createFakeClock, createTempDir, obedient, type Step } from "@nixfleet/testkit";
+import { type Behaviour, createFakeClock, createHealthyHost, createTempDir, type Step } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
 import { ADA, COMMIT, type Core, openCore, openFleet } from "../core.fixture.ts";
 import { QUEUE_LIMIT } from "./index.ts";
 
-const quick = { behaviour: obedient({ pace: 0 }), backoff: { first: 20, longest: 100 } };
+const quick = { behaviour: createHealthyHost({ pace: 0 }), backoff: { first: 20, longest: 100 } };
 const HOUR = 3_600_000;
 const unfinished = async (core: Core) => (await core.views.list({ limit: 100 })).items.filter(({ state }) => !isTerminal(state));
 const waiting =
   (gate: Promise<unknown>): Behaviour =>
-  (start, host) => [{ do: "until", resolved: gate }, ...(obedient({ pace: 0 })(start, host) as Step[])];
+  (start, host) => [{ do: "until", resolved: gate }, ...(createHealthyHost({ pace: 0 })(start, host) as Step[])];
 
 test("R12: of many dispatches to one host at the same instant exactly one starts; the others wait or are refused with the reason", async () => {
   const gate = Promise.withResolvers<void>();
@@ -192,7 +192,7 @@ test("a refusal of the agent ends the run as refused, with its reason, and frees
 });
 
 test("a switch shows its phases with estimates from the host's own history, and what it deployed is recorded", async () => {
-  await using lab = await openFleet(["alpha"], { simulator: { ...quick, behaviour: obedient({ pace: 0.01 }) } });
+  await using lab = await openFleet(["alpha"], { simulator: { ...quick, behaviour: createHealthyHost({ pace: 0.01 }) } });
   const { core, id } = lab;
   lab.fleet.start();
   await lab.fleet.whenConnected();

@@ -1,6 +1,6 @@
 import { PING_INTERVAL } from "@nixfleet/protocol";
 import { type Clock, systemClock } from "@nixfleet/runtime";
-import { obedient } from "./obedient.ts";
+import { createHealthyHost } from "./healthy-host.ts";
 import type { Behaviour } from "./script.ts";
 import { createSimulatedHost, type SimulatedHost, type SimulatedHostOptions } from "./simulated-host.ts";
 
@@ -8,7 +8,7 @@ export interface FleetSimulatorOptions {
   /** ws://host:port/agent/link */
   url: string;
   hosts: readonly SimulatedHostOptions[];
-  /** Of hosts that have none of their own. Default: obedient. */
+  /** Of hosts that have none of their own. Default: createHealthyHost. */
   behaviour?: Behaviour;
   clock?: Clock;
   /** From 0 up to but not including 1. */
@@ -39,7 +39,7 @@ export function createFleetSimulator(options: FleetSimulatorOptions): FleetSimul
     url: options.url,
     clock,
     random,
-    behaviour: options.behaviour ?? obedient(),
+    behaviour: options.behaviour ?? createHealthyHost(),
     backoff: options.backoff ?? { first: 1000, longest: 30_000 },
     copies: options.copies ?? 1,
     changed,

@@ -11,9 +11,9 @@ export type Step =
   | { do: "event"; event: RunEventBody }
   /** The host's facts change from here on. */
   | { do: "facts"; facts: Partial<Facts> }
-  /** The network is gone for so long; the run goes on. */
+  /** The network is gone for so long; the run continues. */
   | { do: "dropLink"; forMs: number }
-  /** The machine is down for so long, and comes back with a new boot; the run goes on then. */
+  /** The machine is down for so long, and comes back with a new boot; the run continues then. */
   | { do: "reboot"; forMs: number }
   /** Asks the dashboard to confirm until it does; if it has not after so long, these steps come instead of the rest. */
   | { do: "confirm"; within: number; otherwise: readonly Step[] }

@@ -15,7 +15,7 @@ import {
 } from "@nixfleet/protocol";
 import type { Clock } from "@nixfleet/runtime";
 import { WebSocket } from "ws";
-import { askToConfirm } from "./ask-to-confirm.ts";
+import { requestConfirmation } from "./confirm-request.ts";
 import { sampleFacts, samplePolicy, sampleSettings } from "./sample-facts.ts";
 import type { Behaviour } from "./script.ts";
 import { createSimulatedRun, type SimulatedRun, type SimulatedRunDeps } from "./simulated-run.ts";
@@ -35,7 +35,7 @@ export interface SimulatedHostOptions {
 export interface SimulatedHost {
   readonly name: string;
   readonly connected: boolean;
-  /** Every run that its runner began, in order: one that stands here twice was started twice. */
+  /** Every run that its runner began, in order: one that is here twice was started twice. */
   readonly begun: readonly RunId[];
   readonly facts: Partial<Facts>;
   /** What the dashboard said before it closed. */
@@ -52,7 +52,7 @@ export interface SimulatedHost {
   dropLink(forMs?: number): void;
   /** Dials now if it waits to. */
   redial(): void;
-  /** Facts change and are told. */
+  /** Facts change and are reported. */
   change(facts: Partial<Facts>): void;
   /** Sends any text over the link as it is. */
   sendRaw(text: string): void;
@@ -110,7 +110,7 @@ export function createSimulatedHost(options: SimulatedHostOptions, deps: Simulat
       facts = { ...facts, boot: { id: `${facts.boot?.id ?? options.name}-again`, at: clock.now() + forMs } };
       host.dropLink(forMs);
     },
-    confirm: (start, signal) => askToConfirm(deps.url, start, signal),
+    confirm: (start, signal) => requestConfirmation(deps.url, start, signal),
     window: MAX_UNACKNOWLEDGED_BYTES,
   };
 

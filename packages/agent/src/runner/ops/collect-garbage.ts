@@ -21,14 +21,18 @@ export const collectGarbage: OpImplementation<"collect-garbage"> = async (contex
     const old = oldGenerations(generations, await closuresToKeep(context), deps.clock.now() - keepDays * DAY);
     for (let i = 0; i < old.length; i += AT_ONCE) {
       const numbers = old.slice(i, i + AT_ONCE).map(String);
-      const failed = judge(context, await nix(context, ["nix-env", "-p", profile, "--delete-generations", ...numbers]), removed);
+      const failed = nixFailureOf(
+        context,
+        await nix(context, ["nix-env", "-p", profile, "--delete-generations", ...numbers]),
+        removed,
+      );
       if (failed !== undefined) return failed;
       removed += numbers.length;
     }
   }
   if (signal.aborted) return { ...STOPPED, reason: `Stopped after ${count(removed)} had been removed.` };
   const collected = await nix(context, ["nix-store", "--gc"]);
-  const failed = judge(context, collected, removed);
+  const failed = nixFailureOf(context, collected, removed);
   if (failed !== undefined) return failed;
   // "12 store paths deleted, 3.40 MiB freed": the unit is another by Nix's version and by the amount.
   const freed = /(\d+ store paths? deleted, -?[\d.,]+ \w+ freed)/.exec(
@@ -58,18 +62,18 @@ async function closuresToKeep({ deps: { platform }, ledger }: RunContext): Promi
   return new Set([running, booted, profile, good].flatMap((one) => (one === undefined ? [] : [one.closure])));
 }
 
-interface Told {
+interface NixRun {
   result: ExecResult;
   firstError: string | undefined;
 }
 
-async function nix(context: RunContext, argv: [string, ...string[]]): Promise<Told> {
+async function nix(context: RunContext, argv: [string, ...string[]]): Promise<NixRun> {
   let firstError: string | undefined;
-  const look = (text: string) => {
+  const readLine = (text: string) => {
     if (firstError === undefined && /^error\b/i.test(text)) firstError = text.slice(0, 2000);
   };
   const output = createPlainOutput(context.output, "nix");
-  const errors = createPlainOutput(context.output, "nix", look);
+  const errors = createPlainOutput(context.output, "nix", readLine);
   const result = await context.command({
     argv,
     env: nixEnvironment(context.deps.env),
@@ -85,7 +89,7 @@ async function nix(context: RunContext, argv: [string, ...string[]]): Promise<To
   return { result, firstError };
 }
 
-function judge({ redact }: RunContext, { result, firstError }: Told, removed: number): Outcome | undefined {
+function nixFailureOf({ redact }: RunContext, { result, firstError }: NixRun, removed: number): Outcome | undefined {
   if (succeeded(result)) return undefined;
   const so = `${count(removed)} had been removed`;
   if (result.aborted) return { ...STOPPED, reason: `Stopped after ${so}.` };

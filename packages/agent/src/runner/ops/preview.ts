@@ -2,14 +2,14 @@ import type { Preview, UnitChanges } from "@nixfleet/protocol";
 import { succeeded } from "@nixfleet/runtime";
 import { parseDryActivate } from "../../nix/dry-activate.ts";
 import type { Platform } from "../../platforms/platform.ts";
-import { type Step, tellDiff } from "../build.ts";
+import { reportDiff, type Step } from "../build.ts";
 import { type RunContext, STOPPED } from "../context.ts";
 import { findGeneration, type KnownGeneration } from "../generations.ts";
 import { createPlainOutput } from "../output.ts";
 import { buildTarget } from "../target-closure.ts";
 import type { OpImplementation } from "./implementation.ts";
 
-/** Tells what a switch would change: packages, units, reboot, this agent. Builds what is not there yet, and activates nothing. */
+/** Reports what a switch would change: packages, units, reboot, this agent. Builds what is not there yet, and activates nothing. */
 export const preview: OpImplementation<"preview"> = async (context, args) => {
   const { platform } = context.deps;
   const other = args.against === undefined ? undefined : await findGeneration(context, args.against);
@@ -20,7 +20,7 @@ export const preview: OpImplementation<"preview"> = async (context, args) => {
   const { closure, commit } = found.value;
   context.phase("diff");
   const against = other === undefined ? await platform.runningClosure() : other.value.closure;
-  await tellDiff(context, closure, against);
+  await reportDiff(context, closure, against);
   // Only against what runs: an activator compares itself with that, and with nothing else.
   const units = other === undefined ? await readUnits(context, closure) : null;
   if (context.signal.aborted) return STOPPED;
@@ -56,7 +56,7 @@ async function readUnits(context: RunContext, closure: string): Promise<UnitChan
   errors.end();
   const units = succeeded(result) ? parseDryActivate(`${result.stdout}\n${result.stderr}`) : undefined;
   if (units === undefined && !context.signal.aborted) {
-    context.warn("What would become of units is not known: the closure's own activator did not tell.");
+    context.warn("The changes to units are not known: the closure's activator did not list them.");
   }
   return units ?? null;
 }

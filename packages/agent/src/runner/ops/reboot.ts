@@ -33,15 +33,15 @@ export const reboot: OpImplementation<"reboot"> = async (context) => {
   output.end();
   if (!succeeded(result) && !result.aborted) {
     const exitCode = result.end.kind === "exited" ? result.end.exitCode : undefined;
-    const reason = `The reboot was not taken on: ${describeEnd(result.end)}.`;
+    const reason = `The reboot was refused: ${describeEnd(result.end)}.`;
     return failure("reboot-failed", reason, { firstError: last, exitCode });
   }
   while (!signal.aborted) await wait(deps.clock, POLL_MS);
-  return { ...STOPPED, reason: "Stopped after the reboot had been asked for: the machine may still go down." };
+  return { ...STOPPED, reason: "Stopped after the reboot was requested: the machine may still go down." };
 };
 
 /** How a reboot ended whose runner was killed: by a new boot, which is what was asked for, or without one. */
 export function afterReboot(bootIdBefore: string, bootIdNow: string): Outcome {
   if (bootIdBefore !== bootIdNow) return { state: "succeeded" };
-  return failure("runner-killed", "The runner was killed after the reboot had been asked for, and the machine has not rebooted.");
+  return failure("runner-killed", "The runner was killed after the reboot was requested, and the machine has not rebooted.");
 }

@@ -1,7 +1,7 @@
 import { daemonLayout } from "../../spool/layout.ts";
 import { wait } from "../../spool/run-record.ts";
 import { DaemonStatus } from "../../spool/shapes.ts";
-import { readStrangerJson } from "../../spool/stranger-json.ts";
+import { readUntrustedJson } from "../../spool/untrusted-json.ts";
 import { failure, STOPPED } from "../context.ts";
 import type { OpImplementation } from "./implementation.ts";
 
@@ -12,15 +12,15 @@ export const restartAgent: OpImplementation<"restart-agent"> = async (context) =
   const { deps, signal } = context;
   const path = daemonLayout(deps.config.stateDir).status;
   context.phase("restart");
-  const before = await readStrangerJson(path, DaemonStatus);
+  const before = await readUntrustedJson(path, DaemonStatus);
   if (before.kind !== "ok") {
-    const why = before.kind === "missing" ? "it has not said which process it is" : before.reason;
-    return failure("restart-not-seen", `No agent runs that could be told to restart: ${why}.`);
+    const why = before.kind === "missing" ? "it has not recorded its process" : before.reason;
+    return failure("restart-not-seen", `There is no running agent to restart: ${why}.`);
   }
   const { instance } = before.value;
   context.events.append({ kind: "restart", instance });
   while (!signal.aborted) {
-    const now = await readStrangerJson(path, DaemonStatus);
+    const now = await readUntrustedJson(path, DaemonStatus);
     if (now.kind === "ok" && now.value.instance !== instance && now.value.connectedAt !== null) return { state: "succeeded" };
     await wait(deps.clock, POLL_MS);
   }

@@ -1,5 +1,5 @@
 import type { Outcome } from "@nixfleet/protocol";
-import { tellDiff } from "../build.ts";
+import { reportDiff } from "../build.ts";
 import { type RunContext, STOPPED } from "../context.ts";
 import { deploy } from "../deploy.ts";
 import { findGeneration } from "../generations.ts";
@@ -15,17 +15,17 @@ export const rollback: OpImplementation<"rollback"> = async (context, { generati
   const refused = refuseUnsigned(context, generation) ?? (await refuseCurrent(context, closure, generation));
   if (refused !== undefined) return refused;
   context.phase("diff");
-  await tellDiff(context, closure, await platform.runningClosure());
+  await reportDiff(context, closure, await platform.runningClosure());
   if (context.signal.aborted) return STOPPED;
   const guarded = await guard(context, closure, "switch");
   if (guarded.kind === "refused") return guarded.outcome;
   return withFinish(await deploy(context, { closure, commit, generation, mode: guarded.mode }), guarded.finish);
 };
 
-/** An old generation may have an old hole: whoever has the dashboard must not bring it back where commits are checked. */
+/** Whoever controls the dashboard must not reintroduce an old vulnerability by an old generation where commits are checked. */
 function refuseUnsigned({ deps: { config } }: RunContext, generation: number): Outcome | undefined {
   if (!config.signing.required || config.allowRewind) return undefined;
-  const reason = `This host takes signed commits only and never goes back; generation ${generation} would be a step back.`;
+  const reason = `This host accepts signed commits only and never goes back; generation ${generation} would be a step back.`;
   return { state: "refused", code: "not-fast-forward", reason };
 }
 

@@ -1,5 +1,5 @@
 import type { Commit, Outcome } from "@nixfleet/protocol";
-import { tellDiff } from "../build.ts";
+import { reportDiff } from "../build.ts";
 import { type RunContext, STOPPED } from "../context.ts";
 import { deploy } from "../deploy.ts";
 import { guard, withFinish } from "../guards.ts";
@@ -7,26 +7,26 @@ import { buildTarget } from "../target-closure.ts";
 import type { OpImplementation } from "./implementation.ts";
 
 /** Builds the host's configuration at a commit and activates it. */
-export const switchOp: OpImplementation<"switch"> = async (context, { mode, commit: asked, closure: previewed }) => {
+export const switchOp: OpImplementation<"switch"> = async (context, { mode, commit: commitOption, closure: previewed }) => {
   const { platform } = context.deps;
   if (!platform.modes.includes(mode)) {
     return { state: "refused", code: "arguments-invalid", reason: `The platform ${platform.name} has no mode ${mode}.` };
   }
-  const built = await buildTarget(context, asked, (commit) => refuseRewind(context, commit));
+  const built = await buildTarget(context, commitOption, (commit) => refuseRewind(context, commit));
   if (!built.ok) return built.outcome;
   const { closure, commit } = built.value;
   if (previewed !== undefined && previewed !== closure) {
     return { state: "refused", code: "closure-changed", reason: `${commit} builds ${closure}, not ${previewed}.` };
   }
   context.phase("diff");
-  await tellDiff(context, closure, await platform.runningClosure());
+  await reportDiff(context, closure, await platform.runningClosure());
   if (context.signal.aborted) return STOPPED;
   const guarded = await guard(context, closure, mode);
   if (guarded.kind === "refused") return guarded.outcome;
   return withFinish(await deploy(context, { closure, commit, mode: guarded.mode }), guarded.finish);
 };
 
-/** A stolen dashboard must not bring back an old hole: backwards or sideways only if the host allows it and a person insists. */
+/** A stolen dashboard must not reintroduce an old vulnerability: going back takes the host's permission and a person who insists. */
 async function refuseRewind({ ledger, clone, deps, request }: RunContext, commit: Commit): Promise<Outcome | undefined> {
   const last = (await ledger.read()).findLast((deployment) => deployment.commit !== null)?.commit;
   if (last === undefined || last === null || (await clone.contains(commit, last))) return undefined;

@@ -32,10 +32,10 @@ export const test: OpImplementation<"test"> = async (context) => {
     if (signal.aborted) return { ...STOPPED, reason: `Stopped after ${index} of ${scripts.length} tests.` };
     if (outcome !== "passed") failed.push({ name: script.name, firstError });
   }
-  return judge(failed, scripts.length);
+  return testsOutcome(failed, scripts.length);
 };
 
-function judge(failed: readonly { name: string; firstError: string | undefined }[], total: number): Outcome {
+function testsOutcome(failed: readonly { name: string; firstError: string | undefined }[], total: number): Outcome {
   const first = failed[0];
   if (first === undefined) return { state: "succeeded", reason: total === 1 ? "1 test passed" : `${total} tests passed` };
   const names = failed.map(({ name }) => name).join(", ");
@@ -56,7 +56,7 @@ async function runScript(
   };
   const output = createPlainOutput(context.output, "test", remember);
   const errors = createPlainOutput(context.output, "test", remember);
-  context.say(`${script.name} begins.`);
+  context.log(`${script.name} begins.`);
   const result = await context.command({
     argv: (await canRun(script.path)) ? [script.path] : ["/bin/sh", script.path],
     env: testEnvironment(context),

@@ -1,0 +1,27 @@
+import { join } from "node:path";
+import { takeLock } from "@nixfleet/runtime";
+import { createTempDir } from "@nixfleet/testkit";
+import { expect, test } from "vitest";
+import { takeDaemonLock } from "./daemon-lock.ts";
+
+const full = () => Promise.reject(Object.assign(new Error("no space left on device"), { code: "ENOSPC" }));
+
+test("R26: a full disk keeps no daemon from acting for its host, unless another one does", async () => {
+  await using directory = await createTempDir("nixfleet-own-lock-");
+  const path = join(directory.path, "daemon.lock");
+  const told: string[] = [];
+  const tell = ({ message }: Error) => void told.push(message);
+
+  const alone = await takeDaemonLock(path, tell, full);
+  const other = await takeLock(path);
+  const second = await takeDaemonLock(path, tell, full);
+
+  expect(alone.ok).toBe(true);
+  expect(told).toEqual(["no space left on device"]);
+  expect(other.ok).toBe(true);
+  expect(second).toMatchObject({ ok: false, owner: { pid: process.pid } });
+});
+
+test("any other fault of the lock is one", async () => {
+  await expect(takeDaemonLock("/proc/none/daemon.lock", () => {})).rejects.toThrow("ENOENT");
+});
