@@ -20,7 +20,7 @@ export { bootId, identifyProcess, isAlive, type ProcessIdentity, processIdentity
 export { type ProcessEntry, readProcess, readProcessTable } from "./process-table.ts";
 export { createProcessTree, type ProcessTree } from "./process-tree.ts";
 export { redact, redactUrls } from "./redact.ts";
-export { checkRepoUrl, type RepoTransport, type RepoUrlCheck } from "./repo-url.ts";
+export { canonicalRepoUrl, checkRepoUrl, type RepoTransport, type RepoUrlCheck } from "./repo-url.ts";
 export { absolutePath, oneOf, onOff, wholeNumber, wordList } from "./setting-schemas.ts";
 export {
   defineSettings,
