@@ -38,8 +38,3 @@ export function createLog({ level, clock, write, secrets }: LogDeps): Log {
   };
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }
-
-/** The message of whatever was thrown. */
-export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
-}

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import type { DeadmanCommand } from "./commands/deadman.ts";
-import { becomeSmall, keepHeapSmall } from "./small-process.ts";
+import { keepHeapSmall, reexecWithMemoryFlags } from "./memory-flags.ts";
 import { AGENT_VERSION } from "./version.ts";
 
 const usage = `nixfleet-agent ${AGENT_VERSION}: keeps a host in touch with its fleet's dashboard
@@ -66,7 +66,7 @@ async function main(argv: readonly string[]): Promise<number> {
     case "run": {
       const mode = values.runner ?? "spawn";
       if (mode !== "spawn" && mode !== "service") return misused(`--runner is spawn or service, not ${mode}.`);
-      becomeSmall();
+      reexecWithMemoryFlags();
       return (await import("./commands/run.ts")).run({ mode, env: process.env });
     }
     case "runner":

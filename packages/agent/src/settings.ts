@@ -3,10 +3,11 @@ import { join } from "node:path";
 import { DeviceType, HostName, OpName, Platform } from "@nixfleet/protocol";
 import {
   absolutePath,
-  checkRepoUrl,
   defineSettings,
+  GIT_SETTINGS,
   oneOf,
   onOff,
+  repoUrl,
   type SettingsOf,
   wholeNumber,
   wordList,
@@ -32,22 +33,6 @@ const token = z
       .trim(),
   )
   .pipe(z.string().regex(/^[\x21-\x7e]{8,512}$/, "one line of 8 to 512 visible ASCII characters is expected"));
-
-const repoUrl = z.string().transform((text, context) => {
-  const checked = checkRepoUrl(text);
-  if (checked.ok) return text;
-  context.addIssue(`${checked.fault}. ${checked.fix}`);
-  return z.NEVER;
-});
-
-/** git-check-ref-format(1), as far as a branch that git would refuse is named here already. */
-const branch = z
-  .string()
-  .max(250)
-  .regex(
-    /^(?!-|\/|\.)(?!.*(\.\.|@\{|\/\/|\/\.|\.lock(\/|$)))[^\s~^:?*[\\\x00-\x1f\x7f]+(?<![/.])$/u,
-    "a branch's name is expected",
-  );
 
 const allowedOps = wordList.pipe(
   z.array(z.enum(OpName.options, { error: `ops are expected, out of ${OpName.options.join(", ")}` })),
@@ -110,18 +95,7 @@ const hostSettings = defineSettings({
     help: "config repository to follow",
     example: "ssh://git@example.org/config.git",
   },
-  branch: { env: "NIXFLEET_BRANCH", schema: branch, default: "main", help: "branch of the config repository to follow" },
-  sshKeyFile: {
-    env: "NIXFLEET_SSH_KEY_FILE",
-    schema: absolutePath,
-    help: "private key with read access to the config repository",
-  },
-  knownHostsFile: { env: "NIXFLEET_KNOWN_HOSTS_FILE", schema: absolutePath, help: "host keys of git servers to trust" },
-  gitCredentialsFile: {
-    env: "NIXFLEET_GIT_CREDENTIALS_FILE",
-    schema: absolutePath,
-    help: "file with a line https://user:token@host with read access to the config repository",
-  },
+  ...GIT_SETTINGS,
   hostname: {
     env: "NIXFLEET_HOSTNAME",
     schema: HostName,

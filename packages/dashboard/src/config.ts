@@ -1,11 +1,12 @@
 import { BlockList, isIP } from "node:net";
 import { resolve } from "node:path";
 import {
-  absolutePath,
-  checkRepoUrl,
   defineSettings,
+  GIT_SETTINGS,
+  messageOf,
   oneOf,
   readSettings,
+  repoUrl,
   type SettingFault,
   type SettingsOf,
   type SettingsResult,
@@ -30,17 +31,6 @@ function originOf(text: string): string | null {
 }
 
 const ipAddress = z.string().refine((text) => isIP(text) !== 0, "an IP address is expected, such as 0.0.0.0 or ::");
-
-const repoUrl = z.string().superRefine((text, context) => {
-  const check = checkRepoUrl(text);
-  if (!check.ok) context.addIssue({ code: "custom", message: `${check.fault}. ${check.fix}` });
-});
-
-/** Git's own rules (git-check-ref-format) for what can do harm; git refuses the rest. */
-const branch = z
-  .string()
-  .max(250)
-  .regex(/^(?![-/.])(?!.*(?:\.\.|\/\/|@\{))[^\s~^:?*[\\\p{Cc}]+(?<![/.])$/u, "a branch name is expected");
 
 /** Addresses and networks in CIDR notation, separated by commas or white space. */
 const networks = z.string().transform((text, context) => {
@@ -99,14 +89,7 @@ export const DASHBOARD_SETTINGS = defineSettings({
     help: "the config repository that hosts should run",
     example: "https://git.example.org/me/config.git",
   },
-  branch: { env: "NIXFLEET_BRANCH", schema: branch, default: "main", help: "the branch of it" },
-  sshKeyFile: { env: "NIXFLEET_SSH_KEY_FILE", schema: absolutePath, help: "a private key for ssh, read-only access is enough" },
-  knownHostsFile: { env: "NIXFLEET_KNOWN_HOSTS_FILE", schema: absolutePath, help: "the ssh host keys that are trusted" },
-  gitCredentialsFile: {
-    env: "NIXFLEET_GIT_CREDENTIALS_FILE",
-    schema: absolutePath,
-    help: "a file in the form of git-credential-store, for https",
-  },
+  ...GIT_SETTINGS,
   adminName: {
     env: "NIXFLEET_ADMIN_NAME",
     schema: z.string().trim().min(1, "a name is expected").max(60, "at most 60 characters are expected"),
@@ -177,10 +160,8 @@ export function readConfig(
       readFile(path);
       return [];
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      return [
-        { name, fault: `names a file that cannot be read: ${reason}`, fix: "Name a file that this program's user may read." },
-      ];
+      const fault = `names a file that cannot be read: ${messageOf(error)}`;
+      return [{ name, fault, fix: "Name a file that this program's user may read." }];
     }
   });
   if (unreadable.length === 0) return read;

@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { type Clock, type Exec, takeLock } from "@nixfleet/runtime";
+import { type Clock, type Exec, gitCredentials, messageOf, takeLock } from "@nixfleet/runtime";
 import type { Audit } from "./audit/index.ts";
 import type { DashboardSettings } from "./config.ts";
 import { createCore } from "./core.ts";
@@ -92,7 +92,7 @@ export async function startDashboard(deps: DashboardDeps, signal: AbortSignal): 
   const origins = createOrigins(settings.origin, port);
 
   const startedAt = now();
-  const { repoUrl: url, branch, sshKeyFile, knownHostsFile, gitCredentialsFile } = settings;
+  const { repoUrl: url, branch } = settings;
   const core = await createCore({
     path: join(dataDir, "nixfleet.db"),
     clock,
@@ -103,10 +103,7 @@ export async function startDashboard(deps: DashboardDeps, signal: AbortSignal): 
     target: (floors) =>
       createTarget({
         ...floors,
-        repository:
-          url === undefined
-            ? null
-            : { url, branch, credentials: { sshKeyFile, knownHostsFile, credentialsFile: gitCredentialsFile } },
+        repository: url === undefined ? null : { url, branch, credentials: gitCredentials(settings) },
         directory: join(dataDir, "mirror"),
         interval: settings.fetchInterval * 1000,
         clock,
@@ -205,8 +202,4 @@ function checkAudit(audit: Audit, log: Logger): AsyncDisposable {
       await checking;
     },
   };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { BUILD_COMMIT, exec, formatFaults, settingsHelp, systemClock } from "@nixfleet/runtime";
+import { BUILD_COMMIT, exec, formatFaults, messageOf, settingsHelp, systemClock } from "@nixfleet/runtime";
 import manifest from "../package.json" with { type: "json" };
 import { DASHBOARD_SETTINGS, type DashboardSettings, readConfig } from "./config.ts";
 import { StartFault, startDashboard } from "./dashboard.ts";
@@ -34,7 +34,7 @@ async function main(args: readonly string[]): Promise<number> {
   try {
     parsed = parse(args);
   } catch (error) {
-    return usage(error instanceof Error ? error.message : String(error));
+    return usage(messageOf(error));
   }
   const { values, positionals } = parsed;
   if (values.help) return say(HELP);

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { readFlakeLock } from "./flake-lock.ts";
@@ -31,6 +32,13 @@ test("the root's inputs are read by the names that the flake gives them, with re
       same: { revision: "2".repeat(40), lastModified: 1_600_000_000_000, from: "github:NixOS/nixpkgs" },
     },
   });
+});
+
+test("a byte that is not UTF-8 is a fault, and a mark at the beginning is none", () => {
+  const text = '{ "nodes": { "root": {} }, "by": "\u00e9" }';
+  expect(readFlakeLock(Buffer.from(text, "latin1"))).toEqual({ ok: false, fault: "flake.lock is not UTF-8" });
+  const marked = Buffer.from(`\u{feff}${text}`);
+  expect(readFlakeLock(marked)).toEqual({ ok: true, hash: createHash("sha256").update(marked).digest("hex"), inputs: {} });
 });
 
 test("inputs that follow one another in a circle end", () => {

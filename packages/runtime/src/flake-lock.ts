@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { createHash } from "node:crypto";
 import * as z from "zod";
 
@@ -11,6 +12,10 @@ export interface FlakeLockInput {
 export type FlakeLockRead =
   /** `hash`: SHA-256 of the file's bytes, in hex. `inputs`: those of the root, by the names that the flake gives them. */
   { ok: true; hash: string; inputs: Record<string, FlakeLockInput> } | { ok: false; fault: string };
+
+/** A `flake.lock` is some tens of kilobytes; a larger one than this many bytes is not read. */
+export const LARGEST_FLAKE_LOCK = 8 * 1024 * 1024;
+export const FLAKE_LOCK_TOO_LARGE: FlakeLockRead = { ok: false, fault: "flake.lock is larger than 8 MiB" };
 
 /** Inputs that are kept; a flake has a handful. */
 const MOST_INPUTS = 200;
@@ -31,6 +36,8 @@ type Nodes = z.infer<typeof lockFile>["nodes"];
 
 /** Reads a `flake.lock`. Never throws: whatever it holds, it was written by others. */
 export function readFlakeLock(bytes: Uint8Array): FlakeLockRead {
+  // Nix refuses such a file as well. Read with replacements, it would equal another one in all but its hash.
+  if (!isUtf8(bytes)) return { ok: false, fault: "flake.lock is not UTF-8" };
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder().decode(bytes));

@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Exec, type ExecRequest, type ExecResult, exec, succeeded } from "./exec.ts";
 import { createGit, type GitCredentials } from "./git.ts";
+import { readBlob } from "./git-blob.ts";
 import { explainGitFailure } from "./git-failure.ts";
 
 const secret = "s3cret/t+ken";
@@ -301,4 +302,15 @@ test.runIf(sshd !== undefined)("R32: a key that the ssh server does not take is 
   await writeFile(knownHostsFile, `${hostKey}\n`);
   const { result } = await clone(url, { sshKeyFile, knownHostsFile });
   expect(explainGitFailure(result.stderr, url)).toMatchObject({ code: "auth-failed" });
+});
+
+test("A file of a repository comes with its very bytes, up to a limit", async () => {
+  const work = join(folder, "work");
+  const git = createGit({ exec, env });
+  const bytes = Buffer.from([0xff, 0xfe, 0x00, 0x0d, 0x0a, 0xc3]);
+  await writeFile(join(work, "file"), bytes);
+  const id = (await git(["hash-object", "-w", "file"], { cwd: work })).stdout.trim();
+  expect(await readBlob(git, id, bytes.length, { cwd: work })).toEqual({ kind: "bytes", bytes });
+  expect(await readBlob(git, id, bytes.length - 1, { cwd: work })).toEqual({ kind: "too-large" });
+  expect(await readBlob(git, "HEAD:missing", 10, { cwd: work })).toMatchObject({ kind: "failed" });
 });

@@ -1,6 +1,8 @@
 export { readStranger, type StrangerRead, syncDirectory, writeAtomic } from "./atomic-file.ts";
 export { BUILD_COMMIT } from "./build-commit.ts";
 export { type Clock, systemClock } from "./clock.ts";
+export { isDiskFull, messageOf } from "./errors.ts";
+export { type EveryOptions, every, type LastRound, type Recurring } from "./every.ts";
 export {
   describeEnd,
   type Exec,
@@ -11,9 +13,19 @@ export {
   type RunningProcess,
   succeeded,
 } from "./exec.ts";
-export { type FlakeLockInput, type FlakeLockRead, readFlakeLock } from "./flake-lock.ts";
+export {
+  FLAKE_LOCK_TOO_LARGE,
+  type FlakeLockInput,
+  type FlakeLockRead,
+  LARGEST_FLAKE_LOCK,
+  readFlakeLock,
+} from "./flake-lock.ts";
 export { createGit, type Git, type GitCredentials, type GitDeps, type GitRequest } from "./git.ts";
+export { type BlobRead, readBlob } from "./git-blob.ts";
 export { explainGitFailure, type GitFailure, type GitFailureCode } from "./git-failure.ts";
+export { GIT_SETTINGS, gitCredentials } from "./git-settings.ts";
+export { createKeyedQueue, type KeyedQueue, type KeyedQueueDeps } from "./keyed-queue.ts";
+export { type BoundedLimiter, createLimiter, type LimitedResult, type Limiter } from "./limiter.ts";
 export { createLineSplitter, type LineSplitter, maxFragmentBytes, type OutputLine } from "./lines.ts";
 export { type Lock, type LockResult, lockOwner, takeLock } from "./lock.ts";
 export { bootId, identifyProcess, isAlive, type ProcessIdentity, processIdentitySchema } from "./process-identity.ts";
@@ -21,7 +33,8 @@ export { type ProcessEntry, readProcess, readProcessTable } from "./process-tabl
 export { createProcessTree, type ProcessTree } from "./process-tree.ts";
 export { redact, redactUrls } from "./redact.ts";
 export { canonicalRepoUrl, checkRepoUrl, type RepoTransport, type RepoUrlCheck } from "./repo-url.ts";
-export { absolutePath, oneOf, onOff, wholeNumber, wordList } from "./setting-schemas.ts";
+export { createSerial, type Serial } from "./serial.ts";
+export { absolutePath, branchName, oneOf, onOff, repoUrl, wholeNumber, wordList } from "./setting-schemas.ts";
 export {
   defineSettings,
   formatFaults,

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { checkRepoUrl } from "./repo-url.ts";
 
 /** A whole number within bounds, in decimal. */
 export function wholeNumber(min: number, max: number) {
@@ -30,3 +31,21 @@ export const absolutePath = z
 export function oneOf<const Words extends readonly string[]>(words: Words) {
   return z.enum(words, { error: `one of ${words.join(", ")} is expected` });
 }
+
+/** A repository that `checkRepoUrl` accepts. */
+export const repoUrl = z.string().superRefine((text, context) => {
+  const checked = checkRepoUrl(text);
+  if (!checked.ok) context.addIssue({ code: "custom", message: `${checked.fault}. ${checked.fix}` });
+});
+
+/**
+ * The name of a branch: all that git refuses is refused (git-check-ref-format(1)), and what git would take and is no name, a leading
+ * dash and white space or control characters beyond ASCII.
+ */
+export const branchName = z
+  .string()
+  .max(250)
+  .regex(
+    /^(?![-/.])(?!.*(?:\.\.|\/\/|\/\.|@\{|\.lock(?:\/|$)))[^\s~^:?*[\\\p{Cc}]+(?<![/.])$/u,
+    "the name of a branch is expected, such as main",
+  );

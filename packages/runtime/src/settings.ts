@@ -1,4 +1,5 @@
 import type * as z from "zod";
+import { messageOf } from "./errors.ts";
 
 /** One setting of a program: where it comes from, what it may be, and what --help says of it. */
 export interface SettingSpec {
@@ -114,7 +115,7 @@ function findText(
       fault: { name: fileName, fault: `names an empty file: ${path}`, fix: `Write the value into ${path}.` },
     };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     const fix = "Name a file that exists and that this program's user may read.";
     return { kind: "fault", fault: { name: fileName, fault: `names a file that cannot be read: ${reason}`, fix } };
   }

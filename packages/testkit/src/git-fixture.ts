@@ -5,7 +5,7 @@ import { describeEnd, exec, succeeded } from "@nixfleet/runtime";
 import { createTempDir } from "./temp-dir.ts";
 
 /** Files by path: content, content with the executable bit, or null to remove. */
-export type FileChanges = Record<string, string | { content: string; executable: true } | null>;
+export type FileChanges = Record<string, string | Uint8Array | { content: string; executable: true } | null>;
 
 export interface GitFixture extends AsyncDisposable {
   /** The bare repository that agents and dashboards clone from, as a path and as a file:// URL. */
@@ -116,7 +116,9 @@ async function applyChanges(workTree: string, changes: FileChanges): Promise<voi
     await rm(target, { force: true });
     if (change === null) continue;
     const { content, mode } =
-      typeof change === "string" ? { content: change, mode: 0o644 } : { content: change.content, mode: 0o755 };
+      typeof change === "string" || change instanceof Uint8Array
+        ? { content: change, mode: 0o644 }
+        : { content: change.content, mode: 0o755 };
     await mkdir(dirname(target), { recursive: true });
     await writeFile(target, content, { mode });
   }

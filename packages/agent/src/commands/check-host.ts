@@ -1,9 +1,8 @@
 import { existsSync, type Stats } from "node:fs";
 import { access, constants, readFile, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { exec, openStrangerDirectory } from "@nixfleet/runtime";
+import { exec, messageOf, openStrangerDirectory } from "@nixfleet/runtime";
 import { freeBytes } from "../facts/disks.ts";
-import { messageOf } from "../log.ts";
 import { LEAST_FREE } from "../runner/guards.ts";
 import type { RunnerSettings } from "../settings.ts";
 import { daemonLayout, runnerLayout } from "../spool/layout.ts";

@@ -72,14 +72,14 @@ test("status tells what runs, what waits and how the last run ended, without a d
   expect(text.split("\n").slice(0, -1)).toEqual([
     `daemon     does not run (${stateDir})`,
     "runner     idle",
-    `system     last deployed ${closure} (commit aaaaaaaaaaaa, run ${ended})`,
+    `system     last deployed ${closure} (commit aaaaaaa, run ${ended})`,
     "armed      nothing",
     "units      not known",
     "policy     not known: a setting is missing or wrong, nixfleet-agent check says which",
-    `active     ${active} switch to aaaaaaaaaaaa, asked by ada`,
+    `active     ${active} switch to aaaaaaa, asked by ada`,
     "queue      1 waiting",
-    `           ${queued} pull to aaaaaaaaaaaa, asked by ada`,
-    `last run   ${ended} switch to aaaaaaaaaaaa, asked by ada: failed (build-failed): hello-2.12 failed to build ${FAILURES["build-failed"].next} (1970-01-01T00:00:00.000Z)`,
+    `           ${queued} pull to aaaaaaa, asked by ada`,
+    `last run   ${ended} switch to aaaaaaa, asked by ada: failed (build-failed): hello-2.12 failed to build ${FAILURES["build-failed"].next} (1970-01-01T00:00:00.000Z)`,
   ]);
 });
 

@@ -1,5 +1,5 @@
 import type { Facts, Platform as PlatformName } from "@nixfleet/protocol";
-import { createGit, exec, type GitCredentials } from "@nixfleet/runtime";
+import { createGit, exec, type GitCredentials, gitCredentials } from "@nixfleet/runtime";
 import { readNixVersion } from "../facts/command-facts.ts";
 import { createDarwinSource } from "../facts/darwin-source.ts";
 import { createLinuxSource } from "../facts/linux-source.ts";
@@ -33,11 +33,7 @@ export function createHostReaders(settings: RunnerSettings, env: Environment): H
   const { stateDir, runnerDir } = stateDirsOf(settings, env);
   const platformName = platformOf(settings);
   const { flakeAttr, systemRoot, repoUrl, branch } = settings;
-  const credentials: GitCredentials = {
-    sshKeyFile: settings.sshKeyFile,
-    knownHostsFile: settings.knownHostsFile,
-    credentialsFile: settings.gitCredentialsFile,
-  };
+  const credentials = gitCredentials(settings);
   const source = process.platform === "darwin" ? createDarwinSource(exec) : createLinuxSource();
   const git = createGit({ exec, env, repoUrl, credentials });
   const platform = createPlatform({

@@ -1,8 +1,7 @@
 import { join } from "node:path";
 import type { Deployment, Outcome, RunId } from "@nixfleet/protocol";
-import { lockOwner } from "@nixfleet/runtime";
+import { lockOwner, messageOf } from "@nixfleet/runtime";
 import { readArmed } from "../deadman/record.ts";
-import { messageOf } from "../log.ts";
 import type { RunnerSettings } from "../settings.ts";
 import { createDaemonFiles } from "../spool/daemon-files.ts";
 import { createSpoolReader } from "../spool/event-reader.ts";

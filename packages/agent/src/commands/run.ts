@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { lockOwner, systemClock } from "@nixfleet/runtime";
+import { lockOwner, messageOf, systemClock } from "@nixfleet/runtime";
 import { createDaemon, type DaemonEnd } from "../daemon/daemon.ts";
 import { fingerprint, watchedPaths } from "../daemon/fingerprint.ts";
 import { createInstance } from "../daemon/instance.ts";
@@ -15,7 +15,7 @@ import { createProblems, type Problems } from "../facts/problems.ts";
 import { readCloneFacts } from "../git/clone-facts.ts";
 import { linkUrl } from "../link/link-url.ts";
 import { createWsDial } from "../link/ws-dial.ts";
-import { createLog, messageOf } from "../log.ts";
+import { createLog } from "../log.ts";
 import { readSystemFacts } from "../runner/facts.ts";
 import { type DaemonSettings, daemonSettings } from "../settings.ts";
 import { createDaemonFiles } from "../spool/daemon-files.ts";

@@ -1,4 +1,4 @@
-import { OpName } from "@nixfleet/protocol";
+import { OpName, shortCommit } from "@nixfleet/protocol";
 import { readSettings } from "@nixfleet/runtime";
 import { ALL_SETTING_NAMES, runnerSettings, stateDirsOf } from "../settings.ts";
 import { type HostStatus, type RunSummary, readHostStatus } from "./host-status.ts";
@@ -55,7 +55,7 @@ function describeSystem({ running, deployed }: HostStatus): string {
   const commit =
     deployed === null
       ? "not deployed by this agent"
-      : `commit ${deployed.commit?.slice(0, 12) ?? "unknown"}, run ${deployed.runId}`;
+      : `commit ${deployed.commit === null ? "unknown" : shortCommit(deployed.commit)}, run ${deployed.runId}`;
   return `${running ?? `last deployed ${deployed?.closure}`} (${commit})`;
 }
 
@@ -79,5 +79,5 @@ function describePolicy(policy: HostStatus["policy"]): string {
 
 function describeRun({ runId, op, commit, askedBy }: RunSummary): string {
   if (op === null) return runId;
-  return `${runId} ${op}${commit === null ? "" : ` to ${commit.slice(0, 12)}`}, asked by ${askedBy}`;
+  return `${runId} ${op}${commit === null ? "" : ` to ${shortCommit(commit)}`}, asked by ${askedBy}`;
 }

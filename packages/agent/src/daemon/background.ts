@@ -1,5 +1,5 @@
-import type { Clock } from "@nixfleet/runtime";
-import { type Log, messageOf } from "../log.ts";
+import { type Clock, messageOf } from "@nixfleet/runtime";
+import type { Log } from "../log.ts";
 
 /** Work that nobody waits for, and its timers. An error in it is logged and the agent goes on: staying reachable comes first. */
 export interface Background {

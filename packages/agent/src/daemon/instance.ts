@@ -1,5 +1,5 @@
-import { type Clock, identifyProcess } from "@nixfleet/runtime";
-import { type Log, messageOf } from "../log.ts";
+import { type Clock, identifyProcess, messageOf } from "@nixfleet/runtime";
+import type { Log } from "../log.ts";
 import type { DaemonFiles } from "../spool/daemon-files.ts";
 
 /** This process of this host, as the runner and the dashboard know it. */

@@ -1,5 +1,4 @@
-import { type Lock, type LockResult, lockOwner, takeLock } from "@nixfleet/runtime";
-import { isDiskFull } from "../spool/run-record.ts";
+import { isDiskFull, type Lock, type LockResult, lockOwner, takeLock } from "@nixfleet/runtime";
 
 /**
  * Takes the lock by which one daemon acts for a host. A full disk has no room for it and must not keep the host from its link: then

@@ -8,8 +8,8 @@ import {
   type StartRun,
   shorten,
 } from "@nixfleet/protocol";
-import type { Clock } from "@nixfleet/runtime";
-import { type Log, messageOf } from "../log.ts";
+import { type Clock, createSerial, isDiskFull, messageOf } from "@nixfleet/runtime";
+import type { Log } from "../log.ts";
 import type { DaemonFiles } from "../spool/daemon-files.ts";
 import type { SpoolReader } from "../spool/event-reader.ts";
 
@@ -39,12 +39,8 @@ export interface Requests {
 
 export function createRequests(deps: RequestsDeps): Requests {
   const { files, spool, clock, log } = deps;
-  let last: Promise<void> = Promise.resolve();
   /** In the order in which they came: a repeated request must find the first one's file. */
-  const inTurn = (work: () => Promise<void>): Promise<void> => {
-    last = last.then(work).catch((error: unknown) => log.error("request-failed", { message: messageOf(error) }));
-    return last;
-  };
+  const serial = createSerial({ onError: (error) => log.error("request-failed", { message: messageOf(error) }) });
   const refuse = (runId: RunId, code: RefusalCode, reason: string) => {
     log.warn("run-refused", { runId, code, reason });
     deps.send({ type: "runRefused", runId, code, reason: shorten(reason, 2000) });
@@ -87,11 +83,9 @@ export function createRequests(deps: RequestsDeps): Requests {
 
   /** No file, no run: what is told is the whole truth about it, and asking again is safe. */
   const failToStart = (runId: RunId, error: unknown) => {
-    const { code } = error as NodeJS.ErrnoException;
-    const full = code === "ENOSPC" || code === "EDQUOT";
     const reason = shorten(`The request could not be written on the host: ${messageOf(error)}`, 2000);
     log.error("request-not-written", { runId, message: reason });
-    const outcome = { state: "failed", code: full ? "disk-full" : "internal", reason } as const;
+    const outcome = { state: "failed", code: isDiskFull(error) ? "disk-full" : "internal", reason } as const;
     deps.send({ type: "runEvents", runId, events: [{ seq: 1, at: clock.now(), kind: "finished", outcome }] });
   };
 
@@ -108,7 +102,7 @@ export function createRequests(deps: RequestsDeps): Requests {
   };
 
   return {
-    start: (message) => inTurn(() => start(message)),
-    cancel: ({ runId }) => inTurn(() => cancel(runId)),
+    start: (message) => serial.add(() => start(message)),
+    cancel: ({ runId }) => serial.add(() => cancel(runId)),
   };
 }

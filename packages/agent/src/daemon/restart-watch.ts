@@ -1,5 +1,6 @@
 import type { RunId } from "@nixfleet/protocol";
-import { type Log, messageOf } from "../log.ts";
+import { createSerial, messageOf } from "@nixfleet/runtime";
+import type { Log } from "../log.ts";
 import type { EventCursor, SpoolReader } from "../spool/event-reader.ts";
 import { runnerLayout } from "../spool/layout.ts";
 import { TakenRequest } from "../spool/shapes.ts";
@@ -27,11 +28,7 @@ export function createRestartWatch({ runnerDir, spool, instance, log, onRestart 
   const cursors = new Map<RunId, EventCursor>();
   /** Runs whose request is not written yet. */
   const undecided = new Set<RunId>();
-  let turn: Promise<void> = Promise.resolve();
-  const inTurn = (work: () => Promise<void>): Promise<void> => {
-    turn = turn.then(work).catch((error: unknown) => log.error("restart-unreadable", { message: messageOf(error) }));
-    return turn;
-  };
+  const serial = createSerial({ onError: (error) => log.error("restart-unreadable", { message: messageOf(error) }) });
 
   const decide = async (runId: RunId) => {
     const request = await readStrangerJson(runnerLayout(runnerDir).run(runId).request, TakenRequest);
@@ -59,12 +56,12 @@ export function createRestartWatch({ runnerDir, spool, instance, log, onRestart 
   return {
     begin(runId) {
       undecided.add(runId);
-      return inTurn(() => read(runId));
+      return serial.add(() => read(runId));
     },
-    changed: (runId) => (undecided.has(runId) || cursors.has(runId) ? inTurn(() => read(runId)) : Promise.resolve()),
-    end: (runId) => inTurn(() => end(runId)),
+    changed: (runId) => (undecided.has(runId) || cursors.has(runId) ? serial.add(() => read(runId)) : Promise.resolve()),
+    end: (runId) => serial.add(() => end(runId)),
     async [Symbol.asyncDispose]() {
-      await turn;
+      await serial.settled();
       for (const runId of [...cursors.keys()]) await end(runId);
     },
   };

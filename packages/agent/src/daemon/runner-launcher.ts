@@ -1,5 +1,5 @@
-import type { Clock } from "@nixfleet/runtime";
-import { type Log, messageOf } from "../log.ts";
+import { type Clock, createSerial, messageOf } from "@nixfleet/runtime";
+import type { Log } from "../log.ts";
 
 /** Milliseconds after which a runner that ended without doing its work is started again; doubled each time. */
 const FIRST_PAUSE = 1000;
@@ -38,12 +38,7 @@ export function createRunnerLauncher(deps: RunnerLauncherDeps): RunnerLauncher {
   let pause = FIRST_PAUSE;
   let pausing: { cancel(): void } | undefined;
   let stopped = false;
-  let turn: Promise<void> = Promise.resolve();
-
-  const inTurn = (work: () => Promise<void>): Promise<void> => {
-    turn = turn.then(work).catch((error: unknown) => log.error("runner-not-started", { message: messageOf(error) }));
-    return turn;
-  };
+  const serial = createSerial({ onError: (error) => log.error("runner-not-started", { message: messageOf(error) }) });
 
   const start = async (needsWork: boolean) => {
     if (stopped || own !== undefined || pausing !== undefined) return;
@@ -52,7 +47,7 @@ export function createRunnerLauncher(deps: RunnerLauncherDeps): RunnerLauncher {
     const runner = await deps.launch();
     own = runner;
     log.info("runner-started", { pid: runner.pid });
-    void runner.ended.then(({ code, how }) => inTurn(() => afterEnd(code, how, before)));
+    void runner.ended.then(({ code, how }) => serial.add(() => afterEnd(code, how, before)));
   };
 
   const afterEnd = async (code: number | null, how: string, before: readonly string[]) => {
@@ -68,14 +63,14 @@ export function createRunnerLauncher(deps: RunnerLauncherDeps): RunnerLauncher {
     if (!failed) return start(true);
     pausing = clock.setTimeout(() => {
       pausing = undefined;
-      void inTurn(() => start(true));
+      void serial.add(() => start(true));
     }, pause);
     pause = Math.min(pause * 2, LONGEST_PAUSE);
   };
 
   return {
-    wake: () => inTurn(() => start(true)),
-    probe: () => inTurn(() => start(false)),
+    wake: () => serial.add(() => start(true)),
+    probe: () => serial.add(() => start(false)),
     stop() {
       stopped = true;
       pausing?.cancel();

@@ -1,6 +1,5 @@
-import type { Clock, Exec } from "@nixfleet/runtime";
+import { type Clock, type Exec, isDiskFull } from "@nixfleet/runtime";
 import { type RunnerLayout, runnerLayout } from "../spool/layout.ts";
-import { isDiskFull } from "../spool/run-record.ts";
 import type { ArmedDeadman } from "../spool/shapes.ts";
 import { underDeadmanLock } from "./lock.ts";
 import { type AgentProgram, writeDeadmanProgram } from "./program.ts";

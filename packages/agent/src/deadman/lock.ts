@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
-import { type Clock, type LockResult, takeLock } from "@nixfleet/runtime";
+import { type Clock, isDiskFull, type LockResult, takeLock } from "@nixfleet/runtime";
 import type { RunnerLayout } from "../spool/layout.ts";
-import { isDiskFull, wait } from "../spool/run-record.ts";
+import { wait } from "../spool/run-record.ts";
 import { readArmed } from "./record.ts";
 
 const POLL_MS = 50;

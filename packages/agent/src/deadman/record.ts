@@ -1,10 +1,9 @@
 import { rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Facts, RunId } from "@nixfleet/protocol";
-import { syncDirectory, writeAtomic } from "@nixfleet/runtime";
+import { isDiskFull, syncDirectory, writeAtomic } from "@nixfleet/runtime";
 import type { RunLayout, RunnerLayout } from "../spool/layout.ts";
 import { runnerLayout } from "../spool/layout.ts";
-import { isDiskFull } from "../spool/run-record.ts";
 import { ArmedDeadman, Undone } from "../spool/shapes.ts";
 import { type JsonRead, readStrangerJson } from "../spool/stranger-json.ts";
 

@@ -1,10 +1,10 @@
 import { open } from "node:fs/promises";
 import { shorten } from "@nixfleet/protocol";
-import { type Clock, type Exec, identifyProcess, isAlive } from "@nixfleet/runtime";
+import { type Clock, type Exec, identifyProcess, isAlive, isDiskFull } from "@nixfleet/runtime";
 import { createPlatform } from "../platforms/choose.ts";
 import type { Platform } from "../platforms/platform.ts";
 import { type RunLayout, runnerLayout } from "../spool/layout.ts";
-import { isDiskFull, wait } from "../spool/run-record.ts";
+import { wait } from "../spool/run-record.ts";
 import type { ArmedDeadman, Undone } from "../spool/shapes.ts";
 import { stopUnit } from "./activation-unit.ts";
 import type { UndoCause } from "./decide.ts";

@@ -1,6 +1,6 @@
 import { FACT_NAMES, type FactName, Facts, type FactsReading } from "@nixfleet/protocol";
-import type { Clock } from "@nixfleet/runtime";
-import { type Log, messageOf } from "../log.ts";
+import { type Clock, messageOf } from "@nixfleet/runtime";
+import type { Log } from "../log.ts";
 
 /** Reads some facts. What it cannot read it leaves out; if it throws, all of its facts are left out. */
 export type FactReader = () => Promise<Partial<Facts>>;

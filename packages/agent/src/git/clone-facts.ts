@@ -1,4 +1,5 @@
 import type { Facts } from "@nixfleet/protocol";
+import { LARGEST_FLAKE_LOCK } from "@nixfleet/runtime";
 import { runnerLayout } from "../spool/layout.ts";
 import { CloneState } from "../spool/shapes.ts";
 import { readStrangerJson } from "../spool/stranger-json.ts";
@@ -29,7 +30,7 @@ export async function readCloneFacts({ clone, runnerDir, branch, hostname, now }
   const scripts = await listTestScripts(layout.clone, hostname);
   return {
     ...facts,
-    lock: readLockFile(await clone.readFile("flake.lock"), now()),
+    lock: readLockFile(await clone.readFile("flake.lock", LARGEST_FLAKE_LOCK), now()),
     tests: { defined: scripts.length },
   };
 }

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { chown, cp, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Commit } from "@nixfleet/protocol";
@@ -70,8 +71,8 @@ test("R31: a first pull, a later one, an older commit of the branch, and the tip
   expect(await bench.pull(bench.first)).toEqual({ kind: "at", commit: bench.first, fetched: true });
   expect(await bench.state()).toEqual({ head: bench.first, changes: "" });
   expect(await bench.clone.head()).toBe(bench.first);
-  expect(String(await bench.clone.readFile("flake.nix"))).toBe("{ }\n");
-  expect(await bench.clone.readFile("nothing")).toBeUndefined();
+  expect(await bench.clone.readFile("flake.nix", 10)).toEqual({ kind: "bytes", bytes: Buffer.from("{ }\n") });
+  expect(await bench.clone.readFile("nothing", 10)).toMatchObject({ kind: "failed" });
 });
 
 test("R31: without the network, a commit that the clone has is checked out when that is enough", async () => {
@@ -237,7 +238,7 @@ test("a flake.lock becomes its hash and its own inputs; a broken one is a proble
     },
   };
   const bytes = Buffer.from(JSON.stringify(lock));
-  expect(readLockFile(bytes, 5)).toEqual({
+  expect(readLockFile({ kind: "bytes", bytes }, 5)).toEqual({
     hash: expect.stringMatching(/^[0-9a-f]{64}$/),
     inputs: {
       nixpkgs: { revision: "abc", lastModified: 1767225600000, from: "github:NixOS/nixpkgs" },
@@ -245,10 +246,25 @@ test("a flake.lock becomes its hash and its own inputs; a broken one is a proble
       same: { revision: "abc", lastModified: 1767225600000, from: "github:NixOS/nixpkgs" },
     },
   });
-  expect(readLockFile(Buffer.from("{"), 5)).toMatchObject({ problem: { at: 5 } });
-  expect(readLockFile(undefined, 5)).toMatchObject({
-    problem: { code: "lock-missing", message: "The config repository has no flake.lock." },
-  });
+  expect(readLockFile({ kind: "bytes", bytes: Buffer.from("{") }, 5)).toMatchObject({ problem: { at: 5 } });
+  expect(readLockFile({ kind: "too-large" }, 5)).toMatchObject({ problem: { message: "flake.lock is larger than 8 MiB." } });
+});
+
+test("a flake.lock is hashed by its very bytes; one that is not UTF-8 is a problem, and one that is not there another", async () => {
+  await using bench = await createBench();
+  const lock = async () => readLockFile(await bench.clone.readFile("flake.lock", 100), 5);
+  const lockOf = async (bytes: Uint8Array | string) => {
+    await bench.origin.commit("lock", { "flake.lock": bytes });
+    await bench.pull();
+    return lock();
+  };
+  await bench.pull();
+  expect(await lock()).toMatchObject({ problem: { code: "lock-missing" } });
+  const text = '\u{feff}{ "nodes": { "root": {} } }\n';
+  expect(await lockOf(text)).toEqual({ hash: createHash("sha256").update(text).digest("hex"), inputs: {} });
+  const latin1 = Buffer.from('{ "nodes": { "root": {} }, "by": "\u00e9" }', "latin1");
+  expect(await lockOf(latin1)).toMatchObject({ problem: { message: "flake.lock is not UTF-8." } });
+  expect(await lockOf("x".repeat(101))).toMatchObject({ problem: { message: "flake.lock is larger than 8 MiB." } });
 });
 
 test("R33: a script says its own timeout in its first lines", () => {

@@ -1,7 +1,16 @@
 import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { Commit, type FailureCode, type RefusalCode, shorten } from "@nixfleet/protocol";
-import { type ExecResult, explainGitFailure, type Git, type GitRequest, succeeded } from "@nixfleet/runtime";
+import {
+  type BlobRead,
+  type ExecResult,
+  explainGitFailure,
+  type Git,
+  type GitRequest,
+  isDiskFull,
+  readBlob,
+  succeeded,
+} from "@nixfleet/runtime";
 import { discardClone, initClone, inspectClone, resetSettings } from "./clone-directory.ts";
 
 /** Where the tip of the followed branch is kept: one name, so that no branch's name can be in the way of another's. */
@@ -47,8 +56,8 @@ export interface Clone {
   head(): Promise<Commit | null>;
   /** Whether the commit can be reached from `from`. False, too, if the clone does not know one of them. */
   contains(from: Commit, commit: Commit): Promise<boolean>;
-  /** A file of the commit that the clone is at, as committed. */
-  readFile(path: string): Promise<Buffer | undefined>;
+  /** A file of the commit that the clone is at, as committed; at most `limit` bytes. */
+  readFile(path: string, limit: number): Promise<BlobRead>;
   /** Why a commit of the clone is not to be trusted; undefined: it is. */
   verify(commit: Commit, check: NonNullable<SyncRequest["verify"]>): Promise<string | undefined>;
   /** Why the branch cannot be read from the repository; undefined: it can. Changes nothing. */
@@ -156,10 +165,7 @@ export function createClone({ git, dir, url, branch, say }: CloneDeps): Clone {
       return (await inspectClone(dir)).kind === "missing" ? null : readCommit("HEAD");
     },
     contains: async (from, commit) => (await isAncestor(commit, from)) === true,
-    async readFile(path) {
-      const result = await inClone(["cat-file", "blob", `HEAD:${path}`], { captureBytes: 16 * 1024 * 1024 });
-      return succeeded(result) && !result.truncated ? Buffer.from(result.stdout) : undefined;
-    },
+    readFile: (path, limit) => readBlob(inClone, `HEAD:${path}`, limit),
     verify: (commit, check) => check(commit, inClone),
     async probe(signal) {
       const result = await git(["ls-remote", "--exit-code", "--end-of-options", url, `refs/heads/${branch}`], { signal });
@@ -191,7 +197,7 @@ function missing(commit: Commit, branch: string): GitFault {
 function diskFault(error: unknown, dir: string): GitFault {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === undefined) throw error;
-  const isFull = code === "ENOSPC" || code === "EDQUOT";
+  const isFull = isDiskFull(error);
   return {
     code: isFull ? "disk-full" : "clone-corrupt",
     reason: isFull

@@ -8,8 +8,8 @@ import {
   readFromDashboard,
   SILENCE_LIMIT,
 } from "@nixfleet/protocol";
-import type { Clock } from "@nixfleet/runtime";
-import { type Log, messageOf } from "../log.ts";
+import { type Clock, messageOf } from "@nixfleet/runtime";
+import type { Log } from "../log.ts";
 import { createBackoff, rareWait, waitAfter } from "./backoff.ts";
 import type { Dial, DialFailure, LinkSocket } from "./link-socket.ts";
 

@@ -1,5 +1,4 @@
-import { type BuildProgress, shorten } from "@nixfleet/protocol";
-import { storeName } from "./store-names.ts";
+import { type BuildProgress, shorten, storeName } from "@nixfleet/protocol";
 
 /** Activity types of Nix's logger (src/libutil/logging.hh, `ActivityType`) that this program knows. */
 const activity = { copyPath: 100, fileTransfer: 101, copyPaths: 103, builds: 104, build: 105 } as const;

@@ -1,7 +1,7 @@
 import { ClosureDiff } from "@nixfleet/protocol";
 import { expect, test } from "vitest";
 import { diffClosures, parsePathInfo } from "./closures.ts";
-import { parsePackageName, storeName } from "./store-names.ts";
+import { parsePackageName } from "./store-names.ts";
 
 const hash = "sn3sxk6b7myhr3sdbn7rri2y00ww7n6p";
 const closure = (path: string, ...names: string[]) => ({
@@ -53,8 +53,4 @@ test("a host that ran nothing gets everything; a diff fits its message however m
   expect(diff).toMatchObject({ from: null, sizeBefore: null });
   expect(diff.added).toHaveLength(2000);
   expect(ClosureDiff.safeParse(diff).success).toBe(true);
-});
-
-test("a store path's name is what follows its hash", () => {
-  expect(storeName(`/elsewhere/store/${hash}-alpha-1.0.drv`)).toBe("alpha-1.0");
 });

@@ -1,5 +1,5 @@
-import type { ClosureDiff } from "@nixfleet/protocol";
-import { parsePackageName, storeName } from "./store-names.ts";
+import { type ClosureDiff, storeName } from "@nixfleet/protocol";
+import { parsePackageName } from "./store-names.ts";
 
 /** A store path of a closure, and the size of its content in bytes. */
 export interface ClosureMember {

@@ -7,11 +7,6 @@ export interface PackageName {
   version: string;
 }
 
-/** The name of a store path, without directory, hash and the ending of a derivation. */
-export function storeName(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 34).replace(/\.drv$/, "");
-}
-
 /**
  * Splits a store path's name as Nix does (manual, `builtins.parseDrvName`): the version begins at the first dash that no
  * letter follows. An output's name at the end belongs to neither, as in `nix store diff-closures`.

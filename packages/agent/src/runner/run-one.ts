@@ -1,4 +1,5 @@
 import { type FactsReading, type OpRequest, type Outcome, parseOpRequest, shorten } from "@nixfleet/protocol";
+import { messageOf } from "@nixfleet/runtime";
 import { isCancelAsked, removeCancel } from "../spool/daemon-entries.ts";
 import { createEventWriter } from "../spool/event-writer.ts";
 import { runnerLayout } from "../spool/layout.ts";
@@ -64,10 +65,9 @@ async function work(context: RunContext, request: OpRequest): Promise<Outcome> {
   try {
     return await runOp(context, request);
   } catch (error) {
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    const text = (error instanceof Error ? error.stack : undefined) ?? messageOf(error);
     for (const line of text.split("\n")) context.say(line);
-    const message = error instanceof Error ? error.message : String(error);
-    return failure("internal", `The agent met a fault of its own: ${context.redact(message)}`);
+    return failure("internal", `The agent met a fault of its own: ${context.redact(messageOf(error))}`);
   }
 }
 

@@ -1,9 +1,8 @@
 import type { Commit, Outcome } from "@nixfleet/protocol";
-import { writeAtomic } from "@nixfleet/runtime";
+import { isDiskFull, writeAtomic } from "@nixfleet/runtime";
 import type { GitFault, SyncRequest, SyncResult } from "../git/clone.ts";
 import { createSignatureCheck } from "../git/signatures.ts";
 import type { RunnerLayout } from "../spool/layout.ts";
-import { isDiskFull } from "../spool/run-record.ts";
 import { CloneState } from "../spool/shapes.ts";
 import { readStrangerJson } from "../spool/stranger-json.ts";
 import { failure, type RunContext, STOPPED } from "./context.ts";

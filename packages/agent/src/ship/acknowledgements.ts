@@ -1,6 +1,6 @@
 import type { RunId } from "@nixfleet/protocol";
-import type { Clock } from "@nixfleet/runtime";
-import { type Log, messageOf } from "../log.ts";
+import { type Clock, messageOf } from "@nixfleet/runtime";
+import type { Log } from "../log.ts";
 import type { DaemonFiles } from "../spool/daemon-files.ts";
 
 /** Milliseconds that acknowledgements wait for others before they are written. */

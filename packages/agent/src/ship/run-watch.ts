@@ -1,6 +1,7 @@
 import { type FSWatcher, watch } from "node:fs";
 import type { RunId } from "@nixfleet/protocol";
-import { type Log, messageOf } from "../log.ts";
+import { messageOf } from "@nixfleet/runtime";
+import type { Log } from "../log.ts";
 import type { SpoolReader } from "../spool/event-reader.ts";
 import { runnerLayout } from "../spool/layout.ts";
 

@@ -6,7 +6,8 @@ import {
   type RunEvent,
   type RunId,
 } from "@nixfleet/protocol";
-import { type Log, messageOf } from "../log.ts";
+import { messageOf } from "@nixfleet/runtime";
+import type { Log } from "../log.ts";
 import type { EventCursor, SpoolReader } from "../spool/event-reader.ts";
 import type { Acknowledgements } from "./acknowledgements.ts";
 

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, writeSync } from "node:fs";
 import type { BuildProgress, LogLine, RunEventBody } from "@nixfleet/protocol";
-import type { Clock } from "@nixfleet/runtime";
+import { type Clock, isDiskFull } from "@nixfleet/runtime";
 import { createPendingEvents } from "./pending-events.ts";
 
 /** How long log lines wait for others, in milliseconds. */
@@ -170,8 +170,7 @@ function writeWholeLines(
       written += count;
     }
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code !== "ENOSPC" && code !== "EDQUOT") throw error;
+    if (!isDiskFull(error)) throw error;
   }
   const whole = ends.findLastIndex((end) => end <= written) + 1;
   const torn = written - (ends[whole - 1] ?? 0);

@@ -2,7 +2,7 @@ import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from "node:
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { FactsReading, Outcome } from "@nixfleet/protocol";
-import { type Clock, syncDirectory, writeAtomic } from "@nixfleet/runtime";
+import { type Clock, isDiskFull, syncDirectory, writeAtomic } from "@nixfleet/runtime";
 import type { EventWriter } from "./event-writer.ts";
 import type { RunLayout } from "./layout.ts";
 import type { RunOutcome, RunProcess, TakenRequest } from "./shapes.ts";
@@ -87,11 +87,6 @@ export async function writeOutcome(run: RunLayout, outcome: RunOutcome, clock: C
     }
   }
   await rm(run.process, { force: true });
-}
-
-export function isDiskFull(error: unknown): boolean {
-  const { code } = error as NodeJS.ErrnoException;
-  return code === "ENOSPC" || code === "EDQUOT";
 }
 
 export function wait(clock: Clock, ms: number): Promise<void> {

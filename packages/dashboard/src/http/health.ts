@@ -1,3 +1,4 @@
+import { messageOf } from "@nixfleet/runtime";
 import type { Store } from "../store/index.ts";
 
 export type HealthReport =
@@ -61,7 +62,7 @@ export function createHealth({ store, version, now, delays }: HealthDeps): { rep
       if (read?.value !== value) return { fault: "The database does not give back what was written." };
       return { milliseconds: Math.round(performance.now() - start) };
     } catch (error) {
-      return { fault: error instanceof Error ? error.message : String(error) };
+      return { fault: messageOf(error) };
     }
   }
 

@@ -1,4 +1,4 @@
-import { type OpRequest, opDeclaration } from "@nixfleet/protocol";
+import { type OpRequest, opDeclaration, shortCommit } from "@nixfleet/protocol";
 import type { KnownFacts } from "../hosts/index.ts";
 import { opOf, type Run } from "./run.ts";
 
@@ -8,7 +8,7 @@ export type PostCheck =
   /** A fact that decides has not been read since the work ended. */
   | { kind: "unknown"; reason: string };
 
-const short = (commit: string | null | undefined) => commit?.slice(0, 7) ?? "nothing";
+const short = (commit: string | null | undefined) => (commit == null ? "nothing" : shortCommit(commit));
 
 /**
  * Whether the goal of a run is met, by facts that the host read at or after `since`, its own time of the end: causality decides,

@@ -9,11 +9,14 @@ import {
   type RefusalCode,
   type RunState,
   type Status,
+  sentence,
+  shortCommit,
+  storeName,
 } from "@nixfleet/protocol";
 import type { RunDetails } from "./records.ts";
 import type { Run } from "./run.ts";
 
-const short = (commit: string | null) => commit?.slice(0, 7) ?? "an unknown commit";
+const short = (commit: string | null) => (commit === null ? "an unknown commit" : shortCommit(commit));
 
 /** What a run does, as a heading. */
 export function titleOf(request: OpRequest, commit: string | null): string {
@@ -164,15 +167,6 @@ function runsAgain({ outcome }: Run, told: string): string {
   const back = outcome?.back ?? null;
   if (back !== null && told.includes(storeName(back))) return "";
   return ` The host runs what it ran before${back === null ? "" : `, ${storeName(back)}`}.`;
-}
-
-/** The part of a store path that people read: without directory and hash. */
-function storeName(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1).replace(/^[0-9a-z]{32}-/, "");
-}
-
-function sentence(text: string): string {
-  return /[.!?…]$/.test(text) ? text : `${text}.`;
 }
 
 /** What a run that succeeded has brought about: its post-check has seen it. */

@@ -1,11 +1,19 @@
 import { mkdir, rm } from "node:fs/promises";
 import { type Commit, type CommitRelation, Commit as CommitSchema, plainText, shorten } from "@nixfleet/protocol";
-import { explainGitFailure, type FlakeLockRead, type Git, type GitFailure, readFlakeLock, succeeded } from "@nixfleet/runtime";
+import {
+  explainGitFailure,
+  FLAKE_LOCK_TOO_LARGE,
+  type FlakeLockRead,
+  type Git,
+  type GitFailure,
+  LARGEST_FLAKE_LOCK,
+  readBlob,
+  readFlakeLock,
+  succeeded,
+} from "@nixfleet/runtime";
 
 /** Longest subject and author that are kept, in characters. */
 const LONGEST_TEXT = 300;
-/** A `flake.lock` is some tens of kilobytes; a larger one is not read. */
-const LARGEST_LOCK = 8 * 1024 * 1024;
 
 export interface CommitNote {
   commit: Commit;
@@ -117,20 +125,9 @@ export function createMirror({ directory, repoUrl, branch, git, localGit }: Mirr
       if (listed.stdout === "") return { ok: true, value: null };
       const [, type, blob] = /^\d+ (\w+) ([0-9a-f]+)\t/.exec(listed.stdout) ?? [];
       if (type !== "blob" || blob === undefined) return { ok: true, value: { ok: false, fault: "flake.lock is not a file" } };
-      const chunks: Buffer[] = [];
-      let size = 0;
-      const read = await git(["cat-file", "blob", blob], {
-        cwd: directory,
-        signal,
-        captureBytes: 0,
-        onStdout: (chunk) => {
-          size += chunk.length;
-          if (size <= LARGEST_LOCK) chunks.push(chunk);
-        },
-      });
-      if (!succeeded(read)) return failed(read.stderr);
-      if (size > LARGEST_LOCK) return { ok: true, value: { ok: false, fault: "flake.lock is larger than 8 MiB" } };
-      return { ok: true, value: readFlakeLock(Buffer.concat(chunks)) };
+      const read = await readBlob(git, blob, LARGEST_FLAKE_LOCK, { cwd: directory, signal });
+      if (read.kind === "failed") return failed(read.result.stderr);
+      return { ok: true, value: read.kind === "too-large" ? FLAKE_LOCK_TOO_LARGE : readFlakeLock(read.bytes) };
     },
 
     note: (commit) => describe(commit),

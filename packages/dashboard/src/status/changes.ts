@@ -1,5 +1,14 @@
-import type { ChangesView, ClosureDiff, Commit, HostRow, NextAction, OpName, Preview } from "@nixfleet/protocol";
-import { count, listed, shortCommit } from "./compartments/wording.ts";
+import {
+  type ChangesView,
+  type ClosureDiff,
+  type Commit,
+  type HostRow,
+  type NextAction,
+  type OpName,
+  type Preview,
+  shortCommit,
+} from "@nixfleet/protocol";
+import { count, listed } from "./compartments/wording.ts";
 
 /** What the rule needs to know of a host, of the target, and of the last preview that succeeded. */
 export interface ChangesInput {

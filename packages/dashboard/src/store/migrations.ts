@@ -1,3 +1,4 @@
+import { messageOf } from "@nixfleet/runtime";
 import type { Kysely } from "kysely";
 import { type Migration, Migrator } from "kysely/migration";
 import { type ColumnTypes, createSpine } from "./migration-0001-spine.ts";
@@ -53,7 +54,7 @@ export async function migrate(
   if (done.length > 0) await backUp(next);
   const { error } = await new Migrator({ db, provider: { getMigrations: async () => known } }).migrateToLatest();
   if (error !== undefined)
-    throw new Error(`The database could not be migrated: ${error instanceof Error ? error.message : "no reason was given"}`, {
+    throw new Error(`The database could not be migrated: ${messageOf(error)}`, {
       cause: error,
     });
   return { applied: missing };

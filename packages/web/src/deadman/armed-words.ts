@@ -1,5 +1,5 @@
+import { storeName } from "@nixfleet/protocol";
 import { formatDuration, formatTimeOfDay } from "../format/duration.ts";
-import { storeName } from "../format/store-path.ts";
 
 /** What an armed dead-man switch waits for, in pieces: what is so, how long that still goes, and what happens otherwise. */
 export interface ArmedWords {

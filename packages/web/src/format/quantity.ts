@@ -51,8 +51,3 @@ export function formatCount(count: number): string {
 export function countOf(count: number, one: string, many = `${one}s`): string {
   return `${formatCount(count)} ${count === 1 ? one : many}`;
 }
-
-/** A commit as people read it: its first seven digits. */
-export function shortCommit(commit: string): string {
-  return commit.slice(0, 7);
-}

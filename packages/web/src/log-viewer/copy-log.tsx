@@ -6,6 +6,7 @@ import { copyText } from "../components/copy-text.ts";
 import { notify } from "../components/toast.tsx";
 import { formatBytes } from "../format/quantity.ts";
 import { routeUrl } from "../live/api.ts";
+import { messageOf } from "../ops/message-of.ts";
 import { plainLine } from "./ansi.ts";
 
 /** More than this belongs into a file and not on a clipboard, in bytes. */
@@ -33,7 +34,7 @@ export function CopyLog({ run, bytes }: { run: RunId; bytes: number }) {
       notify({
         status: "broken",
         fact: "The log was not copied",
-        follows: error instanceof Error ? error.message : String(error),
+        follows: messageOf(error),
       });
     }
   };

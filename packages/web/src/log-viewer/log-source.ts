@@ -1,4 +1,5 @@
 import type { LogOutline, NumberedLine } from "@nixfleet/protocol";
+import { messageOf } from "../ops/message-of.ts";
 import { extendRanges, type Range } from "./rows.ts";
 
 /** Lines of one page of the cache. */
@@ -68,7 +69,7 @@ export function createLogSource(
     }
   };
 
-  const fail = (error: unknown) => change({ problem: error instanceof Error ? error.message : String(error) });
+  const fail = (error: unknown) => change({ problem: messageOf(error) });
 
   return {
     state: () => state,

@@ -1,6 +1,7 @@
 import type { RunId } from "@nixfleet/protocol";
 import { useEffect, useRef, useState } from "react";
 import { call } from "../live/api.ts";
+import { messageOf } from "../ops/message-of.ts";
 
 /** So long a text stands still before it is searched, in milliseconds. */
 const STILL = 150;
@@ -40,7 +41,7 @@ export function useSearch(run: RunId, query: string, last: number): Search {
         setAnswer({ query, search: { kind: "found", hits: { query, lines, truncated } } });
       } catch (error) {
         if (leaving.signal.aborted) return;
-        setAnswer({ query, search: { kind: "failed", reason: error instanceof Error ? error.message : String(error) } });
+        setAnswer({ query, search: { kind: "failed", reason: messageOf(error) } });
       }
       look();
     };

@@ -1,10 +1,10 @@
-import { type HostRow, opDeclaration } from "@nixfleet/protocol";
+import { type HostRow, opDeclaration, shortCommit } from "@nixfleet/protocol";
 import { type SubmitEvent, useId, useRef, useState } from "react";
 import { Button } from "../components/button.tsx";
 import { Dialog } from "../components/dialog.tsx";
 import { Field } from "../components/input.tsx";
 import { KeyValue } from "../components/key-value.tsx";
-import { countOf, shortCommit } from "../format/quantity.ts";
+import { countOf } from "../format/quantity.ts";
 import { useTarget } from "../live/use-live.ts";
 import { useSession } from "../shell/session.ts";
 import { namesInWords, type OpSplit, type OpStart, opOn, questionOf } from "./requests.ts";

@@ -4,6 +4,7 @@ import { Menu, MenuChoice, MenuItem, MenuLine, MenuLink } from "../components/me
 import type { MenuPlace } from "../components/menu-button.tsx";
 import { notify } from "../components/toast.tsx";
 import { call } from "../live/api.ts";
+import { messageOf } from "../ops/message-of.ts";
 import { forgetSession, useSession } from "./session.ts";
 import { setTheme, type Theme, useTheme } from "./theme.ts";
 
@@ -22,7 +23,7 @@ export default function AccountMenu(place: MenuPlace) {
     try {
       await call("signOut", {});
     } catch (error) {
-      notify({ status: "broken", fact: "You are still signed in", follows: error instanceof Error ? error.message : "" });
+      notify({ status: "broken", fact: "You are still signed in", follows: messageOf(error) });
       return;
     }
     await router.navigate({ to: "/sign-in" });

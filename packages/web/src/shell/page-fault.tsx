@@ -2,12 +2,13 @@ import { type ErrorComponentProps, useRouter } from "@tanstack/react-router";
 import { Button } from "../components/button.tsx";
 import { ProblemNotice } from "../components/problem-notice.tsx";
 import { ProblemError, UnreachableError } from "../live/api.ts";
+import { messageOf } from "../ops/message-of.ts";
 
 /** What stands in place of a page that could not be drawn: why, and the way on. */
 export function PageFault({ error }: ErrorComponentProps) {
   const router = useRouter();
   const known = error instanceof ProblemError || error instanceof UnreachableError;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   return (
     <main className="mx-auto max-w-[640px] px-(--gutter) pt-24">
       <ProblemNotice

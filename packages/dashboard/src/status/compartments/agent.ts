@@ -1,6 +1,6 @@
-import { FAILURES, type LockInput } from "@nixfleet/protocol";
+import { FAILURES, type LockInput, sentence } from "@nixfleet/protocol";
 import type { Finding, HostInput, TargetInput } from "./input.ts";
-import { finding, sentence } from "./wording.ts";
+import { finding } from "./wording.ts";
 
 /** Name of this project's input in the user's flake. */
 const OWN_INPUT = "nixfleet";

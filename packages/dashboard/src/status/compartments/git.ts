@@ -1,6 +1,6 @@
-import { type CommitRelation, FAILURES, type FactProblem, REFUSALS } from "@nixfleet/protocol";
+import { type CommitRelation, FAILURES, type FactProblem, REFUSALS, sentence, shortCommit } from "@nixfleet/protocol";
 import type { Finding, Help, HostInput, KnownTarget, RunInput, RunsInput, TargetInput } from "./input.ts";
-import { count, finding, sentence, shortCommit } from "./wording.ts";
+import { count, finding } from "./wording.ts";
 
 const pull: Help = { label: "Pull", op: "pull", args: {} };
 

@@ -1,7 +1,7 @@
-import type { LockInput } from "@nixfleet/protocol";
+import { type LockInput, sentence } from "@nixfleet/protocol";
 import { noTarget } from "./git.ts";
 import type { Finding, HostInput, KnownTarget, TargetInput } from "./input.ts";
-import { count, finding, listed, NOT_PROVEN, sentence } from "./wording.ts";
+import { count, finding, listed, NOT_PROVEN } from "./wording.ts";
 
 const day = 86_400_000;
 

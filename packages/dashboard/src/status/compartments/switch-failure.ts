@@ -1,6 +1,7 @@
+import { sentence, shortCommit, storeName } from "@nixfleet/protocol";
 import type { Finding, Help, HostInput, RunInput, TargetInput } from "./input.ts";
 import { runsCommit } from "./running.ts";
-import { finding, sentence, shortCommit, storeName } from "./wording.ts";
+import { finding } from "./wording.ts";
 
 /**
  * What the last switch or rollback left to mend; null: it succeeded, or what runs now came after it. A failure stands until a newer switch

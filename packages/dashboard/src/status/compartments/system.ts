@@ -1,8 +1,9 @@
+import { sentence, shortCommit, storeName } from "@nixfleet/protocol";
 import { noTarget } from "./git.ts";
 import type { Finding, Help, HostInput, KnownTarget, RunInput, RunsInput, TargetInput } from "./input.ts";
 import { runningCommit, runsCommit, whatRuns } from "./running.ts";
 import { switchFailure } from "./switch-failure.ts";
-import { count, finding, NOT_PROVEN, sentence, shortCommit, storeName } from "./wording.ts";
+import { count, finding, NOT_PROVEN } from "./wording.ts";
 
 const switchNow: Help = { label: "Switch", op: "switch", args: {} };
 const reboot: Help = { label: "Reboot", op: "reboot", args: {} };

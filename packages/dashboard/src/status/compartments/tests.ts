@@ -1,5 +1,6 @@
+import { sentence } from "@nixfleet/protocol";
 import type { Finding, Help, HostInput, RunInput, RunsInput } from "./input.ts";
-import { count, finding, listed, NOT_PROVEN, sentence } from "./wording.ts";
+import { count, finding, listed, NOT_PROVEN } from "./wording.ts";
 
 const runTests: Help = { label: "Run tests", op: "test", args: {} };
 

@@ -1,4 +1,4 @@
-import type { Commit, Status } from "@nixfleet/protocol";
+import { type Status, sentence } from "@nixfleet/protocol";
 import type { Finding, RunInput } from "./input.ts";
 
 /** Longest word of a compartment, in characters. */
@@ -6,16 +6,6 @@ export const LONGEST_WORD = 14;
 
 /** The word of what equals the last known target while the config repository cannot be read. */
 export const NOT_PROVEN = "not proven";
-
-/** A commit as people read it. */
-export function shortCommit(commit: Commit): string {
-  return commit.slice(0, 7);
-}
-
-/** The part of a store path that people read: without directory and hash. */
-export function storeName(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1).replace(/^[0-9a-z]{32}-/, "");
-}
 
 /** "1 commit", "3 commits". */
 export function count(n: number, one: string, many = `${one}s`): string {
@@ -27,12 +17,6 @@ export function listed(names: readonly string[], most = 3): string {
   const shown = names.length > most ? [...names.slice(0, most - 1), `${names.length - most + 1} more`] : names;
   if (shown.length < 2) return shown.join("");
   return `${shown.slice(0, -1).join(", ")} and ${shown.at(-1)}`;
-}
-
-/** Ends a text as a sentence. */
-export function sentence(text: string): string {
-  const trimmed = text.trim();
-  return /[.!?…]$/.test(trimmed) ? trimmed : `${trimmed}.`;
 }
 
 /** Makes an answer that asks for nothing unless `more` says so. */

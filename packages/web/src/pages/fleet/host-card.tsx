@@ -1,4 +1,4 @@
-import { Compartment, type HostRow } from "@nixfleet/protocol";
+import { Compartment, type HostRow, shortCommit } from "@nixfleet/protocol";
 import { Link } from "@tanstack/react-router";
 import { Hourglass } from "lucide-react";
 import { memo } from "react";
@@ -14,7 +14,7 @@ import { StatusIcon } from "../../components/status-icon.tsx";
 import { StatusPill } from "../../components/status-pill.tsx";
 import { Tag } from "../../components/tag.tsx";
 import { formatAge } from "../../format/duration.ts";
-import { formatLoad, formatPercent, shortCommit } from "../../format/quantity.ts";
+import { formatLoad, formatPercent } from "../../format/quantity.ts";
 import { useMeasured } from "../../live/use-live.ts";
 import { NextButton } from "../../ops/next-button.tsx";
 import { RowMenuButton } from "../../ops/row-menu.tsx";

@@ -1,4 +1,4 @@
-import type { Compartment, HostRow, RunSummary } from "@nixfleet/protocol";
+import { type Compartment, type HostRow, type RunSummary, shortCommit } from "@nixfleet/protocol";
 import { Link } from "@tanstack/react-router";
 import { Hourglass } from "lucide-react";
 import { memo, type ReactNode } from "react";
@@ -15,7 +15,7 @@ import { StatusPill } from "../../components/status-pill.tsx";
 import { Td } from "../../components/table.tsx";
 import { Tag } from "../../components/tag.tsx";
 import { Tip } from "../../components/tooltip.tsx";
-import { formatLoad, formatPercent, shortCommit } from "../../format/quantity.ts";
+import { formatLoad, formatPercent } from "../../format/quantity.ts";
 import { useMeasured } from "../../live/use-live.ts";
 import { NextButton } from "../../ops/next-button.tsx";
 import { RowMenuButton } from "../../ops/row-menu.tsx";

@@ -1,4 +1,4 @@
-import type { Status, TargetView } from "@nixfleet/protocol";
+import { type Status, shortCommit, type TargetView } from "@nixfleet/protocol";
 import { ArrowUpRight, ChevronDown, GitBranch, RefreshCw } from "lucide-react";
 import { memo, useState } from "react";
 import { Button, IconButton } from "../../components/button.tsx";
@@ -9,7 +9,7 @@ import { SectionHead } from "../../components/section-head.tsx";
 import { Skeleton } from "../../components/skeleton.tsx";
 import { STATUS_FILL, StatusIcon } from "../../components/status-icon.tsx";
 import { notify } from "../../components/toast.tsx";
-import { countOf, shortCommit } from "../../format/quantity.ts";
+import { countOf } from "../../format/quantity.ts";
 import { call } from "../../live/api.ts";
 import { messageOf } from "../../ops/message-of.ts";
 import { useIsPhone } from "../../screen/use-media.ts";

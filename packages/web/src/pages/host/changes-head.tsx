@@ -1,12 +1,11 @@
-import type { ChangesView, HostView } from "@nixfleet/protocol";
+import { type ChangesView, type HostView, shortCommit, storeName } from "@nixfleet/protocol";
 import { ArrowRight } from "lucide-react";
 import type { ReactNode } from "react";
 import { sizeWords } from "../../closure/closure-rows.ts";
 import { Icon } from "../../components/icon.tsx";
 import { RelativeTime } from "../../components/relative-time.tsx";
 import { StatusIcon } from "../../components/status-icon.tsx";
-import { formatBytes, formatBytesChange, shortCommit } from "../../format/quantity.ts";
-import { storeName } from "../../format/store-path.ts";
+import { formatBytes, formatBytesChange } from "../../format/quantity.ts";
 import { commitsBetween, storeDisk } from "./changes-words.ts";
 
 /** What the preview comes to in a sentence, from what to what, how old it is, and what it does to the disk. */

@@ -1,11 +1,10 @@
-import type { ChangesView, CommitView, HostView, NextAction, Preview } from "@nixfleet/protocol";
+import { type ChangesView, type CommitView, type HostView, type NextAction, type Preview, shortCommit } from "@nixfleet/protocol";
 import { Power } from "lucide-react";
 import { UnitChanges } from "../../closure/unit-changes.tsx";
 import { useFirst } from "../../closure/use-first.tsx";
 import { Icon } from "../../components/icon.tsx";
 import { RelativeTime } from "../../components/relative-time.tsx";
 import { StatusLine } from "../../components/status-line.tsx";
-import { shortCommit } from "../../format/quantity.ts";
 import { useOps } from "../../ops/ops-provider.tsx";
 import { startOf } from "../../ops/requests.ts";
 import { SidePart } from "./side-part.tsx";

@@ -1,4 +1,4 @@
-import type { GenerationView, HostRow } from "@nixfleet/protocol";
+import { type GenerationView, type HostRow, shortCommit } from "@nixfleet/protocol";
 import { Link } from "@tanstack/react-router";
 import { Undo2 } from "lucide-react";
 import { Button } from "../../components/button.tsx";
@@ -8,7 +8,6 @@ import { RelativeTime } from "../../components/relative-time.tsx";
 import { StatusPill } from "../../components/status-pill.tsx";
 import { Tag } from "../../components/tag.tsx";
 import { formatClock } from "../../format/duration.ts";
-import { shortCommit } from "../../format/quantity.ts";
 import { denialOf } from "../../ops/requests.ts";
 import { useSent } from "../../ops/sent.ts";
 import { useSession } from "../../shell/session.ts";

@@ -1,4 +1,4 @@
-import type { HostView, Metrics } from "@nixfleet/protocol";
+import { type HostView, type Metrics, shortCommit } from "@nixfleet/protocol";
 import type { ReactNode } from "react";
 import { KeyValue } from "../../components/key-value.tsx";
 import { Bar } from "../../components/meter.tsx";
@@ -6,7 +6,7 @@ import { RelativeTime } from "../../components/relative-time.tsx";
 import { SectionHead } from "../../components/section-head.tsx";
 import { StatusIcon } from "../../components/status-icon.tsx";
 import { formatDuration } from "../../format/duration.ts";
-import { formatBytesOf, formatPercent, shortCommit } from "../../format/quantity.ts";
+import { formatBytesOf, formatPercent } from "../../format/quantity.ts";
 import { useTimed } from "../../time/clock.ts";
 import { meterTone } from "../fleet/meter-tone.ts";
 import { HostNotes } from "./host-notes.tsx";

@@ -1,9 +1,8 @@
-import type { GenerationView, HostView } from "@nixfleet/protocol";
+import { type GenerationView, type HostView, shortCommit } from "@nixfleet/protocol";
 import { useRef } from "react";
 import { Button } from "../../components/button.tsx";
 import { Dialog } from "../../components/dialog.tsx";
 import { KeyValue } from "../../components/key-value.tsx";
-import { shortCommit } from "../../format/quantity.ts";
 import { useOps } from "../../ops/ops-provider.tsx";
 import { startOf } from "../../ops/requests.ts";
 import { windowWords } from "./policy-words.ts";
