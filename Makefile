@@ -16,7 +16,7 @@ PAGE_SOURCES := $(call files_in,packages/protocol/src packages/web/src packages/
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test dev lab lab-test lab-measure check check-format check-lint check-types check-boundaries bench build programs clean
+.PHONY: help demo test dev lab lab-test lab-measure check check-format check-lint check-types check-boundaries mutate bench build programs clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,10 @@ lab-test: $(INSTALLED) $(PROGRAMS) $(PAGE) ## the tests that need such hosts, am
 
 lab-measure: $(INSTALLED) $(PROGRAMS) $(PAGE) ## how fast hosts come home, and what a safe switch costs
 	@$(RUN) node lab/measure.ts
+
+mutate: $(INSTALLED) $(PROGRAMS) ## small faults in FILES=..., and which of them no test notices; MINUTES=10
+	@$(RUN) node tools/mutate/run.ts --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1) \
+	  $(if $(NEAR),--near) $(addprefix --tests=,$(wildcard $(TESTS))) $(FILES)
 
 bench: $(INSTALLED) $(PROGRAMS) $(PAGE) ## measure, and print a table and JSON
 	@$(RUN) node bench/run.ts

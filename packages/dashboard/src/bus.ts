@@ -6,8 +6,8 @@ export interface StoredEvents {
   /** The record, facts or token of a host changed. */
   "host.changed": { hostId: HostId };
   "host.removed": { hostId: HostId };
-  /** A run is new, or its state, phase, progress or outcome changed. */
-  "run.changed": { runId: RunId; hostId: HostId };
+  /** A run is new, or its state, phase, progress or outcome changed. `hostId` null: the dashboard's own run. */
+  "run.changed": { runId: RunId; hostId: HostId | null };
   /** The log of a run grew; `lastLine` is the number of its last line. */
   "run.logged": { runId: RunId; lastLine: number };
   "audit.added": { seq: number };

@@ -132,6 +132,30 @@ export const DASHBOARD_SETTINGS = defineSettings({
     default: 10 * GIB,
     help: "bytes that the logs of runs may take, as they are stored; the oldest go first",
   },
+  logRunBytes: {
+    env: "NIXFLEET_LOG_RUN_BYTES",
+    schema: wholeNumber(1024 ** 2, 1024 ** 4),
+    default: 256 * 1024 ** 2,
+    help: "bytes of text that the log of one run may have; what follows is not kept, and the log says so",
+  },
+  logHostBytes: {
+    env: "NIXFLEET_LOG_HOST_BYTES",
+    schema: wholeNumber(1024 ** 2, 1024 ** 5),
+    default: 2 * GIB,
+    help: "bytes that the logs of one host may take, as they are stored; its oldest go first",
+  },
+  runKeepDays: {
+    env: "NIXFLEET_RUN_KEEP_DAYS",
+    schema: wholeNumber(1, 36_500),
+    default: 730,
+    help: "days for which runs are kept; deployments and what the audit trail names stay as a line each",
+  },
+  runKeepCount: {
+    env: "NIXFLEET_RUN_KEEP_COUNT",
+    schema: wholeNumber(100, 1_000_000),
+    default: 10_000,
+    help: "runs that are kept of each host, the newest",
+  },
   notice: {
     env: "NIXFLEET_NOTICE",
     schema: z.string().trim().max(500, "at most 500 characters are expected"),

@@ -8,14 +8,26 @@ import type { HostId, RunId, RunSummary } from "@nixfleet/protocol";
 import { type Clock, systemClock } from "@nixfleet/runtime";
 import { createFleetSimulator, createTempDir, type FleetSimulator, type FleetSimulatorOptions } from "@nixfleet/testkit";
 import { Hono } from "hono";
+import type { PersonActor } from "./actor.ts";
 import type { BusEventName } from "./bus.ts";
 import { createCore } from "./core.ts";
 import { hashToken, makeToken } from "./hosts/host-token.ts";
 import { serveConfirm } from "./http/confirm.ts";
 import { createAgentUpgrade } from "./links/index.ts";
 import type { Logger } from "./logger.ts";
-import type { RunsDeps, TargetCommit } from "./runs/index.ts";
+import type { RetentionLimits, RunRequest, RunsDeps, StartResult, TargetCommit } from "./runs/index.ts";
 import type { Target } from "./sources/index.ts";
+
+/** Who asks in tests. */
+export const ADA: PersonActor = { kind: "person", id: "1", name: "ada", role: "admin", address: "192.0.2.1", proof: null };
+
+const KEEP_ALL: RetentionLimits = {
+  logAge: Number.MAX_SAFE_INTEGER,
+  logBytes: Number.MAX_SAFE_INTEGER,
+  hostLogBytes: Number.MAX_SAFE_INTEGER,
+  runAge: Number.MAX_SAFE_INTEGER,
+  runsPerHost: 1_000_000,
+};
 
 export const COMMIT = "7f3a91c".padEnd(40, "0");
 
@@ -27,6 +39,9 @@ export interface CoreOptions {
   deadlines?: RunsDeps["deadlines"];
   clock?: Clock;
   onLimit?: (limitPages: (pages: number) => void) => void;
+  /** Everything is kept where nothing is said. */
+  retention?: Partial<RetentionLimits>;
+  logRunBytes?: number;
 }
 
 /** A dashboard's core on a real port and a real database, without people, pages and a config repository. */
@@ -43,8 +58,8 @@ export async function openCore({ path, port = 0, deadlines = {}, clock = systemC
     random: Math.random,
     version: "0.0.0-test",
     target: () => fixedTarget(target),
-    logKeepFor: Number.POSITIVE_INFINITY,
-    logKeepBytes: Number.POSITIVE_INFINITY,
+    retention: { ...KEEP_ALL, ...options.retention },
+    logRunBytes: options.logRunBytes ?? Number.MAX_SAFE_INTEGER,
     server: () => ({ version: "0.0.0-test", startedAt: 0, repoUrl: null, origin: "http://localhost", notice: null }),
     deadlines,
     onLimit: options.onLimit,
@@ -84,8 +99,12 @@ export async function openCore({ path, port = 0, deadlines = {}, clock = systemC
     });
   }
 
-  const ask = (hostId: HostId, op: string, more: { args?: object; whenBlocked?: "queue" | "refuse"; force?: boolean } = {}) =>
-    runs.ask({ hostId, op, args: {}, by: "ada", whenBlocked: "refuse", force: false, ...more });
+  const ask = async (hostId: HostId, op: string, more: Partial<RunRequest> = {}): Promise<StartResult> => {
+    const host = { id: hostId, name: (await hosts.get(hostId))?.name ?? "nobody" };
+    const asked = await runs.ask(ADA, { op, args: {}, whenBlocked: "refuse", force: false, ...more }, host);
+    if (asked.kind === "unproven") throw new Error(`unproven: ${asked.problem.kind}`);
+    return asked.result;
+  };
 
   const whenRun = (runId: RunId, holds: (run: RunSummary) => boolean): Promise<RunSummary> =>
     until("run.changed", async () => {
@@ -146,7 +165,9 @@ export async function openCore({ path, port = 0, deadlines = {}, clock = systemC
     /** Every line of a log as text. */
     async text(runId: RunId): Promise<string> {
       let text = "";
-      for await (const part of logs.text(runId)) text += part;
+      for await (const lines of logs.lines(runId)) {
+        for (const line of lines) text += line.continues ? line.text : `${line.text}\n`;
+      }
       return text;
     },
 

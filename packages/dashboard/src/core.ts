@@ -9,8 +9,19 @@ import { type AgentLinks, createAgentLinks, createLinkTable, type Link } from ".
 import { createLive, type Live } from "./live/index.ts";
 import type { Logger } from "./logger.ts";
 import { createMetricsHistory, type MetricsHistory } from "./metrics-history/index.ts";
-import type { RunLogs, Runs, RunsDeps, RunViews } from "./runs/index.ts";
-import { createLogKeeper, createRunLogs, createRuns, createRunViews, type LogKeeper } from "./runs/index.ts";
+import { type Argon2Cost, openPeople, type People } from "./people/index.ts";
+import {
+  createHistoryKeeper,
+  createRunLogs,
+  createRuns,
+  createRunViews,
+  type HistoryKeeper,
+  type RetentionLimits,
+  type RunLogs,
+  type Runs,
+  type RunsDeps,
+  type RunViews,
+} from "./runs/index.ts";
 import type { Target } from "./sources/index.ts";
 import { openStore, type Store, type StoreDeps } from "./store/index.ts";
 
@@ -25,9 +36,11 @@ export interface CoreDeps {
   readonly version: string;
   /** Makes what knows the target, on the floors below it. */
   target(floors: { store: Store; bus: Bus }): Target;
-  /** How long the log of a run that has ended is kept, in milliseconds, and how many bytes all logs may take. */
-  readonly logKeepFor: number;
-  readonly logKeepBytes: number;
+  readonly retention: RetentionLimits;
+  /** Bytes of text that the log of one run may have. */
+  readonly logRunBytes: number;
+  /** Cost of new password hashes; the recommended one when absent. */
+  readonly passwordCost?: Argon2Cost | undefined;
   /** What pages are told of the dashboard itself, but for what the core knows. */
   server(): Omit<ServerInfo, "storage">;
   /** Deadlines in milliseconds that replace the ops' own: for tests. */
@@ -41,12 +54,13 @@ export interface Core extends AsyncDisposable {
   readonly store: Store;
   readonly ids: Ids;
   readonly audit: Audit;
+  readonly people: People;
   readonly hosts: Hosts;
   readonly target: Target;
   readonly runs: Runs;
   readonly runViews: RunViews;
   readonly logs: RunLogs;
-  readonly logKeeper: LogKeeper;
+  readonly historyKeeper: HistoryKeeper;
   readonly links: AgentLinks;
   readonly metricsHistory: MetricsHistory;
   readonly views: FleetViews;
@@ -62,21 +76,26 @@ export interface Core extends AsyncDisposable {
 
 /** Opens the store, brings its schema up to date, and makes all parts on it. Nothing is started. */
 export async function createCore(deps: CoreDeps): Promise<Core> {
-  const { path, clock, log, randomBytes, random, version, logKeepFor, logKeepBytes, deadlines = {}, onLimit } = deps;
+  const { path, clock, log, randomBytes, random, version, retention, deadlines = {}, onLimit } = deps;
   const { bus, publish } = createBus({ log });
   const table = createLinkTable<Link>();
   const store = await openStore({ path, clock, bus, publish, send: table.send, log, onLimit });
   const ids = createIds({ now: () => clock.now(), randomBytes });
   const audit = createAudit({ store });
-  const hosts = createHosts({ store, clock, ids, randomBytes });
+  const now = () => clock.now();
+  const people = openPeople({ store, log, now, randomBytes, cost: deps.passwordCost });
+  const endRuns: Runs["endRuns"] = (change, hostId) => runs.endRuns(change, hostId);
+  const hosts = createHosts({ store, clock, ids, randomBytes, endRuns });
   const target = deps.target({ store, bus });
-  const runs = createRuns({
+  const runs: Runs = createRuns({
     store,
     clock,
     log,
     ids,
     randomBytes,
     presence: table,
+    verifyProof: people.prove,
+    logLimits: { runBytes: deps.logRunBytes, hostBytes: retention.hostLogBytes },
     target: () => {
       const view = target.view();
       return view.state === "known" ? { commit: view.commit, subject: view.subject } : null;
@@ -86,7 +105,7 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
   });
   const runViews = createRunViews({ store, clock });
   const logs = createRunLogs(store);
-  const logKeeper = createLogKeeper({ store, bus, clock, log, keepFor: logKeepFor, keepBytes: logKeepBytes });
+  const historyKeeper = createHistoryKeeper({ store, clock, log, limits: retention });
   const links = createAgentLinks({ store, bus, clock, log, runs, table, random });
   const metricsHistory = createMetricsHistory({ store, bus, clock, log, presence: table });
   const views = createFleetViews({ store, bus, clock, log, hosts, target, presence: table, runs: runViews, logs });
@@ -98,12 +117,13 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
     store,
     ids,
     audit,
+    people,
     hosts,
     target,
     runs,
     runViews,
     logs,
-    logKeeper,
+    historyKeeper,
     links,
     metricsHistory,
     views,
@@ -112,7 +132,7 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
       await target.start();
       await runs.start();
       await views.start();
-      logKeeper.start();
+      historyKeeper.start();
       metricsHistory.start();
       links.start();
       live.start();
@@ -122,7 +142,7 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
       await links.stop();
       await afterLinks;
       await metricsHistory.stop();
-      await logKeeper.stop();
+      await historyKeeper.stop();
       await views.stop();
       await runs.stop();
       await target.stop();

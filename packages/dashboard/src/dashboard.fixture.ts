@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { inspect } from "node:util";
 import { API_PATH, CSRF_HEADER, ROUTES, type Route, type RouteName } from "@nixfleet/protocol";
-import { exec, systemClock } from "@nixfleet/runtime";
+import { type Clock, exec, systemClock } from "@nixfleet/runtime";
 import { createTempDir } from "@nixfleet/testkit";
 import { readConfig } from "./config.ts";
 import { startDashboard } from "./dashboard.ts";
@@ -62,7 +62,10 @@ export async function signIn(origin: string, name: string, password: string): Pr
 }
 
 /** The whole dashboard in this process, on a real port and a real database, with the administrator ada. */
-export async function openDashboard(settings: Readonly<Record<string, string>> = {}) {
+export async function openDashboard(
+  settings: Readonly<Record<string, string>> = {},
+  { clock = systemClock }: { clock?: Clock } = {},
+) {
   const folder = await createTempDir();
   const lines: string[] = [];
   const write = (facts: unknown, text?: string) => void lines.push(`${inspect(facts, { depth: 6 })} ${text ?? ""}`);
@@ -83,7 +86,7 @@ export async function openDashboard(settings: Readonly<Record<string, string>> =
   const dashboard = await startDashboard(
     {
       settings: config.settings,
-      clock: systemClock,
+      clock,
       log,
       exec,
       env: process.env,

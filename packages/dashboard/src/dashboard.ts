@@ -1,12 +1,12 @@
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { type Clock, type Exec, gitCredentials, messageOf, takeLock } from "@nixfleet/runtime";
+import { type Clock, type Exec, every, gitCredentials, messageOf, takeLock } from "@nixfleet/runtime";
 import type { Audit } from "./audit/index.ts";
 import type { DashboardSettings } from "./config.ts";
 import { createCore } from "./core.ts";
-import { hourly } from "./hourly.ts";
 import { createApp } from "./http/app.ts";
+import { createAuthentication, sessionAuthenticator } from "./http/authentication.ts";
 import { createHealth } from "./http/health.ts";
 import { createIdempotency } from "./http/idempotency.ts";
 import { createOrigins } from "./http/origins.ts";
@@ -21,12 +21,13 @@ import { readStaticFiles } from "./http/static-files.ts";
 import { createAgentUpgrade } from "./links/index.ts";
 import { createLiveUpgrade } from "./live/index.ts";
 import type { Logger } from "./logger.ts";
-import { type Argon2Cost, openPeople } from "./people/index.ts";
+import type { Argon2Cost } from "./people/index.ts";
 import type { RunsDeps } from "./runs/index.ts";
 import { createTarget } from "./sources/index.ts";
 import type { StoreDeps } from "./store/index.ts";
 
-const DAY = 24 * 60 * 60_000;
+const HOUR = 60 * 60_000;
+const DAY = 24 * HOUR;
 /** How long requests that are under way may take when the dashboard stops, in milliseconds. */
 const REQUEST_GRACE = 3000;
 
@@ -111,8 +112,15 @@ export async function startDashboard(deps: DashboardDeps, signal: AbortSignal): 
         exec,
         env,
       }),
-    logKeepFor: settings.logKeepDays * DAY,
-    logKeepBytes: settings.logKeepBytes,
+    retention: {
+      logAge: settings.logKeepDays * DAY,
+      logBytes: settings.logKeepBytes,
+      hostLogBytes: settings.logHostBytes,
+      runAge: settings.runKeepDays * DAY,
+      runsPerHost: settings.runKeepCount,
+    },
+    logRunBytes: settings.logRunBytes,
+    passwordCost: deps.passwordCost,
     server: () => ({ version, startedAt, repoUrl: url ?? null, origin: origins.own, notice: settings.notice ?? null }),
     deadlines: deps.deadlines ?? {},
     onLimit: deps.onLimit,
@@ -120,16 +128,16 @@ export async function startDashboard(deps: DashboardDeps, signal: AbortSignal): 
   // Requests that are under way end before what they use does.
   let closing: Promise<void> = Promise.resolve();
   started.defer(() => core.stop(closing));
-  const { store, audit, hosts, target, runs, runViews, logs, links, metricsHistory, views, live } = core;
-  const people = openPeople({ store, log, now, randomBytes, cost: deps.passwordCost });
+  const { store, audit, people, hosts, target, runs, runViews, logs, links, metricsHistory, views, live } = core;
   const { adminName: name, adminPasswordHash: hash } = settings;
   await people.declareAdmin(hash === undefined ? null : { name, hash });
   const onLive = createLiveUpgrade({ live });
 
-  const idempotency = createIdempotency({ store, now, randomBytes });
+  const idempotency = createIdempotency({ store, now });
+  const authentication = createAuthentication([sessionAuthenticator(people, origins.secure)]);
   const delays = monitorEventLoopDelay({ resolution: 20 });
   const app = createApp({
-    people,
+    authentication,
     idempotency,
     origins,
     health: createHealth({ store, version, now, delays }),
@@ -143,7 +151,7 @@ export async function startDashboard(deps: DashboardDeps, signal: AbortSignal): 
     routes(serve) {
       serveSession(serve, { people, origins });
       serveHosts(serve, { hosts, views, metricsHistory });
-      serveRuns(serve, { people, hosts, runs, runViews, store });
+      serveRuns(serve, { hosts, runs, runViews });
       serveLogs(serve, { runViews, logs });
       serveTarget(serve, { target, store });
       serveAudit(serve, { audit });
@@ -153,7 +161,10 @@ export async function startDashboard(deps: DashboardDeps, signal: AbortSignal): 
   signal.throwIfAborted();
   await core.start();
   const sweeps = { sessions: () => people.sessions.sweep(), idempotency: () => idempotency.sweep() };
-  started.use(hourly(clock, log, sweeps));
+  for (const [swept, sweep] of Object.entries(sweeps)) {
+    const onError = (error: unknown) => log.error({ err: error, swept }, "An hourly sweep failed");
+    started.use(every(sweep, { interval: HOUR, clock, onError, immediately: true }));
+  }
   delays.enable();
   started.defer(() => void delays.disable());
   started.use(checkAudit(audit, log));
@@ -162,9 +173,9 @@ export async function startDashboard(deps: DashboardDeps, signal: AbortSignal): 
   server.open({
     app,
     origins,
-    people,
+    authentication,
     onAgent: createAgentUpgrade({ hosts, links, log }),
-    onLive: ({ request, socket, head }, caller) => onLive(request, socket, head, caller),
+    onLive: ({ request, socket, head }, session) => onLive(request, socket, head, session),
   });
   // The first thing that is stopped: no new requests and links come, while those that are there may end.
   started.defer(() => {

@@ -13,22 +13,22 @@ export const FAILURES = {
   },
   "auth-failed": {
     sentence: "The config repository did not accept this host's credentials.",
-    next: "Check sshKeyFile or gitCredentialsFile on the host: the key needs read access.",
+    next: "Check sshKeyFile or gitCredentialsFile on the host. The credentials need read access.",
   },
   "host-key-unknown": {
-    sentence: "The git server's host key is not the one that is trusted.",
-    next: "Check the server's key, then put it into knownHostsFile.",
+    sentence: "The git server's host key is not trusted.",
+    next: "Check the server's key, then add it to knownHostsFile.",
   },
   "branch-missing": {
-    sentence: "The config repository has no such branch.",
+    sentence: "The branch does not exist in the config repository.",
     next: "Push the branch, or correct branch in the host's configuration.",
   },
   "commit-missing": {
-    sentence: "The config repository does not have this commit any more.",
-    next: "Pull again: the branch was probably rewritten.",
+    sentence: "The commit no longer exists in the config repository.",
+    next: "Pull again. The branch was probably rewritten.",
   },
   "clone-corrupt": {
-    sentence: "The agent's clone is damaged and could not be made anew.",
+    sentence: "The agent's clone is damaged and could not be recreated.",
     next: "Check the disk of the host's state directory, then pull again.",
   },
   "lock-missing": {
@@ -42,70 +42,74 @@ export const FAILURES = {
   },
   "evaluation-failed": {
     sentence: "Nix could not evaluate the configuration.",
-    next: "Correct the configuration where the message points, push, and pull again.",
+    next: "Fix the configuration where the message points, push, and pull again.",
   },
   "build-failed": {
     sentence: "A derivation failed to build.",
-    next: "Read the builder's last lines in the log, correct the configuration or try again.",
+    next: "Read the builder's last lines in the log, then fix the configuration or try again.",
   },
   "activation-failed": {
-    sentence: "The activation reported a failure.",
-    next: "Read the activation's messages in the log. The host may be half switched: correct the cause and switch again.",
+    sentence: "The activation failed.",
+    next: "Read the activation's messages in the log. The host may be half switched: fix the cause and switch again.",
   },
   "not-confirmed": {
-    sentence: "The dashboard did not confirm what was activated within the confirm window.",
-    next: "See in the diff what could cut the host off from the dashboard, correct it and switch again.",
+    sentence: "The dashboard did not confirm the activation within the confirm window.",
+    next: "Check the diff for a change that cuts the host off from the dashboard, fix it and switch again.",
   },
   "units-failed": {
-    sentence: "Units that worked before failed after the activation.",
-    next: "Read the units' messages in the log, correct their configuration and switch again.",
+    sentence: "Units that worked before the activation failed after it.",
+    next: "Read the units' messages in the log, fix their configuration and switch again.",
   },
   "health-check-failed": {
     sentence: "A health check of the host failed after the activation.",
-    next: "Read the check's answer in the log, correct its cause and switch again.",
+    next: "Read the check's output in the log, fix the cause and switch again.",
   },
   "host-restarted": {
-    sentence: "The host went down before the run had ended.",
-    next: "Look at what the host runs now, then start the run again.",
+    sentence: "The host went down before the run ended.",
+    next: "Check what the host runs now, then start the run again.",
   },
   "undo-failed": {
-    sentence: "What was activated could not be undone.",
-    next: "Look at the host by other means: nixfleet-agent status and undo work without the dashboard.",
+    sentence: "The activation could not be undone.",
+    next: "Log in to the host: nixfleet-agent status and nixfleet-agent undo work without the dashboard.",
   },
   "reboot-failed": {
-    sentence: "The host did not go down for the reboot.",
-    next: "Read the log: a unit may hold the shutdown, or the host does not let the agent reboot it.",
+    sentence: "The host did not shut down for the reboot.",
+    next: "Read the log. A unit may block the shutdown, or the host does not let the agent reboot it.",
   },
   "collect-failed": { sentence: "Nix could not collect garbage.", next: "Read Nix's message in the log." },
   "tests-failed": { sentence: "A test of the host failed.", next: "Read the test's output in the log." },
   "disk-full": { sentence: "The host's disk is full.", next: "Free space on the host, then try again." },
   "nix-missing": { sentence: "Nix cannot be run on this host.", next: "Run nixfleet-agent check on the host." },
   "post-check-failed": {
-    sentence: "The run ended well by its own account, but its goal is not met.",
-    next: "Something else changed the host at the same time. Look at the host's status, then try again.",
+    sentence: "The run reported success, but the host is not in the expected state.",
+    next: "Something else changed the host at the same time. Check the host's status, then try again.",
   },
   "runner-killed": {
     sentence: "The runner was killed before it could finish.",
-    next: "Look at what the host runs now, then start the run again.",
+    next: "Check what the host runs now, then start the run again.",
   },
   "state-lost": {
-    sentence: "The host no longer knows of this run: its state directory was emptied.",
-    next: "Look at what the host runs now.",
+    sentence: "The host no longer knows this run: its state directory was emptied.",
+    next: "Check what the host runs now.",
   },
   "no-report": {
     sentence: "The host did not report before the deadline.",
-    next: "Look at the host: what it runs now is shown as soon as it connects.",
+    next: "Check the host. Its status is updated as soon as it connects.",
   },
   "deadline-passed": {
     sentence: "The run took longer than its deadline and was stopped.",
-    next: "Read where it stood in the log; give the op a longer deadline if it was at work.",
+    next: "The log shows how far it got. If it was still making progress, set a longer deadline.",
   },
   "cancelled-by-person": { sentence: "The run was cancelled.", next: "Start it again when you want it." },
-  "restart-not-seen": {
-    sentence: "The agent did not come back as a new process.",
-    next: "Look at the agent's service on the host.",
+  "host-removed": {
+    sentence: "The host was removed from the dashboard before the run ended.",
+    next: "Look at the host itself, or add it again.",
   },
-  internal: { sentence: "The agent met a fault of its own.", next: "Read the log, and report it with the agent's version." },
+  "restart-not-seen": {
+    sentence: "The agent did not restart.",
+    next: "Check the agent's service on the host.",
+  },
+  internal: { sentence: "Internal error.", next: "Read the log, and report it with the agent's version." },
 } as const satisfies Record<string, Failure>;
 
 export type FailureCode = keyof typeof FAILURES;

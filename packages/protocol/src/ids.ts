@@ -27,6 +27,13 @@ export const HostId = z
   .brand<"HostId">();
 export type HostId = z.infer<typeof HostId>;
 
+/** A source's id: says which repository and branch it is, the same for every dashboard and host. */
+export const SourceId = z
+  .string()
+  .regex(/^[0-9a-f]{16}$/, "must be 16 hex digits")
+  .brand<"SourceId">();
+export type SourceId = z.infer<typeof SourceId>;
+
 /** A host's name: one DNS label, as NixOS demands of `networking.hostName`, but also dots and upper case, as macOS has them. */
 export const HostName = z
   .string()

@@ -9,6 +9,8 @@ export interface OpDeclaration {
   readonly label: string;
   /** One sentence for the page: what it does to the host. */
   readonly help: string;
+  /** Who runs it: the host's agent, or the dashboard itself, whose runs have no host. */
+  readonly runsOn: "host" | "dashboard";
   /** Shape of the arguments. Strict: an argument that the op does not know is a fault. */
   readonly args: z.ZodObject;
   /** What must hold before a run of it starts; each gives a refusal of `refusals.ts`. `force` skips those that are skippable. */
@@ -40,6 +42,7 @@ export const OPS = {
   pull: {
     label: "Pull",
     help: "Fetches the config repository into the agent's own clone and puts it at the target commit. Nothing that runs is changed.",
+    runsOn: "host",
     args: z.strictObject({ commit: Commit.optional() }),
     preChecks: ["target-known"],
     postCheck: "clone-at-commit",
@@ -53,6 +56,7 @@ export const OPS = {
   preview: {
     label: "Preview",
     help: "Evaluates and builds the host's configuration at the target commit and tells what a switch would change. Nothing that runs is changed.",
+    runsOn: "host",
     args: z
       .strictObject({
         commit: Commit.optional(),
@@ -74,6 +78,7 @@ export const OPS = {
   switch: {
     label: "Switch",
     help: "Builds the host's configuration at the target commit and activates it.",
+    runsOn: "host",
     args: z.strictObject({
       mode: z.enum(["switch", "boot", "test"]).default("switch"),
       commit: Commit.optional(),
@@ -95,6 +100,7 @@ export const OPS = {
   rollback: {
     label: "Roll back",
     help: "Activates an earlier generation with that generation's own activator.",
+    runsOn: "host",
     args: z.strictObject({ generation: generationNumber }),
     preChecks: [],
     postCheck: "system-is-closure",
@@ -112,6 +118,7 @@ export const OPS = {
   test: {
     label: "Run tests",
     help: "Runs the host's own tests, hosts/<host>/tests/T*.sh in the config repository, at the commit that the host's clone is at.",
+    runsOn: "host",
     args: z.strictObject({}),
     preChecks: [],
     postCheck: "none",
@@ -125,6 +132,7 @@ export const OPS = {
   reboot: {
     label: "Reboot",
     help: "Reboots the machine. The run ends when the host is back with a new boot.",
+    runsOn: "host",
     args: noArgs,
     preChecks: [],
     postCheck: "none",
@@ -138,6 +146,7 @@ export const OPS = {
   "collect-garbage": {
     label: "Collect garbage",
     help: "Removes old generations and frees the store, never what runs, was booted, or was last known to be good.",
+    runsOn: "host",
     args: z.strictObject({
       keepDays: z.number().int().min(0).max(3650).default(30).describe("Younger generations stay, in days"),
     }),
@@ -153,6 +162,7 @@ export const OPS = {
   refresh: {
     label: "Refresh",
     help: "Reads every fact of the host anew and sends it.",
+    runsOn: "host",
     args: noArgs,
     preChecks: [],
     postCheck: "none",
@@ -166,6 +176,7 @@ export const OPS = {
   "restart-agent": {
     label: "Restart agent",
     help: "The agent's process ends and its service manager starts it anew.",
+    runsOn: "host",
     args: noArgs,
     preChecks: [],
     postCheck: "none",

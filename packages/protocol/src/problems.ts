@@ -6,57 +6,66 @@ interface ProblemDeclaration {
   readonly next: string;
 }
 
-/** Every error that the REST interface answers with: stable code, HTTP status, sentence, next step. */
+/** Every error that the dashboard answers with over HTTP: stable code, HTTP status, sentence, next step. */
 export const PROBLEMS = {
-  "invalid-request": { status: 400, title: "The request does not fit.", next: "Correct the fields that are named." },
+  "invalid-request": { status: 400, title: "The request is not valid.", next: "Correct the fields named in this answer." },
   "not-signed-in": { status: 401, title: "You are not signed in.", next: "Sign in." },
-  "wrong-credentials": { status: 401, title: "Name or password is wrong.", next: "Try again." },
+  "wrong-credentials": { status: 401, title: "The name or the password is wrong.", next: "Try again." },
   "setup-link-invalid": {
     status: 403,
-    title: "This setup link is wrong, used or expired.",
-    next: "Restart the dashboard: it prints a new one while there is no administrator.",
+    title: "This setup link is wrong, expired or already used.",
+    next: "Restart the dashboard. It prints a new link as long as there is no administrator.",
   },
   "second-factor-required": {
     status: 403,
-    title: "This op asks for proof that it is you.",
-    next: "Give your password with the request.",
+    title: "Confirm your password to run this operation.",
+    next: "Send your password with the request.",
   },
-  "second-factor-wrong": { status: 403, title: "The password is wrong.", next: "Enter the one that you sign in with." },
+  "second-factor-wrong": { status: 403, title: "The password is wrong.", next: "Enter the password that you sign in with." },
   "confirm-secret-wrong": {
     status: 401,
     title: "The run's secret is missing or wrong.",
-    next: "It is worth something only while its run is at work.",
+    next: "A run's secret is valid only while the run is active.",
   },
   "not-confirmed": {
     status: 409,
     title: "The run cannot be confirmed.",
-    next: "Try again until the confirm window ends: the run must be active, and the host's link must answer.",
+    next: "Try again until the confirm window ends. The run must be active and the host's link must answer.",
   },
   "role-too-low": { status: 403, title: "Your role does not allow this.", next: "Ask an administrator." },
+  "session-needed": {
+    status: 403,
+    title: "An API token cannot be used for this.",
+    next: "Sign in to the dashboard with your name and password.",
+  },
   "cross-site": {
     status: 403,
     title: "The request does not come from this dashboard's own page.",
     next: "Reload the page and try again.",
   },
-  "not-found": { status: 404, title: "There is nothing here.", next: "Check the address." },
-  "host-not-found": { status: 404, title: "There is no such host.", next: "Choose one from the Fleet page." },
-  "run-not-found": { status: 404, title: "There is no such run.", next: "Choose one from the host's runs." },
-  "name-taken": { status: 409, title: "Another host has this name.", next: "Choose another name." },
+  "not-found": { status: 404, title: "Not found.", next: "Check the address." },
+  "host-not-found": { status: 404, title: "Host not found.", next: "Choose a host on the Fleet page." },
+  "run-not-found": { status: 404, title: "Run not found.", next: "Choose a run on the host's page." },
+  "name-taken": { status: 409, title: "Another host already has this name.", next: "Choose another name." },
   "run-ended": { status: 409, title: "The run has ended.", next: "There is nothing to cancel." },
-  "run-refused": { status: 409, title: "The run was refused.", next: "See the reason." },
-  "already-set-up": { status: 409, title: "The dashboard has its administrator.", next: "Sign in." },
+  "run-refused": { status: 409, title: "The run was refused.", next: "Read the reason in this answer." },
+  "already-set-up": { status: 409, title: "The dashboard already has an administrator.", next: "Sign in." },
   "password-declared": {
     status: 409,
-    title: "This password is declared by the dashboard's settings.",
+    title: "This password is set in the dashboard's settings.",
     next: "Set NIXFLEET_ADMIN_PASSWORD_HASH to a new hash and restart the dashboard.",
   },
   "idempotency-mismatch": {
     status: 422,
-    title: "This Idempotency-Key was used for another request.",
+    title: "This Idempotency-Key was already used for another request.",
     next: "Use a new key for a new request.",
   },
-  "too-large": { status: 413, title: "The request is too large.", next: "Send less." },
-  "too-many-attempts": { status: 429, title: "Too many attempts.", next: "Wait as long as Retry-After says." },
+  "too-large": { status: 413, title: "The request is too large.", next: "Send a smaller request." },
+  "too-many-attempts": {
+    status: 429,
+    title: "Too many attempts.",
+    next: "Wait for the number of seconds in Retry-After, then try again.",
+  },
   "target-not-configured": {
     status: 409,
     title: "No config repository is configured.",
@@ -64,10 +73,30 @@ export const PROBLEMS = {
   },
   internal: {
     status: 500,
-    title: "The dashboard met a fault of its own.",
-    next: "Try again; the log has the details under the id in this answer.",
+    title: "Internal error.",
+    next: "Try again. The dashboard's log has the details under the id in this answer.",
   },
-  unavailable: { status: 503, title: "The dashboard cannot store anything now.", next: "See /health: its disk may be full." },
+  unavailable: {
+    status: 503,
+    title: "The dashboard is not available at the moment.",
+    next: "Try again shortly. If it stays like this, /health says why; the disk may be full.",
+  },
+  "token-missing": {
+    status: 401,
+    title: "A host token is required.",
+    next: "Send it as Authorization: Bearer nf_…",
+  },
+  "token-wrong": {
+    status: 401,
+    title: "The host token is not valid.",
+    next: "Rotate the host's token in the dashboard and install the new one on the host.",
+  },
+  "unsupported-protocol": {
+    status: 400,
+    title: "The agent and the dashboard do not speak the same protocol.",
+    next: "Update the older of the two.",
+  },
+  "shutting-down": { status: 503, title: "The dashboard is restarting.", next: "Connect again shortly." },
 } as const satisfies Record<string, ProblemDeclaration>;
 
 export type ProblemCode = keyof typeof PROBLEMS;

@@ -28,16 +28,16 @@ export interface Route {
   /** Below `API_PATH`, with `{name}` for parameters. */
   readonly path: string;
   readonly summary: string;
-  /** The least role; null: no session is needed. */
+  /** The least role; null: open to everybody. */
   readonly role: Role | null;
+  /** It is about the caller's own session or password; absent: an API token will do as well. */
+  readonly principal?: "session";
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
   readonly body?: z.ZodType;
   /** Of the 2xx answer; null: no body (204). */
   readonly response: z.ZodType | null;
   readonly problems: readonly ProblemCode[];
-  /** Request or answer hold a secret: nothing of them is stored that could be read without the caller's session. */
-  readonly confidential?: true;
 }
 
 const page = z.object({
@@ -95,13 +95,30 @@ export const ROUTES = {
     response: Session,
     problems: ["wrong-credentials", "too-many-attempts"],
   },
-  session: { method: "get", path: "/session", summary: "Who is signed in", role: "viewer", response: Session, problems: [] },
-  signOut: { method: "delete", path: "/session", summary: "Sign out", role: "viewer", response: null, problems: [] },
+  session: {
+    method: "get",
+    path: "/session",
+    summary: "Who is signed in",
+    role: "viewer",
+    principal: "session",
+    response: Session,
+    problems: [],
+  },
+  signOut: {
+    method: "delete",
+    path: "/session",
+    summary: "Sign out",
+    role: "viewer",
+    principal: "session",
+    response: null,
+    problems: [],
+  },
   sessions: {
     method: "get",
     path: "/sessions",
     summary: "Your sessions",
     role: "viewer",
+    principal: "session",
     response: z.object({ items: z.array(SessionListing) }),
     problems: [],
   },
@@ -110,6 +127,7 @@ export const ROUTES = {
     path: "/sessions/{session}",
     summary: "End one of your sessions",
     role: "viewer",
+    principal: "session",
     params: z.object({ session: z.string().max(100) }),
     response: null,
     problems: ["not-found"],
@@ -119,10 +137,10 @@ export const ROUTES = {
     path: "/password",
     summary: "Change your password; every other session of yours ends",
     role: "viewer",
+    principal: "session",
     body: z.strictObject({ current: z.string().max(1000), next: password }),
     response: null,
     problems: ["wrong-credentials", "password-declared", "too-many-attempts"],
-    confidential: true,
   },
   hosts: {
     method: "get",
@@ -140,7 +158,6 @@ export const ROUTES = {
     body: z.strictObject({ name: HostName, platform: Platform }),
     response: z.object({ host: HostView, token: z.string() }),
     problems: ["name-taken"],
-    confidential: true,
   },
   host: {
     method: "get",
@@ -178,7 +195,6 @@ export const ROUTES = {
     params: host,
     response: token,
     problems: ["host-not-found"],
-    confidential: true,
   },
   revokeToken: {
     method: "delete",
@@ -235,7 +251,6 @@ export const ROUTES = {
       "second-factor-wrong",
       "too-many-attempts",
     ],
-    confidential: true,
   },
   hostChanges: {
     method: "get",
@@ -274,7 +289,6 @@ export const ROUTES = {
       items: z.array(z.object({ host: z.string(), run: RunSummary.nullable(), refused: RefusedStart.nullable() })),
     }),
     problems: ["invalid-request", "second-factor-required", "second-factor-wrong", "too-many-attempts"],
-    confidential: true,
   },
   run: {
     method: "get",

@@ -3,7 +3,7 @@ import { Facts, HostPolicy, HostSettings, LockInput, Metrics } from "./facts.ts"
 import { Commit, HostId, RunId, Timestamp } from "./ids.ts";
 import { OpName } from "./ops.ts";
 import { BuildProgress, ClosureDiff, Preview, TestResult } from "./run-events.ts";
-import { Compartment, Phase, Platform, QueueReason, Reachability, Role, RunState, Status } from "./words.ts";
+import { ActorKind, Compartment, Phase, Platform, QueueReason, Reachability, Role, RunHold, RunState, Status } from "./words.ts";
 
 /** One of the five answers about a host. The word has at most 14 characters. */
 export const CompartmentAnswer = z.object({ status: Status, word: z.string().max(14), sentence: z.string() });
@@ -47,8 +47,8 @@ export type PhaseView = z.infer<typeof PhaseView>;
 export const RunSummary = z.object({
   id: RunId,
   number: z.number().int().describe("Counts the dashboard's runs from 1; for people"),
-  hostId: HostId,
-  hostName: z.string(),
+  hostId: HostId.nullable().describe("Null: the dashboard's own run. The host may be gone by now"),
+  hostName: z.string().describe("As it is called now; of one that is gone, as it was called when the run was made"),
   op: OpName,
   title: z.string().describe("Switch to 7f3a91c"),
   state: RunState,
@@ -56,7 +56,9 @@ export const RunSummary = z.object({
   word: z.string().describe("Build 61 %, queued, succeeded, …"),
   sentence: z.string().describe("What is so now, or how it ended, with the first error"),
   queueReason: QueueReason.nullable(),
-  by: z.string(),
+  hold: RunHold.nullable().describe("What holds a queued run beside the state of its host"),
+  by: z.string().describe("Name of who asked for it"),
+  actorKind: ActorKind,
   createdAt: Timestamp,
   startedAt: Timestamp.nullable(),
   endedAt: Timestamp.nullable(),
@@ -243,7 +245,8 @@ export type TargetView = z.infer<typeof TargetView>;
 export const AuditEntry = z.object({
   seq: z.number().int(),
   at: Timestamp,
-  who: z.string(),
+  who: z.string().describe("Name of the actor"),
+  actorKind: ActorKind.nullable().describe("Null in entries of earlier versions"),
   action: z.string().describe("run.start, run.cancel, host.add, session.start, …"),
   sentence: z.string(),
   hosts: z.array(z.object({ id: z.string(), name: z.string() })),

@@ -25,8 +25,19 @@ export function isTerminal(state: RunState): state is TerminalState {
 }
 
 /** Why a run waits. */
-export const QueueReason = z.enum(["host-offline", "host-busy"]);
+export const QueueReason = z.enum(["host-offline", "host-busy", "held"]);
 export type QueueReason = z.infer<typeof QueueReason>;
+
+/**
+ * What holds a run in the queue beside the state of its host: a rollout whose turn has not come, a maintenance window, a hold that
+ * somebody put on the host, or a time.
+ */
+export const RunHold = z.object({
+  by: z.enum(["rollout", "window", "hold", "time"]),
+  reason: z.string().max(300).describe("One sentence for a person"),
+  until: z.number().int().min(0).nullable().describe("When it ends by itself; null: not by itself"),
+});
+export type RunHold = z.infer<typeof RunHold>;
 
 /** Parts of a run, in the order in which a switch passes them. */
 export const Phase = z.enum([

@@ -52,6 +52,14 @@ test("a stranger's file is read up to the bound, and not beyond", async () => {
   expect(await readStranger("/proc/self/maps", 10)).toMatchObject({ kind: "refused", reason: "too-large" });
 });
 
+test("a file of another user than the one asked for is refused", async () => {
+  const path = join(folder, "request.json");
+  await writeFile(path, "12345");
+  const { uid } = await stat(path);
+  expect(await readStranger(path, 5, { owner: uid })).toMatchObject({ kind: "ok" });
+  expect(await readStranger(path, 5, { owner: uid + 1 })).toMatchObject({ kind: "refused", reason: "foreign" });
+});
+
 test("a missing file is missing, also where its directory is a file", async () => {
   await writeFile(join(folder, "file"), "");
   expect(await readStranger(join(folder, "none"), 10)).toEqual({ kind: "missing" });

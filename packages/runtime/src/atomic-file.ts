@@ -1,17 +1,23 @@
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { open, rename, rm } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { type Disk, machineDisk } from "./disk.ts";
 
 /**
  * Writes a file so that a reader sees the old content or the new one, never part of it, also after a power loss: a temporary
  * file in the same directory, flushed, renamed over, and the directory flushed. Throws what the file system says (ENOSPC, …);
- * then the old content stands and the temporary file is gone.
+ * then the temporary file is gone and the old content stands, unless it was the directory that could not be flushed: then a reader
+ * sees the new content, and a power loss may bring the old one back.
  */
-export async function writeAtomic(path: string, data: string | Uint8Array, { mode = 0o600 } = {}): Promise<void> {
+export async function writeAtomic(
+  path: string,
+  data: string | Uint8Array,
+  { mode = 0o600, disk = machineDisk }: { mode?: number; disk?: Disk } = {},
+): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
   try {
-    const file = await open(temporary, "wx", mode);
+    const file = await disk.open(temporary, "wx", mode);
     try {
       await file.writeFile(data);
       await file.chmod(mode); // `open` takes the umask off; the mode is a promise to the other side.
@@ -19,21 +25,41 @@ export async function writeAtomic(path: string, data: string | Uint8Array, { mod
     } finally {
       await file.close();
     }
-    await rename(temporary, path);
+    await disk.rename(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true });
+    await disk.rm(temporary, { force: true });
     throw error;
   }
-  await syncDirectory(dirname(path));
+  await syncDirectory(dirname(path), disk);
 }
 
 /** Flushes a directory's entries (new, renamed, removed names) to disk. */
-export async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+export async function syncDirectory(path: string, disk: Disk = machineDisk): Promise<void> {
+  const directory = await disk.open(path, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     await directory.sync();
   } finally {
     await directory.close();
+  }
+}
+
+/** The same at once, for what is written without waiting. */
+export function syncDirectoryNow(path: string, disk: Disk = machineDisk): void {
+  const fd = disk.openSync(path, "r");
+  try {
+    disk.fsyncSync(fd);
+  } finally {
+    disk.closeSync(fd);
+  }
+}
+
+/** Makes a directory and those above it that are missing. All of their names are on the disk when it returns. */
+export async function makeDirectory(path: string, mode: number, disk: Disk = machineDisk): Promise<void> {
+  const first = await disk.mkdir(path, { recursive: true, mode });
+  // Its own name always: whoever made it before may have been killed before the flush.
+  await syncDirectory(dirname(path), disk);
+  for (let made = path; first !== undefined && made !== first && made !== dirname(made); made = dirname(made)) {
+    await syncDirectory(dirname(dirname(made)), disk);
   }
 }
 

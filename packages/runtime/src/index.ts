@@ -1,6 +1,14 @@
-export { readStranger, type StrangerRead, syncDirectory, writeAtomic } from "./atomic-file.ts";
+export {
+  makeDirectory,
+  readStranger,
+  type StrangerRead,
+  syncDirectory,
+  syncDirectoryNow,
+  writeAtomic,
+} from "./atomic-file.ts";
 export { BUILD_COMMIT } from "./build-commit.ts";
 export { type Clock, systemClock } from "./clock.ts";
+export { type Disk, type DiskFile, machineDisk } from "./disk.ts";
 export { isDiskFull, messageOf } from "./errors.ts";
 export { type EveryOptions, every, type LastRound, type Recurring } from "./every.ts";
 export {

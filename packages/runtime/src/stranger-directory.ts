@@ -1,7 +1,8 @@
 import { constants } from "node:fs";
-import { type FileHandle, lstat, open, opendir, rename, rmdir, stat, unlink } from "node:fs/promises";
+import { lstat, opendir, rename, rmdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { readStranger, type StrangerRead } from "./atomic-file.ts";
+import { type Disk, type DiskFile, machineDisk } from "./disk.ts";
 
 /** Most entries that are looked at. Whoever puts more there harms nobody but itself. */
 const MOST_ENTRIES = 10_000;
@@ -40,10 +41,10 @@ export type StrangerDirectoryOpened =
  * other party can exchange it. What it could gain is one entry of a name that it chose read by the same rules, unlinked if it is
  * a file, or removed if it is an empty directory.
  */
-export async function openStrangerDirectory(path: string): Promise<StrangerDirectoryOpened> {
-  let handle: FileHandle;
+export async function openStrangerDirectory(path: string, disk: Disk = machineDisk): Promise<StrangerDirectoryOpened> {
+  let handle: DiskFile;
   try {
-    handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+    handle = await disk.open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT") return { kind: "missing" };
@@ -54,7 +55,7 @@ export async function openStrangerDirectory(path: string): Promise<StrangerDirec
   try {
     const { uid } = await handle.stat();
     const around = await stat(dirname(path));
-    if (uid === around.uid) return { kind: "ok", directory: createDirectory(handle, path, uid) };
+    if (uid === around.uid) return { kind: "ok", directory: createDirectory(handle, path, uid, disk) };
     await handle.close();
     return { kind: "refused", detail: `${path} belongs to user ${uid}, and the directory around it to user ${around.uid}` };
   } catch (error) {
@@ -63,7 +64,7 @@ export async function openStrangerDirectory(path: string): Promise<StrangerDirec
   }
 }
 
-function createDirectory(handle: FileHandle, path: string, owner: number): StrangerDirectory {
+function createDirectory(handle: DiskFile, path: string, owner: number, disk: Disk): StrangerDirectory {
   const isLinux = process.platform === "linux";
   const base = isLinux ? `/proc/self/fd/${handle.fd}` : path;
   const reach = async (name: string): Promise<string> => {
@@ -102,7 +103,7 @@ function createDirectory(handle: FileHandle, path: string, owner: number): Stran
     },
     async remove(name) {
       const at = await reach(name);
-      const removal = await removeEntry(at);
+      const removal = await removeEntry(at, disk);
       if (removal === "removed") await handle.sync();
       return removal;
     },
@@ -119,9 +120,9 @@ function createDirectory(handle: FileHandle, path: string, owner: number): Stran
   };
 }
 
-async function removeEntry(path: string): Promise<Removal> {
+async function removeEntry(path: string, disk: Disk): Promise<Removal> {
   try {
-    await unlink(path);
+    await disk.unlink(path);
     return "removed";
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;

@@ -1,9 +1,11 @@
 export { type ApiClient, setUpAdministrator, signIn } from "./api-client.ts";
 export { compileCache } from "./compile-cache.ts";
 export { createFakeClock, type FakeClock } from "./fake-clock.ts";
+export { createFaultyDisk, type DiskOperation, type FaultyDisk } from "./faulty-disk.ts";
 export { createFlakeFixture, type FixtureHost, type FlakeFixture, type FlakeShape, nixSystem } from "./flake-fixture.ts";
 export { createGitFixture, type FileChanges, type GitFixture, type GitFixtureOptions } from "./git-fixture.ts";
 export { createNixEnv, type NixEnv, offlineNixConfig } from "./nix-env.ts";
+export type { Survival } from "./power-loss.ts";
 export { killAll, livingTree } from "./process-tree.ts";
 export { findProgram, hasNix } from "./programs.ts";
 export { createFleetSimulator, type FleetSimulator, type FleetSimulatorOptions } from "./simulator/fleet.ts";

@@ -7,18 +7,19 @@ import { nextRunId } from "./agent.fixture.ts";
 import { createRequests } from "./requests.ts";
 
 /** Requests over a queue and a spool in memory. */
-function setUp({ fault }: { fault?: NodeJS.ErrnoException } = {}) {
+function setUp({ fault, isWritten = false }: { fault?: NodeJS.ErrnoException; isWritten?: boolean } = {}) {
   const clock = createFakeClock();
   const queue: RunRequest[] = [];
   const spool = new Map<RunId, "active" | "ended">();
   const cancelled: RunId[] = [];
   const sent: FromAgent[] = [];
   const repeated: RunId[] = [];
+  let woken = 0;
   const requests = createRequests({
     files: {
       putRequest: async (request) => {
+        if (fault === undefined || isWritten) queue.push(request);
         if (fault !== undefined) throw fault;
-        queue.push(request);
       },
       queued: async () => queue.map(({ runId }) => runId),
       askCancel: async (runId) => void cancelled.push(runId),
@@ -28,14 +29,14 @@ function setUp({ fault }: { fault?: NodeJS.ErrnoException } = {}) {
       outcome: async (runId) =>
         spool.get(runId) === "ended" ? { kind: "refused", reason: "not read here" } : { kind: "missing" },
     },
-    allowedOps: ["pull"],
+    allowedOps: ["pull", "switch"],
     clock,
     log: createLog({ level: "error", clock, write: () => {}, secrets: [] }),
     send: (message) => sent.push(message) > 0,
-    onQueued: () => {},
+    onQueued: () => woken++,
     onRepeated: (runId) => repeated.push(runId),
   });
-  return { requests, queue, spool, cancelled, sent, repeated };
+  return { requests, queue, spool, cancelled, sent, repeated, woken: () => woken };
 }
 
 function startRun(more: Partial<StartRun> = {}): StartRun {
@@ -82,12 +83,41 @@ test.each([
   ]);
 });
 
+test("S4: a request that is in the queue though it could not be flushed will be done, and is not told as failed", async () => {
+  const fault = Object.assign(new Error("EIO: fsync"), { code: "EIO" });
+  const { requests, queue, sent, woken } = setUp({ fault, isWritten: true });
+  await requests.start(startRun());
+  expect(queue).toHaveLength(1);
+  expect(sent).toEqual([]);
+  expect(woken()).toBe(1);
+});
+
 test("a dashboard that asks without end fills neither disk nor queue", async () => {
   const { requests, queue, sent } = setUp();
   for (let i = 0; i < 60; i++) await requests.start(startRun());
   expect(queue).toHaveLength(50);
   expect(sent).toHaveLength(10);
   expect(sent[0]).toMatchObject({ type: "runRefused", code: "host-busy" });
+});
+
+test("L22: a request holds what was asked for, with the arguments as the op declares them, and the secret of its confirmation", async () => {
+  const { requests, queue } = setUp();
+  const confirmSecret = "secret-0123456789-0123456789-0123456789-abc";
+  const message = startRun({ op: "switch", args: {}, commit: "a".repeat(40), force: true, confirmSecret });
+  await requests.start(message);
+  const { type: _, ...asked } = message;
+  expect(queue).toEqual([{ ...asked, args: { mode: "switch" }, receivedAt: expect.any(Number) }]);
+  await requests.start(startRun());
+  expect(queue[1]).not.toHaveProperty("confirmSecret");
+});
+
+test("R10: what is no op, does not fit it, or is not this host's to do, is refused and leaves no file", async () => {
+  const { requests, queue, sent, woken } = setUp();
+  for (const asked of [{ op: "exec" }, { op: "pull", args: { url: "x" } }, { op: "test" }]) await requests.start(startRun(asked));
+  expect(sent).toMatchObject(
+    ["op-unknown", "arguments-invalid", "op-not-allowed-on-host"].map((code) => ({ type: "runRefused", code })),
+  );
+  expect([queue.length, woken()]).toEqual([0, 0]);
 });
 
 test("a deadline beyond a week is cut to a week, which is what a request holds", async () => {
@@ -97,10 +127,12 @@ test("a deadline beyond a week is cut to a week, which is what a request holds",
 });
 
 test("a cancel is asked for runs that wait or work, and leaves no file for others", async () => {
-  const { requests, spool, cancelled } = setUp();
+  const { requests, spool, cancelled, woken } = setUp();
   const [waiting, working, over] = [startRun(), nextRunId(), nextRunId()];
   await requests.start(waiting);
   spool.set(working, "active").set(over, "ended");
   for (const runId of [waiting.runId, working, over, nextRunId()]) await requests.cancel({ type: "cancelRun", runId });
   expect(cancelled).toEqual([waiting.runId, working]);
+  // The request, and each cancel that somebody has to see.
+  expect(woken()).toBe(3);
 });

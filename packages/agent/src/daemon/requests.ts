@@ -74,12 +74,15 @@ export function createRequests(deps: RequestsDeps): Requests {
     try {
       await files.putRequest(request);
     } catch (error) {
-      failToStart(runId, error);
-      return;
+      if (!(await isKnown(runId))) return failToStart(runId, error);
+      // The file is there and only its flush has failed: the run will be done, so it is not told as failed.
+      log.error("request-not-flushed", { runId, message: messageOf(error) });
     }
     log.info("run-queued", { runId, op, askedBy });
     deps.onQueued();
   };
+
+  const isKnown = async (runId: RunId) => (await files.queued()).includes(runId) || (await spool.has(runId));
 
   /** No file, no run: what is told is the whole truth about it, and asking again is safe. */
   const failToStart = (runId: RunId, error: unknown) => {

@@ -79,3 +79,36 @@ test("a probe starts a runner without work; once stopped, nothing is started", a
   await launcher.wake();
   expect(runners).toHaveLength(1);
 });
+
+test("a runner that did its work ends the growing pauses of those that did not", async () => {
+  const { clock, launcher, runners, world } = setUp();
+  world.work = ["a"];
+  await launcher.wake();
+  for (const [n, pause] of [1000, 2000].entries()) {
+    runners[n]?.end(1);
+    await clock.advanceAsync(pause);
+    expect(runners).toHaveLength(n + 2);
+  }
+  world.work = ["b"];
+  runners[2]?.end(0);
+  await clock.advanceAsync(0);
+  expect(runners).toHaveLength(4);
+  runners[3]?.end(1);
+  await clock.advanceAsync(999);
+  expect(runners).toHaveLength(4);
+  await clock.advanceAsync(1);
+  expect(runners).toHaveLength(5);
+});
+
+test("a stop while a runner is paused leaves no timer", async () => {
+  const { clock, launcher, runners, world } = setUp();
+  world.work = ["a"];
+  await launcher.wake();
+  runners[0]?.end(1);
+  await clock.advanceAsync(0);
+  expect(clock.waiting).toBe(1);
+  launcher.stop();
+  expect(clock.waiting).toBe(0);
+  await launcher.wake();
+  expect(runners).toHaveLength(1);
+});

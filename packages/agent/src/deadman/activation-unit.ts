@@ -10,8 +10,12 @@ const POLL_MS = 200;
 const STOPS = 3;
 
 /** Whether the unit that an activation runs in is at work. False where the service manager is silent for longer. */
-export async function isUnitAtWork(exec: Exec, unit: string | null, host: ServiceManagerHost): Promise<boolean> {
-  const manager = serviceManagerOf(host);
+export async function isUnitAtWork(
+  exec: Exec,
+  unit: string | null,
+  host: ServiceManagerHost,
+  manager = serviceManagerOf(host),
+): Promise<boolean> {
   if (unit === null || manager === undefined) return false;
   for (let waited = 0; waited < SILENCE; waited += POLL_MS) {
     const answer = await isAtWork(exec, managerEnv(host), `${unit}.service`, manager);
@@ -22,11 +26,16 @@ export async function isUnitAtWork(exec: Exec, unit: string | null, host: Servic
 }
 
 /** Ends the unit that an activation runs in: SIGTERM to all of it, SIGKILL when its `TimeoutStopSec` is over. */
-export async function stopUnit(exec: Exec, unit: string | null, host: ServiceManagerHost): Promise<void> {
+export async function stopUnit(
+  exec: Exec,
+  unit: string | null,
+  host: ServiceManagerHost,
+  manager = serviceManagerOf(host),
+): Promise<void> {
   if (unit === null) return;
-  const argv: [string, ...string[]] = ["systemctl", ...managerOptions(serviceManagerOf(host)), "stop", unit];
+  const argv: [string, ...string[]] = ["systemctl", ...managerOptions(manager), "stop", unit];
   for (let stops = 0; stops < STOPS; stops++) {
     await exec({ argv, env: managerEnv(host), signal: AbortSignal.timeout(60_000) }).result;
-    if (!(await isUnitAtWork(exec, unit, host))) return;
+    if (!(await isUnitAtWork(exec, unit, host, manager))) return;
   }
 }

@@ -1,4 +1,4 @@
-import { type Clock, type Exec, isDiskFull } from "@nixfleet/runtime";
+import { type Clock, type Disk, type Exec, isDiskFull } from "@nixfleet/runtime";
 import { type RunnerLayout, runnerLayout } from "../spool/layout.ts";
 import type { ArmedDeadman } from "../spool/shapes.ts";
 import { underDeadmanLock } from "./lock.ts";
@@ -13,6 +13,9 @@ export interface ArmDeps {
   program: AgentProgram;
   exec: Exec;
   clock: Clock;
+  disk?: Disk | undefined;
+  /** Absent: the timer of this host. */
+  createTimer?: typeof createDeadmanTimer;
 }
 
 export type ArmResult = { ok: true; armed: ArmedDeadman } | { ok: false; code: "disk-full" | "internal"; reason: string };
@@ -27,7 +30,7 @@ export async function arm(
   seconds: number,
 ): Promise<ArmResult> {
   const layout = runnerLayout(deps.runnerDir);
-  const timer = createDeadmanTimer({
+  const timer = (deps.createTimer ?? createDeadmanTimer)({
     program: layout.deadmanProgram,
     runnerDir: deps.runnerDir,
     host: what.host,
@@ -40,11 +43,11 @@ export async function arm(
       const there = await readArmed(layout);
       if (there.kind !== "missing")
         return { ok: false, code: "internal", reason: `Something is armed already: ${layout.deadman}.` };
-      await writeDeadmanProgram(layout.deadmanProgram, deps.program);
-      await writeArmed(layout, armed);
+      await writeDeadmanProgram(layout.deadmanProgram, deps.program, deps.disk);
+      await writeArmed(layout, armed, deps.disk);
       const fault = await timer.start({ runId: what.runId, seconds });
       if (fault === undefined) return { ok: true, armed };
-      await removeArmed(layout);
+      await removeArmed(layout, deps.disk);
       return { ok: false, code: "internal", reason: `The dead-man switch could not be started: ${fault}` };
     });
   } catch (error) {
@@ -59,13 +62,13 @@ export async function arm(
 
 /** Disarms what was confirmed. False: it is undone already, or being undone. */
 export function disarm(
-  deps: Pick<ArmDeps, "runnerDir" | "exec" | "clock">,
+  deps: Pick<ArmDeps, "runnerDir" | "exec" | "clock" | "disk">,
   { runId, timer, host }: ArmedDeadman,
 ): Promise<boolean> {
   const layout = runnerLayout(deps.runnerDir);
   return underDeadmanLock(layout, deps.clock, async () => {
     if (!(await mayGoOn(layout, runId))) return false;
-    await removeArmed(layout);
+    await removeArmed(layout, deps.disk);
     await stopTimer(deps.exec, timer, host);
     return true;
   });
@@ -83,14 +86,14 @@ async function mayGoOn(layout: RunnerLayout, runId: ArmedDeadman["runId"]): Prom
  * brings back the daemon too. False: it was not told to.
  */
 export function restartWhileArmed(
-  { runnerDir, exec, clock }: Pick<ArmDeps, "runnerDir" | "exec" | "clock">,
+  { runnerDir, exec, clock, disk }: Pick<ArmDeps, "runnerDir" | "exec" | "clock" | "disk">,
   { runId, host }: Pick<ArmedDeadman, "runId" | "host">,
 ): Promise<boolean> {
   const layout = runnerLayout(runnerDir);
   return underDeadmanLock(layout, clock, async () => {
     const armed = await readArmedOf(layout, runId);
     if (armed === undefined || !(await mayGoOn(layout, runId))) return false;
-    await writeArmed(layout, { ...armed, restarted: true });
+    await writeArmed(layout, { ...armed, restarted: true }, disk);
     return await restartDaemon(exec, host);
   });
 }

@@ -117,6 +117,17 @@ test("a step that fails is tried once more and stops no other; what is not as it
   expect(await exists(layout.deadman)).toBe(false);
 });
 
+test("what the next boot would bring is held against what it was before, unless the activation was for this boot only", async () => {
+  const { deps, what, layout, running, old } = await createHost();
+  const armed = { ...what, profile: old, armedAt: 1, until: 2, timer: null };
+  await writeArmed(layout, armed);
+  const result = await undo(deps, { why: "timer" });
+  expect(result).toMatchObject({ undone: { running: old, left: expect.stringContaining("The profile points to nothing") } });
+  await writeArmed(layout, { ...armed, activation: { ...what.activation, mode: "test" } });
+  expect(await undo(deps, { why: "timer" })).toMatchObject({ undone: { running: old, left: null } });
+  expect(await running()).toBe(old);
+});
+
 test("an undo works where neither its output nor its note can be written, and where the run's directory is gone", async () => {
   const { deps, what, layout, run, running, old, next, current } = await createHost();
   const armed = { ...what, armedAt: 1, until: 2, timer: null };

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Undone } from "../spool/shapes.ts";
-import { bootUndoes, type Continuation, continueAfterKill, type LeftBehind, undoneOutcome } from "./decide.ts";
+import { bootUndoes, type Continuation, continueAfterKill, type LeftBehind, undoneOutcome, windowLeft } from "./decide.ts";
 
 const back = "/nix/store/sn3sxk6b7myhr3sdbn7rri2y00ww7n6p-nixos-system-gate-25.11";
 const undone: Undone = {
@@ -24,6 +24,18 @@ test("R6: a boot undoes what another boot has armed, and in its own boot only wh
   expect(bootUndoes(armed, { bootId: "this", now: 100, runnerLives: false })).toBe(true);
   // A process with a clock an hour ahead has armed it, or has not: what is at work is let alone.
   expect(bootUndoes(armed, { bootId: "this", now: 3_600_100, runnerLives: true })).toBe(false);
+});
+
+test("R37: what is left of a confirm window is never more than the whole of it and never less than nothing, wherever the clock was set", () => {
+  const armed = { armedAt: 1_000_000, until: 1_120_000 };
+  expect(windowLeft(armed, 1_030_000)).toBe(90_000);
+  fc.assert(
+    fc.property(fc.integer(), (now) => {
+      const left = windowLeft(armed, now);
+      expect(left).toBeGreaterThanOrEqual(0);
+      expect(left).toBeLessThanOrEqual(120_000);
+    }),
+  );
 });
 
 const left: LeftBehind = {

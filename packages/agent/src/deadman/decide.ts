@@ -63,6 +63,14 @@ export function continueAfterKill(left: LeftBehind): Continuation {
   return left.isActive ? "confirmed" : "undone";
 }
 
+/**
+ * Milliseconds that are left of a confirm window, for a runner that goes on with it. Never more than the whole window, whatever the
+ * clocks of the two runners say.
+ */
+export function windowLeft({ armedAt, until }: Pick<ArmedDeadman, "armedAt" | "until">, now: number): number {
+  return Math.min(Math.max(0, until - now), until - armedAt);
+}
+
 /** How a run ends whose activation was undone. `cause` is what the run itself had found, if there was anybody to find it. */
 export function undoneOutcome(
   undone: Undone,

@@ -17,25 +17,27 @@ export async function underDeadmanLock<T>(
   layout: Pick<RunnerLayout, "deadmanLock" | "deadman" | "run">,
   clock: Clock,
   work: () => Promise<T>,
+  takeIt: (path: string) => Promise<LockResult> = takeLock,
 ): Promise<T> {
-  let taken = await take(layout.deadmanLock);
+  const take = () => takeUnlessFull(layout.deadmanLock, takeIt);
+  let taken = await take();
   if (taken === "disk-full") {
     const armed = await readArmed(layout);
     if (armed.kind === "ok") await rm(layout.run(armed.value.runId).reserve, { force: true });
-    taken = await take(layout.deadmanLock);
+    taken = await take();
   }
   while (taken !== "disk-full" && !taken.ok) {
     await wait(clock, POLL_MS);
-    taken = await take(layout.deadmanLock);
+    taken = await take();
   }
   if (taken === "disk-full") return work();
   await using _lock = taken.lock;
   return await work();
 }
 
-async function take(path: string): Promise<LockResult | "disk-full"> {
+async function takeUnlessFull(path: string, takeIt: (path: string) => Promise<LockResult>): Promise<LockResult | "disk-full"> {
   try {
-    return await takeLock(path);
+    return await takeIt(path);
   } catch (error) {
     if (isDiskFull(error)) return "disk-full";
     throw error;

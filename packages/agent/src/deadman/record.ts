@@ -1,7 +1,6 @@
-import { rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Facts, RunId } from "@nixfleet/protocol";
-import { isDiskFull, syncDirectory, writeAtomic } from "@nixfleet/runtime";
+import { type Disk, isDiskFull, machineDisk, syncDirectory, writeAtomic } from "@nixfleet/runtime";
 import type { RunLayout, RunnerLayout } from "../spool/layout.ts";
 import { runnerLayout } from "../spool/layout.ts";
 import { ArmedDeadman, Undone } from "../spool/shapes.ts";
@@ -21,14 +20,14 @@ export async function readArmedOf(layout: Pick<RunnerLayout, "deadman">, runId: 
 }
 
 /** On the disk when it returns: from here on a boot undoes. */
-export function writeArmed(layout: Pick<RunnerLayout, "deadman">, armed: ArmedDeadman): Promise<void> {
-  return writeAtomic(layout.deadman, `${JSON.stringify(armed)}\n`, { mode });
+export function writeArmed(layout: Pick<RunnerLayout, "deadman">, armed: ArmedDeadman, disk: Disk = machineDisk): Promise<void> {
+  return writeAtomic(layout.deadman, `${JSON.stringify(armed)}\n`, { mode, disk });
 }
 
 /** On the disk when it returns: no boot undoes any more. */
-export async function removeArmed(layout: Pick<RunnerLayout, "deadman">): Promise<void> {
-  await rm(layout.deadman, { force: true });
-  await syncDirectory(dirname(layout.deadman));
+export async function removeArmed(layout: Pick<RunnerLayout, "deadman">, disk: Disk = machineDisk): Promise<void> {
+  await disk.rm(layout.deadman, { force: true });
+  await syncDirectory(dirname(layout.deadman), disk);
 }
 
 export async function readUndone(run: Pick<RunLayout, "undone">): Promise<Undone | undefined> {
@@ -40,14 +39,18 @@ export async function readUndone(run: Pick<RunLayout, "undone">): Promise<Undone
  * Writes down how far an undo is. What keeps it from that does not keep the host from coming home: on a full disk it gives up
  * what the run holds back for its own end, and then the undo goes on without its note. Gives why there is none.
  */
-export async function writeUndone(run: Pick<RunLayout, "undone" | "reserve">, undone: Undone): Promise<string | undefined> {
-  const write = () => writeAtomic(run.undone, `${JSON.stringify(undone)}\n`, { mode });
+export async function writeUndone(
+  run: Pick<RunLayout, "undone" | "reserve">,
+  undone: Undone,
+  disk: Disk = machineDisk,
+): Promise<string | undefined> {
+  const write = () => writeAtomic(run.undone, `${JSON.stringify(undone)}\n`, { mode, disk });
   try {
     try {
       await write();
     } catch (error) {
       if (!isDiskFull(error)) throw error;
-      await rm(run.reserve, { force: true });
+      await disk.rm(run.reserve, { force: true });
       await write();
     }
     return undefined;

@@ -10,8 +10,7 @@ const LIMIT = 30_000;
  * Tells the service manager to start the daemon anew, as it is installed now, and does not wait for it: one that does not come up
  * must keep nobody waiting. False: there is none that could be told, or it does not want to.
  */
-export async function restartDaemon(exec: Exec, host: ServiceManagerHost): Promise<boolean> {
-  const manager = serviceManagerOf(host);
+export async function restartDaemon(exec: Exec, host: ServiceManagerHost, manager = serviceManagerOf(host)): Promise<boolean> {
   if (manager === undefined) return false;
   const { result } = exec({
     argv: ["systemctl", ...managerOptions(manager), "restart", "--no-block", UNIT],
@@ -22,8 +21,11 @@ export async function restartDaemon(exec: Exec, host: ServiceManagerHost): Promi
 }
 
 /** The daemon's process as the service manager knows it, 0 where none runs (systemd's `MainPID`); undefined: nobody can tell. */
-export async function daemonProcess(exec: Exec, host: ServiceManagerHost): Promise<number | undefined> {
-  const manager = serviceManagerOf(host);
+export async function daemonProcess(
+  exec: Exec,
+  host: ServiceManagerHost,
+  manager = serviceManagerOf(host),
+): Promise<number | undefined> {
   if (manager === undefined) return undefined;
   const { result } = exec({
     argv: ["systemctl", ...managerOptions(manager), "show", "--property=MainPID", "--value", UNIT],

@@ -1,6 +1,6 @@
 import { open } from "node:fs/promises";
 import { shorten } from "@nixfleet/protocol";
-import { type Clock, type Exec, identifyProcess, isAlive, isDiskFull } from "@nixfleet/runtime";
+import { type Clock, type Disk, type Exec, identifyProcess, isAlive, isDiskFull } from "@nixfleet/runtime";
 import { createPlatform } from "../platforms/choose.ts";
 import type { Platform } from "../platforms/platform.ts";
 import { type RunLayout, runnerLayout } from "../spool/layout.ts";
@@ -30,6 +30,7 @@ export interface UndoDeps {
   runnerDir: string;
   exec: Exec;
   clock: Clock;
+  disk?: Disk | undefined;
   log(message: string): void;
 }
 
@@ -58,7 +59,7 @@ export function undo(deps: UndoDeps, { why, cause, applies = () => true }: UndoR
     const armed = read.value;
     const undone = await bringBack(deps, armed, layout.run(armed.runId), { why, cause: cause ?? null });
     if (await hasOtherDaemon(armed, undone)) await restartDaemon(deps.exec, armed.host);
-    await removeArmed(layout);
+    await removeArmed(layout, deps.disk);
     await stopTimer(deps.exec, armed.timer, armed.host);
     return { kind: "undone", armed, undone };
   });
@@ -87,7 +88,7 @@ async function bringBack(
   };
   const note = async (change: Partial<Undone>) => {
     undone = { ...undone, ...change };
-    const fault = await writeUndone(run, undone);
+    const fault = await writeUndone(run, undone, deps.disk);
     if (fault !== undefined) log(`How far the undo is could not be written down: ${fault}`);
   };
   log(`Run ${armed.runId} is undone: ${armed.back} is activated.`);

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { AGENT_SUBPROTOCOL, MAX_FRAME_BYTES, plainText } from "@nixfleet/protocol";
 import { WebSocket } from "ws";
+import * as z from "zod";
 import type { Dial, DialFailure, LinkSocket } from "./link-socket.ts";
 
 export interface WsDialOptions {
@@ -35,8 +36,8 @@ export function createWsDial({ url, token, userAgent }: WsDialOptions): Dial {
       onOpen(asLinkSocket(socket));
     });
     socket.once("unexpected-response", (request, response) => {
-      void readTitle(response).then((title) => {
-        fail(explainResponse(response, title));
+      void readReason(response).then((reason) => {
+        fail(explainResponse(response, reason));
         request.destroy();
       });
     });
@@ -82,8 +83,8 @@ function asLinkSocket(socket: WebSocket): LinkSocket {
   };
 }
 
-/** The title of a problem document (RFC 9457), by which a dashboard says why it refuses; nothing else of a body is looked at. */
-async function readTitle(response: IncomingMessage): Promise<string | undefined> {
+/** Why a dashboard refuses, as its problem document (RFC 9457) says; nothing else of a body is read. */
+async function readReason(response: IncomingMessage): Promise<string | undefined> {
   if (!response.headers["content-type"]?.startsWith("application/problem+json")) return undefined;
   let text = "";
   try {
@@ -91,18 +92,20 @@ async function readTitle(response: IncomingMessage): Promise<string | undefined>
       text += chunk;
       if (text.length > 16_384) return undefined;
     }
-    const problem: unknown = JSON.parse(text);
-    const title = typeof problem === "object" && problem !== null && "title" in problem ? problem.title : undefined;
-    return typeof title === "string" ? plainText(500).safeParse(title).data : undefined;
+    const document = RefusalDocument.safeParse(JSON.parse(text)).data;
+    return document?.detail ?? document?.title;
   } catch {
     return undefined; // Cut off, or no JSON: the status tells enough.
   }
 }
 
-function explainResponse({ statusCode = 0, headers }: IncomingMessage, title: string | undefined): DialFailure {
+/** What an agent reads of a problem document: the title says what is wrong, the detail, where there is one, says it exactly. */
+const RefusalDocument = z.object({ title: plainText(500), detail: plainText(500).optional() });
+
+function explainResponse({ statusCode = 0, headers }: IncomingMessage, reason: string | undefined): DialFailure {
   const named = Number(headers["retry-after"]);
   const retryAfter = Number.isInteger(named) && named >= 0 ? { retryAfter: Math.min(named, 86_400) } : {};
-  const why = title === undefined ? "." : `: ${title}`;
+  const why = reason === undefined ? "." : `: ${reason}`;
   if (statusCode === 401 || statusCode === 403) {
     return {
       kind: "unauthorized",

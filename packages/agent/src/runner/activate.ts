@@ -56,7 +56,10 @@ export async function activate(
   const { activationOutput, activationStatus } = context.run;
   for (const path of [activationOutput, activationStatus]) await rm(path, { force: true });
   await writeFile(`${activationStatus}.new`, ROOM, { mode: 0o640 });
-  context.noteActivation({ closure, commit: deployed.commit, mode, unit: activation.unit });
+  if (!context.noteActivation({ closure, commit: deployed.commit, mode, unit: activation.unit })) {
+    const reason = "The disk has no room to write down that an activation begins, so nothing was activated.";
+    return { kind: "failed", code: "disk-full", reason };
+  }
   const profile = await setProfile(context, deployed, begin);
   if (profile !== undefined) return profile;
 

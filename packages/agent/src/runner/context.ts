@@ -4,7 +4,7 @@ import { type Clone, createClone } from "../git/clone.ts";
 import type { EventWriter } from "../spool/event-writer.ts";
 import { type RunLayout, type RunnerLayout, runnerLayout } from "../spool/layout.ts";
 import { createLedger, type Ledger } from "../spool/ledger.ts";
-import { syncRunProcess, writeRunProcess } from "../spool/run-record.ts";
+import { createProcessRecord } from "../spool/run-record.ts";
 import type { BegunActivation, RunProcess, RunRequest } from "../spool/shapes.ts";
 import type { RunnerDeps } from "./deps.ts";
 import type { OutputDeps } from "./output.ts";
@@ -38,8 +38,8 @@ export interface RunContext {
   begin(request: Parameters<Exec>[0], shown?: readonly string[]): RunningProcess;
   /** The same, to its end. */
   command(request: Parameters<Exec>[0], shown?: readonly string[]): Promise<ExecResult>;
-  /** Writes down that an activation begins. On the disk when it returns. */
-  noteActivation(activation: BegunActivation): void;
+  /** Writes down that an activation begins. On the disk when it returns; false: the disk is full. */
+  noteActivation(activation: BegunActivation): boolean;
 }
 
 export interface RunContextDeps {
@@ -71,18 +71,13 @@ export function createRunContext({
   const runner = identifyProcess();
   if (runner === undefined) throw new Error("this process cannot find itself in the process table");
 
-  let state: RunProcess = { runner, startedAt: clock.now(), deadlineAt, child: left, activation: begun };
-  const note = (change: Partial<RunProcess>) => {
-    state = { ...state, ...change };
-    writeRunProcess(run, state);
-  };
-  note({});
+  const record = createProcessRecord(run, { runner, startedAt: clock.now(), deadlineAt, child: left, activation: begun });
 
   const execute: Exec = (asked) => {
     const running = deps.exec({ graceMs: GRACE_MS, ...asked });
     const child = running.pid === undefined ? undefined : identifyProcess(running.pid);
-    note({ child: child ?? null });
-    return { pid: running.pid, result: running.result.finally(() => note({ child: null })) };
+    record.setChild(child ?? null);
+    return { pid: running.pid, result: running.result.finally(() => record.setChild(null)) };
   };
   const begin: RunContext["begin"] = (asked, shown = asked.argv) => {
     tellCommand(shown);
@@ -120,10 +115,7 @@ export function createRunContext({
     execute,
     begin,
     command: (asked, shown) => begin(asked, shown).result,
-    noteActivation(activation) {
-      note({ activation });
-      syncRunProcess(run);
-    },
+    noteActivation: record.beginActivation,
   };
 }
 

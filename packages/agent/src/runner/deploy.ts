@@ -38,7 +38,7 @@ export async function deploy(context: RunContext, deployed: ToDeploy): Promise<O
     return await finishArmed(context, armed.armed, activated, Math.max(0, left));
   } catch (error) {
     // A fault of this program: what it has begun does not stay half done.
-    const reason = `The agent met a fault of its own: ${context.redact((error as Error).message)}`;
+    const reason = `Internal error: ${context.redact((error as Error).message)}`;
     for (const line of ((error as Error).stack ?? reason).split("\n")) context.say(line);
     return comeHome(context, armed.armed, { code: "internal", reason });
   }

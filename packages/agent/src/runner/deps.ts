@@ -1,5 +1,5 @@
 import type { Facts, OpName } from "@nixfleet/protocol";
-import type { Clock, Exec, GitCredentials } from "@nixfleet/runtime";
+import type { Clock, Disk, Exec, GitCredentials } from "@nixfleet/runtime";
 import type { AgentProgram } from "../deadman/program.ts";
 import type { Platform } from "../platforms/platform.ts";
 import type { HealthCheck } from "../settings.ts";
@@ -34,6 +34,8 @@ export interface RunnerDeps {
   program: AgentProgram;
   exec: Exec;
   clock: Clock;
+  /** Where the queue is emptied and runs are begun. Absent: the disk of this machine. */
+  disk?: Disk;
   /** The runner's own environment: programs get a chosen part of it. */
   env: Readonly<Record<string, string | undefined>>;
   /** What the machine itself tells: kernel, memory, Nix's version, …; for `refresh`. */

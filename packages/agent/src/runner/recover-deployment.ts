@@ -2,7 +2,7 @@ import { type LogLine, type Outcome, shorten } from "@nixfleet/protocol";
 import { bootId, isAlive } from "@nixfleet/runtime";
 import { isUnitAtWork, stopUnit } from "../deadman/activation-unit.ts";
 import { disarm } from "../deadman/arm.ts";
-import { continueAfterKill } from "../deadman/decide.ts";
+import { continueAfterKill, windowLeft } from "../deadman/decide.ts";
 import { readArmedOf, readUndone } from "../deadman/record.ts";
 import { endProgram } from "../deadman/stop-activation.ts";
 import { exists } from "../spool/exists.ts";
@@ -96,9 +96,7 @@ async function goOn(
     firstError,
     failedBefore: armed.failedUnits,
   });
-  // Never more than the whole window, whatever the clocks of the two runners say.
-  const window = Math.min(Math.max(0, armed.until - context.deps.clock.now()), armed.until - armed.armedAt);
-  return finishArmed(context, armed, activated, window);
+  return finishArmed(context, armed, activated, windowLeft(armed, context.deps.clock.now()));
 }
 
 /** There was no dead-man switch: what runs now is told, and nothing else is done. */

@@ -70,7 +70,7 @@ test("R4: an activation that outlives the run's deadline is ended by whoever fin
   await expectWhole(host, runId);
 });
 
-test("R1, R2: a runner that was killed between the last event and the outcome: that event's outcome stands, and nothing is added", async () => {
+test("R1, R2, S12: a runner that was killed between the last event and the outcome: that event's outcome stands, and nothing is added", async () => {
   await using host = await createTestHost({ host: { packages: 1 } });
   const { runId, outcome } = await host.doRun("switch", {}, { commit: await host.flake.head() });
   expect(outcome).toEqual({ state: "succeeded" });

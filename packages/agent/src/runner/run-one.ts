@@ -67,7 +67,7 @@ async function work(context: RunContext, request: OpRequest): Promise<Outcome> {
   } catch (error) {
     const text = (error instanceof Error ? error.stack : undefined) ?? messageOf(error);
     for (const line of text.split("\n")) context.say(line);
-    return failure("internal", `The agent met a fault of its own: ${context.redact(messageOf(error))}`);
+    return failure("internal", `Internal error: ${context.redact(messageOf(error))}`);
   }
 }
 

@@ -15,7 +15,7 @@ import type { RunnerDeps } from "./deps.ts";
  */
 export async function takeNext(deps: RunnerDeps): Promise<RunRequest | undefined> {
   const { stateDir, runnerDir } = deps.config;
-  const { queue, fault } = await openQueue(stateDir);
+  const { queue, fault } = await openQueue(stateDir, deps.disk);
   if (fault !== undefined) deps.log(fault);
   if (queue === undefined) return undefined;
   await using _queue = queue;
@@ -25,7 +25,7 @@ export async function takeNext(deps: RunnerDeps): Promise<RunRequest | undefined
     const run = runId && runnerLayout(runnerDir).run(runId);
     const isNew = run !== undefined && !(await exists(run.dir));
     const read = runId !== undefined && isNew ? judge(await queue.read(runId), runId) : undefined;
-    if (run !== undefined && read?.ok) await beginRun(run, read.request);
+    if (run !== undefined && read?.ok) await beginRun(run, read.request, deps.disk);
     if (runId !== undefined && read?.ok === false) await refuse(deps, runId, read.reason);
     const left = await queue.take(name);
     // Of what stays there it is told once.
@@ -45,7 +45,7 @@ function judge(
   return { ok: true, request: read.value };
 }
 
-async function refuse({ config, clock }: RunnerDeps, runId: RunId, reason: string): Promise<void> {
+async function refuse({ config, clock, disk }: RunnerDeps, runId: RunId, reason: string): Promise<void> {
   const run = runnerLayout(config.runnerDir).run(runId);
   const request: RunRequest = {
     runId,
@@ -57,15 +57,15 @@ async function refuse({ config, clock }: RunnerDeps, runId: RunId, reason: strin
     force: false,
     receivedAt: clock.now(),
   };
-  await beginRun(run, request);
-  const events = createEventWriter({ path: run.events, clock });
+  await beginRun(run, request, disk);
+  const events = createEventWriter({ path: run.events, clock, disk });
   try {
     const outcome = {
       state: "refused",
       code: "arguments-invalid",
       reason: `The request cannot be read. ${reason}`.slice(0, 2000),
     } as const;
-    await finishRun(run, events, { outcome, proof: undefined }, clock);
+    await finishRun(run, events, { outcome, proof: undefined }, clock, disk);
   } finally {
     events.close();
   }

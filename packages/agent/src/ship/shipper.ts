@@ -129,6 +129,7 @@ export function createShipper(deps: ShipperDeps): Shipper {
         if (read.events.length === 0) return;
         if (!run.isAsked && (await spool.isByHand(run.runId))) return leave(run);
         run.isAsked = true;
+        if (run.link !== link) continue; // Read for a link that went down meanwhile.
         run.held = read.events;
       }
       if (!sendHeld(run)) return;

@@ -1,6 +1,6 @@
 import { basename, join } from "node:path";
 import { RunId } from "@nixfleet/protocol";
-import { openStrangerDirectory, type StrangerDirectory } from "@nixfleet/runtime";
+import { type Disk, openStrangerDirectory, type StrangerDirectory } from "@nixfleet/runtime";
 import { daemonLayout } from "./layout.ts";
 import { MAX_FILE_BYTES, RunRequest } from "./shapes.ts";
 import { type JsonRead, parseStrangerJson } from "./stranger-json.ts";
@@ -19,9 +19,9 @@ export interface DaemonQueue extends AsyncDisposable {
 }
 
 /** The queue, or why there is none to take anything from. A daemon that has not started yet has made none: that is no fault. */
-export async function openQueue(stateDir: string): Promise<{ queue: DaemonQueue | undefined; fault?: string }> {
+export async function openQueue(stateDir: string, disk?: Disk): Promise<{ queue: DaemonQueue | undefined; fault?: string }> {
   const layout = daemonLayout(stateDir);
-  const opened = await openStrangerDirectory(layout.queue);
+  const opened = await openStrangerDirectory(layout.queue, disk);
   if (opened.kind === "missing") return { queue: undefined };
   if (opened.kind === "refused") return { queue: undefined, fault: `Nothing is taken from the queue: ${opened.detail}.` };
   const { directory } = opened;

@@ -1,7 +1,7 @@
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { RunId } from "@nixfleet/protocol";
-import { writeAtomic } from "@nixfleet/runtime";
+import { type Disk, machineDisk, makeDirectory, writeAtomic } from "@nixfleet/runtime";
 import { queuedRuns } from "./daemon-entries.ts";
 import { daemonLayout } from "./layout.ts";
 import { Acknowledged, DaemonStatus, type RunRequest } from "./shapes.ts";
@@ -32,15 +32,15 @@ const directoryMode = 0o770;
 /** As `writeAtomic` names what it is writing. */
 const TEMPORARY = /^\..+\.[0-9a-f]{12}\.tmp$/;
 
-export function createDaemonFiles(stateDir: string): DaemonFiles {
+export function createDaemonFiles(stateDir: string, disk: Disk = machineDisk): DaemonFiles {
   const layout = daemonLayout(stateDir);
-  const write = (path: string, value: unknown) => writeAtomic(path, `${JSON.stringify(value)}\n`, { mode });
+  const write = (path: string, value: unknown) => writeAtomic(path, `${JSON.stringify(value)}\n`, { mode, disk });
   return {
     async prepare() {
-      await mkdir(layout.queue, { recursive: true, mode: directoryMode });
-      await mkdir(layout.cancel, { recursive: true, mode: directoryMode });
+      await makeDirectory(layout.queue, directoryMode, disk);
+      await makeDirectory(layout.cancel, directoryMode, disk);
       const torn = (await listDirectory(layout.queue)).filter((name) => TEMPORARY.test(name));
-      for (const name of torn) await rm(join(layout.queue, name), { force: true });
+      for (const name of torn) await disk.rm(join(layout.queue, name), { force: true });
     },
     putRequest: (request) => write(layout.request(request.runId), request),
     queued: () => queuedRuns(stateDir),

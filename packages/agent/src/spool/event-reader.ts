@@ -1,6 +1,6 @@
 import { constants } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
 import { RunEvent, type RunId } from "@nixfleet/protocol";
+import { type Disk, type DiskFile, machineDisk } from "@nixfleet/runtime";
 import { runnerLayout } from "./layout.ts";
 import { listRuns } from "./run-directories.ts";
 import { RunOutcome, TakenRequest } from "./shapes.ts";
@@ -41,7 +41,7 @@ export interface SpoolReader {
   openEvents(runId: RunId, afterSeq: number): EventCursor;
 }
 
-export function createSpoolReader(runnerDir: string): SpoolReader {
+export function createSpoolReader(runnerDir: string, disk: Disk = machineDisk): SpoolReader {
   const layout = runnerLayout(runnerDir);
   return {
     runs: () => listRuns(runnerDir),
@@ -51,13 +51,13 @@ export function createSpoolReader(runnerDir: string): SpoolReader {
       const request = await readStrangerJson(layout.run(runId).request, TakenRequest);
       return request.kind === "ok" && request.value.byHand === true;
     },
-    lastSeq: (runId) => readLastSeq(layout.run(runId).events),
-    openEvents: (runId, afterSeq) => createCursor(layout.run(runId).events, afterSeq),
+    lastSeq: (runId) => readLastSeq(layout.run(runId).events, disk),
+    openEvents: (runId, afterSeq) => createCursor(layout.run(runId).events, afterSeq, disk),
   };
 }
 
-function createCursor(path: string, afterSeq: number): EventCursor {
-  let file: FileHandle | "refused" | undefined;
+function createCursor(path: string, afterSeq: number, disk: Disk): EventCursor {
+  let file: DiskFile | "refused" | undefined;
   let offset = 0;
   let seq = 0;
   let fault: string | undefined;
@@ -65,7 +65,7 @@ function createCursor(path: string, afterSeq: number): EventCursor {
   return {
     async read(maxBytes) {
       if (fault !== undefined) return { kind: "fault", reason: fault };
-      file ??= await openRegular(path);
+      file ??= await openRegular(path, disk);
       if (file === undefined) return { kind: "events", events: [] };
       if (file === "refused") {
         file = undefined;
@@ -73,7 +73,6 @@ function createCursor(path: string, afterSeq: number): EventCursor {
       }
       const events: RunEvent[] = [];
       let bytes = 0;
-      let isSynced = false;
       while (bytes < maxBytes) {
         const chunk = await readWholeLines(file, offset);
         if (chunk === "too-long") {
@@ -81,6 +80,8 @@ function createCursor(path: string, afterSeq: number): EventCursor {
           break;
         }
         if (chunk.length === 0) break;
+        // Behind the reading of each chunk: the runner may have written it since the last flush.
+        let isSynced = false;
         let start = 0;
         while (start < chunk.length && fault === undefined) {
           const end = chunk.indexOf(LF, start) + 1;
@@ -112,10 +113,10 @@ function createCursor(path: string, afterSeq: number): EventCursor {
 }
 
 /** Opens a file that the other side wrote: no link is followed, and a pipe does not block. Undefined: it is not there. */
-async function openRegular(path: string): Promise<FileHandle | "refused" | undefined> {
-  let file: FileHandle;
+async function openRegular(path: string, disk: Disk): Promise<DiskFile | "refused" | undefined> {
+  let file: DiskFile;
   try {
-    file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    file = await disk.open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
@@ -129,7 +130,7 @@ async function openRegular(path: string): Promise<FileHandle | "refused" | undef
 }
 
 /** The whole lines that begin at `offset`, about a chunk of them. A last line without its end is left for later. */
-async function readWholeLines(file: FileHandle, offset: number): Promise<Buffer | "too-long"> {
+async function readWholeLines(file: DiskFile, offset: number): Promise<Buffer | "too-long"> {
   for (let size = CHUNK; ; size *= 2) {
     const buffer = Buffer.allocUnsafe(size);
     const { bytesRead } = await file.read(buffer, 0, size, offset);
@@ -141,8 +142,8 @@ async function readWholeLines(file: FileHandle, offset: number): Promise<Buffer 
   }
 }
 
-async function readLastSeq(path: string): Promise<number> {
-  const file = await openRegular(path);
+async function readLastSeq(path: string, disk: Disk): Promise<number> {
+  const file = await openRegular(path, disk);
   if (file === undefined || file === "refused") return 0;
   try {
     const { size } = await file.stat();

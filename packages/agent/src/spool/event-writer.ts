@@ -1,6 +1,7 @@
-import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, writeSync } from "node:fs";
+import { fstatSync } from "node:fs";
+import { dirname } from "node:path";
 import type { BuildProgress, LogLine, RunEventBody } from "@nixfleet/protocol";
-import { type Clock, isDiskFull } from "@nixfleet/runtime";
+import { type Clock, type Disk, isDiskFull, machineDisk, syncDirectoryNow } from "@nixfleet/runtime";
 import { createPendingEvents } from "./pending-events.ts";
 
 /** How long log lines wait for others, in milliseconds. */
@@ -37,16 +38,17 @@ export interface EventWriterDeps {
   clock: Clock;
   /** Number of the last event that is already in the file. */
   lastSeq?: number;
-  /** As `fs.writeSync` (write(2)): may write less than asked. */
-  write?: (fd: number, bytes: Uint8Array, offset: number, length: number) => number;
+  disk?: Disk | undefined;
 }
 
 /**
  * When the disk is full, the run goes on: what is in the file stays (the head), what follows is kept in bounded memory (the
  * tail) and tried again every second; a warning in its place says how much was cut between the two.
  */
-export function createEventWriter({ path, clock, lastSeq = 0, write = writeSync }: EventWriterDeps): EventWriter {
-  const fd = openSync(path, "a+", 0o640);
+export function createEventWriter({ path, clock, lastSeq = 0, disk = machineDisk }: EventWriterDeps): EventWriter {
+  const fd = disk.openSync(path, "a+", 0o640);
+  // An event is flushed before it is sent, and that would be of no use if its file had lost its name.
+  syncDirectoryNow(dirname(path), disk);
   const pending = createPendingEvents();
   let seq = lastSeq;
   let full = false;
@@ -87,9 +89,10 @@ export function createEventWriter({ path, clock, lastSeq = 0, write = writeSync 
       length += encodeLine(JSON.stringify({ seq: seq + ends.length + 1, at, ...body }), length);
       ends.push(length);
     }
-    const whole = writeWholeLines(fd, buffer.subarray(0, length), ends, write);
+    const { whole, fault } = writeWholeLines(fd, buffer.subarray(0, length), ends, disk);
     seq += whole;
     pending.drop(whole);
+    if (fault !== undefined) throw fault;
     full = whole < ends.length;
     if (full) flushSoon(RETRY_MS);
     return !full;
@@ -141,39 +144,40 @@ export function createEventWriter({ path, clock, lastSeq = 0, write = writeSync 
     sync() {
       writeProgress();
       if (!flush()) return false;
-      fsyncSync(fd);
+      disk.fsyncSync(fd);
       return true;
     },
     close() {
       timer?.cancel();
       progressTimer?.cancel();
-      closeSync(fd);
+      disk.closeSync(fd);
     },
   };
 }
 
 /**
- * Writes lines, which end where `ends` says, and returns how many are in the file whole. A line that the full disk tore is
- * taken off again; the whole ones before it stay, since the daemon may have read them.
+ * Writes lines, which end where `ends` says, and returns how many are in the file whole, and what kept the others out of it if
+ * that was no full disk. A torn line is taken off again; the whole ones before it stay, since the daemon may have read them.
  */
 function writeWholeLines(
   fd: number,
   bytes: Uint8Array,
   ends: readonly number[],
-  write: NonNullable<EventWriterDeps["write"]>,
-): number {
+  disk: Disk,
+): { whole: number; fault: Error | undefined } {
   let written = 0;
+  let fault: Error | undefined;
   try {
     while (written < bytes.length) {
-      const count = write(fd, bytes, written, bytes.length - written);
+      const count = disk.writeSync(fd, bytes, written, bytes.length - written);
       if (count === 0) break;
       written += count;
     }
   } catch (error) {
-    if (!isDiskFull(error)) throw error;
+    if (!isDiskFull(error)) fault = error as Error;
   }
   const whole = ends.findLastIndex((end) => end <= written) + 1;
   const torn = written - (ends[whole - 1] ?? 0);
-  if (torn > 0) ftruncateSync(fd, fstatSync(fd).size - torn);
-  return whole;
+  if (torn > 0) disk.ftruncateSync(fd, fstatSync(fd).size - torn);
+  return { whole, fault };
 }

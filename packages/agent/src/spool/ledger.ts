@@ -1,7 +1,6 @@
-import { open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Deployment } from "@nixfleet/protocol";
-import { readStranger, syncDirectory, writeAtomic } from "@nixfleet/runtime";
+import { type Disk, machineDisk, readStranger, syncDirectory, writeAtomic } from "@nixfleet/runtime";
 
 const MAX_BYTES = 1024 * 1024;
 const KEPT = 500;
@@ -14,7 +13,7 @@ export interface Ledger {
   add(deployment: Deployment): Promise<void>;
 }
 
-export function createLedger(path: string): Ledger {
+export function createLedger(path: string, disk: Disk = machineDisk): Ledger {
   const read = async () => {
     const file = await readStranger(path, 2 * MAX_BYTES);
     if (file.kind !== "ok") return [];
@@ -27,12 +26,12 @@ export function createLedger(path: string): Ledger {
   return {
     read,
     async add(deployment) {
-      const file = await open(path, "a+", 0o640);
+      const file = await disk.open(path, "a+", 0o640);
       try {
         const { size } = await file.stat();
         if (size > MAX_BYTES) {
           const kept = [...(await read()), deployment].map((one) => `${JSON.stringify(one)}\n`);
-          await writeAtomic(path, kept.join(""), { mode: 0o640 });
+          await writeAtomic(path, kept.join(""), { mode: 0o640, disk });
           return;
         }
         // A line that a power loss tore must not swallow this one.
@@ -44,7 +43,7 @@ export function createLedger(path: string): Ledger {
       } finally {
         await file.close();
       }
-      await syncDirectory(dirname(path));
+      await syncDirectory(dirname(path), disk);
     },
   };
 }

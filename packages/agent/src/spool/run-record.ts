@@ -1,11 +1,8 @@
-import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from "node:fs";
-import { mkdir, rm, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
 import type { FactsReading, Outcome } from "@nixfleet/protocol";
-import { type Clock, isDiskFull, syncDirectory, writeAtomic } from "@nixfleet/runtime";
+import { type Clock, type Disk, isDiskFull, machineDisk, makeDirectory, syncDirectoryNow, writeAtomic } from "@nixfleet/runtime";
 import type { EventWriter } from "./event-writer.ts";
 import type { RunLayout } from "./layout.ts";
-import type { RunOutcome, RunProcess, TakenRequest } from "./shapes.ts";
+import type { BegunActivation, RunOutcome, RunProcess, TakenRequest } from "./shapes.ts";
 
 const mode = 0o640;
 /** Enough for the tail of the output, the end of the run and its outcome. */
@@ -13,49 +10,78 @@ const RESERVE_BYTES = 512 * 1024;
 const RETRY_MS = 1000;
 
 /** Writes down that the runner has taken a request. When it returns, the queue's file may go. */
-export async function beginRun(run: RunLayout, request: TakenRequest): Promise<void> {
-  await mkdir(run.dir, { recursive: true, mode: 0o750 });
-  await writeAtomic(run.request, `${JSON.stringify(request)}\n`, { mode });
-  await syncDirectory(dirname(run.dir));
+export async function beginRun(run: RunLayout, request: TakenRequest, disk: Disk = machineDisk): Promise<void> {
+  await makeDirectory(run.dir, 0o750, disk);
+  await writeAtomic(run.request, `${JSON.stringify(request)}\n`, { mode, disk });
 }
 
 /** Holds back space for the end of the run. False: the disk is full already. */
-export async function reserveSpace(run: RunLayout): Promise<boolean> {
+export async function reserveSpace(run: Pick<RunLayout, "reserve">, disk: Disk = machineDisk): Promise<boolean> {
   try {
-    await writeFile(run.reserve, Buffer.alloc(RESERVE_BYTES, 1));
+    const file = await disk.open(run.reserve, "w", mode);
+    try {
+      await file.writeFile(Buffer.alloc(RESERVE_BYTES, 1));
+    } finally {
+      await file.close();
+    }
     return true;
   } catch (error) {
     if (!isDiskFull(error)) throw error;
-    await rm(run.reserve, { force: true });
+    await disk.rm(run.reserve, { force: true });
     return false;
   }
 }
 
-/**
- * Writes down which processes work on the run. Not flushed: after a power loss none of them lives. False: the disk is full,
- * and the older state stands.
- */
-export function writeRunProcess(run: RunLayout, state: RunProcess): boolean {
-  try {
-    writeFileSync(`${run.process}.new`, JSON.stringify(state), { mode });
-    renameSync(`${run.process}.new`, run.process);
-    return true;
-  } catch (error) {
-    if (isDiskFull(error)) return false;
-    throw error;
-  }
+/** Which processes work on a run, and what it activates: for whoever finds it after its runner was killed. */
+export interface ProcessRecord {
+  /** The program of the run that is at work, if any. Not flushed: after a power loss none lives. On a full disk the older state stands. */
+  setChild(child: RunProcess["child"]): void;
+  /**
+   * Writes down that an activation begins. On the disk when it returns, and whatever is written later does not lose it. False: the
+   * disk is full, and nobody who comes later would know of the activation.
+   */
+  beginActivation(activation: BegunActivation): boolean;
 }
 
-/** Asks the disk to keep the state: whoever comes after a power loss is to know that an activation was begun. */
-export function syncRunProcess(run: RunLayout): void {
-  for (const path of [run.process, run.dir]) {
-    const fd = openSync(path, "r");
+export function createProcessRecord(
+  run: Pick<RunLayout, "process" | "dir">,
+  initial: RunProcess,
+  disk: Disk = machineDisk,
+): ProcessRecord {
+  let state = initial;
+  const write = (change: Partial<RunProcess>): boolean => {
+    const next = { ...state, ...change };
     try {
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
+      replaceProcess(run, next, disk);
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      return false;
     }
+    state = next;
+    return true;
+  };
+  write({});
+  return {
+    setChild: (child) => void write({ child }),
+    beginActivation(activation) {
+      if (!write({ activation })) return false;
+      syncDirectoryNow(run.dir, disk);
+      return true;
+    },
+  };
+}
+
+function replaceProcess(run: Pick<RunLayout, "process">, state: RunProcess, disk: Disk): void {
+  const fd = disk.openSync(`${run.process}.new`, "w", mode);
+  try {
+    const bytes = Buffer.from(JSON.stringify(state));
+    for (let written = 0; written < bytes.length; ) written += disk.writeSync(fd, bytes, written, bytes.length - written);
+    // The name may get to the disk before the content does: an activation that was noted would be lost with it.
+    if (state.activation !== null) disk.fsyncSync(fd);
+  } finally {
+    disk.closeSync(fd);
   }
+  disk.renameSync(`${run.process}.new`, run.process);
 }
 
 /**
@@ -67,26 +93,27 @@ export async function finishRun(
   events: EventWriter,
   { outcome, proof }: { outcome: Outcome; proof: FactsReading | undefined },
   clock: Clock,
+  disk: Disk = machineDisk,
 ): Promise<void> {
-  await rm(run.reserve, { force: true });
+  await disk.rm(run.reserve, { force: true });
   if (!events.flush()) events.cutLines();
   events.append({ kind: "finished", outcome, ...(proof === undefined ? {} : { proof }) });
   while (!events.sync()) await wait(clock, RETRY_MS);
-  await writeOutcome(run, { outcome, lastSeq: events.lastSeq(), endedAt: clock.now() }, clock);
+  await writeOutcome(run, { outcome, lastSeq: events.lastSeq(), endedAt: clock.now() }, clock, disk);
 }
 
 /** Writes the outcome of a run whose last event is in the file already. */
-export async function writeOutcome(run: RunLayout, outcome: RunOutcome, clock: Clock): Promise<void> {
+export async function writeOutcome(run: RunLayout, outcome: RunOutcome, clock: Clock, disk: Disk = machineDisk): Promise<void> {
   for (;;) {
     try {
-      await writeAtomic(run.outcome, `${JSON.stringify(outcome)}\n`, { mode });
+      await writeAtomic(run.outcome, `${JSON.stringify(outcome)}\n`, { mode, disk });
       break;
     } catch (error) {
       if (!isDiskFull(error)) throw error;
       await wait(clock, RETRY_MS);
     }
   }
-  await rm(run.process, { force: true });
+  await disk.rm(run.process, { force: true });
 }
 
 export function wait(clock: Clock, ms: number): Promise<void> {

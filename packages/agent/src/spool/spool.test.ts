@@ -2,6 +2,7 @@ import { writeSync } from "node:fs";
 import { appendFile, mkdir, readdir, readFile, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type LogLine, MAX_FRAME_BYTES, type RunEvent, type RunId } from "@nixfleet/protocol";
+import { type Disk, machineDisk } from "@nixfleet/runtime";
 import { createFakeClock, createTempDir } from "@nixfleet/testkit";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
@@ -38,11 +39,11 @@ async function readAll(cursor: EventCursor, maxBytes = 1024 * 1024): Promise<Run
 
 test("lines wait 50 ms for others and go out with one write; other events go at once, behind them", async () => {
   const writes: number[] = [];
-  const write: EventWriterDeps["write"] = (fd, bytes, offset, length) => {
+  const write: Disk["writeSync"] = (fd, bytes, offset, length) => {
     writes.push(length);
     return writeSync(fd, bytes, offset, length);
   };
-  await using spool = await createSpool({ write });
+  await using spool = await createSpool({ disk: { ...machineDisk, writeSync: write } });
   for (let n = 0; n < 100; n++) spool.writer.log(line(`line ${n}`));
   expect(writes).toHaveLength(0);
   spool.clock.advance(50);
@@ -65,11 +66,11 @@ test.each([
   ["a long one behind short ones", [...Array<string>(400).fill("x".repeat(100)), "x".repeat(60_000)]],
 ])("R8: a flood of lines, %s, waits for no timer: what fills an event goes out at once", async (_, texts) => {
   let written = 0;
-  const write: EventWriterDeps["write"] = (fd, bytes, offset, length) => {
+  const write: Disk["writeSync"] = (fd, bytes, offset, length) => {
     written += length;
     return writeSync(fd, bytes, offset, length);
   };
-  await using spool = await createSpool({ write });
+  await using spool = await createSpool({ disk: { ...machineDisk, writeSync: write } });
   let given = 0;
   let waited = 0;
   for (let n = 0; n < 5_000; n++) {
@@ -114,15 +115,15 @@ test("R8: an event never outgrows a frame of the link, however long and strange 
   expect(lines).toHaveLength(10_005);
 });
 
-test("a full disk keeps head and tail, says how much was cut between, and never tears or repeats an event", async () => {
+test("S17: a full disk keeps head and tail, says how much was cut between, and never tears or repeats an event", async () => {
   let space = Number.POSITIVE_INFINITY;
-  const write: EventWriterDeps["write"] = (fd, bytes, offset, length) => {
+  const write: Disk["writeSync"] = (fd, bytes, offset, length) => {
     const count = Math.min(space, length);
     if (count === 0) throw Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
     space -= count;
     return writeSync(fd, bytes, offset, count);
   };
-  await using spool = await createSpool({ write });
+  await using spool = await createSpool({ disk: { ...machineDisk, writeSync: write } });
   for (let n = 0; n < 10; n++) spool.writer.log(line(`head ${n}`));
   spool.writer.flush();
   space = 100; // The next write is torn.
@@ -147,14 +148,14 @@ test("a full disk keeps head and tail, says how much was cut between, and never 
   expect(events.some(({ kind }) => kind === "phase")).toBe(true);
 });
 
-test("the end of a run fits on a full disk, since space was held back for it", async () => {
+test("S17: the end of a run fits on a full disk, since space was held back for it", async () => {
   let isFull = false;
   let reserve = 0;
-  const write: EventWriterDeps["write"] = (fd, bytes, offset, length) => {
+  const write: Disk["writeSync"] = (fd, bytes, offset, length) => {
     if (isFull && length > reserve) throw Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
     return writeSync(fd, bytes, offset, length);
   };
-  await using spool = await createSpool({ write });
+  await using spool = await createSpool({ disk: { ...machineDisk, writeSync: write } });
   expect(await reserveSpace(spool.run)).toBe(true);
   isFull = true;
   for (let n = 0; n < 5000; n++) spool.writer.log(line("x".repeat(100)));
@@ -166,7 +167,7 @@ test("the end of a run fits on a full disk, since space was held back for it", a
   expect(await spool.reader.lastSeq(runId)).toBe(outcome.kind === "ok" ? outcome.value.lastSeq : -1);
 });
 
-test("a reader sees whole events only, in pieces of the size asked for, from any seq on, while the file grows", async () => {
+test("S6: a reader sees whole events only, in pieces of the size asked for, from any seq on, while the file grows", async () => {
   await using spool = await createSpool();
   const { writer, reader, run } = spool;
   for (let n = 0; n < 1000; n++) writer.append({ kind: "warning", message: `number ${n} ${"x".repeat(n)}` });
@@ -188,7 +189,7 @@ test("a reader sees whole events only, in pieces of the size asked for, from any
   expect(await cursor.read(1000)).toMatchObject({ events: [{ seq: 1001, message: "whole now" }] });
 });
 
-test("a spool that is not what a runner writes is a fault, and is not followed elsewhere", async () => {
+test("S16: a spool that is not what a runner writes is a fault, and is not followed elsewhere", async () => {
   await using spool = await createSpool();
   spool.writer.append({ kind: "phase", phase: "fetch" });
   await appendFile(spool.run.events, '{"seq":3,"at":1,"kind":"phase","phase":"build"}\n');
@@ -204,7 +205,7 @@ test("a spool that is not what a runner writes is a fault, and is not followed e
   expect(await linked.read(1000)).toMatchObject({ kind: "fault" });
 });
 
-test("R1: wherever the file was torn, mending leaves the whole events before and nothing else", async () => {
+test("R1, S8: wherever the file was torn, mending leaves the whole events before and nothing else", async () => {
   await using spool = await createSpool();
   const { writer, run } = spool;
   for (let n = 0; n < 30; n++) {
@@ -236,7 +237,7 @@ test("R1: a hole of any size that a power loss has left behind the events is cut
   expect(await readFile(spool.run.events)).toEqual(whole);
 });
 
-test("spools go when the dashboard has stored them, by age and by size; what it has not stored stays", async () => {
+test("S15: spools go when the dashboard has stored them, by age and by size; what it has not stored stays", async () => {
   await using dir = await createTempDir();
   const layout = runnerLayout(dir.path);
   const clock = createFakeClock();
@@ -262,7 +263,7 @@ test("spools go when the dashboard has stored them, by age and by size; what it 
   expect(await Promise.all(ids.map((id) => exists(layout.run(id).outcome)))).toEqual([false, true, true, false, false]);
 });
 
-test("of runs that a person did on the host no dashboard tells that it has stored them: they go by age all the same", async () => {
+test("S15: of runs that a person did on the host no dashboard tells that it has stored them: they go by age all the same", async () => {
   await using spool = await createSpool();
   const { run, writer, clock, dir } = spool;
   const asked = { op: "switch", args: {}, commit: null, deadline: 1000, askedBy: "ada", force: false, receivedAt: 0 };
@@ -277,7 +278,7 @@ test("of runs that a person did on the host no dashboard tells that it has store
   expect(await readdir(runnerLayout(dir.path).runs)).toEqual([]);
 });
 
-test("the ledger keeps every deployment, also behind a line that a power loss tore", async () => {
+test("S13: the ledger keeps every deployment, also behind a line that a power loss tore", async () => {
   await using dir = await createTempDir();
   const path = join(dir.path, "deployments.jsonl");
   const ledger = createLedger(path);

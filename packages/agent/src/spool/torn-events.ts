@@ -1,5 +1,5 @@
-import { type FileHandle, open } from "node:fs/promises";
 import type { Phase, RunEvent } from "@nixfleet/protocol";
+import { type Disk, type DiskFile, machineDisk } from "@nixfleet/runtime";
 import { parseEvent } from "./event-reader.ts";
 
 const CHUNK = 1024 * 1024;
@@ -33,10 +33,10 @@ const NOTHING: MendedEvents = {
  * Goes through the events of a run whose runner is gone, and cuts the file behind the last whole one: a killed runner can
  * leave a torn line, a power loss a torn page. What is cut was never sent, since the daemon sends only what is on the disk.
  */
-export async function mendEvents(path: string): Promise<MendedEvents> {
-  let file: FileHandle;
+export async function mendEvents(path: string, disk: Disk = machineDisk): Promise<MendedEvents> {
+  let file: DiskFile;
   try {
-    file = await open(path, "r+");
+    file = await disk.open(path, "r+");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
     return { ...NOTHING };

@@ -1,7 +1,7 @@
 import { createFakeClock } from "@nixfleet/testkit";
 import { sql } from "kysely";
 import { afterEach, expect, test } from "vitest";
-import type { AuditFact, Store } from "../store/index.ts";
+import { type AuditFact, auditHash, type Store } from "../store/index.ts";
 import { openTestStore } from "../store/store.fixture.ts";
 import { createAudit } from "./audit.ts";
 
@@ -28,7 +28,7 @@ const fact = (more: Partial<AuditFact> = {}): AuditFact => ({
   ...more,
 });
 
-test("entries are numbered without gaps, and each is said once it is stored", async () => {
+test("entries are numbered without gaps, and each is published once it is stored", async () => {
   const { audit, record, seqs } = await open();
   await Promise.all([record(fact()), record(fact()), record(fact())]);
   expect(seqs).toEqual([1, 2, 3]);
@@ -51,7 +51,17 @@ test("an entry that was changed in the database is found, whichever column it wa
   }
 });
 
-test("an entry that was removed from between is found, also if the rest is numbered anew", async () => {
+test("an entry that was changed and given the hash that fits it is found by the entry behind it", async () => {
+  const { audit, record, store } = await open();
+  for (let i = 0; i < 4; i++) await record(fact());
+  const row = await store.db.selectFrom("audit").selectAll().where("seq", "=", 2).executeTakeFirstOrThrow();
+  const forged = { ...row, sentence: "mallory did nothing." };
+  const hash = auditHash(forged);
+  await store.change(({ db }) => db.updateTable("audit").set({ sentence: forged.sentence, hash }).where("seq", "=", 2).execute());
+  expect(await audit.verify()).toEqual({ ok: false, seq: 3, reason: "An entry was changed." });
+});
+
+test("an entry that was removed from between is found, also if the rest is renumbered", async () => {
   const { audit, record, store } = await open();
   for (let i = 0; i < 4; i++) await record(fact());
   await store.change(({ db: trx }) => trx.deleteFrom("audit").where("seq", "=", 2).execute());

@@ -1,6 +1,6 @@
 import { AuditEntry } from "@nixfleet/protocol";
-import { sql } from "kysely";
-import { AUDIT_GENESIS, type AuditTable, auditHash, type Store } from "../store/index.ts";
+import type { ExpressionBuilder } from "kysely";
+import { AUDIT_GENESIS, type AuditTable, auditHash, type Database, type Store } from "../store/index.ts";
 
 export interface AuditFilter {
   readonly who?: string | undefined;
@@ -39,17 +39,9 @@ export function createAudit({ store }: { store: Store }): Audit {
       if (before !== null) query = query.where("seq", "<", before);
       if (filter.who !== undefined) query = query.where("who", "=", filter.who);
       const { action, host } = filter;
-      if (action !== undefined) {
-        query = query.where((where) =>
-          where.or([where("action", "=", action), sql<boolean>`action like ${`${escapeLike(action)}.%`} escape '!'`]),
-        );
-      }
-      if (host !== undefined) {
-        const quoted = escapeLike(JSON.stringify(host));
-        query = query.where(
-          sql<boolean>`(hosts like ${`%"id":${quoted}%`} escape '!' or hosts like ${`%"name":${quoted}%`} escape '!')`,
-        );
-      }
+      // A whole action, or its first part: each has its index.
+      if (action !== undefined) query = query.where(action.includes(".") ? "action" : "area", "=", action);
+      if (host !== undefined) query = query.where("seq", "in", (db) => entriesOfHost(db, host, before, limit + 1));
       const rows = await query.execute();
       const items = rows.slice(0, limit).map(entryOf);
       return { items, next: rows.length > limit ? (items.at(-1)?.seq ?? null) : null };
@@ -88,6 +80,7 @@ function entryOf(row: AuditTable): AuditEntry {
     seq: row.seq,
     at: row.at,
     who: row.who,
+    actorKind: row.actor_kind,
     action: row.action,
     sentence: row.sentence,
     hosts: JSON.parse(row.hosts),
@@ -97,6 +90,17 @@ function entryOf(row: AuditTable): AuditEntry {
   });
 }
 
-function escapeLike(text: string): string {
-  return text.replace(/[!%_]/g, "!$&");
+/** The newest entries that name a host by its id, or by a name that it had: read from their index alone. */
+function entriesOfHost(db: ExpressionBuilder<Database, "audit">, host: string, before: number | null, limit: number) {
+  const named = (column: "host_id" | "name_key", value: string) => {
+    const entries = db
+      .selectFrom("audit_hosts")
+      .select("seq")
+      .where(column, "=", value)
+      .where("seq", "<", before ?? Number.MAX_SAFE_INTEGER)
+      .orderBy("seq", "desc")
+      .limit(limit);
+    return db.selectFrom(entries.as("named")).select("named.seq");
+  };
+  return named("host_id", host).union(named("name_key", host.toLowerCase()));
 }

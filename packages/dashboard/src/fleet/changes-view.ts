@@ -1,4 +1,4 @@
-import type { ChangesView, ClosureDiff, HostRow, Preview, RunId } from "@nixfleet/protocol";
+import type { ChangesView, ClosureDiff, HostId, HostRow, Preview, RunId } from "@nixfleet/protocol";
 import type { HostInput } from "../status/index.ts";
 import { changes, runningCommit } from "../status/index.ts";
 import type { Store } from "../store/index.ts";
@@ -36,34 +36,25 @@ interface Shown {
 }
 
 /** The preview at work, or the last one, and the last one that succeeded with what it showed. Only those of a commit against what runs. */
-async function lastPreviews({ db }: Store, hostId: string): Promise<{ last: RunId | null; shown: Shown | null }> {
+async function lastPreviews({ db }: Store, hostId: HostId): Promise<{ last: RunId | null; shown: Shown | null }> {
   const previews = await db
     .selectFrom("runs")
-    .select(["id", "args", "state"])
+    .select(["id", "args", "state", "ended_at"])
     .where("host_id", "=", hostId)
     .where("op", "=", "preview")
     .orderBy("id", "desc")
     .limit(LOOK_BACK)
     .execute();
-  const ofCommit = previews.filter(({ args }) => {
-    const { generation, against } = JSON.parse(args) as { generation?: number; against?: number };
-    return generation === undefined && against === undefined;
-  });
+  const ofCommit = previews.filter(({ args }) => args.generation === undefined && args.against === undefined);
   const last = ofCommit.find(({ state }) => state === "starting" || state === "running") ?? ofCommit[0];
   const succeeded = ofCommit.find(({ state }) => state === "succeeded");
-  const row =
+  const results =
     succeeded === undefined
       ? undefined
-      : await db.selectFrom("runs").select(["preview", "diff", "ended_at"]).where("id", "=", succeeded.id).executeTakeFirst();
+      : await db.selectFrom("run_results").select(["preview", "diff"]).where("run_id", "=", succeeded.id).executeTakeFirst();
+  const preview = results?.preview ?? null;
   return {
-    last: (last?.id as RunId | undefined) ?? null,
-    shown:
-      row?.preview == null
-        ? null
-        : {
-            preview: JSON.parse(row.preview) as Preview,
-            diff: row.diff === null ? null : (JSON.parse(row.diff) as ClosureDiff),
-            endedAt: row.ended_at,
-          },
+    last: last?.id ?? null,
+    shown: preview === null ? null : { preview, diff: results?.diff ?? null, endedAt: succeeded?.ended_at ?? null },
   };
 }

@@ -1,7 +1,10 @@
-import type { Deployment, GenerationView, HostRow, RunId } from "@nixfleet/protocol";
+import type { GenerationView, HostId, HostRow } from "@nixfleet/protocol";
 import type { HostInput } from "../status/index.ts";
 import { type DeploymentBy, generations } from "../status/index.ts";
 import type { FleetViewsDeps } from "./views.ts";
+
+/** A host lists 500 generations at most; each may have been deployed more than once. */
+const MOST_DEPLOYMENTS = 1000;
 
 /** What the page "Generations" of a host shows, newest first. */
 export async function generationsView(
@@ -23,16 +26,17 @@ export async function generationsView(
 /** Of these closures, and the last one of all that was no trial; newest first. */
 async function deploymentsOf(
   { db }: FleetViewsDeps["store"],
-  hostId: string,
+  hostId: HostId,
   closures: readonly string[],
 ): Promise<DeploymentBy[]> {
   const all = db
     .selectFrom("deployments")
     .innerJoin("runs", "runs.id", "deployments.run_id")
     .selectAll("deployments")
-    .select("runs.by")
+    .select("runs.actor_name")
     .where("deployments.host_id", "=", hostId)
-    .orderBy("deployments.run_id", "desc");
+    .orderBy("deployments.run_id", "desc")
+    .limit(MOST_DEPLOYMENTS);
   const last = await all.where("deployments.mode", "!=", "test").limit(1).execute();
   const asked = closures.length === 0 ? [] : await all.where("deployments.closure", "in", closures).execute();
   const known = new Map([...last, ...asked].map((row) => [row.run_id, row]));
@@ -41,10 +45,10 @@ async function deploymentsOf(
     .map((row) => ({
       closure: row.closure,
       commit: row.commit_id,
-      runId: row.run_id as RunId,
+      runId: row.run_id,
       at: row.at,
-      mode: row.mode as Deployment["mode"],
-      by: row.by,
+      mode: row.mode,
+      by: row.actor_name,
       ...(row.generation === null ? {} : { generation: row.generation }),
     }));
 }

@@ -7,32 +7,19 @@ import {
   type RunState,
   shorten,
   TerminalState,
-  type TestResult,
 } from "@nixfleet/protocol";
-import type { Run, RunOutcome } from "../runs/index.ts";
-import type { HostInput, RunInput } from "../status/index.ts";
-import type { RunsTable, Store } from "../store/index.ts";
+import { type NotNull, type Selectable, sql } from "kysely";
+import type { HostInput, RunFacts } from "../status/index.ts";
+import type { DeploymentsTable, Reader, RunResultsTable, RunsTable } from "../store/index.ts";
 
-/** Deployments of one closure that are looked at. */
-const MOST_DEPLOYMENTS = 50;
+/** Deployments, and previews, of one closure that are looked at. */
+const MOST_OF_CLOSURE = 50;
+/** Hosts of one statement: SQLite takes 32,766 parameters. */
+const HOSTS_AT_ONCE = 500;
 
 /** Ops that fetch a commit and may be refused for what it is. */
 const FETCHING = OpName.options.filter((op) => opDeclaration(op).phases.includes("fetch"));
-
-/** What a status needs of a run; a diff or a list of warnings can be large. */
-const COLUMNS = [
-  "id",
-  "op",
-  "args",
-  "state",
-  "commit_id",
-  "ended_at",
-  "progress_state",
-  "outcome",
-  "closure_at_end",
-  "tests",
-] as const satisfies (keyof RunsTable)[];
-type Row = Pick<RunsTable, (typeof COLUMNS)[number]>;
+const SWITCHING = ["switch", "rollback"] as const satisfies readonly OpName[];
 
 /** What was done on a host, as far as its status depends on it. */
 export interface HostHistory {
@@ -40,98 +27,233 @@ export interface HostHistory {
   readonly deployments: readonly Deployment[];
   /** Of the closures that were asked about; newest first. */
   readonly previews: HostInput["previews"];
-  readonly active: RunInput | null;
-  readonly lastFetch: RunInput | null;
-  readonly lastSwitch: RunInput | null;
-  readonly lastTest: RunInput | null;
+  readonly active: RunFacts | null;
+  readonly lastFetch: RunFacts | null;
+  readonly lastSwitch: RunFacts | null;
+  readonly lastTest: RunFacts | null;
   /** The run at work; else the first that waits. */
   readonly currentRun: RunId | null;
 }
 
-/** Reads a host's history. `closures`: those that the host runs or would boot. */
-export async function readHistory({ db }: Store, hostId: HostId, closures: readonly string[]): Promise<HostHistory> {
-  const deployments = db.selectFrom("deployments").selectAll().where("host_id", "=", hostId).orderBy("run_id", "desc");
-  const newest = await deployments.limit(1).execute();
-  const asked =
-    closures.length === 0
-      ? []
-      : await deployments
-          .where("closure", "in", [...closures])
-          .limit(MOST_DEPLOYMENTS)
-          .execute();
-  const known = new Map([...newest, ...asked].map((row) => [row.run_id, row]));
+/** A host, and the closures that it runs or would boot. */
+export interface HostClosures {
+  readonly hostId: HostId;
+  readonly closures: readonly string[];
+}
 
-  const runs = db.selectFrom("runs").select(COLUMNS).where("host_id", "=", hostId);
-  const active = await runs.where("state", "in", ["starting", "running"]).executeTakeFirst();
-  const waiting = active ?? (await runs.where("state", "=", "queued").orderBy("id").limit(1).executeTakeFirst());
+/** Reads the history of hosts: as many statements for one host as for hundreds, and none that grows with the number of runs (R69). */
+export async function readHistories(db: Reader, hosts: readonly HostClosures[]): Promise<Map<HostId, HostHistory>> {
+  const found = new Map<HostId, HostHistory>();
+  for (let first = 0; first < hosts.length; first += HOSTS_AT_ONCE) {
+    const some = hosts.slice(first, first + HOSTS_AT_ONCE);
+    for (const [hostId, history] of await readSome(db, some)) found.set(hostId, history);
+  }
+  return found;
+}
+
+async function readSome(db: Reader, hosts: readonly HostClosures[]): Promise<Map<HostId, HostHistory>> {
+  const ids = hosts.map(({ hostId }) => hostId);
+  const ofHost = <R extends { host_id: HostId | null }>(rows: R[]) => Map.groupBy(rows, (row) => row.host_id);
+  const unfinished = ofHost(await readUnfinished(db, ids));
+  const fetched = ofHost(await readLast(db, ids, FETCHING, TerminalState.options));
   const ended = TerminalState.options.filter((state) => state !== "refused");
-  const last = (...ops: readonly OpName[]) =>
-    runs.where("op", "in", ops).where("state", "in", ended).orderBy("id", "desc").limit(1).executeTakeFirst();
-  const [lastSwitch, lastTest] = [await last("switch", "rollback"), await last("test")];
-  const lastFetch = await runs
-    .where("op", "in", FETCHING)
-    .where("state", "in", TerminalState.options)
-    .orderBy("id", "desc")
-    .limit(1)
-    .executeTakeFirst();
-  const previews =
-    closures.length === 0
-      ? []
-      : await db
-          .selectFrom("runs")
-          .select(["commit_id", "previewed_closure"])
-          .where("host_id", "=", hostId)
-          .where("previewed_closure", "is not", null)
-          .where("previewed_closure", "in", [...closures])
-          .where("state", "=", "succeeded")
-          .orderBy("id", "desc")
-          .limit(MOST_DEPLOYMENTS)
-          .execute();
+  const switched = ofHost(await readLast(db, ids, SWITCHING, ended));
+  const tested = ofHost(await readLast(db, ids, ["test"], ended));
+  const deployed = ofHost([...(await readLastDeployments(db, ids)), ...(await readDeployments(db, hosts))]);
+  const previewed = ofHost(await readPreviews(db, hosts));
 
+  return new Map(
+    ids.map((id): [HostId, HostHistory] => {
+      const waiting = unfinished.get(id) ?? [];
+      const active = waiting.find(({ state }) => state !== "queued");
+      const known = new Map((deployed.get(id) ?? []).map((row) => [row.run_id, row]));
+      return [
+        id,
+        {
+          deployments: [...known.values()].sort((a, b) => (a.run_id < b.run_id ? 1 : -1)).map(deploymentOf),
+          previews: (previewed.get(id) ?? []).flatMap(({ commit_id: commit, previewed_closure: closure }) =>
+            commit === null || closure === null ? [] : [{ commit, closure }],
+          ),
+          active: active === undefined ? null : runFacts(active),
+          lastFetch: newest(fetched.get(id)),
+          lastSwitch: newest(switched.get(id)),
+          lastTest: newest(tested.get(id)),
+          currentRun: (active ?? waiting[0])?.id ?? null,
+        },
+      ];
+    }),
+  );
+}
+
+/** What a status needs of a run; the diff of its results can be large, and is not read. */
+const COLUMNS = [
+  "runs.id",
+  "runs.host_id",
+  "runs.op",
+  "runs.args",
+  "runs.state",
+  "runs.commit_id",
+  "runs.ended_at",
+  "runs.phases",
+  "runs.run_outcome",
+  "runs.closure_at_end",
+  "run_results.tests",
+] as const;
+type Row = Pick<
+  Selectable<RunsTable>,
+  "id" | "host_id" | "op" | "args" | "state" | "commit_id" | "ended_at" | "phases" | "run_outcome" | "closure_at_end"
+> & { tests: RunResultsTable["tests"] | null };
+
+const withResults = (db: Reader) =>
+  db.selectFrom("runs").leftJoin("run_results", "run_results.run_id", "runs.id").select(COLUMNS);
+
+/** Runs that wait or are at work, the oldest first. */
+function readUnfinished(db: Reader, ids: readonly HostId[]): Promise<Row[]> {
+  return withResults(db).where("runs.host_id", "in", ids).where("runs.ended_at", "is", null).orderBy("runs.id").execute();
+}
+
+/** The last run of each of these ops on each host that ended so: one look into an index for each. */
+async function readLast(db: Reader, ids: readonly HostId[], ops: readonly OpName[], states: readonly RunState[]): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const op of ops) {
+    const last = db
+      .selectFrom("hosts")
+      .select((host) =>
+        host
+          .selectFrom("runs")
+          .select("runs.id")
+          .whereRef("runs.host_id", "=", "hosts.id")
+          .where("runs.op", "=", op)
+          .where("runs.state", "in", states)
+          .orderBy("runs.id", "desc")
+          .limit(1)
+          .as("id"),
+      )
+      .where("hosts.id", "in", ids);
+    rows.push(
+      ...(await withResults(db)
+        .where("runs.id", "in", (query) =>
+          query.selectFrom(last.as("last")).select("last.id").where("last.id", "is not", null).$narrowType<{ id: NotNull }>(),
+        )
+        .execute()),
+    );
+  }
+  return rows;
+}
+
+function newest(rows: readonly Row[] | undefined): RunFacts | null {
+  const last = rows?.reduce((a, b) => (a.id > b.id ? a : b));
+  return last === undefined ? null : runFacts(last);
+}
+
+function readLastDeployments(db: Reader, ids: readonly HostId[]): Promise<DeploymentsTable[]> {
+  const last = db
+    .selectFrom("hosts")
+    .select((host) =>
+      host
+        .selectFrom("deployments")
+        .select("deployments.run_id")
+        .whereRef("deployments.host_id", "=", "hosts.id")
+        .orderBy("deployments.run_id", "desc")
+        .limit(1)
+        .as("run_id"),
+    )
+    .where("hosts.id", "in", ids);
+  return db
+    .selectFrom("deployments")
+    .selectAll()
+    .where("run_id", "in", (query) =>
+      query
+        .selectFrom(last.as("last"))
+        .select("last.run_id")
+        .where("last.run_id", "is not", null)
+        .$narrowType<{ run_id: NotNull }>(),
+    )
+    .execute();
+}
+
+/** A host with one of its closures in each row. Both databases name the columns of values so. */
+function pairsOf(hosts: readonly HostClosures[]) {
+  const pairs = hosts.flatMap(({ hostId, closures }) => [...new Set(closures)].map((closure) => sql`(${hostId}, ${closure})`));
+  if (pairs.length === 0) return null;
+  return sql<{ column1: HostId; column2: string }>`(values ${sql.join(pairs)})`.as<"pairs">("pairs");
+}
+
+async function readDeployments(db: Reader, hosts: readonly HostClosures[]): Promise<DeploymentsTable[]> {
+  const pairs = pairsOf(hosts);
+  if (pairs === null) return [];
+  return await db
+    .selectFrom(pairs)
+    .innerJoin("deployments", (join) =>
+      join.onRef("deployments.host_id", "=", "pairs.column1").onRef("deployments.closure", "=", "pairs.column2"),
+    )
+    .selectAll("deployments")
+    .where("deployments.run_id", "in", (query) =>
+      query
+        .selectFrom("deployments as same")
+        .select("same.run_id")
+        .whereRef("same.host_id", "=", "pairs.column1")
+        .whereRef("same.closure", "=", "pairs.column2")
+        .orderBy("same.run_id", "desc")
+        .limit(MOST_OF_CLOSURE),
+    )
+    .execute();
+}
+
+/** Which commits gave these closures in a preview, newest first. */
+async function readPreviews(db: Reader, hosts: readonly HostClosures[]) {
+  const pairs = pairsOf(hosts);
+  if (pairs === null) return [];
+  return await db
+    .selectFrom(pairs)
+    .innerJoin("runs", (join) =>
+      join.onRef("runs.host_id", "=", "pairs.column1").onRef("runs.previewed_closure", "=", "pairs.column2"),
+    )
+    .select(["runs.host_id", "runs.commit_id", "runs.previewed_closure"])
+    .where("runs.id", "in", (query) =>
+      query
+        .selectFrom("runs as same")
+        .select("same.id")
+        .whereRef("same.host_id", "=", "pairs.column1")
+        .whereRef("same.previewed_closure", "=", "pairs.column2")
+        .where("same.previewed_closure", "is not", null)
+        .where("same.state", "=", "succeeded")
+        .orderBy("same.id", "desc")
+        .limit(MOST_OF_CLOSURE),
+    )
+    .orderBy("runs.id", "desc")
+    .execute();
+}
+
+function deploymentOf(row: DeploymentsTable): Deployment {
   return {
-    deployments: [...known.values()]
-      .sort((a, b) => (a.run_id < b.run_id ? 1 : -1))
-      .map(
-        (row): Deployment => ({
-          closure: row.closure,
-          commit: row.commit_id,
-          runId: row.run_id as RunId,
-          at: row.at,
-          mode: row.mode as Deployment["mode"],
-          ...(row.generation === null ? {} : { generation: row.generation }),
-        }),
-      ),
-    previews: previews.flatMap(({ commit_id: commit, previewed_closure: closure }) =>
-      commit === null || closure === null ? [] : [{ commit, closure }],
-    ),
-    lastFetch: lastFetch === undefined ? null : runInput(lastFetch),
-    active: active === undefined ? null : runInput(active),
-    lastSwitch: lastSwitch === undefined ? null : runInput(lastSwitch),
-    lastTest: lastTest === undefined ? null : runInput(lastTest),
-    currentRun: (waiting?.id as RunId | undefined) ?? null,
+    closure: row.closure,
+    commit: row.commit_id,
+    runId: row.run_id,
+    at: row.at,
+    mode: row.mode,
+    ...(row.generation === null ? {} : { generation: row.generation }),
   };
 }
 
-function runInput(row: Row): RunInput {
-  const op = row.op as OpName;
-  const outcome = row.outcome === null ? null : (JSON.parse(row.outcome) as RunOutcome);
-  const { phases } = JSON.parse(row.progress_state) as Pick<Run, "phases">;
+function runFacts(row: Row): RunFacts {
+  const { run_outcome: outcome } = row;
   const reason = outcome?.firstError ?? outcome?.reason ?? null;
   return {
-    id: row.id as RunId,
-    op,
-    args: JSON.parse(row.args) as RunInput["args"],
-    state: row.state as RunState,
+    id: row.id,
+    op: row.op,
+    args: row.args,
+    state: row.state,
     commit: row.commit_id,
     endedAt: row.ended_at,
-    phase: phases.at(-1)?.phase ?? null,
+    phase: row.phases.at(-1)?.phase ?? null,
     code: outcome?.code ?? null,
     reason: outcome?.reason == null ? null : shorten(outcome.reason, 300),
     firstError: reason === null ? null : shorten(reason, 300),
     closureAtEnd: row.closure_at_end,
-    tests: JSON.parse(row.tests) as TestResult[],
+    tests: row.tests ?? [],
     // Until the runs themselves say it better.
     word: row.state,
-    sentence: `${opDeclaration(op).label}.`,
+    sentence: `${opDeclaration(row.op).label}.`,
   };
 }

@@ -215,7 +215,7 @@ test("ops that cannot be started say why; what may wait for the host is not deni
   });
   expect(Object.keys(row({ target: { state: "never-read", problem: null } }).deniedOps)).toEqual(["pull", "preview", "switch"]);
   expect(row({ policy: { ...policy, allowedOps: ["pull"] } }).deniedOps).toMatchObject({
-    switch: "The host's own configuration does not allow this op.",
+    switch: "The host's own configuration does not allow this operation.",
   });
   expect(row({ input: host(at(null)) }).deniedOps).toEqual({ test: "The host has no clone of the config repository yet." });
 });

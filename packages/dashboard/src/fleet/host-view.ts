@@ -23,7 +23,7 @@ export async function hostView(
   const deployedBy =
     deployment === undefined
       ? undefined
-      : await store.db.selectFrom("runs").select("by").where("id", "=", deployment.runId).executeTakeFirst();
+      : await store.db.selectFrom("runs").select("actor_name").where("id", "=", deployment.runId).executeTakeFirst();
   const { failedRun } = findings.system;
   return {
     row,
@@ -32,7 +32,7 @@ export async function hostView(
     facts: factValues(facts),
     factsReadAt: readAt.length === 0 ? null : Math.max(...readAt),
     runningSubject: row.runs.commit === null ? null : await target.subject(row.runs.commit),
-    deployedBy: deployedBy?.by ?? null,
+    deployedBy: deployedBy?.actor_name ?? null,
     metrics: link.metrics,
     policy: record.policy,
     settings: record.settings,
@@ -45,13 +45,13 @@ export async function hostView(
 
 async function aroundFirstError(store: Store, logs: HostViewDeps["logs"], runId: RunId): Promise<NumberedLine[]> {
   const row = await store.db
-    .selectFrom("runs")
-    .select(["first_error_line", "log_lines"])
-    .where("id", "=", runId)
+    .selectFrom("run_logs")
+    .select(["first_error_line", "lines"])
+    .where("run_id", "=", runId)
     .executeTakeFirst();
-  if (row === undefined || row.log_lines === 0) return [];
+  if (row === undefined || row.lines === 0) return [];
   // Without a line that is marked as an error, the last ones tell most.
-  const middle = row.first_error_line ?? row.log_lines;
-  const from = Math.max(1, Math.min(middle - 2, row.log_lines - LINES_AROUND_ERROR + 1));
+  const middle = row.first_error_line ?? row.lines;
+  const from = Math.max(1, Math.min(middle - 2, row.lines - LINES_AROUND_ERROR + 1));
   return (await logs.read(runId, from, LINES_AROUND_ERROR)).lines;
 }

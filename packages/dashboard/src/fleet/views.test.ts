@@ -1,18 +1,35 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import type { Commit, Facts, HostId, Metrics, OpRequest, RunId, RunSummary, TargetView } from "@nixfleet/protocol";
+import type {
+  Commit,
+  Facts,
+  HostId,
+  Metrics,
+  OpRequest,
+  Preview,
+  RunId,
+  RunSummary,
+  TargetView,
+  TerminalState,
+} from "@nixfleet/protocol";
 import { createFakeClock, createTempDir } from "@nixfleet/testkit";
+import type { Updateable } from "kysely";
 import { expect, test } from "vitest";
 import { storeFacts } from "../hosts/host-facts.ts";
 import { createHosts, type HostPresence, NO_PRESENCE } from "../hosts/index.ts";
 import { createIds } from "../ids.ts";
-import { appendLines, createRunLogs } from "../runs/log.ts";
+import { createRunLogs } from "../runs/log.ts";
+import { appendLines } from "../runs/log-append.ts";
 import { changedColumns, newRow } from "../runs/records.ts";
-import { newRun, type Run } from "../runs/run.ts";
+import { endedRun, runningRun } from "../runs/run.fixture.ts";
+import type { EndedRun } from "../runs/run.ts";
 import type { Standing } from "../sources/index.ts";
 import { A, baseFacts, closure, hash, T } from "../status/sample-status.fixture.ts";
+import type { RunResultsTable, RunsTable } from "../store/index.ts";
 import { openTestStore, quiet } from "../store/store.fixture.ts";
 import { createFleetViews } from "./index.ts";
+
+const NO_RESULTS = { command: null, progress: null, tests: [], run_warnings: [], preview: null, diff: null };
 
 async function arrange() {
   const scope = new AsyncDisposableStack();
@@ -21,7 +38,7 @@ async function arrange() {
   const { store, bus, publish } = await openTestStore({ path: join(dir.path, "nixfleet.db"), clock });
   scope.use(store);
   const ids = createIds({ now: clock.now, randomBytes });
-  const hosts = createHosts({ store, clock, ids, randomBytes });
+  const hosts = createHosts({ store, clock, ids, randomBytes, endRuns: async () => {} });
   const links = new Map<HostId, HostPresence>();
   const link = (id: HostId, more: Partial<HostPresence>) => links.set(id, { ...NO_PRESENCE, ...links.get(id), ...more });
   const asked = { hosts: 0, standings: 0 };
@@ -44,6 +61,11 @@ async function arrange() {
   const setTarget = (more: { commit?: Commit; stale?: boolean }) => {
     target = { ...known, ...more };
     bus.emit("target.changed", {});
+  };
+  const summary = async (id: RunId) => {
+    const row = await store.db.selectFrom("runs").selectAll().where("id", "=", id).executeTakeFirst();
+    if (row === undefined) return null;
+    return { id, state: row.state, op: row.op, word: "Build 61 %", sentence: "214 of 351" } as RunSummary;
   };
   const views = scope.use(
     createFleetViews({
@@ -71,12 +93,9 @@ async function arrange() {
       },
       presence: { of: (id) => links.get(id) ?? NO_PRESENCE },
       runs: {
-        summary: async (id) => {
-          const row = await store.db.selectFrom("runs").selectAll().where("id", "=", id).executeTakeFirst();
-          return row === undefined
-            ? null
-            : ({ id, state: row.state, op: row.op, word: "Build 61 %", sentence: "214 of 351" } as RunSummary);
-        },
+        summary,
+        summaries: async (wanted) =>
+          new Map((await Promise.all(wanted.map(summary))).flatMap((one) => (one === null ? [] : [[one.id, one]]))),
       },
       logs: createRunLogs(store),
     }),
@@ -93,17 +112,17 @@ async function arrange() {
     await store.change((change) => storeFacts(change, hostId, { readAt: clock.now(), facts }, "now"));
   };
   let number = 0;
-  const done = async (hostId: HostId, request: OpRequest, more: Partial<Run>, columns: object = {}) => {
-    const made = newRun({
-      id: ids.run(),
-      hostId,
-      request,
-      commit: T,
-      deadline: 1000,
-      createdAt: clock.now(),
-      askedBy: "admin",
-      force: false,
-    });
+  const done = async (
+    hostId: HostId,
+    request: OpRequest,
+    { state, ...more }: Partial<Omit<EndedRun, "state">> & { state: TerminalState | "running" },
+    { results, ...columns }: Updateable<RunsTable> & { results?: Partial<RunResultsTable> } = {},
+  ) => {
+    const id = ids.run();
+    const made =
+      state === "running"
+        ? runningRun({ id, hostId, request, createdAt: clock.now() })
+        : endedRun(state, { id, hostId, request, commit: T, createdAt: clock.now(), ...more });
     await store.change(async ({ db: trx }) => {
       await trx
         .insertInto("runs")
@@ -111,9 +130,14 @@ async function arrange() {
         .execute();
       await trx
         .updateTable("runs")
-        .set({ ...changedColumns({ ...made, ...more }), ...columns })
+        .set({ ...changedColumns(made), ...columns })
         .where("id", "=", made.id)
         .execute();
+      if (results !== undefined)
+        await trx
+          .insertInto("run_results")
+          .values({ ...NO_RESULTS, run_id: id, ...results })
+          .execute();
     });
     publish("run.changed", { runId: made.id, hostId });
     return made.id;
@@ -188,7 +212,7 @@ test("R16: what a host pulled and what it runs come from what was reported and d
     runs: { commit: A, generation: 287 },
     cause: { lead: "Pulled, not switched" },
   });
-  expect(await views.view(id)).toMatchObject({ runningSubject: "grafana: move to mon0", deployedBy: "admin", failure: null });
+  expect(await views.view(id)).toMatchObject({ runningSubject: "grafana: move to mon0", deployedBy: "ada", failure: null });
 });
 
 test("R20: facts that a message does not name stay as they were", async () => {
@@ -221,8 +245,8 @@ test("R17: a preview of the target that gave what runs makes the host current, a
     units: null,
     reboot: { needed: false, reasons: [] },
     agent: "same",
-  };
-  const shown = { preview: JSON.stringify(preview), previewed_closure: closure("c") };
+  } satisfies Preview;
+  const shown = { results: { preview }, previewed_closure: closure("c") };
   const request = (args: object) => ({ op: "preview", args }) as OpRequest;
   const run = await done(id, request({}), { state: "succeeded" }, shown);
   // Later ones that looked at something else, or came to nothing, do not take its place.
@@ -230,7 +254,7 @@ test("R17: a preview of the target that gave what runs makes the host current, a
     id,
     request({ generation: 287 }),
     { state: "succeeded", commit: null },
-    { preview: JSON.stringify({ ...preview, commit: null }) },
+    { results: { preview: { ...preview, commit: null } } },
   );
   const failed = await done(id, request({}), { state: "failed" });
 
@@ -258,7 +282,7 @@ test("R34: generations tell who deployed them from here, and what of; after a ro
   ];
   await report(id, { ...facts, generations });
   expect(await views.generations(id)).toMatchObject([
-    { number: 287, commit: A, subject: "grafana: move to mon0", by: "admin", runId: run, rollback: null, denied: null },
+    { number: 287, commit: A, subject: "grafana: move to mon0", by: "ada", runId: run, rollback: null, denied: null },
     { number: 286, commit: null, subject: null, by: null, runId: null },
   ]);
   expect(await views.generations("01j0000000000000000000000z" as HostId)).toBeNull();
@@ -291,7 +315,7 @@ test("R19: the rows turn unproven together when the target turns stale, and gree
     { state: "succeeded" },
     {
       closure_at_end: closure("c"),
-      tests: JSON.stringify([{ script: "T1.sh", outcome: "passed", milliseconds: 1, number: 1, total: 1 }]),
+      results: { tests: [{ script: "T1.sh", outcome: "passed", milliseconds: 1, number: 1, total: 1 }] },
     },
   );
   await report(id, facts);
@@ -360,7 +384,8 @@ test("progress of a run at work is followed without reading its host again; its 
       .updateTable("runs")
       .set({
         state: "failed",
-        outcome: JSON.stringify({ code: "build-failed", reason: "It failed.", firstError: "builder failed", reported: true }),
+        ended_at: 2,
+        run_outcome: { code: "build-failed", reason: "It failed.", firstError: "builder failed", reported: true },
       })
       .where("id", "=", runId)
       .execute(),
@@ -377,15 +402,15 @@ test("R61: while a host suffers from a failed switch, its page has the lines aro
   await views.start();
   const id = await add("csb1");
   await report(id, facts);
-  const runId = await done(id, switching, { state: "failed" }, { first_error_line: 40, log_lines: 100 });
-  await store.change(({ db: trx }) =>
-    appendLines(
-      trx,
-      runId,
-      0,
-      Array.from({ length: 100 }, (_line, i) => ({ at: 1, stream: "build" as const, text: `line ${i + 1}` })),
-    ),
-  );
+  const runId = await done(id, switching, { state: "failed" });
+  const lines = Array.from({ length: 100 }, (_line, i) => ({
+    at: 1,
+    stream: "build" as const,
+    text: `line ${i + 1}`,
+    ...(i === 39 ? { level: "error" as const } : {}),
+  }));
+  const limits = { runBytes: 1e9, hostBytes: 1e9 };
+  await store.change((change) => appendLines(change, { runId, hostId: id, endedAt: 2 }, lines, { now: 1, limits }));
 
   const view = await views.view(id);
   expect(view?.failureLog.map(({ n, text }) => [n, text])).toEqual([38, 39, 40, 41, 42].map((n) => [n, `line ${n}`]));

@@ -5,25 +5,24 @@ import type {
   HostId,
   HostRow,
   HostView,
-  NumberedLine,
   RunId,
   RunSummary,
   TargetView,
 } from "@nixfleet/protocol";
-import type { Clock } from "@nixfleet/runtime";
+import { type Clock, createKeyedQueue, every, type Recurring } from "@nixfleet/runtime";
 import type { Bus } from "../bus.ts";
 import { factValues, type HostRecord, type Hosts, type Presence } from "../hosts/index.ts";
 import type { Logger } from "../logger.ts";
+import type { RunLogs, RunViews } from "../runs/index.ts";
 import type { Standing, Target } from "../sources/index.ts";
 import type { HostInput, RunsInput, TargetInput } from "../status/index.ts";
 import { compartments, type Findings, reachability, runningCommit, undoOverdueAt } from "../status/index.ts";
 import type { Store } from "../store/index.ts";
 import { changesView } from "./changes-view.ts";
 import { generationsView } from "./generations-view.ts";
-import { type HostHistory, readHistory } from "./host-history.ts";
+import { type HostClosures, type HostHistory, readHistories } from "./host-history.ts";
 import { hostRow, meters, type RowInput } from "./host-row.ts";
 import { hostView } from "./host-view.ts";
-import { createKeyedWork } from "./keyed-work.ts";
 
 export interface FleetViewsDeps {
   store: Store;
@@ -33,8 +32,8 @@ export interface FleetViewsDeps {
   hosts: Pick<Hosts, "list" | "get" | "token">;
   target: Pick<Target, "view" | "standing" | "subject" | "commits">;
   presence: Pick<Presence, "of">;
-  runs: { summary(runId: RunId): Promise<RunSummary | null> };
-  logs: { read(runId: RunId, from: number, limit: number): Promise<{ lines: NumberedLine[] }> };
+  runs: Pick<RunViews, "summary" | "summaries">;
+  logs: Pick<RunLogs, "read">;
 }
 
 /** How soon a change is to be seen: `soon` for what has happened, `later` for a measurement or a count that goes on changing. */
@@ -60,13 +59,13 @@ export interface FleetViews extends AsyncDisposable {
   onChange(listener: (id: HostId, urgency: Urgency) => void): () => void;
 }
 
-/** Sentences tell ages in days: this often they are told anew. */
+/** Sentences tell ages in days: this often they are made again. */
 const RETELL_INTERVAL = 60 * 60_000;
-/** A second machine that has not tried again for this long counts as mended, in milliseconds. */
+/** A second machine that has not tried again for this long counts as gone, in milliseconds. */
 const CONFLICT_LIMIT = 30 * 60_000;
 
-/** What is to be done for a host, from little to much: tell its row anew, follow its run at work, read all of it. */
-const REFRESH_LEVELS = ["tell", "follow", "read"] as const;
+/** What is to be done for a host, from little to much: make its row again, follow its run at work, read all of it. */
+const REFRESH_LEVELS = ["place", "follow", "read"] as const;
 type RefreshLevel = (typeof REFRESH_LEVELS)[number];
 
 interface Entry {
@@ -84,19 +83,19 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
   const entries = new Map<HostId, Entry>();
   const listeners = new Set<(id: HostId, urgency: Urgency) => void>();
   let ending = new AbortController();
-  let retelling: { cancel(): void } | undefined;
+  let retelling: Recurring | undefined;
   let targetSeen = "";
 
   const tell = (id: HostId, urgency: Urgency = "soon") => {
     for (const listener of listeners) listener(id, urgency);
   };
 
-  const queue = createKeyedWork<HostId, RefreshLevel>({
+  const queue = createKeyedQueue<HostId, RefreshLevel>({
     work: async (id, what) => {
       if (ending.signal.aborted) return;
       const entry = entries.get(id);
       if (what === "read" || entry === undefined) await read(id);
-      else if (what === "tell") await place(id, entry);
+      else if (what === "place") await place(id, entry);
       else await follow(id, entry);
     },
     merge: (first, second) => (REFRESH_LEVELS.indexOf(first) > REFRESH_LEVELS.indexOf(second) ? first : second),
@@ -107,11 +106,22 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
   async function read(id: HostId): Promise<void> {
     const record = await hosts.get(id);
     if (record === null) return forget(id);
-    const { running, profile } = record.facts;
-    const closures = [running?.value.closure, profile?.value.closure].filter((closure) => closure !== undefined);
-    const history = await readHistory(store, id, closures);
+    const history = (await readHistories(store.db, [closuresOf(record)])).get(id) ?? NO_HISTORY;
     const run = history.currentRun === null ? null : await runs.summary(history.currentRun);
     await place(id, { record, history, run });
+  }
+
+  /** All hosts at once, by as many statements as for a few. */
+  async function readAll(): Promise<void> {
+    const records = await hosts.list();
+    const histories = await readHistories(store.db, records.map(closuresOf));
+    const current = [...histories.values()].flatMap(({ currentRun }) => currentRun ?? []);
+    const summaries = await runs.summaries(current);
+    for (const record of records) {
+      const history = histories.get(record.id) ?? NO_HISTORY;
+      const run = history.currentRun === null ? null : (summaries.get(history.currentRun) ?? null);
+      await place(record.id, { record, history, run });
+    }
   }
 
   /** The run at work went on: unless it ended, nothing else of the host can have changed by it. */
@@ -162,14 +172,14 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
     const overdueAt = undoOverdueAt(input.facts);
     const overdueIn = overdueAt === null || overdueAt < clock.now() ? null : overdueAt - clock.now() + 1;
     const turns = [reach.changesIn, conflictEnds, overdueIn].filter((ms) => ms !== null);
-    const turning = turns.length === 0 ? undefined : clock.setTimeout(() => void queue.ask(id, "tell"), Math.min(...turns));
+    const turning = turns.length === 0 ? undefined : clock.setTimeout(() => void queue.add(id, "place"), Math.min(...turns));
     const same = before !== undefined && JSON.stringify(before.row) === JSON.stringify(row);
     entries.set(id, { record, history, run, input, findings, row: same ? before.row : row, turning });
     tell(id);
   }
 
   function runChanged(id: HostId, runId: RunId): void {
-    void queue.ask(id, entries.get(id)?.run?.id === runId ? "follow" : "read");
+    void queue.add(id, entries.get(id)?.run?.id === runId ? "follow" : "read");
   }
 
   function forget(id: HostId): void {
@@ -195,9 +205,9 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
     retell();
   }
 
-  /** Tells every row anew without reading anything. */
+  /** Makes every row again without reading anything. */
   function retell(): void {
-    for (const id of entries.keys()) void queue.ask(id, "tell");
+    for (const id of entries.keys()) void queue.add(id, "place");
   }
 
   function measured(id: HostId): void {
@@ -216,25 +226,23 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
       const { signal } = ending;
       const owner = "fleet views";
       targetSeen = identity(target.view());
-      bus.on("host.changed", ({ hostId }) => void queue.ask(hostId, "read"), { owner, signal });
-      bus.on("presence.changed", ({ hostId }) => void queue.ask(hostId, "tell"), { owner, signal });
-      bus.on("run.changed", ({ hostId, runId }) => runChanged(hostId, runId), { owner, signal });
-      bus.on("host.removed", ({ hostId }) => void queue.ask(hostId, "read"), { owner, signal });
+      bus.on("host.changed", ({ hostId }) => void queue.add(hostId, "read"), { owner, signal });
+      bus.on("presence.changed", ({ hostId }) => void queue.add(hostId, "place"), { owner, signal });
+      bus.on("run.changed", ({ hostId, runId }) => void (hostId !== null && runChanged(hostId, runId)), { owner, signal });
+      bus.on("host.removed", ({ hostId }) => void queue.add(hostId, "read"), { owner, signal });
       bus.on("host.metrics", ({ hostId }) => measured(hostId), { owner, signal });
       bus.on("target.changed", () => targetChanged(), { owner, signal });
-      const retellLater = () => {
-        retelling = clock.setTimeout(() => {
-          retellLater();
-          retell();
-        }, RETELL_INTERVAL);
-      };
-      retellLater();
-      await Promise.all((await hosts.list()).map(({ id }) => queue.ask(id, "read")));
+      retelling = every(retell, {
+        clock,
+        interval: RETELL_INTERVAL,
+        onError: (error) => log.error({ err: error }, "Rows could not be made again"),
+      });
+      await readAll();
     },
 
     async stop() {
       ending.abort();
-      retelling?.cancel();
+      await retelling?.[Symbol.asyncDispose]();
       for (const entry of entries.values()) entry.turning?.cancel();
       await queue.settled();
     },
@@ -279,6 +287,22 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
   };
 
   return views;
+}
+
+const NO_HISTORY: HostHistory = {
+  deployments: [],
+  previews: [],
+  active: null,
+  lastFetch: null,
+  lastSwitch: null,
+  lastTest: null,
+  currentRun: null,
+};
+
+/** The closures that a host runs or would boot. */
+function closuresOf({ id: hostId, facts: { running, profile } }: HostRecord): HostClosures {
+  const closures = [running?.value.closure, profile?.value.closure].filter((closure) => closure !== undefined);
+  return { hostId, closures };
 }
 
 function runsInput(history: HostHistory, run: RunSummary | null): RunsInput {

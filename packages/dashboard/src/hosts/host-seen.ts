@@ -13,8 +13,8 @@ export async function storeHello(
     .updateTable("hosts")
     .set((eb) => ({
       hostname: hello.hostname,
-      policy: JSON.stringify(hello.policy),
-      settings: JSON.stringify(hello.settings),
+      policy: hello.policy,
+      settings: hello.settings,
       first_connected_at: eb.fn.coalesce("first_connected_at", eb.val(at)),
       last_seen_at: at,
     }))

@@ -55,7 +55,7 @@ export interface Hosts {
     change: { name?: string | undefined; notes?: string | undefined },
     describe?: DescribeHostChange,
   ): Promise<{ ok: true } | { ok: false; code: "name-taken" | "host-not-found" }>;
-  /** Removes the host with its facts, token, runs and logs, and ends its link. False: there is none. */
+  /** Removes the host with its facts and token, and ends its link and its runs, whose history stays. False: there is none. */
   remove(id: HostId, describe?: DescribeHostChange): Promise<boolean>;
   /** Replaces the token; the old one and its link end at once. Null: there is no such host. */
   rotateToken(id: HostId, describe?: DescribeHostChange): Promise<string | null>;
@@ -70,18 +70,20 @@ export interface HostsDeps {
   clock: Clock;
   ids: Ids;
   randomBytes: (count: number) => Uint8Array;
+  /** Ends what is at work on a host that is about to be removed, in the change that removes it. */
+  endRuns(change: Change, hostId: HostId): Promise<void>;
 }
 
 function toRecord(row: Selectable<HostsTable>, facts: KnownFacts): HostRecord {
   return {
-    id: row.id as HostId,
+    id: row.id,
     name: row.name,
-    platform: row.platform as Platform,
+    platform: row.platform,
     notes: row.notes,
     addedAt: row.added_at,
     hostname: row.hostname,
-    policy: row.policy === null ? null : (JSON.parse(row.policy) as HostPolicy),
-    settings: row.settings === null ? null : (JSON.parse(row.settings) as HostSettings),
+    policy: row.policy,
+    settings: row.settings,
     firstConnectedAt: row.first_connected_at,
     lastSeenAt: row.last_seen_at,
     facts,
@@ -93,9 +95,13 @@ export function factValues(facts: KnownFacts): Partial<Facts> {
   return Object.fromEntries(Object.entries(facts).map(([name, fact]) => [name, fact.value])) as Partial<Facts>;
 }
 
-export function createHosts({ store, clock, ids, randomBytes }: HostsDeps): Hosts {
-  const one = async (column: "id" | "name_key", value: string): Promise<HostRecord | null> => {
-    const row = await store.db.selectFrom("hosts").selectAll().where(column, "=", value).executeTakeFirst();
+export function createHosts({ store, clock, ids, randomBytes, endRuns }: HostsDeps): Hosts {
+  const one = async (column: "id" | "name_key", value: HostId | string): Promise<HostRecord | null> => {
+    const row = await store.db
+      .selectFrom("hosts")
+      .selectAll()
+      .where(column, "=", value as HostId)
+      .executeTakeFirst();
     if (row === undefined) return null;
     return toRecord(row, knownFacts(await store.db.selectFrom("host_facts").selectAll().where("host_id", "=", row.id).execute()));
   };
@@ -171,6 +177,7 @@ export function createHosts({ store, clock, ids, randomBytes }: HostsDeps): Host
     remove(id, describe) {
       return store.change(async (change) => {
         await auditHost(change, id, describe);
+        await endRuns(change, id);
         const { numDeletedRows } = await change.db.deleteFrom("hosts").where("id", "=", id).executeTakeFirst();
         if (numDeletedRows === 0n) return false;
         change.emit("host.removed", { hostId: id });
@@ -215,7 +222,7 @@ export function createHosts({ store, clock, ids, randomBytes }: HostsDeps): Host
         .select("host_id")
         .where("hash", "=", hashToken(token))
         .executeTakeFirst();
-      if (row !== undefined) return { ok: true, hostId: row.host_id as HostId };
+      if (row !== undefined) return { ok: true, hostId: row.host_id };
       const name = nameInToken(token);
       const named =
         name === null
@@ -224,7 +231,7 @@ export function createHosts({ store, clock, ids, randomBytes }: HostsDeps): Host
       return {
         ok: false,
         reason: name === null ? "This is not a host token." : "This token was replaced, revoked or mistyped.",
-        namedHost: (named?.id as HostId | undefined) ?? null,
+        namedHost: named?.id ?? null,
       };
     },
   };

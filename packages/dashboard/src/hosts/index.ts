@@ -1,4 +1,4 @@
-export { factsRead, type KnownFact, type KnownFacts, knownFacts, storeFacts } from "./host-facts.ts";
+export { factsRead, type KnownFacts, knownFacts, storeFacts } from "./host-facts.ts";
 export { storeConnected, storeHello, storeLastSeen } from "./host-seen.ts";
 export { createHosts, type DescribeHostChange, factValues, type HostRecord, type Hosts } from "./hosts.ts";
 export { type HostPresence, NO_PRESENCE, type Presence } from "./presence.ts";

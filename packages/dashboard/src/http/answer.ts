@@ -1,21 +1,23 @@
 import type { ProblemCode, ROUTES, RouteName, RouteOutput } from "@nixfleet/protocol";
 import type * as z from "zod";
-import type { Caller, RequestOrigin } from "../people/index.ts";
-import type { ProblemDetails } from "./problem.ts";
+import type { Principal, RequestOrigin, SessionPrincipal } from "../people/index.ts";
+import type { ProblemDetails } from "../problem.ts";
 
 type Declared<N extends RouteName> = (typeof ROUTES)[N];
 type Parsed<N extends RouteName, K extends string> =
   Declared<N> extends Record<K, infer S extends z.ZodType> ? z.output<S> : undefined;
+
+type PrincipalOf<R> = R extends { role: null } ? null : R extends { principal: "session" } ? SessionPrincipal : Principal;
 
 /** A request that fits its route, by somebody who may make it. */
 export interface Call<N extends RouteName> {
   readonly params: Parsed<N, "params">;
   readonly query: Parsed<N, "query">;
   readonly body: Parsed<N, "body">;
-  /** Null only where the route needs no session. */
-  readonly caller: Declared<N>["role"] extends null ? null : Caller;
+  /** Who makes it; null only where the route is open to everybody. */
+  readonly principal: PrincipalOf<Declared<N>>;
   readonly origin: RequestOrigin;
-  /** Names this request across repetitions, if it carries an Idempotency-Key; unique among all people. */
+  /** Names this request across repetitions, if it carries an Idempotency-Key; unique among all principals. */
   readonly requestKey: string | null;
   /** Aborts when the client goes away. */
   readonly signal: AbortSignal;

@@ -2,22 +2,23 @@ import type { BlockList } from "node:net";
 import type { HttpBindings } from "@hono/node-server";
 import { Hono } from "hono";
 import type { Logger } from "../logger.ts";
-import type { People, RequestOrigin } from "../people/index.ts";
+import type { RequestOrigin } from "../people/index.ts";
+import { problemResponse } from "../problem.ts";
 import type { Runs } from "../runs/index.ts";
 import { StorageUnavailable } from "../store/index.ts";
+import type { Authentication } from "./authentication.ts";
 import { clientAddress } from "./client-address.ts";
 import { serveConfirm } from "./confirm.ts";
 import type { createHealth } from "./health.ts";
 import type { Idempotency } from "./idempotency.ts";
 import { openApiDocument } from "./openapi.ts";
 import type { Origins } from "./origins.ts";
-import { problemResponse } from "./problem.ts";
 import { securityHeaders } from "./security-headers.ts";
 import { createServe, type Serve } from "./serve.ts";
 import type { StaticFiles } from "./static-files.ts";
 
 export interface AppDeps {
-  readonly people: Pick<People, "sessions">;
+  readonly authentication: Authentication;
   readonly idempotency: Idempotency;
   readonly origins: Origins;
   readonly health: ReturnType<typeof createHealth>;
@@ -35,7 +36,7 @@ export interface AppDeps {
 
 /** Everything that is answered over HTTP: the REST interface, its description, health, and the page. */
 export function createApp(deps: AppDeps): Hono {
-  const { people, idempotency, origins, health, staticFiles, trustedProxies, log, version, randomBytes } = deps;
+  const { authentication, idempotency, origins, health, staticFiles, trustedProxies, log, version, randomBytes } = deps;
   const app = new Hono();
   const headers = Object.entries(securityHeaders(origins));
 
@@ -53,7 +54,7 @@ export function createApp(deps: AppDeps): Hono {
     agent: req.raw.headers.get("User-Agent") ?? "",
   });
 
-  deps.routes(createServe({ app, people, idempotency, origins, log, origin, checkAnswers: deps.checkAnswers }));
+  deps.routes(createServe({ app, authentication, idempotency, origins, log, origin, checkAnswers: deps.checkAnswers }));
 
   serveConfirm(app, deps.runs);
 

@@ -1,7 +1,7 @@
 import { confirmPath, type RunId } from "@nixfleet/protocol";
 import type { Hono } from "hono";
+import { problemResponse } from "../problem.ts";
 import type { Runs } from "../runs/index.ts";
-import { problemResponse } from "./problem.ts";
 import { readBody } from "./request-body.ts";
 
 /** The question is in its address and its header; what a body says is not read, and no more than this is taken. */
@@ -21,7 +21,7 @@ export function serveConfirm(app: Hono, runs: Pick<Runs, "confirm">): void {
 
   async function answer(runId: string, request: Request): Promise<Response> {
     const secret = /^Bearer +([\x21-\x7e]{1,200})$/i.exec(request.headers.get("Authorization") ?? "")?.[1];
-    if (secret === undefined) return secretWrong();
+    if (secret === undefined) return problemResponse("confirm-secret-wrong");
     const body = await readBody(request, MAX_BODY);
     if (body.kind === "too-large") return problemResponse("too-large", { detail: `At most ${MAX_BODY} bytes are taken.` });
     const confirmation = await runs.confirm(runId, secret);
@@ -29,7 +29,7 @@ export function serveConfirm(app: Hono, runs: Pick<Runs, "confirm">): void {
       case "confirmed":
         return Response.json({ confirmed: true }, { headers: { "Cache-Control": "no-store" } });
       case "secret-wrong":
-        return secretWrong();
+        return problemResponse("confirm-secret-wrong");
       case "not-confirmed":
         return problemResponse("not-confirmed", { detail: confirmation.reason });
       case "too-many":
@@ -48,10 +48,4 @@ export function serveConfirm(app: Hono, runs: Pick<Runs, "confirm">): void {
       asking -= 1;
     }
   });
-}
-
-function secretWrong(): Response {
-  const response = problemResponse("confirm-secret-wrong");
-  response.headers.set("WWW-Authenticate", 'Bearer realm="nixfleet"');
-  return response;
 }

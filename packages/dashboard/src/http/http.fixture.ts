@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { BlockList } from "node:net";
+import { BlockList, connect } from "node:net";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { API_PATH, CSRF_HEADER, type Role } from "@nixfleet/protocol";
@@ -8,10 +8,11 @@ import { createAudit } from "../audit/index.ts";
 import { createHosts } from "../hosts/index.ts";
 import { createIds } from "../ids.ts";
 import type { Logger } from "../logger.ts";
-import { type Caller, openPeople } from "../people/index.ts";
+import { openPeople, type SessionPrincipal } from "../people/index.ts";
 import type { Runs } from "../runs/index.ts";
 import { openTestStore } from "../store/store.fixture.ts";
 import { createApp } from "./app.ts";
+import { type Authenticator, createAuthentication, sessionAuthenticator } from "./authentication.ts";
 import { createHealth } from "./health.ts";
 import { createIdempotency } from "./idempotency.ts";
 import { createOrigins } from "./origins.ts";
@@ -34,8 +35,10 @@ export interface HttpFixtureOptions {
   delays?: { max: number; reset(): void };
   onLimit?: (limitPages: (pages: number) => void) => void;
   onAgent?: (socket: Duplex, address: string) => void;
-  onLive?: (socket: Duplex, caller: Caller) => void;
+  onLive?: (socket: Duplex, session: SessionPrincipal) => void;
   runs?: Pick<Runs, "confirm">;
+  /** Asked before the cookies of sessions. */
+  authenticators?: readonly Authenticator[];
   /** Routes beside those of session and audit trail. */
   routes?: (serve: Serve, parts: Parts) => void;
 }
@@ -48,7 +51,7 @@ async function openParts(folder: string, clock: FakeClock, options: HttpFixtureO
   const now = () => clock.now();
   const audit = createAudit({ store });
   const people = openPeople({ store, log, now, randomBytes, cost: CHEAP });
-  const hosts = createHosts({ store, clock, ids: createIds({ now, randomBytes }), randomBytes });
+  const hosts = createHosts({ store, endRuns: async () => {}, clock, ids: createIds({ now, randomBytes }), randomBytes });
   return { lines, log, bus, store, audit, people, hosts, clock };
 }
 
@@ -63,9 +66,13 @@ export async function openHttp(options: HttpFixtureOptions = {}) {
   const port = await server.listen("127.0.0.1", 0);
   const base = `http://127.0.0.1:${port}`;
   const origins = createOrigins(options.origin ?? base, port);
-  const idempotency = createIdempotency({ store: parts.store, now: () => clock.now(), randomBytes });
+  const idempotency = createIdempotency({ store: parts.store, now: () => clock.now() });
+  const authentication = createAuthentication([
+    ...(options.authenticators ?? []),
+    sessionAuthenticator(parts.people, origins.secure),
+  ]);
   const app = createApp({
-    people: parts.people,
+    authentication,
     idempotency,
     origins,
     health: createHealth({
@@ -87,13 +94,24 @@ export async function openHttp(options: HttpFixtureOptions = {}) {
       options.routes?.(serve, parts);
     },
   });
+  /** Sends the head of a request as it is, and gives all that comes back. */
+  async function raw(head: string): Promise<string> {
+    const socket = connect(port, "127.0.0.1");
+    const chunks: Buffer[] = [];
+    socket.on("data", (chunk) => chunks.push(chunk));
+    socket.on("error", () => {});
+    socket.write(`${head}\r\n\r\n`);
+    await new Promise((resolve) => socket.on("close", resolve));
+    return Buffer.concat(chunks).toString();
+  }
+
   const refuseAll = (socket: Duplex) => void socket.destroy();
   server.open({
     app,
     origins,
-    people: parts.people,
+    authentication,
     onAgent: ({ socket, address }) => (options.onAgent ?? refuseAll)(socket, address),
-    onLive: ({ socket }, caller) => (options.onLive ?? refuseAll)(socket, caller),
+    onLive: ({ socket }, session) => (options.onLive ?? refuseAll)(socket, session),
   });
 
   /** A person's browser: keeps cookie and CSRF token, sends Origin. */
@@ -142,6 +160,7 @@ export async function openHttp(options: HttpFixtureOptions = {}) {
     base,
     port,
     folder: folder.path,
+    raw,
     browser,
     signedIn,
     idempotency,

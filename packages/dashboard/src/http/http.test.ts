@@ -1,19 +1,7 @@
 import { request as httpRequest } from "node:http";
-import { connect } from "node:net";
 import { Problem } from "@nixfleet/protocol";
 import { expect, test } from "vitest";
 import { codeOf, openHttp, PASSWORD } from "./http.fixture.ts";
-
-/** Sends raw bytes and gives all that comes back. */
-async function raw(port: number, bytes: string): Promise<string> {
-  const socket = connect(port, "127.0.0.1");
-  const chunks: Buffer[] = [];
-  socket.on("data", (chunk) => chunks.push(chunk));
-  socket.on("error", () => {});
-  socket.write(bytes);
-  await new Promise((resolve) => socket.on("close", resolve));
-  return Buffer.concat(chunks).toString();
-}
 
 test("first start, signing in and out work over HTTP, and the cookie is HttpOnly, SameSite=Lax and bound to the origin", async () => {
   await using http = await openHttp();
@@ -195,11 +183,9 @@ test("R38: bodies, headers and addresses that are too large are refused, with an
     request.end();
   });
   expect(chunked).toBe(413);
-  expect(await raw(http.port, `GET / HTTP/1.1\r\nHost: x\r\nCookie: ${large.slice(0, 20_000)}\r\n\r\n`)).toContain(
-    '"code":"too-large"',
-  );
-  expect(await raw(http.port, "NONSENSE\r\n\r\n")).toContain('"code":"invalid-request"');
-  expect(await raw(http.port, "GET /live HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")).toContain(
+  expect(await http.raw(`GET / HTTP/1.1\r\nHost: x\r\nCookie: ${large.slice(0, 20_000)}`)).toContain('"code":"too-large"');
+  expect(await http.raw("NONSENSE")).toContain('"code":"invalid-request"');
+  expect(await http.raw("GET /live HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade")).toContain(
     '"code":"cross-site"',
   );
   expect((await fetch(`${http.base}/health`)).status).toBe(200);
@@ -224,17 +210,14 @@ test("R38: a fault in a handler ends only its own request; the answer has an id 
 test("R53: /live opens only for this page's Origin and a session; the session is handed on", async () => {
   const names: string[] = [];
   await using http = await openHttp({
-    onLive: (socket, caller) => {
-      names.push(caller.name);
+    onLive: (socket, session) => {
+      names.push(session.name);
       socket.end("HTTP/1.1 418 I'm a teapot\r\nConnection: close\r\n\r\n");
     },
   });
   const alice = await http.signedIn();
   const upgrade = (path: string, headers: readonly string[]) =>
-    raw(
-      http.port,
-      [`GET ${path} HTTP/1.1`, "Host: x", "Upgrade: websocket", "Connection: Upgrade", ...headers, "", ""].join("\r\n"),
-    );
+    http.raw([`GET ${path} HTTP/1.1`, "Host: x", "Upgrade: websocket", "Connection: Upgrade", ...headers].join("\r\n"));
   const cookie = `Cookie: ${alice.session.cookie}`;
   expect(await upgrade("/live", [cookie])).toContain("cross-site");
   expect(await upgrade("/live", [cookie, "Origin: https://evil.example"])).toContain("cross-site");
@@ -255,10 +238,10 @@ test("R52: agents' links are told the address behind a trusted proxy only", asyn
     },
   };
   const agent =
-    "GET /agent/link HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nX-Forwarded-For: 6.6.6.6, 198.51.100.7\r\n\r\n";
+    "GET /agent/link HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nX-Forwarded-For: 6.6.6.6, 198.51.100.7";
   await using direct = await openHttp(onAgent);
-  await raw(direct.port, agent);
+  await direct.raw(agent);
   await using proxied = await openHttp({ ...onAgent, trusted: ["127.0.0.1"] });
-  await raw(proxied.port, agent);
+  await proxied.raw(agent);
   expect(seen).toEqual(["127.0.0.1", "198.51.100.7"]);
 });

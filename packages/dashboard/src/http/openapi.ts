@@ -84,6 +84,7 @@ function operation(name: string, title: string, route: Route, schemaOf: (schema:
   const codes = new Set<ProblemCode>([...route.problems, "internal", "unavailable"]);
   if (route.params ?? route.query ?? route.body) codes.add("invalid-request");
   if (route.role !== null) codes.add("not-signed-in").add("role-too-low");
+  if (route.principal === "session") codes.add("session-needed");
   if (route.method !== "get") codes.add("cross-site").add("too-large");
   if (route.method === "post" && route.role !== null) codes.add("idempotency-mismatch");
   return {

@@ -1,31 +1,23 @@
-import { timingSafeEqual } from "node:crypto";
-import {
-  API_PATH,
-  CSRF_HEADER,
-  IDEMPOTENCY_HEADER,
-  PROBLEMS,
-  ROUTES,
-  type Route,
-  type RouteName,
-  roleAllows,
-} from "@nixfleet/protocol";
+import { API_PATH, IDEMPOTENCY_HEADER, PROBLEMS, ROUTES, type Route, type RouteName, roleAllows } from "@nixfleet/protocol";
 import type { Context, Hono } from "hono";
 import type * as z from "zod";
 import type { Logger } from "../logger.ts";
-import type { Caller, People, RequestOrigin } from "../people/index.ts";
+import { type Principal, principalId, type RequestOrigin } from "../people/index.ts";
+import { type ProblemDetails, problemDocument, problemResponse } from "../problem.ts";
 import type { Answer, Call, Handler } from "./answer.ts";
+import type { Authentication } from "./authentication.ts";
 import type { Idempotency, StoredAnswer } from "./idempotency.ts";
 import type { Origins } from "./origins.ts";
-import { problemDocument, problemResponse } from "./problem.ts";
 import { type Fault, faultsOf, parseJson, readBody } from "./request-body.ts";
-import { readSessionCookie } from "./session-cookie.ts";
+import { crossSiteFault } from "./same-origin.ts";
 
 /** A thousand host names fit; nothing that the page sends is larger. */
 const MAX_BODY = 256 * 1024;
 
 export interface ServeDeps {
   readonly app: Hono;
-  readonly people: Pick<People, "sessions">;
+  /** Says who makes a request. */
+  readonly authentication: Authentication;
   readonly idempotency: Idempotency;
   readonly origins: Origins;
   readonly log: Logger;
@@ -39,8 +31,8 @@ export interface ServeDeps {
 export type Serve = <N extends RouteName>(name: N, handler: Handler<N>) => void;
 
 /**
- * The one way in which a route of `ROUTES` is served: session and role, Origin and CSRF token for what changes something,
- * parameters, query and body against their schemas, Idempotency-Key for every POST of a session; then the handler.
+ * The one way in which a route of `ROUTES` is served: who asks and whether they may, for a session that changes something its
+ * Origin and CSRF token, parameters, query and body against their schemas, Idempotency-Key of a POST; then the handler.
  */
 export function createServe(deps: ServeDeps): Serve {
   return (name, handler) => {
@@ -60,23 +52,9 @@ async function answerRoute(deps: ServeDeps, route: Route, handler: AnyHandler, c
   const origin = deps.origin(context);
   const changes = route.method !== "get";
 
-  let caller: Caller | null = null;
-  if (route.role !== null) {
-    const secret = readSessionCookie(request.headers.get("Cookie"), deps.origins.secure);
-    caller = secret === null ? null : await deps.people.sessions.find(secret);
-    if (caller === null) return problemResponse("not-signed-in");
-    if (!roleAllows(caller.role, route.role)) {
-      return problemResponse("role-too-low", { detail: `It needs the role ${route.role}; yours is ${caller.role}.` });
-    }
-  }
-  if (changes) {
-    if (!deps.origins.has(request.headers.get("Origin"))) {
-      return problemResponse("cross-site", { detail: `Open the dashboard at ${deps.origins.own}.` });
-    }
-    if (caller !== null && !isCsrfToken(request.headers.get(CSRF_HEADER), caller)) {
-      return problemResponse("cross-site", { detail: `The header ${CSRF_HEADER} is not the one of your session.` });
-    }
-  }
+  const admitted = await admit(deps, route, request.headers);
+  if (!admitted.ok) return problemResponse(admitted.code, admitted.details);
+  const { principal } = admitted;
 
   const body = changes ? await readBody(request, MAX_BODY) : { kind: "text" as const, text: "" };
   if (body.kind === "too-large") {
@@ -93,31 +71,42 @@ async function answerRoute(deps: ServeDeps, route: Route, handler: AnyHandler, c
       faults: [{ path: IDEMPOTENCY_HEADER, message: "1 to 200 visible ASCII characters" }],
     });
   }
-  const requestKey = key === null || caller === null ? null : `${caller.personId} ${key}`;
-  const call: AnyCall = { ...parsed.value, caller, origin, requestKey, signal: request.signal };
-  if (key === null || caller === null) return responseOf(await handler(call), route, deps);
+  const requestKey = key === null || principal === null ? null : `${principalId(principal)} ${key}`;
+  const call: AnyCall = { ...parsed.value, principal, origin, requestKey, signal: request.signal };
+  if (key === null || principal === null) return responseOf(await handler(call), route, deps);
 
   const url = new URL(request.url);
   const once = await deps.idempotency.once(
-    {
-      caller,
-      key,
-      text: `${route.method} ${url.pathname}${url.search}\n${body.text}`,
-      confidential: route.confidential === true,
-    },
+    { principal, key, text: `${route.method} ${url.pathname}${url.search}\n${body.text}` },
     async () => storedAnswer(await handler(call), route, deps),
   );
-  if (once.kind === "mismatch") return problemResponse("idempotency-mismatch", { detail: once.detail });
+  if (once.kind === "mismatch") return problemResponse("idempotency-mismatch");
   const headers = new Headers({ "Cache-Control": "no-store", "Content-Type": contentType(once.answer.status) });
-  if (once.repeated) headers.set("Idempotency-Replayed", "true");
   if (once.answer.retryAfter !== undefined) headers.set("Retry-After", String(once.answer.retryAfter));
   return new Response(once.answer.status === 204 ? null : once.answer.body, { status: once.answer.status, headers });
 }
 
-function isCsrfToken(sent: string | null, caller: Caller): boolean {
-  const given = Buffer.from(sent ?? "");
-  const expected = Buffer.from(caller.csrf);
-  return given.length === expected.length && timingSafeEqual(given, expected);
+type Admitted =
+  | { ok: true; principal: Principal | null }
+  | { ok: false; code: "not-signed-in" | "role-too-low" | "session-needed" | "cross-site"; details?: ProblemDetails };
+
+/** Whether whoever makes a request may use the route at all. */
+async function admit({ authentication, origins }: ServeDeps, route: Route, headers: Headers): Promise<Admitted> {
+  let principal: Principal | null = null;
+  if (route.role !== null) {
+    principal = await authentication({ authorization: headers.get("Authorization"), cookie: headers.get("Cookie") });
+    if (principal === null) return { ok: false, code: "not-signed-in" };
+    if (!roleAllows(principal.role, route.role)) {
+      const detail = `This needs the role ${route.role}; yours is ${principal.role}.`;
+      return { ok: false, code: "role-too-low", details: { detail } };
+    }
+    if (route.principal === "session" && principal.kind !== "session") return { ok: false, code: "session-needed" };
+  }
+  if (route.method !== "get" && principal?.kind !== "token") {
+    const detail = crossSiteFault(headers, principal, origins);
+    if (detail !== null) return { ok: false, code: "cross-site", details: { detail } };
+  }
+  return { ok: true, principal };
 }
 
 type Parts = { params: unknown; query: unknown; body: unknown };

@@ -1,15 +1,15 @@
-import { createServer, type IncomingMessage, type Server, STATUS_CODES } from "node:http";
+import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo, BlockList } from "node:net";
 import type { Duplex } from "node:stream";
 import { getRequestListener } from "@hono/node-server";
 import { AGENT_LINK_PATH, LIVE_PATH } from "@nixfleet/protocol";
 import type { Hono } from "hono";
 import type { Logger } from "../logger.ts";
-import type { Caller, People } from "../people/index.ts";
+import type { SessionPrincipal } from "../people/index.ts";
+import { problemResponse, refuseUpgrade } from "../problem.ts";
+import type { Authentication } from "./authentication.ts";
 import { clientAddress } from "./client-address.ts";
 import type { Origins } from "./origins.ts";
-import { problemDocument, problemResponse } from "./problem.ts";
-import { readSessionCookie } from "./session-cookie.ts";
 
 /** A request that wants to become a WebSocket. */
 export interface Upgrade {
@@ -24,13 +24,13 @@ export interface HttpServer {
   /** Listens; gives the port. Rejects if the address is taken or not this machine's. */
   listen(address: string, port: number): Promise<number>;
   /** From now on requests are answered. Upgrades that come earlier are refused. */
-  open(parts: { app: Hono; origins: Origins; people: Pick<People, "sessions">; onAgent: OnAgent; onLive: OnLive }): void;
+  open(parts: { app: Hono; origins: Origins; authentication: Authentication; onAgent: OnAgent; onLive: OnLive }): void;
   /** Takes no more requests, and ends those that are under way after `grace` milliseconds. */
   stop(grace: number): Promise<void>;
 }
 
 type OnAgent = (upgrade: Upgrade) => void;
-type OnLive = (upgrade: Upgrade, caller: Caller) => void;
+type OnLive = (upgrade: Upgrade, session: SessionPrincipal) => void;
 
 export interface HttpServerDeps {
   readonly log: Logger;
@@ -89,10 +89,11 @@ export function createHttpServer({ log, trustedProxies }: HttpServerDeps): HttpS
     if (path !== LIVE_PATH) return refuseUpgrade(socket, "not-found");
     // Browsers let any site open a WebSocket with this one's cookies: only the Origin tells (R53).
     if (!parts.origins.has(request.headers.origin)) return refuseUpgrade(socket, "cross-site");
-    const secret = readSessionCookie(request.headers.cookie, parts.origins.secure);
-    const caller = secret === null ? null : await parts.people.sessions.find(secret);
-    if (caller === null) return refuseUpgrade(socket, "not-signed-in");
-    parts.onLive({ request, socket, head, address }, caller);
+    const { authorization = null, cookie = null } = request.headers;
+    const principal = await parts.authentication({ authorization, cookie });
+    if (principal === null) return refuseUpgrade(socket, "not-signed-in");
+    if (principal.kind !== "session") return refuseUpgrade(socket, "session-needed");
+    parts.onLive({ request, socket, head, address }, principal);
   }
 
   return {
@@ -121,21 +122,4 @@ export function createHttpServer({ log, trustedProxies }: HttpServerDeps): HttpS
       clearTimeout(timer);
     },
   };
-}
-
-/** Answers an upgrade with a problem document instead, and ends the connection. */
-export function refuseUpgrade(socket: Duplex, code: Parameters<typeof problemDocument>[0]): void {
-  const document = problemDocument(code);
-  const body = JSON.stringify(document);
-  socket.end(
-    [
-      `HTTP/1.1 ${document.status} ${STATUS_CODES[document.status] ?? "Error"}`,
-      "Content-Type: application/problem+json; charset=utf-8",
-      `Content-Length: ${Buffer.byteLength(body)}`,
-      "Cache-Control: no-store",
-      "Connection: close",
-      "",
-      body,
-    ].join("\r\n"),
-  );
 }

@@ -4,8 +4,14 @@ import { AGENT_SUBPROTOCOL, MAX_FRAME_BYTES } from "@nixfleet/protocol";
 import { WebSocketServer } from "ws";
 import type { Hosts } from "../hosts/index.ts";
 import type { Logger } from "../logger.ts";
+import { refuseUpgrade } from "../problem.ts";
 import { linkSocket } from "../server-socket.ts";
 import type { AgentLinks } from "./links.ts";
+
+/** Seconds after which a dashboard that restarts is probably back. */
+const COME_BACK_AFTER = 5;
+/** Seconds after which an agent whose token could not be checked tries again. */
+const TRY_AGAIN_AFTER = 10;
 
 export interface AgentUpgradeDeps {
   hosts: Hosts;
@@ -13,7 +19,7 @@ export interface AgentUpgradeDeps {
   log: Logger;
 }
 
-/** Takes the upgrade requests of the agents' path: who has no good token gets an HTTP answer and no WebSocket. */
+/** Takes the upgrade requests of the agents' path: an agent without a valid token gets an HTTP answer and no WebSocket. */
 export type AgentUpgrade = (upgrade: {
   request: IncomingMessage;
   socket: Duplex;
@@ -33,25 +39,25 @@ export function createAgentUpgrade({ hosts, links, log }: AgentUpgradeDeps): Age
 
   async function upgrade({ request, socket, head, address }: Parameters<AgentUpgrade>[0]): Promise<void> {
     if (links.stopping) {
-      answer(socket, "503 Service Unavailable", "shutting-down", "The dashboard is restarting.", ["Retry-After: 5"]);
+      refuseUpgrade(socket, "shutting-down", { retryAfter: COME_BACK_AFTER });
       return;
     }
     const token = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? "")?.[1];
     if (token === undefined || token.length > 200) {
-      answer(socket, "401 Unauthorized", "token-missing", "A host token is needed: Authorization: Bearer nf_…", [CHALLENGE]);
+      refuseUpgrade(socket, "token-missing");
       return;
     }
     const who = await hosts.authenticate(token);
     if (!who.ok) {
       if (who.namedHost !== null) links.recordRefused(who.namedHost, who.reason);
-      answer(socket, "401 Unauthorized", "token-wrong", who.reason, [CHALLENGE]);
+      refuseUpgrade(socket, "token-wrong", { detail: who.reason });
       return;
     }
     const offered = (request.headers["sec-websocket-protocol"] ?? "").split(",").map((name) => name.trim());
     if (!offered.includes(AGENT_SUBPROTOCOL)) {
       const reason = `The agent speaks ${offered.join(", ").slice(0, 100) || "no protocol"}, this dashboard ${AGENT_SUBPROTOCOL}. Update the older one.`;
       links.recordRefused(who.hostId, reason, true);
-      answer(socket, "400 Bad Request", "unsupported-protocol", reason);
+      refuseUpgrade(socket, "unsupported-protocol", { detail: reason });
       return;
     }
     if (socket.destroyed) return;
@@ -68,30 +74,8 @@ export function createAgentUpgrade({ hosts, links, log }: AgentUpgradeDeps): Age
     upgrade(asked)
       .catch((error: unknown) => {
         log.error({ err: error }, "An agent could not be let in");
-        answer(socket, "503 Service Unavailable", "unavailable", "The dashboard cannot look the token up now.", [
-          "Retry-After: 10",
-        ]);
+        refuseUpgrade(socket, "unavailable", { detail: "The token could not be checked.", retryAfter: TRY_AGAIN_AFTER });
       })
       .finally(() => socket.off("error", gone));
   };
-}
-
-const CHALLENGE = 'WWW-Authenticate: Bearer realm="nixfleet"';
-
-function answer(socket: Duplex, status: string, code: string, title: string, headers: readonly string[] = []): void {
-  if (socket.destroyed) return;
-  const body = JSON.stringify({ type: `about:blank#${code}`, title, status: Number.parseInt(status, 10), code });
-  // The request is answered for good: whatever fails from here on is the caller's own.
-  socket.on("error", () => socket.destroy());
-  socket.end(
-    [
-      `HTTP/1.1 ${status}`,
-      "Connection: close",
-      "Content-Type: application/problem+json",
-      `Content-Length: ${Buffer.byteLength(body)}`,
-      ...headers,
-      "",
-      body,
-    ].join("\r\n"),
-  );
 }

@@ -4,6 +4,7 @@ import {
   type HostId,
   type HostRow,
   type RunId,
+  type RunState,
   type RunSummary,
   type RunView,
   type ServerInfo,
@@ -15,9 +16,10 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import type { FleetViews, Urgency } from "../fleet/index.ts";
 import { createIds } from "../ids.ts";
-import { appendLines, createRunLogs } from "../runs/log.ts";
+import { createRunLogs } from "../runs/log.ts";
+import { appendLines } from "../runs/log-append.ts";
 import { newRow } from "../runs/records.ts";
-import { newRun } from "../runs/run.ts";
+import { queuedRun } from "../runs/run.fixture.ts";
 import { openTestStore, quiet } from "../store/store.fixture.ts";
 import { createLiveClient, HIGH_WATER } from "./client.ts";
 import { createLive } from "./index.ts";
@@ -331,6 +333,14 @@ async function arrange() {
       },
       runs: {
         summary,
+        summaries: async (wanted) => {
+          const found = new Map<RunId, RunSummary>();
+          for (const id of wanted) {
+            const one = await summary(id);
+            if (one !== null) found.set(id, one);
+          }
+          return found;
+        },
         view: async (id) => {
           const found = await summary(id);
           return found === null ? null : ({ summary: found } as RunView);
@@ -370,16 +380,7 @@ async function arrange() {
         .insertInto("hosts")
         .values({ id: hostId, name: hostId, name_key: hostId, platform: "nixos", notes: "", added_at: 0 })
         .execute();
-      const made = newRun({
-        id: runId,
-        hostId,
-        request: { op: "pull", args: {} },
-        commit: null,
-        deadline: 1,
-        createdAt: 0,
-        askedBy: "a",
-        force: false,
-      });
+      const made = queuedRun({ id: runId, hostId, request: { op: "pull", args: {} }, commit: null });
       await trx
         .insertInto("runs")
         .values(newRow(made, { number: 1, subject: null }))
@@ -389,16 +390,12 @@ async function arrange() {
   };
   let lines = 0;
   const logLines = async (runId: RunId, count: number, text = "x".repeat(200)) => {
-    await store.change(async ({ db: trx }) => {
-      await appendLines(
-        trx,
-        runId,
-        lines,
-        Array.from({ length: count }, () => ({ at: 1, stream: "nix" as const, text })),
-      );
-      lines += count;
-      await trx.updateTable("runs").set({ log_lines: lines }).where("id", "=", runId).execute();
-    });
+    const more = Array.from({ length: count }, () => ({ at: 1, stream: "nix" as const, text }));
+    const limits = { runBytes: 1e12, hostBytes: 1e12 };
+    await store.change((change) =>
+      appendLines(change, { runId, hostId: null, endedAt: null }, more, { now: clock.now(), limits }),
+    );
+    lines += count;
     publish("run.logged", { runId, lastLine: lines });
   };
   /** Lets time pass until what was begun is done; real reading of the database takes turns of its own. */
@@ -440,8 +437,8 @@ test("R25: a host that is added, renamed or removed, and a target that moves, ar
   expect(browser.seen).toMatchObject({ snapshots: 1, gaps: 0 });
 });
 
-test("runs of a removed host leave the fleet with it, and whoever looks at one is told that it has gone", async () => {
-  const { scope, store, publish, connect, addRun, pass } = await arrange();
+test("runs of a removed host leave the fleet with their end, and whoever looks at one goes on seeing it", async () => {
+  const { scope, store, connect, addRun, pass } = await arrange();
   await using _ = scope;
   const { hostId, runId } = await addRun();
   const browser = connect();
@@ -453,14 +450,19 @@ test("runs of a removed host leave the fleet with it, and whoever looks at one i
   });
   expect(browser.values("fleet")).toHaveProperty(`run:${runId}`);
 
-  await store.change(({ db: trx }) => trx.deleteFrom("hosts").where("id", "=", hostId).execute());
-  publish("host.removed", { hostId });
+  await store.change(async (change) => {
+    await change.db.deleteFrom("hosts").where("id", "=", hostId).execute();
+    await change.db.updateTable("runs").set({ state: "cancelled", ended_at: 1 }).where("id", "=", runId).execute();
+    change.emit("run.changed", { runId, hostId });
+    change.emit("host.removed", { hostId });
+  });
 
   await pass(() => {
     browser.take();
-    return browser.seen.gone.length > 0 && !(`run:${runId}` in browser.values("fleet"));
+    return !(`run:${runId}` in browser.values("fleet"));
   });
-  expect(browser.seen.gone).toEqual([`run:${runId}`]);
+  expect(browser.seen.gone).toEqual([]);
+  expect(browser.values(`run:${runId}`)).toHaveProperty("run.summary.state", "cancelled");
 });
 
 test("R39: a log that a stalled browser follows is sent as it takes it: every line once, in order, with bounded memory", async () => {
@@ -578,7 +580,7 @@ test("R25: what a preview showed and the generations of a host change live with 
   publish("host.changed", { hostId });
   await take(() => JSON.stringify(browser.values(topic)["generations"]) === '[{"number":2}]');
 
-  const change = (state: string) =>
+  const change = (state: RunState) =>
     store.change(({ db: trx }) => trx.updateTable("runs").set({ state }).where("id", "=", runId).execute());
   await change("running");
   publish("run.changed", { runId, hostId });

@@ -95,8 +95,8 @@ export function createLive(deps: LiveDeps): Live {
         release,
         logs: deps.logs,
         lastLine: async (runId) => {
-          const row = await store.db.selectFrom("runs").select("log_lines").where("id", "=", runId).executeTakeFirst();
-          return row?.log_lines ?? 0;
+          const row = await store.db.selectFrom("run_logs").select("lines").where("run_id", "=", runId).executeTakeFirst();
+          return row?.lines ?? 0;
         },
         onClosed: () => clients.delete(client),
       });

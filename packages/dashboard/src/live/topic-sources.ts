@@ -1,7 +1,8 @@
-import type { AuditEntry, HostId, RunId, RunState, RunSummary, RunView, ServerInfo, TargetView } from "@nixfleet/protocol";
+import type { AuditEntry, HostId, RunId, RunState, RunSummary, ServerInfo, TargetView } from "@nixfleet/protocol";
 import { isTerminal } from "@nixfleet/protocol";
 import type { Bus } from "../bus.ts";
 import type { FleetViews } from "../fleet/index.ts";
+import type { RunViews } from "../runs/index.ts";
 import type { Store } from "../store/index.ts";
 import type { TopicSource } from "./topic.ts";
 
@@ -13,7 +14,7 @@ export interface SourceDeps {
   store: Store;
   bus: Bus;
   views: Pick<FleetViews, "rows" | "peek" | "view" | "changes" | "generations" | "onChange">;
-  runs: { summary(runId: RunId): Promise<RunSummary | null>; view(runId: RunId): Promise<RunView | null> };
+  runs: Pick<RunViews, "summary" | "summaries" | "view">;
   target: { view(): TargetView };
   links: { watch(hostId: HostId): () => void };
   audit: { list(filter: object, limit: number, before: number | null): Promise<{ items: AuditEntry[] }> };
@@ -34,26 +35,15 @@ const after = (key: string) => key.slice(key.indexOf(":") + 1);
 
 /** Rows of all hosts, the runs at work or waiting, the target, and the dashboard itself. */
 export function fleetSource({ store, bus, views, runs, target, server }: SourceDeps): TopicSource {
-  const hostOf = new Map<RunId, HostId>();
-  const unfinished = async (id: RunId) => {
-    const summary = await runs.summary(id);
-    hostOf.delete(id);
-    if (summary === null || isTerminal(summary.state)) return undefined;
-    hostOf.set(id, summary.hostId);
-    return summary;
-  };
+  const unfinished = (summary: RunSummary | null | undefined) =>
+    summary == null || isTerminal(summary.state) ? undefined : summary;
   return {
     async all() {
       const rows = await views.rows();
-      const ids = await store.db
-        .selectFrom("runs")
-        .select("id")
-        .where("state", "in", ["queued", "starting", "running"])
-        .execute();
+      const ids = await store.db.selectFrom("runs").select("id").where("ended_at", "is", null).execute();
       const values = new Map<string, unknown>(rows.map((row) => [`host:${row.id}`, row]));
-      for (const { id } of ids) {
-        const summary = await unfinished(id as RunId);
-        if (summary !== undefined) values.set(`run:${id}`, summary);
+      for (const summary of (await runs.summaries(ids.map(({ id }) => id))).values()) {
+        if (unfinished(summary) !== undefined) values.set(`run:${summary.id}`, summary);
       }
       return values.set("target", target.view()).set("server", server());
     },
@@ -63,7 +53,7 @@ export function fleetSource({ store, bus, views, runs, target, server }: SourceD
         if (key === "target") values.set(key, target.view());
         else if (key === "server") values.set(key, server());
         else if (key.startsWith("host:")) values.set(key, views.peek(after(key) as HostId) ?? undefined);
-        else values.set(key, await unfinished(after(key) as RunId));
+        else values.set(key, unfinished(await runs.summary(after(key) as RunId)));
       }
       return values;
     },
@@ -72,14 +62,6 @@ export function fleetSource({ store, bus, views, runs, target, server }: SourceD
         bus.on("run.changed", ({ runId }) => touch(`run:${runId}`, "soon"), { owner, signal });
         bus.on("target.changed", () => touch("target", "soon"), { owner, signal });
         bus.on("storage.changed", () => touch("server", "soon"), { owner, signal });
-        // Its runs went with the host, and nothing is said of each.
-        bus.on(
-          "host.removed",
-          ({ hostId }) => {
-            for (const [id, host] of hostOf) if (host === hostId) touch(`run:${id}`, "soon");
-          },
-          { owner, signal },
-        );
         return views.onChange((id, urgency) => touch(`host:${id}`, urgency));
       }),
   };
@@ -98,7 +80,7 @@ export function hostSource(hostId: HostId, { store, bus, views, runs, links }: S
       .orderBy("id", "desc")
       .limit(NEWEST_RUNS)
       .execute();
-    return rows.map(({ id }) => id as RunId);
+    return rows.map(({ id }) => id);
   };
   let shown = new Set<RunId>();
   const states = new Map<RunId, RunState>();
@@ -122,7 +104,8 @@ export function hostSource(hostId: HostId, { store, bus, views, runs, links }: S
       if (host === null) return null;
       const values = new Map<string, unknown>([["host", host], ...(await pages())]);
       const ids = await newest();
-      for (const id of ids) values.set(`run:${id}`, (await runs.summary(id)) ?? undefined);
+      const summaries = await runs.summaries(ids);
+      for (const id of ids) values.set(`run:${id}`, summaries.get(id));
       shown = new Set(ids);
       return new Map([...values].filter(([, value]) => value !== undefined));
     },
@@ -170,19 +153,13 @@ export function runSource(runId: RunId, { bus, runs }: SourceDeps): TopicSource 
     const view = await runs.view(runId);
     return view === null ? null : new Map([["run", view]]);
   };
-  let hostId: HostId | null = null;
   return {
-    async all() {
-      const values = await read();
-      hostId = values?.get("run")?.summary.hostId ?? null;
-      return values;
-    },
+    all: read,
     some: read,
     listen: (touch) =>
       listening((signal) => {
         bus.on("run.changed", (event) => void (event.runId === runId && touch("run", "soon")), { owner, signal });
         bus.on("run.logged", (event) => void (event.runId === runId && touch("run", "later")), { owner, signal });
-        bus.on("host.removed", (event) => void (event.hostId === hostId && touch("run", "soon")), { owner, signal });
         return undefined;
       }),
   };

@@ -2,14 +2,15 @@ import type { Logger } from "../logger.ts";
 import type { Store } from "../store/index.ts";
 import { createLoginLimits, type LoginLimits } from "./login-limits.ts";
 import type { Argon2Cost } from "./password-hash.ts";
-import { createPasswords } from "./passwords.ts";
+import { createPasswords, type Passwords } from "./passwords.ts";
 import { createPeople, type People } from "./people.ts";
 import { createSessions } from "./sessions.ts";
 import { createSetupLink } from "./setup-link.ts";
 
 export { type Argon2Cost, hashPassword, parsePasswordHash } from "./password-hash.ts";
 export type { People } from "./people.ts";
-export { type Caller, type RequestOrigin, SESSION_LONGEST } from "./sessions.ts";
+export { actorOf, type Principal, principalId, proofOf, type RequestOrigin, type SessionPrincipal } from "./principal.ts";
+export { endedSessionCookie, readSessionCookie } from "./session-cookie.ts";
 
 export interface OpenPeopleDeps {
   readonly store: Store;
@@ -18,14 +19,16 @@ export interface OpenPeopleDeps {
   randomBytes(size: number): Buffer;
   readonly cost?: Argon2Cost | undefined;
   readonly limits?: LoginLimits | undefined;
+  /** Replaces those of `cost`. */
+  readonly passwords?: Passwords | undefined;
 }
 
 /** The people, put together from their parts. */
-export function openPeople({ store, log, now, randomBytes, cost, limits }: OpenPeopleDeps): People {
+export function openPeople({ store, log, now, randomBytes, cost, limits, passwords }: OpenPeopleDeps): People {
   return createPeople({
     store,
     sessions: createSessions({ store, log, now, randomBytes }),
-    passwords: createPasswords({ randomBytes, ...(cost === undefined ? {} : { cost }) }),
+    passwords: passwords ?? createPasswords({ randomBytes, ...(cost === undefined ? {} : { cost }) }),
     limits: limits ?? createLoginLimits({ now }),
     setupLink: createSetupLink({ now, randomBytes }),
     now,

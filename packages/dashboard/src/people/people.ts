@@ -1,21 +1,22 @@
 import type { Role } from "@nixfleet/protocol";
 import { Role as RoleSchema } from "@nixfleet/protocol";
 import type { Transaction } from "kysely";
-import type { ActorRef } from "../actor.ts";
+import { type ActorRef, actorRef, type PersonActor } from "../actor.ts";
 import type { Change, Database, PeopleTable, Reader, Store } from "../store/index.ts";
 import type { LoginLimits } from "./login-limits.ts";
 import type { Passwords } from "./passwords.ts";
-import type { Caller, RequestOrigin, Sessions } from "./sessions.ts";
+import { actorOf, type RequestOrigin, type SessionPrincipal } from "./principal.ts";
+import type { Sessions } from "./sessions.ts";
 import type { SetupLink } from "./setup-link.ts";
 
 export type SignInResult =
-  | { kind: "signed-in"; caller: Caller }
+  | { kind: "signed-in"; session: SessionPrincipal }
   | { kind: "wrong-credentials" }
   /** Seconds. */
   | { kind: "too-many-attempts"; retryAfter: number };
 
 export type SetupResult =
-  | { kind: "signed-in"; caller: Caller }
+  | { kind: "signed-in"; session: SessionPrincipal }
   | { kind: "setup-link-invalid" }
   | { kind: "already-set-up" }
   | { kind: "too-many-attempts"; retryAfter: number };
@@ -44,15 +45,19 @@ export interface People {
   declareAdmin(declared: { name: string; hash: string } | null): Promise<void>;
   setup(request: { token: string; name: string; password: string }, origin: RequestOrigin): Promise<SetupResult>;
   signIn(request: { name: string; password: string }, origin: RequestOrigin): Promise<SignInResult>;
-  signOut(caller: Caller, origin: RequestOrigin): Promise<void>;
-  changePassword(caller: Caller, request: { current: string; next: string }, origin: RequestOrigin): Promise<PasswordResult>;
+  signOut(session: SessionPrincipal, origin: RequestOrigin): Promise<void>;
+  changePassword(
+    session: SessionPrincipal,
+    request: { current: string; next: string },
+    origin: RequestOrigin,
+  ): Promise<PasswordResult>;
   /**
-   * Whether who sits at this session knows its account's password: asked before an op that wants proof that it is them (R49).
-   * `what` is what they want to do, as the audit trail tells it of a wrong one. Counts against the limits of the sign-in.
+   * Whether the person's proof is right: checked before an op that asks for it (R49). `what` is what they want to do, as the audit
+   * trail tells it of a wrong one: “start …”. Counts against the limits of the sign-in.
    */
-  prove(caller: Caller, proof: { password: string }, what: string, origin: RequestOrigin): Promise<ProofResult>;
-  /** Ends a session of the caller's own; false: there is none of this id. */
-  endSession(caller: Caller, sessionId: string, origin: RequestOrigin): Promise<boolean>;
+  prove(person: PersonActor, what: string): Promise<ProofResult>;
+  /** Ends a session of the same person; false: there is none of this id. */
+  endSession(session: SessionPrincipal, sessionId: string, origin: RequestOrigin): Promise<boolean>;
   readonly sessions: Pick<Sessions, "find" | "list" | "sweep">;
 }
 
@@ -103,10 +108,10 @@ export function createPeople(deps: PeopleDeps): People {
     person: Pick<PeopleTable, "id" | "name"> | null,
     action: string,
     sentence: string,
-    origin: RequestOrigin,
+    { address }: Pick<RequestOrigin, "address">,
   ): Promise<void> {
     const actor = person === null ? UNKNOWN : personRef(person);
-    await store.change(async (change) => change.audit({ actor, action, sentence, from: origin.address, outcome: "failed" }));
+    await store.change(async (change) => change.audit({ actor, action, sentence, from: address, outcome: "failed" }));
   }
 
   const auditDone = (change: Change, actor: ActorRef, action: string, sentence: string, origin: RequestOrigin) =>
@@ -152,7 +157,7 @@ export function createPeople(deps: PeopleDeps): People {
       }
       const hash = await passwords.hash(password);
       if (hash === null) return { kind: "too-many-attempts", retryAfter: BUSY };
-      const caller = await store.change(async (change) => {
+      const session = await store.change(async (change) => {
         // Of two who hold the link and send it at once, one becomes the administrator.
         if ((await usableAdmin(change.db)) || !setupLink.fits(token)) return null;
         const person = await putPerson(change.db, name, hash, false);
@@ -160,7 +165,7 @@ export function createPeople(deps: PeopleDeps): People {
         change.afterCommit(() => setupLink.use());
         return await sessions.begin(change, { id: person.id, name, role: "admin" }, origin);
       });
-      return caller === null ? { kind: "already-set-up" } : { kind: "signed-in", caller };
+      return session === null ? { kind: "already-set-up" } : { kind: "signed-in", session };
     },
 
     async signIn({ name, password }, origin) {
@@ -180,7 +185,7 @@ export function createPeople(deps: PeopleDeps): People {
       attempt.succeeded();
       // Hashed again where the cost has been raised since; what the settings declare is theirs.
       const renewed = person.declared === 0 && !passwords.isCurrent(hash) ? await passwords.hash(password) : null;
-      const caller = await store.change(async (change) => {
+      const session = await store.change(async (change) => {
         const stored = await change.db
           .selectFrom("people")
           .select("password_hash")
@@ -192,24 +197,24 @@ export function createPeople(deps: PeopleDeps): People {
         auditDone(change, personRef(person), "session.start", `${person.name} signed in.`, origin);
         return await sessions.begin(change, { id: person.id, name: person.name, role: RoleSchema.parse(person.role) }, origin);
       });
-      return caller === null ? { kind: "wrong-credentials" } : { kind: "signed-in", caller };
+      return session === null ? { kind: "wrong-credentials" } : { kind: "signed-in", session };
     },
 
-    async signOut(caller, origin) {
+    async signOut(session, origin) {
       await store.change(async (change) => {
-        await sessions.end(change, caller.personId, { only: caller.sessionId });
-        auditDone(change, callerRef(caller), "session.end", `${caller.name} signed out.`, origin);
+        await sessions.end(change, session.personId, { only: session.sessionId });
+        auditDone(change, actorRef(actorOf(session, origin)), "session.end", `${session.name} signed out.`, origin);
       });
     },
 
-    async changePassword(caller, { current, next }, origin) {
-      const attempt = limits.begin(caller.name, origin.address);
+    async changePassword(session, { current, next }, origin) {
+      const attempt = limits.begin(session.name, origin.address);
       if (!attempt.ok) return { kind: "too-many-attempts", retryAfter: attempt.retryAfter };
-      const person = await store.db.selectFrom("people").selectAll().where("id", "=", caller.personId).executeTakeFirstOrThrow();
+      const person = await store.db.selectFrom("people").selectAll().where("id", "=", session.personId).executeTakeFirstOrThrow();
       const right = await passwords.verify(current, person.password_hash);
       if (right === null) return { kind: "too-many-attempts", retryAfter: BUSY };
       if (!right) {
-        await recordFailure(person, "password.change", `${caller.name} gave a wrong password to change it.`, origin);
+        await recordFailure(person, "password.change", `${session.name} gave a wrong password to change it.`, origin);
         return { kind: "wrong-credentials" };
       }
       attempt.succeeded();
@@ -224,42 +229,40 @@ export function createPeople(deps: PeopleDeps): People {
           .where("password_hash", "=", person.password_hash)
           .executeTakeFirst();
         if (numUpdatedRows !== 1n) return false;
-        const ended = await sessions.end(change, person.id, { allBut: caller.sessionId });
+        const ended = await sessions.end(change, person.id, { allBut: session.sessionId });
         const others = `${ended} other ${ended === 1 ? "session" : "sessions"} ended`;
-        auditDone(change, personRef(person), "password.change", `${caller.name} changed the password; ${others}.`, origin);
+        auditDone(change, personRef(person), "password.change", `${session.name} changed the password; ${others}.`, origin);
         return true;
       });
       return changed ? { kind: "changed" } : { kind: "wrong-credentials" };
     },
 
-    async prove(caller, { password }, what, origin) {
-      const attempt = limits.begin(caller.name, origin.address);
+    async prove({ id, name, proof, address }, what) {
+      if (proof === null) return { kind: "wrong" };
+      const attempt = limits.begin(name, address);
       if (!attempt.ok) return { kind: "too-many-attempts", retryAfter: attempt.retryAfter };
-      const person = await store.db
-        .selectFrom("people")
-        .select("password_hash")
-        .where("id", "=", caller.personId)
-        .executeTakeFirst();
-      const right = await passwords.verify(password, person?.password_hash ?? null);
+      const person = await store.db.selectFrom("people").select("password_hash").where("id", "=", id).executeTakeFirst();
+      const right = await passwords.verify(proof.password(), person?.password_hash ?? null);
       if (right === null) return { kind: "too-many-attempts", retryAfter: BUSY };
       if (!right) {
-        await recordFailure(
-          { id: caller.personId, name: caller.name },
-          "proof.give",
-          `${caller.name} gave a wrong password to ${what}.`,
-          origin,
-        );
+        await recordFailure({ id, name }, "proof.give", `${name} gave a wrong password to ${what}.`, { address });
         return { kind: "wrong" };
       }
       attempt.succeeded();
       return { kind: "proven" };
     },
 
-    async endSession(caller, sessionId, origin) {
+    async endSession(session, sessionId, origin) {
       return await store.change(async (change) => {
-        const ended = await sessions.end(change, caller.personId, { only: sessionId });
+        const ended = await sessions.end(change, session.personId, { only: sessionId });
         if (ended === 0) return false;
-        auditDone(change, callerRef(caller), "session.end", `${caller.name} ended another session of theirs.`, origin);
+        auditDone(
+          change,
+          actorRef(actorOf(session, origin)),
+          "session.end",
+          `${session.name} ended another session of theirs.`,
+          origin,
+        );
         return true;
       });
     },
@@ -270,10 +273,6 @@ const UNKNOWN: ActorRef = { kind: "unknown", id: null, name: "unknown" };
 
 function personRef({ id, name }: { id: string; name: string }): ActorRef {
   return { kind: "person", id, name };
-}
-
-function callerRef({ personId, name }: Caller): ActorRef {
-  return personRef({ id: personId, name });
 }
 
 /** Two people never differ by case, white space or the way an accent is encoded alone. */

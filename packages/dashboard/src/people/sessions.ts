@@ -1,7 +1,9 @@
-import { createHash, createHmac } from "node:crypto";
+import { createHash } from "node:crypto";
 import { type Role, Role as RoleSchema, type SessionListing, shorten } from "@nixfleet/protocol";
 import type { Logger } from "../logger.ts";
 import type { Change, Store } from "../store/index.ts";
+import type { RequestOrigin, SessionPrincipal } from "./principal.ts";
+import { createSessionKey } from "./session-key.ts";
 
 const minute = 60_000;
 const day = 24 * 60 * minute;
@@ -14,33 +16,12 @@ const TOUCH_EVERY = minute;
 /** Of one person; those that were used longest ago end for a new one. */
 const MAX_SESSIONS = 50;
 
-/** Who makes a request. */
-export interface Caller {
-  readonly personId: string;
-  readonly name: string;
-  readonly role: Role;
-  readonly sessionId: string;
-  /** What a request that changes something must send. */
-  readonly csrf: string;
-  /** The cookie's value: the only secret that both sides have. For deriving keys; never to be stored. */
-  readonly secret: string;
-}
-
-/** Where a request comes from. */
-export interface RequestOrigin {
-  readonly address: string;
-  /** `User-Agent` as it came. */
-  readonly agent: string;
-}
-
 export interface Sessions {
-  /**
-   * Makes a session and gives the value of its cookie, which is stored only as a hash. Those that were used longest ago make room.
-   */
-  begin(change: Change, person: Person, origin: RequestOrigin): Promise<Caller>;
+  /** Makes a session, of whose secret only a hash is stored. Those that were used longest ago make room. */
+  begin(change: Change, person: Person, origin: RequestOrigin): Promise<SessionPrincipal>;
   /** Whose cookie this is; null: nobody's, or the session has ended. */
-  find(secret: string): Promise<Caller | null>;
-  list(caller: Caller): Promise<SessionListing[]>;
+  find(secret: string): Promise<SessionPrincipal | null>;
+  list(session: SessionPrincipal): Promise<SessionListing[]>;
   /** Ends sessions of a person: this one, or all but that one. Gives how many ended. */
   end(change: Change, personId: string, which: { only: string } | { allBut: string | null }): Promise<number>;
   /** Ends those whose time is over. */
@@ -67,6 +48,15 @@ export function createSessions({ store, log, now, randomBytes }: SessionsDeps): 
     await change.db.deleteFrom("sessions").where("id", "in", ids).execute();
     for (const sessionId of ids) change.emit("session.ended", { sessionId });
   }
+
+  const principal = ({ id: personId, name, role }: Person, sessionId: string, secret: string): SessionPrincipal => ({
+    kind: "session",
+    personId,
+    name,
+    role,
+    sessionId,
+    key: createSessionKey(secret, SESSION_LONGEST, randomBytes),
+  });
 
   async function touch(id: string, createdAt: number): Promise<void> {
     const at = now();
@@ -107,8 +97,7 @@ export function createSessions({ store, log, now, randomBytes }: SessionsDeps): 
           agent: printable(agent),
         })
         .execute();
-      const { id: personId, name, role } = person;
-      return { personId, name, role, sessionId: id, csrf: csrfOf(secret), secret };
+      return principal(person, id, secret);
     },
 
     async find(secret) {
@@ -123,15 +112,15 @@ export function createSessions({ store, log, now, randomBytes }: SessionsDeps): 
         .executeTakeFirst();
       if (row === undefined || now() >= row.expires_at) return null;
       if (now() - row.last_seen_at >= TOUCH_EVERY) await touch(row.id, row.created_at);
-      const role = RoleSchema.parse(row.role);
-      return { personId: row.person_id, name: row.name, role, sessionId: row.id, csrf: csrfOf(secret), secret };
+      const person = { id: row.person_id, name: row.name, role: RoleSchema.parse(row.role) };
+      return principal(person, row.id, secret);
     },
 
-    async list(caller) {
+    async list(session) {
       const rows = await store.db
         .selectFrom("sessions")
         .select(["id", "created_at", "last_seen_at", "address", "agent"])
-        .where("person_id", "=", caller.personId)
+        .where("person_id", "=", session.personId)
         .where("expires_at", ">", now())
         .orderBy("last_seen_at", "desc")
         .execute();
@@ -141,7 +130,7 @@ export function createSessions({ store, log, now, randomBytes }: SessionsDeps): 
         lastSeenAt: row.last_seen_at,
         address: row.address,
         agent: row.agent,
-        current: row.id === caller.sessionId,
+        current: row.id === session.sessionId,
       }));
     },
 
@@ -166,11 +155,6 @@ export function createSessions({ store, log, now, randomBytes }: SessionsDeps): 
 
 function digest(secret: string): string {
   return createHash("sha256").update(secret).digest("hex");
-}
-
-/** Bound to the session and not stored: whoever reads the database learns neither. */
-function csrfOf(secret: string): string {
-  return createHmac("sha256", secret).update("nixfleet csrf").digest("base64url");
 }
 
 function printable(agent: string): string {

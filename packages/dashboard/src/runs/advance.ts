@@ -1,6 +1,6 @@
 import {
   FAILURES,
-  isTerminal,
+  type FailureCode,
   type Outcome,
   type QueueReason,
   REFUSALS,
@@ -9,10 +9,22 @@ import {
   type TerminalState,
 } from "@nixfleet/protocol";
 import type { KnownFacts } from "../hosts/index.ts";
+import type { RunOutcome } from "../store/index.ts";
 import { postCheck } from "./post-check.ts";
-import type { Run, RunOutcome } from "./run.ts";
+import {
+  type ActiveRun,
+  type CancelRequest,
+  type EndedRun,
+  type ProvingRun,
+  phasesOf,
+  type QueuedRun,
+  type Run,
+  type RunningRun,
+  type StartingRun,
+  startedAtOf,
+} from "./run.ts";
 
-/** How long a run may wait for its host, in milliseconds: seven days. */
+/** How long a run may wait for its host, in milliseconds: seven days, from when nothing else holds it. */
 export const QUEUE_LIMIT = 7 * 24 * 60 * 60_000;
 /** How long after its deadline the host may still report that it ended the run itself, in milliseconds. */
 export const REPORT_GRACE = 60_000;
@@ -20,13 +32,17 @@ export const REPORT_GRACE = 60_000;
 export const PROOF_LIMIT = 60_000;
 
 /** What happens to a run. */
-export type RunInput =
+export type RunSignal =
   /** The host is connected and has no other run at work, and the pre-checks hold. The secret is for its confirmation alone. */
   | { kind: "dispatch"; confirmSecret: string }
   | { kind: "blocked"; reason: QueueReason }
+  /** What held it holds it no more. */
+  | { kind: "release" }
   /** A pre-check of the dashboard, or the agent itself, says no. */
   | { kind: "refuse"; by: "dashboard" | "agent"; code: RefusalCode; reason: string }
   | { kind: "cancel"; by: string }
+  /** The host was removed from the dashboard. */
+  | { kind: "hostRemoved" }
   /** A hello came; `known`: as what it lists the run, null if it does not. */
   | { kind: "linkUp"; known: "queued" | "active" | "finished" | null }
   | { kind: "linkDown" }
@@ -36,7 +52,7 @@ export type RunInput =
   /** Time has passed. */
   | { kind: "tick" };
 
-/** What is to be done once the change is stored. Sent over the host's link; if it is gone by then, the next hello mends it. */
+/** What is to be done once the change is stored. Sent over the host's link; if it is gone by then, the next hello repairs that. */
 export type RunEffect = "sendStart" | "sendCancel";
 
 export interface Advanced {
@@ -46,162 +62,225 @@ export interface Advanced {
 }
 
 /**
- * The life of a run as a pure function (R11): every input at any time is legal, states only move forward, a terminal state is final,
+ * The life of a run as a pure function (R11): every signal at any time is legal, states only move forward, a terminal state is final,
  * and each state before it has a time at which it ends though nobody speaks (`dueAt`).
  */
-export function advance(run: Run, input: RunInput, now: number): Advanced {
-  if (isTerminal(run.state)) return afterTheEnd(run, input);
-  switch (run.state) {
+export function advance(run: Run, signal: RunSignal, now: number): Advanced {
+  switch (run.stage) {
     case "queued":
-      return whileQueued(run, input, now);
+      return whileQueued(run, signal, now);
     case "starting":
-      return whileStarting(run, input, now);
+      return whileStarting(run, signal, now);
     case "running":
-      return whileRunning(run, input, now);
-    default:
-      return run.state satisfies never;
+      return whileRunning(run, signal, now);
+    case "proving":
+      return whileProving(run, signal, now);
+    case "ended":
+      return afterTheEnd(run, signal);
   }
 }
 
 /** When `advance` must be given a tick though nothing else happens; null: ended. */
 export function dueAt(run: Run): number | null {
-  switch (run.state) {
+  switch (run.stage) {
     case "queued":
-      return run.createdAt + QUEUE_LIMIT;
+      return run.hold?.until ?? queueEnd(run);
     case "starting":
-      return (run.sentAt ?? run.createdAt) + run.deadline + REPORT_GRACE;
+      return lostAt(run);
     case "running":
-      if (run.awaitedProof !== null) return run.awaitedProof.until;
       return run.slow ? lostAt(run) : slowAt(run);
-    default:
+    case "proving":
+      return run.awaitedProof.until;
+    case "ended":
       return null;
   }
 }
 
-const startOf = (run: Run) => run.startedAt ?? run.sentAt ?? run.createdAt;
-const slowAt = (run: Run) => startOf(run) + run.deadline / 2;
-const lostAt = (run: Run) => startOf(run) + run.deadline + REPORT_GRACE;
+/** A run that something holds without an end of its own is not given up for waiting. */
+const queueEnd = (run: QueuedRun) => (run.hold === null ? run.waitingSince + QUEUE_LIMIT : null);
+const startOf = (run: ActiveRun) => startedAtOf(run) ?? run.sentAt;
+const slowAt = (run: ActiveRun) => startOf(run) + run.deadline / 2;
+const lostAt = (run: ActiveRun) => startOf(run) + run.deadline + REPORT_GRACE;
 
-const same = (run: Run): Advanced => ({ run, effects: [] });
-const changed = (run: Run, change: Partial<Run>, ...effects: RunEffect[]): Advanced => ({ run: { ...run, ...change }, effects });
-
-function end(run: Run, state: TerminalState, outcome: RunOutcome, endedAt: number): Advanced {
-  return changed(run, {
-    state,
-    outcome,
-    endedAt,
-    queueReason: null,
-    linkLost: false,
-    awaitedProof: null,
-    armed: null,
-    confirmSecret: null,
-    phases: run.phases.map((phase) => (phase.endedAt === null ? { ...phase, endedAt } : phase)),
-  });
-}
+const same = (run: Run, ...effects: RunEffect[]): Advanced => ({ run, effects });
+const changed = (run: Run, ...effects: RunEffect[]): Advanced => ({ run, effects });
 
 const nothing: RunOutcome = { code: null, reason: null, firstError: null, reported: false };
 
-function whileQueued(run: Run, input: RunInput, now: number): Advanced {
-  switch (input.kind) {
-    case "dispatch":
-      return changed(run, { state: "starting", sentAt: now, queueReason: null, confirmSecret: input.confirmSecret }, "sendStart");
+function end(run: QueuedRun | ActiveRun, state: TerminalState, outcome: RunOutcome, endedAt: number): Advanced {
+  const { id, hostId, hostName, request, sourceId, commit, deadline, createdAt, actor, force } = run;
+  const order = { id, hostId, hostName, request, sourceId, commit, deadline, createdAt, actor, force };
+  const phases = phasesOf(run).map((phase) => (phase.endedAt === null ? { ...phase, endedAt } : phase));
+  const ended: EndedRun = {
+    ...order,
+    stage: "ended",
+    state,
+    outcome,
+    endedAt,
+    phases,
+    lateReport: null,
+    sentAt: "sentAt" in run ? run.sentAt : null,
+    startedAt: startedAtOf(run),
+    cancel: "cancel" in run ? run.cancel : null,
+    deployed: "deployed" in run ? run.deployed : null,
+  };
+  return changed(ended);
+}
+
+function whileQueued(run: QueuedRun, signal: RunSignal, now: number): Advanced {
+  switch (signal.kind) {
+    case "dispatch": {
+      const { queueReason: _, hold: __, waitingSince: ___, ...order } = run;
+      const { confirmSecret } = signal;
+      const sent: StartingRun = {
+        ...order,
+        stage: "starting",
+        state: "starting",
+        sentAt: now,
+        cancel: null,
+        linkLost: false,
+        confirmSecret,
+      };
+      return changed(sent, "sendStart");
+    }
     case "blocked":
-      return run.queueReason === input.reason ? same(run) : changed(run, { queueReason: input.reason });
+      return run.queueReason === signal.reason ? same(run) : changed({ ...run, queueReason: signal.reason });
+    case "release":
+      return run.hold === null ? same(run) : changed({ ...run, hold: null, waitingSince: now });
     case "refuse":
-      return end(run, "refused", { ...nothing, code: input.code, reason: input.reason }, now);
+      return end(run, "refused", { ...nothing, code: signal.code, reason: signal.reason }, now);
     case "cancel":
-      return end({ ...run, cancelAskedAt: now, cancelAskedBy: input.by }, "cancelled", cancelledBy(input.by), now);
+      return cancelled(run, { at: now, by: signal.by }, now);
+    case "hostRemoved":
+      return end(run, "cancelled", { ...nothing, code: "host-removed", reason: FAILURES["host-removed"].sentence }, now);
     case "linkUp":
       // It was never sent: the host has it from a dashboard whose database was put back to an earlier time.
-      return input.known === "queued" || input.known === "active" ? changed(run, {}, "sendCancel") : same(run);
-    case "tick":
-      if (now < run.createdAt + QUEUE_LIMIT) return same(run);
+      return signal.known === "queued" || signal.known === "active" ? same(run, "sendCancel") : same(run);
+    case "tick": {
+      if (run.hold?.until != null && now >= run.hold.until) return changed({ ...run, hold: null, waitingSince: now });
+      const limit = queueEnd(run);
+      if (limit === null || now < limit) return same(run);
       return end(run, "refused", { ...nothing, code: "queue-expired", reason: REFUSALS["queue-expired"].sentence }, now);
+    }
     case "linkDown":
     case "report":
     case "facts":
       return same(run);
-    default:
-      return input satisfies never;
   }
 }
 
-function whileStarting(run: Run, input: RunInput, now: number): Advanced {
-  switch (input.kind) {
+function whileStarting(run: StartingRun, signal: RunSignal, now: number): Advanced {
+  switch (signal.kind) {
     case "refuse":
-      return end(run, "refused", { ...nothing, code: input.code, reason: input.reason, reported: input.by === "agent" }, now);
+      return end(run, "refused", { ...nothing, code: signal.code, reason: signal.reason, reported: signal.by === "agent" }, now);
     case "linkUp":
-      if (input.known !== null) return changed(run, { linkLost: false }, ...cancelAgain(run));
+      if (signal.known !== null) return linkUp(run);
       // The start did not reach the host. It goes out again, unless nobody wants it any more.
-      if (run.cancelAskedAt !== null) return end(run, "cancelled", cancelledBy(run.cancelAskedBy), now);
-      return changed(run, { linkLost: false }, "sendStart");
-    case "report":
+      if (run.cancel !== null) return cancelled(run, run.cancel, now);
+      return changed(run.linkLost ? { ...run, linkLost: false } : run, "sendStart");
+    case "report": {
       // The first event says that the runner has it; a run that never got as far has its end as first event.
-      if (input.event.kind === "finished") return finished(run, input.event, input.facts, now);
-      return onEvent(changed(run, { state: "running", startedAt: hostTime(run, input.event.at, now) }).run, input.event, now);
+      const startedAt = hostTime(run, signal.event.at, now);
+      const running: RunningRun = {
+        ...run,
+        stage: "running",
+        state: "running",
+        startedAt,
+        slow: false,
+        phases: [],
+        deployed: null,
+        armed: null,
+      };
+      return onEvent(running, run, signal.event, signal.facts, now);
+    }
     case "tick":
-      return now < (dueAt(run) ?? Number.POSITIVE_INFINITY) ? same(run) : lost(run, "no-report", now);
+      return now < lostAt(run) ? same(run) : lost(run, "no-report", now);
+    case "hostRemoved":
+      return lost(run, "host-removed", now);
     case "cancel":
-      return cancel(run, input.by, now);
+      return cancel(run, signal.by, now);
     case "linkDown":
-      return run.linkLost ? same(run) : changed(run, { linkLost: true });
+      return linkDown(run);
     case "dispatch":
     case "blocked":
+    case "release":
     case "facts":
       return same(run);
-    default:
-      return input satisfies never;
   }
 }
 
-function whileRunning(run: Run, input: RunInput, now: number): Advanced {
-  switch (input.kind) {
+function whileRunning(run: RunningRun, signal: RunSignal, now: number): Advanced {
+  switch (signal.kind) {
     case "report":
-      if (run.awaitedProof !== null) return same(run);
-      if (input.event.kind === "finished") return finished(run, input.event, input.facts, now);
-      return onEvent(run, input.event, now);
+      return onEvent(run, run, signal.event, signal.facts, now);
     case "linkUp":
-      if (input.known !== null) return changed(run, { linkLost: false }, ...cancelAgain(run));
-      // Its end is stored and acknowledged: the host need not know of it any more.
-      if (run.awaitedProof !== null) return changed(run, { linkLost: false });
-      return lost(run, "state-lost", now);
-    case "facts":
-      return run.awaitedProof === null ? same(run) : prove(run, input.facts, now);
+      return signal.known !== null ? linkUp(run) : lost(run, "state-lost", now);
     case "tick":
-      if (run.awaitedProof !== null) return now < run.awaitedProof.until ? same(run) : unproven(run);
       if (now >= lostAt(run)) return lost(run, "no-report", now);
-      return !run.slow && now >= slowAt(run) ? changed(run, { slow: true }) : same(run);
+      return !run.slow && now >= slowAt(run) ? changed({ ...run, slow: true }) : same(run);
+    case "hostRemoved":
+      return lost(run, "host-removed", now);
     case "cancel":
-      return cancel(run, input.by, now);
+      return cancel(run, signal.by, now);
     case "linkDown":
-      return run.linkLost ? same(run) : changed(run, { linkLost: true });
+      return linkDown(run);
+    case "facts":
     case "refuse":
     case "dispatch":
     case "blocked":
+    case "release":
       return same(run);
-    default:
-      return input satisfies never;
   }
 }
 
-function afterTheEnd(run: Run, input: RunInput): Advanced {
-  switch (input.kind) {
+function whileProving(run: ProvingRun, signal: RunSignal, now: number): Advanced {
+  switch (signal.kind) {
+    case "linkUp":
+      // Its end is stored and acknowledged: the host need not know of it any more.
+      return signal.known !== null ? linkUp(run) : changed(run.linkLost ? { ...run, linkLost: false } : run);
+    case "facts":
+      return prove(run, signal.facts, now);
+    case "tick":
+      return now < run.awaitedProof.until ? same(run) : unproven(run);
+    case "hostRemoved":
+      return unproven(run);
+    case "linkDown":
+      return linkDown(run);
+    // The end is known, only its proof is not: there is nothing to stop.
+    case "cancel":
+    case "report":
+    case "refuse":
+    case "dispatch":
+    case "blocked":
+    case "release":
+      return same(run);
+  }
+}
+
+function afterTheEnd(run: EndedRun, signal: RunSignal): Advanced {
+  switch (signal.kind) {
     case "linkUp":
       // What has ended here is not to go on there.
-      return input.known === "queued" || input.known === "active" ? changed(run, {}, "sendCancel") : same(run);
+      return signal.known === "queued" || signal.known === "active" ? same(run, "sendCancel") : same(run);
     case "report":
-      if (input.event.kind !== "finished") return same(run);
-      return late(run, describe(input.event.outcome));
+      return signal.event.kind === "finished" ? late(run, describe(signal.event.outcome)) : same(run);
     case "refuse":
-      return input.by === "agent" ? late(run, `The host refused it: ${input.reason}`) : same(run);
-    default:
+      return signal.by === "agent" ? late(run, `The host refused it: ${signal.reason}`) : same(run);
+    case "dispatch":
+    case "blocked":
+    case "release":
+    case "cancel":
+    case "hostRemoved":
+    case "linkDown":
+    case "facts":
+    case "tick":
       return same(run);
   }
 }
 
 /** A report that came too late is kept, once, and changes nothing else (R12). */
-function late(run: Run, report: string): Advanced {
-  return run.outcome?.reported === true || run.lateReport !== null ? same(run) : changed(run, { lateReport: report });
+function late(run: EndedRun, report: string): Advanced {
+  return run.outcome.reported || run.lateReport !== null ? same(run) : changed({ ...run, lateReport: report });
 }
 
 function describe(outcome: Outcome): string {
@@ -217,60 +296,82 @@ function describe(outcome: Outcome): string {
       return `The host reported that it failed: ${outcome.reason}`;
     case "rolled-back":
       return `The host reported that it was rolled back: ${outcome.reason}`;
-    default:
-      return outcome satisfies never;
   }
 }
 
-const cancelledBy = (by: string | null): RunOutcome => ({
-  ...nothing,
-  code: "cancelled-by-person",
-  reason: by === null ? "It was cancelled." : `Cancelled by ${by} before it began.`,
-});
-
-const cancelAgain = (run: Run): RunEffect[] => (run.cancelAskedAt === null ? [] : ["sendCancel"]);
-
-function cancel(run: Run, by: string, now: number): Advanced {
-  // The end is known, only its proof is not: there is nothing to stop.
-  if (run.awaitedProof !== null) return same(run);
-  // Asked again, it is sent again: the first may have been lost with a link.
-  if (run.cancelAskedAt !== null) return changed(run, {}, "sendCancel");
-  return changed(run, { cancelAskedAt: now, cancelAskedBy: by }, "sendCancel");
+function linkUp(run: ActiveRun): Advanced {
+  // Asked for while the host was away, it is sent now.
+  const effects: RunEffect[] = run.cancel === null || run.stage === "proving" ? [] : ["sendCancel"];
+  return changed(run.linkLost ? { ...run, linkLost: false } : run, ...effects);
 }
 
-function lost(run: Run, code: "no-report" | "state-lost", now: number): Advanced {
+function linkDown(run: ActiveRun): Advanced {
+  return run.linkLost ? same(run) : changed({ ...run, linkLost: true });
+}
+
+function cancel(run: StartingRun | RunningRun, by: string, now: number): Advanced {
+  // Asked again, it is sent again: the first may have been lost with a link.
+  return changed(run.cancel === null ? { ...run, cancel: { at: now, by } } : run, "sendCancel");
+}
+
+/** Ends a run that never began. */
+function cancelled(run: QueuedRun | StartingRun, request: CancelRequest, now: number): Advanced {
+  const reason = request.by === null ? "It was cancelled." : `Cancelled by ${request.by} before it began.`;
+  const { run: ended } = end(run, "cancelled", { ...nothing, code: "cancelled-by-person", reason }, now);
+  return changed({ ...(ended as EndedRun), cancel: request });
+}
+
+function lost(run: ActiveRun, code: FailureCode & ("no-report" | "state-lost" | "host-removed"), now: number): Advanced {
   return end(run, "lost", { ...nothing, code, reason: FAILURES[code].sentence }, now);
 }
 
 /** A time by the host's clock, which may be wrong, held between what must be before it and now. */
-function hostTime(run: Run, at: number, now: number): number {
-  const earliest = run.phases.at(-1)?.startedAt ?? startOf(run);
+function hostTime(run: ActiveRun, at: number, now: number): number {
+  const earliest = phasesOf(run).at(-1)?.startedAt ?? startOf(run);
   return Math.min(Math.max(at, earliest), now);
-}
-
-function onEvent(run: Run, event: RunEvent, now: number): Advanced {
-  switch (event.kind) {
-    case "phase": {
-      const at = hostTime(run, event.at, now);
-      const before = run.phases.map((phase) => (phase.endedAt === null ? { ...phase, endedAt: at } : phase));
-      return changed(run, { phases: [...before, { phase: event.phase, startedAt: at, endedAt: null }].slice(-MAX_PHASES) });
-    }
-    case "armed":
-      return changed(run, { armed: { until: event.until, back: event.back } });
-    case "deployed": {
-      const { closure, commit, mode } = event.deployment;
-      // It follows only what was confirmed, or needs no confirmation (E13).
-      return changed(run, { deployed: { closure, commit, mode }, armed: null });
-    }
-    default:
-      return same(run);
-  }
 }
 
 /** More than any op has; a host that sends more keeps the last ones. */
 const MAX_PHASES = 50;
 
-function finished(run: Run, event: RunEvent & { kind: "finished" }, facts: KnownFacts, now: number): Advanced {
+/** `before`: the run as it was before this event made it a running one. */
+function onEvent(run: RunningRun, before: StartingRun | RunningRun, event: RunEvent, facts: KnownFacts, now: number): Advanced {
+  switch (event.kind) {
+    case "phase": {
+      const at = hostTime(run, event.at, now);
+      const earlier = run.phases.map((phase) => (phase.endedAt === null ? { ...phase, endedAt: at } : phase));
+      return changed({ ...run, phases: [...earlier, { phase: event.phase, startedAt: at, endedAt: null }].slice(-MAX_PHASES) });
+    }
+    case "armed":
+      return changed({ ...run, armed: { until: event.until, back: event.back } });
+    case "deployed": {
+      const { closure, commit, mode } = event.deployment;
+      // It follows only what was confirmed, or needs no confirmation (E13).
+      return changed({ ...run, deployed: { closure, commit, mode }, armed: null });
+    }
+    case "finished":
+      return finished(run, before, event, facts, now);
+    case "started":
+    case "command":
+    case "log":
+    case "progress":
+    case "diff":
+    case "preview":
+    case "testResult":
+    case "warning":
+    case "restart":
+      // Kept beside the state of the run; all that they say of it is that it is at work.
+      return changed(run);
+  }
+}
+
+function finished(
+  run: RunningRun,
+  before: StartingRun | RunningRun,
+  event: RunEvent & { kind: "finished" },
+  facts: KnownFacts,
+  now: number,
+): Advanced {
   const { outcome } = event;
   const endedAt = hostTime(run, event.at, now);
   switch (outcome.state) {
@@ -279,58 +380,43 @@ function finished(run: Run, event: RunEvent & { kind: "finished" }, facts: Known
       const since = Math.min(event.at, event.proof?.readAt ?? event.at);
       const awaitedProof = { hostTime: since, endedAt, until: now + PROOF_LIMIT, reason: outcome.reason ?? null };
       // A run that ends with its first event was running for no time at all.
-      const proving = { ...run, state: "running" as const, startedAt: run.startedAt ?? endedAt, awaitedProof };
-      return prove(proving, facts, now);
+      return prove({ ...run, stage: "proving", awaitedProof }, facts, now);
     }
     case "failed":
     case "rolled-back":
-    case "timed-out":
+    case "timed-out": {
+      const { code, reason, firstError = null } = outcome;
+      const back = outcome.state === "rolled-back" ? { back: run.armed?.back ?? null } : {};
+      return end(before, outcome.state, { code, reason, firstError, reported: true, ...back }, endedAt);
+    }
+    case "cancelled":
       return end(
-        run,
-        outcome.state,
-        {
-          code: outcome.code,
-          reason: outcome.reason,
-          firstError: outcome.firstError ?? null,
-          reported: true,
-          ...(outcome.state === "rolled-back" ? { back: run.armed?.back ?? null } : {}),
-        },
+        before,
+        "cancelled",
+        { ...nothing, code: "cancelled-by-person", reason: outcome.reason, reported: true },
         endedAt,
       );
-    case "cancelled":
-      return end(run, "cancelled", { ...nothing, code: "cancelled-by-person", reason: outcome.reason, reported: true }, endedAt);
     case "refused":
-      return end(run, "refused", { ...nothing, code: outcome.code, reason: outcome.reason, reported: true }, endedAt);
-    default:
-      return outcome satisfies never;
+      return end(before, "refused", { ...nothing, code: outcome.code, reason: outcome.reason, reported: true }, endedAt);
   }
 }
 
-function prove(run: Run, facts: KnownFacts, now: number): Advanced {
-  if (run.awaitedProof === null) return same(run);
-  const { reason } = run.awaitedProof;
-  const check = postCheck(run, facts, run.awaitedProof.hostTime);
+function prove(run: ProvingRun, facts: KnownFacts, now: number): Advanced {
+  const { reason, endedAt, hostTime: since, until } = run.awaitedProof;
+  const check = postCheck(run, facts, since);
   switch (check.kind) {
     case "met":
-      return end(run, "succeeded", { ...nothing, reason, reported: true }, run.awaitedProof.endedAt);
+      return end(run, "succeeded", { ...nothing, reason, reported: true }, endedAt);
     case "missed":
-      return end(
-        run,
-        "failed",
-        { code: "post-check-failed", reason: check.reason, firstError: null, reported: true },
-        run.awaitedProof.endedAt,
-      );
+      return end(run, "failed", { code: "post-check-failed", reason: check.reason, firstError: null, reported: true }, endedAt);
     case "unknown":
-      return now < run.awaitedProof.until ? { run, effects: [] } : unproven(run);
-    default:
-      return check satisfies never;
+      return now < until ? same(run) : unproven(run);
   }
 }
 
-function unproven(run: Run): Advanced {
-  const awaited = run.awaitedProof;
-  if (awaited === null) return same(run);
-  const check = postCheck(run, {}, awaited.hostTime);
+function unproven(run: ProvingRun): Advanced {
+  const { endedAt, hostTime: since } = run.awaitedProof;
+  const check = postCheck(run, {}, since);
   const reason = check.kind === "met" ? null : check.reason;
-  return end(run, "failed", { code: "post-check-failed", reason, firstError: null, reported: true }, awaited.endedAt);
+  return end(run, "failed", { code: "post-check-failed", reason, firstError: null, reported: true }, endedAt);
 }

@@ -1,7 +1,7 @@
 import { confirmPath, type FromDashboardOf, Problem, type RunId, type StartRun } from "@nixfleet/protocol";
 import { type Behaviour, obedient, type Step } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
-import { type Core, type CoreOptions, openCore, openFleet } from "../core.fixture.ts";
+import { ADA, type Core, type CoreOptions, openCore, openFleet } from "../core.fixture.ts";
 import { dial } from "../links/bare-agent.fixture.ts";
 
 const NOBODY = "01j0000000000000000000000z" as RunId;
@@ -137,7 +137,7 @@ test("L22: what somebody cancels is not confirmed", async () => {
   const agent = dial(core, added[0]?.token ?? "");
   await agent.greet();
   const { confirmSecret } = await agent.next("startRun");
-  await core.runs.cancel(runId, "ada");
+  await core.runs.cancel(ADA, runId);
   expect(await askToConfirm(core, runId, confirmSecret)).toMatchObject({
     status: 409,
     problem: { detail: "The run is being cancelled." },
@@ -195,7 +195,7 @@ test("R37: a switch that nobody confirms ends rolled-back, and says what was und
   });
   expect(await core.views.view(runId)).toMatchObject({
     armed: null,
-    outcome: { code: "not-confirmed", next: expect.stringContaining("See in the diff") },
+    outcome: { code: "not-confirmed", next: expect.stringContaining("Check the diff") },
     retry: { kind: "start", op: "switch", args: { mode: "switch" } },
   });
 });

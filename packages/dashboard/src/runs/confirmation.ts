@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import { type HostId, isTerminal, RunId, type RunState } from "@nixfleet/protocol";
+import { type HostId, isTerminal, RunId } from "@nixfleet/protocol";
 import type { Clock } from "@nixfleet/runtime";
 import type { Presence } from "../hosts/index.ts";
 import type { Store } from "../store/index.ts";
@@ -62,8 +62,8 @@ export function createConfirmations({ store, clock, presence }: ConfirmationsDep
   const read = (runId: string) =>
     store.db
       .selectFrom("runs")
-      .select(["host_id", "state", "confirm_secret", "cancel_asked_at"])
-      .where("id", "=", runId)
+      .select(["host_id", "state", "confirm_secret", "cancel_requested_at"])
+      .where("id", "=", runId as RunId)
       .executeTakeFirst();
 
   async function confirm(runId: string, secret: string): Promise<Confirmation> {
@@ -71,16 +71,17 @@ export function createConfirmations({ store, clock, presence }: ConfirmationsDep
     // Compared also where there is nothing to compare with: how long it takes tells nothing of what is there.
     const before = await read(runId);
     if (!isSecret(secret, before?.confirm_secret ?? null) || before === undefined) return { kind: "secret-wrong" };
-    if (before.cancel_asked_at !== null) return notConfirmed("The run is being cancelled.");
-    const hostId = before.host_id as HostId;
+    if (before.cancel_requested_at !== null) return notConfirmed("The run is being cancelled.");
+    const hostId = before.host_id;
+    if (hostId === null) return notConfirmed("It is no run of a host.");
     if (!presence.isConnected(hostId)) return notConfirmed("The host's agent is not connected.");
     const answered = await answersFor(runId, hostId);
     if (answered === null) return { kind: "too-many" };
     if (!answered) return notConfirmed("The host's agent is connected, but does not answer.");
     // It may have ended, or be cancelled, while the host was asked.
     const now = await read(runId);
-    if (now === undefined || isTerminal(now.state as RunState)) return notConfirmed("The run has ended.");
-    if (now.cancel_asked_at !== null) return notConfirmed("The run is being cancelled.");
+    if (now === undefined || isTerminal(now.state)) return notConfirmed("The run has ended.");
+    if (now.cancel_requested_at !== null) return notConfirmed("The run is being cancelled.");
     return { kind: "confirmed" };
   }
 

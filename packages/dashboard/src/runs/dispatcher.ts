@@ -1,18 +1,20 @@
-import { type FromDashboard, type HostId, isTerminal, type QueueReason } from "@nixfleet/protocol";
+import type { FromDashboard, HostId, RunId } from "@nixfleet/protocol";
 import type { Clock } from "@nixfleet/runtime";
 import type { Presence } from "../hosts/index.ts";
 import type { Logger } from "../logger.ts";
 import { type Change, type Reader, StorageUnavailable } from "../store/index.ts";
-import { advance, dueAt, type RunEffect, type RunInput } from "./advance.ts";
+import { advance, dueAt, type RunEffect, type RunSignal } from "./advance.ts";
+import { dispatchOrder } from "./dispatch-order.ts";
+import { PACK_AFTER } from "./log-append.ts";
 import { readPreCheckFacts } from "./pre-check-facts.ts";
 import { preCheck } from "./pre-checks.ts";
 import { changedColumns, type RunRow, runOf } from "./records.ts";
-import type { Run } from "./run.ts";
+import type { QueuedRun, Run } from "./run.ts";
 
 /** What is at work on each host and what follows it. All within the caller's change, which publishes and sends what follows. */
 export interface Dispatcher {
-  /** Gives an input to a run, stores what it changes, and gives the host its next run if this one ended. */
-  apply(change: Change, row: RunRow, input: RunInput): Promise<void>;
+  /** Gives a signal to a run, stores what it changes, and gives the host its next run if this one ended. */
+  apply(change: Change, row: RunRow, signal: RunSignal): Promise<void>;
   /** Publishes a run that was stored by the caller: `before` is what it was, null for a new one. */
   publish(change: Change, before: Run | null, run: Run, effects: readonly RunEffect[]): void;
   /**
@@ -20,17 +22,13 @@ export interface Dispatcher {
    * dispatches see the same idle host; the index `runs_one_active` would refuse the second in any case (R12).
    */
   pump(change: Change, hostId: HostId): Promise<void>;
+  /** The host is about to be removed: its runs end, and their history stays. */
+  endRuns(change: Change, hostId: HostId): Promise<void>;
 }
 
 /** Runs of the host that wait or are at work, the oldest first. */
 export function unfinishedRuns(db: Reader, hostId: HostId): Promise<RunRow[]> {
-  return db
-    .selectFrom("runs")
-    .selectAll()
-    .where("host_id", "=", hostId)
-    .where("state", "in", ["queued", "starting", "running"])
-    .orderBy("id")
-    .execute();
+  return db.selectFrom("runs").selectAll().where("host_id", "=", hostId).where("ended_at", "is", null).orderBy("id").execute();
 }
 
 export interface DispatcherDeps {
@@ -47,62 +45,106 @@ const SECRET_BYTES = 32;
 
 export function createDispatcher({ log, clock, presence, randomBytes, wakeAt }: DispatcherDeps): Dispatcher {
   function publish(change: Change, before: Run | null, run: Run, effects: readonly RunEffect[]): void {
-    for (const effect of effects) {
-      change.send(run.hostId, effect === "sendStart" ? startMessage(run) : { type: "cancelRun", runId: run.id });
-    }
-    if (before !== run) change.emit("run.changed", { runId: run.id, hostId: run.hostId });
+    const { hostId } = run;
+    for (const effect of effects) if (hostId !== null) change.send(hostId, messageOf(run, effect));
+    if (before !== run) change.emit("run.changed", { runId: run.id, hostId });
     const due = dueAt(run);
     if (due !== null) change.afterCommit(() => wakeAt(due));
   }
 
-  async function advanceRow(change: Change, row: RunRow, input: RunInput): Promise<{ ended: boolean }> {
-    const before = runOf(row);
-    const { run, effects } = advance(before, input, clock.now());
-    if (run !== before) await change.db.updateTable("runs").set(changedColumns(run)).where("id", "=", run.id).execute();
+  /** Stores and publishes what a signal changes of a run. */
+  async function advanceRun(change: Change, before: Run, signal: RunSignal): Promise<Run> {
+    const { run, effects } = advance(before, signal, clock.now());
+    if (run !== before) {
+      await change.db.updateTable("runs").set(changedColumns(run)).where("id", "=", run.id).execute();
+      if (run.stage === "ended") await markLogEnded(change, run.id, run.endedAt);
+    }
     publish(change, before, run, effects);
-    return { ended: !isTerminal(before.state) && isTerminal(run.state) };
+    return run;
   }
 
-  async function apply(change: Change, row: RunRow, input: RunInput): Promise<void> {
-    const { ended } = await advanceRow(change, row, input);
-    if (ended) await pump(change, row.host_id as HostId);
+  async function apply(change: Change, row: RunRow, signal: RunSignal): Promise<void> {
+    const before = runOf(row);
+    const run = await advanceRun(change, before, signal);
+    const freed = before.stage !== "ended" && run.stage === "ended";
+    const released = before.stage === "queued" && run.stage === "queued" && before.hold !== null && run.hold === null;
+    if ((freed || released) && run.hostId !== null) await pump(change, run.hostId);
   }
 
   async function pump(change: Change, hostId: HostId): Promise<void> {
-    const rows = await unfinishedRuns(change.db, hostId);
-    let busy = rows.some((row) => row.state !== "queued");
-    const connected = presence.isConnected(hostId);
-    for (const row of rows.filter(({ state }) => state === "queued")) {
-      try {
-        const input = await nextInput(change, row, connected && !busy, connected ? "host-busy" : "host-offline");
-        busy ||= input.kind === "dispatch";
-        await advanceRow(change, row, input);
-      } catch (error) {
-        if (error instanceof StorageUnavailable) throw error;
-        // One that this program cannot handle stops none behind it. Its row is as it was: nothing is written before all is decided.
-        log.error({ err: error, runId: row.id }, "A queued run could not be looked at");
+    const runs = (await unfinishedRuns(change.db, hostId)).flatMap((row) => readable(row) ?? []);
+    const { next, waiting } = dispatchOrder(runs, presence.isConnected(hostId));
+    let busy = false;
+    for (const run of runs) {
+      const reason = waiting.get(run.id) ?? (busy ? "host-busy" : null);
+      if (reason !== null) await advanceRun(change, run, { kind: "blocked", reason });
+      else if (run.stage === "queued" && next.includes(run)) {
+        const signal = await startSignal(change, run, hostId);
+        await advanceRun(change, run, signal);
+        busy ||= signal.kind === "dispatch";
       }
     }
   }
 
-  /** What comes next for a queued run. */
-  async function nextInput({ db }: Change, row: RunRow, free: boolean, reason: QueueReason): Promise<RunInput> {
-    if (!free) return { kind: "blocked", reason };
-    const run = runOf(row);
-    const known = await readPreCheckFacts(db, run.hostId, run.commit);
-    const refusal = known === null ? null : preCheck(run.request, run.force, known);
-    return refusal === null
-      ? { kind: "dispatch", confirmSecret: randomBytes(SECRET_BYTES).toString("base64url") }
-      : { kind: "refuse", by: "dashboard", ...refusal };
+  /** A run that this program cannot read stops none behind it. */
+  function readable(row: RunRow): Run | null {
+    try {
+      return runOf(row);
+    } catch (error) {
+      log.error({ err: error, runId: row.id }, "A queued run cannot be read, and is passed over");
+      return null;
+    }
   }
 
-  return { apply, publish, pump };
+  /** Whether a run whose turn has come goes to its host: what holds by then may be another than when it was asked for. */
+  async function startSignal({ db }: Change, run: QueuedRun, hostId: HostId): Promise<RunSignal> {
+    try {
+      const known = await readPreCheckFacts(db, hostId, run.commit);
+      const refusal = known === null ? null : preCheck(run.request, run.force, known);
+      if (refusal !== null) return { kind: "refuse", by: "dashboard", ...refusal };
+      return { kind: "dispatch", confirmSecret: randomBytes(SECRET_BYTES).toString("base64url") };
+    } catch (error) {
+      if (error instanceof StorageUnavailable) throw error;
+      log.error({ err: error, runId: run.id }, "A queued run could not be checked");
+      return { kind: "refuse", by: "dashboard", code: "op-unknown", reason: "This dashboard cannot run it any more." };
+    }
+  }
+
+  async function endRuns(change: Change, hostId: HostId): Promise<void> {
+    for (const row of await unfinishedRuns(change.db, hostId)) {
+      const run = readable(row);
+      if (run !== null) await advanceRun(change, run, { kind: "hostRemoved" });
+    }
+  }
+
+  return { apply, publish, pump, endRuns };
+}
+
+/** The log of a run that has ended may be packed, and counts for its age from then on. */
+export async function markLogEnded({ db }: Change, runId: RunId, endedAt: number): Promise<void> {
+  await db
+    .updateTable("run_logs")
+    .set({ ended_at: endedAt, pack_after: endedAt + PACK_AFTER })
+    .where("run_id", "=", runId)
+    .where("stored", ">", 0)
+    .where("discarded", "=", false)
+    .execute();
+}
+
+function messageOf(run: Run, effect: RunEffect): FromDashboard {
+  switch (effect) {
+    case "sendCancel":
+      return { type: "cancelRun", runId: run.id };
+    case "sendStart":
+      return startMessage(run);
+  }
 }
 
 function startMessage(run: Run): FromDashboard {
   const { op, args } = run.request;
-  const { id: runId, commit, deadline, askedBy, force, confirmSecret } = run;
+  const { id: runId, commit, deadline, actor, force } = run;
+  const confirmSecret = "confirmSecret" in run ? run.confirmSecret : null;
   // A run that an earlier version has sent has none, and asks for none.
   const secret = confirmSecret === null ? {} : { confirmSecret };
-  return { type: "startRun", runId, op, args, commit, deadline, askedBy, force, ...secret };
+  return { type: "startRun", runId, op, args, commit, deadline, askedBy: actor.name, force, ...secret };
 }

@@ -1,24 +1,13 @@
-import type { HostId, Phase, RunId, RunState } from "@nixfleet/protocol";
+import type { Phase, TerminalState } from "@nixfleet/protocol";
 import { expect, test } from "vitest";
 import { phaseViews } from "./estimates.ts";
-import { newRun } from "./run.ts";
+import { endedRun } from "./run.fixture.ts";
 
 /** The phases of a switch that ended so, with those that it went through. */
-function phasesOf(state: RunState, ...ran: Phase[]): string[] {
-  const run = {
-    ...newRun({
-      id: "01j00000000000000000000001" as RunId,
-      hostId: "01j00000000000000000000000" as HostId,
-      request: { op: "switch", args: { mode: "switch" } },
-      commit: "7f3a91c".padEnd(40, "0"),
-      deadline: 1000,
-      createdAt: 1,
-      askedBy: "ada",
-      force: false,
-    }),
-    state,
+function phasesOf(state: TerminalState, ...ran: Phase[]): string[] {
+  const run = endedRun(state, {
     phases: ran.map((phase, place) => ({ phase, startedAt: place, endedAt: place + 1 })),
-  };
+  });
   return phaseViews(run, null, { total: null, phases: {} })
     .filter((view) => view.state !== "skipped")
     .map((view) => `${view.phase} ${view.state}`);

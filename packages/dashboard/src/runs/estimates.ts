@@ -1,7 +1,7 @@
 import type { HostId, OpName, Phase, PhaseView } from "@nixfleet/protocol";
-import { isTerminal, opDeclaration } from "@nixfleet/protocol";
-import type { Store } from "../store/index.ts";
-import { opOf, type PhaseRecord, type Run } from "./run.ts";
+import { opDeclaration } from "@nixfleet/protocol";
+import type { Reader } from "../store/index.ts";
+import { opOf, phasesOf, type Run } from "./run.ts";
 
 /** Runs that an estimate looks back on. */
 const LOOK_BACK = 10;
@@ -14,10 +14,10 @@ export interface Estimates {
   phases: Partial<Record<Phase, number>>;
 }
 
-export async function readEstimates(store: Store, hostId: HostId, op: OpName): Promise<Estimates> {
-  const rows = await store.db
+export async function readEstimates(db: Reader, hostId: HostId, op: OpName): Promise<Estimates> {
+  const rows = await db
     .selectFrom("runs")
-    .select(["progress_state", "started_at", "ended_at"])
+    .select(["phases", "started_at", "ended_at"])
     .where("host_id", "=", hostId)
     .where("op", "=", op)
     .where("state", "=", "succeeded")
@@ -28,7 +28,7 @@ export async function readEstimates(store: Store, hostId: HostId, op: OpName): P
   const phases = new Map<Phase, number[]>();
   for (const row of rows) {
     if (row.started_at !== null && row.ended_at !== null) totals.push(row.ended_at - row.started_at);
-    for (const { phase, startedAt, endedAt } of (JSON.parse(row.progress_state) as { phases: PhaseRecord[] }).phases) {
+    for (const { phase, startedAt, endedAt } of row.phases) {
       if (endedAt !== null) phases.set(phase, [...(phases.get(phase) ?? []), endedAt - startedAt]);
     }
   }
@@ -45,9 +45,10 @@ function median(values: readonly number[]): number | null {
 
 /** The phases that the op has, with those that ran, in order; how far each is. */
 export function phaseViews(run: Run, share: number | null, estimates: Estimates): PhaseView[] {
-  const ended = isTerminal(run.state);
-  const ran = new Map(run.phases.map((record) => [record.phase, record]));
-  const last = run.phases.at(-1)?.phase;
+  const ended = run.stage === "ended";
+  const phases = phasesOf(run);
+  const ran = new Map(phases.map((record) => [record.phase, record]));
+  const last = phases.at(-1)?.phase;
   const broken = brokenPhase(run);
   const declared = [...opDeclaration(opOf(run)).phases];
   const order = declared.concat([...ran.keys()].filter((phase) => !declared.includes(phase)));
@@ -67,15 +68,16 @@ export function phaseViews(run: Run, share: number | null, estimates: Estimates)
 }
 
 /** The phase in which a run that did not end well went wrong: the last one, but for an undo that brought back what ran before. */
-function brokenPhase({ state, phases }: Run): Phase | undefined {
-  if (!isTerminal(state) || state === "succeeded") return undefined;
+function brokenPhase(run: Run): Phase | undefined {
+  if (run.stage !== "ended" || run.state === "succeeded") return undefined;
+  const { state, phases } = run;
   const undone = state === "rolled-back" && phases.at(-1)?.phase === "undo";
   return phases.at(undone ? -2 : -1)?.phase;
 }
 
 /** Milliseconds that a run probably still takes; null: nothing is known of one of the phases to come. */
 export function remaining(run: Run, phases: readonly PhaseView[], now: number): number | null {
-  if (run.state !== "running" || run.linkLost) return null;
+  if ((run.stage !== "running" && run.stage !== "proving") || run.linkLost) return null;
   let sum = 0;
   for (const { state, estimate, startedAt, share } of phases) {
     if (state === "to-come") {

@@ -1,20 +1,13 @@
-import {
-  type FactsReading,
-  type HostId,
-  isTerminal,
-  type RefusalCode,
-  type RunEvent,
-  type RunId,
-  type UnacknowledgedRun,
-} from "@nixfleet/protocol";
+import type { FactsReading, HostId, RefusalCode, RunEvent, RunId, UnacknowledgedRun } from "@nixfleet/protocol";
 import type { Clock } from "@nixfleet/runtime";
 import { knownFacts, type Presence, storeFacts } from "../hosts/index.ts";
 import type { Logger } from "../logger.ts";
 import { type Change, StorageUnavailable, type Store } from "../store/index.ts";
-import type { RunInput } from "./advance.ts";
-import { type Dispatcher, unfinishedRuns } from "./dispatcher.ts";
-import { type RunRow, runOf } from "./records.ts";
-import { rowOfHost, storeEvents } from "./store-events.ts";
+import type { RunSignal } from "./advance.ts";
+import { type Dispatcher, markLogEnded, unfinishedRuns } from "./dispatcher.ts";
+import type { LogLimits } from "./log-append.ts";
+import type { RunRow } from "./records.ts";
+import { storeEvents } from "./store-events.ts";
 
 export type ReceivedEvents =
   | { kind: "stored"; storedSeq: number }
@@ -40,14 +33,18 @@ export interface HostReportsDeps {
   clock: Clock;
   log: Logger;
   presence: Presence;
+  logLimits: LogLimits;
 }
 
 /** How long a change that nobody waits for may wait for others to share its transaction, in milliseconds. */
 const BATCH_DELAY = 100;
 
-export function createHostReports({ store, clock, log, presence }: HostReportsDeps, dispatcher: Dispatcher): HostReports {
+export function createHostReports(
+  { store, clock, log, presence, logLimits }: HostReportsDeps,
+  dispatcher: Dispatcher,
+): HostReports {
   /** Gives an input to a run of the host, if it is still there by then. */
-  async function applyAlone(hostId: HostId, runId: RunId, input: (row: RunRow) => RunInput | null): Promise<void> {
+  async function applyAlone(hostId: HostId, runId: RunId, input: (row: RunRow) => RunSignal | null): Promise<void> {
     try {
       await store.change(
         async (change) => {
@@ -64,9 +61,9 @@ export function createHostReports({ store, clock, log, presence }: HostReportsDe
   }
 
   /** Gives an input to each of these runs, then the host its next one if any waits. */
-  async function tell(hostId: HostId, more: Iterable<RunId>, input: (row: RunRow) => RunInput | null): Promise<void> {
+  async function tell(hostId: HostId, more: Iterable<RunId>, input: (row: RunRow) => RunSignal | null): Promise<void> {
     const unfinished = await unfinishedRuns(store.db, hostId);
-    const atWork = unfinished.filter(({ state }) => state !== "queued").map(({ id }) => id as RunId);
+    const atWork = unfinished.filter(({ state }) => state !== "queued").map(({ id }) => id);
     await Promise.all([...new Set([...atWork, ...more])].map((id) => applyAlone(hostId, id, input)));
     if (unfinished.length === 0) return;
     await store.change((change) => dispatcher.pump(change, hostId), { batchDelay: BATCH_DELAY, whenUnavailable: "wait" });
@@ -75,7 +72,7 @@ export function createHostReports({ store, clock, log, presence }: HostReportsDe
   return {
     async linkUp(hostId, listed) {
       const known = new Map(listed.map((entry) => [entry.runId, entry.state]));
-      await tell(hostId, known.keys(), (row) => ({ kind: "linkUp", known: known.get(row.id as RunId) ?? null }));
+      await tell(hostId, known.keys(), (row) => ({ kind: "linkUp", known: known.get(row.id) ?? null }));
     },
 
     // It may be back by the time that this is stored.
@@ -86,12 +83,15 @@ export function createHostReports({ store, clock, log, presence }: HostReportsDe
       if (row === undefined) return { kind: "unknown" };
       if (row.host_id !== hostId) return { kind: "foreign" };
       if (row.state === "queued") return { kind: "unknown" };
-      const stored = await storeEvents(change, row, events, clock.now());
+      const stored = await storeEvents(change, row, events, { now: clock.now(), limits: logLimits });
       if (stored === null) return { kind: "gap", storedSeq: row.stored_seq };
       const { before, run, effects, lastLine, changed, storedSeq } = stored;
       if (lastLine !== null) change.emit("run.logged", { runId, lastLine });
       if (changed) dispatcher.publish(change, before === run ? null : before, run, effects);
-      if (!isTerminal(before.state) && isTerminal(run.state)) await dispatcher.pump(change, hostId);
+      if (before.stage !== "ended" && run.stage === "ended") {
+        await markLogEnded(change, runId, run.endedAt);
+        await dispatcher.pump(change, hostId);
+      }
       return { kind: "stored", storedSeq };
     },
 
@@ -106,11 +106,17 @@ export function createHostReports({ store, clock, log, presence }: HostReportsDe
         .selectFrom("runs")
         .selectAll()
         .where("host_id", "=", hostId)
-        .where("state", "=", "running")
+        .where("ended_at", "is", null)
+        .where("awaited_proof", "is not", null)
         .executeTakeFirst();
-      if (waiting === undefined || runOf(waiting).awaitedProof === null) return;
+      if (waiting === undefined) return;
       const facts = knownFacts(await change.db.selectFrom("host_facts").selectAll().where("host_id", "=", hostId).execute());
       await dispatcher.apply(change, waiting, { kind: "facts", facts });
     },
   };
+}
+
+/** The row of a run if it is this host's: a host speaks for nobody else (R51). */
+async function rowOfHost({ db }: Change, hostId: HostId, runId: RunId): Promise<RunRow | undefined> {
+  return await db.selectFrom("runs").selectAll().where("id", "=", runId).where("host_id", "=", hostId).executeTakeFirst();
 }

@@ -1,7 +1,7 @@
 export { QUEUE_LIMIT } from "./advance.ts";
+export { createHistoryKeeper, type HistoryKeeper } from "./history-keeper.ts";
 export { createRunLogs, type RunLogs } from "./log.ts";
-export { createLogKeeper, type LogKeeper } from "./log-keeper.ts";
-export type { Run, RunOutcome } from "./run.ts";
-export type { TargetCommit } from "./run-commands.ts";
+export type { RetentionLimits } from "./retention.ts";
+export type { ProofProblem, RunRequest, StartResult, TargetCommit } from "./run-commands.ts";
 export { createRunViews, type RunViews } from "./run-views.ts";
 export { createRuns, type Runs, type RunsDeps } from "./runs.ts";

@@ -1,9 +1,10 @@
 import { promisify } from "node:util";
 import { zstdCompress, zstdDecompress } from "node:zlib";
 import type { LogLine } from "@nixfleet/protocol";
+import type { LogChunksTable, LogMarks } from "../store/index.ts";
 
 /**
- * Lines as they lie in the database: a JSON text per line, `[at, stream, text, level or 0, continues or 0]` with what is 0 at the
+ * Lines as they are in the database: a JSON text per line, `[at, stream, text, level or 0, continues or 0]` with what is 0 at the
  * end left out. JSON keeps every text exactly, also half a surrogate pair (R8); one line each lets a reader stop early.
  */
 type Packed = [at: number, stream: LogLine["stream"], text: string, level?: LogLine["level"] | 0, continues?: 1];
@@ -41,20 +42,34 @@ const decompressAsync = promisify(zstdDecompress);
 export const compress = (data: Uint8Array): Promise<Uint8Array> => compressAsync(data);
 
 /** The packed lines of a chunk, whatever its codec. */
-export async function decode(codec: string, data: Uint8Array): Promise<Uint8Array> {
+export async function decode(codec: LogChunksTable["codec"], data: Uint8Array): Promise<Uint8Array> {
   return codec === "zstd" ? await decompressAsync(data) : data;
 }
 
-/** Which lines of a chunk have a level, by their place in it from 0; noise as ranges, both ends included. */
-export interface ChunkMarks {
-  errors: number[];
-  warnings: number[];
-  noise: [number, number][];
+/** Lines in one chunk at most: what a reader of one line has to unpack. */
+export const CHUNK_LINES = 2000;
+/** Characters of text in one chunk at most, unless it is a single line. */
+export const CHUNK_CHARACTERS = 512 * 1024;
+
+/** Consecutive lines in parts that each fit a chunk. */
+export function* chunksOf(lines: readonly LogLine[]): Generator<LogLine[]> {
+  let part: LogLine[] = [];
+  let characters = 0;
+  for (const line of lines) {
+    if (part.length > 0 && (part.length >= CHUNK_LINES || characters + line.text.length > CHUNK_CHARACTERS)) {
+      yield part;
+      part = [];
+      characters = 0;
+    }
+    part.push(line);
+    characters += line.text.length;
+  }
+  if (part.length > 0) yield part;
 }
 
 /** Null: none has. */
-export function markLines(lines: readonly LogLine[]): ChunkMarks | null {
-  const marks: ChunkMarks = { errors: [], warnings: [], noise: [] };
+export function markLines(lines: readonly LogLine[]): LogMarks | null {
+  const marks: LogMarks = { errors: [], warnings: [], noise: [] };
   lines.forEach(({ level }, place) => {
     if (level === "error") marks.errors.push(place);
     else if (level === "warning") marks.warnings.push(place);

@@ -3,16 +3,15 @@ import type { LogLine, RunId } from "@nixfleet/protocol";
 import { createFakeClock, createTempDir } from "@nixfleet/testkit";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { createBus } from "../bus.ts";
 import { openCore } from "../core.fixture.ts";
-import { createLogKeeper } from "./index.ts";
+import { createHistoryKeeper } from "./index.ts";
 import { packLines, unpackLines } from "./log-chunk.ts";
 
 const DAY = 86_400_000;
 const line = (text: string, more: Partial<LogLine> = {}): LogLine => ({ at: 1, stream: "nix", text, ...more });
 
 /** A core with one run at work whose events the test sends itself. */
-async function openRun(limits: { keepFor?: number; keepBytes?: number } = {}) {
+async function openRun(more: { logAge?: number; logBytes?: number } = {}) {
   const scope = new AsyncDisposableStack();
   const folder = scope.use(await createTempDir());
   const clock = createFakeClock();
@@ -26,8 +25,8 @@ async function openRun(limits: { keepFor?: number; keepBytes?: number } = {}) {
     warn: () => {},
     error: (facts: unknown) => void core.logged.push({ facts, text: "" }),
   };
-  const { bus } = createBus({ log: quiet });
-  const keeper = scope.use(createLogKeeper({ store, bus, clock, log: quiet, keepFor: 365 * DAY, keepBytes: 1e12, ...limits }));
+  const limits = { logAge: 365 * DAY, logBytes: 1e12, hostLogBytes: 1e12, runAge: 3650 * DAY, runsPerHost: 1e6, ...more };
+  const keeper = scope.use(createHistoryKeeper({ store, clock, log: quiet, limits }));
 
   async function start(): Promise<RunId> {
     const runId = await core.begin(hostId, "test", { whenBlocked: "queue" });
@@ -139,21 +138,23 @@ test("R44: a log is there from line 1, by line, searchable whatever the case, wi
   };
   await look();
   const stored = async () =>
-    (await at.store.db.selectFrom("runs").select(["log_stored", "log_compacted"]).executeTakeFirst()) ?? null;
+    (await at.store.db.selectFrom("run_logs").select(["stored", "pack_after"]).executeTakeFirst()) ?? null;
   const before = await stored();
   await at.finish(runId);
   at.clock.advance(60_000);
   await at.keeper.pack();
   await look();
   expect(await at.store.db.selectFrom("log_chunks").select("codec").distinct().execute()).toEqual([{ codec: "zstd" }]);
-  expect((await stored())?.log_compacted).toBe(1);
-  expect((await stored())?.log_stored).toBeLessThan((before?.log_stored ?? 0) / 3);
+  expect((await stored())?.pack_after).toBeNull();
+  expect((await stored())?.stored).toBeLessThan((before?.stored ?? 0) / 3);
+  const usage = await at.store.db.selectFrom("log_usage").select("stored").executeTakeFirst();
+  expect(usage?.stored).toBe((await stored())?.stored);
   expect((await at.views.view(runId))?.log).toMatchObject({ lines: 3003, errors: 3, warnings: 1, discarded: false });
   expect((await at.views.view(runId))?.outcome).toMatchObject({ firstErrorLine: 1000 });
 });
 
 test("R44: logs are kept by age, and a run whose log is gone says so", async () => {
-  await using at = await openRun({ keepFor: 10 * DAY });
+  await using at = await openRun({ logAge: 10 * DAY });
   const old = await at.start();
   await at.print(old, [line("old")]);
   await at.finish(old);
@@ -170,7 +171,7 @@ test("R44: logs are kept by age, and a run whose log is gone says so", async () 
 });
 
 test("R44: logs are kept by size: the oldest go first, and never one of a run at work", async () => {
-  await using at = await openRun({ keepBytes: 100_000 });
+  await using at = await openRun({ logBytes: 100_000 });
   const print = async (runId: RunId) => {
     await at.print(
       runId,

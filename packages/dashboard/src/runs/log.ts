@@ -1,58 +1,11 @@
-import type { LogLine, LogOutline, NumberedLine, RunId } from "@nixfleet/protocol";
-import type { Transaction } from "kysely";
-import type { Database, Store } from "../store/index.ts";
-import { addNoise, type ChunkMarks, decode, markLines, packLines, unpackLines } from "./log-chunk.ts";
+import type { LogOutline, NumberedLine, RunId } from "@nixfleet/protocol";
+import type { Store } from "../store/index.ts";
+import { addNoise, decode, unpackLines } from "./log-chunk.ts";
 
-/** Lines in one chunk at most: what a reader of one line has to unpack. */
-export const CHUNK_LINES = 2000;
 /** Search answers with this many lines at most, as the route's description says. */
 const SEARCH_LIMIT = 10_000;
 const OUTLINE_LEVELS = 1000;
 const OUTLINE_NOISE = 10_000;
-
-/** What an append adds to the counts that the run's row keeps. */
-export interface Appended {
-  lines: number;
-  bytes: number;
-  errors: number;
-  warnings: number;
-  stored: number;
-  /** Number of the first line at level error; null: none of these is. */
-  firstError: number | null;
-}
-
-/** Stores lines behind the ones that are there; `after` is the number of the last of those. */
-export async function appendLines(
-  trx: Transaction<Database>,
-  runId: RunId,
-  after: number,
-  lines: readonly LogLine[],
-): Promise<Appended> {
-  const added: Appended = { lines: lines.length, bytes: 0, errors: 0, warnings: 0, stored: 0, firstError: null };
-  for (let start = 0; start < lines.length; start += CHUNK_LINES) {
-    const part = lines.slice(start, start + CHUNK_LINES);
-    const marks = markLines(part);
-    const data = packLines(part);
-    await trx
-      .insertInto("log_chunks")
-      .values({
-        run_id: runId,
-        first_line: after + start + 1,
-        count: part.length,
-        codec: "plain",
-        data,
-        marks: marks === null ? null : JSON.stringify(marks),
-      })
-      .execute();
-    added.stored += data.byteLength;
-    added.errors += marks?.errors.length ?? 0;
-    added.warnings += marks?.warnings.length ?? 0;
-    const error = marks?.errors[0];
-    if (error !== undefined) added.firstError ??= after + start + 1 + error;
-  }
-  for (const line of lines) added.bytes += Buffer.byteLength(line.text);
-  return added;
-}
 
 /** Reads the logs of runs. A line is known by its number, from 1. */
 export interface RunLogs {
@@ -60,8 +13,6 @@ export interface RunLogs {
   read(runId: RunId, from: number, limit: number): Promise<{ lines: NumberedLine[]; last: number }>;
   /** Chunk by chunk, to the last line that is stored when it gets there. */
   lines(runId: RunId, from?: number): AsyncGenerator<NumberedLine[]>;
-  /** What the programs wrote, line ends added where they ended a line: pieces of one line are joined (R8). */
-  text(runId: RunId, from?: number): AsyncGenerator<string>;
   /** Numbers of the lines that contain a text, whatever its case. A line that came in pieces counts by its first piece. */
   search(runId: RunId, text: string, signal?: AbortSignal): Promise<{ lines: number[]; truncated: boolean }>;
   outline(runId: RunId): Promise<LogOutline>;
@@ -90,8 +41,8 @@ export function createRunLogs(store: Store): RunLogs {
   }
 
   async function lastLine(runId: RunId): Promise<number> {
-    const row = await store.db.selectFrom("runs").select("log_lines").where("id", "=", runId).executeTakeFirst();
-    return row?.log_lines ?? 0;
+    const row = await store.db.selectFrom("run_logs").select("lines").where("run_id", "=", runId).executeTakeFirst();
+    return row?.lines ?? 0;
   }
 
   return {
@@ -105,14 +56,6 @@ export function createRunLogs(store: Store): RunLogs {
     },
 
     lines: (runId, from = 1) => chunks(runId, from),
-
-    async *text(runId, from = 1) {
-      for await (const lines of chunks(runId, from)) {
-        let text = "";
-        for (const line of lines) text += line.continues ? line.text : `${line.text}\n`;
-        yield text;
-      }
-    },
 
     async search(runId, text, signal) {
       const wanted = text.toLowerCase();
@@ -147,7 +90,8 @@ export function createRunLogs(store: Store): RunLogs {
         .orderBy("first_line")
         .execute();
       for (const { first_line, marks } of rows) {
-        const { errors, warnings, noise } = JSON.parse(marks ?? "{}") as ChunkMarks;
+        if (marks === null) continue;
+        const { errors, warnings, noise } = marks;
         for (const place of errors) if (outline.errors.length < OUTLINE_LEVELS) outline.errors.push(first_line + place);
         for (const place of warnings) if (outline.warnings.length < OUTLINE_LEVELS) outline.warnings.push(first_line + place);
         for (const [from, to] of noise) {

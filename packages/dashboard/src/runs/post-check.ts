@@ -1,6 +1,6 @@
 import { type OpRequest, opDeclaration, shortCommit } from "@nixfleet/protocol";
 import type { KnownFacts } from "../hosts/index.ts";
-import { opOf, type Run } from "./run.ts";
+import { opOf, type ProvingRun } from "./run.ts";
 
 export type PostCheck =
   | { kind: "met" }
@@ -14,7 +14,7 @@ const short = (commit: string | null | undefined) => (commit == null ? "nothing"
  * Whether the goal of a run is met, by facts that the host read at or after `since`, its own time of the end: causality decides,
  * not a timer (R22).
  */
-export function postCheck(run: Run, facts: KnownFacts, since: number): PostCheck {
+export function postCheck(run: ProvingRun, facts: KnownFacts, since: number): PostCheck {
   const check = opDeclaration(opOf(run)).postCheck;
   switch (check) {
     case "none":
@@ -48,9 +48,6 @@ export function postCheck(run: Run, facts: KnownFacts, since: number): PostCheck
       const where = name === "profile" ? "The system profile names" : "The host runs";
       return { kind: "missed", reason: `${where} ${closure} instead of ${run.deployed.closure}.` };
     }
-
-    default:
-      return check satisfies never;
   }
 }
 

@@ -1,27 +1,36 @@
-import type { HostId, RunId } from "@nixfleet/protocol";
 import { expect, test } from "vitest";
-import { newRow, type RunRow, runOf } from "./records.ts";
-import { newRun } from "./run.ts";
+import { changedColumns, newRow, type RunRow, runOf } from "./records.ts";
+import { COMMIT, endedRun, queuedRun, runningRun } from "./run.fixture.ts";
+import type { Run } from "./run.ts";
 
-const run = newRun({
-  id: "01j00000000000000000000001" as RunId,
-  hostId: "01j00000000000000000000000" as HostId,
-  request: { op: "pull", args: {} },
-  commit: null,
-  deadline: 1000,
-  createdAt: 1,
-  askedBy: "ada",
-  force: false,
+const cancel = { at: 5, by: "ada" };
+const awaitedProof = { hostTime: 10, endedAt: 11, until: 12, reason: "No tests." };
+const running = runningRun({
+  phases: [{ phase: "build", startedAt: 3, endedAt: null }],
+  deployed: { closure: "/nix/store/x", commit: COMMIT, mode: "switch" },
+  armed: { until: 9, back: "/nix/store/y" },
+  confirmSecret: "s",
+  slow: true,
+  linkLost: true,
+  cancel,
 });
-const row = (awaitedProof: object | null) =>
-  ({
-    ...newRow(run, { number: 1, subject: null }),
-    progress_state: JSON.stringify({ slow: false, phases: [], deployed: null, awaitedProof }),
-  }) as RunRow;
+const { phases: _, deployed: __, armed: ___, slow: ____, startedAt: _____, ...sent } = running;
 
-test("a run that was stored while it waited for its proof is read with the host's reason, and without one where none was kept", () => {
-  const awaited = { hostTime: 10, endedAt: 11, until: 12 };
-  expect(runOf(row({ ...awaited, reason: "No tests." })).awaitedProof).toEqual({ ...awaited, reason: "No tests." });
-  expect(runOf(row(awaited)).awaitedProof).toEqual({ ...awaited, reason: null });
-  expect(runOf(row(null)).awaitedProof).toBeNull();
+test.each<[string, Run]>([
+  ["queued", queuedRun()],
+  ["held", { ...queuedRun(), queueReason: "held", hold: { by: "time", reason: "Waits until midnight.", until: 7 } }],
+  ["starting", { ...sent, stage: "starting", state: "starting" }],
+  ["running", running],
+  ["proving", { ...running, stage: "proving", awaitedProof }],
+  ["succeeded", endedRun("succeeded", { deployed: running.deployed })],
+  ["cancelled before it was sent", endedRun("cancelled", { cancel, sentAt: null, startedAt: null })],
+  ["lost, and told of later", endedRun("lost", { lateReport: "The host reported that it failed." })],
+])("a run that is %s is read from its row as it was stored", (_name, run) => {
+  const row = { ...newRow(queuedRun(), { number: 1, subject: null }), ...changedColumns(run) } as RunRow;
+  expect(runOf(row)).toEqual(run);
+});
+
+test("an ended run that does not say how it ended was not written by this program", () => {
+  const row = { ...newRow(endedRun("failed"), { number: 1, subject: null }), run_outcome: null } as RunRow;
+  expect(() => runOf(row)).toThrow("does not say when and how");
 });

@@ -1,143 +1,179 @@
-import type {
-  BuildProgress,
-  ClosureDiff,
-  HostId,
-  OpRequest,
-  Preview,
-  QueueReason,
-  RunId,
-  RunState,
-  TestResult,
-} from "@nixfleet/protocol";
+import type { BuildProgress, ClosureDiff, OpRequest, Preview, TestResult } from "@nixfleet/protocol";
 import type { Insertable, Selectable, Updateable } from "kysely";
-import type { RunsTable } from "../store/index.ts";
+import type { Reader, RunLogsTable, RunResultsTable, RunsTable } from "../store/index.ts";
 import { dueAt } from "./advance.ts";
-import type { Armed, AwaitedProof, Run, RunOutcome } from "./run.ts";
-
-/** What `progress_state` holds. */
-type Kept = Pick<Run, "slow" | "phases" | "deployed" | "awaitedProof">;
-/** The same as an earlier version may have stored it: while a run waited for its proof, the reason was not kept. */
-type Stored = Omit<Kept, "awaitedProof"> & {
-  awaitedProof: (Omit<AwaitedProof, "reason"> & Partial<Pick<AwaitedProof, "reason">>) | null;
-};
+import { phasesOf, type Run, type RunOrder } from "./run.ts";
 
 export type RunRow = Selectable<RunsTable>;
 
-/** What a row holds of a run beside what `advance` decides on. */
-export interface RunDetails {
-  number: number;
-  subject: string | null;
-  storedSeq: number;
+/** What a run has brought about. */
+export interface RunResults {
   command: string[] | null;
   progress: BuildProgress | null;
-  diff: ClosureDiff | null;
-  preview: Preview | null;
   tests: TestResult[];
   warnings: string[];
-  firstErrorLine: number | null;
-  log: { lines: number; bytes: number; errors: number; warnings: number; discarded: boolean };
+  preview: Preview | null;
+  diff: ClosureDiff | null;
+}
+
+const NO_RESULTS: RunResults = { command: null, progress: null, tests: [], warnings: [], preview: null, diff: null };
+
+/** The counts of a run that has written nothing. */
+export const NO_LOG: Omit<RunLogsTable, "run_id"> = {
+  lines: 0,
+  bytes: 0,
+  errors: 0,
+  warnings: 0,
+  first_error_line: null,
+  stored: 0,
+  truncated: false,
+  discarded: false,
+  pack_after: null,
+  ended_at: null,
+};
+
+/** A row that no run can have; it was not written by this program. */
+export class BrokenRun extends Error {
+  override name = "BrokenRun";
+}
+
+function orderOf(row: RunRow): RunOrder {
+  return {
+    id: row.id,
+    hostId: row.host_id,
+    hostName: row.host_name,
+    request: { op: row.op, args: row.args } as OpRequest,
+    sourceId: row.source_id,
+    commit: row.commit_id,
+    deadline: row.deadline,
+    createdAt: row.created_at,
+    actor: { kind: row.actor_kind, id: row.actor_id, name: row.actor_name },
+    force: row.force,
+  };
 }
 
 /** A run as `advance` takes it. */
 export function runOf(row: RunRow): Run {
-  const { awaitedProof, ...kept } = JSON.parse(row.progress_state) as Stored;
+  const order = orderOf(row);
+  const cancel = row.cancel_requested_at === null ? null : { at: row.cancel_requested_at, by: row.cancel_requested_by };
+  const { phases, deployed } = row;
+  if (row.state === "queued") {
+    return {
+      ...order,
+      stage: "queued",
+      state: "queued",
+      queueReason: row.queue_reason ?? "host-busy",
+      hold: row.hold,
+      waitingSince: row.waiting_since ?? row.created_at,
+    };
+  }
+  if (row.state === "starting" || row.state === "running") {
+    const sentAt = row.sent_at ?? row.created_at;
+    const sent = { ...order, sentAt, cancel, linkLost: row.link_lost, confirmSecret: row.confirm_secret };
+    if (row.state === "starting") return { ...sent, stage: "starting", state: "starting" };
+    const running = {
+      ...sent,
+      state: "running" as const,
+      startedAt: row.started_at ?? sentAt,
+      slow: row.slow,
+      phases,
+      deployed,
+      armed: row.armed,
+    };
+    if (row.awaited_proof === null) return { ...running, stage: "running" };
+    return { ...running, stage: "proving", awaitedProof: row.awaited_proof };
+  }
+  if (row.ended_at === null || row.run_outcome === null) {
+    throw new BrokenRun(`Run ${row.id} has ended, and does not say when and how`);
+  }
   return {
-    id: row.id as RunId,
-    hostId: row.host_id as HostId,
-    request: { op: row.op, args: JSON.parse(row.args) } as OpRequest,
-    commit: row.commit_id,
-    deadline: row.deadline,
-    createdAt: row.created_at,
-    askedBy: row.by,
-    force: row.force === 1,
-    state: row.state as RunState,
-    queueReason: row.queue_reason as QueueReason | null,
+    ...order,
+    stage: "ended",
+    state: row.state,
+    endedAt: row.ended_at,
+    outcome: row.run_outcome,
+    lateReport: row.late_report,
     sentAt: row.sent_at,
     startedAt: row.started_at,
-    endedAt: row.ended_at,
-    cancelAskedAt: row.cancel_asked_at,
-    cancelAskedBy: row.cancel_asked_by,
-    linkLost: row.link_lost === 1,
-    ...kept,
-    awaitedProof: awaitedProof === null ? null : { ...awaitedProof, reason: awaitedProof.reason ?? null },
-    armed: row.armed === null ? null : (JSON.parse(row.armed) as Armed),
-    confirmSecret: row.confirm_secret,
-    outcome: row.outcome === null ? null : (JSON.parse(row.outcome) as RunOutcome),
-    lateReport: row.late_report,
-  };
-}
-
-export function detailsOf(row: RunRow): RunDetails {
-  const read = (json: string | null): unknown => (json === null ? null : JSON.parse(json));
-  return {
-    number: row.number,
-    subject: row.subject,
-    storedSeq: row.stored_seq,
-    command: read(row.command) as string[] | null,
-    progress: read(row.progress) as BuildProgress | null,
-    diff: read(row.diff) as ClosureDiff | null,
-    preview: read(row.preview) as Preview | null,
-    tests: JSON.parse(row.tests) as TestResult[],
-    warnings: JSON.parse(row.warnings) as string[],
-    firstErrorLine: row.first_error_line,
-    log: {
-      lines: row.log_lines,
-      bytes: row.log_bytes,
-      errors: row.log_errors,
-      warnings: row.log_warnings,
-      discarded: row.log_discarded === 1,
-    },
+    cancel,
+    phases,
+    deployed,
   };
 }
 
 /** The columns that `advance` may have changed. */
 export function changedColumns(run: Run): Updateable<RunsTable> {
-  const kept: Kept = { slow: run.slow, phases: run.phases, deployed: run.deployed, awaitedProof: run.awaitedProof };
+  const sent = run.stage === "queued" ? null : run;
+  const active = run.stage === "queued" || run.stage === "ended" ? null : run;
+  const working = run.stage === "running" || run.stage === "proving" ? run : null;
+  const ended = run.stage === "ended" ? run : null;
   return {
     state: run.state,
-    queue_reason: run.queueReason,
-    sent_at: run.sentAt,
-    started_at: run.startedAt,
-    ended_at: run.endedAt,
-    cancel_asked_at: run.cancelAskedAt,
-    cancel_asked_by: run.cancelAskedBy,
-    link_lost: run.linkLost ? 1 : 0,
+    queue_reason: run.stage === "queued" ? run.queueReason : null,
+    hold: run.stage === "queued" ? run.hold : null,
+    waiting_since: run.stage === "queued" ? run.waitingSince : null,
+    sent_at: sent?.sentAt ?? null,
+    started_at: working?.startedAt ?? ended?.startedAt ?? null,
+    ended_at: ended?.endedAt ?? null,
+    cancel_requested_at: sent?.cancel?.at ?? null,
+    cancel_requested_by: sent?.cancel?.by ?? null,
+    link_lost: active?.linkLost ?? false,
+    slow: working?.slow ?? false,
+    phases: [...phasesOf(run)],
+    deployed: working?.deployed ?? ended?.deployed ?? null,
+    awaited_proof: run.stage === "proving" ? run.awaitedProof : null,
+    armed: working?.armed ?? null,
+    confirm_secret: active?.confirmSecret ?? null,
+    run_outcome: ended?.outcome ?? null,
+    late_report: ended?.lateReport ?? null,
     due_at: dueAt(run),
-    progress_state: JSON.stringify(kept),
-    armed: run.armed === null ? null : JSON.stringify(run.armed),
-    confirm_secret: run.confirmSecret,
-    outcome: run.outcome === null ? null : JSON.stringify(run.outcome),
-    late_report: run.lateReport,
   };
 }
 
 /** The row of a new run. */
-export function newRow(run: Run, { number, subject }: Pick<RunDetails, "number" | "subject">): Insertable<RunsTable> {
+export function newRow(
+  run: Run,
+  { number, subject, requestKey = null }: { number: number; subject: string | null; requestKey?: string | null },
+): Insertable<RunsTable> {
   return {
     id: run.id,
     number,
     host_id: run.hostId,
+    host_name: run.hostName,
     op: run.request.op,
-    args: JSON.stringify(run.request.args),
-    force: run.force ? 1 : 0,
-    by: run.askedBy,
+    args: run.request.args,
+    force: run.force,
+    actor_kind: run.actor.kind,
+    actor_id: run.actor.id,
+    actor_name: run.actor.name,
+    request_key: requestKey,
+    source_id: run.sourceId,
     commit_id: run.commit,
     subject,
     deadline: run.deadline,
     created_at: run.createdAt,
-    state: run.state,
-    link_lost: 0,
-    progress_state: "",
-    ...changedColumns(run),
     stored_seq: 0,
-    tests: "[]",
-    warnings: "[]",
-    log_lines: 0,
-    log_bytes: 0,
-    log_errors: 0,
-    log_warnings: 0,
-    log_stored: 0,
-    log_compacted: 0,
-    log_discarded: 0,
+    closure_at_end: null,
+    previewed_closure: null,
+    pruned_at: null,
+    ...changedColumns(run),
   } as Insertable<RunsTable>;
 }
+
+/** What a run has brought about; nothing where nothing is stored of it. */
+export async function readResults(db: Reader, runId: string): Promise<RunResults> {
+  const row = await db
+    .selectFrom("run_results")
+    .selectAll()
+    .where("run_id", "=", runId as RunRow["id"])
+    .executeTakeFirst();
+  return row === undefined ? NO_RESULTS : resultsOf(row);
+}
+
+function resultsOf({ command, progress, tests, run_warnings, preview, diff }: Selectable<RunResultsTable>): RunResults {
+  return { command, progress, tests, warnings: run_warnings, preview, diff };
+}
+
+/** What a summary needs of a run's results: how far its current phase is. */
+export type RunShare = Pick<RunResults, "progress" | "tests">;
+export const NO_SHARE: RunShare = { progress: null, tests: [] };

@@ -1,22 +1,25 @@
 import {
   type HostId,
-  isTerminal,
-  type OpName,
+  OpName,
   opDeclaration,
   parseOpRequest,
   REFUSALS,
   type RefusalCode,
+  type RunHold,
   type RunId,
 } from "@nixfleet/protocol";
 import type { Clock } from "@nixfleet/runtime";
+import { type Actor, actorRef, addressOf, type PersonActor, subjectOf } from "../actor.ts";
 import type { Presence } from "../hosts/index.ts";
 import type { Ids } from "../ids.ts";
 import type { AuditFact, Change, Store } from "../store/index.ts";
+import { authorize } from "./authorization.ts";
 import { type Dispatcher, unfinishedRuns } from "./dispatcher.ts";
 import { readPreCheckFacts } from "./pre-check-facts.ts";
 import { commitOf, deadlineOf, preCheck, type Refusal } from "./pre-checks.ts";
 import { newRow, runOf } from "./records.ts";
 import { newRun } from "./run.ts";
+import { titleOf } from "./wording.ts";
 
 /** What runs need to know of the target. */
 export interface TargetCommit {
@@ -24,28 +27,46 @@ export interface TargetCommit {
   subject: string;
 }
 
+/** What is asked for, of one host or of several alike. */
 export interface RunRequest {
-  hostId: HostId;
-  op: string;
-  args: unknown;
-  /** Who asks, as the page and the host show it. */
-  by: string;
+  readonly op: string;
+  readonly args: unknown;
   /** What to do when the host is offline or busy. */
-  whenBlocked: "queue" | "refuse";
-  force: boolean;
+  readonly whenBlocked: "queue" | "refuse";
+  readonly force: boolean;
   /** Names the request: asked again under the same name, it gives the run that it gave before (R1). */
-  requestKey?: string | null;
-  /** What the audit trail tells of the start. */
-  describe?: ((runId: RunId) => AuditFact) | undefined;
+  readonly requestKey?: string | null;
+  /** Holds the run in the queue until it is released, or until its time. */
+  readonly hold?: RunHold | null;
 }
 
+export interface NamedHost {
+  readonly id: HostId;
+  readonly name: string;
+}
+
+/** What became of a request for one host. */
 export type StartResult = { ok: true; runId: RunId } | { ok: false; code: "host-not-found" } | ({ ok: false } & Refusal);
 
-/** What people ask of runs. */
+/** Why nothing was even tried: the actor's proof is missing, wrong, or given too often. */
+export type ProofProblem = { kind: "required" } | { kind: "wrong" } | { kind: "too-many-attempts"; retryAfter: number };
+
+export type AskResult<T> = { kind: "answered"; result: T } | { kind: "unproven"; problem: ProofProblem };
+
+/** Whether a person's proof holds. `what` is what they want to do, for the audit trail. */
+export type VerifyProof = (
+  person: PersonActor,
+  what: string,
+) => Promise<{ kind: "proven" } | { kind: "wrong" } | { kind: "too-many-attempts"; retryAfter: number }>;
+
+/** What actors ask of runs. Role, proof, refusal and audit entry are decided here, for all of them (R74). */
 export interface RunCommands {
-  ask(request: RunRequest): Promise<StartResult>;
-  /** `fact`: what the audit trail tells of it. */
-  cancel(runId: RunId, by: string, fact?: AuditFact): Promise<{ ok: true } | { ok: false; code: "run-not-found" | "run-ended" }>;
+  ask(actor: Actor, request: RunRequest, host: NamedHost): Promise<AskResult<StartResult>>;
+  /** The same of several hosts, each by itself; the proof is asked for once. */
+  askMany(actor: Actor, request: RunRequest, hosts: readonly NamedHost[]): Promise<AskResult<StartResult[]>>;
+  cancel(actor: Actor, runId: RunId): Promise<{ ok: true } | { ok: false; code: "run-not-found" | "run-ended" }>;
+  /** Lets go what holds a queued run; false: nothing does. */
+  release(runId: RunId): Promise<boolean>;
 }
 
 export interface RunCommandsDeps {
@@ -53,6 +74,7 @@ export interface RunCommandsDeps {
   clock: Clock;
   ids: Ids;
   presence: Presence;
+  verifyProof: VerifyProof;
   /** The target as it is known now; null: it is not. */
   target: () => TargetCommit | null;
   /** Subject of a commit that is not the target; null: not known. */
@@ -66,74 +88,162 @@ const REQUEST_KEPT = 24 * 60 * 60_000;
 
 const refuse = (code: RefusalCode, reason: string = REFUSALS[code].sentence) => ({ ok: false, code, reason }) as const;
 
-export function createRunCommands(
-  { store, clock, ids, presence, target, subjectOf, deadlines = {} }: RunCommandsDeps,
-  dispatcher: Dispatcher,
-): RunCommands {
+export function createRunCommands(deps: RunCommandsDeps, dispatcher: Dispatcher): RunCommands {
+  const { store, clock, ids, presence, verifyProof, target, deadlines = {} } = deps;
+
   /** The run that this request has started, also if the process ended before it could say so. */
   async function startedBefore({ db }: Change, requestKey: string): Promise<RunId | null> {
     const row = await db.selectFrom("runs").select(["id", "created_at"]).where("request_key", "=", requestKey).executeTakeFirst();
     if (row === undefined) return null;
-    if (clock.now() - row.created_at < REQUEST_KEPT) return row.id as RunId;
+    if (clock.now() - row.created_at < REQUEST_KEPT) return row.id;
     await db.updateTable("runs").set({ request_key: null }).where("id", "=", row.id).execute();
     return null;
   }
 
-  async function ask(asked: RunRequest): Promise<StartResult> {
-    const { hostId, op, args, by, whenBlocked, force, requestKey = null, describe } = asked;
+  const factOf = (actor: Actor, action: string, host: NamedHost | null, sentence: string): Omit<AuditFact, "outcome"> => ({
+    actor: actorRef(actor),
+    action,
+    sentence,
+    hosts: host === null ? [] : [host],
+    from: addressOf(actor),
+  });
+
+  /** Null: the actor may go on; else what to answer. A refusal is recorded for each host. */
+  async function checkActor(actor: Actor, op: string, hosts: readonly NamedHost[]): Promise<AskResult<Refusal> | null> {
+    const known = OpName.safeParse(op);
+    // Refused for that below, with all else that does not fit.
+    if (!known.success) return null;
+    const authorization = authorize(actor, known.data);
+    switch (authorization.kind) {
+      case "allowed":
+        return null;
+      case "refused": {
+        const { code, reason } = authorization;
+        if (code === "second-factor-required" && actor.kind === "person") {
+          return { kind: "unproven", problem: { kind: "required" } };
+        }
+        return { kind: "answered", result: { code, reason } };
+      }
+      case "verify": {
+        const where = hosts.length === 1 ? (hosts[0]?.name ?? "a host") : `${hosts.length} hosts`;
+        const verdict = await verifyProof(authorization.person, `start ${labelOf(op)} on ${where}`);
+        return verdict.kind === "proven" ? null : { kind: "unproven", problem: verdict };
+      }
+    }
+  }
+
+  async function recordRefusal(actor: Actor, op: string, host: NamedHost, { reason }: Refusal): Promise<void> {
+    const sentence = `${subjectOf(actor)} asked for ${labelOf(op)} on ${host.name} and was refused: ${reason}`;
+    await store.change(async (change) => change.audit({ ...factOf(actor, "run.start", host, sentence), outcome: "refused" }));
+  }
+
+  async function start(actor: Actor, asked: RunRequest, host: NamedHost): Promise<StartResult> {
+    const { op, args, whenBlocked, force, requestKey = null, hold = null } = asked;
     const parsed = parseOpRequest(op, args);
     if (!parsed.ok) return refuse(parsed.code, parsed.reason);
     const { request } = parsed;
     const now = target();
     const commit = commitOf(request, now?.commit ?? null);
-    const subject = commit === null ? null : commit === now?.commit ? now.subject : ((await subjectOf?.(commit)) ?? null);
+    const subject = commit === null ? null : commit === now?.commit ? now.subject : ((await deps.subjectOf?.(commit)) ?? null);
     const runId = ids.run();
 
     return await store.change(async (change): Promise<StartResult> => {
       const before = requestKey === null ? null : await startedBefore(change, requestKey);
       if (before !== null) return { ok: true, runId: before };
-      const known = await readPreCheckFacts(change.db, hostId, commit);
+      const known = await readPreCheckFacts(change.db, host.id, commit);
       if (known === null) return { ok: false, code: "host-not-found" };
       const refusal = preCheck(request, force, known);
       if (refusal !== null) return { ok: false, ...refusal };
-      const mayWait = whenBlocked === "queue" && opDeclaration(request.op).queueable;
-      const connected = presence.isConnected(hostId);
+      const mayWait = hold !== null || (whenBlocked === "queue" && opDeclaration(request.op).queueable);
+      const connected = presence.isConnected(host.id);
       if (!connected && !mayWait) return refuse("host-offline");
-      if (!mayWait && (await unfinishedRuns(change.db, hostId)).length > 0) return refuse("host-busy");
+      if (!mayWait && (await unfinishedRuns(change.db, host.id)).length > 0) return refuse("host-busy");
 
-      const run = newRun({
-        id: runId,
-        hostId,
-        request,
-        commit,
-        deadline: deadlineOf(request, deadlines),
-        createdAt: clock.now(),
-        askedBy: by,
-        force,
-        queueReason: connected ? "host-busy" : "host-offline",
-      });
+      const run = newRun(
+        {
+          id: runId,
+          hostId: host.id,
+          hostName: host.name,
+          request,
+          sourceId: null,
+          commit,
+          deadline: deadlineOf(request, deadlines),
+          createdAt: clock.now(),
+          actor: actorRef(actor),
+          force,
+        },
+        { queueReason: hold !== null ? "held" : connected ? "host-busy" : "host-offline", hold },
+      );
       const last = await change.db.selectFrom("runs").select("number").orderBy("number", "desc").limit(1).executeTakeFirst();
       await change.db
         .insertInto("runs")
-        .values({ ...newRow(run, { number: (last?.number ?? 0) + 1, subject }), request_key: requestKey })
+        .values(newRow(run, { number: (last?.number ?? 0) + 1, subject, requestKey }))
         .execute();
-      if (describe !== undefined) change.audit(describe(runId));
+      const sentence = `${subjectOf(actor)} asked for ${labelOf(op)} on ${host.name}${force ? ", by force" : ""}.`;
+      change.audit({ ...factOf(actor, "run.start", host, sentence), runId, outcome: "done" });
       dispatcher.publish(change, null, run, []);
-      await dispatcher.pump(change, hostId);
+      await dispatcher.pump(change, host.id);
       return { ok: true, runId };
     });
   }
 
-  async function cancel(...[runId, by, fact]: Parameters<RunCommands["cancel"]>): ReturnType<RunCommands["cancel"]> {
-    return await store.change(async (change) => {
-      const row = await change.db.selectFrom("runs").selectAll().where("id", "=", runId).executeTakeFirst();
-      if (row === undefined) return { ok: false, code: "run-not-found" };
-      if (isTerminal(runOf(row).state)) return { ok: false, code: "run-ended" };
-      if (fact !== undefined) change.audit(fact);
-      await dispatcher.apply(change, row, { kind: "cancel", by });
-      return { ok: true };
-    });
+  /** Starts what the actor may start, and records what is refused. */
+  async function askOne(actor: Actor, request: RunRequest, host: NamedHost, denied: Refusal | null): Promise<StartResult> {
+    const result: StartResult = denied === null ? await start(actor, request, host) : { ok: false, ...denied };
+    if (!result.ok && result.code !== "host-not-found") await recordRefusal(actor, request.op, host, result);
+    return result;
   }
 
-  return { ask, cancel };
+  const commands: RunCommands = {
+    async ask(actor, request, host) {
+      const asked = await commands.askMany(actor, request, [host]);
+      if (asked.kind === "unproven") return asked;
+      const [result = { ok: false, code: "host-not-found" }] = asked.result;
+      return { kind: "answered", result };
+    },
+
+    async askMany(actor, request, hosts) {
+      const checked = await checkActor(actor, request.op, hosts);
+      if (checked?.kind === "unproven") return checked;
+      const denied = checked?.result ?? null;
+      const results: StartResult[] = [];
+      for (const host of hosts) {
+        // Each host's run is found again by its own key.
+        const key = request.requestKey ?? null;
+        const requestKey = key === null || hosts.length === 1 ? key : `${key} ${host.id}`;
+        results.push(await askOne(actor, { ...request, requestKey }, host, denied));
+      }
+      return { kind: "answered", result: results };
+    },
+
+    async cancel(actor, runId) {
+      return await store.change(async (change) => {
+        const row = await change.db.selectFrom("runs").selectAll().where("id", "=", runId).executeTakeFirst();
+        if (row === undefined) return { ok: false, code: "run-not-found" };
+        const run = runOf(row);
+        if (run.stage === "ended") return { ok: false, code: "run-ended" };
+        const host = run.hostId === null ? null : { id: run.hostId, name: run.hostName ?? run.hostId };
+        const where = host === null ? "" : ` on ${host.name}`;
+        const sentence = `${subjectOf(actor)} cancelled “${titleOf(run.request, run.commit)}”${where}.`;
+        change.audit({ ...factOf(actor, "run.cancel", host, sentence), runId, outcome: "done" });
+        await dispatcher.apply(change, row, { kind: "cancel", by: actor.name });
+        return { ok: true };
+      });
+    },
+
+    async release(runId) {
+      return await store.change(async (change) => {
+        const row = await change.db.selectFrom("runs").selectAll().where("id", "=", runId).executeTakeFirst();
+        if (row === undefined || row.hold === null) return false;
+        await dispatcher.apply(change, row, { kind: "release" });
+        return true;
+      });
+    },
+  };
+  return commands;
+}
+
+function labelOf(op: string): string {
+  const known = OpName.safeParse(op);
+  return known.success ? `“${opDeclaration(known.data).label}”` : "an unknown op";
 }

@@ -1,6 +1,5 @@
 import {
   type HostId,
-  isTerminal,
   type NextAction,
   type OpName,
   opDeclaration,
@@ -13,8 +12,8 @@ import {
 import type { Clock } from "@nixfleet/runtime";
 import type { Store } from "../store/index.ts";
 import { type Estimates, phaseViews, readEstimates, remaining } from "./estimates.ts";
-import { detailsOf, type RunDetails, type RunRow, runOf } from "./records.ts";
-import { opOf, type Run } from "./run.ts";
+import { NO_LOG, NO_SHARE, type RunRow, type RunShare, readResults, runOf } from "./records.ts";
+import { endedAtOf, isActive, opOf, phasesOf, type Run, startedAtOf } from "./run.ts";
 import { explain, outcomeSentence, STATUS_OF, sentenceOf, shareOf, titleOf, wordOf } from "./wording.ts";
 
 export interface RunFilter {
@@ -29,34 +28,48 @@ export interface RunFilter {
 /** What pages show of runs. */
 export interface RunViews {
   summary(runId: RunId): Promise<RunSummary | null>;
+  /** Of several at once, by id; those that are not there are left out. */
+  summaries(runIds: readonly RunId[]): Promise<Map<RunId, RunSummary>>;
   view(runId: RunId): Promise<RunView | null>;
   /** Newest first. */
   list(filter: RunFilter): Promise<{ items: RunSummary[]; next: string | null }>;
-  /** All that are at work or wait. */
-  unfinished(): Promise<RunSummary[]>;
 }
 
-type NamedRow = RunRow & { host_name: string };
+type NamedRow = RunRow & { current_host_name: string | null };
 
-const nothingKnown: Estimates = { total: null, phases: {} };
+const NO_ESTIMATES: Estimates = { total: null, phases: {} };
+/** Ids of one statement: SQLite takes 32,766 parameters. */
+const IDS_AT_ONCE = 500;
 
 export function createRunViews({ store, clock }: { store: Store; clock: Clock }): RunViews {
   const rows = () =>
     store.db
       .selectFrom("runs")
-      .innerJoin("hosts", "hosts.id", "runs.host_id")
+      .leftJoin("hosts", "hosts.id", "runs.host_id")
       .selectAll("runs")
-      .select("hosts.name as host_name");
+      .select("hosts.name as current_host_name");
 
   const one = (runId: RunId): Promise<NamedRow | undefined> => rows().where("runs.id", "=", runId).executeTakeFirst();
 
-  /** What has ended needs no estimate. */
-  const estimatesOf = (run: Run) =>
-    isTerminal(run.state) ? Promise.resolve(nothingKnown) : readEstimates(store, run.hostId, opOf(run));
+  const estimatesOf = async (run: Run): Promise<Estimates> =>
+    run.hostId === null ? NO_ESTIMATES : await readEstimates(store.db, run.hostId, opOf(run));
+
+  /** How far the current phase is: nothing is read for a run that has none. */
+  async function readShare(run: Run): Promise<RunShare> {
+    if (!isActive(run) || phasesOf(run).length === 0) return NO_SHARE;
+    const row = await store.db
+      .selectFrom("run_results")
+      .select(["progress", "tests"])
+      .where("run_id", "=", run.id)
+      .executeTakeFirst();
+    return row ?? NO_SHARE;
+  }
 
   async function summarize(row: NamedRow): Promise<RunSummary> {
     const run = runOf(row);
-    return summaryOf(row, run, detailsOf(row), await estimatesOf(run), clock.now());
+    // What has ended needs no estimate.
+    const estimates = run.stage === "ended" ? NO_ESTIMATES : await estimatesOf(run);
+    return summaryOf(row, run, await readShare(run), estimates, clock.now());
   }
 
   return {
@@ -65,37 +78,56 @@ export function createRunViews({ store, clock }: { store: Store; clock: Clock })
       return row === undefined ? null : await summarize(row);
     },
 
+    async summaries(runIds) {
+      const found = new Map<RunId, RunSummary>();
+      for (let first = 0; first < runIds.length; first += IDS_AT_ONCE) {
+        const some = await rows()
+          .where("runs.id", "in", runIds.slice(first, first + IDS_AT_ONCE))
+          .execute();
+        for (const row of some) found.set(row.id, await summarize(row));
+      }
+      return found;
+    },
+
     async view(runId) {
       const row = await one(runId);
       if (row === undefined) return null;
       const run = runOf(row);
-      const details = detailsOf(row);
-      const estimates = await readEstimates(store, run.hostId, opOf(run));
-      const ended = isTerminal(run.state);
-      const phase = run.phases.at(-1);
+      const results = await readResults(store.db, runId);
+      const log = (await store.db.selectFrom("run_logs").selectAll().where("run_id", "=", runId).executeTakeFirst()) ?? NO_LOG;
+      const estimates = await estimatesOf(run);
+      const ended = run.stage === "ended";
+      const phase = phasesOf(run).at(-1);
       const { op, args } = run.request;
-      const { command, progress, diff, preview, tests, warnings, log } = details;
+      const startedAt = startedAtOf(run);
+      const { command, progress, diff, preview, tests, warnings } = results;
       return {
-        summary: summaryOf(row, run, details, ended ? nothingKnown : estimates, clock.now()),
+        summary: summaryOf(row, run, results, ended ? NO_ESTIMATES : estimates, clock.now()),
         args,
         force: run.force,
         commit: run.commit,
-        subject: details.subject,
-        deadlineAt: run.startedAt === null || ended ? null : run.startedAt + run.deadline,
+        subject: row.subject,
+        deadlineAt: startedAt === null || ended ? null : startedAt + run.deadline,
         command,
         progress,
         diff,
         preview,
-        armed: run.armed,
+        armed: "armed" in run ? run.armed : null,
         tests,
         warnings,
-        outcome: outcomeOf(run, details),
-        lateReport: run.lateReport,
+        outcome: outcomeOf(run, log.first_error_line),
+        lateReport: ended ? run.lateReport : null,
         cancelWarning: ended || phase === undefined ? null : (opDeclaration(op).cancelWarning[phase.phase] ?? null),
-        mayCancel: !ended && run.awaitedProof === null,
+        mayCancel: !ended && run.stage !== "proving",
         retry: retryOf(run),
         usualDuration: estimates.total,
-        log,
+        log: {
+          lines: log.lines,
+          bytes: log.bytes,
+          errors: log.errors,
+          warnings: log.warnings,
+          discarded: log.discarded,
+        },
       };
     },
 
@@ -106,7 +138,7 @@ export function createRunViews({ store, clock }: { store: Store; clock: Clock })
       if (hostId !== undefined) query = query.where("runs.host_id", "=", hostId);
       if (op !== undefined) query = query.where("runs.op", "=", op);
       if (state !== undefined) query = query.where("runs.state", "=", state);
-      if (cursor !== undefined) query = query.where("runs.id", "<", cursor);
+      if (cursor !== undefined) query = query.where("runs.id", "<", cursor as RunId);
       const found = await query.execute();
       const shown = found.slice(0, limit);
       return {
@@ -114,51 +146,49 @@ export function createRunViews({ store, clock }: { store: Store; clock: Clock })
         next: found.length > limit ? (shown.at(-1)?.id ?? null) : null,
       };
     },
-
-    async unfinished() {
-      const found = await rows().where("runs.state", "in", ["queued", "starting", "running"]).orderBy("runs.id").execute();
-      return await Promise.all(found.map(summarize));
-    },
   };
 }
 
-function summaryOf(row: NamedRow, run: Run, details: RunDetails, estimates: Estimates, now: number): RunSummary {
-  const share = shareOf(run, details);
+function summaryOf(row: NamedRow, run: Run, done: RunShare, estimates: Estimates, now: number): RunSummary {
+  const share = shareOf(run, done);
   const phases = phaseViews(run, share, estimates);
+  const active = isActive(run) ? run : null;
   return {
     id: run.id,
-    number: details.number,
+    number: row.number,
     hostId: run.hostId,
-    hostName: row.host_name,
+    hostName: row.current_host_name ?? run.hostName ?? "Dashboard",
     op: opOf(run),
     title: titleOf(run.request, run.commit),
     state: run.state,
     status: STATUS_OF[run.state],
     word: wordOf(run, share),
-    sentence: sentenceOf(run, details),
-    queueReason: run.queueReason,
-    by: run.askedBy,
+    sentence: sentenceOf(run, done),
+    queueReason: run.stage === "queued" ? run.queueReason : null,
+    hold: run.stage === "queued" ? run.hold : null,
+    by: run.actor.name,
+    actorKind: run.actor.kind,
     createdAt: run.createdAt,
-    startedAt: run.startedAt,
-    endedAt: run.endedAt,
+    startedAt: startedAtOf(run),
+    endedAt: endedAtOf(run),
     phases,
     remaining: remaining(run, phases, now),
-    slow: run.slow && !isTerminal(run.state),
-    linkLost: run.linkLost,
-    cancelling: run.cancelAskedAt !== null && !isTerminal(run.state),
+    slow: "slow" in run && run.slow,
+    linkLost: active?.linkLost ?? false,
+    cancelling: active !== null && active.cancel !== null,
   };
 }
 
-function outcomeOf(run: Run, { firstErrorLine }: RunDetails): RunOutcomeView | null {
-  if (run.outcome === null) return null;
+function outcomeOf(run: Run, firstErrorLine: number | null): RunOutcomeView | null {
+  if (run.stage !== "ended") return null;
   const { code, reason, firstError } = run.outcome;
-  const told = run.state === "succeeded" ? { sentence: outcomeSentence(run), next: null } : explain(run);
-  return { code, sentence: told.sentence, next: told.next, reason, firstError, firstErrorLine };
+  const explained = run.state === "succeeded" ? { sentence: outcomeSentence(run), next: null } : explain(run);
+  return { code, sentence: explained.sentence, next: explained.next, reason, firstError, firstErrorLine };
 }
 
 /** The same again, for a run that did not get done. */
 function retryOf(run: Run): NextAction | null {
-  if (!isTerminal(run.state) || run.state === "succeeded") return null;
+  if (run.stage !== "ended" || run.state === "succeeded") return null;
   const { op, args } = run.request;
   const whenBlocked = opDeclaration(op).queueable ? "queue" : "refuse";
   return { kind: "start", label: "Retry", op, args, whenBlocked, compartment: null };

@@ -1,116 +1,132 @@
-import type {
-  Deployment,
-  FailureCode,
-  HostId,
-  OpName,
-  OpRequest,
-  Phase,
-  QueueReason,
-  RefusalCode,
-  RunId,
-  RunState,
-} from "@nixfleet/protocol";
+import type { HostId, OpName, OpRequest, QueueReason, RunHold, RunId, SourceId, TerminalState } from "@nixfleet/protocol";
+import type { ActorRef } from "../actor.ts";
+import type { ArmedSwitch, AwaitedProof, PhaseRecord, RunDeployment, RunOutcome } from "../store/index.ts";
 
-/** A phase that began, by the dashboard's clock: what the host says is held between the run's sending and now. */
-export interface PhaseRecord {
-  phase: Phase;
-  startedAt: number;
-  endedAt: number | null;
-}
-
-export interface RunOutcome {
-  /** Null for a success and for a cancelled run that never began. */
-  code: FailureCode | RefusalCode | null;
-  reason: string | null;
-  /** The tool's own first line. */
-  firstError: string | null;
-  /** The host said so; false: the dashboard did, without the host. */
-  reported: boolean;
-  /** The closure that runs again, of a run that was rolled back. */
-  back?: string | null;
-}
-
-/** The host says that the work ended well; facts that it read then or later decide whether the goal is met (R22). */
-export interface AwaitedProof {
-  /** When the work ended, by the host's clock, as the facts' reading times are. */
-  hostTime: number;
-  /** When it ended, by the dashboard's clock. */
-  endedAt: number;
-  /** When waiting ends. */
-  until: number;
-  /** What the host said of its end, kept until the end is certain. */
-  reason: string | null;
-}
-
-/** A switch that waits for its confirmation: until when, by the host's clock, and which closure comes back without one. */
-export interface Armed {
-  until: number;
-  back: string;
-}
-
-/** One execution of one op on one host: what `advance` decides on and changes. Times are the dashboard's. */
-export interface Run {
+/** What was asked for: it never changes. Times are the dashboard's. */
+export interface RunOrder {
   readonly id: RunId;
-  readonly hostId: HostId;
+  /** Null: the dashboard's own run. */
+  readonly hostId: HostId | null;
+  /** The host's name when the run was made. */
+  readonly hostName: string | null;
   readonly request: OpRequest;
+  readonly sourceId: SourceId | null;
   /** The commit that it is about; null for an op that needs none. */
   readonly commit: string | null;
   /** Milliseconds that it may take on the host. */
   readonly deadline: number;
   readonly createdAt: number;
   /** Who asked for it. */
-  readonly askedBy: string;
+  readonly actor: ActorRef;
   /** Checks that may be skipped are. */
   readonly force: boolean;
-  readonly state: RunState;
-  /** Why it waits; null unless it is queued. */
-  readonly queueReason: QueueReason | null;
-  readonly sentAt: number | null;
-  readonly startedAt: number | null;
-  readonly endedAt: number | null;
-  readonly cancelAskedAt: number | null;
-  readonly cancelAskedBy: string | null;
-  /** The host has gone while it is starting or running; says nothing about its outcome (R2). */
+}
+
+/** Who asked to cancel it, and when. */
+export interface CancelRequest {
+  readonly at: number;
+  readonly by: string | null;
+}
+
+/** Waits for its host, for a run before it, or for what holds it. */
+export interface QueuedRun extends RunOrder {
+  readonly stage: "queued";
+  readonly state: "queued";
+  readonly queueReason: QueueReason;
+  readonly hold: RunHold | null;
+  /** Since when nothing but its host keeps it waiting, or is to. */
+  readonly waitingSince: number;
+}
+
+/** Sent to the host, of which the host knows or may know. */
+interface SentRun extends RunOrder {
+  readonly sentAt: number;
+  readonly cancel: CancelRequest | null;
+  /** The host has gone meanwhile; says nothing about the outcome (R2). */
   readonly linkLost: boolean;
+  /** What the host shows when it asks to be confirmed; null: an earlier version sent it without one. */
+  readonly confirmSecret: string | null;
+}
+
+/** Sent, and not begun for all that is known. */
+export interface StartingRun extends SentRun {
+  readonly stage: "starting";
+  readonly state: "starting";
+}
+
+/** What a run has done so far. */
+interface Progress {
+  readonly startedAt: number;
   /** Past half of its deadline: informs, ends nothing (R15). */
   readonly slow: boolean;
   readonly phases: readonly PhaseRecord[];
-  readonly deployed: Pick<Deployment, "closure" | "commit" | "mode"> | null;
+  readonly deployed: RunDeployment | null;
   /** The host's dead-man switch is armed by this run; null: it is not, or not any more. */
-  readonly armed: Armed | null;
-  /** What the host shows when it asks to be confirmed: made when the run is sent, gone when it has ended. */
-  readonly confirmSecret: string | null;
-  readonly awaitedProof: AwaitedProof | null;
-  readonly outcome: RunOutcome | null;
-  /** What the host reported after the run had ended without it. */
-  readonly lateReport: string | null;
+  readonly armed: ArmedSwitch | null;
 }
 
+/** At work on the host. */
+export interface RunningRun extends SentRun, Progress {
+  readonly stage: "running";
+  readonly state: "running";
+}
+
+/** Done by the host's account; what it reads of itself decides. For everybody else it is still running. */
+export interface ProvingRun extends SentRun, Progress {
+  readonly stage: "proving";
+  readonly state: "running";
+  readonly awaitedProof: AwaitedProof;
+}
+
+/** Over, for good. */
+export interface EndedRun extends RunOrder {
+  readonly stage: "ended";
+  readonly state: TerminalState;
+  readonly endedAt: number;
+  readonly outcome: RunOutcome;
+  /** What the host reported after the run had ended without it. */
+  readonly lateReport: string | null;
+  /** Null: it never was. */
+  readonly sentAt: number | null;
+  readonly startedAt: number | null;
+  readonly cancel: CancelRequest | null;
+  readonly phases: readonly PhaseRecord[];
+  readonly deployed: RunDeployment | null;
+}
+
+/** One execution of one op: what `advance` decides on and changes. */
+export type Run = QueuedRun | StartingRun | RunningRun | ProvingRun | EndedRun;
+
+/** The host has it, or may have it. */
+export type ActiveRun = StartingRun | RunningRun | ProvingRun;
+
 /** A run that nobody has sent yet. */
-export function newRun(
-  asked: Pick<Run, "id" | "hostId" | "request" | "commit" | "deadline" | "createdAt" | "askedBy" | "force"> & {
-    queueReason?: QueueReason | null;
-  },
-): Run {
+export function newRun(order: RunOrder, wait: { queueReason: QueueReason; hold?: RunHold | null }): QueuedRun {
   return {
-    queueReason: null,
-    ...asked,
+    ...order,
+    stage: "queued",
     state: "queued",
-    sentAt: null,
-    startedAt: null,
-    endedAt: null,
-    cancelAskedAt: null,
-    cancelAskedBy: null,
-    linkLost: false,
-    slow: false,
-    phases: [],
-    deployed: null,
-    armed: null,
-    confirmSecret: null,
-    awaitedProof: null,
-    outcome: null,
-    lateReport: null,
+    queueReason: wait.queueReason,
+    hold: wait.hold ?? null,
+    waitingSince: order.createdAt,
   };
 }
 
-export const opOf = (run: Run): OpName => run.request.op;
+export const opOf = (run: RunOrder): OpName => run.request.op;
+
+/** The phases that a run went through; none before it began. */
+export function phasesOf(run: Run): readonly PhaseRecord[] {
+  switch (run.stage) {
+    case "queued":
+    case "starting":
+      return [];
+    case "running":
+    case "proving":
+    case "ended":
+      return run.phases;
+  }
+}
+
+export const startedAtOf = (run: Run): number | null => ("startedAt" in run ? run.startedAt : null);
+export const endedAtOf = (run: Run): number | null => (run.stage === "ended" ? run.endedAt : null);
+export const isActive = (run: Run): run is ActiveRun => run.stage !== "queued" && run.stage !== "ended";

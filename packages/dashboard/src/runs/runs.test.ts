@@ -1,11 +1,12 @@
 import { isTerminal, type RunId } from "@nixfleet/protocol";
 import { type Behaviour, createFakeClock, createTempDir, obedient, type Step } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
-import { COMMIT, openCore, openFleet } from "../core.fixture.ts";
+import { ADA, COMMIT, type Core, openCore, openFleet } from "../core.fixture.ts";
 import { QUEUE_LIMIT } from "./index.ts";
 
 const quick = { behaviour: obedient({ pace: 0 }), backoff: { first: 20, longest: 100 } };
 const HOUR = 3_600_000;
+const unfinished = async (core: Core) => (await core.views.list({ limit: 100 })).items.filter(({ state }) => !isTerminal(state));
 const waiting =
   (gate: Promise<unknown>): Behaviour =>
   (start, host) => [{ do: "until", resolved: gate }, ...(obedient({ pace: 0 })(start, host) as Step[])];
@@ -23,7 +24,7 @@ test("R12: of many dispatches to one host at the same instant exactly one starts
   const started = asked.filter((answer) => answer.ok);
   expect(started).toHaveLength(5);
   expect(asked.slice(5).every((answer) => !answer.ok && answer.code === "host-busy")).toBe(true);
-  const states = (await core.views.unfinished()).map((run) => [run.state, run.queueReason]);
+  const states = (await unfinished(core)).map((run) => [run.state, run.queueReason]);
   expect(states.filter(([state]) => state !== "queued")).toHaveLength(1);
   expect(states.filter(([, reason]) => reason === "host-busy")).toHaveLength(4);
   gate.resolve();
@@ -97,7 +98,7 @@ test("R15: R2: a silent run of six hours is slow after three, and lost only afte
   expect(await core.views.summary(runId)).toMatchObject({ state: "running" });
   clock.advance(0.3 * HOUR);
   expect(await core.whenEnded(runId)).toMatchObject({ state: "lost", sentence: "The host did not report before the deadline." });
-  expect(await core.views.unfinished()).toEqual([]);
+  expect(await unfinished(core)).toEqual([]);
 });
 
 test("E11: what a host reports after its run was given up is kept beside the end that stays, with its log", async () => {
@@ -140,13 +141,13 @@ test("cancelling ends a run that waits at once, and one that runs when its host 
   await lab.fleet.whenConnected();
   const active = await core.begin(id, "pull");
   const queued = await core.begin(id, "pull", { whenBlocked: "queue" });
-  expect(await core.runs.cancel(queued, "ada")).toEqual({ ok: true });
+  expect(await core.runs.cancel(ADA, queued)).toEqual({ ok: true });
   expect(await core.views.summary(queued)).toMatchObject({ state: "cancelled" });
   await core.whenRun(active, (run) => run.state === "running");
-  await core.runs.cancel(active, "ada");
+  await core.runs.cancel(ADA, active);
   expect(await core.whenEnded(active)).toMatchObject({ state: "cancelled" });
-  expect(await core.runs.cancel(active, "ada")).toEqual({ ok: false, code: "run-ended" });
-  expect(await core.runs.cancel("01j00000000000000000000000" as RunId, "ada")).toEqual({ ok: false, code: "run-not-found" });
+  expect(await core.runs.cancel(ADA, active)).toEqual({ ok: false, code: "run-ended" });
+  expect(await core.runs.cancel(ADA, "01j00000000000000000000000" as RunId)).toEqual({ ok: false, code: "run-not-found" });
 });
 
 test("pre-checks refuse what cannot or need not be done, and force skips those that may be skipped", async () => {
@@ -162,7 +163,7 @@ test("pre-checks refuse what cannot or need not be done, and force skips those t
   await core.store.change(({ db: trx }) =>
     trx
       .updateTable("hosts")
-      .set({ policy: JSON.stringify({ allowedOps: ["pull"], allowRewind: false }) })
+      .set({ policy: { allowedOps: ["pull"], allowRewind: false, signed: false, confirmTimeout: 0 } })
       .execute(),
   );
   expect(await core.ask(id, "test")).toMatchObject({ ok: false, code: "op-not-allowed-on-host" });
@@ -187,7 +188,7 @@ test("a refusal of the agent ends the run as refused, with its reason, and frees
   const runId = await core.begin(id, "test");
   expect(await core.whenEnded(runId)).toMatchObject({ state: "refused", sentence: "There is no clone yet." });
   expect((await core.views.view(runId))?.outcome).toMatchObject({ code: "no-clone", next: "Pull first." });
-  expect(await core.views.unfinished()).toEqual([]);
+  expect(await unfinished(core)).toEqual([]);
 });
 
 test("a switch shows its phases with estimates from the host's own history, and what it deployed is recorded", async () => {
@@ -218,4 +219,71 @@ test("a switch shows its phases with estimates from the host's own history, and 
   expect((await core.views.list({ hostId: id, limit: 1 })).items).toMatchObject([{ id: second, number: 2 }]);
   const { next } = await core.views.list({ hostId: id, limit: 1 });
   expect((await core.views.list({ hostId: id, limit: 5, cursor: next ?? "" })).items).toMatchObject([{ id: first, number: 1 }]);
+});
+
+test("removing a host ends its runs and keeps its history readable, under the name that it had", async () => {
+  await using lab = await openFleet(["alpha"], { simulator: { ...quick, behaviour: () => [{ do: "hang" }] } });
+  const { core, id } = lab;
+  lab.fleet.start();
+  await lab.fleet.whenConnected();
+  const active = await core.begin(id, "pull");
+  const queued = await core.begin(id, "pull", { whenBlocked: "queue" });
+  await core.whenRun(active, (run) => run.state === "running");
+  expect(await core.hosts.remove(id)).toBe(true);
+  expect(await core.views.summary(active)).toMatchObject({ state: "lost", hostId: id, hostName: "alpha" });
+  expect(await core.views.summary(queued)).toMatchObject({ state: "cancelled", hostName: "alpha" });
+  expect((await core.views.view(active))?.outcome).toMatchObject({ code: "host-removed" });
+  expect((await core.views.list({ hostId: id, limit: 10 })).items).toHaveLength(2);
+});
+
+test("a held run says what holds it, keeps none behind it from its turn, and starts when it is released", async () => {
+  await using lab = await openFleet(["alpha"], { simulator: quick });
+  const { core, id } = lab;
+  lab.fleet.start();
+  await lab.fleet.whenConnected();
+  const hold = { by: "window", reason: "Waits for its maintenance window.", until: null } as const;
+  const held = await core.begin(id, "pull", { hold });
+  expect(await core.views.summary(held)).toMatchObject({ state: "queued", queueReason: "held", sentence: hold.reason, hold });
+  const next = await core.begin(id, "pull", { whenBlocked: "queue" });
+  expect(await core.whenEnded(next)).toMatchObject({ state: "succeeded" });
+  expect(await core.views.summary(held)).toMatchObject({ state: "queued" });
+  expect(await core.runs.release(held)).toBe(true);
+  expect(await core.whenEnded(held)).toMatchObject({ state: "succeeded" });
+  expect(await core.runs.release(held)).toBe(false);
+});
+
+test("R11: a run that is held until a time starts then by itself", async () => {
+  const clock = createFakeClock();
+  await using lab = await openFleet(["alpha"], { simulator: quick, clock });
+  const { core, id } = lab;
+  lab.fleet.start();
+  await lab.fleet.whenConnected();
+  const until = clock.now() + 40 * 24 * HOUR;
+  const held = await core.begin(id, "pull", { hold: { by: "time", reason: "Waits for its time.", until } });
+  for (let hours = 0; hours < 39 * 24; hours++) clock.advance(HOUR);
+  expect(await core.views.summary(held)).toMatchObject({ state: "queued", queueReason: "held" });
+  for (let hours = 0; hours < 48; hours++) await clock.advanceAsync(HOUR);
+  const ended = core.whenEnded(held);
+  for (let waited = 0; waited < 20; waited++) await clock.advanceAsync(1000);
+  expect(await ended).toMatchObject({ state: "succeeded" });
+});
+
+test("R11: one run that cannot be looked at stops no deadline behind it, and a failed wake is never the last", async () => {
+  const clock = createFakeClock();
+  await using lab = await openFleet(["alpha", "beta"], { simulator: quick, clock });
+  const { core, added } = lab;
+  const runs = [];
+  for (const { id } of added) runs.push(await core.begin(id, "pull", { whenBlocked: "queue" }));
+  const [poisoned, behind] = runs as [RunId, RunId];
+  // An op that a later version brought: this program cannot handle it.
+  await core.store.change(({ db }) =>
+    db
+      .updateTable("runs")
+      .set({ op: "hibernate" as never })
+      .where("id", "=", poisoned)
+      .execute(),
+  );
+  await clock.advanceAsync(QUEUE_LIMIT);
+  for (let waited = 0; waited < 20; waited++) await clock.advanceAsync(1000);
+  expect(await core.views.view(behind)).toMatchObject({ summary: { state: "refused" }, outcome: { code: "queue-expired" } });
 });

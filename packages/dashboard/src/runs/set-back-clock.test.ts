@@ -7,7 +7,7 @@ import { knownFacts, storeFacts } from "../hosts/host-facts.ts";
 import type { Store } from "../store/index.ts";
 import { openTestStore } from "../store/store.fixture.ts";
 import { newRow } from "./records.ts";
-import { newRun } from "./run.ts";
+import { runningRun } from "./run.fixture.ts";
 import { storeEvents } from "./store-events.ts";
 
 const NOW = 1_800_000_000_000;
@@ -23,7 +23,7 @@ async function withHost(work: (store: Store, changes: () => number) => Promise<v
   const seen: number[] = [];
   bus.on("host.changed", () => void seen.push(1), { owner: "test" });
   try {
-    const row = { id: hostId, name: "alpha", name_key: "alpha", platform: "nixos", notes: "", added_at: NOW };
+    const row = { id: hostId, name: "alpha", name_key: "alpha", platform: "nixos" as const, notes: "", added_at: NOW };
     await store.change(({ db: trx }) => trx.insertInto("hosts").values(row).execute());
     await work(store, () => seen.length);
   } finally {
@@ -37,11 +37,11 @@ const known = async (store: Store) => knownFacts(await store.db.selectFrom("host
 test("R22: a host's clock that is set back during a run changes nothing about what its proof proves", () =>
   withHost(async (store) => {
     const request = { op: "switch", args: { mode: "switch", tests: false } } as const;
-    const asked = { id: runId, hostId, request, commit: null, deadline: 1000, createdAt: NOW, askedBy: "ada", force: false };
+    const order = { request, commit: null, createdAt: NOW };
     await store.change(async (change) => {
       await change.db
         .insertInto("runs")
-        .values(newRow({ ...newRun(asked), state: "running" }, { number: 1, subject: null }))
+        .values(newRow(runningRun({ ...order, id: runId, hostId }), { number: 1, subject: null }))
         .execute();
       await storeFacts(change, hostId, runs("old", NOW), "now");
     });
@@ -55,7 +55,7 @@ test("R22: a host's clock that is set back during a run changes nothing about wh
 
     const stored = await store.change(async (change) => {
       const row = await change.db.selectFrom("runs").selectAll().executeTakeFirstOrThrow();
-      return storeEvents(change, row, events, NOW);
+      return storeEvents(change, row, events, { now: NOW, limits: { runBytes: 1e9, hostBytes: 1e9 } });
     });
 
     expect(stored?.run).toMatchObject({ state: "succeeded" });

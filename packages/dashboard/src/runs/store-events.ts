@@ -1,11 +1,11 @@
-import type { HostId, LogLine, RunEvent, RunId } from "@nixfleet/protocol";
+import type { LogLine, RunEvent, RunId } from "@nixfleet/protocol";
 import type { Updateable } from "kysely";
 import { factsRead, type KnownFacts, knownFacts, storeFacts } from "../hosts/index.ts";
-import type { Change, RunsTable } from "../store/index.ts";
+import type { Change, RunResultsTable, RunsTable } from "../store/index.ts";
 import { advance, type RunEffect } from "./advance.ts";
-import { appendLines } from "./log.ts";
-import { changedColumns, detailsOf, type RunRow, runOf } from "./records.ts";
-import type { Run } from "./run.ts";
+import { appendLines, type LogLimits } from "./log-append.ts";
+import { changedColumns, type RunResults, type RunRow, readResults, runOf } from "./records.ts";
+import { endedAtOf, type Run } from "./run.ts";
 
 /** What is kept of what a host may send without end. */
 const KEPT_TESTS = 1000;
@@ -23,115 +23,170 @@ export interface StoredEvents {
   changed: boolean;
 }
 
+/** What came of the host's events beside the run's state. */
+interface Collected {
+  lines: LogLine[];
+  results: Updateable<RunResultsTable>;
+  columns: Updateable<RunsTable>;
+}
+
 /**
  * Stores the events of one run that are not stored yet and lets each of them have its effect, all in the caller's change.
  * `events` follow one another; those up to the row's `stored_seq` were stored before and change nothing (R1, R12). The first of the
- * others must be the next one: null if it is not.
+ * others must be the next one: null if it is not. Nothing follows the host's own report of the end (E6): what does is acknowledged and
+ * dropped.
  */
 export async function storeEvents(
   change: Change,
   row: RunRow,
   events: readonly RunEvent[],
-  now: number,
+  { now, limits }: { now: number; limits: LogLimits },
 ): Promise<StoredEvents | null> {
   const before = runOf(row);
   const fresh = events.filter((event) => event.seq > row.stored_seq);
-  const result: StoredEvents = {
-    run: before,
-    before,
-    effects: [],
-    storedSeq: row.stored_seq,
-    lastLine: null,
-    changed: false,
-  };
-  if (fresh.length === 0) return result;
+  const storedSeq = fresh.at(-1)?.seq ?? row.stored_seq;
+  const unchanged: StoredEvents = { run: before, before, effects: [], storedSeq, lastLine: null, changed: false };
+  if (fresh.length === 0) return unchanged;
   if (fresh.some((event, place) => event.seq !== row.stored_seq + 1 + place)) return null;
 
-  const lines: LogLine[] = [];
-  const columns: Updateable<RunsTable> = {};
-  const details = detailsOf(row);
+  const collected: Collected = { lines: [], results: {}, columns: {} };
+  const results = fresh.some(addsToResults) ? await readResults(change.db, row.id) : null;
+  let run = before;
+  const effects: RunEffect[] = [];
   for (const event of fresh) {
-    let facts: KnownFacts = {};
-    switch (event.kind) {
-      case "log":
-        for (const line of event.lines) lines.push(line);
-        break;
-      case "command":
-        columns.command = JSON.stringify(event.argv);
-        break;
-      case "progress":
-        columns.progress = JSON.stringify(event.progress);
-        break;
-      case "diff":
-        columns.diff = JSON.stringify(event.diff);
-        break;
-      case "preview":
-        columns.preview = JSON.stringify(event.preview);
-        // It says something of the commit that was asked about, and of no other.
-        if (event.preview.commit !== null && event.preview.commit === before.commit) {
-          columns.previewed_closure = event.preview.closure;
-        }
-        break;
-      case "testResult":
-        if (details.tests.length < KEPT_TESTS) columns.tests = JSON.stringify([...details.tests, event.result]);
-        details.tests.push(event.result);
-        break;
-      case "warning":
-        if (details.warnings.length < KEPT_WARNINGS) columns.warnings = JSON.stringify([...details.warnings, event.message]);
-        details.warnings.push(event.message);
-        break;
-      case "deployed":
-        await recordDeployment(change, before, event);
-        break;
-      case "finished":
-        if (event.proof !== undefined) {
-          await storeFacts(change, before.hostId, event.proof, "with-run");
-          columns.closure_at_end = event.proof.facts.running?.closure ?? null;
-        }
-        facts = knownFacts(await change.db.selectFrom("host_facts").selectAll().where("host_id", "=", before.hostId).execute());
-        // The runner read the proof after its work, whatever the host's clock says of the facts before.
-        if (event.proof !== undefined) facts = { ...facts, ...factsRead(event.proof) };
-        break;
-      default:
-        break;
-    }
-    const next = advance(result.run, { kind: "report", event, facts }, now);
-    result.run = next.run;
-    result.effects = [...result.effects, ...next.effects];
+    if (isReported(run)) break;
+    const facts = await collect(change, row, event, collected, results);
+    const next = advance(run, { kind: "report", event, facts }, now);
+    run = next.run;
+    effects.push(...next.effects);
   }
-  result.changed = result.run !== before || Object.keys(columns).length > 0;
-  result.storedSeq = fresh.at(-1)?.seq ?? row.stored_seq;
 
-  if (lines.length > 0) {
-    const added = await appendLines(change.db, before.id, row.log_lines, lines);
-    result.lastLine = row.log_lines + added.lines;
-    columns.log_lines = result.lastLine;
-    columns.log_bytes = row.log_bytes + added.bytes;
-    columns.log_errors = row.log_errors + added.errors;
-    columns.log_warnings = row.log_warnings + added.warnings;
-    columns.log_stored = row.log_stored + added.stored;
-    columns.log_compacted = 0;
-    if (added.firstError !== null && row.first_error_line === null) columns.first_error_line = added.firstError;
-  }
+  if (Object.keys(collected.results).length > 0) await storeResults(change, row.id, collected.results);
+  const lastLine =
+    collected.lines.length === 0
+      ? null
+      : await appendLines(change, { runId: row.id, hostId: row.host_id, endedAt: endedAtOf(run) }, collected.lines, {
+          now,
+          limits,
+        });
   await change.db
     .updateTable("runs")
-    .set({ ...columns, ...(result.run === before ? {} : changedColumns(result.run)), stored_seq: result.storedSeq })
-    .where("id", "=", before.id)
+    .set({ ...collected.columns, ...(run === before ? {} : changedColumns(run)), stored_seq: storedSeq })
+    .where("id", "=", row.id)
     .execute();
-  return result;
+  const changed = run !== before || Object.keys(collected.columns).length > 0 || Object.keys(collected.results).length > 0;
+  return { ...unchanged, run, effects, lastLine, changed };
 }
 
-async function recordDeployment({ db }: Change, run: Run, event: RunEvent & { kind: "deployed" }): Promise<void> {
+/** The host has said how the run ended there. */
+function isReported(run: Run): boolean {
+  switch (run.stage) {
+    case "queued":
+    case "starting":
+    case "running":
+      return false;
+    case "proving":
+      return true;
+    case "ended":
+      return run.outcome.reported || run.lateReport !== null;
+  }
+}
+
+const addsToResults = ({ kind }: RunEvent) => kind === "testResult" || kind === "warning";
+
+/** Takes what an event brings beside the run's state; gives what is known of the host if that decides. */
+async function collect(
+  change: Change,
+  row: RunRow,
+  event: RunEvent,
+  { lines, results, columns }: Collected,
+  before: RunResults | null,
+): Promise<KnownFacts> {
+  switch (event.kind) {
+    case "log":
+      for (const line of event.lines) lines.push(line);
+      return {};
+    case "command":
+      results.command = event.argv;
+      return {};
+    case "progress":
+      results.progress = event.progress;
+      return {};
+    case "diff":
+      results.diff = event.diff;
+      return {};
+    case "preview":
+      results.preview = event.preview;
+      // It says something of the commit that was asked about, and of no other.
+      if (event.preview.commit !== null && event.preview.commit === row.commit_id) {
+        columns.previewed_closure = event.preview.closure;
+      }
+      return {};
+    case "testResult": {
+      const tests = results.tests ?? before?.tests ?? [];
+      if (tests.length < KEPT_TESTS) results.tests = [...tests, event.result];
+      return {};
+    }
+    case "warning": {
+      const warnings = results.run_warnings ?? before?.warnings ?? [];
+      if (warnings.length < KEPT_WARNINGS) results.run_warnings = [...warnings, event.message];
+      return {};
+    }
+    case "deployed":
+      await recordDeployment(change, row, event);
+      return {};
+    case "finished":
+      return await factsAtEnd(change, row, event, columns);
+    case "started":
+    case "phase":
+    case "armed":
+    case "restart":
+      return {};
+  }
+}
+
+/** What is known of the host when its run has ended there: what the event proves was read after the work. */
+async function factsAtEnd(
+  change: Change,
+  row: RunRow,
+  { proof }: RunEvent & { kind: "finished" },
+  columns: Updateable<RunsTable>,
+): Promise<KnownFacts> {
+  const { host_id: hostId } = row;
+  if (hostId === null) return {};
+  if (proof !== undefined) {
+    await storeFacts(change, hostId, proof, "with-run");
+    columns.closure_at_end = proof.facts.running?.closure ?? null;
+  }
+  const facts = knownFacts(await change.db.selectFrom("host_facts").selectAll().where("host_id", "=", hostId).execute());
+  // The runner read the proof after its work, whatever the host's clock says of the facts before.
+  return proof === undefined ? facts : { ...facts, ...factsRead(proof) };
+}
+
+async function storeResults({ db }: Change, runId: RunId, results: Updateable<RunResultsTable>): Promise<void> {
+  await db
+    .insertInto("run_results")
+    .values({
+      run_id: runId,
+      command: null,
+      progress: null,
+      tests: [],
+      run_warnings: [],
+      preview: null,
+      diff: null,
+      ...results,
+    } as never)
+    .onConflict((conflict) => conflict.column("run_id").doUpdateSet(results))
+    .execute();
+}
+
+async function recordDeployment({ db }: Change, row: RunRow, event: RunEvent & { kind: "deployed" }): Promise<void> {
+  if (row.host_id === null) return;
   const { closure, commit, at, generation, mode } = event.deployment;
-  const columns = { host_id: run.hostId, closure, commit_id: commit, at, generation: generation ?? null, mode };
+  const columns = { host_id: row.host_id, closure, commit_id: commit, at, generation: generation ?? null, mode };
   await db
     .insertInto("deployments")
-    .values({ run_id: run.id, ...columns })
+    .values({ run_id: row.id, ...columns })
     .onConflict((conflict) => conflict.column("run_id").doUpdateSet(columns))
     .execute();
-}
-
-/** The row of a run if it is this host's: a host speaks for nobody else (R51). */
-export async function rowOfHost({ db }: Change, hostId: HostId, runId: RunId): Promise<RunRow | undefined> {
-  return await db.selectFrom("runs").selectAll().where("id", "=", runId).where("host_id", "=", hostId).executeTakeFirst();
 }

@@ -1,30 +1,17 @@
-import type { HostId, OpRequest, RunId } from "@nixfleet/protocol";
+import type { OpRequest, TerminalState } from "@nixfleet/protocol";
 import { expect, test } from "vitest";
-import { newRun, type Run } from "./run.ts";
+import { COMMIT, endedRun } from "./run.fixture.ts";
+import type { EndedRun } from "./run.ts";
 import { outcomeSentence, titleOf, wordOf } from "./wording.ts";
 
-const COMMIT = "7f3a91c".padEnd(40, "0");
 const BACK = `/nix/store/${"1".repeat(32)}-nixos-system-alpha-26.11`;
 const switching: OpRequest = { op: "switch", args: { mode: "switch" } };
 const rollback: OpRequest = { op: "rollback", args: { generation: 12 } };
 
-const ended = (request: OpRequest, more: Partial<Run>): Run => ({
-  ...newRun({
-    id: "01j00000000000000000000001" as RunId,
-    hostId: "01j00000000000000000000000" as HostId,
-    request,
-    commit: request.op === "rollback" ? null : COMMIT,
-    deadline: 1000,
-    createdAt: 1,
-    askedBy: "ada",
-    force: false,
-  }),
-  ...more,
-});
-const undone = (reason: string, firstError: string | null = null): Partial<Run> => ({
-  state: "rolled-back",
-  outcome: { code: "units-failed", reason, firstError, reported: true, back: BACK },
-});
+const ended = (request: OpRequest, state: TerminalState, more: Partial<EndedRun> = {}): EndedRun =>
+  endedRun(state, { request, commit: request.op === "rollback" ? null : COMMIT, ...more });
+const undone = (request: OpRequest, reason: string, firstError: string | null = null) =>
+  ended(request, "rolled-back", { outcome: { code: "units-failed", reason, firstError, reported: true, back: BACK } });
 
 test.each<[string, OpRequest, string | null]>([
   ["Preview 7f3a91c", { op: "preview", args: {} }, COMMIT],
@@ -39,26 +26,26 @@ test.each<[string, OpRequest, string | null]>([
 });
 
 test("R37: a run that was rolled back says what was undone, why, the first error, and what runs now", () => {
-  expect(outcomeSentence(ended(switching, undone("nginx.service failed", "nginx: [emerg] no such file.")))).toBe(
+  expect(outcomeSentence(undone(switching, "nginx.service failed", "nginx: [emerg] no such file."))).toBe(
     "The switch to 7f3a91c was undone. nginx.service failed. nginx: [emerg] no such file. The host runs what it ran before, nixos-system-alpha-26.11.",
   );
-  expect(outcomeSentence(ended(rollback, undone("Nobody confirmed it.")))).toBe(
+  expect(outcomeSentence(undone(rollback, "Nobody confirmed it."))).toBe(
     "The rollback to generation 12 was undone. Nobody confirmed it. The host runs what it ran before, nixos-system-alpha-26.11.",
   );
   // Not twice, where the host's own reason names what runs.
-  expect(outcomeSentence(ended(switching, undone(`Nobody confirmed it. The host runs ${BACK} again.`)))).toBe(
+  expect(outcomeSentence(undone(switching, `Nobody confirmed it. The host runs ${BACK} again.`))).toBe(
     `The switch to 7f3a91c was undone. Nobody confirmed it. The host runs ${BACK} again.`,
   );
 });
 
 test("what was deployed for the next boot does not count as running, whichever way was asked for", () => {
   const deployed = { closure: BACK, commit: COMMIT, mode: "boot" as const };
-  expect(outcomeSentence(ended(switching, { state: "succeeded", deployed }))).toBe("7f3a91c starts at the next boot.");
-  expect(outcomeSentence(ended(rollback, { state: "succeeded", deployed }))).toBe("Generation 12 starts at the next boot.");
-  expect(outcomeSentence(ended(rollback, { state: "succeeded" }))).toBe("The host runs generation 12.");
+  expect(outcomeSentence(ended(switching, "succeeded", { deployed }))).toBe("7f3a91c starts at the next boot.");
+  expect(outcomeSentence(ended(rollback, "succeeded", { deployed }))).toBe("Generation 12 starts at the next boot.");
+  expect(outcomeSentence(ended(rollback, "succeeded"))).toBe("The host runs generation 12.");
 });
 
 test("a state that is two words reads as two", () => {
-  expect(wordOf(ended(switching, { state: "rolled-back" }), null)).toBe("rolled back");
-  expect(wordOf(ended(switching, { state: "timed-out" }), null)).toBe("timed out");
+  expect(wordOf(ended(switching, "rolled-back"), null)).toBe("rolled back");
+  expect(wordOf(ended(switching, "timed-out"), null)).toBe("timed out");
 });

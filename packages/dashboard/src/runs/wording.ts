@@ -13,8 +13,8 @@ import {
   shortCommit,
   storeName,
 } from "@nixfleet/protocol";
-import type { RunDetails } from "./records.ts";
-import type { Run } from "./run.ts";
+import type { RunShare } from "./records.ts";
+import { type ActiveRun, type EndedRun, phasesOf, type QueuedRun, type Run } from "./run.ts";
 
 const short = (commit: string | null) => (commit === null ? "an unknown commit" : shortCommit(commit));
 
@@ -52,13 +52,14 @@ export const STATUS_OF = {
 } as const satisfies Record<RunState, Status>;
 
 const WAITS = {
-  "host-offline": "Waits until the host connects.",
-  "host-busy": "Waits for the run before it on this host.",
-} as const satisfies Record<QueueReason, string>;
+  "host-offline": () => "Waits until the host connects.",
+  "host-busy": () => "Waits for the run before it on this host.",
+  held: ({ hold }) => hold?.reason ?? "Waits for its turn.",
+} as const satisfies Record<QueueReason, (run: QueuedRun) => string>;
 
 /** The share of the current phase that is done; null: its length is not known. */
-export function shareOf(run: Run, { progress, tests }: Pick<RunDetails, "progress" | "tests">): number | null {
-  const phase = run.phases.at(-1);
+export function shareOf(run: Run, { progress, tests }: RunShare): number | null {
+  const phase = phasesOf(run).at(-1);
   if (phase === undefined || phase.endedAt !== null) return null;
   if (phase.phase === "build" && progress !== null) {
     const expected = progress.builds.expected + progress.copies.expected;
@@ -70,32 +71,33 @@ export function shareOf(run: Run, { progress, tests }: Pick<RunDetails, "progres
 
 /** State in a word or two, for where there is room for no more. */
 export function wordOf(run: Run, share: number | null): string {
-  if (run.state !== "running") return run.state.replace("-", " ");
-  if (run.cancelAskedAt !== null) return "cancelling";
+  if (run.stage !== "running" && run.stage !== "proving") return run.state.replace("-", " ");
+  if (run.cancel !== null) return "cancelling";
   const phase = run.phases.at(-1)?.phase;
   if (phase === undefined) return "running";
   return share === null ? PHASE_LABELS[phase] : `${PHASE_LABELS[phase]} ${Math.round(share * 100)} %`;
 }
 
 /** What is so now, or how it ended. */
-export function sentenceOf(run: Run, details: Pick<RunDetails, "progress" | "tests">): string {
-  switch (run.state) {
+export function sentenceOf(run: Run, share: RunShare): string {
+  switch (run.stage) {
     case "queued":
-      return WAITS[run.queueReason ?? "host-busy"];
+      return WAITS[run.hold === null ? run.queueReason : "held"](run);
     case "starting":
       if (run.linkLost) return "The host was sent this run and is not connected now. Whether it began is known when it is back.";
-      return run.cancelAskedAt === null ? "Sent to the host, which has not begun yet." : "Cancelling before it begins.";
+      return run.cancel === null ? "Sent to the host, which has not begun yet." : "Cancelling before it begins.";
     case "running":
-      return runningSentence(run, details);
-    default:
+    case "proving":
+      return workingSentence(run, share);
+    case "ended":
       return outcomeSentence(run);
   }
 }
 
-function runningSentence(run: Run, { progress, tests }: Pick<RunDetails, "progress" | "tests">): string {
-  if (run.linkLost) return "The host is not connected. The run goes on there, and is told when the host is back.";
-  if (run.cancelAskedAt !== null) return "The host is stopping it.";
-  if (run.awaitedProof !== null) return "Done by the host's account; waiting for what it reads of itself.";
+function workingSentence(run: Exclude<ActiveRun, { stage: "starting" }>, { progress, tests }: RunShare): string {
+  if (run.linkLost) return "The host is not connected. The run goes on there, and its outcome comes when the host is back.";
+  if (run.cancel !== null) return "The host is stopping it.";
+  if (run.stage === "proving") return "The host reports that it is done. Waiting for the facts that prove it.";
   const phase = run.phases.at(-1)?.phase;
   switch (phase) {
     case undefined:
@@ -128,12 +130,10 @@ function runningSentence(run: Run, { progress, tests }: Pick<RunDetails, "progre
       return "Removing old generations and freeing the store.";
     case "refresh":
       return "Reading every fact of the host.";
-    default:
-      return phase satisfies never;
   }
 }
 
-function buildSentence(progress: RunDetails["progress"]): string {
+function buildSentence(progress: RunShare["progress"]): string {
   if (progress === null) return "Building.";
   const { builds, copies, now } = progress;
   const parts = [
@@ -147,12 +147,12 @@ function buildSentence(progress: RunDetails["progress"]): string {
 }
 
 /** How a run ended, in the host's own words where it has some. */
-export function outcomeSentence(run: Run): string {
+export function outcomeSentence(run: EndedRun): string {
   const { outcome } = run;
-  if (run.state === "succeeded") return outcome?.reason ?? reached(run);
+  if (run.state === "succeeded") return outcome.reason ?? reached(run);
   // The host's own reason says more than the code's general sentence.
-  const reason = outcome?.reason || explain(run).sentence;
-  const first = outcome?.firstError;
+  const reason = outcome.reason || explain(run).sentence;
+  const first = outcome.firstError;
   const told = first && !reason.includes(first) ? `${sentence(reason)} ${first}` : reason;
   return run.state === "rolled-back" ? `${activationOf(run)} was undone. ${sentence(told)}${runsAgain(run, told)}` : told;
 }
@@ -163,14 +163,14 @@ function activationOf({ request, commit }: Run): string {
 }
 
 /** A run that ended rolled back left running what its dead-man switch named (E14). Nothing where the host says so itself. */
-function runsAgain({ outcome }: Run, told: string): string {
-  const back = outcome?.back ?? null;
+function runsAgain({ outcome }: EndedRun, told: string): string {
+  const back = outcome.back ?? null;
   if (back !== null && told.includes(storeName(back))) return "";
   return ` The host runs what it ran before${back === null ? "" : `, ${storeName(back)}`}.`;
 }
 
 /** What a run that succeeded has brought about: its post-check has seen it. */
-function reached({ request, commit, deployed }: Run): string {
+function reached({ request, commit, deployed }: EndedRun): string {
   // Also where a switch was asked for: what must not be activated while the machine runs waits for its next boot.
   const nextBoot = deployed?.mode === "boot";
   switch (request.op) {
@@ -196,18 +196,16 @@ function reached({ request, commit, deployed }: Run): string {
     case "test":
       return "Every test passed.";
     case "refresh":
-      return "Every fact was read anew.";
+      return "Every fact was read again.";
     case "restart-agent":
       return "The agent runs as a new process.";
-    default:
-      return request satisfies never;
   }
 }
 
 /** The sentence and next step of a run's code. */
-export function explain(run: Run): { sentence: string; next: string | null } {
-  const code = run.outcome?.code ?? null;
-  if (code === null) return { sentence: run.outcome?.reason ?? `It ended as ${run.state}.`, next: null };
+export function explain(run: EndedRun): { sentence: string; next: string | null } {
+  const { code } = run.outcome;
+  if (code === null) return { sentence: run.outcome.reason ?? `It ended as ${run.state}.`, next: null };
   if (Object.hasOwn(FAILURES, code)) return FAILURES[code as FailureCode];
   return REFUSALS[code as RefusalCode];
 }

@@ -1,5 +1,14 @@
+import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { Commit, type CommitRelation, type CommitView, LockInput, type TargetView, type Timestamp } from "@nixfleet/protocol";
+import {
+  Commit,
+  type CommitRelation,
+  type CommitView,
+  LockInput,
+  type SourceId,
+  type TargetView,
+  type Timestamp,
+} from "@nixfleet/protocol";
 import { type Clock, createGit, type Exec, type FlakeLockRead, type GitCredentials } from "@nixfleet/runtime";
 import * as z from "zod";
 import type { Bus } from "../bus.ts";
@@ -80,6 +89,8 @@ export function createTarget(deps: TargetDeps): Target {
   const mirror = repository === null ? null : openMirror(deps, repository);
   const source = repository === null ? "" : `${repository.branch} ${repository.url}`;
 
+  const sourceId = createHash("sha256").update(source).digest("hex").slice(0, 16) as SourceId;
+
   let known: Known | null = null;
   let problem: { sentence: string; next: string } | null = null;
   let reading: Promise<void> | null = null;
@@ -158,13 +169,18 @@ export function createTarget(deps: TargetDeps): Target {
   }
 
   async function keep(value: Known): Promise<void> {
-    const row = { key: "target", value: JSON.stringify({ source, known: value } satisfies z.infer<typeof Stored>) };
+    const row = {
+      id: sourceId,
+      url: repository?.url ?? "",
+      branch: repository?.branch ?? "",
+      state: JSON.stringify({ source, known: value } satisfies z.infer<typeof Stored>),
+    };
     try {
       await store.change(({ db }) =>
         db
-          .insertInto("target_state")
+          .insertInto("sources")
           .values(row)
-          .onConflict((conflict) => conflict.column("key").doUpdateSet(row))
+          .onConflict((conflict) => conflict.column("id").doUpdateSet(row))
           .execute(),
       );
     } catch (error) {
@@ -210,8 +226,8 @@ export function createTarget(deps: TargetDeps): Target {
       if (started || mirror === null) return;
       started = true;
       stopping = new AbortController();
-      const row = await store.db.selectFrom("target_state").select("value").where("key", "=", "target").executeTakeFirst();
-      const stored = row === undefined ? null : Stored.safeParse(JSON.parse(row.value));
+      const row = await store.db.selectFrom("sources").select("state").where("id", "=", sourceId).executeTakeFirst();
+      const stored = row?.state == null ? null : Stored.safeParse(JSON.parse(row.state));
       if (stored?.success && stored.data.source === source) known = stored.data.known;
       watchStaleness();
       void refresh(mirror);

@@ -1,7 +1,7 @@
 import type { Compartment, Deployment, Status } from "@nixfleet/protocol";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import type { HostInput, RunInput, RunsInput, TargetInput } from "./compartments/input.ts";
+import type { HostInput, RunFacts, RunsInput, TargetInput } from "./compartments/input.ts";
 import { compartments } from "./compartments.ts";
 import {
   A,
@@ -558,8 +558,8 @@ const anyTarget = pick<TargetInput>(
   { state: "never-read", problem: null },
 );
 const anyRun = fc.record({
-  op: pick<RunInput["op"]>("switch", "test", "pull", "refresh", "restart-agent"),
-  state: pick<RunInput["state"]>("succeeded", "failed", "rolled-back", "cancelled", "timed-out", "lost"),
+  op: pick<RunFacts["op"]>("switch", "test", "pull", "refresh", "restart-agent"),
+  state: pick<RunFacts["state"]>("succeeded", "failed", "rolled-back", "cancelled", "timed-out", "lost"),
   phase: pick(null, "build", "activate"),
   tests: pick(passed(0), passed(12)),
 });

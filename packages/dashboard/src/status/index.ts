@@ -1,5 +1,5 @@
 export { changes } from "./changes.ts";
-export type { Finding, HostInput, RunInput, RunsInput, TargetInput } from "./compartments/input.ts";
+export type { Finding, HostInput, RunFacts, RunsInput, TargetInput } from "./compartments/input.ts";
 export { runningCommit } from "./compartments/running.ts";
 export { undoOverdueAt } from "./compartments/system.ts";
 export { compartments, type Findings } from "./compartments.ts";

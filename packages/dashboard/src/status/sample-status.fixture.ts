@@ -1,6 +1,6 @@
 import type { Commit, Deployment, Facts, RunId, TestResult } from "@nixfleet/protocol";
 import type { Standing } from "../sources/index.ts";
-import type { HostInput, KnownTarget, RunInput, RunsInput } from "./compartments/input.ts";
+import type { HostInput, KnownTarget, RunFacts, RunsInput } from "./compartments/input.ts";
 
 // A host that runs the target and has passed its tests, to be changed by a test in what the test is about.
 
@@ -68,7 +68,7 @@ export const target = (more: Partial<KnownTarget> = {}): KnownTarget => ({
 export const passed = (n: number): TestResult[] =>
   Array.from({ length: n }, (_, i) => ({ script: `T${i + 1}.sh`, outcome: "passed", milliseconds: 10, number: i + 1, total: n }));
 
-export const run = (more: Partial<RunInput>): RunInput => ({
+export const run = (more: Partial<RunFacts>): RunFacts => ({
   id: runId,
   op: "switch",
   args: {},

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { AuditEntry } from "@nixfleet/protocol";
+import type { AuditEntry, RunId } from "@nixfleet/protocol";
 import type { Transaction } from "kysely";
 import type { ActorRef } from "../actor.ts";
 import type { AuditTable, Database } from "./schema.ts";
@@ -12,7 +12,7 @@ export interface AuditFact {
   /** One sentence for a person. Holds no secret. */
   readonly sentence: string;
   readonly hosts?: readonly { id: string; name: string }[];
-  readonly runId?: string | null;
+  readonly runId?: RunId | null;
   /** The address that it came from. */
   readonly from?: string | null;
   readonly outcome: AuditEntry["outcome"];
@@ -28,7 +28,10 @@ export async function appendAuditEntry(trx: Transaction<Database>, fact: AuditFa
     seq: (last?.seq ?? 0) + 1,
     at,
     who: fact.actor.name,
+    actor_kind: fact.actor.kind,
+    actor_id: fact.actor.id,
     action: fact.action,
+    area: fact.action.split(".", 1)[0] ?? fact.action,
     sentence: fact.sentence,
     hosts: JSON.stringify((fact.hosts ?? []).map(({ id, name }) => ({ id, name }))),
     run_id: fact.runId ?? null,
@@ -38,12 +41,15 @@ export async function appendAuditEntry(trx: Transaction<Database>, fact: AuditFa
   };
   const row = { ...entry, hash: auditHash(entry) };
   await trx.insertInto("audit").values(row).execute();
+  const hosts = (fact.hosts ?? []).map(({ id, name }) => ({ seq: row.seq, host_id: id, name_key: name.toLowerCase() }));
+  if (hosts.length > 0) await trx.insertInto("audit_hosts").values(hosts).execute();
   return row;
 }
 
-/** The hash that chains an entry to the one before. */
+/** The hash that chains an entry to the one before. Entries of earlier versions name no kind of actor, and are hashed without it. */
 export function auditHash(row: Omit<AuditTable, "hash">): string {
-  const { previous, seq, at, who, action, sentence, hosts, run_id, address, outcome } = row;
-  const text = JSON.stringify([previous, seq, at, who, action, sentence, hosts, run_id, address, outcome]);
+  const { previous, seq, at, who, action, sentence, hosts, run_id, address, outcome, actor_kind, actor_id } = row;
+  const actor = actor_kind === null ? [] : [actor_kind, actor_id];
+  const text = JSON.stringify([previous, seq, at, who, action, sentence, hosts, run_id, address, outcome, ...actor]);
   return createHash("sha256").update(text).digest("hex");
 }

@@ -4,3 +4,4 @@ export { NewerSchemaError } from "./migrations.ts";
 export { openStore, type Reader, type Store, type StoreDeps } from "./open.ts";
 export type * from "./schema.ts";
 export { StorageUnavailable } from "./storage-fault.ts";
+export type * from "./stored-values.ts";

@@ -5,6 +5,7 @@ import type { Bus, PublishStored } from "../bus.ts";
 import type { Logger } from "../logger.ts";
 import type { Change } from "./change.ts";
 import { type ChangeOptions, createChangeQueue } from "./change-queue.ts";
+import { ColumnCodecs } from "./columns.ts";
 import { migrate, migrations } from "./migrations.ts";
 import type { Database } from "./schema.ts";
 import { openSqlite } from "./sqlite.ts";
@@ -61,13 +62,18 @@ export interface StoreDeps {
 /** Opens the store and brings its schema up to date. Throws NewerSchemaError if a newer program wrote it. */
 export async function openStore({ path, clock, bus, publish, send, log, onLimit }: StoreDeps): Promise<Store> {
   const sqlite = await whileLocked(clock, log, async () => openSqlite(path));
-  const db = new Kysely<Database>({ dialect: sqlite.dialect });
+  const db = new Kysely<Database>({ dialect: sqlite.dialect, plugins: [new ColumnCodecs()] });
   try {
+    const backUp = async (before: string) => {
+      const copy = `${path}.before-${before}.${clock.now()}`;
+      sqlite.backUp(copy);
+      log.info({ copy }, "Backed up the database before its migration");
+    };
     const { applied } = await whileLocked(clock, log, () =>
-      migrate(db as Kysely<unknown>, migrations({ bytes: "blob" }), async (before) => {
-        const copy = `${path}.before-${before}.${clock.now()}`;
-        sqlite.backUp(copy);
-        log.info({ copy }, "Backed up the database before its migration");
+      sqlite.withoutForeignKeys(async () => {
+        const migrated = await migrate(db as Kysely<unknown>, migrations({ bytes: "blob" }), backUp);
+        if (migrated.applied.length > 0) sqlite.checkForeignKeys();
+        return migrated;
       }),
     );
     if (applied.length > 0) log.info({ applied }, "Migrated the database");

@@ -11,6 +11,10 @@ export interface SqliteDatabase {
   dialect: Dialect;
   /** Copies the whole database, as it is now, into a new file. */
   backUp(path: string): void;
+  /** Does work that makes tables again, which foreign keys would answer with deletions. */
+  withoutForeignKeys<T>(work: () => Promise<T>): Promise<T>;
+  /** Throws if a row names one that is not there. Reads the whole database. */
+  checkForeignKeys(): void;
   /** For tests that need a real SQLITE_FULL: the file grows no further than this many pages. */
   limitPages(pages: number): void;
 }
@@ -78,6 +82,18 @@ export function openSqlite(path: string): SqliteDatabase {
     backUp: (target) => {
       database.prepare("VACUUM INTO ?").run(target);
       chmodSync(target, 0o600);
+    },
+    async withoutForeignKeys(work) {
+      database.exec("PRAGMA foreign_keys = OFF");
+      try {
+        return await work();
+      } finally {
+        database.exec("PRAGMA foreign_keys = ON");
+      }
+    },
+    checkForeignKeys() {
+      const broken = database.prepare("PRAGMA foreign_key_check").get();
+      if (broken !== undefined) throw new Error(`The database has a broken reference: ${JSON.stringify(broken)}`);
     },
     limitPages: (pages) => database.exec(`PRAGMA max_page_count = ${pages}`),
   };

@@ -108,6 +108,8 @@ export function runSummary(change: Partial<RunSummary> = {}): RunSummary {
     word: "succeeded",
     sentence: "Generation 531 runs.",
     queueReason: null,
+    hold: null,
+    actorKind: "person",
     by: "admin",
     createdAt: 0,
     startedAt: 0,

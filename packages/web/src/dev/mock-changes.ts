@@ -213,7 +213,7 @@ const SUBJECTS = [
 /** Generations in every state: what runs, what boots next, one made outside, one without a known commit, collected ones. */
 export function generationsOf(row: HostRow, now: number): GenerationView[] {
   const newest = row.runs.generation ?? 14;
-  const denied = row.name === "mon0" ? "The host's own configuration does not allow this op." : null;
+  const denied = row.name === "mon0" ? "The host's own configuration does not allow this operation." : null;
   return Array.from({ length: 14 }, (_, index): GenerationView => {
     const number = newest - index;
     const collected = index > 9;

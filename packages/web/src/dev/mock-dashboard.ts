@@ -175,7 +175,7 @@ const progressAt = (now: number): RunView["progress"] => ({
 const FAILED_PREVIEW: RunView["outcome"] = {
   code: "evaluation-failed",
   sentence: "Nix could not evaluate the configuration.",
-  next: "Correct the configuration where the message points, push, and pull again.",
+  next: "Fix the configuration where the message points, push, and pull again.",
   reason: null,
   firstError: "error: attribute 'workerConnections' missing at /modules/nginx.nix:41:9",
   firstErrorLine: 23,

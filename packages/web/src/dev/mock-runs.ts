@@ -72,8 +72,8 @@ export function specialRuns(row: HostRow, now: number): RunView[] {
       {
         outcome: {
           code: "not-confirmed",
-          sentence: "The dashboard did not confirm what was activated within the confirm window.",
-          next: "See in the diff what could cut the host off from the dashboard, correct it and switch again.",
+          sentence: "The dashboard did not confirm the activation within the confirm window.",
+          next: "Check the diff for a change that cuts the host off from the dashboard, fix it and switch again.",
           reason: "The dashboard did not confirm it within 2 minutes.",
           firstError: null,
           firstErrorLine: null,

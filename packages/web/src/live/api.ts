@@ -53,17 +53,43 @@ export function routeUrl<N extends RouteName>(name: N, input: RouteInput<N>): st
   return `${API_PATH}${path}${text === "" ? "" : `?${text}`}`;
 }
 
+/** Pauses before a request whose answer was lost is sent again, in milliseconds. */
+const REPEAT_AFTER = [500, 2000];
+
 /**
- * Calls a route of the REST interface. A POST carries a key that makes it safe to repeat.
+ * Calls a route of the REST interface. Where the answer to a POST is lost on the way, it is sent again under the same key, by which
+ * the dashboard does it once and gives the answer again (R1).
  * @throws ProblemError for every answer that is not the one asked for; UnreachableError where there is none
  */
 export async function call<N extends RouteName>(name: N, input: RouteInput<N>, signal?: AbortSignal): Promise<RouteOutput<N>> {
+  const route: Route = ROUTES[name];
+  // Without a session there is nobody whom a key could belong to.
+  if (route.method !== "post" || route.role === null) return await send(name, input, null, signal);
+  const key = newKey();
+  for (const pause of REPEAT_AFTER) {
+    try {
+      return await send(name, input, key, signal);
+    } catch (error) {
+      if (!(error instanceof UnreachableError)) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, pause));
+    signal?.throwIfAborted();
+  }
+  return await send(name, input, key, signal);
+}
+
+async function send<N extends RouteName>(
+  name: N,
+  input: RouteInput<N>,
+  key: string | null,
+  signal: AbortSignal | undefined,
+): Promise<RouteOutput<N>> {
   const route: Route = ROUTES[name];
   const { body } = input as Parts;
   const headers = new Headers({ Accept: "application/json" });
   if (body !== undefined) headers.set("Content-Type", "application/json");
   if (route.method !== "get" && csrf !== null) headers.set(CSRF_HEADER, csrf);
-  if (route.method === "post") headers.set(IDEMPOTENCY_HEADER, newKey());
+  if (key !== null) headers.set(IDEMPOTENCY_HEADER, key);
   let response: Response;
   try {
     response = await fetch(routeUrl(name, input), {

@@ -20,7 +20,8 @@ test("an op that can wait is asked to wait, one that cannot is refused", () => {
 });
 
 test("a role that is too low is told so for every op, before it presses", () => {
-  for (const op of ALL_OPS) expect(denialOf(hostRow(), op, "viewer")).toBe("Your role may not start this op.");
+  for (const op of ALL_OPS)
+    expect(denialOf(hostRow(), op, "viewer")).toBe("Your role does not allow you to start this operation.");
   for (const op of ALL_OPS) expect(denialOf(hostRow(), op, "operator")).toBeUndefined();
 });
 

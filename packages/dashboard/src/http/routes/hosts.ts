@@ -1,8 +1,9 @@
 import { type HostId, PLATFORM_LABELS, type RouteOutput } from "@nixfleet/protocol";
 import type { FleetViews } from "../../fleet/index.ts";
 import type { DescribeHostChange, HostRecord, Hosts } from "../../hosts/index.ts";
-import type { Caller, RequestOrigin } from "../../people/index.ts";
+import type { Principal, RequestOrigin } from "../../people/index.ts";
 import { ok, refuse } from "../answer.ts";
+import { auditFact } from "../audit-fact.ts";
 import type { Serve } from "../serve.ts";
 
 export interface HostRoutesDeps {
@@ -15,16 +16,10 @@ export interface HostRoutesDeps {
 /** Hosts, their tokens and their measurements. */
 export function serveHosts(serve: Serve, { hosts, views, metricsHistory }: HostRoutesDeps): void {
   /** What the audit trail tells of a change of a host. */
-  const fact =
-    (caller: Caller, origin: RequestOrigin, action: string, sentence: (name: string) => string): DescribeHostChange =>
-    (host) => ({
-      actor: { kind: "person", id: caller.personId, name: caller.name },
-      action,
-      sentence: sentence(host.name),
-      from: origin.address,
-      outcome: "done",
-      hosts: [host],
-    });
+  const describeBy =
+    (principal: Principal, origin: RequestOrigin, action: string, did: (name: string) => string): DescribeHostChange =>
+    (host) =>
+      auditFact(principal, origin, { action, did: did(host.name), outcome: "done", hosts: [host] });
 
   async function viewOf(id: HostId) {
     const view = await views.view(id);
@@ -33,12 +28,12 @@ export function serveHosts(serve: Serve, { hosts, views, metricsHistory }: HostR
 
   serve("hosts", async () => ok({ items: await views.rows() }));
 
-  serve("addHost", async ({ body, caller, origin }) => {
-    const describe = fact(
-      caller,
+  serve("addHost", async ({ body, principal, origin }) => {
+    const describe = describeBy(
+      principal,
       origin,
       "host.add",
-      (name) => `${caller.name} added ${name} (${PLATFORM_LABELS[body.platform]}) and made its token.`,
+      (name) => `added ${name} (${PLATFORM_LABELS[body.platform]}) and made its token`,
     );
     const added = await hosts.add(body, describe);
     if (!added.ok) return refuse(added.code);
@@ -64,39 +59,39 @@ export function serveHosts(serve: Serve, { hosts, views, metricsHistory }: HostR
     return items === null ? refuse("host-not-found") : ok({ items });
   });
 
-  serve("changeHost", async ({ params, body, caller, origin }) => {
+  serve("changeHost", async ({ params, body, principal, origin }) => {
     const host = await hosts.find(params.host);
     if (host === null) return refuse("host-not-found");
     const renamed = body.name !== undefined && body.name !== host.name;
     const describe = renamed
-      ? fact(caller, origin, "host.rename", (name) => `${caller.name} renamed ${host.name} to ${name}.`)
-      : fact(caller, origin, "host.change", (name) => `${caller.name} changed the notes of ${name}.`);
+      ? describeBy(principal, origin, "host.rename", (name) => `renamed ${host.name} to ${name}`)
+      : describeBy(principal, origin, "host.change", (name) => `changed the notes of ${name}`);
     const changed = await hosts.change(host.id, body, hasChange(host, body) ? describe : undefined);
     if (!changed.ok) return refuse(changed.code);
     return viewOf(host.id);
   });
 
-  serve("removeHost", async ({ params, caller, origin }) => {
+  serve("removeHost", async ({ params, principal, origin }) => {
     const host = await hosts.find(params.host);
     if (host === null) return refuse("host-not-found");
-    const describe = fact(caller, origin, "host.remove", (name) => `${caller.name} removed ${name} with its runs.`);
+    const describe = describeBy(principal, origin, "host.remove", (name) => `removed ${name} with its runs`);
     if (!(await hosts.remove(host.id, describe))) return refuse("host-not-found");
     return ok(undefined);
   });
 
-  serve("rotateToken", async ({ params, caller, origin }) => {
+  serve("rotateToken", async ({ params, principal, origin }) => {
     const host = await hosts.find(params.host);
     if (host === null) return refuse("host-not-found");
-    const describe = fact(caller, origin, "token.rotate", (name) => `${caller.name} replaced the token of ${name}.`);
+    const describe = describeBy(principal, origin, "token.rotate", (name) => `replaced the token of ${name}`);
     const token = await hosts.rotateToken(host.id, describe);
     if (token === null) return refuse("host-not-found");
     return ok({ token });
   });
 
-  serve("revokeToken", async ({ params, caller, origin }) => {
+  serve("revokeToken", async ({ params, principal, origin }) => {
     const host = await hosts.find(params.host);
     if (host === null) return refuse("host-not-found");
-    const describe = fact(caller, origin, "token.revoke", (name) => `${caller.name} revoked the token of ${name}.`);
+    const describe = describeBy(principal, origin, "token.revoke", (name) => `revoked the token of ${name}`);
     await hosts.revokeToken(host.id, describe);
     return ok(undefined);
   });

@@ -1,170 +1,70 @@
-import {
-  type HostId,
-  OpName,
-  opDeclaration,
-  REFUSALS,
-  type RefusalCode,
-  type RunId,
-  type RunSummary,
-  roleAllows,
-} from "@nixfleet/protocol";
-import type { HostRecord, Hosts } from "../../hosts/index.ts";
-import type { Caller, People, RequestOrigin } from "../../people/index.ts";
-import type { Runs, RunViews } from "../../runs/index.ts";
-import type { AuditFact, Store } from "../../store/index.ts";
+import { type HostId, PROBLEMS, REFUSALS, type RunId, type RunSummary } from "@nixfleet/protocol";
+import type { Hosts } from "../../hosts/index.ts";
+import { actorOf, proofOf } from "../../people/index.ts";
+import type { ProofProblem, Runs, RunViews, StartResult } from "../../runs/index.ts";
 import { ok, type Refusal, refuse } from "../answer.ts";
 import type { Serve } from "../serve.ts";
 
 export interface RunRoutesDeps {
-  readonly people: Pick<People, "prove">;
   readonly hosts: Pick<Hosts, "find">;
-  readonly runs: Pick<Runs, "ask" | "cancel">;
+  readonly runs: Pick<Runs, "ask" | "askMany" | "cancel">;
   readonly runViews: RunViews;
-  readonly store: Pick<Store, "change">;
 }
 
-interface Asked {
-  readonly op: string;
-  readonly args: Record<string, unknown>;
-  readonly whenBlocked: "queue" | "refuse";
-  readonly force: boolean;
+/** One host of a request for many, as the answer tells of it. */
+interface StartedHost {
+  host: string;
+  run: RunSummary | null;
+  refused: { code: string; sentence: string; next: string } | null;
 }
 
-interface Asker {
-  readonly caller: Caller;
-  readonly origin: RequestOrigin;
-  readonly requestKey: string | null;
-}
-
-type Started =
-  | { ok: true; run: RunSummary }
-  | { ok: false; code: RefusalCode; reason: string }
-  | { ok: false; code: "host-not-found" };
+const { title: sentence, next } = PROBLEMS["host-not-found"];
+const NO_HOST = { code: "host-not-found", sentence, next };
 
 /** Starting, listing and cancelling runs. */
-export function serveRuns(serve: Serve, { people, hosts, runs, runViews, store }: RunRoutesDeps): void {
-  /**
-   * Asks for the second factor that an op declares, once for the whole request, before anything else is looked at: null, or why
-   * the request goes no further. Who may not start the op at all is refused for that, and is not asked.
-   */
-  async function withoutProof(
-    { op, proof }: { op: string; proof?: { password: string } | undefined },
-    { caller, origin }: Asker,
-    where: string,
-  ): Promise<Refusal<"second-factor-required" | "second-factor-wrong" | "too-many-attempts"> | null> {
-    const known = OpName.safeParse(op);
-    if (!known.success) return null;
-    const { secondFactor, role } = opDeclaration(known.data);
-    if (!secondFactor || !roleAllows(caller.role, role)) return null;
-    if (proof === undefined) return refuse("second-factor-required");
-    const result = await people.prove(caller, proof, `start ${labelOf(op)} on ${where}`, origin);
-    switch (result.kind) {
-      case "proven":
-        return null;
-      case "wrong":
-        return refuse("second-factor-wrong");
-      case "too-many-attempts":
-        return refuse(result.kind, { retryAfter: result.retryAfter });
-    }
-  }
-
+export function serveRuns(serve: Serve, { hosts, runs, runViews }: RunRoutesDeps): void {
   async function summaryOf(runId: RunId): Promise<RunSummary> {
     const summary = await runViews.summary(runId);
     if (summary === null) throw new Error(`The run ${runId} was just there and is gone`);
     return summary;
   }
 
-  async function start(host: HostRecord, asked: Asked, { caller, origin, requestKey }: Asker): Promise<Started> {
-    const actor = { kind: "person", id: caller.personId, name: caller.name } as const;
-    const fact = { actor, action: "run.start", hosts: [host], from: origin.address } as const;
-    const label = labelOf(asked.op);
-    const refused = async (code: RefusalCode, reason: string): Promise<Started> => {
-      const sentence = `${caller.name} asked for ${label} on ${host.name} and was refused: ${reason}`;
-      await store.change(async (change) => change.audit({ ...fact, sentence, outcome: "refused" }));
-      return { ok: false, code, reason };
-    };
-    const op = OpName.safeParse(asked.op);
-    if (op.success && !roleAllows(caller.role, opDeclaration(op.data).role)) {
-      return await refused("role-too-low", REFUSALS["role-too-low"].sentence);
-    }
-    const result = await runs.ask({
-      ...asked,
-      hostId: host.id,
-      by: caller.name,
-      requestKey,
-      describe: (runId) => ({
-        ...fact,
-        sentence: `${caller.name} asked for ${label} on ${host.name}${asked.force ? ", by force" : ""}.`,
-        runId,
-        outcome: "done",
-      }),
-    });
-    if (result.ok) return { ok: true, run: await summaryOf(result.runId) };
-    return result.code === "host-not-found" ? { ok: false, code: result.code } : await refused(result.code, result.reason);
-  }
-
-  serve("startRun", async ({ params, body, caller, origin, requestKey }) => {
+  serve("startRun", async ({ params, body, principal, origin, requestKey }) => {
     const host = await hosts.find(params.host);
     if (host === null) return refuse("host-not-found");
-    const { proof, ...asked } = body;
-    const unproven = await withoutProof({ op: asked.op, proof }, { caller, origin, requestKey }, host.name);
-    if (unproven !== null) return unproven;
-    const started = await start(host, asked, { caller, origin, requestKey });
-    if (started.ok) return ok(started.run);
-    if (started.code === "host-not-found") return refuse("host-not-found");
-    return refuse("run-refused", { detail: started.reason, refusal: started.code, next: REFUSALS[started.code].next });
+    const { proof, ...request } = body;
+    const asked = await runs.ask(actorOf(principal, origin, proofOf(proof)), { ...request, requestKey }, host);
+    if (asked.kind === "unproven") return refuseUnproven(asked.problem);
+    const { result } = asked;
+    if (result.ok) return ok(await summaryOf(result.runId));
+    if (result.code === "host-not-found") return refuse("host-not-found");
+    return refuse("run-refused", { detail: result.reason, refusal: result.code, next: REFUSALS[result.code].next });
   });
 
-  serve("startRuns", async ({ body, caller, origin, requestKey }) => {
-    const { hosts: names, proof, ...asked } = body;
-    const where = names.length === 1 ? "a host" : `${names.length} hosts`;
-    const unproven = await withoutProof({ op: asked.op, proof }, { caller, origin, requestKey }, where);
-    if (unproven !== null) return unproven;
-    const items: { host: string; run: RunSummary | null; refused: { code: string; sentence: string; next: string } | null }[] =
-      [];
-    const seen = new Set<HostId>();
-    for (const name of names) {
-      const host = await hosts.find(name);
-      // Named twice, by id and by name, it is still one host that is asked once.
-      if (host !== null && seen.has(host.id)) continue;
-      if (host !== null) seen.add(host.id);
-      const started: Started =
-        host === null
-          ? { ok: false, code: "host-not-found" }
-          : await start(host, asked, { caller, origin, requestKey: requestKey === null ? null : `${requestKey} ${host.id}` });
-      items.push(
-        started.ok
-          ? { host: name, run: started.run, refused: null }
-          : started.code === "host-not-found"
-            ? {
-                host: name,
-                run: null,
-                refused: { code: started.code, sentence: "There is no such host.", next: "Choose another." },
-              }
-            : {
-                host: name,
-                run: null,
-                refused: { code: started.code, sentence: started.reason, next: REFUSALS[started.code].next },
-              },
-      );
+  serve("startRuns", async ({ body, principal, origin, requestKey }) => {
+    const { hosts: names, proof, ...request } = body;
+    const found = await findAll(hosts, names);
+    const known = found.flatMap(({ host }) => host ?? []);
+    const asked = await runs.askMany(actorOf(principal, origin, proofOf(proof)), { ...request, requestKey }, known);
+    if (asked.kind === "unproven") return refuseUnproven(asked.problem);
+    const results = new Map(known.map(({ id }, place) => [id, asked.result[place]]));
+    const items: StartedHost[] = [];
+    for (const { name, host } of found) {
+      const result = host === null ? undefined : results.get(host.id);
+      items.push(await startedHost(name, result ?? { ok: false, code: "host-not-found" }));
     }
     return ok({ items });
   });
 
-  serve("cancelRun", async ({ params, caller, origin }) => {
-    const before = await runViews.summary(params.run);
-    if (before === null) return refuse("run-not-found");
-    const { hostId, hostName, title } = before;
-    const fact: AuditFact = {
-      actor: { kind: "person", id: caller.personId, name: caller.name },
-      action: "run.cancel",
-      sentence: `${caller.name} cancelled “${title}” on ${hostName}.`,
-      hosts: [{ id: hostId, name: hostName }],
-      runId: params.run,
-      from: origin.address,
-      outcome: "done",
-    };
-    const cancelled = await runs.cancel(params.run, caller.name, fact);
+  async function startedHost(host: string, result: StartResult): Promise<StartedHost> {
+    if (result.ok) return { host, run: await summaryOf(result.runId), refused: null };
+    if (result.code === "host-not-found") return { host, run: null, refused: NO_HOST };
+    const { code, reason } = result;
+    return { host, run: null, refused: { code, sentence: reason, next: REFUSALS[code].next } };
+  }
+
+  serve("cancelRun", async ({ params, principal, origin }) => {
+    const cancelled = await runs.cancel(actorOf(principal, origin), params.run);
     return cancelled.ok ? ok(await summaryOf(params.run)) : refuse(cancelled.code);
   });
 
@@ -186,7 +86,26 @@ export function serveRuns(serve: Serve, { people, hosts, runs, runViews, store }
   });
 }
 
-function labelOf(op: string): string {
-  const known = OpName.safeParse(op);
-  return known.success ? `“${opDeclaration(known.data).label}”` : "an unknown op";
+function refuseUnproven(problem: ProofProblem): Refusal<"second-factor-required" | "second-factor-wrong" | "too-many-attempts"> {
+  switch (problem.kind) {
+    case "required":
+      return refuse("second-factor-required");
+    case "wrong":
+      return refuse("second-factor-wrong");
+    case "too-many-attempts":
+      return refuse("too-many-attempts", { retryAfter: problem.retryAfter });
+  }
+}
+
+/** The hosts of these names; one that is named twice, by id and by name, once. */
+async function findAll(hosts: Pick<Hosts, "find">, names: readonly string[]) {
+  const seen = new Set<HostId>();
+  const found: { name: string; host: { id: HostId; name: string } | null }[] = [];
+  for (const name of names) {
+    const host = await hosts.find(name);
+    if (host !== null && seen.has(host.id)) continue;
+    if (host !== null) seen.add(host.id);
+    found.push({ name, host: host === null ? null : { id: host.id, name: host.name } });
+  }
+  return found;
 }

@@ -1,6 +1,7 @@
 import type { Target } from "../../sources/index.ts";
 import type { Store } from "../../store/index.ts";
 import { ok, refuse } from "../answer.ts";
+import { auditFact } from "../audit-fact.ts";
 import type { Serve } from "../serve.ts";
 
 /** What hosts should run. */
@@ -10,21 +11,16 @@ export function serveTarget(
 ): void {
   serve("target", async () => ok(target.view()));
 
-  serve("refreshTarget", async ({ caller, origin }) => {
+  serve("refreshTarget", async ({ principal, origin }) => {
     if (target.view().state === "not-configured") return refuse("target-not-configured");
     const view = await target.refresh();
     const failed = view.state !== "known" || view.problem !== null;
-    await store.change(async (change) =>
-      change.audit({
-        actor: { kind: "person", id: caller.personId, name: caller.name },
-        action: "target.refresh",
-        sentence: failed
-          ? `${caller.name} had the config repository read, which failed.`
-          : `${caller.name} had the config repository read.`,
-        from: origin.address,
-        outcome: failed ? "failed" : "done",
-      }),
-    );
+    const fact = auditFact(principal, origin, {
+      action: "target.refresh",
+      did: `refreshed the target${failed ? ", which failed" : ""}`,
+      outcome: failed ? "failed" : "done",
+    });
+    await store.change(async (change) => change.audit(fact));
     return ok(view);
   });
 }

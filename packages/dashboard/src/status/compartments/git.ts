@@ -1,8 +1,8 @@
 import { type CommitRelation, FAILURES, type FactProblem, REFUSALS, sentence, shortCommit } from "@nixfleet/protocol";
-import type { Finding, Help, HostInput, KnownTarget, RunInput, RunsInput, TargetInput } from "./input.ts";
+import type { Finding, HostInput, KnownTarget, RunFacts, RunsInput, SuggestedAction, TargetInput } from "./input.ts";
 import { count, finding } from "./wording.ts";
 
-const pull: Help = { label: "Pull", op: "pull", args: {} };
+const pull: SuggestedAction = { label: "Pull", op: "pull", args: {} };
 
 /** Is the agent's clone at the target? */
 export function gitFinding({ facts }: HostInput, target: TargetInput, { lastFetch }: RunsInput): Finding {
@@ -63,11 +63,11 @@ export function gitFinding({ facts }: HostInput, target: TargetInput, { lastFetc
 }
 
 /** A newer target may be signed: only what was refused of the present one counts. */
-function refusesAsUnsigned({ state, code, commit }: RunInput, target: KnownTarget): boolean {
+function refusesAsUnsigned({ state, code, commit }: RunFacts, target: KnownTarget): boolean {
   return state === "refused" && code === "unsigned-commit" && commit === target.commit;
 }
 
-function unsigned({ endedAt, firstError }: RunInput, target: KnownTarget): Finding {
+function unsigned({ endedAt, firstError }: RunFacts, target: KnownTarget): Finding {
   const { next } = REFUSALS["unsigned-commit"];
   const text = `The host refuses the target, ${shortCommit(target.commit)}: it is not signed by a key that the host's own configuration trusts. ${next}`;
   return finding("broken", "unsigned", text, {

@@ -45,7 +45,7 @@ export type TargetInput =
 export type KnownTarget = Extract<TargetInput, { state: "known" }>;
 
 /** A run, as far as it says something about the host's status. */
-export interface RunInput {
+export interface RunFacts {
   readonly id: RunId;
   readonly op: OpName;
   readonly args: Readonly<Record<string, unknown>>;
@@ -70,16 +70,16 @@ export interface RunInput {
 
 export interface RunsInput {
   /** The run that is starting or running. */
-  readonly active: RunInput | null;
+  readonly active: RunFacts | null;
   /** The last one that fetched a commit (pull, preview or switch), however it ended: also refused by the host. */
-  readonly lastFetch: RunInput | null;
+  readonly lastFetch: RunFacts | null;
   /** The last one that was to change what runs, a switch or a rollback, and ended other than refused. */
-  readonly lastSwitch: RunInput | null;
-  readonly lastTest: RunInput | null;
+  readonly lastSwitch: RunFacts | null;
+  readonly lastTest: RunFacts | null;
 }
 
 /** The action that a compartment asks for, before policy and reachability have their say. */
-export interface Help {
+export interface SuggestedAction {
   readonly label: string;
   readonly op: OpName;
   readonly args: Readonly<Record<string, unknown>>;
@@ -92,7 +92,7 @@ export interface Finding {
   readonly cause: { readonly lead: string; readonly detail: string | null; readonly since: Timestamp | null } | null;
   /** The same in a few words, for when another compartment gives the cause. */
   readonly note: string | null;
-  readonly help: Help | null;
+  readonly help: SuggestedAction | null;
   /** The run whose failure it tells of. */
   readonly failedRun: RunId | null;
 }

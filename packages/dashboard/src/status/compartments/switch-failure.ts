@@ -1,5 +1,5 @@
 import { sentence, shortCommit, storeName } from "@nixfleet/protocol";
-import type { Finding, Help, HostInput, RunInput, TargetInput } from "./input.ts";
+import type { Finding, HostInput, RunFacts, SuggestedAction, TargetInput } from "./input.ts";
 import { runsCommit } from "./running.ts";
 import { finding } from "./wording.ts";
 
@@ -7,7 +7,7 @@ import { finding } from "./wording.ts";
  * What the last switch or rollback left to mend; null: it succeeded, or what runs now came after it. A failure stands until a newer switch
  * of whoever: a new target does not mend it.
  */
-export function switchFailure(host: HostInput, run: RunInput, target: TargetInput): Finding | null {
+export function switchFailure(host: HostInput, run: RunFacts, target: TargetInput): Finding | null {
   const { running } = host.facts;
   // By what ran then and runs now, not by time: the host's clock and this one may differ.
   if (running !== undefined && run.closureAtEnd !== null && running.closure !== run.closureAtEnd) return null;
@@ -20,7 +20,7 @@ export function switchFailure(host: HostInput, run: RunInput, target: TargetInpu
   const error = run.firstError === null ? "" : ` ${sentence(run.firstError)}`;
   const same = target.state === "known" && target.commit === run.commit;
   const mode = run.args["mode"];
-  const help: Help =
+  const help: SuggestedAction =
     run.op === "rollback"
       ? { label: "Retry", op: "rollback", args: run.args }
       : { label: same ? "Retry" : "Switch", op: "switch", args: mode === undefined || mode === "switch" ? {} : { mode } };
@@ -75,7 +75,7 @@ export function switchFailure(host: HostInput, run: RunInput, target: TargetInpu
   }
 }
 
-function nameOf({ op, args, commit }: RunInput): string {
+function nameOf({ op, args, commit }: RunFacts): string {
   if (op === "rollback") return `The rollback to generation ${String(args["generation"])}`;
   return commit === null ? "The last switch" : `The switch to ${shortCommit(commit)}`;
 }

@@ -1,12 +1,12 @@
 import { sentence, shortCommit, storeName } from "@nixfleet/protocol";
 import { noTarget } from "./git.ts";
-import type { Finding, Help, HostInput, KnownTarget, RunInput, RunsInput, TargetInput } from "./input.ts";
+import type { Finding, HostInput, KnownTarget, RunFacts, RunsInput, SuggestedAction, TargetInput } from "./input.ts";
 import { runningCommit, runsCommit, whatRuns } from "./running.ts";
 import { switchFailure } from "./switch-failure.ts";
 import { count, finding, NOT_PROVEN } from "./wording.ts";
 
-const switchNow: Help = { label: "Switch", op: "switch", args: {} };
-const reboot: Help = { label: "Reboot", op: "reboot", args: {} };
+const switchNow: SuggestedAction = { label: "Switch", op: "switch", args: {} };
+const reboot: SuggestedAction = { label: "Reboot", op: "reboot", args: {} };
 /** After the end of its window an undo needs some time, and clocks differ: only then it is overdue. In milliseconds. */
 const UNDO_TIME = 3 * 60_000;
 
@@ -62,7 +62,7 @@ export function systemFinding(
  * A dead-man switch that is armed. While the run that armed it is at work it is part of that; without one nobody will confirm, and the host must come
  * back by itself.
  */
-function armed({ facts }: HostInput, active: RunInput | null, now: number): Finding | null {
+function armed({ facts }: HostInput, active: RunFacts | null, now: number): Finding | null {
   const { deadman } = facts;
   if (deadman == null) return null;
   const back = storeName(deadman.back);

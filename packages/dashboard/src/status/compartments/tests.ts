@@ -1,8 +1,8 @@
 import { sentence } from "@nixfleet/protocol";
-import type { Finding, Help, HostInput, RunInput, RunsInput } from "./input.ts";
+import type { Finding, HostInput, RunFacts, RunsInput, SuggestedAction } from "./input.ts";
 import { count, finding, listed, NOT_PROVEN } from "./wording.ts";
 
-const runTests: Help = { label: "Run tests", op: "test", args: {} };
+const runTests: SuggestedAction = { label: "Run tests", op: "test", args: {} };
 
 /** Do the host's own tests pass on what runs now? Green only if System is. */
 export function testsFinding(host: HostInput, { lastTest }: RunsInput, system: Finding): Finding {
@@ -64,7 +64,7 @@ export function testsFinding(host: HostInput, { lastTest }: RunsInput, system: F
 }
 
 /** Tests tell of the closure that ran when they ended, and only until it is deployed again. */
-function isAboutWhatRuns({ facts, deployments }: HostInput, run: RunInput): boolean {
+function isAboutWhatRuns({ facts, deployments }: HostInput, run: RunFacts): boolean {
   const closure = facts.running?.closure;
   if (closure === undefined || run.closureAtEnd !== closure) return false;
   const deployed = deployments.find((deployment) => deployment.closure === closure);
@@ -72,10 +72,10 @@ function isAboutWhatRuns({ facts, deployments }: HostInput, run: RunInput): bool
   return deployed === undefined || run.id > deployed.runId;
 }
 
-function failureOf(run: RunInput): Finding | null {
+function failureOf(run: RunFacts): Finding | null {
   if (run.state !== "failed" && run.state !== "timed-out") return null;
   const failed = run.tests.filter(({ outcome }) => outcome === "failed" || outcome === "timed-out").map(({ script }) => script);
-  const help: Help = { ...runTests, label: "Retry" };
+  const help: SuggestedAction = { ...runTests, label: "Retry" };
   if (failed.length === 0) {
     const word = run.state === "timed-out" ? "timed out" : "failed";
     const text =
@@ -98,7 +98,7 @@ function failureOf(run: RunInput): Finding | null {
   });
 }
 
-function tally(run: RunInput): string {
+function tally(run: RunFacts): string {
   const passed = run.tests.filter(({ outcome }) => outcome === "passed").length;
   const failed = run.tests.length - passed;
   if (run.tests.length === 0) return run.state;

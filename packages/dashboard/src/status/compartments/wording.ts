@@ -1,5 +1,5 @@
 import { type Status, sentence } from "@nixfleet/protocol";
-import type { Finding, RunInput } from "./input.ts";
+import type { Finding, RunFacts } from "./input.ts";
 
 /** Longest word of a compartment, in characters. */
 export const LONGEST_WORD = 14;
@@ -25,7 +25,7 @@ export function finding(status: Status, word: string, text: string, more: Partia
 }
 
 /** A run at work takes its compartment's place. */
-export function working(run: RunInput): Finding {
+export function working(run: RunFacts): Finding {
   const word = run.word.length > LONGEST_WORD ? `${run.word.slice(0, LONGEST_WORD - 1)}…` : run.word;
   return finding("working", word, sentence(run.sentence));
 }

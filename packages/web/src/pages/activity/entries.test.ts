@@ -7,6 +7,7 @@ const entry = (seq: number, change: Partial<AuditEntry> = {}): AuditEntry => ({
   seq,
   at: seq * 1_000,
   who: "admin",
+  actorKind: "person",
   action: "run.start",
   sentence: "Started",
   hosts: [{ id: "id-a", name: "hsb0" }],

@@ -26,7 +26,7 @@ function workOf(runs: readonly RunSummary[], rows: readonly HostRow[]): readonly
   const hosts = new Map<string, HostRow>(rows.map((row) => [row.id, row]));
   return runs
     .toSorted((a, b) => Number(a.state === "queued") - Number(b.state === "queued") || a.createdAt - b.createdAt)
-    .map((run) => ({ run, row: hosts.get(run.hostId) }));
+    .map((run) => ({ run, row: run.hostId === null ? undefined : hosts.get(run.hostId) }));
 }
 
 /** What happens right now, with how far it is. */

@@ -38,7 +38,7 @@ const generation = (number: number, change: Partial<GenerationView>): Generation
 });
 
 test("what holds for every generation is said once; a collected one has its own reason, what runs has none", () => {
-  const why = "The host's own configuration does not allow this op.";
+  const why = "The host's own configuration does not allow this operation.";
   const runs = generation(4, {});
   const collected = generation(1, { closure: null, denied: "It was collected." });
   const [third, second] = [generation(3, { denied: why }), generation(2, { denied: why })];

@@ -72,7 +72,7 @@ function PreviewAtWork({ run }: { run: RunSummary }) {
           </Link>
         </p>
       )}
-      {building && view?.progress && <BuildingNow progress={view.progress} hostId={run.hostId} />}
+      {building && view?.progress && run.hostId !== null && <BuildingNow progress={view.progress} hostId={run.hostId} />}
     </section>
   );
 }

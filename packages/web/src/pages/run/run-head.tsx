@@ -52,7 +52,11 @@ export function RunHead({ view }: { view: RunView }) {
         </div>
       </div>
       <div className="flex flex-wrap items-center gap-2">
-        {active ? <CancelRun view={view} /> : view.retry && <RetryRun retry={view.retry} host={summary.hostId} />}
+        {active ? (
+          <CancelRun view={view} />
+        ) : (
+          view.retry && summary.hostId !== null && <RetryRun retry={view.retry} host={summary.hostId} />
+        )}
       </div>
     </header>
   );

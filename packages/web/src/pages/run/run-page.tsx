@@ -58,7 +58,7 @@ function KnownRun({ id }: { id: string }) {
         </RunOutcome>
       )}
       <RunNotes view={view} />
-      {building && view.progress && <BuildingNow progress={view.progress} hostId={summary.hostId} />}
+      {building && view.progress && summary.hostId !== null && <BuildingNow progress={view.progress} hostId={summary.hostId} />}
       {view.tests.length > 0 && <TestResults results={view.tests} ended={ended} firstError={view.outcome?.firstError ?? null} />}
       {view.diff && <ClosureChanges diff={view.diff} title={diffTitle(summary)} />}
       <LogViewer

@@ -1,5 +1,4 @@
 import { parse } from "hono/utils/cookie";
-import { SESSION_LONGEST } from "../people/index.ts";
 
 /** `__Host-` binds the cookie to this origin; browsers take it by https only, so on plain http it goes without. */
 function nameOf(secure: boolean): string {
@@ -12,9 +11,12 @@ export function readSessionCookie(header: string | null | undefined, secure: boo
   return parse(header, nameOf(secure))[nameOf(secure)] ?? null;
 }
 
-/** `Set-Cookie` for a session; null ends it. */
-export function sessionCookie(secret: string | null, secure: boolean): string {
-  const maxAge = secret === null ? 0 : Math.floor(SESSION_LONGEST / 1000);
-  const flags = `Path=/; HttpOnly; SameSite=Lax; Max-Age=${maxAge}${secure ? "; Secure" : ""}`;
-  return `${nameOf(secure)}=${secret ?? ""}; ${flags}`;
+/** `Set-Cookie` for a session that ends `maxAge` milliseconds from now at the latest. */
+export function sessionCookie(secret: string, secure: boolean, maxAge: number): string {
+  return `${nameOf(secure)}=${secret}; Path=/; HttpOnly; SameSite=Lax; Max-Age=${Math.floor(maxAge / 1000)}${secure ? "; Secure" : ""}`;
+}
+
+/** `Set-Cookie` that makes the browser forget its session. */
+export function endedSessionCookie(secure: boolean): string {
+  return sessionCookie("", secure, 0);
 }

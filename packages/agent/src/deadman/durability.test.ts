@@ -1,0 +1,129 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { RunId, StorePath } from "@nixfleet/protocol";
+import type { Exec } from "@nixfleet/runtime";
+import { createFakeClock, createFaultyDisk, createTempDir } from "@nixfleet/testkit";
+import { expect, onTestFinished, test } from "vitest";
+import { exists } from "../spool/exists.ts";
+import { runnerLayout } from "../spool/layout.ts";
+import { atEveryPowerLoss, createPromises } from "../spool/power-loss.fixture.ts";
+import { arm, disarm, restartWhileArmed } from "./arm.ts";
+import { readArmed, readUndone, writeArmed } from "./record.ts";
+import { createDeadmanTimer, type TimerDeps } from "./timer.ts";
+import { undo } from "./undo.ts";
+
+const runId = "01jd0000000000000000000001" as RunId;
+const [old, next] = ["old", "new"].map((name) => `/nix/store/sn3sxk6b7myhr3sdbn7rri2y00ww7n6p-${name}`) as [StorePath, StorePath];
+const timerUnit = `nixfleet-deadman-${runId}`;
+
+/** A host on a disk that forgets, whose time a systemd keeps. Programs are only written down, and end with `exitCode`. */
+async function createHost({ exitCode = 0 } = {}) {
+  const dir = await createTempDir();
+  onTestFinished(() => dir[Symbol.asyncDispose]());
+  const layout = runnerLayout(join(dir.path, "runner"));
+  await mkdir(layout.run(runId).dir, { recursive: true });
+  const disk = createFaultyDisk(dir.path);
+  const started = createPromises<string>(disk);
+  const programs: string[] = [];
+  const exec: Exec = ({ argv }) => {
+    programs.push(argv.join(" "));
+    started.made(argv[0]);
+    const end = { kind: "exited", exitCode } as const;
+    return { pid: undefined, result: Promise.resolve({ end, aborted: false, stdout: "", stderr: "no", truncated: false }) };
+  };
+  const deps = {
+    runnerDir: join(dir.path, "runner"),
+    program: ["/bin/agent"] as const,
+    exec,
+    clock: createFakeClock(),
+    disk,
+    createTimer: (given: TimerDeps) => createDeadmanTimer(given, "system"),
+    log: () => {},
+  };
+  const what = {
+    runId,
+    bootId: "this",
+    back: old,
+    profile: null,
+    failedUnits: null,
+    asks: "nothing" as const,
+    host: { platform: "home-manager" as const, hostname: "gate", systemRoot: dir.path, env: { HOME: dir.path } },
+    activation: { closure: next, commit: null, mode: "switch" as const, unit: null },
+    undo: [{ launcher: [], argv: ["/activate"], env: {}, unit: null }],
+  };
+  return { deps, disk, layout, what, programs, started };
+}
+
+const layoutAt = (root: string) => runnerLayout(join(root, "runner"));
+
+test("S10: whenever the power goes, what undoes is on the disk before the time is started, and so before anything is activated", async () => {
+  const { deps, disk, what, started } = await createHost();
+  expect(await arm(deps, what, 120)).toMatchObject({ ok: true, armed: { timer: timerUnit } });
+  const armed = disk.operations.length;
+  await atEveryPowerLoss(disk, async ({ root, at }) => {
+    const found = await readArmed(layoutAt(root));
+    expect(found.kind).not.toBe("refused");
+    if (at < armed && !started.until(at).includes("systemd-run")) return;
+    expect(found).toMatchObject({ kind: "ok", value: { runId, back: old } });
+    expect(await exists(layoutAt(root).deadmanProgram)).toBe(true);
+  });
+});
+
+test("S10: what cannot be timed is armed neither now nor after a power loss", async () => {
+  const { deps, disk, layout, what } = await createHost({ exitCode: 1 });
+  expect(await arm(deps, what, 120)).toMatchObject({
+    ok: false,
+    code: "internal",
+    reason: expect.stringContaining("systemd-run: no"),
+  });
+  expect(await exists(layout.deadman)).toBe(false);
+  await using left = await disk.afterPowerLoss(disk.operations.length, () => "lost");
+  expect(await exists(layoutAt(left.path).deadman)).toBe(false);
+});
+
+test.each(["create", "write", "sync-file"] as const)(
+  "S10: a disk that is full at a %s arms nothing, and says so",
+  async (kind) => {
+    const { deps, disk, layout, what, programs } = await createHost();
+    disk.failWhen((operation) => (operation.kind === kind ? "ENOSPC" : undefined));
+    expect(await arm(deps, what, 120)).toMatchObject({ ok: false, code: "disk-full" });
+    expect(await exists(layout.deadman)).toBe(false);
+    expect(programs).toEqual([]);
+  },
+);
+
+test("S11: what was disarmed is not armed after a power loss, and its timer is stopped, and no other", async () => {
+  const { deps, disk, what, programs, started } = await createHost();
+  const armed = await arm(deps, what, 120);
+  if (!armed.ok) throw new Error(armed.reason);
+  expect(await disarm(deps, armed.armed)).toBe(true);
+  expect(programs.slice(1)).toEqual([`systemctl stop ${timerUnit}.timer`]);
+  await atEveryPowerLoss(disk, async ({ root, at }) => {
+    if (started.until(at).includes("systemctl")) expect(await exists(layoutAt(root).deadman)).toBe(false);
+  });
+});
+
+test("S11: whenever the power goes in an undo, it is still armed or its note says that it came to its end", async () => {
+  const { deps, disk, layout, what, programs, started } = await createHost();
+  await writeArmed(layout, { ...what, armedAt: 1, until: 2, timer: timerUnit }, disk);
+  const begun = disk.operations.length;
+  expect(await undo(deps, { why: "timer" })).toMatchObject({ kind: "undone" });
+  expect(programs.at(-1)).toBe(`systemctl stop ${timerUnit}.timer`);
+  await atEveryPowerLoss(disk, async ({ root, at }) => {
+    if (at < begun) return;
+    const isArmed = await exists(layoutAt(root).deadman);
+    if (!isArmed)
+      expect(await readUndone(layoutAt(root).run(runId))).toMatchObject({ why: "timer", endedAt: expect.any(Number) });
+    if (started.until(at).includes("systemctl")) expect(isArmed).toBe(false);
+  });
+});
+
+test("S11: that the daemon was told to make way is known after a power loss", async () => {
+  const { deps, disk, what } = await createHost();
+  const armed = await arm(deps, what, 120);
+  if (!armed.ok) throw new Error(armed.reason);
+  // No service manager keeps this host's units, so there is nobody to tell it.
+  expect(await restartWhileArmed(deps, armed.armed)).toBe(false);
+  await using left = await disk.afterPowerLoss(disk.operations.length, () => "lost");
+  expect(await readArmed(layoutAt(left.path))).toMatchObject({ kind: "ok", value: { restarted: true } });
+});

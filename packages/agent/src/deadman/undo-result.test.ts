@@ -1,0 +1,157 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, readlink, rm, symlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { RunId, StorePath } from "@nixfleet/protocol";
+import { type Exec, identifyProcess, isAlive } from "@nixfleet/runtime";
+import { createFakeClock, createTempDir } from "@nixfleet/testkit";
+import { expect, onTestFinished, test } from "vitest";
+import { runnerLayout } from "../spool/layout.ts";
+import type { ArmedDeadman, Undone } from "../spool/shapes.ts";
+import { readUndone, writeArmed, writeUndone } from "./record.ts";
+import { undo } from "./undo.ts";
+
+const hash = "sn3sxk6b7myhr3sdbn7rri2y00ww7n6p";
+const runId = "01jd0000000000000000000001" as RunId;
+
+/** A host of links whose undo puts the old closure back, once more for each program that is run. */
+async function createHost(change: (closures: { old: StorePath; next: StorePath }) => Partial<ArmedDeadman> = () => ({})) {
+  const dir = await createTempDir();
+  onTestFinished(() => dir[Symbol.asyncDispose]());
+  const [old, next] = ["old", "new"].map((name) => join(dir.path, "store", `${hash}-${name}`)) as [StorePath, StorePath];
+  const current = join(dir.path, "run/current-system");
+  const profile = join(dir.path, "nix/var/nix/profiles/system");
+  for (const path of [old, next, dirname(current), dirname(profile)]) await mkdir(path, { recursive: true });
+  const link = async (path: string, closure: string) => {
+    await rm(path, { force: true });
+    await symlink(closure, path);
+  };
+  await link(current, next);
+  await link(profile, next);
+  const runnerDir = join(dir.path, "runner");
+  const layout = runnerLayout(runnerDir);
+  await mkdir(layout.run(runId).dir, { recursive: true });
+  const armed: ArmedDeadman = {
+    runId,
+    armedAt: 1,
+    until: 2,
+    bootId: "this",
+    back: old,
+    profile: null,
+    failedUnits: null,
+    asks: "nothing",
+    host: { platform: "nixos", hostname: "gate", systemRoot: dir.path, env: {} },
+    activation: { closure: next, commit: null, mode: "switch", unit: null },
+    timer: null,
+    undo: [{ launcher: [], argv: ["/activate"], env: {}, unit: null }],
+    ...change({ old, next }),
+  };
+  await writeArmed(layout, armed);
+  const programs: string[] = [];
+  const exec: Exec = ({ argv }) => {
+    programs.push(argv.at(-1) ?? "");
+    const ended = { end: { kind: "exited", exitCode: 0 }, aborted: false, stdout: "", stderr: "", truncated: false } as const;
+    return { pid: undefined, result: link(current, old).then(() => ended) };
+  };
+  const clock = createFakeClock();
+  const deps = { runnerDir, exec, clock, log: () => {} };
+  return { deps, clock, old, next, current, profile, link, programs, run: layout.run(runId) };
+}
+
+test("what runs is back, but the profile is not: that the next boot would bring the new one is told", async () => {
+  const host = await createHost(({ old }) => ({ profile: old }));
+  const result = await undo(host.deps, { why: "timer" });
+  expect(result).toMatchObject({ undone: { running: host.old, exitCodes: [0] } });
+  expect(result).toMatchObject({
+    undone: { left: `The profile points to ${host.next}, and not to ${host.old}: the next boot would bring that.` },
+  });
+});
+
+test("all is back where the profile is too, or was not there before, or was none of the activation's", async () => {
+  const same = await createHost(({ old }) => ({ profile: old }));
+  await same.link(same.profile, same.old);
+  expect(await undo(same.deps, { why: "timer" })).toMatchObject({ undone: { left: null } });
+
+  const none = await createHost();
+  expect(await undo(none.deps, { why: "timer" })).toMatchObject({ undone: { left: null } });
+
+  const tried = await createHost(({ old, next }) => ({
+    profile: old,
+    activation: { closure: next, commit: null, mode: "test", unit: null },
+  }));
+  expect(await undo(tried.deps, { why: "timer" })).toMatchObject({ undone: { left: null } });
+});
+
+const begun: Omit<Undone, "back"> = {
+  why: "runner",
+  cause: { code: "post-check-failed", reason: "A unit has failed." },
+  startedAt: 1,
+  endedAt: null,
+  child: null,
+  exitCodes: [],
+  running: null,
+  left: null,
+};
+
+test("an undo that was killed is done again for the reason that it had; one that had ended is another's", async () => {
+  const killed = await createHost();
+  await writeUndone(killed.run, { ...begun, back: killed.old });
+  await undo(killed.deps, { why: "boot" });
+  expect(await readUndone(killed.run)).toMatchObject({ why: "runner", cause: begun.cause, running: killed.old });
+
+  const ended = await createHost();
+  await writeUndone(ended.run, { ...begun, back: ended.old, endedAt: 2 });
+  await undo(ended.deps, { why: "boot" });
+  expect(await readUndone(ended.run)).toMatchObject({ why: "boot", cause: null });
+});
+
+test("what a run had found wrong is in the note of its undo", async () => {
+  const host = await createHost();
+  await undo(host.deps, { why: "runner", ...(begun.cause !== null && { cause: begun.cause }) });
+  expect(await readUndone(host.run)).toMatchObject({ why: "runner", cause: begun.cause });
+});
+
+test("what runs instead is told where the undo brings back nothing", async () => {
+  const host = await createHost();
+  const ended = { end: { kind: "exited", exitCode: 0 }, aborted: false, stdout: "", stderr: "", truncated: false } as const;
+  const deps = { ...host.deps, exec: () => ({ pid: undefined, result: Promise.resolve(ended) }) };
+  const result = await undo(deps, { why: "timer" });
+  expect(result).toMatchObject({ undone: { running: host.next, left: `The host runs ${host.next}, and not ${host.old}.` } });
+});
+
+test("which program of an undo is at work is in its note while it is, and not afterwards", async () => {
+  const host = await createHost();
+  const program = spawn("sleep", ["1000"], { stdio: "ignore" });
+  onTestFinished(() => void program.kill("SIGKILL"));
+  await once(program, "spawn");
+  const noted = Promise.withResolvers<void>();
+  const deps: typeof host.deps = {
+    ...host.deps,
+    exec: (request) => ({ pid: program.pid, result: noted.promise.then(() => host.deps.exec(request).result) }),
+  };
+  const undoing = undo(deps, { why: "timer" });
+  await expect.poll(async () => (await readUndone(host.run))?.child?.pid).toBe(program.pid);
+  noted.resolve();
+  await undoing;
+  expect(await readUndone(host.run)).toMatchObject({ child: null, exitCodes: [0] });
+});
+
+test("a program that a killed undo has left has 30 seconds to end, then it is ended before anything is activated", async () => {
+  const host = await createHost();
+  const left = spawn("sleep", ["1000"], { detached: true, stdio: "ignore" });
+  await once(left, "spawn");
+  const child = identifyProcess(left.pid);
+  if (child === undefined) throw new Error("it runs");
+  await writeUndone(host.run, { ...begun, back: host.old, child });
+  const ended = once(left, "exit");
+  const undoing = undo(host.deps, { why: "timer" });
+  await expect.poll(() => host.clock.waiting).toBe(1);
+  await host.clock.advanceAsync(29_900);
+  expect(isAlive(child)).toBe(true);
+  expect(host.programs).toEqual([]);
+  await host.clock.advanceAsync(100);
+  await ended;
+  expect(await undoing).toMatchObject({ undone: { running: host.old } });
+  expect(host.programs).toEqual(["/activate"]);
+  expect(await readlink(host.current)).toBe(host.old);
+});

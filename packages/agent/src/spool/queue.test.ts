@@ -1,0 +1,89 @@
+import { link, mkdir, readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { RunId } from "@nixfleet/protocol";
+import { createTempDir } from "@nixfleet/testkit";
+import { expect, onTestFinished, test } from "vitest";
+import * as z from "zod";
+import { isCancelAsked, openQueue, queuedRuns, removeCancel } from "./daemon-entries.ts";
+import { createDaemonFiles } from "./daemon-files.ts";
+import { createSpoolReader } from "./event-reader.ts";
+import { daemonLayout, runnerLayout } from "./layout.ts";
+import { parseStrangerJson } from "./stranger-json.ts";
+
+const [first, second] = ["1", "2"].map((n) => `01jd${n.padStart(22, "0")}`) as [RunId, RunId];
+const requestOf = (runId: RunId) => {
+  return { runId, op: "pull", args: {}, commit: null, deadline: 1000, askedBy: "ada", force: false, receivedAt: 1 };
+};
+
+async function createQueue() {
+  const dir = await createTempDir();
+  onTestFinished(() => dir[Symbol.asyncDispose]());
+  const files = createDaemonFiles(dir.path);
+  await files.prepare();
+  return { stateDir: dir.path, files, layout: daemonLayout(dir.path) };
+}
+
+test("what waits in the queue are the requests, oldest first: not a call for a runner, nor what is still being written", async () => {
+  const { stateDir, files, layout } = await createQueue();
+  await files.putRequest(requestOf(second));
+  await files.putRequest(requestOf(first));
+  await files.putWake();
+  await writeFile(join(layout.queue, `.${second}.json.0123456789ab.tmp`), "{");
+  await writeFile(join(layout.queue, "notes.txt"), "x");
+  expect(await queuedRuns(stateDir)).toEqual([first, second]);
+  const { queue } = await openQueue(stateDir);
+  if (queue === undefined) throw new Error("there is no queue");
+  await using _queue = queue;
+  expect(await queue.names()).toEqual([`${first}.json`, `${second}.json`, "notes.txt"]);
+  expect(await files.isWakeLeft()).toBe(true);
+  await queue.takeWake();
+  expect(await files.isWakeLeft()).toBe(false);
+});
+
+test("S2: a daemon that starts removes what a killed one was writing into the queue, and nothing else", async () => {
+  const { files, layout } = await createQueue();
+  await files.putRequest(requestOf(first));
+  await writeFile(join(layout.queue, `.${second}.json.0123456789ab.tmp`), "{");
+  for (const name of [".hidden", "x.tmp"]) await writeFile(join(layout.queue, name), "");
+  await files.prepare();
+  expect((await readdir(layout.queue)).sort()).toEqual([".hidden", `${first}.json`, "x.tmp"]);
+});
+
+test("a cancel is asked for one run, and is gone with it", async () => {
+  const { stateDir, files } = await createQueue();
+  await files.askCancel(first);
+  expect([await isCancelAsked(stateDir, first), await isCancelAsked(stateDir, second)]).toEqual([true, false]);
+  await removeCancel(stateDir, second);
+  expect(await isCancelAsked(stateDir, first)).toBe(true);
+  await removeCancel(stateDir, first);
+  expect(await isCancelAsked(stateDir, first)).toBe(false);
+});
+
+test("S16: what is refused is not quoted: it can be the content of a file that was not the other side's to show", async () => {
+  const schema = z.strictObject({ runId: z.string() });
+  for (const text of ["hunter2 is no JSON", '{"runId":1}', '{"runId":"x","other":"hunter2"}']) {
+    const read = parseStrangerJson({ kind: "ok", bytes: Buffer.from(text) }, "/queue/x.json", schema);
+    expect(read).toMatchObject({ kind: "refused", reason: expect.stringContaining("/queue/x.json") });
+    expect(JSON.stringify(read)).not.toContain("hunter2");
+  }
+});
+
+test("S16: a queue that is no directory, or that is not there, holds nothing; only the first is a fault", async () => {
+  const dir = await createTempDir();
+  onTestFinished(() => dir[Symbol.asyncDispose]());
+  expect(await openQueue(dir.path)).toEqual({ queue: undefined });
+  await mkdir(join(dir.path, "other"));
+  await writeFile(daemonLayout(dir.path).queue, "");
+  expect(await openQueue(dir.path)).toMatchObject({ queue: undefined, fault: expect.stringContaining("Nothing is taken") });
+});
+
+test("S16: events under a second name could be a file that the runner may read and the daemon's user may not be shown", async () => {
+  const dir = await createTempDir();
+  onTestFinished(() => dir[Symbol.asyncDispose]());
+  const run = runnerLayout(dir.path).run(first);
+  await mkdir(run.dir, { recursive: true });
+  await writeFile(join(dir.path, "secret"), '{"seq":1,"at":1,"kind":"phase","phase":"fetch"}\n');
+  await link(join(dir.path, "secret"), run.events);
+  await using cursor = createSpoolReader(dir.path).openEvents(first, 0);
+  expect(await cursor.read(1000)).toMatchObject({ kind: "fault", reason: expect.stringContaining("not a regular file") });
+});

@@ -1,0 +1,71 @@
+import { STATUS_CODES } from "node:http";
+import type { Duplex } from "node:stream";
+import { PROBLEMS, type Problem, type ProblemCode } from "@nixfleet/protocol";
+
+/** What a problem document may say beside its code. */
+export interface ProblemDetails {
+  readonly detail?: string;
+  readonly id?: string;
+  readonly faults?: readonly { path: string; message: string }[];
+  readonly refusal?: string;
+  /** The step that helps, where it is known better than the table knows it. */
+  readonly next?: string;
+  /** Seconds, for the header `Retry-After`. */
+  readonly retryAfter?: number;
+}
+
+/** A problem document (RFC 9457) with the words of its code. */
+export function problemDocument(code: ProblemCode, details: ProblemDetails = {}): Problem {
+  const { status, title, next } = PROBLEMS[code];
+  return {
+    type: `about:blank#${code}`,
+    title,
+    status,
+    code,
+    next: details.next ?? next,
+    ...(details.detail === undefined ? {} : { detail: details.detail }),
+    ...(details.id === undefined ? {} : { id: details.id }),
+    ...(details.faults === undefined ? {} : { faults: [...details.faults] }),
+    ...(details.refusal === undefined ? {} : { refusal: details.refusal }),
+  };
+}
+
+/** The same as an HTTP answer. */
+export function problemResponse(code: ProblemCode, details: ProblemDetails = {}): Response {
+  const body = JSON.stringify(problemDocument(code, details));
+  return new Response(body, { status: PROBLEMS[code].status, headers: problemHeaders(code, details) });
+}
+
+/** The same, in place of the WebSocket that was asked for; then the connection ends. */
+export function refuseUpgrade(socket: Duplex, code: ProblemCode, details: ProblemDetails = {}): void {
+  if (socket.destroyed) return;
+  const { status } = PROBLEMS[code];
+  const body = JSON.stringify(problemDocument(code, details));
+  const headers = {
+    ...problemHeaders(code, details),
+    "Content-Length": String(Buffer.byteLength(body)),
+    Connection: "close",
+  };
+  // The request has its answer: an error from here on is the client's own.
+  socket.on("error", () => socket.destroy());
+  socket.end(
+    [
+      `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? "Error"}`,
+      ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+      "",
+      body,
+    ].join("\r\n"),
+  );
+}
+
+/** Problems of requests that prove themselves by `Authorization: Bearer`, which their answer must say (RFC 9110, 11.6.1). */
+const BEARER_PROBLEMS: ReadonlySet<ProblemCode> = new Set(["token-missing", "token-wrong", "confirm-secret-wrong"]);
+
+function problemHeaders(code: ProblemCode, { retryAfter }: ProblemDetails): Record<string, string> {
+  return {
+    "Content-Type": "application/problem+json; charset=utf-8",
+    "Cache-Control": "no-store",
+    ...(BEARER_PROBLEMS.has(code) ? { "WWW-Authenticate": 'Bearer realm="nixfleet"' } : {}),
+    ...(retryAfter === undefined ? {} : { "Retry-After": String(Math.max(1, Math.ceil(retryAfter))) }),
+  };
+}

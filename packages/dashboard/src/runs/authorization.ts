@@ -1,0 +1,35 @@
+import { type OpName, opDeclaration, REFUSALS, type RefusalCode, roleAllows } from "@nixfleet/protocol";
+import type { Actor, PersonActor } from "../actor.ts";
+import type { Refusal } from "./pre-checks.ts";
+
+/** Whether an actor may start an op (R74). */
+export type Authorization =
+  | { kind: "allowed" }
+  /** The person has given a proof that is still to be verified. */
+  | { kind: "verify"; person: PersonActor }
+  | ({ kind: "refused" } & Refusal);
+
+const refused = (code: RefusalCode): Authorization => ({ kind: "refused", code, reason: REFUSALS[code].sentence });
+
+/**
+ * Who may not start the op at all is refused for that, and is not asked for a proof. Only a person can prove that it is them: what an
+ * op asks that of, no token, rollout, webhook or schedule starts.
+ */
+export function authorize(actor: Actor, op: OpName): Authorization {
+  const { role, secondFactor } = opDeclaration(op);
+  switch (actor.kind) {
+    case "person":
+      if (!roleAllows(actor.role, role)) return refused("role-too-low");
+      if (!secondFactor) return { kind: "allowed" };
+      return actor.proof === null ? refused("second-factor-required") : { kind: "verify", person: actor };
+    case "token":
+    case "rollout":
+    case "webhook":
+    case "schedule":
+      if (!roleAllows(actor.role, role)) return refused("role-too-low");
+      return secondFactor ? refused("second-factor-required") : { kind: "allowed" };
+    case "host":
+      // Runs by hand begin on the host; no host asks for them here.
+      return refused("role-too-low");
+  }
+}

@@ -1,0 +1,28 @@
+import type { QueueReason, RunId } from "@nixfleet/protocol";
+import { isActive, type QueuedRun, type Run } from "./run.ts";
+
+/** What becomes of the runs that wait on one host. */
+export interface DispatchOrder {
+  /** Those that may start now, in order: the first whose pre-checks hold does. */
+  readonly next: readonly QueuedRun[];
+  /** Why each of the others waits. */
+  readonly waiting: ReadonlyMap<RunId, QueueReason>;
+}
+
+/**
+ * The order among the queued and held runs of one host, as a pure function: the oldest first, and one that something holds keeps none
+ * behind it from its turn. `unfinished`: all of its runs that have not ended, the oldest first.
+ */
+export function dispatchOrder(unfinished: readonly Run[], connected: boolean): DispatchOrder {
+  const waiting = new Map<RunId, QueueReason>();
+  const next: QueuedRun[] = [];
+  const busy = unfinished.some(isActive);
+  for (const run of unfinished) {
+    if (run.stage !== "queued") continue;
+    if (run.hold !== null) waiting.set(run.id, "held");
+    else if (!connected) waiting.set(run.id, "host-offline");
+    else if (busy) waiting.set(run.id, "host-busy");
+    else next.push(run);
+  }
+  return { next, waiting };
+}

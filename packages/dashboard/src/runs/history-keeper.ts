@@ -1,0 +1,72 @@
+import { type Clock, createSerial, every, type Recurring } from "@nixfleet/runtime";
+import type { Logger } from "../logger.ts";
+import { StorageUnavailable, type Store } from "../store/index.ts";
+import { nextToPack, packLog, postponePacking } from "./log-packing.ts";
+import { type RetentionLimits, retainLogs, retainRuns } from "./retention.ts";
+
+const PACK_INTERVAL = 10_000;
+const RETAIN_INTERVAL = 60 * 60_000;
+
+/** Packs the logs of runs that have ended, and removes logs and runs that are too old or too many (R44, R69). */
+export interface HistoryKeeper extends AsyncDisposable {
+  start(): void;
+  /** Packs what waits now. */
+  pack(): Promise<void>;
+  /** Removes what is beyond the limits now. */
+  retain(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface HistoryKeeperDeps {
+  store: Store;
+  clock: Clock;
+  log: Logger;
+  limits: RetentionLimits;
+}
+
+export function createHistoryKeeper({ store, clock, log, limits }: HistoryKeeperDeps): HistoryKeeper {
+  const ending = new AbortController();
+  const { signal } = ending;
+  const work = createSerial({ onError: failed });
+  const rounds: Recurring[] = [];
+
+  function failed(error: unknown): void {
+    // What could not be stored is tried again with the next round; the store itself says that nothing can be.
+    if (!(error instanceof StorageUnavailable)) log.error({ err: error }, "The history of runs could not be kept in order");
+  }
+
+  async function packAll(): Promise<void> {
+    for (let run = await nextToPack(store, clock.now()); run !== null; run = await nextToPack(store, clock.now())) {
+      if (signal.aborted) return;
+      try {
+        await packLog(store, run, signal);
+      } catch (error) {
+        if (error instanceof StorageUnavailable) throw error;
+        log.error({ err: error, runId: run.runId }, "A log could not be packed; it is tried again in an hour");
+        await postponePacking(store, run.runId, clock.now());
+      }
+    }
+  }
+
+  async function retainAll(): Promise<void> {
+    await retainLogs(store, limits, clock.now(), signal);
+    await retainRuns(store, limits, clock.now(), signal);
+  }
+
+  const keeper: HistoryKeeper = {
+    start() {
+      const options = { clock, onError: failed };
+      rounds.push(every(() => work.run(packAll), { ...options, interval: PACK_INTERVAL }));
+      rounds.push(every(() => work.run(retainAll), { ...options, interval: RETAIN_INTERVAL, immediately: true }));
+    },
+    pack: () => work.run(packAll),
+    retain: () => work.run(retainAll),
+    async stop() {
+      ending.abort();
+      for (const round of rounds) await round[Symbol.asyncDispose]();
+      await work.settled();
+    },
+    [Symbol.asyncDispose]: () => keeper.stop(),
+  };
+  return keeper;
+}

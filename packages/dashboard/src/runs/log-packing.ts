@@ -1,0 +1,145 @@
+import type { HostId, RunId } from "@nixfleet/protocol";
+import { sql } from "kysely";
+import type { LogChunksTable, Store } from "../store/index.ts";
+import { addUsage } from "./log-append.ts";
+import { CHUNK_CHARACTERS, CHUNK_LINES, chunksOf, compress, markLines, packLines, unpackLines } from "./log-chunk.ts";
+
+/** Plain chunks that are looked at for one packed one. */
+const CHUNKS_AT_ONCE = 200;
+/** A log that could not be packed is tried again after this many milliseconds. */
+const RETRY_AFTER = 60 * 60_000;
+
+export interface PackedRun {
+  readonly runId: RunId;
+  readonly hostId: HostId | null;
+}
+
+/** The run whose log has waited longest to be packed; null: none waits. */
+export async function nextToPack(store: Store, now: number): Promise<PackedRun | null> {
+  const row = await store.db
+    .selectFrom("run_logs")
+    .innerJoin("runs", "runs.id", "run_logs.run_id")
+    .select(["run_logs.run_id", "runs.host_id"])
+    .where("run_logs.pack_after", "is not", null)
+    .where("run_logs.pack_after", "<=", now)
+    .orderBy("run_logs.pack_after")
+    .limit(1)
+    .executeTakeFirst();
+  return row === undefined ? null : { runId: row.run_id, hostId: row.host_id };
+}
+
+/**
+ * Joins the plain chunks of a log into full ones and compresses those, one after another: no step takes long, and a crash between two
+ * of them leaves a log that is whole.
+ */
+export async function packLog(store: Store, run: PackedRun, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    const plain = await readPlain(store, run.runId);
+    if (plain.length === 0) break;
+    const first = plain[0]?.first_line ?? 1;
+    const packed: Omit<LogChunksTable, "run_id" | "codec">[] = [];
+    let next = first;
+    for (const part of chunksOf(plain.flatMap((chunk) => unpackLines(chunk.data)))) {
+      packed.push({ first_line: next, count: part.length, data: await compress(packLines(part)), marks: markLines(part) });
+      next += part.length;
+    }
+    if (!(await replaceChunks(store, run, plain, packed))) return;
+    // Others have their turn.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await store.change(({ db }) =>
+    db
+      .updateTable("run_logs")
+      .set({ pack_after: null })
+      .where("run_id", "=", run.runId)
+      // Lines that came late wait for the next time.
+      .where(({ not, exists, selectFrom }) =>
+        not(
+          exists(
+            selectFrom("log_chunks")
+              .select("first_line")
+              .where("log_chunks.run_id", "=", run.runId)
+              .where("codec", "=", sql.lit("plain" as const)),
+          ),
+        ),
+      )
+      .execute(),
+  );
+}
+
+/** A log that cannot be packed stops none behind it. */
+export async function postponePacking(store: Store, runId: RunId, now: number): Promise<void> {
+  await store.change(({ db }) =>
+    db
+      .updateTable("run_logs")
+      .set({ pack_after: now + RETRY_AFTER })
+      .where("run_id", "=", runId)
+      .execute(),
+  );
+}
+
+/** As many of the first plain chunks as fit one packed chunk. */
+async function readPlain(store: Store, runId: RunId): Promise<Pick<LogChunksTable, "first_line" | "count" | "data">[]> {
+  const sizes = await store.db
+    .selectFrom("log_chunks")
+    .select(["first_line", "count", (eb) => eb.fn<number>("length", ["data"]).as("size")])
+    .where("run_id", "=", runId)
+    // Spelled out rather than bound, so that the index of plain chunks is used.
+    .where("codec", "=", sql.lit("plain" as const))
+    .orderBy("first_line")
+    .limit(CHUNKS_AT_ONCE)
+    .execute();
+  let lines = 0;
+  let bytes = 0;
+  const fitting = sizes.filter(({ count, size }, place) => {
+    lines += count;
+    bytes += size;
+    return place === 0 || (lines <= CHUNK_LINES && bytes <= CHUNK_CHARACTERS);
+  });
+  const last = fitting.at(-1);
+  const first = fitting[0];
+  if (first === undefined || last === undefined) return [];
+  return await store.db
+    .selectFrom("log_chunks")
+    .select(["first_line", "count", "data"])
+    .where("run_id", "=", runId)
+    .where("first_line", ">=", first.first_line)
+    .where("first_line", "<=", last.first_line)
+    .orderBy("first_line")
+    .execute();
+}
+
+/** Puts packed chunks in the place of plain ones; false: the log was removed meanwhile, and there is nothing to put anything in place of. */
+function replaceChunks(
+  store: Store,
+  { runId, hostId }: PackedRun,
+  plain: readonly Pick<LogChunksTable, "first_line" | "data">[],
+  packed: readonly Omit<LogChunksTable, "run_id" | "codec">[],
+): Promise<boolean> {
+  const sizeOf = (chunks: readonly { data: Uint8Array }[]) => chunks.reduce((sum, { data }) => sum + data.byteLength, 0);
+  return store.change(async (change) => {
+    const log = await change.db.selectFrom("run_logs").select("discarded").where("run_id", "=", runId).executeTakeFirst();
+    if (log === undefined || log.discarded) return false;
+    await change.db
+      .deleteFrom("log_chunks")
+      .where("run_id", "=", runId)
+      .where(
+        "first_line",
+        "in",
+        plain.map((chunk) => chunk.first_line),
+      )
+      .execute();
+    await change.db
+      .insertInto("log_chunks")
+      .values(packed.map((chunk) => ({ run_id: runId, codec: "zstd" as const, ...chunk })))
+      .execute();
+    const saved = sizeOf(plain) - sizeOf(packed);
+    await change.db
+      .updateTable("run_logs")
+      .set((eb) => ({ stored: eb("stored", "-", saved) }))
+      .where("run_id", "=", runId)
+      .execute();
+    await addUsage(change, hostId, -saved);
+    return true;
+  });
+}

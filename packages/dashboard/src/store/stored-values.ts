@@ -1,0 +1,50 @@
+import type { Deployment, FailureCode, Phase, RefusalCode } from "@nixfleet/protocol";
+
+// Values of JSON columns whose shape is the dashboard's own. What the protocol declares is stored as it declares it.
+
+/** A phase that began, by the dashboard's clock: what the host says is held between the run's sending and now. */
+export interface PhaseRecord {
+  phase: Phase;
+  startedAt: number;
+  endedAt: number | null;
+}
+
+export interface RunOutcome {
+  /** Null for a success and for a cancelled run that never began. */
+  code: FailureCode | RefusalCode | null;
+  reason: string | null;
+  /** The tool's own first line. */
+  firstError: string | null;
+  /** The host said so; false: the dashboard did, without the host. */
+  reported: boolean;
+  /** The closure that runs again, of a run that was rolled back. */
+  back?: string | null;
+}
+
+/** The host says that the work ended well; facts that it read then or later decide whether the goal is met (R22). */
+export interface AwaitedProof {
+  /** When the work ended, by the host's clock, as the facts' reading times are. */
+  hostTime: number;
+  /** When it ended, by the dashboard's clock. */
+  endedAt: number;
+  /** When waiting ends. */
+  until: number;
+  /** What the host said of its end, kept until the end is certain. */
+  reason: string | null;
+}
+
+/** A switch that waits for its confirmation: until when, by the host's clock, and which closure comes back without one. */
+export interface ArmedSwitch {
+  until: number;
+  back: string;
+}
+
+/** What a run activated. */
+export type RunDeployment = Pick<Deployment, "closure" | "commit" | "mode">;
+
+/** Which lines of a chunk have a level, by their place in it from 0; noise as ranges, both ends included. */
+export interface LogMarks {
+  errors: number[];
+  warnings: number[];
+  noise: [number, number][];
+}
