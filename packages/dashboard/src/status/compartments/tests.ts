@@ -1,6 +1,6 @@
 import { sentence } from "@nixfleet/protocol";
 import type { Finding, HostInput, RunFacts, RunsInput, SuggestedAction } from "./input.ts";
-import { count, finding, listed, NOT_PROVEN } from "./wording.ts";
+import { count, finding, listed, NOT_COMPARED, NOT_PROVEN } from "./wording.ts";
 
 const runTests: SuggestedAction = { label: "Run tests", op: "test", args: {} };
 
@@ -12,12 +12,9 @@ export function testsFinding(host: HostInput, { lastTest }: RunsInput, system: F
     const failure = failureOf(last);
     if (failure !== null) return failure;
   }
-  if (system.answer.word === NOT_PROVEN) {
-    return finding(
-      "unknown",
-      NOT_PROVEN,
-      `They are proven with the system.${lastTest === null ? "" : ` Last: ${tally(lastTest)}.`}`,
-    );
+  const { word } = system.answer;
+  if (word === NOT_PROVEN || word === NOT_COMPARED) {
+    return finding("unknown", word, `They are proven with the system.${lastTest === null ? "" : ` Last: ${tally(lastTest)}.`}`);
   }
   if (system.answer.status !== "ok") {
     const word = system.answer.status === "broken" ? "not run" : "not yet";
