@@ -1,4 +1,4 @@
-import { OpName, type RunId } from "@nixfleet/protocol";
+import { OpName, type RunId, RunSummary, skippedByForce } from "@nixfleet/protocol";
 import { type Behaviour, obedient, simulatedClosure } from "@nixfleet/testkit";
 import { watchPage } from "@nixfleet/testkit/browser";
 import type { Page } from "playwright-core";
@@ -106,14 +106,14 @@ test("preview, see what would change, switch to exactly that, compare two genera
   await packages.getByText("ripgrep").waitFor();
   await page.reload();
   await packages.getByText("ripgrep").waitFor();
-  await page.getByRole("link", { name: "Close the comparison" }).click();
+  await page.getByRole("link", { name: "Close comparison" }).click();
   await packages.waitFor({ state: "detached" });
 
   // Back to the first one: asked about by name, and nothing happens before the answer.
   const before = (await runsOf("alpha")).length;
   await page.getByRole("button", { name: "Roll back to 1…" }).click();
   const dialog = page.getByRole("dialog");
-  expect(await dialog.textContent()).toMatch(/Roll alpha back to generation 1\?.*Runs nowgeneration 2.*dead-man switch.*2\smin/);
+  expect(await dialog.textContent()).toMatch(/Roll alpha back to generation 1\?.*Runninggeneration 2.*dead-man switch.*2\smin/);
   await dialog.getByRole("button", { name: "Cancel" }).click();
   await dialog.waitFor({ state: "detached" });
   expect(await runsOf("alpha")).toHaveLength(before);
@@ -152,7 +152,7 @@ test("what an op asks stands in its dialog: how long generations stay, and a num
   await open(page, "/hosts/beta");
   await startFromMenu(page, "Collect garbage…");
   const dialog = page.getByRole("dialog");
-  const days = dialog.getByLabel(/Keep generations younger than/);
+  const days = dialog.getByLabel(/Keep generations newer than/);
   expect(await days.inputValue()).toBe("30");
   await days.fill("many");
   await dialog.getByRole("button", { name: "Collect garbage on beta" }).click();
@@ -174,11 +174,11 @@ test("R37: an armed dead-man switch counts down on the run's and the host's page
   page.setDefaultTimeout(20_000);
   await open(page, "/hosts/gamma");
   const armed = page.getByRole("region", { name: "Dead-man switch" });
-  await armed.getByText(/Waits for confirmation until \d\d:\d\d:\d\d \(\d+\smin \d\d\ss\)/).waitFor();
-  expect(await armed.textContent()).toContain("Otherwise the host goes back to nixos-system-gamma-before.");
+  await armed.getByText(/Waiting for confirmation until \d\d:\d\d:\d\d \(\d+\smin \d\d\ss\)/).waitFor();
+  expect(await armed.textContent()).toContain("Otherwise the host rolls back to nixos-system-gamma-before.");
   await armed.getByRole("link", { name: "Open run" }).click();
   await page.waitForURL(new RegExp(run.id));
-  await armed.getByText(/Waits for confirmation until/).waitFor();
+  await armed.getByText(/Waiting for confirmation until/).waitFor();
   undone.resolve();
   await armed.waitFor({ state: "detached" });
   await page.getByText(/was undone\. The dashboard did not confirm it in time\. The host runs what it ran before/).waitFor();
@@ -193,9 +193,9 @@ test("R56: what a host will not do is said on its page and in its menu, and no m
   page.setDefaultTimeout(20_000);
   await open(page, "/hosts/delta");
   const facts = page.getByRole("complementary", { name: "Facts" });
-  await facts.getByText("everything but roll back and reboot").waitFor();
+  await facts.getByText("everything except roll back and reboot").waitFor();
   await facts.getByText("signed commits only").waitFor();
-  await facts.getByText("off: nothing is undone by itself").waitFor();
+  await facts.getByText("off: no automatic rollback").waitFor();
   await page.getByRole("button", { name: "All actions" }).click();
   const reboot = page.getByRole("menuitem", { name: /^Reboot…/ });
   expect(await reboot.getAttribute("aria-disabled")).toBe("true");
@@ -219,4 +219,62 @@ test("R49: too many wrong passwords are said in the dialog, which then says how 
   }
   await wait.waitFor();
   expect(await dialog.getByRole("alert").textContent()).toContain("Too many attempts");
+});
+
+test("a switch to what runs is refused; the refusal offers to force it, the dialog names what is skipped, and the run is forced", async () => {
+  const { id } = await stack.api.call("startRun", { params: { host: "beta" }, body: { op: "switch", force: true } });
+  await using window = await stack.window();
+  const { page } = window;
+  page.setDefaultTimeout(20_000);
+  const watched = watchPage(page, stack.dashboard.origin);
+  await open(page, `/runs/${id}`);
+  await page.getByText("Succeeded").first().waitFor();
+  await open(page, "/hosts/beta");
+  await startFromMenu(page, "Switch");
+  await page.getByText("Switch on beta was not started").waitFor();
+  // The page that was refused logs the answer's status.
+  expect(watched.errors.splice(0)).toEqual([expect.stringContaining("409")]);
+
+  await page.getByRole("button", { name: "Force…" }).click();
+  const dialog = page.getByRole("dialog", { name: /^Switch beta to/ });
+  for (const { check } of skippedByForce("switch")) await dialog.getByText(`${check}.`).waitFor();
+  // Whoever came from the refusal wants it; off, it would be refused again.
+  const force = dialog.getByRole("switch", { name: "Force the run" });
+  expect(await force.isChecked()).toBe(true);
+  await force.press("Space");
+  expect(await force.isChecked()).toBe(false);
+  await force.press("Space");
+  const answer = page.waitForResponse((response) => response.request().method() === "POST");
+  await dialog.getByRole("button", { name: "Switch beta" }).click();
+  const forced = RunSummary.parse(await (await answer).json());
+  expect((await stack.api.call("run", { params: { run: forced.id } })).force).toBe(true);
+  expect(watched).toEqual({ errors: [], strangers: [] });
+
+  // Several hosts: the same dialog, with the switch off until it is wanted.
+  await open(page, "/");
+  for (const host of ["alpha", "beta"]) await page.getByRole("checkbox", { name: `Select ${host}` }).check();
+  await page.getByRole("button", { name: "Switch…" }).click();
+  const several = page.getByRole("dialog", { name: /^Switch 2 hosts to/ });
+  expect(await several.getByRole("switch", { name: "Force the run" }).isChecked()).toBe(false);
+});
+
+test("R1: a click whose answer is lost is sent again by the page and starts one run", async () => {
+  await using window = await stack.window();
+  const { page } = window;
+  page.setDefaultTimeout(20_000);
+  const keys: (string | undefined)[] = [];
+  await page.route("**/api/v1/hosts/*/runs", async (route) => {
+    keys.push(route.request().headers()["idempotency-key"]);
+    if (keys.length > 1) return route.continue();
+    await route.fetch();
+    return route.abort("connectionreset");
+  });
+  const started = async () => (await runsOf("delta")).filter(({ op }) => op === "pull");
+  const before = (await started()).length;
+  await open(page, "/hosts/delta");
+  const answer = page.waitForResponse((response) => response.request().method() === "POST");
+  await startFromMenu(page, "Pull");
+  expect((await answer).ok()).toBe(true);
+  expect(keys).toEqual([keys[0], keys[0]]);
+  expect(await started()).toHaveLength(before + 1);
 });

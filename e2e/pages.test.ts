@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { FAILURES, type Facts, isTerminal } from "@nixfleet/protocol";
+import { FAILURES, type Facts, isTerminal, TOPIC_VALUES, ToBrowser, topicValueSchema } from "@nixfleet/protocol";
 import { type Behaviour, obedient, type Step } from "@nixfleet/testkit";
 import { signIn } from "@nixfleet/testkit/api-client";
 import { DESK, PHONE, watchPage } from "@nixfleet/testkit/browser";
@@ -120,7 +120,7 @@ const PAGES: readonly (readonly [name: string, path: () => string])[] = [
 async function visit(page: Page, path: string): Promise<void> {
   await page.goto(`${stack.dashboard.origin}${path}`);
   await page.locator("h1").first().waitFor();
-  await page.waitForFunction(() => document.querySelector('[role="status"][aria-label$="read"]') === null);
+  await page.waitForFunction(() => document.querySelector('[role="status"][aria-label^="Loading"]') === null);
 }
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -173,9 +173,11 @@ describe.each([
   // One window for all pages: a new one compiles the page's code anew each time.
   let window: Awaited<ReturnType<typeof stack.window>>;
   let watched: ReturnType<typeof watchPage>;
+  let contract: ReturnType<typeof watchLiveValues>;
   beforeAll(async () => {
     window = await stack.window(options);
     watched = watchPage(window.page, stack.dashboard.origin);
+    contract = watchLiveValues(window.page);
   });
   afterAll(() => window[Symbol.asyncDispose]());
 
@@ -186,7 +188,7 @@ describe.each([
       await page.emulateMedia({ colorScheme: first });
       await visit(page, path());
       expect([await page.title(), await page.locator("img[src=x]").count()]).toEqual([expect.not.stringMatching("owned"), 0]);
-      expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(options.viewport.width);
       // Fingers come to small screens.
       if (size === "375 px") expect(await smallControls(page)).toEqual([]);
       await prepareForAxe(page);
@@ -196,7 +198,46 @@ describe.each([
       expect(watched).toEqual({ errors: [], strangers: [] });
     });
   }
+
+  test("R60: a page that waits for its data is no wider than the window", async () => {
+    await using waiting = await stack.window(options);
+    const { page } = waiting;
+    // The link opens and brings nothing.
+    await page.routeWebSocket(/\/live$/, () => {});
+    for (const path of ["/", "/hosts/beta", `/runs/${failedRun}`]) {
+      await page.goto(`${stack.dashboard.origin}${path}`);
+      await page.locator('[role="status"][aria-label^="Loading"]').waitFor();
+      // A phone's window grows with what is too wide for it.
+      expect(await page.evaluate(() => document.documentElement.scrollWidth), path).toBe(options.viewport.width);
+    }
+  });
+
+  test("what the live link brought to these pages is what the contract says, key by key", () => {
+    expect(contract.faults).toEqual([]);
+    const keys = Object.entries(TOPIC_VALUES).flatMap(([topic, of]) => Object.keys(of).map((key) => `${topic} ${key}`));
+    // Nothing runs while these pages are visited.
+    expect([...contract.seen].sort()).toEqual(keys.filter((key) => key !== "fleet run").sort());
+  });
 });
+
+/** Holds every value that arrives over the live link against its schema. The page itself takes the dashboard at its word. */
+function watchLiveValues(page: Page) {
+  const faults: string[] = [];
+  const seen = new Set<string>();
+  page.on("websocket", (socket) =>
+    socket.on("framereceived", ({ payload }) => {
+      const message = ToBrowser.parse(JSON.parse(String(payload)));
+      if (message.type !== "snapshot" && message.type !== "delta") return;
+      const { topic } = message;
+      for (const [key, value] of Object.entries(message.type === "snapshot" ? message.values : message.set)) {
+        const parsed = topicValueSchema(topic, key)?.safeParse(value);
+        if (parsed?.success) seen.add(`${topic.replace(/:.*/, "")} ${key.replace(/:.*/, "")}`);
+        else faults.push(`${topic} ${key}: ${parsed ? parsed.error.message : "is no key of this topic"}`);
+      }
+    }),
+  );
+  return { faults, seen };
+}
 
 test("R50, R54: what hosts and commits say is shown as text, and the policy forbids inline script", async () => {
   await using window = await stack.window();
@@ -274,8 +315,8 @@ test("R61: no host matches a filter, an ended session and a dashboard that is aw
   await visit(page, "/");
   await page.keyboard.press("/");
   await page.keyboard.type("tag:nothing-has-this");
-  await page.getByText("No host matches").waitFor();
-  await page.getByRole("button", { name: "Clear the search" }).click();
+  await page.getByText("No matching hosts").waitFor();
+  await page.getByRole("button", { name: "Clear filters" }).click();
   await rowOf(page, "alpha").waitFor();
   await stack.dashboard.restart("SIGKILL", () =>
     page
@@ -326,7 +367,7 @@ test("R44, R62: a reload in mid-run shows the log from line 1; a reader who scro
   await page.waitForFunction(() => (document.querySelector('[aria-label="Lines of the log"]')?.scrollHeight ?? 0) > 3000);
   await log.hover();
   await page.mouse.wheel(0, -200);
-  await page.getByText("Follow is off").waitFor();
+  await page.getByText("Not following").waitFor();
   // Further than any log of this test is long: how many lines came meanwhile is up to the machine.
   await page.mouse.wheel(0, -1_000_000);
   await log.locator('[data-line="1"]', { hasText: "alpha> line 1 " }).waitFor();
@@ -342,7 +383,7 @@ test("R44, R62: a reload in mid-run shows the log from line 1; a reader who scro
   );
   expect(await first()).toEqual(before);
   await newLines.click();
-  await page.getByText("Follow is off").waitFor({ state: "detached" });
+  await page.getByText("Not following").waitFor({ state: "detached" });
   await page.waitForFunction(() => {
     const box = document.querySelector('[aria-label="Lines of the log"]');
     return box !== null && box.scrollHeight - box.clientHeight - box.scrollTop < 24;

@@ -29,9 +29,9 @@ test("R16, R25: from first start to all green in the browser: setup, add host, a
   await page.goto(await dashboard.setupLink());
   await page.getByLabel("Name").fill("ada");
   await page.getByLabel("Password", { exact: true }).fill("correct horse battery");
-  await page.getByLabel("Password again").fill("correct horse battery");
-  await page.getByRole("button", { name: "Make the administrator" }).click();
-  await page.getByText("No host is in the fleet yet").waitFor();
+  await page.getByLabel("Confirm password").fill("correct horse battery");
+  await page.getByRole("button", { name: "Create administrator" }).click();
+  await page.getByText("No hosts yet").waitFor();
 
   // Add host: name, platform, then the token that is shown this once.
   await page.getByRole("link", { name: "Add host" }).first().click();

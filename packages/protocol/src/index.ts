@@ -1,6 +1,7 @@
 export * from "./agent-link.ts";
 export * from "./facts.ts";
 export * from "./failures.ts";
+export * from "./force.ts";
 export * from "./ids.ts";
 export * from "./live.ts";
 export * from "./ops.ts";

@@ -34,13 +34,39 @@ export const TopicName = z.union([
   z.templateLiteral(["run:", RunId]),
 ]);
 
-/** The schema of a value by its key's part before the colon. */
+/** The schema of a value by the part of its key before the colon. */
 export const TOPIC_VALUES = {
   fleet: { host: HostRow, run: RunSummary, source: SourceView, server: ServerInfo },
   host: { host: HostView, changes: ChangesView, generations: z.array(GenerationView), run: RunSummary },
   run: { run: RunView },
   activity: { entry: AuditEntry },
-} as const;
+} as const satisfies Record<string, Record<string, z.ZodType>>;
+
+type Schemas = typeof TOPIC_VALUES;
+/** The part of a name before its colon, or the whole name. */
+type Head<Name extends string> = Name extends `${infer Before}:${string}` ? Before : Name;
+type SchemasOf<T extends Topic> = Schemas[Head<T> & keyof Schemas];
+
+/** The part of a topic's keys before the colon. */
+export type TopicKeyHead<T extends Topic> = T extends Topic ? keyof SchemasOf<T> & string : never;
+/** A key of a topic: `target`, `host:<id>`. */
+export type TopicKey<T extends Topic> = TopicKeyHead<T> | `${TopicKeyHead<T>}:${string}`;
+/** What a topic has under a key. */
+export type TopicValue<T extends Topic, Key extends TopicKey<T>> = SchemasOf<T>[Head<Key> &
+  keyof SchemasOf<T>] extends infer S extends z.ZodType
+  ? z.output<S>
+  : never;
+
+/** The schema of what a topic has under a key; undefined: it has no such key. */
+export function topicValueSchema(topic: string, key: string): z.ZodType | undefined {
+  return new Map<string, z.ZodType>(Object.entries(SCHEMAS.get(headOf(topic)) ?? {})).get(headOf(key));
+}
+
+const SCHEMAS = new Map<string, Record<string, z.ZodType>>(Object.entries(TOPIC_VALUES));
+
+function headOf(name: string): string {
+  return name.replace(/:.*/s, "");
+}
 
 export const FromBrowser = z.discriminatedUnion("type", [
   z.object({

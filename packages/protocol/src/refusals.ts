@@ -1,13 +1,15 @@
 import * as z from "zod";
 
-interface Refusal {
+type Refusal = {
   /** What happened, as a sentence for a person. */
   readonly sentence: string;
   /** What the person can do. */
   readonly next: string;
-  /** `force` skips the check that gives this refusal. */
-  readonly skippable: boolean;
-}
+} & (
+  | { readonly skippable: false }
+  /** `force` skips the check that gives this refusal; `skipped` says what then happens, for the person who forces the run. */
+  | { readonly skippable: true; readonly skipped: { readonly check: string; readonly effect: string } }
+);
 
 /** Every reason for which a run is refused: the closed list that dashboard, agent, page and scripts share. */
 export const REFUSALS = {
@@ -15,6 +17,7 @@ export const REFUSALS = {
     sentence: "The host already runs what the target builds.",
     next: "Nothing needs to be done. Force the run to do it anyway.",
     skippable: true,
+    skipped: { check: "Already current", effect: "The run activates what the host already runs." },
   },
   "host-offline": {
     sentence: "The host is not connected.",
@@ -40,6 +43,11 @@ export const REFUSALS = {
     sentence: "The commit is not a descendant of the one that was last deployed here.",
     next: "Deploy a newer commit, or set allowRewind in the host's configuration and force the run.",
     skippable: true,
+    skipped: {
+      check: "Not a fast-forward",
+      effect:
+        "The run can deploy a commit that does not descend from the last deployed one. The host's configuration must set allowRewind.",
+    },
   },
   "unsigned-commit": {
     sentence: "The commit is not signed by a key that this host's configuration trusts.",
@@ -70,6 +78,7 @@ export const REFUSALS = {
     sentence: "The new configuration does not contain this agent, so the host would be out of reach.",
     next: "Keep services.nixfleet-agent enabled in the host's configuration, or force the run to remove the agent.",
     skippable: true,
+    skipped: { check: "Agent missing", effect: "The run can remove the agent. You cannot reach the host from here afterwards." },
   },
   "generation-missing": {
     sentence: "The host does not have this generation, or its closure was garbage-collected.",
@@ -110,3 +119,8 @@ export const REFUSALS = {
 
 export type RefusalCode = keyof typeof REFUSALS;
 export const RefusalCode = z.enum(Object.keys(REFUSALS) as [RefusalCode, ...RefusalCode[]]);
+
+/** The refusals that `force` skips. */
+export type SkippableRefusal = {
+  [Code in RefusalCode]: (typeof REFUSALS)[Code]["skippable"] extends true ? Code : never;
+}[RefusalCode];

@@ -7,10 +7,10 @@ import { readFleetSearch } from "./pages/fleet/view.ts";
 import { readComparison } from "./pages/host/address.ts";
 import { Frame } from "./shell/frame.tsx";
 import { NotFound } from "./shell/not-found.tsx";
-import { PageFault } from "./shell/page-fault.tsx";
+import { PageError } from "./shell/page-error.tsx";
 import { ensureSession } from "./shell/session.ts";
 
-/** A page that reads something over REST: what that takes is loaded with it, and not with the first page. */
+/** A page that reads over REST. The query client is loaded with it, not with the first page. */
 function readingPage(load: () => Promise<ComponentType>) {
   return lazyRouteComponent(async () => {
     const [{ Queries }, Page] = await Promise.all([import("./screen/queries.tsx"), load()]);
@@ -24,9 +24,9 @@ function readingPage(load: () => Promise<ComponentType>) {
   });
 }
 
-const root = createRootRoute({ component: Frame, notFoundComponent: NotFound, errorComponent: PageFault });
+const root = createRootRoute({ component: Frame, notFoundComponent: NotFound, errorComponent: PageError });
 
-/** Everything behind the sign-in. Who has no session is sent to get one, and comes back here. */
+/** Everything behind the sign-in. Without a session it redirects to the sign-in page, which leads back here. */
 const signedIn = createRoute({
   getParentRoute: () => root,
   id: "signed-in",
@@ -98,7 +98,7 @@ const activity = createRoute({
   component: readingPage(async () => (await import("./pages/activity/activity-page.tsx")).ActivityPage),
 });
 
-/** An address of this dashboard to go back to after signing in; anything else is left out, so that nobody is led elsewhere. */
+/** The address to return to after signing in. Only paths of this dashboard are accepted, to prevent open redirects. */
 function readBack(search: Readonly<Record<string, unknown>>): { back?: string } {
   const { back } = search;
   return typeof back === "string" && /^\/(?![/\\])/.test(back) ? { back } : {};

@@ -23,7 +23,7 @@ export function ClosureChanges({ diff, title }: { diff: ClosureDiff; title: stri
       />
       {rows.length === 0 && (
         <p className="border-t border-border py-2.5 text-small text-muted">
-          No package has another version: only configuration differs.
+          No package versions changed. Only the configuration differs.
         </p>
       )}
       <ul className="grid grid-cols-2 gap-x-10 max-desk:grid-cols-1">
@@ -33,7 +33,7 @@ export function ClosureChanges({ diff, title }: { diff: ClosureDiff; title: stri
       </ul>
       {rows.length > FIRST && (
         <p className="pt-2">
-          <Button size="row" look="ghost" aria-expanded={all} onClick={() => setAll(!all)}>
+          <Button size="row" variant="ghost" aria-expanded={all} onClick={() => setAll(!all)}>
             {all ? "Show fewer" : `Show all ${formatCount(rows.length)}`}
           </Button>
         </p>

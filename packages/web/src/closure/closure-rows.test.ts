@@ -14,7 +14,7 @@ const diff = (change: Partial<ClosureDiff>): ClosureDiff => ({
   ...change,
 });
 
-test("changes come before what is new and what is gone, each by name", () => {
+test("changed packages come before added and removed ones, each sorted by name", () => {
   const rows = closureRows(
     diff({
       added: [{ name: "zstd", versions: ["1.5.7"], size: 100 }],
@@ -33,9 +33,9 @@ test("changes come before what is new and what is gone, each by name", () => {
   ]);
 });
 
-test("the size says what it becomes and by how much it differs", () => {
+test("the size has its new value and the difference", () => {
   expect(sizeWords({ sizeBefore: null, sizeAfter: 1024 })).toBe(`1${NBSP}KiB`);
   expect(sizeWords({ sizeBefore: 1024, sizeAfter: 3072 })).toBe(`3${NBSP}KiB, 2${NBSP}KiB more`);
   expect(sizeWords({ sizeBefore: 3072, sizeAfter: 1024 })).toBe(`1${NBSP}KiB, 2${NBSP}KiB less`);
-  expect(sizeWords({ sizeBefore: 1024, sizeAfter: 1024 })).toBe(`1${NBSP}KiB, as before`);
+  expect(sizeWords({ sizeBefore: 1024, sizeAfter: 1024 })).toBe(`1${NBSP}KiB, unchanged`);
 });

@@ -13,7 +13,7 @@ export interface ClosureRow {
   readonly grows: number | null;
 }
 
-/** The rows of a closure's changes: what changed first, then what came and what went, each by name. */
+/** The rows of a closure's changes: changed, then added, then removed packages, each sorted by name. */
 export function closureRows(diff: ClosureDiff): readonly ClosureRow[] {
   const byName = (a: { name: string }, b: { name: string }) => a.name.localeCompare(b.name, "en");
   return [
@@ -43,7 +43,7 @@ export function closureRows(diff: ClosureDiff): readonly ClosureRow[] {
   ];
 }
 
-/** Whether a package was built anew at the same version. */
+/** Whether a package was rebuilt at the same version. */
 export function isRebuilt({ kind, from, to }: ClosureRow): boolean {
   return kind === "changed" && from === to;
 }
@@ -58,6 +58,6 @@ export function sizeWords({ sizeBefore, sizeAfter }: Pick<ClosureDiff, "sizeBefo
   const size = formatBytes(sizeAfter);
   if (sizeBefore === null) return size;
   const change = sizeAfter - sizeBefore;
-  if (change === 0) return `${size}, as before`;
+  if (change === 0) return `${size}, unchanged`;
   return `${size}, ${formatBytes(Math.abs(change))} ${change > 0 ? "more" : "less"}`;
 }

@@ -27,21 +27,21 @@ const shown = (view: Partial<PackageView>) =>
     (group) => `${group.kind}: ${group.rows.map(({ name }) => name).join(" ")}`,
   );
 
-test("by kind: added, removed, changed; what was merely built anew comes last", () => {
+test("by kind: added, removed, changed; packages that were only rebuilt come last", () => {
   expect(shown({})).toEqual(["added: gamescope", "removed: gtk2", "changed: mesa linux glibc"]);
 });
 
-test("by size: what changes most first, less as well as more, and what is not known last", () => {
+test("by size: the largest change first, whether growth or reduction; unknown sizes last", () => {
   expect(shown({ bySize: true })).toEqual(["null: gamescope gtk2 linux glibc mesa"]);
 });
 
-test("a kind and a text leave the others out, and no group is empty", () => {
+test("a kind and a text filter the packages, and empty groups are left out", () => {
   expect(shown({ kind: "changed" })).toEqual(["changed: mesa linux glibc"]);
   expect(shown({ text: " G" })).toEqual(["added: gamescope", "removed: gtk2", "changed: glibc"]);
   expect(shown({ text: "python" })).toEqual([]);
 });
 
-test("kinds are counted, also those that are not there", () => {
+test("every kind has a count, also of zero", () => {
   expect(countKinds(rows)).toEqual({ added: 1, removed: 1, changed: 3 });
   expect(countKinds([])).toEqual({ added: 0, removed: 0, changed: 0 });
 });

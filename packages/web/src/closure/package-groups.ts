@@ -4,7 +4,7 @@ import { type ChangeKind, type ClosureRow, isRebuilt } from "./closure-rows.ts";
 export interface PackageView {
   readonly kind: ChangeKind | "all";
   readonly text: string;
-  /** What changes most comes first, whatever its kind; else by kind and name. */
+  /** Sorts by change of size first, whatever the kind; else by kind and name. */
   readonly bySize: boolean;
 }
 
@@ -16,7 +16,7 @@ export interface PackageGroup {
 
 const ORDER = ["added", "removed", "changed"] as const satisfies readonly ChangeKind[];
 
-/** The packages to show in their groups, without the empty ones. What was merely built anew comes after what has another version. */
+/** The packages to show in their groups, without the empty ones. Packages that were only rebuilt come last. */
 export function packageGroups(rows: readonly ClosureRow[], { kind, text, bySize }: PackageView): readonly PackageGroup[] {
   const wanted = text.trim().toLowerCase();
   const shown = rows.filter((row) => (kind === "all" || row.kind === kind) && row.name.toLowerCase().includes(wanted));
@@ -28,7 +28,7 @@ export function packageGroups(rows: readonly ClosureRow[], { kind, text, bySize 
   }).filter((group) => group.rows.length > 0);
 }
 
-/** Of unknown size comes last, also after what does not differ. */
+/** Packages of unknown size come last. */
 function weightOf({ grows }: ClosureRow): number {
   return grows === null ? -1 : Math.abs(grows);
 }

@@ -19,7 +19,7 @@ const KINDS = {
 
 const ALL: PackageView = { kind: "all", text: "", bySize: false };
 
-/** Every package that differs between two closures, by kind or by size, with what it adds or saves. */
+/** Every package that differs between two closures, by kind or by size, with its change of size. */
 export function PackageList({ diff }: { diff: ClosureDiff }) {
   const rows = useMemo(() => closureRows(diff), [diff]);
   const [view, setView] = useState(ALL);
@@ -28,7 +28,7 @@ export function PackageList({ diff }: { diff: ClosureDiff }) {
   const most = useMemo(() => Math.max(0, ...rows.map(({ grows }) => Math.abs(grows ?? 0))), [rows]);
   const kinds = (Object.keys(KINDS) as ChangeKind[]).filter((kind) => counts[kind] > 0);
   if (rows.length === 0) {
-    return <p className="text-small text-muted">No package has another version: only configuration differs.</p>;
+    return <p className="text-small text-muted">No package versions changed. Only the configuration differs.</p>;
   }
   const chip = (kind: PackageView["kind"], children: ReactNode) => (
     <button
@@ -79,7 +79,7 @@ export function PackageList({ diff }: { diff: ClosureDiff }) {
       {groups.map((group) => (
         <Group key={`${group.kind} ${view.kind}`} group={group} most={most} />
       ))}
-      {groups.length === 0 && <p className="py-6 text-small text-muted">No package here has “{view.text.trim()}” in its name.</p>}
+      {groups.length === 0 && <p className="py-6 text-small text-muted">No package name contains “{view.text.trim()}”.</p>}
     </section>
   );
 }
@@ -110,15 +110,14 @@ function Group({ group: { kind, rows }, most }: { group: PackageGroup; most: num
           <button type="button" className="text-muted underlined max-phone:min-h-11" onClick={() => setAll(true)}>
             Show {formatCount(rest.length)} more
           </button>
-          {rebuilt > 0 &&
-            `, ${rebuilt === rest.length ? "all" : `${formatCount(rebuilt)} of them`} built anew at the same version`}
+          {rebuilt > 0 && `, ${rebuilt === rest.length ? "all" : `${formatCount(rebuilt)} of them`} rebuilt at the same version`}
         </p>
       )}
     </div>
   );
 }
 
-/** Name, versions, and what it adds or saves; on a phone the versions stand below the name. `marked`: its kind stands before it. */
+/** Name, versions and change of size; on a phone the versions are below the name. `marked`: shows the kind of change first. */
 function Row({ row, most, marked }: { row: ClosureRow; most: number; marked: boolean }) {
   const { kind, name, from, to, grows } = row;
   const rebuilt = isRebuilt(row);
@@ -174,7 +173,7 @@ function Version({ text, className }: { text: string; className: string }) {
   );
 }
 
-/** Left of the middle what is saved, right of it what is added; the longest bar belongs to the largest change. */
+/** A bar to the left of the middle for a decrease, to the right for an increase; the largest change has the longest bar. */
 function Growth({ grows, most }: { grows: number | null; most: number }) {
   const share = grows === null || most === 0 ? 0 : Math.abs(grows) / most;
   const less = grows !== null && grows < 0;

@@ -3,7 +3,7 @@ import { CircleStop, Play, RefreshCw, RotateCw } from "lucide-react";
 import { Icon, type LucideIcon } from "../components/icon.tsx";
 import { SectionHead } from "../components/section-head.tsx";
 import { formatCount } from "../format/quantity.ts";
-import { useFirst } from "./use-first.tsx";
+import { useShowMore } from "./use-show-more.tsx";
 
 const WHAT = {
   restart: { label: "Restart", icon: RotateCw },
@@ -14,7 +14,7 @@ const WHAT = {
 
 const KINDS = Object.keys(WHAT) as (keyof Units)[];
 
-/** The units that an activation would touch, by what becomes of them. */
+/** The units that an activation would change, grouped by action. */
 export function UnitChanges({ units }: { units: Preview["units"] }) {
   const touched = units === null ? [] : KINDS.filter((kind) => units[kind].length > 0);
   return (
@@ -24,9 +24,9 @@ export function UnitChanges({ units }: { units: Preview["units"] }) {
         count={units === null ? undefined : touched.reduce((sum, kind) => sum + units[kind].length, 0)}
       />
       {units === null ? (
-        <p className="text-small text-muted">Which ones it touches is not known: nothing told it beforehand.</p>
+        <p className="text-small text-muted">It is not known which units change: the host could not tell in advance.</p>
       ) : touched.length === 0 ? (
-        <p className="text-small text-muted">None is touched.</p>
+        <p className="text-small text-muted">No units change.</p>
       ) : (
         touched.map((kind) => <Kind key={kind} kind={kind} names={units[kind]} />)
       )}
@@ -37,7 +37,7 @@ export function UnitChanges({ units }: { units: Preview["units"] }) {
 const FIRST = 8;
 
 function Kind({ kind, names }: { kind: keyof Units; names: readonly string[] }) {
-  const { shown, more } = useFirst(names, FIRST);
+  const { shown, more } = useShowMore(names, FIRST);
   const { label, icon } = WHAT[kind];
   return (
     <div className="pb-1.5">

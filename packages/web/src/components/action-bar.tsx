@@ -2,7 +2,7 @@ import { X } from "lucide-react";
 import type { ReactNode } from "react";
 import { IconButton } from "./button.tsx";
 
-/** Floats over the end of a list while something in it is selected: how many, what can be done to them, and a way out. */
+/** Floats over the end of a list while something is selected: the count, the actions, and a button to clear the selection. */
 export function ActionBar({
   label,
   extend,

@@ -4,7 +4,7 @@ import { StatusIcon } from "./status-icon.tsx";
 
 const SOFT = { attention: "bg-attention-soft", broken: "bg-broken-soft", working: "bg-working-soft" } as const;
 
-/** One sentence over the page, for what concerns all of it: the target cannot be read, the link is down. */
+/** One sentence over the page about all of it: the target cannot be read, the link is down. */
 export function Banner({
   status,
   children,

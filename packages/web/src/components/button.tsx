@@ -4,36 +4,36 @@ import { classNames } from "./class-names.ts";
 import { Icon, type LucideIcon } from "./icon.tsx";
 import { Tip } from "./tooltip.tsx";
 
-export type ButtonLook = "outline" | "ink" | "ghost" | "danger";
+export type ButtonVariant = "outline" | "ink" | "ghost" | "danger";
 export type ButtonSize = "normal" | "row";
 
-const LOOKS = {
+const VARIANTS = {
   outline: "border-border-strong bg-surface text-text shadow-1 hover:bg-hover [--edge:var(--border-strong)]",
   ink: "border-ink bg-ink text-on-ink shadow-1 hover:opacity-90 [--edge:var(--ink)]",
   ghost: "border-transparent bg-transparent text-muted hover:bg-hover hover:text-text",
   danger: "border-border-strong bg-surface text-broken shadow-1 hover:bg-hover [--edge:var(--border-strong)]",
-} as const satisfies Record<ButtonLook, string>;
+} as const satisfies Record<ButtonVariant, string>;
 
-const OFF = "border-border bg-transparent text-faint [--edge:var(--border)]";
+const DISABLED = "border-border bg-transparent text-faint [--edge:var(--border)]";
 
 /** The classes of a button, for a link that looks like one. */
 export function buttonClass({
-  look = "outline",
+  variant = "outline",
   size = "normal",
   iconOnly = false,
-  off = false,
+  disabled = false,
 }: {
-  look?: ButtonLook;
+  variant?: ButtonVariant;
   size?: ButtonSize;
   iconOnly?: boolean;
-  off?: boolean;
+  disabled?: boolean;
 } = {}): string {
   return classNames(
     "inline-flex flex-none items-center justify-center gap-1.5 rounded-m border align-middle text-small font-medium whitespace-nowrap select-none touch",
     "transition-[background-color,color,opacity]",
     size === "row" ? "h-7 compact:h-6" : "h-8",
     iconOnly ? (size === "row" ? "w-7 compact:w-6" : "w-8") : size === "row" ? "px-2.5 compact:px-2" : "px-3",
-    off ? OFF : LOOKS[look],
+    disabled ? DISABLED : VARIANTS[variant],
   );
 }
 
@@ -41,27 +41,27 @@ export function buttonClass({
  * A button. Dangerous ones have red words, never a red filling; a page has one in ink.
  *
  * `sent`: the click is on its way; the ring shows at once, the label stays, and further clicks do nothing.
- * `off`: why it cannot be pressed now. It keeps its focus, so that the reason can be read by everybody.
+ * `disabledReason`: why it cannot be pressed now. It keeps its focus, so that the reason can be read by everybody.
  */
 export function Button({
-  look = "outline",
+  variant = "outline",
   size = "normal",
   icon,
   sent = false,
-  off,
+  disabledReason,
   className,
   children,
   onClick,
   ...rest
 }: ComponentProps<"button"> & {
-  look?: ButtonLook;
+  variant?: ButtonVariant;
   size?: ButtonSize;
   icon?: LucideIcon | undefined;
   sent?: boolean;
-  off?: string | undefined;
+  disabledReason?: string | undefined;
 }) {
   const press = (event: MouseEvent<HTMLButtonElement>) => {
-    if (sent || off) event.preventDefault();
+    if (sent || disabledReason) event.preventDefault();
     else onClick?.(event);
   };
   const button = (
@@ -70,33 +70,33 @@ export function Button({
       {...rest}
       onClick={press}
       aria-busy={sent || undefined}
-      aria-disabled={sent || off !== undefined || undefined}
-      className={classNames(buttonClass({ look, size, off: off !== undefined }), className)}
+      aria-disabled={sent || disabledReason !== undefined || undefined}
+      className={classNames(buttonClass({ variant, size, disabled: disabledReason !== undefined }), className)}
     >
       {sent ? <Icon of={LoaderCircle} className="animate-turn" /> : icon ? <Icon of={icon} /> : undefined}
       {children}
-      {off && <span className="sr-only">: {off}</span>}
+      {disabledReason && <span className="sr-only">: {disabledReason}</span>}
     </button>
   );
-  return <Tip text={off}>{button}</Tip>;
+  return <Tip text={disabledReason}>{button}</Tip>;
 }
 
 /** A button that is an icon alone: it has a name, which is also its tooltip. */
 export function IconButton({
   icon,
   label,
-  look = "ghost",
+  variant = "ghost",
   size = "normal",
   className,
   ...rest
-}: Omit<ComponentProps<"button">, "children"> & { icon: LucideIcon; label: string; look?: ButtonLook; size?: ButtonSize }) {
+}: Omit<ComponentProps<"button">, "children"> & { icon: LucideIcon; label: string; variant?: ButtonVariant; size?: ButtonSize }) {
   return (
     <Tip text={label}>
       <button
         type="button"
         {...rest}
         aria-label={label}
-        className={classNames(buttonClass({ look, size, iconOnly: true }), className)}
+        className={classNames(buttonClass({ variant, size, iconOnly: true }), className)}
       >
         <Icon of={icon} size={16} />
       </button>

@@ -1,6 +1,6 @@
 import { Check, Copy, X } from "lucide-react";
 import { useEffect, useState } from "react";
-import { Button, type ButtonLook, type ButtonSize, IconButton } from "./button.tsx";
+import { Button, type ButtonSize, type ButtonVariant, IconButton } from "./button.tsx";
 import { copyText } from "./copy-text.ts";
 
 /** Copies a text, and says whether it did. With a label a button, without an icon alone. */
@@ -8,14 +8,14 @@ export function CopyButton({
   text,
   label,
   name,
-  look,
+  variant,
   size,
 }: {
   text: string;
   label?: string;
-  /** What is copied, for a button that is an icon alone. */
+  /** What is copied; the label of a button without text. */
   name?: string;
-  look?: ButtonLook;
+  variant?: ButtonVariant;
   size?: ButtonSize;
 }) {
   const [done, setDone] = useState<"copied" | "failed" | undefined>();
@@ -26,7 +26,7 @@ export function CopyButton({
   }, [done]);
   const copy = async () => setDone((await copyText(text)) ? "copied" : "failed");
   const icon = done === "copied" ? Check : done === "failed" ? X : Copy;
-  const shared = { ...(look && { look }), ...(size && { size }), onClick: copy };
+  const shared = { ...(variant && { variant }), ...(size && { size }), onClick: copy };
   return (
     <>
       {label ? (
@@ -37,7 +37,7 @@ export function CopyButton({
         <IconButton icon={icon} label={`Copy ${name ?? "this"}`} {...shared} />
       )}
       <span role="status" className="sr-only">
-        {done === "copied" ? "Copied" : done === "failed" ? "The browser did not allow copying" : ""}
+        {done === "copied" ? "Copied" : done === "failed" ? "The browser blocked copying" : ""}
       </span>
     </>
   );

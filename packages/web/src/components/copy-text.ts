@@ -1,6 +1,6 @@
 /**
  * Puts a text on the clipboard; true if it is there. `navigator.clipboard` exists in secure contexts only, and a dashboard at
- * home is often reached by plain HTTP, so the older way stands behind it.
+ * home is often reached by plain HTTP, so `execCommand` is the fallback.
  */
 export async function copyText(text: string): Promise<boolean> {
   if (navigator.clipboard) {

@@ -3,7 +3,7 @@ import type { ReactNode, RefObject } from "react";
 import { classNames } from "./class-names.ts";
 
 /**
- * A question over the page: its title is the question, its buttons stand right, the last repeats the verb. `initialFocus` is the
+ * A question over the page: its title is the question, its buttons are on the right, the last one repeats the verb. `initialFocus` is the
  * button to begin on; dangerous ones begin on Cancel.
  */
 export function Dialog({

@@ -1,7 +1,7 @@
 import type { ReactNode } from "react";
 import { Icon, type LucideIcon } from "./icon.tsx";
 
-/** Nothing is here: what is so, why, and the one thing to do. */
+/** An empty list or page: what is empty, why, and the one thing to do. */
 export function EmptyState({
   icon,
   title,

@@ -6,7 +6,7 @@ import { Icon } from "./icon.tsx";
 const BOX =
   "h-8 w-full min-w-0 rounded-m border border-control bg-surface px-2.5 text-small text-text max-phone:h-11 max-phone:text-subject max-phone:font-normal aria-invalid:border-broken-fill";
 
-/** A field with its label above and, below, either a hint or what is wrong with it. */
+/** A field with its label above and a hint or an error below. */
 export function Field({
   label,
   hint,
@@ -40,7 +40,7 @@ export function Field({
   );
 }
 
-/** A search box with its magnifier; what stands at its end (a key, a count) is given. */
+/** A search box with its magnifier; `end` is drawn at its end: a key, a count. */
 export function SearchInput({ label, end, className, ...rest }: ComponentProps<"input"> & { label: string; end?: ReactNode }) {
   return (
     <span

@@ -1,6 +1,6 @@
 import { type ComponentProps, cloneElement, type MouseEvent, type ReactElement, type ReactNode, Suspense, useState } from "react";
 
-/** Where a menu opens, and what to call when it closes. */
+/** The anchor of a menu, and the callback for closing it. */
 export interface MenuPlace {
   readonly anchor: Element;
   readonly onClose: () => void;

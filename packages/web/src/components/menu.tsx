@@ -34,32 +34,32 @@ export function Menu({ anchor, onClose, align = "end", children }: MenuPlace & {
 const ITEM =
   "flex min-h-8 w-full cursor-default items-center gap-2.5 rounded-m px-2.5 py-1 text-left text-small outline-none select-none data-highlighted:bg-hover max-phone:min-h-11";
 
-/** One thing to do. `off` says why it cannot be done now, in the menu itself. */
+/** One thing to do. `disabledReason` says why it cannot be done now, in the menu itself. */
 export function MenuItem({
   icon,
   danger = false,
-  off,
+  disabledReason,
   hint,
   onSelect,
   children,
 }: {
   icon?: LucideIcon;
   danger?: boolean;
-  off?: string | undefined;
+  disabledReason?: string | undefined;
   hint?: string;
   onSelect: () => void;
   children: ReactNode;
 }) {
   return (
     <Base.Item
-      className={classNames(ITEM, off ? "text-faint" : danger && "text-broken")}
-      disabled={off !== undefined}
+      className={classNames(ITEM, disabledReason ? "text-faint" : danger && "text-broken")}
+      disabled={disabledReason !== undefined}
       onClick={onSelect}
     >
-      {icon && <Icon of={icon} size={16} className={off || danger ? undefined : "text-muted"} />}
+      {icon && <Icon of={icon} size={16} className={disabledReason || danger ? undefined : "text-muted"} />}
       <span className="min-w-0 flex-1">
         {children}
-        {off && <span className="block text-label text-faint">{off}</span>}
+        {disabledReason && <span className="block text-label text-faint">{disabledReason}</span>}
       </span>
       {hint && <span className="text-label text-faint">{hint}</span>}
     </Base.Item>
@@ -76,7 +76,7 @@ export function MenuLink({ icon, render, children }: { icon?: LucideIcon; render
   );
 }
 
-/** One of several, of which one holds. */
+/** One choice of several. */
 export function MenuChoice<T extends string>({
   label,
   value,

@@ -17,9 +17,9 @@ export function Bar({
 }: {
   share: number | undefined;
   tone?: keyof typeof TONES;
-  /** Names it for those who do not see it; without it the bar is decoration beside its number. */
+  /** The name for screen readers; without it the bar only decorates its number. */
   label?: string;
-  /** Its height and place; 4 high if nothing is said. */
+  /** Classes for height and position; the default is 4 px high. */
   className?: string;
 }) {
   const fill = (

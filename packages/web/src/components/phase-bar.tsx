@@ -7,7 +7,7 @@ export interface PhaseSegment {
   readonly state: "done" | "current" | "to-come" | "failed" | "skipped";
   /** Width beside the others, from how long the phase usually takes on this host. */
   readonly weight: number;
-  /** How far the current phase is, 0 to 1. Absent: nobody can tell, so nothing is filled. */
+  /** The done share of the current phase, 0 to 1. Absent: unknown, so nothing is filled. */
   readonly share?: number | undefined;
   /** Time taken, share done or an estimate, as it is to be read. */
   readonly note: string;
@@ -21,7 +21,7 @@ const FILL = {
   skipped: "",
 } as const satisfies Record<PhaseSegment["state"], string>;
 
-/** A run's phases in order: what is done, where it stands, what is to come. Widths ease between the server's values and never run ahead. */
+/** A run's phases in order: done, current, to come. Widths animate between the server's values and never run ahead of them. */
 export function PhaseBar({ segments, tall = false }: { segments: readonly PhaseSegment[]; tall?: boolean }) {
   return (
     <ol className="flex gap-[3px]" aria-label="Phases">

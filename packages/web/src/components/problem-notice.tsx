@@ -2,7 +2,7 @@ import type { Status } from "@nixfleet/protocol";
 import type { ReactNode } from "react";
 import { STATUS_FILL, StatusIcon } from "./status-icon.tsx";
 
-/** Something failed: what, the next step, and what can be pressed. Stands where the thing would have stood. */
+/** Something failed: what, the next step, and its actions. Shown in the place of what failed to load. */
 export function ProblemNotice({
   status = "broken",
   title,

@@ -5,7 +5,7 @@ import { useTimed } from "../time/clock.ts";
 import { Icon } from "./icon.tsx";
 import { Tip } from "./tooltip.tsx";
 
-const LOOKS = {
+const STYLES = {
   online: { icon: Wifi, className: "text-muted", iconClass: "text-faint" },
   stale: { icon: Clock, className: "text-attention", iconClass: undefined },
   offline: { icon: WifiOff, className: "text-muted", iconClass: undefined },
@@ -14,16 +14,16 @@ const LOOKS = {
 
 /** Whether a host can be spoken to, and since when not. It never tints the host's status. */
 export function Reachability({ state, since }: { state: Reach; since?: number | undefined }) {
-  const look = LOOKS[state];
+  const style = STYLES[state];
   const age = useTimed((now) =>
     since === undefined || state === "online" || state === "never" ? "" : ` ${formatAge(now - since)}`,
   );
   return (
-    <Tip text={since === undefined ? undefined : `Last word ${formatExact(since)}`}>
-      <span className={`inline-flex items-center gap-[5px] align-middle text-small whitespace-nowrap ${look.className}`}>
-        <Icon of={look.icon} className={look.iconClass} />
+    <Tip text={since === undefined ? undefined : `Last seen ${formatExact(since)}`}>
+      <span className={`inline-flex items-center gap-[5px] align-middle text-small whitespace-nowrap ${style.className}`}>
+        <Icon of={style.icon} className={style.iconClass} />
         <span>
-          {state === "never" ? "not yet seen" : state}
+          {state === "never" ? "never seen" : state}
           {age}
         </span>
       </span>

@@ -13,18 +13,18 @@ const phase = (change: Partial<PhaseView>): PhaseView => ({
 });
 const note = (change: Partial<PhaseView>, now = 0) => phaseSegments([phase(change)], now)[0]?.note.replaceAll("\u00a0", " ");
 
-test("a phase that is done tells its time, one to come its estimate, one without history nothing", () => {
+test("a finished phase has its time, one to come its estimate, one without history nothing", () => {
   expect(note({ state: "done", startedAt: 0, endedAt: 22_000 })).toBe("22 s");
   expect(note({ estimate: 9_000 })).toBe("~9 s");
   expect(note({})).toBe("");
 });
 
-test("the current phase tells its share; where nobody can tell, how long it goes on, and nothing is filled", () => {
+test("the current phase has its share; without one it has its elapsed time, and nothing is filled", () => {
   expect(note({ state: "current", share: 0.61 })).toBe("61 %");
   expect(note({ state: "current", startedAt: 1_000 }, 6_000)).toBe("5 s");
   expect(phaseSegments([phase({ state: "current" })], 0)[0]?.share).toBeUndefined();
 });
 
-test("what failed and what was not reached is said in a word", () => {
+test("a failed phase and one that was not reached are marked with a word", () => {
   expect([note({ state: "failed" }), note({ state: "skipped" })]).toEqual(["failed", "skipped"]);
 });

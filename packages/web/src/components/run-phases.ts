@@ -3,7 +3,7 @@ import { formatDuration, formatEstimate } from "../format/duration.ts";
 import { formatPercent } from "../format/quantity.ts";
 import type { PhaseSegment } from "./phase-bar.tsx";
 
-/** The phases of a run as a bar draws them: what is done with its time, the current one with its share, the others with an estimate. */
+/** The phases of a run for a phase bar: finished ones with their time, the current one with its share, the others with an estimate. */
 export function phaseSegments(phases: readonly PhaseView[], now: number): readonly PhaseSegment[] {
   return phases.map((phase) => ({
     name: phase.phase,
@@ -37,7 +37,7 @@ function noteOf(phase: PhaseView, now: number): string {
   }
 }
 
-/** How far the phase is in which a run stands; undefined where nobody can tell. */
+/** The done share of the current phase; undefined when unknown. */
 export function currentShare(run: RunSummary): number | undefined {
   return run.phases.find((phase) => phase.state === "current")?.share ?? undefined;
 }

@@ -1,7 +1,7 @@
 import type { ReactNode } from "react";
 import { classNames } from "./class-names.ts";
 
-/** The head of a section, 40 high: its name, how many, and what can be done at its end. */
+/** The head of a section, 40 px high: its title, a count, and actions at the end. */
 export function SectionHead({
   title,
   count,

@@ -1,6 +1,6 @@
 import { classNames } from "./class-names.ts";
 
-/** Where something will stand: a still bar of its height, there only after 300 ms. */
+/** A placeholder bar of the content's height, shown only after 300 ms. */
 export function Skeleton({ className }: { className?: string }) {
   return (
     <span
@@ -10,7 +10,7 @@ export function Skeleton({ className }: { className?: string }) {
   );
 }
 
-/** Rows to come, for those who see and those who listen. */
+/** Placeholder rows, announced to screen readers. */
 export function SkeletonRows({ rows, label }: { rows: number; label: string }) {
   return (
     <div role="status" aria-label={label}>

@@ -1,4 +1,4 @@
-/** What a sparkline draws: consecutive values, oldest first; `undefined` where none was read. */
+/** The values of a sparkline, oldest first; `undefined` where none was read. */
 export type Samples = readonly (number | undefined)[];
 
 /**

@@ -4,7 +4,7 @@ import { type Samples, sparklinePath } from "./sparkline-path.ts";
 const WIDTH = 220;
 const HEIGHT = 44;
 
-/** A day of a number, as a line over a faint ground. Its figures stand in words beside it. */
+/** A day of a number, as a line over a faint ground. The numbers are written beside it. */
 export function Sparkline({ samples, min = 0, max }: { samples: Samples; min?: number; max?: number | undefined }) {
   const { line, area } = useMemo(() => {
     const greatest = max ?? Math.max(min, ...samples.filter((value) => value !== undefined));

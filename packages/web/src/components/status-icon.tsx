@@ -27,13 +27,13 @@ export const STATUS_FILL = {
   unknown: "bg-unknown-fill",
 } as const satisfies Record<Status, string>;
 
-/** How a status is called where no other word stands, and for those who do not see its icon. */
+/** The word of a status where there is no other, and for screen readers. */
 export const STATUS_WORDS = {
-  ok: "all right",
+  ok: "ok",
   attention: "needs attention",
   broken: "broken",
   working: "working",
-  unknown: "not known",
+  unknown: "unknown",
 } as const satisfies Record<Status, string>;
 
 /** The shape of a status; shapes differ without colour. `quiet` draws a good state as a mere tick. */
@@ -57,7 +57,7 @@ export function StatusIcon({
   );
 }
 
-/** What stands first in a row: the icon, or a dot when all is well. Its word is there for those who do not see it. */
+/** The mark at the start of a row: the icon, or a dot when the status is ok. Screen readers get its word. */
 export function StatusMark({ status }: { status: Status }) {
   return (
     <span className="grid w-[14px] flex-none place-items-center">

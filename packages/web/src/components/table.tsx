@@ -6,12 +6,12 @@ export function TableFrame({ className, ...rest }: ComponentProps<"div">) {
   return <div {...rest} className={classNames("overflow-clip rounded-l border border-border bg-surface", className)} />;
 }
 
-/** A table of fixed columns: what changes in it moves nothing. */
+/** A table of fixed columns, so that a changed cell moves nothing. */
 export function Table({ className, ...rest }: ComponentProps<"table">) {
   return <table {...rest} className={classNames("w-full table-fixed border-separate border-spacing-0 text-small", className)} />;
 }
 
-/** Room at the sides of a cell: usual; at its start alone; little, for what brings its own; that of the table's first column; none. */
+/** The padding of a cell: usual; at its start only; little, for content with its own; that of the first column; none. */
 export type CellPad = "usual" | "start" | "tight" | "edge" | "none";
 
 const PADS = {
@@ -36,7 +36,7 @@ export function Th({ pad = "usual", className, ...rest }: ComponentProps<"th"> &
   );
 }
 
-/** A cell. What is too long ends in an ellipsis, unless it is a control (`whole`). */
+/** A cell. Long text ends in an ellipsis, unless the cell holds a control (`whole`). */
 export function Td({
   pad = "usual",
   whole = false,

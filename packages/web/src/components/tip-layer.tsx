@@ -3,7 +3,7 @@ import { useEffect, useState } from "react";
 
 const DELAY = 400;
 
-/** Draws the tooltip of whatever is pointed at or has the keyboard's focus. Stands once in the frame. */
+/** Draws the tooltip of the element under the pointer or with keyboard focus. Rendered once, in the frame. */
 export default function TipLayer() {
   const [anchor, setAnchor] = useState<Element>();
   useEffect(() => {
@@ -40,7 +40,7 @@ export default function TipLayer() {
       end.abort();
     };
   }, []);
-  // What left the page, or has no text any more, has no tooltip.
+  // An element that left the page or lost its text has no tooltip.
   const text = anchor?.isConnected ? anchor.getAttribute("data-tip") : null;
   return (
     <Tooltip.Root open={text !== null}>

@@ -5,13 +5,13 @@ import { useEffect, useEffectEvent } from "react";
 import { buttonClass } from "./button.tsx";
 import { Icon } from "./icon.tsx";
 import { StatusIcon } from "./status-icon.tsx";
-import { type ToastNote, useToastQueue } from "./toast.tsx";
+import { type ToastMessage, useToastQueue } from "./toast.tsx";
 
 interface ToastData {
   status: Status;
 }
 
-/** Draws toasts. Stands once in the frame. */
+/** Draws toasts. Rendered once, in the frame. */
 export default function ToastLayer() {
   return (
     <Toast.Provider limit={4}>
@@ -25,23 +25,23 @@ export default function ToastLayer() {
   );
 }
 
-/** Takes what was said from the queue, also what was said before this was loaded. */
+/** Shows the messages in the queue, including those from before this module was loaded. */
 function Queue() {
   const { add, close } = Toast.useToastManager<ToastData>();
   const waiting = useToastQueue((queue) => queue.waiting);
-  const show = useEffectEvent((note: ToastNote) => {
-    const broken = note.status === "broken";
+  const show = useEffectEvent((message: ToastMessage) => {
     const id = add({
-      title: note.fact,
-      description: note.follows,
-      timeout: broken ? 0 : 6_000,
-      priority: broken ? "high" : "low",
-      data: { status: note.status },
-      ...(note.action && {
+      title: message.title,
+      description: message.detail,
+      timeout: message.status === "broken" || message.status === "attention" ? 0 : 6_000,
+      // A toast of high priority is hidden from assistive technology until it has the focus, and its buttons with it.
+      priority: "low",
+      data: { status: message.status },
+      ...(message.action && {
         actionProps: {
-          children: note.action.label,
+          children: message.action.label,
           onClick: () => {
-            note.action?.press();
+            message.action?.press();
             close(id);
           },
         },
@@ -49,9 +49,10 @@ function Queue() {
     });
   });
   useEffect(() => {
-    if (waiting.length === 0) return;
+    // React may run this effect twice for one state: a message is shown once.
+    if (waiting.length === 0 || useToastQueue.getState().waiting !== waiting) return;
     useToastQueue.setState({ waiting: [] });
-    for (const note of waiting) show(note);
+    for (const message of waiting) show(message);
   }, [waiting]);
   return null;
 }
@@ -71,7 +72,11 @@ function ToastList() {
           <Toast.Description render={<p />} className="text-small text-muted wrap-anywhere" />
         </div>
         <Toast.Action className="rounded-s text-small font-medium text-accent max-phone:min-h-11 max-phone:min-w-11" />
-        <Toast.Close aria-label="Close" className={buttonClass({ look: "ghost", size: "row", iconOnly: true })}>
+        <Toast.Close
+          aria-label="Close"
+          aria-hidden={false}
+          className={buttonClass({ variant: "ghost", size: "row", iconOnly: true })}
+        >
           <Icon of={X} size={16} />
         </Toast.Close>
       </Toast.Content>

@@ -1,25 +1,25 @@
 import type { Status } from "@nixfleet/protocol";
 import { create } from "zustand";
 
-/** Something that has just happened, and what follows from it. */
-export interface ToastNote {
+/** Something that has just happened, and what can be done about it. */
+export interface ToastMessage {
   readonly status: Status;
-  readonly fact: string;
-  readonly follows?: string;
+  readonly title: string;
+  readonly detail?: string;
   readonly action?: { readonly label: string; readonly press: () => void };
 }
 
-/** What was said and is not drawn yet: `ToastLayer` takes it from here as soon as it is loaded. */
+/** Messages that are not drawn yet: `ToastLayer` takes them as soon as it is loaded. */
 export const useToastQueue = create<{
-  waiting: readonly ToastNote[];
-  /** Something was ever said, so there is something to draw. */
-  said: boolean;
-}>(() => ({ waiting: [], said: false }));
+  waiting: readonly ToastMessage[];
+  /** Whether there ever was a toast: before, nothing needs to draw them. */
+  used: boolean;
+}>(() => ({ waiting: [], used: false }));
 
 /**
- * Says in the corner what has just happened, for 6 s; what is broken stays until it is put away. An error that needs an act belongs into
- * the page, not here.
+ * Shows a message in the corner for 6 s; failures and refusals stay until they are closed. An error that belongs to a place on the
+ * page is shown there instead.
  */
-export function notify(note: ToastNote): void {
-  useToastQueue.setState(({ waiting }) => ({ waiting: [...waiting, note], said: true }));
+export function notify(message: ToastMessage): void {
+  useToastQueue.setState(({ waiting }) => ({ waiting: [...waiting, message], used: true }));
 }

@@ -4,9 +4,9 @@ import { Icon } from "../components/icon.tsx";
 import { serverNow, useTimed } from "../time/clock.ts";
 import { armedWords } from "./armed-words.ts";
 
-/** The armed dead-man switch: a count that goes down, and what it means. `children` stand at its end. */
+/** The armed dead-man switch: a countdown, and what it means. `children` are at its end. */
 export function ArmedLine({ armed, children }: { armed: { until: number; back: string }; children?: ReactNode }) {
-  // Drawn anew each second until the window is over.
+  // Rendered each second until the window is over.
   useTimed((now) => Math.max(0, Math.ceil((armed.until - now) / 1_000)));
   const { lead, left, otherwise } = armedWords(armed, serverNow());
   return (
@@ -25,7 +25,7 @@ export function ArmedLine({ armed, children }: { armed: { until: number; back: s
         <p className="text-small text-muted wrap-anywhere">
           {otherwise}
           {left !== null &&
-            " It is confirmed when the host reaches the dashboard over a new connection, no unit failed that worked before, and its health checks pass."}
+            " It is confirmed once the host reaches the dashboard over a new connection, no additional unit has failed, and its health checks pass."}
         </p>
       </div>
       {children}

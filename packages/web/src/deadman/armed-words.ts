@@ -1,7 +1,7 @@
 import { storeName } from "@nixfleet/protocol";
 import { formatDuration, formatTimeOfDay } from "../format/duration.ts";
 
-/** What an armed dead-man switch waits for, in pieces: what is so, how long that still goes, and what happens otherwise. */
+/** The text of an armed dead-man switch, in parts: the state, the time left, and what happens otherwise. */
 export interface ArmedWords {
   readonly lead: string;
   /** Null: the window is over. */
@@ -9,19 +9,19 @@ export interface ArmedWords {
   readonly otherwise: string;
 }
 
-/** `back`: what the host goes back to, as a store path or in words. */
+/** `back`: what the host rolls back to, as a store path or in words. */
 export function armedWords({ until, back }: { until: number; back: string }, now: number): ArmedWords {
   if (now >= until) {
     return {
-      lead: `Was not confirmed until ${formatTimeOfDay(until)}`,
+      lead: `Not confirmed by ${formatTimeOfDay(until)}`,
       left: null,
-      otherwise: `The host goes back to ${storeName(back)}.`,
+      otherwise: `The host is rolling back to ${storeName(back)}.`,
     };
   }
   return {
-    lead: `Waits for confirmation until ${formatTimeOfDay(until)}`,
+    lead: `Waiting for confirmation until ${formatTimeOfDay(until)}`,
     // Rounded up: it counts down to one, and nothing is over before it is.
     left: formatDuration(Math.ceil((until - now) / 1_000) * 1_000),
-    otherwise: `Otherwise the host goes back to ${storeName(back)}.`,
+    otherwise: `Otherwise the host rolls back to ${storeName(back)}.`,
   };
 }

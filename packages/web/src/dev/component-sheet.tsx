@@ -29,6 +29,7 @@ import { Skeleton, SkeletonRows } from "../components/skeleton.tsx";
 import { Sparkline } from "../components/sparkline.tsx";
 import { StatusMark } from "../components/status-icon.tsx";
 import { StatusPill } from "../components/status-pill.tsx";
+import { Switch } from "../components/switch.tsx";
 import { Table, TableFrame, Td, Th } from "../components/table.tsx";
 import { Tag } from "../components/tag.tsx";
 import { notify } from "../components/toast.tsx";
@@ -102,16 +103,16 @@ export default function ComponentSheet() {
         </Part>
         <Part title="Next action and buttons">
           <Line label="Normal">
-            <Button look="ink">Update all</Button>
+            <Button variant="ink">Update all</Button>
             <Button size="row">Switch</Button>
-            <Button look="ghost">Cancel</Button>
-            <Button look="danger">Remove host…</Button>
+            <Button variant="ghost">Cancel</Button>
+            <Button variant="danger">Remove host…</Button>
           </Line>
           <Line label="Sent, off">
             <Button size="row" sent>
               Switch
             </Button>
-            <Button size="row" off="The host is offline.">
+            <Button size="row" disabledReason="The host is offline.">
               Switch
             </Button>
             <span className="text-label text-faint">off always says why, beside it or on hover</span>
@@ -125,7 +126,7 @@ export default function ComponentSheet() {
               renderMenu={(place) => (
                 <Menu {...place}>
                   <MenuItem onSelect={() => {}}>Pull</MenuItem>
-                  <MenuItem onSelect={() => {}} off="The host is offline.">
+                  <MenuItem onSelect={() => {}} disabledReason="The host is offline.">
                     Refresh
                   </MenuItem>
                   <MenuLine />
@@ -168,8 +169,8 @@ export default function ComponentSheet() {
               onClick={() =>
                 notify({
                   status: "ok",
-                  fact: "Switch of csb1 queued",
-                  follows: "It starts when csb1 is back.",
+                  title: "Switch of csb1 queued",
+                  detail: "It starts when csb1 is back.",
                   action: { label: "Undo", press: () => {} },
                 })
               }
@@ -177,7 +178,7 @@ export default function ComponentSheet() {
               Good news
             </Button>
             <Button
-              onClick={() => notify({ status: "broken", fact: "csb1 refused", follows: "Another run is active on this host." })}
+              onClick={() => notify({ status: "broken", title: "csb1 refused", detail: "Another run is active on this host." })}
             >
               Bad news
             </Button>
@@ -262,6 +263,8 @@ export default function ComponentSheet() {
           <div className="grid gap-4">
             <Field label="Name" hint="As the machine calls itself." defaultValue="nuc1" />
             <Field label="Name" fault="Another host has this name." defaultValue="nuc0" />
+            <Switch label="Force the run" hint="Skips the checks that can be skipped." checked={false} readOnly />
+            <Switch label="Force the run" checked readOnly />
             <KeyValue
               entries={[
                 ["Kernel", "6.12.58"],
@@ -420,7 +423,7 @@ function DialogExample() {
             <Button ref={cancel} onClick={() => setOpen(false)}>
               Cancel
             </Button>
-            <Button look="ink">Switch 3 hosts</Button>
+            <Button variant="ink">Switch 3 hosts</Button>
           </>
         }
       >

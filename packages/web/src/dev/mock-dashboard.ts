@@ -8,6 +8,10 @@ import {
   type NumberedLine,
   OpName,
   PROBLEMS,
+  type Problem,
+  type ProblemCode,
+  REFUSALS,
+  type RouteInput,
   type RunId,
   type RunSummary,
   type RunView,
@@ -318,10 +322,32 @@ class MockSocket extends EventTarget {
   }
 }
 
-/** Reboots want a password: `admin` is right, everything else is wrong. */
-function wrongProof(body: unknown): boolean {
-  const { op, proof } = body as { op?: string; proof?: { password: string } };
-  return op === "reboot" && proof?.password !== "admin";
+class MockProblem {
+  readonly document: Problem;
+  constructor(code: ProblemCode, more: Partial<Problem> = {}) {
+    const { status, title, next } = PROBLEMS[code];
+    this.document = { type: `about:blank#${code}`, title, status, code, next, ...more };
+  }
+}
+
+/** Reboots want the password `admin`. A switch that is not forced is refused by mon0, which runs the target, and by csb0, which must not go back. */
+function startRuns(world: World, path: string, body: RouteInput<"startRun">["body"] & { hosts?: string[] }): unknown {
+  const { op, proof, force = false } = body;
+  if (op === "reboot" && proof?.password !== "admin") return new MockProblem("second-factor-wrong");
+  const start = (id: string) => {
+    const row = world.rows.find((each) => each.id === id);
+    const refusal = row?.name === "mon0" ? "already-current" : row?.name === "csb0" ? "not-fast-forward" : null;
+    if (op === "switch" && !force && refusal !== null) {
+      const { sentence, next } = REFUSALS[refusal];
+      return { host: id, run: null, refused: { code: refusal, sentence, next } };
+    }
+    const run = runSummary({ state: "queued", word: "queued", sentence: "It starts when the host is back." });
+    return { host: id, run, refused: null };
+  };
+  if (body.hosts !== undefined) return { items: body.hosts.map(start) };
+  const { run, refused } = start(path.split("/")[2] ?? "");
+  if (refused === null) return run;
+  return new MockProblem("run-refused", { detail: refused.sentence, refusal: refused.code, next: refused.next });
 }
 
 function answer(world: World, method: string, path: string): unknown {
@@ -364,8 +390,6 @@ function answer(world: World, method: string, path: string): unknown {
   if (path.endsWith("/log")) return { lines: [], last: 0 };
   if (path.endsWith("/log/outline")) return { last: 0, errors: [], warnings: [], noise: [] };
   if (path.endsWith("/runs") && method === "GET") return { items: [], next: null };
-  if (path.endsWith("/runs") && method === "POST")
-    return runSummary({ state: "queued", word: "queued", sentence: "It starts when the host is back." });
   return undefined;
 }
 
@@ -385,16 +409,13 @@ export function installMockDashboard(kind: string): void {
     if (!pathname.startsWith(API_PATH)) return realFetch(input, init);
     await new Promise((resolve) => setTimeout(resolve, 40));
     if (init?.method === "DELETE") return new Response(null, { status: 204 });
-    if (typeof init?.body === "string" && wrongProof(JSON.parse(init.body))) {
-      const { status, title, next } = PROBLEMS["second-factor-wrong"];
-      return Response.json({ type: "about:blank", title, status, code: "second-factor-wrong", next }, { status });
-    }
-    const body = answer(world, init?.method ?? "GET", pathname.slice(API_PATH.length));
-    return body === undefined
-      ? Response.json(
-          { type: "about:blank", title: "The mock does not know this.", status: 404, code: "not-found", next: "Teach it." },
-          { status: 404 },
-        )
-      : Response.json(body);
+    const path = pathname.slice(API_PATH.length);
+    const method = init?.method ?? "GET";
+    const body =
+      method === "POST" && path.endsWith("/runs") && typeof init?.body === "string"
+        ? startRuns(world, path, JSON.parse(init.body))
+        : (answer(world, method, path) ?? new MockProblem("not-found", { detail: "The mock does not know this." }));
+    if (body instanceof MockProblem) return Response.json(body.document, { status: body.document.status });
+    return Response.json(body);
   };
 }

@@ -1,4 +1,4 @@
-import type { HostRow, PhaseView, RunId, RunSummary, RunView } from "@nixfleet/protocol";
+import { type HostRow, type PhaseView, REFUSALS, type RunId, type RunSummary, type RunView } from "@nixfleet/protocol";
 import { idOf, runSummary, TARGET } from "./host-rows.ts";
 import { changesOf, PICTURE_DIFF, storePath } from "./mock-changes.ts";
 
@@ -127,6 +127,34 @@ export function specialRuns(row: HostRow, now: number): RunView[] {
           firstError: "curl: (7) Failed to connect to localhost port 443: Connection refused",
           firstErrorLine: 12,
         },
+      },
+    ),
+    base(
+      7,
+      {
+        state: "refused",
+        status: "attention",
+        word: "refused",
+        sentence: "The running system installs this agent, and what is to be activated does not.",
+        phases: phasesUpTo(now, {
+          fetch: "done",
+          verify: "done",
+          evaluate: "done",
+          build: "done",
+          diff: "done",
+          activate: "skipped",
+        }),
+      },
+      {
+        outcome: {
+          code: "agent-missing",
+          sentence: REFUSALS["agent-missing"].sentence,
+          next: REFUSALS["agent-missing"].next,
+          reason: "The running system installs this agent, and what is to be activated does not.",
+          firstError: null,
+          firstErrorLine: null,
+        },
+        retry: { kind: "start", label: "Retry", op: "switch", args: {}, whenBlocked: "queue", compartment: null },
       },
     ),
     base(6, {

@@ -41,7 +41,7 @@ test.each([
   expect(plain(formatEstimate(ms))).toBe(text);
 });
 
-test("a moment that lies ahead of the browser's clock is now, never a negative age", () => {
+test("a moment ahead of the browser's clock is now, never a negative age", () => {
   expect(formatAgo(10_000, 4_000)).toBe("just now");
 });
 

@@ -1,4 +1,4 @@
-/** Between a number and its unit stands a no-break space, so that the two never part. */
+/** Separates a number from its unit, so that a line never breaks between them. */
 const NBSP = "\u00a0";
 
 const SECOND = 1_000;
@@ -25,7 +25,7 @@ function pair(ms: number, big: number, bigUnit: string, small: number, smallUnit
   return `${Math.floor(ms / big)}${NBSP}${bigUnit} ${rest}${NBSP}${smallUnit}`;
 }
 
-/** A duration in one unit, as an age or an estimate is told: `3 s`, `12 min`, `3 h`, `6 d`. */
+/** A duration in one unit, for an age or an estimate: `3 s`, `12 min`, `3 h`, `6 d`. */
 export function formatAge(milliseconds: number): string {
   const ms = Math.max(0, milliseconds);
   if (ms < MINUTE) return `${Math.floor(ms / SECOND)}${NBSP}s`;
@@ -34,7 +34,7 @@ export function formatAge(milliseconds: number): string {
   return `${Math.floor(ms / DAY)}${NBSP}d`;
 }
 
-/** An estimate, rounded up to what can be believed: `~9 s`, `~2 min`. */
+/** An estimate, rounded up to one unit: `~9 s`, `~2 min`. */
 export function formatEstimate(milliseconds: number): string {
   const ms = Math.max(0, milliseconds);
   if (ms < MINUTE) return `~${Math.max(1, Math.ceil(ms / SECOND))}${NBSP}s`;
@@ -51,7 +51,7 @@ export function formatAgo(at: number, now: number): string {
 // Made once: making a format is what takes the time.
 const EXACT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
 
-/** A moment as the person's own clock and calendar write it, with seconds and zone: what stands behind a relative time. */
+/** A moment in the browser's locale, with seconds and zone: the tooltip of a relative time. */
 export function formatExact(at: number): string {
   return EXACT.format(at);
 }

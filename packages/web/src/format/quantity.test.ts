@@ -15,7 +15,7 @@ test.each([
   expect(plain(formatBytes(bytes))).toBe(text);
 });
 
-test("a part is told in the unit of its whole", () => {
+test("a part has the unit of its whole", () => {
   expect(plain(formatBytesOf(0.5 * GIB, 80 * GIB))).toBe("0.5 of 80 GiB");
   expect(plain(formatBytesOf(31 * GIB, 80 * GIB))).toBe("31 of 80 GiB");
 });
@@ -27,7 +27,7 @@ test("a percentage is 0 or 100 only when nothing or everything is done", () => {
   expect(plain(formatPercent(1))).toBe("100 %");
 });
 
-test("one is singular, nought and many are plural", () => {
+test("one is singular, zero and many are plural", () => {
   expect([countOf(1, "host"), countOf(0, "host"), countOf(2, "host")]).toEqual(["1 host", "0 hosts", "2 hosts"]);
 });
 

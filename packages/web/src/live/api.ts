@@ -10,10 +10,10 @@ import {
   type RouteOutput,
 } from "@nixfleet/protocol";
 
-/** An answer of the dashboard other than the one that was asked for: what happened, and what to do. */
+/** The dashboard answered with a problem: what happened, and what to do. */
 export class ProblemError extends Error {
   readonly problem: Problem;
-  /** Seconds after which it may be tried again, where the dashboard says so. */
+  /** Seconds to wait before the next attempt, from `Retry-After`; null: it does not say. */
   readonly retryAfter: number | null;
   constructor(problem: Problem, retryAfter: number | null = null) {
     super(problem.detail ?? problem.title);
@@ -23,10 +23,10 @@ export class ProblemError extends Error {
   }
 }
 
-/** The dashboard could not be asked at all. */
+/** The dashboard sent no answer. */
 export class UnreachableError extends Error {
   constructor(cause: unknown) {
-    super("The dashboard does not answer. Check that it runs and that this device is connected.", { cause });
+    super("The dashboard is not responding. Check that it is running and that this device is online.", { cause });
     this.name = "UnreachableError";
   }
 }
@@ -53,67 +53,130 @@ export function routeUrl<N extends RouteName>(name: N, input: RouteInput<N>): st
   return `${API_PATH}${path}${text === "" ? "" : `?${text}`}`;
 }
 
-/** Pauses before a request whose answer was lost is sent again, in milliseconds. */
-const REPEAT_AFTER = [500, 2000];
+/** What the calls need from the browser. */
+export interface ApiDeps {
+  readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
+  readonly wait: (milliseconds: number) => Promise<void>;
+  /** From 0 to 1, 1 excluded. */
+  readonly random: () => number;
+}
+
+/** One call of a route: however often it is sent, the dashboard does it once. */
+export interface ApiRequest<N extends RouteName> {
+  /**
+   * Sends the request. A POST with a session is repeated a few times when no answer comes or the dashboard cannot store anything
+   * (HTTP 503), always with the same Idempotency-Key, so that it is done once.
+   * @throws ProblemError for a problem document; UnreachableError when no answer comes
+   */
+  readonly send: (signal?: AbortSignal) => Promise<RouteOutput<N>>;
+}
+
+/** Milliseconds before a request is sent again, each with up to half of it more. */
+export const REPEAT_WAITS: readonly number[] = [300, 1_000, 3_000];
+
+export interface Api {
+  readonly request: <N extends RouteName>(name: N, input: RouteInput<N>) => ApiRequest<N>;
+}
+
+export function createApi({ fetch, wait, random }: ApiDeps): Api {
+  async function sendOnce<N extends RouteName>(
+    name: N,
+    input: RouteInput<N>,
+    key: string | null,
+    signal: AbortSignal | undefined,
+  ) {
+    const route: Route = ROUTES[name];
+    const { body } = input as Parts;
+    const headers = new Headers({ Accept: "application/json" });
+    if (body !== undefined) headers.set("Content-Type", "application/json");
+    if (route.method !== "get" && csrf !== null) headers.set(CSRF_HEADER, csrf);
+    if (key !== null) headers.set(IDEMPOTENCY_HEADER, key);
+    let response: Response;
+    let text: string;
+    try {
+      response = await fetch(routeUrl(name, input), {
+        method: route.method.toUpperCase(),
+        headers,
+        credentials: "same-origin",
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+        ...(signal !== undefined && { signal }),
+      });
+      // An answer that breaks off counts as none.
+      text = await response.text();
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      throw new UnreachableError(error);
+    }
+    if (response.status === 204) return undefined as RouteOutput<N>;
+    const answer = parseJson(text);
+    if (response.ok && answer !== undefined) return answer as RouteOutput<N>;
+    if (isProblem(answer)) throw new ProblemError(answer, readSeconds(response.headers.get("Retry-After")));
+    // A proxy answers in place of the dashboard.
+    throw new UnreachableError(new Error(`HTTP ${response.status}`));
+  }
+
+  return {
+    request(name, input) {
+      const route: Route = ROUTES[name];
+      // Without a session the dashboard stores no answers by key.
+      const key = route.method === "post" && route.role !== null ? newKey() : null;
+      return {
+        async send(signal) {
+          for (const repeatWait of key === null ? [] : REPEAT_WAITS) {
+            try {
+              return await sendOnce(name, input, key, signal);
+            } catch (error) {
+              if (!isUnanswered(error)) throw error;
+            }
+            await wait(repeatWait * (1 + random() / 2));
+          }
+          return await sendOnce(name, input, key, signal);
+        },
+      };
+    },
+  };
+}
+
+/** Whether the result of a call is unknown: no answer came, or nothing could be stored. The same request can be sent again. */
+export function isUnanswered(error: unknown): boolean {
+  return error instanceof UnreachableError || (error instanceof ProblemError && error.problem.code === "unavailable");
+}
+
+const api = createApi({
+  fetch: (url, init) => globalThis.fetch(url, init),
+  wait: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+  random: Math.random,
+});
+
+/** Calls a route of the REST interface: `ApiRequest.send` of a request of its own. */
+export async function call<N extends RouteName>(name: N, input: RouteInput<N>, signal?: AbortSignal): Promise<RouteOutput<N>> {
+  return await api.request(name, input).send(signal);
+}
+
+/** Sends the requests of one place, such as a form or a dialog. */
+export type Send<N extends RouteName> = (input: RouteInput<N>) => Promise<RouteOutput<N>>;
 
 /**
- * Calls a route of the REST interface. Where the answer to a POST is lost on the way, it is sent again under the same key, by which
- * the dashboard does it once and gives the answer again (R1).
- * @throws ProblemError for every answer that is not the one asked for; UnreachableError where there is none
+ * Calls a route so that a person can safely press the same button again: the same input after a call that got no answer is the same
+ * request, with the same key. Any other call is a new request.
  */
-export async function call<N extends RouteName>(name: N, input: RouteInput<N>, signal?: AbortSignal): Promise<RouteOutput<N>> {
-  const route: Route = ROUTES[name];
-  // Without a session there is nobody whom a key could belong to.
-  if (route.method !== "post" || route.role === null) return await send(name, input, null, signal);
-  const key = newKey();
-  for (const pause of REPEAT_AFTER) {
+export function createSend<N extends RouteName>(name: N, { request }: Api = api): Send<N> {
+  let unanswered: { readonly input: string; readonly request: ApiRequest<N> } | null = null;
+  return async (input) => {
+    const text = JSON.stringify(input);
+    const current = unanswered?.input === text ? unanswered.request : request(name, input);
+    unanswered = null;
     try {
-      return await send(name, input, key, signal);
+      return await current.send();
     } catch (error) {
-      if (!(error instanceof UnreachableError)) throw error;
+      if (isUnanswered(error)) unanswered = { input: text, request: current };
+      throw error;
     }
-    await new Promise((resolve) => setTimeout(resolve, pause));
-    signal?.throwIfAborted();
-  }
-  return await send(name, input, key, signal);
+  };
 }
 
-async function send<N extends RouteName>(
-  name: N,
-  input: RouteInput<N>,
-  key: string | null,
-  signal: AbortSignal | undefined,
-): Promise<RouteOutput<N>> {
-  const route: Route = ROUTES[name];
-  const { body } = input as Parts;
-  const headers = new Headers({ Accept: "application/json" });
-  if (body !== undefined) headers.set("Content-Type", "application/json");
-  if (route.method !== "get" && csrf !== null) headers.set(CSRF_HEADER, csrf);
-  if (key !== null) headers.set(IDEMPOTENCY_HEADER, key);
-  let response: Response;
-  try {
-    response = await fetch(routeUrl(name, input), {
-      method: route.method.toUpperCase(),
-      headers,
-      credentials: "same-origin",
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-      ...(signal !== undefined && { signal }),
-    });
-  } catch (error) {
-    if (signal?.aborted) throw error;
-    throw new UnreachableError(error);
-  }
-  if (response.status === 204) return undefined as RouteOutput<N>;
-  const answer = await readJson(response);
-  if (response.ok && answer !== undefined) return answer as RouteOutput<N>;
-  if (isProblem(answer)) throw new ProblemError(answer, readSeconds(response.headers.get("Retry-After")));
-  // A proxy in between answers for a dashboard that is away.
-  throw new UnreachableError(new Error(`HTTP ${response.status}`));
-}
-
-/** The body as JSON; undefined where it is something else, such as a proxy's page. */
-async function readJson(response: Response): Promise<unknown> {
-  const text = await response.text();
+/** Undefined if the text is not JSON, such as a proxy's page. */
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {

@@ -70,7 +70,7 @@ const delta = (version: number, set: Record<string, unknown>): ToBrowser => ({
 });
 const lines = (...numbers: number[]): NumberedLine[] => numbers.map((n) => ({ n, at: 0, stream: "nix", text: `${n}` }));
 
-test("a followed topic is subscribed once the link is open; a message is told at once, and many are told once a frame", () => {
+test("a followed topic is subscribed once the link is open; listeners hear a message at once, and many once a frame", () => {
   const { client, socket, say, frame } = setup();
   let calls = 0;
   client.follow("fleet", () => {
@@ -92,7 +92,7 @@ test("a followed topic is subscribed once the link is open; a message is told at
   frame();
   say(delta(6, { target: 6 }));
   expect(calls).toBe(4);
-  expect(client.topic("fleet")).toEqual({ version: 6, values: new Map([["target", 6]]) });
+  expect(client.topic("fleet")).toEqual({ topic: "fleet", version: 6, values: new Map([["target", 6]]) });
 });
 
 test("R39: a gap asks for a new snapshot once, however many deltas follow", () => {
@@ -105,10 +105,10 @@ test("R39: a gap asks for a new snapshot once, however many deltas follow", () =
   expect(socket().sent).toHaveLength(2);
   say(snapshot(7, { a: 3 }));
   say(delta(8, { a: 4 }));
-  expect(client.topic("fleet")).toEqual({ version: 8, values: new Map([["a", 4]]) });
+  expect(client.topic("fleet")).toEqual({ topic: "fleet", version: 8, values: new Map([["a", 4]]) });
 });
 
-test("R61: a lost link is said with the time of the next try, then as offline since when; what was known stays", () => {
+test("R61: a lost link has the time of the next attempt, then the time since it is offline; known values stay", () => {
   const { client, socket, say, advance, sockets } = setup();
   client.follow("fleet", () => {});
   socket().onopen?.();
@@ -120,14 +120,14 @@ test("R61: a lost link is said with the time of the next try, then as offline si
     socket().onclose?.({ code: 1006 });
   }
   expect(client.link()).toMatchObject({ kind: "offline", since: 1_000_000 });
-  expect(client.topic("fleet")).toEqual({ version: 1, values: new Map([["target", 1]]) });
+  expect(client.topic("fleet")).toEqual({ topic: "fleet", version: 1, values: new Map([["target", 1]]) });
   advance(15_000);
   socket().onopen?.();
   expect(client.link()).toEqual({ kind: "live" });
   expect(sockets.at(-1)?.sent).toEqual([{ type: "subscribe", topic: "fleet" }]);
 });
 
-test("R61: an ended session is said and not retried", () => {
+test("R61: after the session ended, the link is not retried", () => {
   const { client, socket, timers } = setup();
   socket().onopen?.();
   socket().onclose?.({ code: 4001 });
@@ -135,7 +135,7 @@ test("R61: an ended session is said and not retried", () => {
   expect(timers).toEqual([]);
 });
 
-test("R39: after a reconnect the log goes on with the next line, and lines that are there already are not given again", () => {
+test("R39: after a reconnect the log continues with the next line, and known lines are not delivered again", () => {
   const { client, socket, say, advance } = setup();
   const topic = "run:01hzzzzzzzzzzzzzzzzzzzzzzz";
   const got: number[] = [];
@@ -153,7 +153,7 @@ test("R39: after a reconnect the log goes on with the next line, and lines that 
   expect(got).toEqual([1, 2, 3, 4]);
 });
 
-test("the last one to leave a topic ends the subscription", () => {
+test("the last unfollow of a topic ends the subscription", () => {
   const { client, socket } = setup();
   socket().onopen?.();
   const first = client.follow("fleet", () => {});
@@ -164,7 +164,7 @@ test("the last one to leave a topic ends the subscription", () => {
   expect(socket().sent.at(-1)).toEqual({ type: "unsubscribe", topic: "fleet" });
 });
 
-test("a dashboard of another version than the page's first says so", () => {
+test("a dashboard of another version than the first one is reported", () => {
   const { socket, say, reloads } = setup();
   socket().onopen?.();
   say({ type: "hello", serverTime: 0, version: "1" });
@@ -172,4 +172,36 @@ test("a dashboard of another version than the page's first says so", () => {
   expect(reloads()).toBe(0);
   say({ type: "hello", serverTime: 0, version: "2" });
   expect(reloads()).toBe(1);
+});
+
+test("an empty snapshot of version 0 is no data: the page keeps waiting, asks again, and takes the first real one", () => {
+  const { client, socket, say, advance } = setup();
+  let calls = 0;
+  client.follow("fleet", () => {
+    calls += 1;
+  });
+  socket().onopen?.();
+  say(snapshot(0, {}));
+  expect([client.topic("fleet"), calls]).toEqual([undefined, 0]);
+  advance(1_000);
+  expect(socket().sent).toEqual([
+    { type: "subscribe", topic: "fleet" },
+    { type: "subscribe", topic: "fleet" },
+  ]);
+  say(snapshot(1, { target: 1 }));
+  expect(client.topic("fleet")).toEqual({ topic: "fleet", version: 1, values: new Map([["target", 1]]) });
+  advance(60_000);
+  expect(socket().sent).toHaveLength(2);
+});
+
+test("after a reconnect an empty snapshot of version 0 does not change the known values", () => {
+  const { client, socket, say, advance } = setup();
+  client.follow("fleet", () => {});
+  socket().onopen?.();
+  say(snapshot(3, { target: 1 }));
+  socket().onclose?.({ code: 1006 });
+  advance(15_000);
+  socket().onopen?.();
+  say(snapshot(0, {}));
+  expect(client.topic("fleet")).toEqual({ topic: "fleet", version: 3, values: new Map([["target", 1]]) });
 });

@@ -9,7 +9,7 @@ export type LinkState =
   | { kind: "offline"; since: number; at: number }
   | { kind: "signed-out" };
 
-/** What the client needs of a WebSocket. */
+/** The part of a WebSocket that the client needs. */
 export interface LiveSocket {
   send(text: string): void;
   close(): void;
@@ -26,7 +26,7 @@ export interface LiveDeps {
   readonly clearTimeout: (timer: unknown) => void;
   /** Runs `fn` before the next frame. */
   readonly beforeFrame: (fn: () => void) => void;
-  /** Hears the dashboard's time in milliseconds whenever a link is made. */
+  /** Called with the dashboard's time in milliseconds whenever a link is made. */
   readonly onServerTime?: (milliseconds: number) => void;
   /** The dashboard was updated while the page was open. */
   readonly onNewVersion: () => void;
@@ -42,7 +42,7 @@ export interface LiveClient {
   readonly link: () => LinkState;
   readonly onLink: (listener: () => void) => () => void;
   /** A topic's values; undefined until the first snapshot; "gone" when the server has no such host or run. */
-  readonly topic: (topic: Topic) => TopicState | "gone" | undefined;
+  readonly topic: <T extends Topic>(topic: T) => TopicState<T> | "gone" | undefined;
   /**
    * Subscribes while the returned function is not called. Listeners hear of a message at once, and of all that come before the next
    * frame together with that frame: what comes alone is drawn by then, and a flood is drawn once a frame.
@@ -57,13 +57,15 @@ interface Followed {
   state: TopicState | "gone" | undefined;
   readonly listeners: Set<() => void>;
   readonly feeds: Set<LogFeed>;
-  /** A new snapshot was asked for after a gap; what comes before it is of no use. */
+  /** A new snapshot was requested after a gap; deltas before it are dropped. */
   resyncing: boolean;
 }
 
 /** After this many milliseconds without a link the page calls itself offline. */
 const OFFLINE_AFTER = 10_000;
 const LONGEST_WAIT = 15_000;
+/** Milliseconds until a topic that the dashboard has not read yet is asked for again. */
+const ASK_AGAIN = 1_000;
 
 /**
  * The one place of the page that knows the socket. Keeps a copy of each followed topic, asks for a new snapshot after a gap, once
@@ -137,8 +139,13 @@ export function createLiveClient(deps: LiveDeps): LiveClient {
         return;
       case "snapshot":
       case "delta": {
+        if (message.type === "snapshot" && message.version < 1) {
+          // The dashboard has not read the topic yet: an empty snapshot is no data.
+          deps.setTimeout(() => topics.get(topic) === followed && followed.resyncing && subscribe(topic, followed), ASK_AGAIN);
+          return;
+        }
         if (message.type === "delta" && followed.resyncing) return;
-        const step = stepTopic(followed.state === "gone" ? undefined : followed.state, message);
+        const step = stepTopic(topic, followed.state === "gone" ? undefined : followed.state, message);
         if (step.kind === "gap") {
           followed.resyncing = true;
           subscribe(topic, followed);
@@ -148,8 +155,6 @@ export function createLiveClient(deps: LiveDeps): LiveClient {
         followed.state = step.state;
         break;
       }
-      default:
-        message satisfies never;
     }
     touch(topic);
   };
@@ -199,7 +204,8 @@ export function createLiveClient(deps: LiveDeps): LiveClient {
       linkListeners.add(listener);
       return () => linkListeners.delete(listener);
     },
-    topic: (topic) => topics.get(topic)?.state,
+    // The state under a topic's name belongs to that topic.
+    topic: <T extends Topic>(topic: T) => topics.get(topic)?.state as TopicState<T> | "gone" | undefined,
     follow(topic, listener, feed) {
       let followed = topics.get(topic);
       const first = followed === undefined;

@@ -32,7 +32,7 @@ test("R50: cursor movement, titles, links, clipboard writes and lone controls ar
   expect(plainLine(hostile)).toBe("linkred");
 });
 
-test("R50: no text, however broken, leaves a control character in a span", () => {
+test("R50: no text, however malformed, leaves a control character in a span", () => {
   const piece = fc.constantFrom("\u001b", "[", "]", "3", "1", ";", "m", "H", "\u0007", "\\", "a", "\u009b", "P", "\u0000", "é");
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 30 }), (pieces) => {

@@ -26,7 +26,7 @@ const SEQUENCES =
 
 /**
  * Splits a line of output into spans of one style. Select graphic rendition (ECMA-48, 8.3.117) is understood; every other escape
- * sequence and control character is left out, so that nothing in a log can act. Styles begin anew with each line.
+ * sequence and control character is dropped, so that a log cannot control anything. Styles are reset on each line.
  */
 export function parseAnsi(line: string): AnsiSpan[] {
   const spans: AnsiSpan[] = [];
@@ -44,7 +44,7 @@ export function parseAnsi(line: string): AnsiSpan[] {
   return spans;
 }
 
-/** A line without its escape sequences and control characters: what a search looks at and a copy gives. */
+/** A line without escape sequences and control characters, for search and copy. */
 export function plainLine(line: string): string {
   return line.replace(SEQUENCES, "");
 }

@@ -24,28 +24,28 @@ export function CopyLog({ run, bytes }: { run: RunId; bytes: number }) {
     setState("reading");
     try {
       const response = await fetch(rawLogUrl(run));
-      if (!response.ok) throw new Error(`The dashboard answered ${response.status}.`);
+      if (!response.ok) throw new Error(`The dashboard returned HTTP ${response.status}.`);
       const text = await response.text();
       const copied = await copyText(text.split("\n").map(plainLine).join("\n"));
       setState(copied ? "copied" : "failed");
-      if (!copied) notify({ status: "broken", fact: "The log was not copied", follows: "The browser did not allow it." });
+      if (!copied) notify({ status: "broken", title: "The log was not copied", detail: "The browser blocked it." });
     } catch (error) {
       setState("failed");
       notify({
         status: "broken",
-        fact: "The log was not copied",
-        follows: messageOf(error),
+        title: "The log was not copied",
+        detail: messageOf(error),
       });
     }
   };
   return (
     <>
       <Button
-        look="ghost"
+        variant="ghost"
         size="row"
         icon={state === "copied" ? Check : state === "failed" ? X : Copy}
         sent={state === "reading"}
-        off={bytes > MOST ? `${formatBytes(bytes)} are too much for a clipboard. Take Raw.` : undefined}
+        disabledReason={bytes > MOST ? `${formatBytes(bytes)} is too large for the clipboard. Download it with Raw.` : undefined}
         onClick={() => void copy()}
       >
         Copy

@@ -8,7 +8,7 @@ interface FoldedLine {
 }
 
 /**
- * What stands for a fold of noise: `188 × copying path` and, fainter, `from cache.nixos.org, 1 min 02 s`. Nix announces a list of
+ * The text of a fold of noise: `188 × copying path` and, fainter, `from cache.nixos.org, 1 min 02 s`. Nix announces a list of
  * paths with a sentence that ends in a colon; such a fold is called by that sentence.
  * @param first the fold's first line, absent while it is being read; `last` as well
  */
@@ -27,7 +27,7 @@ export function foldWords(
   const words = /^[A-Za-z][A-Za-z ]*(?=$|[ '"‘`/:])/.exec(text)?.[0].trim();
   const source = /\bfrom ['"‘]?(?:[a-z0-9+-]+:\/\/)?([^\s'"’/?#]+)/.exec(text)?.[1];
   return {
-    lead: `${formatCount(count)} × ${words ?? "lines of this kind"}`,
+    lead: `${formatCount(count)} × ${words ?? "similar lines"}`,
     rest: [source && `from ${source}`, duration].filter(Boolean).join(", "),
   };
 }

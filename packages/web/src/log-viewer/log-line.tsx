@@ -79,7 +79,7 @@ export const LogLineRow = memo(function LogLineRow({
       >
         {line !== undefined &&
           markHits(spansOf(line), query).map((span, index) => {
-            const look = classNames(
+            const style = classNames(
               span.color && COLORS[span.color],
               span.bold && "font-semibold",
               span.dim && "text-faint",
@@ -89,7 +89,7 @@ export const LogLineRow = memo(function LogLineRow({
             const Part = span.marked ? "mark" : "span";
             return (
               // biome-ignore lint/suspicious/noArrayIndexKey: spans of a line never change places.
-              <Part key={index} className={span.marked ? classNames(MARK, look) : look}>
+              <Part key={index} className={span.marked ? classNames(MARK, style) : style}>
                 {span.text}
               </Part>
             );

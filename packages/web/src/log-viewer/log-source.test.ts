@@ -11,36 +11,36 @@ const line = (n: number, level?: "error" | "noise"): NumberedLine => ({
 });
 const lines = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => line(from + i));
 
-/** A log on the server with `last` lines, and the reads that were asked of it. */
+/** A log on the server with `last` lines, and the first lines of the requested pages. */
 function server(last: number) {
-  const asked: number[] = [];
+  const reads: number[] = [];
   return {
-    asked,
+    reads,
     read: async (from: number, limit: number) => {
-      asked.push(from);
+      reads.push(from);
       return { lines: lines(from, Math.min(last, from + limit - 1)), last };
     },
   };
 }
 
-test("lines that arrived live are at hand and are not asked for", () => {
-  const { read, asked } = server(500);
+test("lines that arrived live are loaded and not requested again", () => {
+  const { read, reads } = server(500);
   const source = createLogSource(read);
   source.push(lines(1, 500), 500);
   source.need(1, 500);
   expect(source.line(250)?.text).toBe("line 250");
-  expect(asked).toEqual([]);
+  expect(reads).toEqual([]);
 });
 
-test("R44: lines that are not at hand are read, once, and listeners hear of them", async () => {
-  const { read, asked } = server(10_000);
+test("R44: lines that are not loaded are read once, and listeners are called", async () => {
+  const { read, reads } = server(10_000);
   const source = createLogSource(read);
   source.push(lines(9_990, 10_000), 10_000);
   const arrived = new Promise<void>((resolve) => source.subscribe(resolve));
   source.need(1, 400);
   source.need(1, 400);
   await arrived;
-  expect(asked).toEqual([1]);
+  expect(reads).toEqual([1]);
   expect(source.line(1)?.text).toBe("line 1");
   expect(source.line(9_995)?.text).toBe("line 9995");
 });
@@ -63,7 +63,7 @@ test("a window over a million lines keeps few of them", async () => {
   expect(source.line(995_001)?.n).toBe(995_001);
 });
 
-test("the outline and the lines that came after it are joined without doubling", () => {
+test("the outline and the lines after it are joined without duplicates", () => {
   const source = createLogSource(server(0).read);
   source.push([line(5, "noise"), line(6, "error"), line(7, "noise"), line(8, "noise")], 8);
   source.outline({
@@ -86,7 +86,7 @@ test("the outline and the lines that came after it are joined without doubling",
   });
 });
 
-test("R61: a read that fails is said, and tried again when the lines are needed again", async () => {
+test("R61: a failed read is reported, and retried when the lines are needed again", async () => {
   let broken = true;
   const good = server(10);
   const source = createLogSource(async (from, limit) => {

@@ -4,7 +4,7 @@ import { extendRanges, type Range } from "./rows.ts";
 
 /** Lines of one page of the cache. */
 const PAGE = 500;
-/** Pages that are kept: enough for any screen and its surroundings, little enough for a million lines. */
+/** Pages in memory: enough for any screen and its surroundings, few enough for a log of a million lines. */
 const MOST_PAGES = 120;
 
 export interface LogState {
@@ -13,7 +13,7 @@ export interface LogState {
   readonly errors: readonly number[];
   readonly warnings: readonly number[];
   readonly noise: readonly Range[];
-  /** Changes with every line that arrived, so that a viewer draws anew. */
+  /** Changes with every line that arrives, so that a viewer renders again. */
   readonly version: number;
   /** Why lines could not be read; null: all is well. */
   readonly problem: string | null;
@@ -28,7 +28,7 @@ export interface LogSource {
   readonly need: (from: number, to: number) => void;
   /** Lines that arrived live, consecutive; `last` is the number of the log's last line by now. */
   readonly push: (lines: readonly NumberedLine[], last: number) => void;
-  /** What the server knows of the log's errors, warnings and noise. */
+  /** The server's outline of the log: errors, warnings and noise. */
   readonly outline: (outline: LogOutline) => void;
   /** Something about the log could not be read. */
   readonly fail: (error: unknown) => void;
@@ -57,7 +57,7 @@ export function createLogSource(
     for (const line of lines) {
       const index = Math.floor((line.n - 1) / PAGE);
       let page = pages.get(index);
-      // Deleting and setting anew makes a page the youngest of the map.
+      // Deleting a page first makes it the newest of the map.
       pages.delete(index);
       page ??= new Map();
       page.set(line.n, line);

@@ -16,10 +16,10 @@ import { classNames } from "../components/class-names.ts";
 import { Icon } from "../components/icon.tsx";
 import { SearchInput } from "../components/input.tsx";
 import { countOf, formatCount } from "../format/quantity.ts";
-import { setLogLook, useLogLook } from "./log-look.ts";
+import { setLogDisplay, useLogDisplay } from "./log-display.ts";
 import type { Search } from "./use-search.ts";
 
-/** What can be done with a log: search it, jump to what went wrong, change how it is drawn, take it along. */
+/** The tools of a log: search, jumps to errors and warnings, display settings, copy and download. */
 export function LogToolbar({
   lines,
   query,
@@ -45,7 +45,7 @@ export function LogToolbar({
   /** Copy and raw. */
   children: ReactNode;
 }) {
-  const { wrap, times, tall } = useLogLook();
+  const { wrap, times, tall } = useLogDisplay();
   const found = search.kind === "found" ? search.hits.lines.length : 0;
   const press = (event: KeyboardEvent<HTMLInputElement>) => {
     if (event.key === "Enter") {
@@ -76,8 +76,8 @@ export function LogToolbar({
             </span>
           }
         />
-        <IconButton icon={ChevronUp} label="Previous hit" size="row" disabled={found === 0} onClick={() => onStep(-1)} />
-        <IconButton icon={ChevronDown} label="Next hit" size="row" disabled={found === 0} onClick={() => onStep(1)} />
+        <IconButton icon={ChevronUp} label="Previous match" size="row" disabled={found === 0} onClick={() => onStep(-1)} />
+        <IconButton icon={ChevronDown} label="Next match" size="row" disabled={found === 0} onClick={() => onStep(1)} />
       </span>
       <span className="flex-1 max-phone:hidden" />
       <span className="flex items-center gap-2 max-phone:ml-auto">
@@ -95,15 +95,15 @@ export function LogToolbar({
       </span>
       {(errors > 0 || warnings > 0) && <span aria-hidden="true" className="mx-1 h-4 w-px bg-border-strong max-phone:hidden" />}
       <span className="flex gap-2 max-phone:order-2 max-phone:w-full max-phone:justify-between max-phone:gap-0">
-        <Toggle icon={TextWrap} on={wrap} onPress={() => setLogLook({ wrap: !wrap })}>
+        <Toggle icon={TextWrap} on={wrap} onPress={() => setLogDisplay({ wrap: !wrap })}>
           Wrap
         </Toggle>
         <span className="contents max-phone:hidden">
-          <Toggle icon={Clock} on={times} onPress={() => setLogLook({ times: !times })}>
-            Times
+          <Toggle icon={Clock} on={times} onPress={() => setLogDisplay({ times: !times })}>
+            Timestamps
           </Toggle>
-          <Toggle icon={Maximize2} on={tall} onPress={() => setLogLook({ tall: !tall })}>
-            Tall
+          <Toggle icon={Maximize2} on={tall} onPress={() => setLogDisplay({ tall: !tall })}>
+            Full height
           </Toggle>
         </span>
         {children}
@@ -115,7 +115,7 @@ export function LogToolbar({
 /** A link that saves the log as it was written. */
 export function RawLink({ href, name }: { href: string; name: string }) {
   return (
-    <a href={href} download={name} className={buttonClass({ look: "ghost", size: "row" })}>
+    <a href={href} download={name} className={buttonClass({ variant: "ghost", size: "row" })}>
       <Icon of={Download} />
       Raw
     </a>
@@ -125,13 +125,13 @@ export function RawLink({ href, name }: { href: string; name: string }) {
 function placeOf(search: Search, current: number): string {
   switch (search.kind) {
     case "none":
-    case "asking":
+    case "searching":
       return "";
     case "failed":
-      return "not searched";
+      return "search failed";
     case "found": {
       const { lines, truncated } = search.hits;
-      if (lines.length === 0) return "none";
+      if (lines.length === 0) return "no matches";
       const of = `${formatCount(lines.length)}${truncated ? "+" : ""}`;
       return current < 0 ? of : `${formatCount(current + 1)} of ${of}`;
     }
@@ -142,7 +142,7 @@ function Jump({ icon, words, className, onPress }: { icon: LucideIcon; words: st
   return (
     <button
       type="button"
-      aria-label={`${words}: go to the next`}
+      aria-label={`${words}, go to the next one`}
       onClick={onPress}
       className={classNames(chipClass(false), className)}
     >
@@ -158,7 +158,7 @@ function Toggle({ icon, on, onPress, children }: { icon: LucideIcon; on: boolean
       type="button"
       aria-pressed={on}
       onClick={onPress}
-      className={classNames(buttonClass({ look: "ghost", size: "row" }), on && "bg-hover! text-text!")}
+      className={classNames(buttonClass({ variant: "ghost", size: "row" }), on && "bg-hover! text-text!")}
     >
       <Icon of={icon} />
       {children}

@@ -9,8 +9,8 @@ import { countOf } from "../format/quantity.ts";
 import { CopyLog, rawLogUrl } from "./copy-log.tsx";
 import { FoldRow } from "./fold-row.tsx";
 import { LogCommand } from "./log-command.tsx";
+import { useLogDisplay } from "./log-display.ts";
 import { LogLineRow } from "./log-line.tsx";
-import { useLogLook } from "./log-look.ts";
 import { LogToolbar, RawLink } from "./log-toolbar.tsx";
 import { lowerBound, neighbourOf } from "./neighbours.ts";
 import { useLog } from "./use-log.ts";
@@ -32,7 +32,7 @@ export interface LogViewerProps {
   readonly command: readonly string[] | null;
   /** Lines may still come. */
   readonly live: boolean;
-  /** Said in place of lines while there are none. */
+  /** Shown while there are no lines. */
   readonly empty: string;
 }
 
@@ -43,21 +43,21 @@ export function LogViewer({ run, fileName, log, command, live, empty }: LogViewe
       <Frame>
         <div className="flex h-12 items-center gap-2 border-b border-border px-5">
           <h2 className="font-medium">Log</h2>
-          <span className="text-small text-faint">{countOf(log.lines, "line")} were written</span>
+          <span className="text-small text-faint">{countOf(log.lines, "line")}</span>
         </div>
         {command && <LogCommand argv={command} />}
-        <Nothing>The log is older than what this dashboard keeps, and was discarded. What stands above stays.</Nothing>
+        <EmptyLog>This log was deleted because it is older than the retention period.</EmptyLog>
       </Frame>
     );
   }
-  return <KeptLog key={run} run={run} fileName={fileName} log={log} command={command} live={live} empty={empty} />;
+  return <LogBody key={run} run={run} fileName={fileName} log={log} command={command} live={live} empty={empty} />;
 }
 
 let mounts = 0;
 
-function KeptLog({ run, fileName, log, command, live, empty }: LogViewerProps) {
+function LogBody({ run, fileName, log, command, live, empty }: LogViewerProps) {
   const { source, state, readOutline } = useLog(run, log.lines);
-  const { wrap, times, tall } = useLogLook();
+  const { wrap, times, tall } = useLogDisplay();
   const last = Math.max(state.last, log.lines);
   const linked = useLinkedLine();
   const { box, rows, virtualizer, ...view } = useLogRows({ source, state, last, wrap, begin: live && linked === null });
@@ -86,11 +86,11 @@ function KeptLog({ run, fileName, log, command, live, empty }: LogViewerProps) {
   );
 
   // A search that was just made begins at what is in sight; one that was made again leaves the reader where he is.
-  const begun = useRef("");
+  const searched = useRef("");
   const found = search.kind === "found" ? search.hits : null;
   useEffect(() => {
-    if (found === null || begun.current === found.query) return;
-    begun.current = found.query;
+    if (found === null || searched.current === found.query) return;
+    searched.current = found.query;
     goTo(found.lines[lowerBound(found.lines, topLine())] ?? found.lines[0]);
   }, [found, goTo, topLine]);
 
@@ -117,7 +117,7 @@ function KeptLog({ run, fileName, log, command, live, empty }: LogViewerProps) {
 
   const change = (next: string) => {
     setQuery(next);
-    if (next === "") begun.current = "";
+    if (next === "") searched.current = "";
   };
   const step = (by: 1 | -1) => goTo(hits[neighbourOf(hits, current ?? topLine() - 1, by)]);
   const jumpLevel = (level: "error" | "warning") => {
@@ -153,8 +153,8 @@ function KeptLog({ run, fileName, log, command, live, empty }: LogViewerProps) {
         <RawLink href={rawLogUrl(run)} name={fileName} />
       </LogToolbar>
       {command && <LogCommand argv={command} />}
-      {state.problem !== null && <Trouble onAgain={tryAgain}>Some of the log could not be read. {state.problem}</Trouble>}
-      {search.kind === "failed" && <Trouble>The log could not be searched. {search.reason}</Trouble>}
+      {state.problem !== null && <LogError onRetry={tryAgain}>Part of the log could not be loaded. {state.problem}</LogError>}
+      {search.kind === "failed" && <LogError>The search failed. {search.reason}</LogError>}
       <section
         ref={box}
         aria-label="Lines of the log"
@@ -168,7 +168,7 @@ function KeptLog({ run, fileName, log, command, live, empty }: LogViewerProps) {
         style={{ height: virtualizer.getTotalSize() }}
       >
         {last === 0 ? (
-          <Nothing>{empty}</Nothing>
+          <EmptyLog>{empty}</EmptyLog>
         ) : (
           <div className="relative" style={{ height: virtualizer.getTotalSize() }}>
             <div
@@ -212,9 +212,9 @@ function KeptLog({ run, fileName, log, command, live, empty }: LogViewerProps) {
       </section>
       {live && !view.following && (
         <div className="absolute inset-x-0 bottom-0 flex h-12 items-center justify-end gap-3 rounded-b-l border-t border-border bg-surface px-3">
-          <span className="text-small text-muted">{view.jumped ? "Follow is off" : "Follow is off, you scrolled up"}</span>
+          <span className="text-small text-muted">{view.jumped ? "Not following" : "Not following: you scrolled up"}</span>
           <Button size="row" icon={ArrowDownToLine} onClick={view.toEnd}>
-            {view.newLines > 0 ? countOf(view.newLines, "new line") : "To the end"}
+            {view.newLines > 0 ? countOf(view.newLines, "new line") : "Jump to end"}
           </Button>
         </div>
       )}
@@ -240,19 +240,19 @@ function Frame({ ref, children }: { ref?: RefObject<HTMLElement | null>; childre
   );
 }
 
-function Nothing({ children }: { children: string }) {
+function EmptyLog({ children }: { children: string }) {
   return (
     <p className="grid min-h-44 place-items-center bg-sunken px-5 text-center font-sans text-small text-muted">{children}</p>
   );
 }
 
-function Trouble({ children, onAgain }: { children: ReactNode; onAgain?: () => void }) {
+function LogError({ children, onRetry }: { children: ReactNode; onRetry?: () => void }) {
   return (
     <div role="alert" className="flex min-h-10 items-center gap-3 border-b border-border bg-broken-soft px-5 py-1.5 text-small">
       <StatusIcon status="broken" size={16} />
       <span className="min-w-0 flex-1">{children}</span>
-      {onAgain && (
-        <Button size="row" onClick={onAgain}>
+      {onRetry && (
+        <Button size="row" onClick={onRetry}>
           Try again
         </Button>
       )}

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { markHits } from "./marks.ts";
 
-test("every hit is marked, whatever its case, and the rest keeps its style", () => {
+test("every match is marked, whatever its case, and the rest keeps its style", () => {
   expect(markHits([{ text: "Kernel of the kernel", color: "red" }], "kernel")).toEqual([
     { text: "Kernel", color: "red", marked: true },
     { text: " of the ", color: "red" },
@@ -9,7 +9,7 @@ test("every hit is marked, whatever its case, and the rest keeps its style", () 
   ]);
 });
 
-test("a hit reaches over spans of different styles", () => {
+test("a match can span several styles", () => {
   expect(markHits([{ text: "lin" }, { text: "ux-6", bold: true }], "nux")).toEqual([
     { text: "li" },
     { text: "n", marked: true },
@@ -18,7 +18,7 @@ test("a hit reaches over spans of different styles", () => {
   ]);
 });
 
-test("without a query or a hit the spans stay as they are", () => {
+test("without a query or a match the spans do not change", () => {
   const spans = [{ text: "a" }];
   expect(markHits(spans, "")).toBe(spans);
   expect(markHits(spans, "b")).toBe(spans);

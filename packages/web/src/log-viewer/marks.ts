@@ -6,7 +6,7 @@ export interface MarkedSpan extends AnsiSpan {
 
 /**
  * Parts spans where a searched text begins and ends, whatever its case; a hit may reach over several spans.
- * @param query what is searched; nothing is marked when it is empty
+ * @param query the searched text; nothing is marked when it is empty
  */
 export function markHits(spans: readonly AnsiSpan[], query: string): readonly MarkedSpan[] {
   if (query === "") return spans;

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { neighbourOf } from "./neighbours.ts";
 
-test("the next line is the first one after where the reader is, and the previous the last one before", () => {
+test("the next line is the first one after the current line, the previous one the last before it", () => {
   const lines = [4, 196, 4160];
   expect(lines[neighbourOf(lines, 1, 1)]).toBe(4);
   expect(lines[neighbourOf(lines, 4, 1)]).toBe(196);

@@ -4,7 +4,7 @@ import { extendRanges, type Range, rowsOf } from "./rows.ts";
 
 const all = (rows: ReturnType<typeof rowsOf>) => Array.from({ length: rows.count }, (_, i) => rows.at(i));
 
-test("noise of three lines and more is one row; less is drawn", () => {
+test("three or more lines of noise are one row; fewer are drawn", () => {
   const rows = rowsOf(
     9,
     [
@@ -59,7 +59,7 @@ test("rows cover every line once, in order, whatever is folded", () => {
   );
 });
 
-test("ranges grow by the line that follows and begin anew after a gap", () => {
+test("ranges grow by the line that follows and restart after a gap", () => {
   expect([3, 4, 5, 9].reduce<readonly Range[]>(extendRanges, [])).toEqual([
     [3, 5],
     [9, 9],

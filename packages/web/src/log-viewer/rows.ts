@@ -1,7 +1,7 @@
 /** A range of lines, both ends included. */
 export type Range = readonly [from: number, to: number];
 
-/** A row of the viewer: a line, or a fold that stands for a range of lines. */
+/** A row of the viewer: a line, or a fold in place of a range of lines. */
 export type Row = { kind: "line"; n: number } | { kind: "fold"; from: number; to: number };
 
 /** Runs of noise shorter than this are drawn as they are. */

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { shellLine } from "./shell-words.ts";
 
-test("a command is shown as it would be typed, quoted only where that is needed", () => {
+test("a command is shown as it would be typed, quoted only where needed", () => {
   expect(shellLine(["nix", "build", "--no-link", "git+file:///var/repo?rev=7f3a91c#a.b"])).toBe(
     "nix build --no-link 'git+file:///var/repo?rev=7f3a91c#a.b'",
   );
@@ -15,8 +15,8 @@ test("a shell reads the line back to the same arguments, whatever is in them", (
   fc.assert(
     fc.property(fc.array(word, { maxLength: 5 }), (argv) => {
       const script = `set -- ${shellLine(argv)}; for word; do printf '%s\\0' "$word"; done`;
-      const said = execFileSync("sh", ["-c", script], { encoding: "utf8" });
-      expect(said.split("\0").slice(0, -1)).toEqual(argv);
+      const output = execFileSync("sh", ["-c", script], { encoding: "utf8" });
+      expect(output.split("\0").slice(0, -1)).toEqual(argv);
     }),
     { numRuns: 30 },
   );

@@ -14,7 +14,7 @@ export interface LogRows {
   readonly rows: Rows;
   readonly virtualizer: Virtualizer<HTMLElement, HTMLDivElement>;
   readonly opened: ReadonlySet<number>;
-  /** Another one after each change that gives rows other heights: heights are measured anew. */
+  /** Changes whenever row heights change, so that they are measured again. */
   readonly revision: string;
   readonly following: boolean;
   readonly newLines: number;
@@ -27,7 +27,7 @@ export interface LogRows {
   readonly jump: (n: number) => void;
   /** The first line that is in sight. */
   readonly topLine: () => number;
-  /** Reads what is in sight and not at hand. */
+  /** Reads the visible lines that are not loaded. */
   readonly read: () => void;
 }
 

@@ -13,11 +13,11 @@ const TAIL = 500;
  */
 export function useLog(run: RunId, lines: number): { source: LogSource; state: LogState; readOutline: () => void } {
   const live = useContext(LiveContext);
-  if (live === null) throw new Error("A log needs the live link, which exists after signing in.");
+  if (live === null) throw new Error("The live link exists only below the signed-in frame.");
   const [source] = useState(() => createLogSource((from, limit) => call("runLog", { params: { run }, query: { from, limit } })));
   const [from] = useState(() => Math.max(1, lines - TAIL));
   useEffect(() => {
-    // Lines that have not arrived are asked for anew after a reconnect: the next one is the one after the newest that has.
+    // After a reconnect, the link continues after the newest line that has arrived.
     let next = from;
     return live.follow(`run:${run}`, () => {}, {
       from: () => next,
@@ -36,9 +36,9 @@ export function useLog(run: RunId, lines: number): { source: LogSource; state: L
     [run, source],
   );
   useEffect(() => {
-    const leaving = new AbortController();
-    readOutline(leaving.signal);
-    return () => leaving.abort();
+    const aborter = new AbortController();
+    readOutline(aborter.signal);
+    return () => aborter.abort();
   }, [readOutline]);
   return { source, state: useSyncExternalStore(source.subscribe, source.state), readOutline: () => readOutline() };
 }

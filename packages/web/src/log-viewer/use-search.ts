@@ -3,23 +3,27 @@ import { useEffect, useRef, useState } from "react";
 import { call } from "../live/api.ts";
 import { messageOf } from "../ops/message-of.ts";
 
-/** So long a text stands still before it is searched, in milliseconds. */
-const STILL = 150;
-/** A growing log is searched anew this often, in milliseconds. */
-const ANEW = 2_000;
+/** Milliseconds without typing before a search starts. */
+const DEBOUNCE = 150;
+/** Milliseconds between two searches of a growing log. */
+const INTERVAL = 2_000;
 
 export interface Hits {
-  /** What was searched. */
+  /** The searched text. */
   readonly query: string;
   readonly lines: readonly number[];
   /** There are more than the server lists. */
   readonly truncated: boolean;
 }
 
-export type Search = { kind: "none" } | { kind: "asking" } | { kind: "found"; hits: Hits } | { kind: "failed"; reason: string };
+export type Search =
+  | { kind: "none" }
+  | { kind: "searching" }
+  | { kind: "found"; hits: Hits }
+  | { kind: "failed"; reason: string };
 
 /**
- * The lines that contain a text, by the server, which has all of the log. While the log grows they are asked for again.
+ * The lines that contain a text, by the server, which has all of the log. While the log grows, the search is repeated.
  * @param last number of the log's last line
  */
 export function useSearch(run: RunId, query: string, last: number): Search {
@@ -30,30 +34,30 @@ export function useSearch(run: RunId, query: string, last: number): Search {
   }, [last]);
   useEffect(() => {
     if (query === "") return;
-    const leaving = new AbortController();
+    const aborter = new AbortController();
     let searchedTo = -1;
     let timer: ReturnType<typeof setTimeout>;
-    const ask = async () => {
+    const search = async () => {
       searchedTo = lastNow.current;
       try {
-        const { lines, truncated } = await call("searchLog", { params: { run }, query: { q: query } }, leaving.signal);
-        if (leaving.signal.aborted) return;
+        const { lines, truncated } = await call("searchLog", { params: { run }, query: { q: query } }, aborter.signal);
+        if (aborter.signal.aborted) return;
         setAnswer({ query, search: { kind: "found", hits: { query, lines, truncated } } });
       } catch (error) {
-        if (leaving.signal.aborted) return;
+        if (aborter.signal.aborted) return;
         setAnswer({ query, search: { kind: "failed", reason: messageOf(error) } });
       }
-      look();
+      watch();
     };
-    const look = () => {
-      timer = setTimeout(() => (lastNow.current > searchedTo ? void ask() : look()), ANEW);
+    const watch = () => {
+      timer = setTimeout(() => (lastNow.current > searchedTo ? void search() : watch()), INTERVAL);
     };
-    timer = setTimeout(() => void ask(), STILL);
+    timer = setTimeout(() => void search(), DEBOUNCE);
     return () => {
       clearTimeout(timer);
-      leaving.abort();
+      aborter.abort();
     };
   }, [run, query]);
   if (query === "") return { kind: "none" };
-  return answer.query === query ? answer.search : { kind: "asking" };
+  return answer.query === query ? answer.search : { kind: "searching" };
 }

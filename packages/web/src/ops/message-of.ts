@@ -1,6 +1,6 @@
 import { ProblemError } from "../live/api.ts";
 
-/** What went wrong and the next step, as one text for a person. */
+/** The error and the next step, as one text for a person. */
 export function messageOf(error: unknown): string {
   if (error instanceof ProblemError) return `${error.problem.detail ?? error.problem.title} ${error.problem.next}`;
   return error instanceof Error ? error.message : String(error);

@@ -1,28 +1,28 @@
 import type { HostRow, NextAction } from "@nixfleet/protocol";
 import { Link } from "@tanstack/react-router";
-import { Button, type ButtonLook, type ButtonSize, buttonClass } from "../components/button.tsx";
+import { Button, type ButtonSize, type ButtonVariant, buttonClass } from "../components/button.tsx";
 import { classNames } from "../components/class-names.ts";
 import { useSession } from "../shell/session.ts";
 import { useOps } from "./ops-provider.tsx";
+import { usePendingOp } from "./pending-ops.ts";
 import { denialOf, startOf } from "./requests.ts";
-import { useSent } from "./sent.ts";
 
-/** The one action that helps a host now, or another one that the server offers on it; nothing when nothing helps. */
+/** The button of a host's next action, or of another action from the server; nothing if there is none. */
 export function NextButton({
   row,
   next = row.next,
   size = "row",
-  look = "outline",
+  variant = "outline",
   className,
 }: {
   row: HostRow;
   next?: NextAction | null;
   size?: ButtonSize;
-  look?: ButtonLook;
+  variant?: ButtonVariant;
   className?: string;
 }) {
   const ops = useOps();
-  const sent = useSent(row.id);
+  const sent = usePendingOp(row.id);
   const { person } = useSession();
   if (next === null) return null;
   if (next.kind === "open-run") {
@@ -31,7 +31,7 @@ export function NextButton({
         to="/runs/$run"
         params={{ run: next.runId }}
         aria-label={`${next.label} of ${row.name}`}
-        className={classNames(buttonClass({ look: "ghost", size }), className)}
+        className={classNames(buttonClass({ variant: "ghost", size }), className)}
       >
         {next.label}
       </Link>
@@ -39,11 +39,11 @@ export function NextButton({
   }
   return (
     <Button
-      look={look}
+      variant={variant}
       size={size}
       className={className}
       sent={sent === next.op}
-      off={denialOf(row, next.op, person.role)}
+      disabledReason={denialOf(row, next.op, person.role)}
       aria-label={`${next.label}, ${row.name}`}
       onClick={() => ops.start(startOf(next), [row])}
     >

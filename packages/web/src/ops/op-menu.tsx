@@ -24,7 +24,7 @@ export default function OpMenu({
     <MenuItem
       key={label}
       danger={opDeclaration(op).secondFactor}
-      off={denialOf(row, op, person.role)}
+      disabledReason={denialOf(row, op, person.role)}
       onSelect={() => ops.start(opStart(op, args), [row])}
     >
       {label}
@@ -44,7 +44,7 @@ export default function OpMenu({
           </MenuLink>
           <MenuItem
             icon={Square}
-            off={row.run.cancelling ? "It is being cancelled." : undefined}
+            disabledReason={row.run.cancelling ? "It is already being cancelled." : undefined}
             onSelect={() => row.run && void ops.cancel(row.run)}
           >
             Cancel run

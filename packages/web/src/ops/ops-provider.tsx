@@ -1,25 +1,25 @@
-import { type HostRow, opDeclaration, type RouteInput, type RouteOutput, type RunSummary } from "@nixfleet/protocol";
+import type { HostRow, RouteInput, RunSummary } from "@nixfleet/protocol";
 import { useNavigate } from "@tanstack/react-router";
 import { createContext, lazy, type ReactNode, Suspense, useCallback, useContext, useMemo, useState } from "react";
 import { notify } from "../components/toast.tsx";
-import { countOf } from "../format/quantity.ts";
-import { call, ProblemError } from "../live/api.ts";
+import { call, createSend, isUnanswered, ProblemError, type Send } from "../live/api.ts";
 import { useSession } from "../shell/session.ts";
 import { messageOf } from "./message-of.ts";
-import { asksFirst, leadsToChanges, namesInWords, type OpStart, splitByDenial } from "./requests.ts";
-import { markSent, settleSent } from "./sent.ts";
+import { markPending, settlePending } from "./pending-ops.ts";
+import { asksFirst, joinNames, leadsToChanges, type OpStart, splitByDenial } from "./requests.ts";
+import { toastQueued, toastRefused, toastStartedMany, toastStartFailed } from "./start-toasts.ts";
 
-const AskOp = lazy(() => import("./ask-op.tsx"));
+const OpDialog = lazy(() => import("./op-dialog.tsx"));
 
-/** Called with the run that began, where one host was asked. */
-type Begun = (run: RunSummary) => void;
+/** Called with the run that started, for an op on one host. */
+type OnStarted = (run: RunSummary) => void;
 
 interface Ops {
   /**
-   * Starts an op on hosts. More than one asks first, with their names and their count; so does an op that has a question or wants the
-   * password. A preview of what a switch would change leads to where that is shown, unless `begun` does something else.
+   * Starts an op on hosts. A dialog asks first for more than one host, for a forced run, and for an op that has a question or needs
+   * the password. A preview of a switch opens the page that shows it, unless `onStarted` does something else.
    */
-  readonly start: (start: OpStart, rows: readonly HostRow[], begun?: Begun) => void;
+  readonly start: (start: OpStart, rows: readonly HostRow[], onStarted?: OnStarted) => void;
   /** Cancels a run. */
   readonly cancel: (run: RunSummary) => Promise<void>;
 }
@@ -28,55 +28,78 @@ const OpsContext = createContext<Ops | null>(null);
 
 export function useOps(): Ops {
   const ops = useContext(OpsContext);
-  if (ops === null) throw new Error("This part of the page starts ops, which can be done after signing in.");
+  if (ops === null) throw new Error("Ops can be started only below the signed-in frame.");
   return ops;
 }
 
-interface Asking {
+/** An op that waits for an answer in its dialog. */
+interface Question {
+  /** A new question is another dialog. */
+  readonly number: number;
   readonly start: OpStart;
   readonly rows: readonly HostRow[];
-  readonly begun: Begun | undefined;
+  readonly onStarted: OnStarted | undefined;
+  readonly sends: Sends;
 }
 
-/** The one way from a click to a run: sends it, shows it as sent at once, and says what came of it. */
+/** The requests of one decision: sent again after no answer came, they keep their keys. */
+interface Sends {
+  readonly one: Send<"startRun">;
+  readonly many: Send<"startRuns">;
+}
+
+const createSends = (): Sends => ({ one: createSend("startRun"), many: createSend("startRuns") });
+
+/** Starts runs for the whole page: sends the request, shows it as pending at once, and reports the result. */
 export function OpsProvider({ children }: { children: ReactNode }) {
   const { person } = useSession();
   const navigate = useNavigate();
-  const [asking, setAsking] = useState<Asking | undefined>();
+  const [question, setQuestion] = useState<Question | undefined>();
+  const ask = useCallback((start: OpStart, rows: readonly HostRow[], onStarted?: OnStarted) => {
+    setQuestion((before) => ({
+      number: (before?.number ?? 0) + 1,
+      start,
+      rows,
+      onStarted,
+      sends: createSends(),
+    }));
+  }, []);
   const send = useCallback(
-    async (start: OpStart, rows: readonly HostRow[], begun?: Begun, proof?: Proof) => {
+    async (start: OpStart, rows: readonly HostRow[], sends: Sends, onStarted?: OnStarted, proof?: Proof) => {
+      const force = (refused: readonly HostRow[]) => ask({ ...start, force: true }, refused, onStarted);
       const [only] = rows;
-      if (rows.length !== 1 || only === undefined) return startMany(start, rows, proof);
-      if (!begun && leadsToChanges(start)) void navigate({ to: "/hosts/$host/changes", params: { host: only.name } });
-      return startOne(start, only, proof, begun);
+      if (rows.length !== 1 || only === undefined) return startMany(start, rows, sends, force, proof);
+      if (!onStarted && leadsToChanges(start)) void navigate({ to: "/hosts/$host/changes", params: { host: only.name } });
+      return startOne(start, only, sends, force, proof, onStarted);
     },
-    [navigate],
+    [navigate, ask],
   );
   const start = useCallback<Ops["start"]>(
-    (wanted, rows, begun) => {
+    (wanted, rows, onStarted) => {
       const { allowed, denied } = splitByDenial(rows, wanted.op, person.role);
       const [only] = allowed;
-      if (rows.length > 1 || (only && asksFirst(wanted.op, rows.length))) setAsking({ start: wanted, rows, begun });
-      else if (only) void send(wanted, [only], begun);
-      else if (denied[0]) tellRefused(wanted, denied[0].row.name, denied[0].reason);
+      if (rows.length > 1 || (only && (wanted.force || asksFirst(wanted.op, rows.length)))) ask(wanted, rows, onStarted);
+      else if (only) void send(wanted, [only], createSends(), onStarted);
+      else if (denied[0]) toastRefused(wanted, denied[0].row.name, denied[0].reason);
     },
-    [person.role, send],
+    [person.role, ask, send],
   );
   const ops = useMemo(() => ({ start, cancel: cancelRun }), [start]);
   return (
     <OpsContext value={ops}>
       {children}
       <Suspense>
-        {asking && (
-          <AskOp
-            start={asking.start}
-            split={splitByDenial(asking.rows, asking.start.op, person.role)}
-            onClose={() => setAsking(undefined)}
+        {question && (
+          <OpDialog
+            key={question.number}
+            start={question.start}
+            split={splitByDenial(question.rows, question.start.op, person.role)}
+            onClose={() => setQuestion(undefined)}
             onAnswer={async ({ start: answered, rows, proof }) => {
-              // What needs no proof is on its way: the page shows it. Else the dialog waits for what the proof comes to.
-              if (proof === undefined) setAsking(undefined);
-              await send(answered, rows, asking.begun, proof);
-              setAsking(undefined);
+              // Without a proof, the page shows the pending run. With one, the dialog waits until the proof is accepted.
+              if (proof === undefined) setQuestion(undefined);
+              await send(answered, rows, question.sends, question.onStarted, proof);
+              setQuestion((now) => (now === question ? undefined : now));
             }}
           />
         )}
@@ -86,95 +109,68 @@ export function OpsProvider({ children }: { children: ReactNode }) {
 }
 
 type Proof = NonNullable<RouteInput<"startRun">["body"]["proof"]>;
+/** Asks whether to force the hosts that refused. */
+type Force = (refused: readonly HostRow[]) => void;
 
-/** Says what came of it. @throws ProblemError where the proof was not accepted: nothing was started, and it can be given again */
-async function startOne(start: OpStart, row: HostRow, proof?: Proof, begun?: Begun): Promise<void> {
-  markSent([row.id], start.op);
+/** Reports the result in a toast. @throws when the proof was rejected or no answer came: the dialog stays open */
+async function startOne(
+  start: OpStart,
+  row: HostRow,
+  sends: Sends,
+  force: Force,
+  proof?: Proof,
+  onStarted?: OnStarted,
+): Promise<void> {
+  markPending([row.id], start.op);
   try {
-    const run = await call("startRun", { params: { host: row.id }, body: { ...start, force: false, ...(proof && { proof }) } });
-    settleSent([row.id], true);
-    if (run.state === "queued") tellQueued(run);
-    begun?.(run);
+    const run = await sends.one({ params: { host: row.id }, body: { ...start, ...(proof && { proof }) } });
+    settlePending([row.id], true);
+    if (run.state === "queued") toastQueued(run);
+    onStarted?.(run);
   } catch (error) {
-    settleSent([row.id], false);
-    if (isAboutProof(error)) throw error;
-    tellFailed(start, row.name, error);
+    settlePending([row.id], false);
+    if (asksAgain(error, proof)) throw error;
+    toastStartFailed(start, row.name, error, {
+      onForce: () => force([row]),
+      onRetry: () => void startOne(start, row, sends, force, proof, onStarted),
+    });
   }
 }
 
-async function startMany(start: OpStart, rows: readonly HostRow[], proof?: Proof): Promise<void> {
+async function startMany(start: OpStart, rows: readonly HostRow[], sends: Sends, force: Force, proof?: Proof): Promise<void> {
   const ids = rows.map((row) => row.id);
-  markSent(ids, start.op);
+  markPending(ids, start.op);
   try {
-    const { items } = await call("startRuns", { body: { ...start, force: false, hosts: ids, ...(proof && { proof }) } });
-    settleSent(ids, true);
-    tellBegun(start, rows, items);
+    const { items } = await sends.many({ body: { ...start, hosts: ids, ...(proof && { proof }) } });
+    settlePending(ids, true);
+    toastStartedMany(start, rows, items, force);
   } catch (error) {
-    settleSent(ids, false);
-    if (isAboutProof(error)) throw error;
-    tellFailed(start, namesInWords(rows.slice(0, 3).map((row) => row.name)), error);
+    settlePending(ids, false);
+    if (asksAgain(error, proof)) throw error;
+    toastStartFailed(start, joinNames(rows.slice(0, 3).map((row) => row.name)), error, {
+      onForce: () => force(rows),
+      onRetry: () => void startMany(start, rows, sends, force, proof),
+    });
   }
 }
 
-/** Whether the proof was asked for and not accepted, or not looked at because there were too many. */
+/** Whether the dialog stays open: the proof was rejected, or no answer came. A toast would have to keep the proof. */
+function asksAgain(error: unknown, proof: Proof | undefined): boolean {
+  return isAboutProof(error) || (proof !== undefined && isUnanswered(error));
+}
+
+/** Whether the proof was missing, rejected, or not checked because of too many attempts. */
 function isAboutProof(error: unknown): boolean {
   if (!(error instanceof ProblemError)) return false;
   return ["second-factor-required", "second-factor-wrong", "too-many-attempts"].includes(error.problem.code);
-}
-
-function tellBegun(start: OpStart, rows: readonly HostRow[], items: RouteOutput<"startRuns">["items"]): void {
-  const refused = items.filter((item) => item.refused !== null);
-  const queued = items.filter((item) => item.run?.state === "queued").length;
-  const { label } = opDeclaration(start.op);
-  const began = items.length - refused.length;
-  if (began > 0) {
-    notify({
-      status: "working",
-      fact: `${label}: ${countOf(began, "host")} began`,
-      ...(queued > 0 && { follows: `${countOf(queued, "host")} of them will begin when they can.` }),
-    });
-  }
-  const [first] = refused;
-  if (first?.refused) {
-    const name = rows.find((row) => row.id === first.host || row.name === first.host)?.name ?? first.host;
-    notify({
-      status: "broken",
-      fact: `${label}: ${countOf(refused.length, "host")} refused`,
-      follows: `${name}: ${first.refused.sentence} ${first.refused.next}`,
-    });
-  }
 }
 
 async function cancelRun(run: RunSummary): Promise<void> {
   try {
     await call("cancelRun", { params: { run: run.id } });
   } catch (error) {
-    // It ended in the meantime, which is what was wanted.
+    // It ended in the meantime: there is nothing to cancel.
     if (error instanceof ProblemError && error.problem.code === "run-ended") return;
-    notify({ status: "broken", fact: `${run.title} was not cancelled`, follows: messageOf(error) });
+    notify({ status: "broken", title: `${run.title} was not cancelled`, detail: messageOf(error) });
   }
-}
-
-function tellQueued(run: RunSummary): void {
-  const undo = async () => {
-    try {
-      await call("cancelRun", { params: { run: run.id } });
-    } catch (error) {
-      notify({ status: "broken", fact: "It could not be undone", follows: messageOf(error) });
-    }
-  };
-  notify({
-    status: "ok",
-    fact: `${run.title} on ${run.hostName} queued`,
-    follows: run.sentence,
-    action: { label: "Undo", press: () => void undo() },
-  });
-}
-
-function tellRefused(start: OpStart, host: string, reason: string): void {
-  notify({ status: "broken", fact: `${opDeclaration(start.op).label} on ${host} was not started`, follows: reason });
-}
-
-function tellFailed(start: OpStart, host: string, error: unknown): void {
-  tellRefused(start, host, messageOf(error));
 }

@@ -14,12 +14,14 @@ export interface OpStart {
   readonly op: OpName;
   readonly args: Record<string, unknown>;
   readonly whenBlocked: "queue" | "refuse";
+  /** Skips the checks that can be skipped. */
+  readonly force: boolean;
 }
 
 /** Every op, in the order of the registry. */
 export const ALL_OPS = Object.keys(OPS) as OpName[];
 
-/** What a menu offers: every op but those with an argument that only the page about it knows, such as a generation. */
+/** The ops of a menu: all except those with an argument that only their own page knows, such as a generation. */
 export const MENU_OPS = ALL_OPS.filter((op) => opDeclaration(op).args.safeParse({}).success);
 
 /** An argument with a usual value that a person may want to be another one. */
@@ -27,56 +29,56 @@ export interface OpQuestion {
   readonly argument: string;
   readonly label: string;
   readonly usual: number;
-  /** What is said of an answer that does not fit. */
+  /** Shown when the answer is invalid. */
   readonly fault: string;
 }
 
 const QUESTIONS: Partial<Record<OpName, OpQuestion>> = {
   "collect-garbage": {
     argument: "keepDays",
-    label: "Keep generations younger than, in days",
+    label: "Keep generations newer than (days)",
     usual: OPS["collect-garbage"].args.parse({}).keepDays,
-    fault: "A whole number of days, 3650 at most.",
+    fault: "Enter a whole number of days, at most 3650.",
   },
 };
 
-/** What is asked before an op begins, in the way of its dialog. */
+/** The question in the dialog of an op. */
 export function questionOf(op: OpName): OpQuestion | undefined {
   return QUESTIONS[op];
 }
 
-/** Whether a dialog stands between the click and the run. */
+/** Whether a click opens a dialog before the run starts. */
 export function asksFirst(op: OpName, hosts: number): boolean {
   return hosts > 1 || opDeclaration(op).secondFactor || questionOf(op) !== undefined;
 }
 
-/** What a button or a menu calls an op; three dots say that a dialog follows. */
+/** The label of an op on a button or in a menu; three dots mean that a dialog follows. */
 export function opLabel(op: OpName, hosts = 1): string {
   return `${opDeclaration(op).label}${asksFirst(op, hosts) ? "…" : ""}`;
 }
 
-/** An op and what it is done to: `Switch 3 hosts`, `Run tests on csb1`. */
+/** An op and its object: `Switch 3 hosts`, `Run tests on csb1`. */
 export function opOn(op: OpName, object: string): string {
   const { label } = opDeclaration(op);
   return `${label}${label.includes(" ") ? " on" : ""} ${object}`;
 }
 
-/** Whether an op has shown all that it shows once a page about the host has it: a preview of what a switch would change. */
+/** Whether the Changes page shows the whole result of an op: a preview of a switch. */
 export function leadsToChanges({ op, args }: Pick<OpStart, "op" | "args">): boolean {
   return op === "preview" && args["generation"] === undefined && args["against"] === undefined;
 }
 
-/** An op with its usual arguments. It waits for a host that is away or busy, where the op can wait. */
+/** An op with its default arguments. If the op can be queued, it waits for a host that is offline or busy. */
 export function opStart(op: OpName, args: Record<string, unknown> = {}): OpStart {
-  return { op, args, whenBlocked: opDeclaration(op).queueable ? "queue" : "refuse" };
+  return { op, args, whenBlocked: opDeclaration(op).queueable ? "queue" : "refuse", force: false };
 }
 
-/** What a click on a host's next action starts. */
+/** The op that a host's next action starts. */
 export function startOf(next: Extract<NextAction, { kind: "start" }>): OpStart {
-  return { op: next.op, args: next.args, whenBlocked: next.whenBlocked };
+  return { op: next.op, args: next.args, whenBlocked: next.whenBlocked, force: false };
 }
 
-/** Why an op cannot be started on a host now: what the server says of the host, else what it says of the role. */
+/** Why an op cannot be started on a host now, because of the role or of the host; undefined: it can. */
 export function denialOf(row: HostRow, op: OpName, role: Role): string | undefined {
   if (!roleAllows(role, opDeclaration(op).role)) return REFUSALS["role-too-low"].sentence;
   return row.deniedOps[op];
@@ -100,7 +102,7 @@ export function splitByDenial(rows: readonly HostRow[], op: OpName, role: Role):
 }
 
 /** A list of names as a sentence has it: `a`, `a and b`, `a, b and c`. */
-export function namesInWords(names: readonly string[]): string {
+export function joinNames(names: readonly string[]): string {
   const last = names.at(-1) ?? "";
   return names.length < 2 ? last : `${names.slice(0, -1).join(", ")} and ${last}`;
 }

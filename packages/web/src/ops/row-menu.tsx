@@ -7,7 +7,7 @@ import { Icon } from "../components/icon.tsx";
 
 const OpMenu = lazy(() => import("./op-menu.tsx"));
 
-/** Which row's menu is open. All rows share one menu. */
+/** The row whose menu is open. All rows share one menu. */
 const useOpen = create<{ id: string | undefined; anchor: Element | undefined }>(() => ({ id: undefined, anchor: undefined }));
 
 const close = () => useOpen.setState({ id: undefined, anchor: undefined });
@@ -21,7 +21,7 @@ export function RowMenuButton({ row, size = "row" }: { row: HostRow; size?: "row
       aria-label={`More for ${row.name}`}
       aria-haspopup="menu"
       aria-expanded={open}
-      className={buttonClass({ look: "ghost", size, iconOnly: true })}
+      className={buttonClass({ variant: "ghost", size, iconOnly: true })}
       onClick={(event) => {
         if (open) close();
         else useOpen.setState({ id: row.id, anchor: event.currentTarget });
@@ -32,12 +32,12 @@ export function RowMenuButton({ row, size = "row" }: { row: HostRow; size?: "row
   );
 }
 
-/** Whether the menu of some row is open, during which rows must not move. */
+/** Whether a row's menu is open: rows must not move then. */
 export function useRowMenuOpen(): boolean {
   return useOpen(({ id }) => id !== undefined);
 }
 
-/** Draws the menu of the row whose button was pressed; stands once beside the list. */
+/** Draws the menu of the row whose button was pressed; rendered once, beside the list. */
 export function RowMenu({ rows }: { rows: readonly HostRow[] }) {
   const { id, anchor } = useOpen();
   const row = rows.find((each) => each.id === id);

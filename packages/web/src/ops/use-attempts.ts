@@ -4,9 +4,9 @@ import { ProblemError } from "../live/api.ts";
 import { useTimed } from "../time/clock.ts";
 import { messageOf } from "./message-of.ts";
 
-/** What came of an attempt with a password, and for how long the next one must wait. */
+/** The result of an attempt with a password, and how long the next one must wait. */
 export interface Attempts {
-  /** What went wrong, with the next step; undefined: nothing did. */
+  /** The error with the next step; undefined: none. */
   readonly fault: string | undefined;
   /** Why it cannot be tried now; undefined: it can. */
   readonly wait: string | undefined;
@@ -14,13 +14,13 @@ export interface Attempts {
   readonly clear: () => void;
 }
 
-/** Keeps what the dashboard said of the last attempt, and counts down where it asked to wait (`Retry-After`). */
+/** Keeps the error of the last attempt, and counts down if the dashboard asked to wait (`Retry-After`). */
 export function useAttempts(): Attempts {
   const [fault, setFault] = useState<{ words: string; until: number } | undefined>();
   const left = useTimed(() => (fault === undefined ? 0 : Math.max(0, Math.ceil((fault.until - Date.now()) / 1_000))));
   const waiting = fault !== undefined && left > 0;
   return {
-    // The server's own step is to wait; how long stands on the button.
+    // The server's next step is to wait; the button shows for how long.
     fault: fault === undefined || (fault.until > 0 && !waiting) ? undefined : fault.words,
     wait: waiting ? `Wait ${formatDuration(left * 1_000)}` : undefined,
     failed: (error) => {

@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from "react";
 
-/** Made once each: a component asks at every drawing, and to make one is what takes the time. */
+/** Cached, since creating a media query list is slow and components ask on every render. */
 const queries = new Map<string, MediaQueryList>();
 
 function mediaQuery(query: string): MediaQueryList {
@@ -9,7 +9,7 @@ function mediaQuery(query: string): MediaQueryList {
   return made;
 }
 
-/** Whether a media query holds now. */
+/** Whether a media query matches now. */
 export function useMedia(query: string): boolean {
   return useSyncExternalStore(
     (listener) => {

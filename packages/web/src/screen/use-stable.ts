@@ -1,10 +1,10 @@
 import { useState } from "react";
 
-/** The value given before while the new one says the same, so that what hangs on it is not drawn again. For small plain data. */
+/** Returns the previous value while the new one is equal, so that what depends on it does not render again. For small plain data. */
 export function useStable<T>(value: T): T {
   const text = JSON.stringify(value);
-  const [kept, setKept] = useState({ text, value });
-  if (kept.text === text) return kept.value;
-  setKept({ text, value });
+  const [stable, setStable] = useState({ text, value });
+  if (stable.text === text) return stable.value;
+  setStable({ text, value });
   return value;
 }

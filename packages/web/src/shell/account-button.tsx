@@ -3,7 +3,7 @@ import { MenuButton } from "../components/menu-button.tsx";
 
 const AccountMenu = lazy(() => import("./account-menu.tsx"));
 
-/** Opens what concerns the person from a button of the bar's own. */
+/** Opens the account menu from a button of the bar. */
 export function AccountButton({ trigger }: { trigger: ReactElement }) {
   return <MenuButton trigger={trigger} renderMenu={(place) => <AccountMenu {...place} />} />;
 }

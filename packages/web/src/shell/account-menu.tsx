@@ -9,12 +9,12 @@ import { forgetSession, useSession } from "./session.ts";
 import { setTheme, type Theme, useTheme } from "./theme.ts";
 
 const THEMES = [
-  { value: "system", label: "Like the system" },
+  { value: "system", label: "System" },
   { value: "light", label: "Light" },
   { value: "dark", label: "Dark" },
 ] as const satisfies readonly { value: Theme; label: string }[];
 
-/** What concerns the person: password, sessions, theme, signing out. */
+/** The account menu: password, sessions, theme, sign out. */
 export default function AccountMenu(place: MenuPlace) {
   const { person } = useSession();
   const theme = useTheme();
@@ -23,7 +23,7 @@ export default function AccountMenu(place: MenuPlace) {
     try {
       await call("signOut", {});
     } catch (error) {
-      notify({ status: "broken", fact: "You are still signed in", follows: messageOf(error) });
+      notify({ status: "broken", title: "Could not sign out", detail: messageOf(error) });
       return;
     }
     await router.navigate({ to: "/sign-in" });

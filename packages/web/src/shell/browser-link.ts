@@ -12,7 +12,7 @@ export function createBrowserLink(onNewVersion: () => void): LiveClient {
     random: Math.random,
     setTimeout: (fn, milliseconds) => setTimeout(fn, milliseconds),
     clearTimeout: (timer) => clearTimeout(timer as number),
-    // A hidden tab gets no frames, and must not pile up what it missed.
+    // A hidden tab gets no frames, so messages would pile up.
     beforeFrame: (fn) => (document.hidden ? queueMicrotask(fn) : requestAnimationFrame(fn)),
     onServerTime: setServerTime,
     onNewVersion,

@@ -2,18 +2,18 @@ import { CSPProvider } from "@base-ui/react/csp-provider";
 import { Outlet } from "@tanstack/react-router";
 import { lazy, Suspense } from "react";
 import { useToastQueue } from "../components/toast.tsx";
-import { whenUsed } from "../screen/when-used.ts";
+import { firstInteraction } from "../screen/first-interaction.ts";
 
 const ToastLayer = lazy(() => import("../components/toast-layer.tsx"));
-const TipLayer = lazy(() => whenUsed().then(() => import("../components/tip-layer.tsx")));
+const TipLayer = lazy(() => firstInteraction().then(() => import("../components/tip-layer.tsx")));
 
-/** What stands around every page, signed in or not. Toasts come with the first of them, tooltips when the page is used. */
+/** The frame of every page, signed in or not. Toasts load with the first message, tooltips with the first interaction. */
 export function Frame() {
-  const said = useToastQueue((queue) => queue.said);
+  const used = useToastQueue((queue) => queue.used);
   return (
     <CSPProvider disableStyleElements>
       <Outlet />
-      <Suspense>{said && <ToastLayer />}</Suspense>
+      <Suspense>{used && <ToastLayer />}</Suspense>
       <Suspense>
         <TipLayer />
       </Suspense>

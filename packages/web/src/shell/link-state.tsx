@@ -7,7 +7,7 @@ import { useLink, useRetryLink, useServerInfo } from "../live/use-live.ts";
 import { useTimed } from "../time/clock.ts";
 import { forgetSession } from "./session.ts";
 
-/** The link's state, for the corner of the page. */
+/** The state of the live link, in the corner of the page. */
 export function LinkCorner() {
   const link = useLink();
   const words = useTimed((now) => {
@@ -30,7 +30,7 @@ export function LinkCorner() {
   return <LinkDot state={state} words={words} />;
 }
 
-/** What concerns every page and must be said before anything else: the session, the link, the dashboard's own trouble. */
+/** The banners over every page: an ended session, a lost link, a problem of the dashboard itself. */
 export function Banners() {
   const link = useLink();
   const retry = useRetryLink();
@@ -52,7 +52,7 @@ export function Banners() {
             </Button>
           }
         >
-          <b>Your session has ended.</b> What stands here is as it was then.
+          <b>Your session has ended.</b> This page no longer updates.
         </Banner>
       )}
       {link.kind === "offline" && (
@@ -64,12 +64,12 @@ export function Banners() {
             </Button>
           }
         >
-          <b>The dashboard does not answer since {since}.</b> What stands here is as it was then; hosts go on with what they do.
+          <b>The dashboard has not responded since {since}.</b> This page shows the last known state. Hosts keep running.
         </Banner>
       )}
       {server?.storage && (
         <Banner status="broken">
-          <b>The dashboard cannot store anything now.</b> {server.storage}
+          <b>The dashboard cannot write to its database.</b> {server.storage}
         </Banner>
       )}
       {server?.notice && <Banner status="working">{server.notice}</Banner>}

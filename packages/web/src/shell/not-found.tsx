@@ -1,10 +1,10 @@
-import { NoPage } from "../components/page-stand-in.tsx";
+import { MissingPage } from "../components/page-placeholder.tsx";
 
-/** An address that nothing stands at. */
+/** The page of an unknown address. */
 export function NotFound() {
   return (
     <main className="px-(--gutter) pt-8">
-      <NoPage heading="Not found" title="There is nothing at this address" way={{ to: "/", label: "To the fleet" }} />
+      <MissingPage heading="Not found" title="Page not found" link={{ to: "/", label: "Back to Fleet" }} />
     </main>
   );
 }

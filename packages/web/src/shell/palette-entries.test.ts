@@ -5,11 +5,11 @@ const entry = (words: string, rank: 0 | 1 = 0): Entry<string> => ({ key: words, 
 const entries = [entry("csb1 web"), entry("csb10 web"), entry("Activity"), entry("Pull csb1", 1), entry("Run tests csb1", 1)];
 const found = (text: string) => findEntries(entries, text, 10).map(({ value }) => value);
 
-test("before anything is typed, hosts and pages are offered, ops are not", () => {
+test("without a query, hosts and pages are offered, ops are not", () => {
   expect(found(" ")).toEqual(["csb1 web", "csb10 web", "Activity"]);
 });
 
-test("a whole name comes before one that only begins so, and a host before what can be done to it", () => {
+test("an exact name comes before a prefix, and a host before its ops", () => {
   expect(found("csb1")).toEqual(["csb1 web", "Pull csb1", "Run tests csb1", "csb10 web"]);
 });
 
@@ -18,6 +18,6 @@ test("a verb and a host find the op", () => {
   expect(found("csb1 tests")).toEqual(["Run tests csb1"]);
 });
 
-test("what is not there is not found", () => {
+test("an unknown text finds nothing", () => {
   expect(found("csb1 reboot")).toEqual([]);
 });

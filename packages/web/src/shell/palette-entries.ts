@@ -2,7 +2,7 @@
 export interface Entry<T> {
   readonly key: string;
   readonly words: string;
-  /** 0: offered before anything is typed; 1: only when it is asked for. */
+  /** 0: offered without a query; 1: only for a query. */
   readonly rank: 0 | 1;
   readonly value: T;
 }

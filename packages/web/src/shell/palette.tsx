@@ -73,12 +73,12 @@ export default function Palette({ onClose, onHelp }: { onClose: () => void; onHe
               <Command.Input
                 value={text}
                 onValueChange={setText}
-                placeholder="A host, a page, or: pull csb1"
+                placeholder="Host, page, or op, for example: pull csb1"
                 className="h-full flex-1 bg-transparent text-text outline-none"
               />
             </div>
             <Command.List className="max-h-[min(420px,60vh)] overflow-y-auto p-1.5">
-              <Command.Empty className="px-2.5 py-6 text-center text-small text-muted">Nothing is called that.</Command.Empty>
+              <Command.Empty className="px-2.5 py-6 text-center text-small text-muted">No results.</Command.Empty>
               {group("Hosts", "host")}
               {group("Start", "op")}
               {group("Pages", "page")}
@@ -100,7 +100,7 @@ const PAGES: readonly Extract<Found, { kind: "page" }>[] = [
   { kind: "page", page: "/activity", label: "Activity", icon: History },
   { kind: "page", page: "/add-host", label: "Add host", icon: Plus },
   { kind: "page", page: "/account", label: "Account", icon: UserRound },
-  { kind: "page", page: "help", label: "Keys and search", icon: CircleHelp },
+  { kind: "page", page: "help", label: "Shortcuts and search", icon: CircleHelp },
 ];
 
 function entriesOf(rows: readonly HostRow[]): readonly Entry<Found>[] {

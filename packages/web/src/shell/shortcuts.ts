@@ -1,6 +1,6 @@
 import { useEffect } from "react";
 
-/** Whether a key was pressed where text is written, in which case it is no shortcut. */
+/** Whether a key was pressed in a text field, where it is no shortcut. */
 export function isWriting(target: EventTarget | null): boolean {
   return (
     target instanceof HTMLElement &&
@@ -8,12 +8,12 @@ export function isWriting(target: EventTarget | null): boolean {
   );
 }
 
-/** Whether something stands over the page that has the keys: a dialog or an open menu. */
+/** Whether a dialog or an open menu takes the keys. */
 export function isCovered(): boolean {
   return document.querySelector("[role=dialog], [role=alertdialog], [role=menu]") !== null;
 }
 
-/** The keys that hold on every page. A page marks its search box with `data-search`. */
+/** The shortcuts of every page. A page marks its search box with `data-search`. */
 export function usePageShortcuts({ onFind, onHelp }: { onFind: () => void; onHelp: () => void }): void {
   useEffect(() => {
     const press = (event: KeyboardEvent) => {

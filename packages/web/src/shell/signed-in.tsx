@@ -4,7 +4,7 @@ import { notify } from "../components/toast.tsx";
 import type { LiveClient } from "../live/live-client.ts";
 import { LiveContext } from "../live/use-live.ts";
 import { OpsProvider } from "../ops/ops-provider.tsx";
-import { whenUsed } from "../screen/when-used.ts";
+import { firstInteraction } from "../screen/first-interaction.ts";
 import { createBrowserLink } from "./browser-link.ts";
 import { Banners } from "./link-state.tsx";
 import { usePageShortcuts } from "./shortcuts.ts";
@@ -18,14 +18,14 @@ const Help = lazy(() => import("./help.tsx"));
 export function SignedIn() {
   const [client, setClient] = useState<LiveClient | null>(null);
   useEffect(() => {
-    const link = createBrowserLink(tellNewVersion);
+    const link = createBrowserLink(notifyNewVersion);
     // oxlint-disable-next-line react/set-state-in-effect -- the link is an edge that begins and ends with this frame.
     setClient(link);
     return () => link.stop();
   }, []);
   useEffect(() => {
     // So that the first menu opens at once.
-    void whenUsed().then(() => import("../components/menu.tsx"));
+    void firstInteraction().then(() => import("../components/menu.tsx"));
   }, []);
   if (client === null) return null;
   return (
@@ -49,7 +49,7 @@ function Bars() {
         href="#main"
         className="fixed top-2 left-2 z-50 -translate-y-20 rounded-m bg-ink px-3 py-1.5 text-on-ink focus:translate-y-0 max-phone:py-3"
       >
-        Skip to the page
+        Skip to content
       </a>
       <TopBar onFind={find} />
       <Banners />
@@ -65,11 +65,11 @@ function Bars() {
   );
 }
 
-function tellNewVersion(): void {
+function notifyNewVersion(): void {
   notify({
     status: "working",
-    fact: "The dashboard was updated",
-    follows: "This page is of the version before.",
+    title: "The dashboard was updated",
+    detail: "Reload to use the new version.",
     action: { label: "Reload", press: () => location.reload() },
   });
 }

@@ -2,14 +2,14 @@ import { Link } from "@tanstack/react-router";
 import { CircleUserRound, History, Server } from "lucide-react";
 import { Icon } from "../components/icon.tsx";
 import { AccountButton } from "./account-button.tsx";
-import { usePlaceInNav } from "./place-in-nav.ts";
+import { useCurrentSection } from "./current-section.ts";
 
 const TAB =
   "group/tab grid content-center justify-items-center gap-[3px] text-label text-muted aria-[current=page]:font-medium aria-[current=page]:text-text focus-visible:-outline-offset-2";
 
 /** The pages on a phone, within the thumb's reach. */
 export function TabBar() {
-  const place = usePlaceInNav();
+  const place = useCurrentSection();
   return (
     <nav
       aria-label="Pages"

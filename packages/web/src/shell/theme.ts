@@ -9,7 +9,7 @@ function stored(): Theme {
     const theme = localStorage.getItem(KEY);
     return theme === "light" || theme === "dark" ? theme : "system";
   } catch {
-    // The browser keeps nothing for this page: the system's theme holds.
+    // The browser stores nothing for this page: use the system's theme.
     return "system";
   }
 }
@@ -25,7 +25,7 @@ export function setTheme(theme: Theme): void {
   try {
     localStorage.setItem(KEY, theme);
   } catch {
-    // Nothing can be kept; the choice would be lost with the page, so it is not made.
+    // Nothing can be stored, and the choice would be lost with the page: leave the theme as it is.
     return;
   }
   applyTheme();

@@ -4,9 +4,9 @@ import { IconButton } from "../components/button.tsx";
 import { Icon } from "../components/icon.tsx";
 import { Kbd } from "../components/kbd.tsx";
 import { AccountButton, initials } from "./account-button.tsx";
+import { useCurrentSection } from "./current-section.ts";
 import { LinkCorner } from "./link-state.tsx";
-import { Mark } from "./mark.tsx";
-import { usePlaceInNav } from "./place-in-nav.ts";
+import { Mark } from "./logo.tsx";
 import { useSession } from "./session.ts";
 
 const NAV =
@@ -14,10 +14,10 @@ const NAV =
 
 const APPLE = /Mac|iPhone|iPad/.test(navigator.userAgent);
 
-/** The bar over every page: where one is, what can be found, how the link is, who one is. */
+/** The bar over every page: navigation, search, the link's state, the account. */
 export function TopBar({ onFind }: { onFind: () => void }) {
   const { person } = useSession();
-  const place = usePlaceInNav();
+  const place = useCurrentSection();
   return (
     <header className="sticky top-0 z-20 flex h-12 items-center gap-6 border-b border-border bg-surface px-(--gutter) max-phone:h-13 max-phone:gap-2 max-phone:pr-2">
       <Link

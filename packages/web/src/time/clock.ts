@@ -1,8 +1,8 @@
 import { useSyncExternalStore } from "react";
 
 /**
- * The pages' one clock: every relative time and running timer hangs on a single interval, which stands still while nothing is
- * shown that needs it and while the tab is hidden.
+ * The pages' one clock: every relative time and running timer hangs on a single interval, which is paused while nothing on the
+ * page needs it and while the tab is hidden.
  */
 let offset = 0;
 let timer: ReturnType<typeof setInterval> | undefined;
@@ -13,7 +13,7 @@ export function serverNow(): number {
   return Date.now() + offset;
 }
 
-/** Tells the clock what time it is at the server, so that ages are right on a machine whose clock is wrong. */
+/** Sets the server's time, so that ages are right on a machine whose clock is wrong. */
 export function setServerTime(now: number): void {
   const next = now - Date.now();
   // Less than a second is the way of the message, not a wrong clock.

@@ -9,6 +9,7 @@ import { SkeletonRows } from "../../components/skeleton.tsx";
 import { StatusPill } from "../../components/status-pill.tsx";
 import { notify } from "../../components/toast.tsx";
 import { call } from "../../live/api.ts";
+import { useSend } from "../../live/use-send.ts";
 import { messageOf } from "../../ops/message-of.ts";
 import { queryClient } from "../../screen/queries.tsx";
 import { usePageTitle } from "../../screen/use-page-title.ts";
@@ -39,19 +40,20 @@ export function AccountPage() {
 function PasswordForm() {
   const [sent, setSent] = useState(false);
   const [fault, setFault] = useState<string>();
+  const changePassword = useSend("changePassword");
   const change = async (form: HTMLFormElement) => {
     const data = new FormData(form);
     const next = textOf(data, "next");
     if (next !== textOf(data, "again")) {
-      setFault("The new password is not the same in both fields.");
+      setFault("The new passwords do not match.");
       return;
     }
     setSent(true);
     setFault(undefined);
     try {
-      await call("changePassword", { body: { current: textOf(data, "current"), next } });
+      await changePassword({ body: { current: textOf(data, "current"), next } });
       form.reset();
-      notify({ status: "ok", fact: "Your password was changed", follows: "Every other session of yours has ended." });
+      notify({ status: "ok", title: "Password changed", detail: "Your other sessions have ended." });
       await queryClient.invalidateQueries({ queryKey: ["sessions"] });
     } catch (error) {
       setFault(messageOf(error));
@@ -66,7 +68,7 @@ function PasswordForm() {
         void change(event.currentTarget);
       }}
     >
-      <Field label="Password now" name="current" type="password" autoComplete="current-password" required />
+      <Field label="Current password" name="current" type="password" autoComplete="current-password" required />
       <Field
         label="New password"
         name="next"
@@ -74,11 +76,11 @@ function PasswordForm() {
         autoComplete="new-password"
         minLength={12}
         required
-        hint="At least 12 characters. Your other sessions end."
+        hint="At least 12 characters. Your other sessions will end."
       />
-      <Field label="New password again" name="again" type="password" autoComplete="new-password" required fault={fault} />
+      <Field label="Confirm new password" name="again" type="password" autoComplete="new-password" required fault={fault} />
       <span>
-        <Button look="ink" type="submit" sent={sent}>
+        <Button variant="ink" type="submit" sent={sent}>
           Change password
         </Button>
       </span>
@@ -94,11 +96,11 @@ function textOf(data: FormData, name: string): string {
 function Sessions() {
   const sessions = useQuery({ queryKey: ["sessions"], queryFn: ({ signal }) => call("sessions", {}, signal), staleTime: 0 });
   const [ending, setEnding] = useState<string>();
-  if (sessions.isPending) return <SkeletonRows rows={2} label="Sessions are being read" />;
+  if (sessions.isPending) return <SkeletonRows rows={2} label="Loading sessions" />;
   if (sessions.isError) {
     return (
       <ProblemNotice
-        title="Your sessions could not be read"
+        title="Could not load your sessions"
         next={messageOf(sessions.error)}
         actions={<Button onClick={() => void sessions.refetch()}>Try again</Button>}
       />
@@ -109,7 +111,7 @@ function Sessions() {
     try {
       await call("endSession", { params: { session } });
     } catch (error) {
-      notify({ status: "broken", fact: "The session was not ended", follows: messageOf(error) });
+      notify({ status: "broken", title: "Could not end the session", detail: messageOf(error) });
     }
     await sessions.refetch();
     setEnding(undefined);
@@ -124,14 +126,14 @@ function Sessions() {
           <div className="min-w-48 flex-1">
             <p className="truncate font-medium">{session.agent || "Unknown browser"}</p>
             <p className="text-small text-muted">
-              from {session.address}, last seen <RelativeTime at={session.lastSeenAt} />, begun{" "}
+              from {session.address}, last seen <RelativeTime at={session.lastSeenAt} />, started{" "}
               <RelativeTime at={session.createdAt} />
             </p>
           </div>
           {session.current ? (
-            <StatusPill status="ok">this one</StatusPill>
+            <StatusPill status="ok">this session</StatusPill>
           ) : (
-            <Button size="row" look="danger" sent={ending === session.id} onClick={() => void end(session.id)}>
+            <Button size="row" variant="danger" sent={ending === session.id} onClick={() => void end(session.id)}>
               End
             </Button>
           )}

@@ -13,7 +13,7 @@ const OUTCOMES = {
   failed: { status: "broken", word: "failed" },
 } as const satisfies Record<AuditEntry["outcome"], { status: Status; word: string }>;
 
-/** One thing that somebody did: when, what, on which hosts, who, from where. Leads to its run, else to its host. */
+/** One entry: when, what, on which hosts, by whom, from where. Links to its run, else to its host. */
 export function ActivityEntry({ entry }: { entry: AuditEntry }) {
   const { status, word } = OUTCOMES[entry.outcome];
   const phone = useIsPhone();
@@ -66,11 +66,11 @@ export function ActivityEntry({ entry }: { entry: AuditEntry }) {
 
 function Lead({ entry, children }: { entry: AuditEntry; children: ReactNode }) {
   // On a phone the finger has the height of the whole entry.
-  const look =
+  const className =
     "font-medium hover:underlined max-phone:relative max-phone:after:absolute max-phone:after:-inset-y-2.5 max-phone:after:inset-x-0";
   if (entry.runId !== null) {
     return (
-      <Link to="/runs/$run" params={{ run: entry.runId }} className={look}>
+      <Link to="/runs/$run" params={{ run: entry.runId }} className={className}>
         {children}
       </Link>
     );
@@ -78,7 +78,7 @@ function Lead({ entry, children }: { entry: AuditEntry; children: ReactNode }) {
   const [host] = entry.hosts;
   if (host === undefined) return children;
   return (
-    <Link to="/hosts/$host" params={{ host: host.name }} className={look}>
+    <Link to="/hosts/$host" params={{ host: host.name }} className={className}>
       {children}
     </Link>
   );

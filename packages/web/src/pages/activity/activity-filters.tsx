@@ -9,7 +9,7 @@ import type { ActivityFilter } from "./address.ts";
 
 const ChoiceMenu = lazy(() => import("./choice-menu.tsx"));
 
-/** Who, what and which host; the whole filter stands in the address. */
+/** Filters by person, action and host. The address holds the filter. */
 export function ActivityFilters({
   filter,
   people,
@@ -37,7 +37,7 @@ export function ActivityFilters({
       <Choice name="Action" all="any" value={filter.action} choices={actions} onChoose={(action) => set({ action })} />
       <HostInput key={filter.host ?? ""} value={filter.host} hosts={hosts} onChoose={(host) => set({ host })} />
       {(filter.who ?? filter.action ?? filter.host) !== undefined && (
-        <Button look="ghost" size="row" icon={X} onClick={() => set({ who: undefined, action: undefined, host: undefined })}>
+        <Button variant="ghost" size="row" icon={X} onClick={() => set({ who: undefined, action: undefined, host: undefined })}>
           Clear
         </Button>
       )}
@@ -72,7 +72,7 @@ function Choice({
   );
 }
 
-/** A host by its name; those of the fleet are offered, one that was removed can be typed. */
+/** Filters by host name. Suggests the hosts of the fleet; the name of a removed one can be typed. */
 function HostInput({
   value,
   hosts,

@@ -19,7 +19,7 @@ import { byDay, choicesOf, mergeEntries } from "./entries.ts";
 /** As many as come live, so that the first older page is a new one. */
 const PAGE = 200;
 
-/** The audit trail: what was done, by whom, on which hosts, from where, and whether it was let happen. Live, and back to the beginning. */
+/** The audit trail: what, by whom, on which hosts, from where, and with which outcome. Live, and back to the first entry. */
 export function ActivityPage() {
   const filter: ActivityFilter = useSearch({ from: "/signed-in/activity" });
   const live = useActivity();
@@ -33,7 +33,7 @@ export function ActivityPage() {
     staleTime: 30_000,
   });
   usePageTitle("Activity");
-  // Drawn anew when a day ends.
+  // Rendered again when a day ends.
   useTimed((now) => new Date(now).toDateString());
   const { data } = read;
   const older = useMemo(() => data?.pages.flatMap((page) => page.items) ?? [], [data]);
@@ -59,19 +59,19 @@ export function ActivityPage() {
           </ol>
         </section>
       ))}
-      {read.isPending && entries.length === 0 && <SkeletonRows rows={8} label="The audit trail is being read" />}
+      {read.isPending && entries.length === 0 && <SkeletonRows rows={8} label="Loading the audit trail" />}
       {read.isSuccess &&
         entries.length === 0 &&
         (filtered ? (
-          <EmptyState icon={SearchX} title="Nothing like this was done">
-            No entry of the audit trail fits all of the filters.
+          <EmptyState icon={SearchX} title="No matching entries">
+            No entry in the audit trail matches all filters.
           </EmptyState>
         ) : (
-          <EmptyState icon={History} title="Nothing was done yet">
-            Whatever somebody does with this dashboard will stand here.
+          <EmptyState icon={History} title="No activity yet">
+            Everything people do in this dashboard is listed here.
           </EmptyState>
         ))}
-      {read.isError && <ProblemNotice title="The audit trail could not be read" next={messageOf(read.error)} />}
+      {read.isError && <ProblemNotice title="Could not load the audit trail" next={messageOf(read.error)} />}
       {(read.hasNextPage || read.isError) && (
         <p className="pt-2">
           <Button sent={read.isFetching} onClick={() => void (read.data === undefined ? read.refetch() : read.fetchNextPage())}>

@@ -1,4 +1,4 @@
-/** What of the audit trail is shown: whole names, and an action or its first part. */
+/** The filter of the audit trail: whole names, and an action or its first part. */
 export interface ActivityFilter {
   readonly who?: string;
   readonly action?: string;

@@ -17,7 +17,7 @@ const entry = (seq: number, change: Partial<AuditEntry> = {}): AuditEntry => ({
   ...change,
 });
 
-test("a filter asks for a person, for an action or all of a thing's, for a host by name or id", () => {
+test("a filter matches a person, an action or its first part, and a host by name or id", () => {
   expect(isWanted(entry(1), {})).toBe(true);
   expect(isWanted(entry(1), { who: "admin", action: "run", host: "hsb0" })).toBe(true);
   expect(isWanted(entry(1), { action: "run.start", host: "id-a" })).toBe(true);
@@ -26,12 +26,12 @@ test("a filter asks for a person, for an action or all of a thing's, for a host 
   expect(isWanted(entry(1), { host: "hsb1" })).toBe(false);
 });
 
-test("what came live and what was read is shown once, newest first, and filtered alike", () => {
+test("live and read entries are merged without duplicates, newest first, and filtered alike", () => {
   const merged = mergeEntries([entry(3), entry(4, { who: "eve" })], [entry(2), entry(3), entry(1)], { who: "admin" });
   expect(merged.map(({ seq }) => seq)).toEqual([3, 2, 1]);
 });
 
-test("entries stand under their day", () => {
+test("entries are grouped by day", () => {
   const now = new Date(2026, 10, 23, 9).getTime();
   const at = (day: number, year = 2026) => new Date(year, 10, day, 8).getTime();
   const days = byDay(
@@ -52,14 +52,14 @@ test("entries stand under their day", () => {
   ]);
 });
 
-test("what can be chosen is what there is, with all of a thing's actions as one", () => {
+test("the choices are those of the entries, with a choice for all actions on one kind of thing", () => {
   expect(choicesOf([entry(1), entry(2, { who: "eve", action: "host.add" }), entry(3, { action: "run.cancel" })])).toEqual({
     people: ["admin", "eve"],
     actions: ["host", "host.add", "run", "run.cancel", "run.start"],
   });
 });
 
-test("an address that says anything else than a filter is read as none", () => {
+test("an invalid filter in the address is ignored", () => {
   expect(readActivityFilter({ who: "admin", action: "", host: 5, other: "x" })).toEqual({ who: "admin" });
   expect(readActivityFilter({ who: "x".repeat(61) })).toEqual({});
 });

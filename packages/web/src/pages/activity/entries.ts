@@ -1,7 +1,7 @@
 import type { AuditEntry } from "@nixfleet/protocol";
 import type { ActivityFilter } from "./address.ts";
 
-/** Whether an entry is one of those that the filter asks for, as the server filters them: `run` stands for all of runs. */
+/** Whether an entry is one of those that the filter asks for, as the server filters them: `run` matches every action on runs. */
 export function isWanted(entry: AuditEntry, { who, action, host }: ActivityFilter): boolean {
   return (
     (who === undefined || entry.who === who) &&
@@ -48,7 +48,7 @@ function dayTitle(at: number, now: number): string {
   return then.toLocaleDateString("en", { weekday: "long", day: "numeric", month: "long", ...(!sameYear && { year: "numeric" }) });
 }
 
-/** Everybody and everything that entries name, to choose from: actions with their first parts before them. */
+/** The people and actions in the entries, for the filters: actions with their first parts before them. */
 export function choicesOf(entries: readonly AuditEntry[]): { people: readonly string[]; actions: readonly string[] } {
   const people = new Set<string>();
   const actions = new Set<string>();

@@ -5,33 +5,33 @@ import { type ReactNode, useEffect, useState } from "react";
 import { Breadcrumb, Crumb } from "../../components/breadcrumb.tsx";
 import { buttonClass } from "../../components/button.tsx";
 import { Icon } from "../../components/icon.tsx";
-import { NoPage, PageWaits } from "../../components/page-stand-in.tsx";
+import { MissingPage, PageSkeleton } from "../../components/page-placeholder.tsx";
 import { useHost, useServerInfo, useTarget } from "../../live/use-live.ts";
 import { usePageTitle } from "../../screen/use-page-title.ts";
 import { useSession } from "../../shell/session.ts";
-import { firstWordOf } from "./first-word.ts";
-import { forgetFreshToken, keepFreshToken, useFreshToken, useWaitingHost } from "./fresh-token.ts";
+import { CommonMistakes } from "./common-mistakes.tsx";
+import { ConnectionPanel } from "./connection-panel.tsx";
+import { firstConnectionOf } from "./first-connection.ts";
+import { forgetFreshToken, keepFreshToken, useFreshToken, usePendingHost } from "./fresh-token.ts";
 import { NameStep } from "./name-step.tsx";
 import { SetupStep } from "./setup-step.tsx";
 import { type Step, StepBar } from "./step-bar.tsx";
-import { UsualMistakes } from "./usual-mistakes.tsx";
-import { WaitingPanel } from "./waiting-panel.tsx";
 
-/** Adds a host in three steps: its name, what is to be done on which machine, and its first word. */
+/** Adds a host in three steps: its name, its configuration and token, and its first connection. */
 export function AddHostPage() {
   const { host } = useSearch({ from: "/signed-in/add-host" });
   const { person } = useSession();
   usePageTitle("Add host");
   if (!roleAllows(person.role, "admin")) {
     return (
-      <NoPage
+      <MissingPage
         heading="Add host"
         icon={Lock}
-        title="Only an administrator can add a host"
-        way={{ to: "/", label: "To the fleet" }}
+        title="Only administrators can add hosts"
+        link={{ to: "/", label: "Back to Fleet" }}
       >
-        You are signed in as {person.name}, {person.role}.
-      </NoPage>
+        You are signed in as {person.name} ({person.role}).
+      </MissingPage>
     );
   }
   return host === undefined ? <NewHost /> : <AddedHost key={host} id={host} />;
@@ -56,20 +56,20 @@ function Frame({ title, steps, at, children }: { title: ReactNode; steps: readon
 function NewHost() {
   const navigate = useNavigate();
   const [name, setName] = useState("");
-  const waiting = useWaitingHost();
+  const waiting = usePendingHost();
   const waitingName = useFreshToken(waiting ?? "")?.name;
   const steps = [
-    { title: "Name and platform", note: "what the host is" },
+    { title: "Name and platform", note: "identify the host" },
     { title: "Configuration and token", note: "two machines, about 3 min" },
-    { title: "First word", note: `waits for ${name || "the host"}` },
+    { title: "First connection", note: `waiting for ${name || "the host"}` },
   ];
   return (
     <Frame title="Add host" steps={steps} at={0}>
       {waiting !== undefined && (
         <p className="pb-4 text-small text-muted">
-          {waitingName} was added and has not been heard of.{" "}
+          {waitingName} was added but has not connected yet.{" "}
           <Link to="/add-host" search={{ host: waiting }} className="font-medium text-accent">
-            Go on with {waitingName}
+            Continue with {waitingName}
           </Link>
         </p>
       )}
@@ -92,24 +92,24 @@ function AddedHost({ id }: { id: string }) {
   if (view === undefined || server === undefined) return WAITING;
   if (view === "gone") return NO_HOST;
   const { row } = view;
-  const { state } = firstWordOf(view, "");
+  const { state } = firstConnectionOf(view, "");
   const here = state === "here";
   const steps = [
     { title: "Name and platform", note: [row.name, PLATFORM_LABELS[row.platform]].join(", ") },
     { title: "Configuration and token", note: "two machines, about 3 min" },
-    { title: "First word", note: here ? "it has come" : `waits for ${row.name}` },
+    { title: "First connection", note: here ? "connected" : `waiting for ${row.name}` },
   ];
-  const panel = <WaitingPanel view={view} server={server} lead={step === "word"} />;
-  const mistakes = <UsualMistakes row={row} server={server} />;
+  const panel = <ConnectionPanel view={view} server={server} lead={step === "connect"} />;
+  const mistakes = <CommonMistakes row={row} server={server} />;
   return (
-    <Frame title={<>Add {row.name}</>} steps={steps} at={here ? 3 : step === "word" ? 2 : 1}>
+    <Frame title={<>Add {row.name}</>} steps={steps} at={here ? 3 : step === "connect" ? 2 : 1}>
       <ForgetUsedToken view={view} />
-      {step === "word" ? (
+      {step === "connect" ? (
         <div className="grid max-w-[960px] grid-cols-2 items-start gap-12 border-t border-border pt-5 max-desk:grid-cols-1 max-desk:gap-6">
           <div>
             {panel}
             <p className="pt-4">
-              <Link to="/add-host" search={{ host: id }} className={buttonClass({ look: "ghost" })}>
+              <Link to="/add-host" search={{ host: id }} className={buttonClass({ variant: "ghost" })}>
                 <Icon of={ArrowLeft} />
                 Back
               </Link>
@@ -122,14 +122,14 @@ function AddedHost({ id }: { id: string }) {
           <div className="min-w-0">
             <SetupStep view={view} server={server} target={target} />
             <div className="flex flex-wrap items-center justify-end gap-4 border-t border-border pt-4">
-              <span className="text-small text-muted">You can leave; this waits in the background.</span>
-              <Link to="/add-host" search={{ host: id, step: "word" }} className={buttonClass({ look: "ink" })}>
-                I have done this
+              <span className="text-small text-muted">You can leave this page and come back.</span>
+              <Link to="/add-host" search={{ host: id, step: "connect" }} className={buttonClass({ variant: "ink" })}>
+                Continue
                 <Icon of={ArrowRight} />
               </Link>
             </div>
           </div>
-          <aside aria-label="What has arrived" className="min-w-0">
+          <aside aria-label="Connection status" className="min-w-0">
             {panel}
             <div className="pt-3">{here ? null : mistakes}</div>
           </aside>
@@ -139,7 +139,7 @@ function AddedHost({ id }: { id: string }) {
   );
 }
 
-/** The host has proven its token: nobody needs to read it any more. */
+/** Forgets the token once the host has used it. */
 function ForgetUsedToken({ view }: { view: HostView }) {
   const used = view.token !== null && view.token.lastUsedAt !== null && view.token.lastUsedAt >= view.token.createdAt;
   const { id } = view.row;
@@ -149,10 +149,10 @@ function ForgetUsedToken({ view }: { view: HostView }) {
   return null;
 }
 
-const WAITING = <PageWaits of="The host" bars={["h-6 w-40", "h-10 w-[960px] max-w-full", "h-60 w-[960px] max-w-full"]} />;
+const WAITING = <PageSkeleton of="the host" bars={["h-6 w-40", "h-10 w-[960px] max-w-full", "h-60 w-[960px] max-w-full"]} />;
 
 const NO_HOST = (
-  <NoPage heading="Add host" title="This host was removed" way={{ to: "/add-host", label: "Add a host" }}>
-    Its token is worth nothing any more.
-  </NoPage>
+  <MissingPage heading="Add host" title="This host was removed" link={{ to: "/add-host", label: "Add host" }}>
+    Its token no longer works.
+  </MissingPage>
 );

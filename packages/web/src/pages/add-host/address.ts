@@ -1,5 +1,5 @@
-/** The address of the page: which host is being added, and whether its first word is waited for. */
-export function readAddHostSearch(search: Readonly<Record<string, unknown>>): { host?: string; step?: "word" } {
+/** The address of the page: the host that is being added, and the step. */
+export function readAddHostSearch(search: Readonly<Record<string, unknown>>): { host?: string; step?: "connect" } {
   const { host, step } = search;
-  return { ...(typeof host === "string" && { host }), ...(step === "word" && { step }) };
+  return { ...(typeof host === "string" && { host }), ...(step === "connect" && { step }) };
 }

@@ -2,8 +2,8 @@ import type { HostId } from "@nixfleet/protocol";
 import { useSyncExternalStore } from "react";
 
 /**
- * Tokens that the dashboard has just made and has itself forgotten. They stay in this tab until their host's first word, so that
- * reopening the page shows them again; nothing of them reaches another tab or outlives this one.
+ * Tokens that the dashboard has just made and stores only as hashes. They stay in this tab until their host first connects, so that
+ * reopening the page shows them again. They do not reach other tabs and are gone when this one closes.
  */
 export interface FreshToken {
   readonly token: string;
@@ -12,7 +12,7 @@ export interface FreshToken {
 
 const PREFIX = "nixfleet.token.";
 const listeners = new Set<() => void>();
-/** The same as in the tab's storage, or instead of it where that is not allowed. */
+/** A copy of the tab's storage, or its replacement if storage is not allowed. */
 const memory = new Map<string, FreshToken>();
 let loaded = false;
 
@@ -48,7 +48,7 @@ export function forgetFreshToken(host: HostId): void {
   try {
     sessionStorage.removeItem(`${PREFIX}${host}`);
   } catch {
-    // It was never kept.
+    // It was never stored.
   }
   for (const listener of listeners) listener();
 }
@@ -57,8 +57,8 @@ export function useFreshToken(host: string): FreshToken | undefined {
   return useSyncExternalStore(subscribe, () => all().get(host));
 }
 
-/** The host that was added last in this tab and has not been heard of, if there is one. */
-export function useWaitingHost(): string | undefined {
+/** The host that was added last in this tab and has not connected yet. */
+export function usePendingHost(): string | undefined {
   return useSyncExternalStore(subscribe, () => [...all().keys()].at(-1));
 }
 

@@ -33,7 +33,7 @@ test("a NixOS host imports the module and names dashboard, token and config repo
   expect(user).toBe("root");
 });
 
-test("macOS and Home Manager have their own module, command and place for the token", () => {
+test("macOS and Home Manager have their own module, command and token file", () => {
   const mac = hostSetup(input({ platform: "darwin" }));
   expect(mac.file.code).toContain("inputs.nixfleet.darwinModules.nixfleet-agent");
   expect(mac.switchByHand).toMatch(/^darwin-rebuild switch --flake /);
@@ -44,14 +44,14 @@ test("macOS and Home Manager have their own module, command and place for the to
   expect(home.user).toBe("user");
 });
 
-test("another branch than main stands in the snippet, the flake's address and the command by hand", () => {
+test("a branch other than main is in the snippet, the flake's address and the command by hand", () => {
   const setup = hostSetup(input({ branch: "fleet/live" }));
   expect(setup.file.code).toContain(`branch    = "fleet/live";`);
   expect(setup.switchByHand).toContain("?ref=fleet%2Flive#nuc1");
   expect(setup.runByHand).toContain("NIXFLEET_BRANCH=fleet/live");
 });
 
-test("no part of it holds a token: that is pasted, so that it stands in no history and no process list", () => {
+test("no snippet has a token: it is pasted, so that it is in no history and no process list", () => {
   const setup = hostSetup(input());
   expect(JSON.stringify(setup)).not.toContain("nf_");
 });
@@ -76,7 +76,7 @@ test("nothing in a text ends its Nix string or is evaluated in it", () => {
   );
 });
 
-test("an address that leads every machine to itself is known as one", () => {
+test("a loopback address is recognised", () => {
   for (const url of ["http://localhost:8000", "http://127.0.0.1", "http://[::1]:8000"]) expect(isLoopback(url), url).toBe(true);
   for (const url of ["https://fleet.example.net", "http://192.168.1.5:8000"]) expect(isLoopback(url), url).toBe(false);
 });

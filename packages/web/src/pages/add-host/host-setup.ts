@@ -1,7 +1,7 @@
 import type { Platform } from "@nixfleet/protocol";
 import { shellWord } from "../../log-viewer/shell-words.ts";
 
-/** What is known of the host to be and of what it shall follow. */
+/** The new host, and the repository that it follows. */
 export interface SetupInput {
   readonly name: string;
   readonly platform: Platform;
@@ -12,21 +12,21 @@ export interface SetupInput {
   readonly branch: string;
 }
 
-/** What is to be done on which machine, so that a host becomes part of the fleet. */
+/** The steps on each machine that add a host to the fleet. */
 export interface HostSetup {
   readonly file: { readonly path: string; readonly code: string };
   /** Store the token; the last one waits for it to be pasted. */
   readonly storeToken: readonly string[];
   readonly switchByHand: string;
   readonly runByHand: string;
-  /** Who types the commands on the host. */
+  /** The user who runs the commands on the host. */
   readonly user: "root" | "user";
 }
 
 const MODULES = { nixos: "nixosModules", darwin: "darwinModules", "home-manager": "homeManagerModules" } as const;
 const REBUILD = { nixos: "nixos-rebuild", darwin: "darwin-rebuild", "home-manager": "home-manager" } as const;
 
-/** Stands where the person's own config repository belongs, while the dashboard knows of none. */
+/** The placeholder for the config repository while the dashboard has none. */
 export const EXAMPLE_REPO = "ssh://git@git.example.org/config.git";
 
 export function hostSetup(input: SetupInput): HostSetup {

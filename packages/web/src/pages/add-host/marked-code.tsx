@@ -1,7 +1,7 @@
 import { CodeBlock } from "../../components/code-block.tsx";
 import { type CodeMark, markNix, markShell } from "./nix-marks.ts";
 
-const LOOKS = {
+const MARK_CLASSES = {
   string: "text-ok",
   attribute: "text-working",
   value: "text-accent",
@@ -12,7 +12,7 @@ const LOOKS = {
 function Marks({ marks }: { marks: readonly CodeMark[] }) {
   return marks.map(({ text, kind }, index) => (
     // biome-ignore lint/suspicious/noArrayIndexKey: the parts of a text never change places.
-    <span key={index} className={LOOKS[kind]}>
+    <span key={index} className={MARK_CLASSES[kind]}>
       {text}
     </span>
   ));
@@ -32,7 +32,7 @@ export function NixFile({ path, code }: { path: string; code: string }) {
   );
 }
 
-/** Commands, each after the prompt of who types it. */
+/** Commands, each after its prompt. */
 export function Commands({ lines, prompt, label }: { lines: readonly string[]; prompt: "#" | "$"; label: string }) {
   return (
     <CodeBlock label={label}>

@@ -5,21 +5,22 @@ import { Button } from "../../components/button.tsx";
 import { classNames } from "../../components/class-names.ts";
 import { Icon } from "../../components/icon.tsx";
 import { Field } from "../../components/input.tsx";
-import { call, ProblemError } from "../../live/api.ts";
+import { ProblemError } from "../../live/api.ts";
+import { useSend } from "../../live/use-send.ts";
 import { messageOf } from "../../ops/message-of.ts";
 
 const HELP = {
-  nixos: "The whole machine, by nixos-rebuild.",
-  darwin: "The whole Mac, by nix-darwin.",
-  "home-manager": "A user’s home, on any Linux or Mac.",
+  nixos: "The whole machine, with nixos-rebuild.",
+  darwin: "The whole Mac, with nix-darwin.",
+  "home-manager": "One user’s home directory, on Linux or macOS.",
 } as const satisfies Record<Platform, string>;
 
-/** First step: what the host is called, and what is built for it. */
+/** First step: the name and the platform of the host. */
 export function NameStep({
   onName,
   onAdded,
 }: {
-  /** Hears the name while it is typed, for the page's title. */
+  /** Called with the name on every change, for the step bar. */
   onName: (name: string) => void;
   onAdded: (host: HostView, token: string) => void;
 }) {
@@ -28,6 +29,7 @@ export function NameStep({
   const [touched, setTouched] = useState(false);
   const [fault, setFault] = useState<string>();
   const [sent, setSent] = useState(false);
+  const addHost = useSend("addHost");
   const wrong = faultOf(name);
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
@@ -35,7 +37,7 @@ export function NameStep({
     if (wrong !== undefined || sent) return;
     setSent(true);
     try {
-      const added = await call("addHost", { body: { name, platform } });
+      const added = await addHost({ body: { name, platform } });
       onAdded(added.host, added.token);
     } catch (error) {
       setFault(
@@ -68,7 +70,7 @@ export function NameStep({
           }}
           onBlur={() => setTouched(name !== "")}
           fault={fault ?? (touched ? wrong : undefined)}
-          hint="As the machine calls itself, without its domain; the flake has a configuration of this name."
+          hint="The machine’s hostname without the domain. The flake must have a configuration with this name."
         />
       </div>
       <fieldset className="grid gap-1.5">
@@ -97,8 +99,8 @@ export function NameStep({
         </div>
       </fieldset>
       <div className="flex items-center justify-end gap-4 border-t border-border pt-4">
-        <span className="text-small text-muted max-phone:hidden">Nothing is changed on the machine yet.</span>
-        <Button type="submit" look="ink" sent={sent}>
+        <span className="text-small text-muted max-phone:hidden">This does not change the machine yet.</span>
+        <Button type="submit" variant="ink" sent={sent}>
           Add {name === "" || wrong !== undefined ? "host" : name}
           <Icon of={ArrowRight} />
         </Button>
@@ -107,9 +109,9 @@ export function NameStep({
   );
 }
 
-/** What is wrong with a name, in the contract's own words. */
+/** The error of a name, by the contract's schema. */
 function faultOf(name: string): string | undefined {
-  if (name === "") return "A name is needed.";
+  if (name === "") return "Enter a name.";
   const issue = HostName.safeParse(name).error?.issues[0];
   if (issue === undefined) return undefined;
   return issue.code === "too_big" ? "At most 63 characters." : `A name has ${issue.message}.`;

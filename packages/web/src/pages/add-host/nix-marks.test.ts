@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { markNix, markShell } from "./nix-marks.ts";
 
-test("strings, attributes, booleans and braces are told apart, and nothing of the code is lost", () => {
+test("strings, attributes, booleans and braces are distinguished, and no code is lost", () => {
   const code = `{ inputs, ... }:\n  services.a = {\n    enable = true;\n    url    = "https://x/\${y}";\n  };\n`;
   const marks = markNix(code);
   expect(marks.map((mark) => mark.text).join("")).toBe(code);
@@ -12,7 +12,7 @@ test("strings, attributes, booleans and braces are told apart, and nothing of th
   expect(of("dim")).toEqual(["{", "}:", "{", "}"]);
 });
 
-test("what is quoted in a command is a string", () => {
+test("a quoted part of a command is a string", () => {
   expect(markShell("a --flake 'git+ssh://x#y' b")).toEqual([
     { text: "a --flake ", kind: "plain" },
     { text: "'git+ssh://x#y'", kind: "string" },

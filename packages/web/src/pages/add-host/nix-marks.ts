@@ -1,4 +1,4 @@
-/** A piece of Nix or shell code by what it is, for its colour. */
+/** A token of Nix or shell code, for its colour. */
 export interface CodeMark {
   readonly text: string;
   readonly kind: "string" | "attribute" | "value" | "dim" | "plain";
@@ -21,7 +21,7 @@ export function markNix(code: string): readonly CodeMark[] {
   return marks;
 }
 
-/** Marks what is quoted in a line of shell. */
+/** Marks the quoted parts of a line of shell. */
 export function markShell(line: string): readonly CodeMark[] {
   return line
     .split(/('(?:[^']|'\\'')*')/)

@@ -2,7 +2,7 @@ import type { ReactNode } from "react";
 import { CopyButton } from "../../components/copy-button.tsx";
 import { Icon, type LucideIcon } from "../../components/icon.tsx";
 
-/** One thing to do: its number, on which machine, what it is for, what to copy. */
+/** One step: its number, the machine, its purpose, and what to copy. */
 export function SetupBlock({
   number,
   icon,
@@ -34,7 +34,7 @@ export function SetupBlock({
           </h2>
           <p className="text-small text-muted">{why}</p>
         </div>
-        <CopyButton text={copy} label="Copy" size="row" look="outline" />
+        <CopyButton text={copy} label="Copy" size="row" variant="outline" />
       </div>
       <div className="pl-9 max-phone:pl-0">{children}</div>
     </section>

@@ -7,32 +7,32 @@ import { Commands, NixFile } from "./marked-code.tsx";
 import { SetupBlock } from "./setup-block.tsx";
 import { TokenRow } from "./token-row.tsx";
 
-/** Second step: what is to be written and typed, and on which machine. */
+/** Second step: the file and the commands, and on which machine. */
 export function SetupStep({ view, server, target }: { view: HostView; server: ServerInfo; target: TargetView | undefined }) {
   const { name, platform } = view.row;
   const branch = target === undefined || target.state === "not-configured" ? "main" : target.branch;
   const setup = hostSetup({ name, platform, url: server.origin, repoUrl: server.repoUrl, branch });
-  const there = setup.user === "root" ? `On ${name}, as root` : `On ${name}, as its user`;
+  const there = setup.user === "root" ? `On ${name}, as root` : `On ${name}, as the user`;
   const prompt = setup.user === "root" ? "#" : "$";
   return (
     <>
       {isLoopback(server.origin) && (
         <Note>
-          <code>{server.origin}</code> leads every machine to itself, so only an agent on the dashboard’s own machine can use it.
-          Set <code>NIXFLEET_ORIGIN</code> to an address that {name} can reach.
+          <code>{server.origin}</code> is a loopback address, so only an agent on the dashboard’s own machine can use it. Set{" "}
+          <code>NIXFLEET_ORIGIN</code> to an address that {name} can reach.
         </Note>
       )}
       {server.repoUrl === null && (
         <Note>
-          This dashboard follows no config repository yet. Put the address of yours in place of the example, and set{" "}
-          <code>NIXFLEET_REPO_URL</code> of the dashboard.
+          This dashboard has no config repository yet. Replace the example with your repository’s URL, and set the dashboard’s{" "}
+          <code>NIXFLEET_REPO_URL</code>.
         </Note>
       )}
       <SetupBlock
         number={1}
         icon={Laptop}
         where="On your computer, in the config repository"
-        why="Add this file, or its lines to one that you have; then commit and push."
+        why="Add this file, or add its lines to an existing one. Then commit and push."
         copy={setup.file.code}
       >
         <NixFile path={setup.file.path} code={setup.file.code} />
@@ -41,7 +41,7 @@ export function SetupStep({ view, server, target }: { view: HostView; server: Se
         number={2}
         icon={Server}
         where={there}
-        why={`Stores the token where only ${setup.user === "root" ? "root" : "you"} can read it: paste it when the second line waits, then Enter and Ctrl D.`}
+        why={`Stores the token where only ${setup.user === "root" ? "root" : "you"} can read it. After the second command, paste the token, then press Enter and Ctrl+D.`}
         copy={setup.storeToken.join("\n")}
       >
         <Commands label="Store the token" lines={setup.storeToken} prompt={prompt} />
@@ -51,16 +51,16 @@ export function SetupStep({ view, server, target }: { view: HostView; server: Se
         number={3}
         icon={Server}
         where={there}
-        why={`The first switch is by hand. After it, ${name} is in the fleet.`}
+        why={`Run the first switch by hand. After that, ${name} is in the fleet.`}
         copy={setup.switchByHand}
       >
         <Commands label="Switch by hand" lines={[setup.switchByHand]} prompt={prompt} />
         <details className="mt-3 text-small">
           <summary className="w-max max-w-full text-muted hover:text-text max-phone:min-h-11">
-            Or start the agent without the module, to try it
+            Or try the agent without the module
           </summary>
           <p className="py-2 text-muted">
-            Where the <code>nixfleet-agent</code> program is at hand, this runs it until Ctrl C.
+            If <code>nixfleet-agent</code> is installed, this runs it until you press Ctrl+C.
           </p>
           <Commands label="Start the agent" lines={[setup.runByHand]} prompt={prompt} />
         </details>

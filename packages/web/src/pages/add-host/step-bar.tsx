@@ -7,7 +7,7 @@ export interface Step {
   readonly note: string;
 }
 
-/** The steps of the page: those done, the one that the person is at, and what is to come. */
+/** The steps of the page: done, current and to come. */
 export function StepBar({ steps, at }: { steps: readonly Step[]; at: number }) {
   const current = steps[at];
   return (

@@ -5,7 +5,7 @@ import { Button } from "../../components/button.tsx";
 import { CopyButton } from "../../components/copy-button.tsx";
 import { Dialog } from "../../components/dialog.tsx";
 import { Icon } from "../../components/icon.tsx";
-import { call } from "../../live/api.ts";
+import { useSend } from "../../live/use-send.ts";
 import { messageOf } from "../../ops/message-of.ts";
 import { keepFreshToken, useFreshToken } from "./fresh-token.ts";
 
@@ -15,16 +15,17 @@ export function TokenRow({ view }: { view: HostView }) {
   const fresh = useFreshToken(row.id);
   const [shown, setShown] = useState(false);
   const [sent, setSent] = useState(false);
-  const [asking, setAsking] = useState(false);
+  const [confirms, setConfirms] = useState(false);
   const [fault, setFault] = useState<string>();
+  const rotateToken = useSend("rotateToken");
   const cancel = useRef<HTMLButtonElement>(null);
   const used = token !== null && token.lastUsedAt !== null;
   const replace = async () => {
-    setAsking(false);
+    setConfirms(false);
     setSent(true);
     setFault(undefined);
     try {
-      const made = await call("rotateToken", { params: { host: row.id } });
+      const made = await rotateToken({ params: { host: row.id } });
       keepFreshToken(row.id, { token: made.token, name: row.name });
     } catch (error) {
       setFault(messageOf(error));
@@ -38,7 +39,9 @@ export function TokenRow({ view }: { view: HostView }) {
         <span className="text-label text-faint">Token</span>
         <code className="ml-2 min-w-0 flex-1 text-small wrap-anywhere max-phone:order-1 max-phone:ml-0 max-phone:basis-full">
           {fresh === undefined ? (
-            <span className="font-sans text-muted">{used ? `${row.name} has it` : "Shown where it was made"}</span>
+            <span className="font-sans text-muted">
+              {used ? `in use by ${row.name}` : "shown only once, when it was created"}
+            </span>
           ) : shown ? (
             fresh.token
           ) : (
@@ -46,20 +49,20 @@ export function TokenRow({ view }: { view: HostView }) {
           )}
         </code>
         {fresh && (
-          <Button look="ghost" size="row" aria-pressed={shown} className="text-accent!" onClick={() => setShown(!shown)}>
+          <Button variant="ghost" size="row" aria-pressed={shown} className="text-accent!" onClick={() => setShown(!shown)}>
             {shown ? "Hide" : "Show"}
           </Button>
         )}
         <Button
-          look="ghost"
+          variant="ghost"
           size="row"
           sent={sent}
           className="text-accent!"
-          onClick={() => (used ? setAsking(true) : void replace())}
+          onClick={() => (used ? setConfirms(true) : void replace())}
         >
           Replace
         </Button>
-        {fresh && <CopyButton text={fresh.token} label="Copy token" size="row" look="outline" />}
+        {fresh && <CopyButton text={fresh.token} label="Copy token" size="row" variant="outline" />}
       </div>
       {fault && (
         <p role="alert" className="mt-2 text-label text-broken">
@@ -68,28 +71,30 @@ export function TokenRow({ view }: { view: HostView }) {
       )}
       <p className="mt-2 text-label text-muted">
         {fresh
-          ? `Here until ${row.name} first uses it, also when you reload this page; another tab does not have it, and the dashboard keeps only a hash. With agenix or sops-nix, store it there and set tokenFile.`
+          ? `This tab keeps the token until ${row.name} first uses it. The dashboard stores only a hash. With agenix or sops-nix, store it there and set tokenFile.`
           : used
-            ? `Its last use was its proof. Replacing it ends the link of ${row.name}.`
-            : "This tab does not have it, and the dashboard keeps only a hash. Replace it to get a new one."}
+            ? `${row.name} has used it. Replacing it disconnects ${row.name}.`
+            : "The dashboard stores only a hash. Replace the token to get a new one."}
       </p>
       <Dialog
-        open={asking}
-        onClose={() => setAsking(false)}
+        open={confirms}
+        onClose={() => setConfirms(false)}
         initialFocus={cancel}
         title={`Replace the token of ${row.name}?`}
         actions={
           <>
-            <Button ref={cancel} onClick={() => setAsking(false)}>
+            <Button ref={cancel} onClick={() => setConfirms(false)}>
               Cancel
             </Button>
-            <Button look="danger" onClick={() => void replace()}>
+            <Button variant="danger" onClick={() => void replace()}>
               Replace token
             </Button>
           </>
         }
       >
-        <p>The old token and the link of {row.name} end at once. It is offline until the new one is stored on it.</p>
+        <p>
+          The old token stops working and {row.name} disconnects at once. It stays offline until you store the new token on it.
+        </p>
       </Dialog>
     </>
   );

@@ -8,53 +8,53 @@ import { messageOf } from "../../ops/message-of.ts";
 import { useAttempts } from "../../ops/use-attempts.ts";
 import { usePageTitle } from "../../screen/use-page-title.ts";
 import { beginSession } from "../../shell/session.ts";
-import { Entrance } from "../sign-in/entrance.tsx";
-import { FaultLine } from "../sign-in/fault-line.tsx";
+import { FormError } from "../sign-in/form-error.tsx";
+import { SignInFrame } from "../sign-in/sign-in-frame.tsx";
 import { useSetupState } from "../sign-in/use-setup-state.ts";
 import { faultsOf, tokenOf } from "./setup-form.ts";
 
 /** First start: makes the administrator, by the one-time link that the dashboard printed. */
 export function SetupPage() {
   const hash = useLocation({ select: (location) => location.hash });
-  // Kept for this visit: once it is used, the address no longer has it.
+  // Kept in memory: once it is used, the address no longer has it.
   const [token] = useState(() => tokenOf(hash));
   const [refused, setRefused] = useState<string>();
   const { state, ask } = useSetupState();
   usePageTitle("First start");
-  if (state.kind === "asking") return <Waiting />;
+  if (state.kind === "loading") return <SetupSkeleton />;
   if (state.kind === "failed") {
     return (
-      <Entrance title="First start" lead="The dashboard could not be asked.">
-        <FaultLine>{state.reason}</FaultLine>
+      <SignInFrame title="First start" lead="The dashboard is not responding.">
+        <FormError>{state.reason}</FormError>
         <Button onClick={ask} className="mt-2 w-full">
           Try again
         </Button>
-      </Entrance>
+      </SignInFrame>
     );
   }
   if (!state.needed) {
     return (
-      <Entrance title="The dashboard is set up" lead="It has its administrator. The setup link has done its work.">
-        <Link to="/sign-in" className={`${buttonClass({ look: "ink" })} w-full`}>
+      <SignInFrame title="Setup is complete" lead="The administrator account exists. The setup link has been used.">
+        <Link to="/sign-in" className={`${buttonClass({ variant: "ink" })} w-full`}>
           Sign in
         </Link>
-      </Entrance>
+      </SignInFrame>
     );
   }
   if (token === undefined || refused !== undefined) {
     return (
-      <Entrance
-        title="This needs the setup link"
+      <SignInFrame
+        title="Open the setup link"
         lead={
           refused ??
-          "The dashboard has no administrator yet. When it starts, it prints a link that is good once and for an hour: open that one."
+          "The dashboard has no administrator yet. At startup it prints a setup link, which works once and for one hour."
         }
       >
         <p className="rounded-m border border-border bg-surface px-4 py-3 text-small text-muted">
-          It stands in the dashboard’s log, <code className="text-text">{`${location.origin}/setup#…`}</code>. A restart prints a
-          new one for as long as there is no administrator.
+          Look for <code className="text-text">{`${location.origin}/setup#…`}</code> in the dashboard’s log. Restart the dashboard
+          to get a new link.
         </p>
-      </Entrance>
+      </SignInFrame>
     );
   }
   return <SetupForm token={token} onRefused={setRefused} />;
@@ -88,7 +88,7 @@ function SetupForm({ token, onRefused }: { token: string; onRefused: (sentence: 
     setFields((before) => ({ ...before, [field]: value }));
   };
   return (
-    <Entrance title="Welcome" lead="Make the administrator of this dashboard. This link is good once.">
+    <SignInFrame title="Welcome" lead="Create the administrator of this dashboard. This link works once.">
       <form onSubmit={(event) => void submit(event)} noValidate className="grid gap-4">
         <Field
           label="Name"
@@ -112,10 +112,10 @@ function SetupForm({ token, onRefused }: { token: string; onRefused: (sentence: 
           value={fields.password}
           onChange={set("password")}
           fault={faults.password}
-          hint="At least 12 characters. A few words that nobody says together are good."
+          hint="At least 12 characters. A few random words work well."
         />
         <Field
-          label="Password again"
+          label="Confirm password"
           name="again"
           type="password"
           autoComplete="new-password"
@@ -124,23 +124,23 @@ function SetupForm({ token, onRefused }: { token: string; onRefused: (sentence: 
           onChange={set("again")}
           fault={faults.again}
         />
-        <Button type="submit" look="ink" sent={sent} off={attempts.wait}>
-          {attempts.wait ?? "Make the administrator"}
+        <Button type="submit" variant="ink" sent={sent} disabledReason={attempts.wait}>
+          {attempts.wait ?? "Create administrator"}
         </Button>
-        <FaultLine>{attempts.fault}</FaultLine>
+        <FormError>{attempts.fault}</FormError>
       </form>
-    </Entrance>
+    </SignInFrame>
   );
 }
 
-function Waiting() {
+function SetupSkeleton() {
   return (
-    <Entrance title="First start">
-      <div role="status" aria-label="The dashboard is being asked" className="grid gap-4">
+    <SignInFrame title="First start">
+      <div role="status" aria-label="Loading" className="grid gap-4">
         <Skeleton className="h-8" />
         <Skeleton className="h-8" />
         <Skeleton className="h-8" />
       </div>
-    </Entrance>
+    </SignInFrame>
   );
 }

@@ -5,11 +5,11 @@ import { columnsFor } from "./columns.ts";
 const names = (width: number) => columnsFor(width, []).map(({ column }) => column);
 const total = (width: number) => columnsFor(width, []).reduce((sum, column) => sum + column.width, 0);
 
-test("at the width of the pictures every column stands", () => {
+test("at the width of the pictures every column is shown", () => {
   expect(names(1374)).toHaveLength(16);
 });
 
-test("room runs short: generation, load and memory go first, then tags", () => {
+test("in a narrower table generation, load and memory are dropped first, then tags", () => {
   const gone = (width: number) => names(1374).filter((column) => !names(width).includes(column));
   expect(gone(1373)).toEqual(["generation"]);
   expect(gone(1270)).toEqual(["generation", "load"]);
@@ -17,12 +17,12 @@ test("room runs short: generation, load and memory go first, then tags", () => {
   expect(gone(1100)).toEqual(["tags", "generation", "load", "memory"]);
 });
 
-test("where five compartments have no room, one column says what is not well", () => {
+test("without room for five compartments, one column names the problems", () => {
   expect(names(800)).toContain("state");
   expect(names(800)).not.toContain("git");
 });
 
-test("the one column leaves room for others again, the last to go first", () => {
+test("the one column leaves room for dropped ones again, the last dropped first", () => {
   expect(names(834)).toEqual(["select", "host", "platform", "state", "runs", "seen", "action", "menu"]);
   expect(names(500)).toEqual(["select", "host", "state", "action", "menu"]);
 });
@@ -35,7 +35,7 @@ test("nothing is cut off at any width that has a table", () => {
   );
 });
 
-test("a column that the person hid stays hidden, and leaves its room to others", () => {
+test("a hidden column stays hidden and leaves its room to others", () => {
   const hidden = columnsFor(1330, ["generation"]).map(({ column }) => column);
   expect(hidden).not.toContain("generation");
   expect(hidden).toContain("load");

@@ -45,7 +45,7 @@ const WIDTHS = {
   menu: 36,
 } as const satisfies Record<Column, number>;
 
-/** Where nothing is short of room, in this order. */
+/** All columns, in order. */
 const FULL = [
   "select",
   "host",
@@ -72,12 +72,12 @@ const ONE_STATE: readonly Column[] = FULL.flatMap((column): Column[] =>
   column === "agent" ? ["state"] : COMPARTMENTS.includes(column) ? [] : [column],
 );
 
-/** What goes first when room runs short; after these, the five compartments become one column that names what is not well. */
+/** The order in which columns are dropped; after these, the five compartments become one column that names the problems. */
 const DROPPED = ["generation", "load", "memory", "tags", "platform", "runs"] as const satisfies readonly OptionalColumn[];
 
 const NARROW = ONE_STATE.filter((column) => !(DROPPED as readonly Column[]).includes(column));
 
-/** The columns that fit into a width, less those that the person hid. Nothing is ever cut off. */
+/** The columns that fit into a width, without the hidden ones. Nothing is cut off. */
 export function columnsFor(width: number, hide: readonly OptionalColumn[]): readonly ColumnLayout[] {
   let columns: Column[] = FULL.filter((column) => !(hide as readonly Column[]).includes(column));
   for (const drop of DROPPED) {

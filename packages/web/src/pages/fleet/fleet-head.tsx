@@ -8,7 +8,7 @@ import { Verdict } from "../../components/verdict.tsx";
 import type { FleetSummary, Group } from "./groups-of-status.ts";
 import type { FleetView } from "./view.ts";
 
-/** How the fleet is, in numbers that are filters; apart from that, who can be reached. */
+/** The state of the fleet in counts that are filters; beside it, the reachability. */
 export const FleetHead = memo(function FleetHead({ summary, view }: { summary: FleetSummary; view: FleetView }) {
   return (
     <header className="flex flex-wrap items-center gap-x-6 gap-y-3 pt-7 pb-6 max-phone:gap-y-1 max-phone:pt-3 max-phone:pb-3">
@@ -36,7 +36,7 @@ export const FleetHead = memo(function FleetHead({ summary, view }: { summary: F
   );
 });
 
-/** Shows only a group, or all again. What else the address holds stays. */
+/** Toggles a group filter and keeps the rest of the address. */
 function FilterLink({ group, on, ...rest }: { group: Group; on: boolean; className?: string; children?: ReactNode }) {
   return (
     <Link

@@ -15,7 +15,7 @@ import { useHeldItems, useIsInside } from "./use-held-items.ts";
 import { useLineKeys } from "./use-line-keys.ts";
 import type { FleetView } from "./view.ts";
 
-/** Up to so many lines nothing is gained by leaving any out. */
+/** Lists up to this length are rendered whole. */
 const SHORT = 60;
 
 const HEADS = {
@@ -43,7 +43,7 @@ const HEAD_LABELS = { select: "Selected", action: "Next action", menu: "All acti
 >;
 const TIGHT: readonly Column[] = ["agent", "git", "lock", "system", "tests", "state"];
 
-/** The hosts that are looked for, in their order: a table, or cards on a phone; only what is in sight is drawn. */
+/** The matching hosts in order: a table, or cards on a phone. Only visible rows are rendered. */
 export function FleetList({
   rows,
   all,
@@ -52,12 +52,12 @@ export function FleetList({
   selecting,
   onSelection,
 }: {
-  /** What is looked for, in order. */
+  /** The matching hosts, in order. */
   rows: readonly HostRow[];
   all: readonly HostRow[];
   view: FleetView;
   selection: Selection;
-  /** Cards have boxes now. */
+  /** Whether cards show checkboxes. */
   selecting: boolean;
   onSelection: (selection: Selection) => void;
 }) {
@@ -118,7 +118,7 @@ export function FleetList({
   });
 
   const layout = useMemo(() => columnsFor(width, view.hide), [width, view.hide]);
-  // The same list while it says the same: else each row would be drawn anew with any other.
+  // The same array while its content is equal, so that rows do not render again.
   const columns = useMemo(() => layout.map(({ column }) => column), [layout]);
 
   const lines = virtualizer.getVirtualItems();
@@ -164,7 +164,7 @@ export function FleetList({
               <Th key={column} pad={column === "select" ? "edge" : TIGHT.includes(column) ? "start" : "usual"}>
                 {column === "select" ? (
                   <Checkbox
-                    label={`Select all ${rows.length} hosts that match`}
+                    label={`Select all ${rows.length} matching hosts`}
                     checked={rows.length > 0 && selectedHere === rows.length}
                     some={selectedHere > 0 && selectedHere < rows.length}
                     onChange={() => onSelection(selectedHere === rows.length ? NOTHING : selectAll(rows.map((row) => row.id)))}
@@ -237,7 +237,7 @@ function focusLine(frame: HTMLElement | null, key: string): void {
   frame?.querySelector<HTMLElement>(`[data-line="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
 }
 
-/** Where the list stands in the page and how wide it is, kept up to date with whatever is above it. */
+/** The position and the width of the list, updated when the content above it changes. */
 function usePlace(element: RefObject<HTMLElement | null>): { width: number; top: number } {
   const [place, setPlace] = useState(() => ({ width: document.documentElement.clientWidth - 66, top: 0 }));
   useLayoutEffect(() => {

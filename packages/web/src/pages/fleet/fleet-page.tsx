@@ -11,13 +11,13 @@ import { useFleetRuns, useHostRows, useTarget } from "../../live/use-live.ts";
 import { useIsPhone } from "../../screen/use-media.ts";
 import { usePageTitle } from "../../screen/use-page-title.ts";
 import { useStable } from "../../screen/use-stable.ts";
+import { ActiveRunCards, ActiveRuns } from "./active-runs.tsx";
 import { FleetHead } from "./fleet-head.tsx";
 import { FleetList } from "./fleet-list.tsx";
 import { FleetTools, FleetToolsPhone } from "./fleet-tools.tsx";
 import { type FleetSummary, isInGroup, summarise } from "./groups-of-status.ts";
 import { NeedsAttention } from "./needs-attention.tsx";
 import { sortRows, sortsByMeasured } from "./order.ts";
-import { RunningCards, RunningNow } from "./running-now.tsx";
 import { matches, parseSearch } from "./search.ts";
 import { keepExisting, NOTHING, type Selection } from "./selection.ts";
 import { SelectionBar } from "./selection-bar.tsx";
@@ -25,7 +25,7 @@ import { useSetView } from "./set-view.ts";
 import { TargetPanel } from "./target-panel.tsx";
 import { type FleetView, viewOf } from "./view.ts";
 
-/** The home page: is everything all right, what is not and what to press, what happens now, and every host. */
+/** The home page: the verdict, hosts that need attention, active runs, the target, and all hosts. */
 export function FleetPage() {
   const all = useHostRows();
   const runs = useFleetRuns() ?? [];
@@ -36,21 +36,21 @@ export function FleetPage() {
   const summary = useStable(useMemo(() => summarise(all ?? []), [all]));
   const worst = useMemo(() => sortRows(all ?? [], "worst"), [all]);
   usePageTitle("Fleet");
-  if (all === undefined) return <Waiting />;
+  if (all === undefined) return <FleetSkeleton />;
   if (all.length === 0) {
     return (
       <div className="mx-auto grid max-w-[640px] gap-6 pt-16">
         <h1 className="sr-only">Fleet</h1>
         <EmptyState
           icon={Server}
-          title="No host is in the fleet yet"
+          title="No hosts yet"
           action={
-            <Link to="/add-host" className={buttonClass({ look: "ink" })}>
+            <Link to="/add-host" className={buttonClass({ variant: "ink" })}>
               Add host
             </Link>
           }
         >
-          A host is a machine with the NixFleet agent. Adding one takes its name and about three minutes.
+          A host is a machine that runs the NixFleet agent. Adding one takes about three minutes.
         </EmptyState>
         <TargetPanel target={target} statuses={summary.statuses} />
       </div>
@@ -61,7 +61,7 @@ export function FleetPage() {
       <FleetHead summary={summary} view={view} />
       {phone ? (
         <>
-          <RunningCards runs={runs} rows={all} />
+          <ActiveRunCards runs={runs} rows={all} />
           <div className="rounded-l border border-border bg-surface px-3.5 pb-3.5">
             <TargetPanel target={target} statuses={summary.statuses} />
           </div>
@@ -73,7 +73,7 @@ export function FleetPage() {
         >
           <div className="min-w-0 pt-2 pb-4.5">
             <NeedsAttention rows={worst} />
-            <RunningNow runs={runs} rows={all} />
+            <ActiveRuns runs={runs} rows={all} />
           </div>
           <aside aria-label="Target" className="border-border px-5 pt-2 pb-4.5 max-desk:border-t desk:border-l">
             <TargetPanel target={target} statuses={summary.statuses} />
@@ -124,10 +124,10 @@ function Hosts({ all, summary, view }: { all: readonly HostRow[]; summary: Fleet
       {rows.length === 0 ? (
         <EmptyState
           icon={SearchX}
-          title="No host matches"
-          action={<Button onClick={() => setView({ q: "", show: undefined, platform: undefined })}>Clear the search</Button>}
+          title="No matching hosts"
+          action={<Button onClick={() => setView({ q: "", show: undefined, platform: undefined })}>Clear filters</Button>}
         >
-          Nothing matches{" "}
+          No host matches{" "}
           <code>
             {[view.q, view.show && `is:${view.show}`, view.platform && `platform:${view.platform}`].filter(Boolean).join(" ")}
           </code>
@@ -151,9 +151,9 @@ function Hosts({ all, summary, view }: { all: readonly HostRow[]; summary: Fleet
   );
 }
 
-function Waiting() {
+function FleetSkeleton() {
   return (
-    <div role="status" aria-label="The fleet is being read">
+    <div role="status" aria-label="Loading the fleet">
       <h1 className="sr-only">Fleet</h1>
       <div className="flex h-[84px] items-center">
         <Skeleton className="h-6 w-96 max-w-full" />

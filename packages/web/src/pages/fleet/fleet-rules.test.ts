@@ -15,14 +15,14 @@ const found = (text: string) => {
   return fleet.filter((row) => matches(row, search)).map((row) => row.name);
 };
 
-test("the verdict leaves out what there is none of, and says so in one sentence when all is well", () => {
+test("the verdict leaves out empty groups, and is one sentence if all hosts are current", () => {
   expect(summarise([hostRow()]).verdict.map((part) => part.words)).toEqual(["All 1 current"]);
   expect(summarise(fleet).verdict.map((part) => part.words)).toEqual(["9 of 15 current", "4 behind", "1 failed", "1 switching"]);
 });
 
-test("hosts that do different things are at work, not switching", () => {
+test("hosts that do different things are running, not switching", () => {
   const rows = (["pull", "switch"] as const).map((op) => hostRow({ status: "working", run: runSummary({ op }) }));
-  expect(summarise(rows).verdict.map((part) => part.words)).toContain("2 at work");
+  expect(summarise(rows).verdict.map((part) => part.words)).toContain("2 running");
 });
 
 test("a host that runs the target and only has tests to run is to check, not behind", () => {
@@ -59,7 +59,7 @@ test.each([
   expect(found(text)).toHaveLength(count);
 });
 
-test("only a search for load, memory or disk, and an order by them, hang on what hosts measure", () => {
+test("only a search or an order by load, memory or disk depends on measurements", () => {
   for (const text of ["", "web", "tag:load", "behind:>0 -is:failed", '"memory"', "load:many"]) {
     expect(parseSearch(text).measured).toBe(false);
   }
@@ -67,17 +67,17 @@ test("only a search for load, memory or disk, and an order by them, hang on what
   expect(SORTS.filter(sortsByMeasured)).toEqual(["load", "memory"]);
 });
 
-test("what is not known is neither more nor less than a number", () => {
+test("an unknown value matches no comparison", () => {
   expect(found("load:>0 host:mba")).toEqual([]);
   expect(found("load:<99 host:mba")).toEqual([]);
 });
 
-test("a word that cannot be understood is named, and the others still count", () => {
+test("an invalid term is reported, and the others still count", () => {
   const search = parseSearch("colour:red tag:web behind:many is:sad");
   expect(search.faults).toEqual([
-    expect.stringMatching(/^There is no field colour: to search in; there are is, commit, /),
-    "behind: takes a number, such as behind:>0.",
-    `is: takes ${GROUPS.join(", ")}.`,
+    expect.stringMatching(/^Unknown field colour:\. Known fields: is, commit, /),
+    "behind: takes a number, for example behind:>0.",
+    `is: takes one of ${GROUPS.join(", ")}.`,
   ]);
   expect(search.terms).toHaveLength(1);
 });
@@ -106,7 +106,7 @@ const SIGNS = [
   "behind:",
 ];
 
-test("no text breaks the search, however it was typed", () => {
+test("no text breaks the search", () => {
   fc.assert(
     fc.property(fc.string({ unit: fc.constantFrom(...SIGNS), maxLength: 40 }), (text) => {
       const search = parseSearch(text);
@@ -115,7 +115,7 @@ test("no text breaks the search, however it was typed", () => {
   );
 });
 
-test("the worst stand first, equal ones by name with numbers as numbers", () => {
+test("the worst come first, equal ones by name in natural order", () => {
   expect(
     sortRows(fleet, "worst")
       .slice(0, 6)
@@ -137,7 +137,7 @@ test("every order is a total one: it does not depend on the order before", () =>
   }
 });
 
-test("R59: rows that are drawn keep their places under the pointer; new ones follow at the end, gone ones go", () => {
+test("R59: rows keep their places under the pointer; new ones follow at the end, removed ones disappear", () => {
   expect(heldOrder(["a", "b", "c"], ["c", "d", "a"], (id) => id !== "b")).toEqual(["a", "c", "d"]);
   fc.assert(
     fc.property(fc.uniqueArray(fc.string()), fc.uniqueArray(fc.string()), (drawn, wanted) => {
@@ -149,7 +149,7 @@ test("R59: rows that are drawn keep their places under the pointer; new ones fol
   );
 });
 
-test("groups come by name with their count, those without one last, and a host with two tags stands in both", () => {
+test("groups are sorted by name, with their count, those without a name last, and a host with two tags is in both", () => {
   const rows = [hostRow({ tags: ["web", "edge"] }), hostRow({ id: idOf(2) as HostId, name: "b", tags: [] })];
   expect(listItems(rows, "tag").map((item) => (item.kind === "head" ? `${item.label} ${item.count}` : item.row.name))).toEqual([
     "edge 1",
@@ -162,7 +162,7 @@ test("groups come by name with their count, those without one last, and a host w
   expect(new Set(listItems(fleet, "tag").map((item) => item.key)).size).toBe(listItems(fleet, "tag").length);
 });
 
-test("a range runs from the last click in the order that is drawn, in either direction", () => {
+test("a range selection runs from the last click in the drawn order, in either direction", () => {
   const drawn = ["a", "b", "c", "d"];
   const first = toggle(NOTHING, "c");
   expect([...extendTo(first, "a", drawn).ids].sort()).toEqual(["a", "b", "c"]);
@@ -176,7 +176,7 @@ test("a host that is removed leaves the selection; otherwise the selection is th
   expect(keepExisting(selection, () => true)).toBe(selection);
 });
 
-test("a view goes into the address and comes back as it was, and what is as usual is left out", () => {
+test("a view survives a round trip through the address, which leaves defaults out", () => {
   const search = readFleetSearch({
     q: "tag:web",
     show: "behind",
@@ -197,7 +197,7 @@ test("a view goes into the address and comes back as it was, and what is as usua
   expect(readFleetSearch({ q: "", sort: "worst", group: "none", density: "comfortable", hide: "" })).toEqual({});
 });
 
-test("an address from elsewhere cannot break the page", () => {
+test("an invalid address cannot break the page", () => {
   expect(
     readFleetSearch({ q: 7, show: "everything", sort: {}, group: ["tag"], density: null, hide: "menu,host", evil: 1 }),
   ).toEqual({

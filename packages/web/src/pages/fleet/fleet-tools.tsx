@@ -112,12 +112,12 @@ export const FleetToolsPhone = memo(function FleetToolsPhone({
         <h2 className="font-semibold tracking-name">Hosts</h2>
         <span className="text-small text-faint">{SORT_LABELS[view.sort].toLowerCase()}</span>
         <span className="flex-1" />
-        <Button look="ghost" icon={SquareCheck} aria-pressed={selecting} onClick={() => onSelecting(!selecting)}>
+        <Button variant="ghost" icon={SquareCheck} aria-pressed={selecting} onClick={() => onSelecting(!selecting)}>
           Select
         </Button>
         <MenuButton
           trigger={
-            <Button look="ghost" icon={SlidersHorizontal}>
+            <Button variant="ghost" icon={SlidersHorizontal}>
               View
             </Button>
           }
@@ -132,7 +132,7 @@ export const FleetToolsPhone = memo(function FleetToolsPhone({
 
 function ToolButton({ icon, label, ...rest }: { icon: LucideIcon; label: string } & Record<string, unknown>): ReactElement {
   return (
-    <Button look="ghost" size="row" icon={icon} {...rest}>
+    <Button variant="ghost" size="row" icon={icon} {...rest}>
       {label}
     </Button>
   );

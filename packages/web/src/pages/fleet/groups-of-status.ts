@@ -28,7 +28,12 @@ export function isInGroup(row: HostRow, group: Group): boolean {
       return row.reachability.state === group;
     case "offline":
       return row.reachability.state === "offline" || row.reachability.state === "never";
-    default:
+    case "current":
+    case "behind":
+    case "failed":
+    case "working":
+    case "to-check":
+    case "unknown":
       return groupOf(row) === group;
   }
 }
@@ -56,7 +61,7 @@ export interface VerdictCount {
   readonly words: string;
 }
 
-/** What the page says of the fleet as a whole: numbers, which stay the same while hosts merely report how they are. */
+/** The summary of the fleet: counts, which do not change with heartbeats. */
 export interface FleetSummary {
   readonly total: number;
   readonly groups: Readonly<Record<Group, number>>;
@@ -93,15 +98,15 @@ function verdictOf(rows: readonly HostRow[], groups: Readonly<Record<Group, numb
     ...of("to-check", "attention", "to check"),
     ...of("failed", "broken", "failed"),
     ...of("working", "working", workingWord(rows)),
-    ...of("unknown", "unknown", "not known"),
+    ...of("unknown", "unknown", "unknown"),
   ];
 }
 
 const DOING = { switch: "switching", pull: "pulling", test: "testing" } as const satisfies Partial<Record<string, string>>;
 
-/** What the hosts at work do, if all do the same. */
+/** The word for the running ops, if all hosts run the same one. */
 function workingWord(rows: readonly HostRow[]): string {
   const ops = new Set(rows.filter((row) => row.status === "working").map((row) => row.run?.op));
   const [op] = ops;
-  return ops.size === 1 && op !== undefined && op in DOING ? DOING[op as keyof typeof DOING] : "at work";
+  return ops.size === 1 && op !== undefined && op in DOING ? DOING[op as keyof typeof DOING] : "running";
 }

@@ -24,7 +24,7 @@ import { meterTone } from "./meter-tone.ts";
 import { PLATFORM_SHORT } from "./platform-short.ts";
 import { tagsThatFit } from "./tags-that-fit.ts";
 
-/** One host in the table. Drawn anew only when something of it changed; its meters by themselves, when they did. */
+/** One host in the table. Renders again only when it changed; its meters render on their own. */
 export const HostLine = memo(function HostLine({
   row,
   itemKey,
@@ -37,10 +37,10 @@ export const HostLine = memo(function HostLine({
   row: HostRow;
   itemKey: string;
   columns: readonly Column[];
-  /** Its place among all lines, from 1, for those who cannot see the whole. */
+  /** Its index among all lines, from 1, for screen readers. */
   index: number;
   selected: boolean;
-  /** The keyboard is on it. */
+  /** Whether the keyboard cursor is on it. */
   current: boolean;
   onSelect: (row: HostRow, range: boolean) => void;
 }) {

@@ -6,11 +6,11 @@ export type ListItem =
   | { readonly kind: "head"; readonly key: string; readonly label: string; readonly count: number }
   | { readonly kind: "host"; readonly key: string; readonly row: HostRow };
 
-const NONE = { tag: "No tag", location: "No place", platform: "" } as const;
+const NONE = { tag: "No tag", location: "No location", platform: "" } as const;
 
 /**
  * The lines of the list for rows that are already in order. Groups come by name, the group of those without one last; a host with
- * several tags stands in each of them.
+ * several tags is in each of them.
  */
 export function listItems(rows: readonly HostRow[], grouping: Grouping): readonly ListItem[] {
   if (grouping === "none") return rows.map((row) => ({ kind: "host", key: row.id, row }));

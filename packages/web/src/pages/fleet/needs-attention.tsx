@@ -19,7 +19,7 @@ export function NeedsAttention({ rows }: { rows: readonly HostRow[] }) {
       {wanting.length === 0 ? (
         <p className="flex items-center gap-3 border-y border-border px-5 py-3.5 text-muted">
           <StatusIcon status="ok" size={18} />
-          Nothing wants you now.
+          Nothing needs attention.
         </p>
       ) : (
         <ul className="border-b border-border">

@@ -9,20 +9,20 @@ export const SORT_LABELS = {
   platform: "By platform",
   runs: "Oldest deployment first",
   load: "Highest load first",
-  memory: "Fullest memory first",
-  seen: "Longest unseen first",
+  memory: "Highest memory use first",
+  seen: "Last seen longest ago first",
 } as const satisfies Record<Sort, string>;
 
 // Made once: a comparison that makes its own takes a hundred times as long.
 const NAMES = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
 const byName = (a: HostRow, b: HostRow) => NAMES.compare(a.name, b.name) || (a.id < b.id ? -1 : 1);
-/** Greatest first; what is not known last. Two that are both not known give NaN, hence the zero. */
+/** Greatest first, unknown last. Two unknown values give NaN, hence the zero. */
 const descending = (read: (row: HostRow) => number | null) => (a: HostRow, b: HostRow) =>
   (read(b) ?? -Infinity) - (read(a) ?? -Infinity) || 0;
 const ascending = (read: (row: HostRow) => number | null) => (a: HostRow, b: HostRow) =>
   (read(a) ?? Infinity) - (read(b) ?? Infinity) || 0;
 
-/** Whether what hosts measure decides the order. */
+/** Whether the order depends on measurements. */
 export function sortsByMeasured(sort: Sort): boolean {
   return sort === "load" || sort === "memory";
 }
@@ -41,22 +41,22 @@ const COMPARE = {
     ascending((row) => row.reachability.since)(a, b),
 } as const satisfies Record<Sort, (a: HostRow, b: HostRow) => number>;
 
-/** Hosts in the wanted order; equal ones by name, so that the order is always the same. */
+/** Sorts hosts; equal ones by name, so that the order is stable. */
 export function sortRows(rows: readonly HostRow[], sort: Sort): readonly HostRow[] {
   const compare = COMPARE[sort];
   return rows.toSorted((a, b) => compare(a, b) || byName(a, b));
 }
 
 /**
- * The order to draw while the pointer is in the list: what stood there stays where it stood, what came since follows at the end, and only
- * what no longer exists goes. `wanted` is the order as it would be drawn afresh; `exists` says whether there is still such a thing.
+ * The order to draw while the pointer is in the list: rows stay in place, new ones follow at the end, and only rows
+ * that no longer exist are removed. `wanted` is the order without the hold.
  */
 export function heldOrder(
   drawn: readonly string[],
   wanted: readonly string[],
   exists: (id: string) => boolean,
 ): readonly string[] {
-  const standing = drawn.filter(exists);
-  const known = new Set(standing);
-  return [...standing, ...wanted.filter((id) => !known.has(id))];
+  const present = drawn.filter(exists);
+  const known = new Set(present);
+  return [...present, ...wanted.filter((id) => !known.has(id))];
 }

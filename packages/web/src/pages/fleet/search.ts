@@ -60,7 +60,7 @@ const FIELDS: readonly string[] = ["is", "commit", ...Object.keys(TEXT_FIELDS), 
 
 const WORD = /(-?)(?:([a-z]+):)?(?:"([^"]*)"?|(\S+))/gi;
 
-/** Reads a search. Never throws: half-typed text is searched for as far as it can be understood. */
+/** Parses a search. Never throws: an incomplete search matches as far as it is understood. */
 export function parseSearch(text: string): Search {
   const terms: Term[] = [];
   const faults: string[] = [];
@@ -78,7 +78,7 @@ export function parseSearch(text: string): Search {
   return { terms, faults, measured };
 }
 
-/** Whether a host is what is searched for. */
+/** Whether a host matches a search. */
 export function matches(row: HostRow, search: Search): boolean {
   return search.terms.every((term) => term.holds(row) !== term.not);
 }
@@ -92,13 +92,13 @@ function anywhere(value: string): (row: HostRow) => boolean {
 
 function fieldTerm(field: string, value: string): ((row: HostRow) => boolean) | string {
   if (field === "is") {
-    if (!(GROUPS as readonly string[]).includes(value)) return `is: takes ${GROUPS.join(", ")}.`;
+    if (!(GROUPS as readonly string[]).includes(value)) return `is: takes one of ${GROUPS.join(", ")}.`;
     return (row) => isInGroup(row, value as Group);
   }
   if (field === "commit") return (row) => row.runs.commit?.startsWith(value) ?? false;
   if (field in NUMBER_FIELDS) {
     const test = comparison(value);
-    if (test === undefined) return `${field}: takes a number, such as ${field}:>0.`;
+    if (test === undefined) return `${field}: takes a number, for example ${field}:>0.`;
     const read = NUMBER_FIELDS[field as keyof typeof NUMBER_FIELDS];
     // What is not known is neither more nor less than anything.
     return (row) => {
@@ -110,7 +110,7 @@ function fieldTerm(field: string, value: string): ((row: HostRow) => boolean) | 
     const read: (row: HostRow) => readonly string[] = TEXT_FIELDS[field as keyof typeof TEXT_FIELDS];
     return (row) => contains(read(row), value);
   }
-  return `There is no field ${field}: to search in; there are ${FIELDS.join(", ")}.`;
+  return `Unknown field ${field}:. Known fields: ${FIELDS.join(", ")}.`;
 }
 
 function contains(texts: readonly string[], value: string): boolean {
@@ -120,17 +120,15 @@ function contains(texts: readonly string[], value: string): boolean {
 function comparison(value: string): ((number: number) => boolean) | undefined {
   const parts = /^(>=|<=|>|<|=)?(\d+(?:\.\d+)?)%?$/.exec(value);
   if (!parts) return undefined;
+  const compare = COMPARISONS[(parts[1] ?? "=") as keyof typeof COMPARISONS];
   const limit = Number(parts[2]);
-  switch (parts[1]) {
-    case ">":
-      return (number) => number > limit;
-    case ">=":
-      return (number) => number >= limit;
-    case "<":
-      return (number) => number < limit;
-    case "<=":
-      return (number) => number <= limit;
-    default:
-      return (number) => number === limit;
-  }
+  return (number) => compare(number, limit);
 }
+
+const COMPARISONS = {
+  ">": (number, limit) => number > limit,
+  ">=": (number, limit) => number >= limit,
+  "<": (number, limit) => number < limit,
+  "<=": (number, limit) => number <= limit,
+  "=": (number, limit) => number === limit,
+} as const satisfies Record<string, (number: number, limit: number) => boolean>;

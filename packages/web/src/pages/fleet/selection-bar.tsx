@@ -42,7 +42,7 @@ export function SelectionBar({
             className="ml-2 truncate text-small text-accent max-phone:min-h-11"
             onClick={() => onSelection(selectAll(matching.map((row) => row.id)))}
           >
-            Select all {matching.length} that match
+            Select all {matching.length} matching hosts
           </button>
         )
       }
@@ -54,7 +54,7 @@ export function SelectionBar({
       ))}
       <MenuButton
         trigger={
-          <Button look="ghost" size="row">
+          <Button variant="ghost" size="row">
             More
             <Icon of={ChevronUp} />
           </Button>

@@ -15,7 +15,7 @@ import { messageOf } from "../../ops/message-of.ts";
 import { useIsPhone } from "../../screen/use-media.ts";
 import type { FleetSummary } from "./groups-of-status.ts";
 
-/** What hosts should run, how many do, and how far behind the world its inputs are. */
+/** The target, how many hosts run it, and the ages of its inputs. */
 export const TargetPanel = memo(function TargetPanel({
   target,
   statuses,
@@ -23,15 +23,15 @@ export const TargetPanel = memo(function TargetPanel({
   target: TargetView | undefined;
   statuses: FleetSummary["statuses"];
 }) {
-  const [asking, setAsking] = useState(false);
+  const [refreshing, setRefreshing] = useState(false);
   const refresh = async () => {
-    setAsking(true);
+    setRefreshing(true);
     try {
       await call("refreshTarget", {});
     } catch (error) {
-      notify({ status: "broken", fact: "The config repository could not be read", follows: messageOf(error) });
+      notify({ status: "broken", title: "Could not read the config repository", detail: messageOf(error) });
     }
-    setAsking(false);
+    setRefreshing(false);
   };
   return (
     <section className="flex h-full flex-col">
@@ -49,9 +49,9 @@ export const TargetPanel = memo(function TargetPanel({
                 icon={RefreshCw}
                 label="Read the config repository now"
                 size="row"
-                className={asking ? "[&_svg]:animate-turn" : ""}
-                aria-busy={asking || undefined}
-                onClick={() => !asking && void refresh()}
+                className={refreshing ? "[&_svg]:animate-turn" : ""}
+                aria-busy={refreshing || undefined}
+                onClick={() => !refreshing && void refresh()}
               />
             </>
           )
@@ -82,8 +82,8 @@ function TargetBody({
   if (target.state === "not-configured") {
     return (
       <p className="text-small text-muted">
-        No config repository is configured, so nobody can say what hosts should run. Set <code>NIXFLEET_REPO_URL</code> and
-        restart the dashboard.
+        No config repository is configured, so there is no target for hosts. Set <code>NIXFLEET_REPO_URL</code> and restart the
+        dashboard.
       </p>
     );
   }
@@ -93,13 +93,13 @@ function TargetBody({
         {target.problem === null ? (
           <p className="flex gap-2 text-muted">
             <StatusIcon status="working" size={18} />
-            The config repository is read for the first time.
+            Reading the config repository for the first time.
           </p>
         ) : (
           <>
             <p className="flex gap-2">
               <StatusIcon status="broken" size={18} />
-              <b>The config repository could not be read yet.</b>
+              <b>The config repository cannot be read.</b>
             </p>
             <p className="wrap-anywhere">{target.problem}</p>
             {target.next && <p className="text-muted">{target.next}</p>}
@@ -134,7 +134,7 @@ function TargetBody({
         <>
           <Strip statuses={statuses} total={total} />
           <p className="mt-1.5 text-label text-muted">
-            {statuses.ok} of {countOf(total, "host")} current{statuses.working > 0 && `, ${statuses.working} at work`}
+            {statuses.ok} of {countOf(total, "host")} current{statuses.working > 0 && `, ${statuses.working} running`}
           </p>
         </>
       )}
@@ -143,7 +143,7 @@ function TargetBody({
           <StatusIcon status={target.stale ? "broken" : "attention"} size={18} />
           <div className="min-w-0">
             <p className="font-medium">
-              {target.stale ? "Nothing can be proven current: " : ""}last read <RelativeTime at={target.fetchedAt} />
+              {target.stale ? "The target is out of date: " : ""}last read <RelativeTime at={target.fetchedAt} />
             </p>
             <p className="wrap-anywhere text-muted">
               {target.problem} {target.next}
@@ -205,7 +205,7 @@ function Inputs({ inputs }: { inputs: Extract<TargetView, { state: "known" }>["i
         </tbody>
       </table>
       {entries.length > MOST_INPUTS && (
-        <p className="pt-1 text-label text-faint">and {countOf(entries.length - MOST_INPUTS, "younger input")}</p>
+        <p className="pt-1 text-label text-faint">and {countOf(entries.length - MOST_INPUTS, "newer input")}</p>
       )}
     </>
   );

@@ -6,7 +6,7 @@ export type Grouping = (typeof GROUPINGS)[number];
 export const GROUPING_LABELS = {
   none: "No groups",
   tag: "By tag",
-  location: "By place",
+  location: "By location",
   platform: "By platform",
 } as const satisfies Record<Grouping, string>;
 export const DENSITIES = ["comfortable", "compact"] as const;
@@ -14,7 +14,7 @@ export type Density = (typeof DENSITIES)[number];
 export const OPTIONAL_COLUMNS = ["tags", "platform", "runs", "generation", "load", "memory", "seen"] as const;
 export type OptionalColumn = (typeof OPTIONAL_COLUMNS)[number];
 
-/** What the Fleet page shows: all of it stands in the address, so that a view can be sent, saved and gone back to. */
+/** The view of the Fleet page. The address holds all of it, so that a view can be shared, saved and restored. */
 export interface FleetView {
   readonly q: string;
   readonly show: Group | undefined;
@@ -25,7 +25,7 @@ export interface FleetView {
   readonly hide: readonly OptionalColumn[];
 }
 
-/** The part of the address after the question mark; what is as usual is left out. */
+/** The query string of the address; defaults are left out. */
 export interface FleetSearch {
   q?: string;
   show?: Group;
@@ -36,7 +36,7 @@ export interface FleetSearch {
   hide?: string;
 }
 
-/** Reads an address, whoever wrote it: what is not understood is as usual. */
+/** Reads a query string. Invalid values become defaults. */
 export function readFleetSearch(search: Readonly<Record<string, unknown>>): FleetSearch {
   const show = oneOf(GROUPS, search["show"]);
   const sort = oneOf(SORTS, search["sort"]);

@@ -4,15 +4,15 @@ import { Button } from "../../components/button.tsx";
 import { useHostChanges } from "../../live/use-live.ts";
 import { NextButton } from "../../ops/next-button.tsx";
 import { useOps } from "../../ops/ops-provider.tsx";
+import { usePendingOp } from "../../ops/pending-ops.ts";
 import { denialOf, opStart } from "../../ops/requests.ts";
-import { useSent } from "../../ops/sent.ts";
 import { useSession } from "../../shell/session.ts";
 
-/** What can be done with what the last preview showed: the server's one action in ink, and a new preview beside it. */
+/** The actions for the last preview: the server's one action in ink, and a new preview beside it. */
 export function ChangesActions({ view: { row } }: { view: HostView }) {
   const changes = useHostChanges(row.id);
   const ops = useOps();
-  const sent = useSent(row.id);
+  const sent = usePendingOp(row.id);
   const { person } = useSession();
   // Without any preview the page itself has the button.
   if (changes === undefined || changes.run === null) return null;
@@ -24,13 +24,13 @@ export function ChangesActions({ view: { row } }: { view: HostView }) {
         <Button
           icon={RefreshCw}
           sent={sent === "preview"}
-          off={denialOf(row, "preview", person.role)}
+          disabledReason={denialOf(row, "preview", person.role)}
           onClick={() => ops.start(opStart("preview"), [row])}
         >
           Preview again
         </Button>
       )}
-      <NextButton row={row} next={action} size="normal" look="ink" />
+      <NextButton row={row} next={action} size="normal" variant="ink" />
     </>
   );
 }

@@ -8,7 +8,7 @@ import { StatusIcon } from "../../components/status-icon.tsx";
 import { formatBytes, formatBytesChange } from "../../format/quantity.ts";
 import { commitsBetween, storeDisk } from "./changes-words.ts";
 
-/** What the preview comes to in a sentence, from what to what, how old it is, and what it does to the disk. */
+/** The summary of the preview: its sentence, the commits, its age, and the change of size. */
 export function ChangesHead({
   view,
   changes,
@@ -22,7 +22,7 @@ export function ChangesHead({
   const between = commitsBetween(changes);
   const runs = view.facts.running?.closure === preview.closure;
   return (
-    <section aria-label="What it comes to" className="flex flex-wrap items-center gap-x-8 gap-y-4 border-b border-border py-5">
+    <section aria-label="Summary" className="flex flex-wrap items-center gap-x-8 gap-y-4 border-b border-border py-5">
       <div className="min-w-0 flex-1 basis-100">
         <p className="flex items-start gap-2.5 text-subject font-semibold">
           {standing !== "fresh" ? (
@@ -65,7 +65,7 @@ function Mark({ status }: { status: "ok" | "attention" | "broken" }) {
   );
 }
 
-/** What it was compared with: by generation and commit where that still runs. */
+/** What it was compared with: generation and commit if that still runs, else the closure. */
 function From({ view: { row, facts }, against }: { view: HostView; against: string | null }) {
   if (against === null) return "nothing";
   if (against !== facts.running?.closure || row.runs.commit === null) return <code>{storeName(against)}</code>;

@@ -1,7 +1,7 @@
 import { type ChangesView, type CommitView, type HostView, type NextAction, type Preview, shortCommit } from "@nixfleet/protocol";
 import { Power } from "lucide-react";
 import { UnitChanges } from "../../closure/unit-changes.tsx";
-import { useFirst } from "../../closure/use-first.tsx";
+import { useShowMore } from "../../closure/use-show-more.tsx";
 import { Icon } from "../../components/icon.tsx";
 import { RelativeTime } from "../../components/relative-time.tsx";
 import { StatusLine } from "../../components/status-line.tsx";
@@ -9,7 +9,7 @@ import { useOps } from "../../ops/ops-provider.tsx";
 import { startOf } from "../../ops/requests.ts";
 import { SidePart } from "./side-part.tsx";
 
-/** What the activation itself does: a reboot, units, the agent; and the commits that bring it. */
+/** What the activation does: reboot, units, agent; and the commits in between. */
 export function ChangesSide({
   view,
   changes: { action, commits, commitsComplete },
@@ -38,7 +38,7 @@ function RebootNeeded({ view: { row }, preview, action }: { view: HostView; prev
         Reboot needed
       </h2>
       <p className="text-small wrap-anywhere">
-        What changes takes effect only when {row.name} boots
+        Some changes take effect only after {row.name} reboots
         {preview.reboot.reasons.length > 0 ? `: ${preview.reboot.reasons.join(", ")}.` : "."}
       </p>
       {action?.kind === "start" && action.op === "switch" && (
@@ -47,7 +47,7 @@ function RebootNeeded({ view: { row }, preview, action }: { view: HostView; prev
           className="justify-self-start text-left text-small font-medium text-accent hover:underlined max-phone:min-h-11"
           onClick={() => ops.start({ ...startOf(action), args: { ...action.args, mode: "boot" } }, [row])}
         >
-          Switch at the next boot instead
+          Set for the next boot instead
         </button>
       )}
     </section>
@@ -59,20 +59,20 @@ function AgentAfter({ agent }: { agent: Preview["agent"] }) {
     case "missing":
       return (
         <StatusLine status="broken" className="pt-2">
-          The agent is not part of it: after the switch this host could not be reached from here.
+          The new system does not contain the agent. After a switch you could not reach this host from here.
         </StatusLine>
       );
     case "changed":
-      return <p className="pt-1 text-label text-faint">The agent changes, too. It restarts itself after the switch.</p>;
+      return <p className="pt-1 text-label text-faint">The agent changes too and restarts itself after the switch.</p>;
     case "same":
-      return <p className="pt-1 text-label text-faint">The agent stays as it is.</p>;
+      return <p className="pt-1 text-label text-faint">The agent does not change.</p>;
   }
 }
 
 const FIRST = 12;
 
 function Commits({ commits, complete }: { commits: readonly CommitView[]; complete: boolean }) {
-  const { shown, more } = useFirst(commits, FIRST);
+  const { shown, more } = useShowMore(commits, FIRST);
   return (
     <SidePart title="Commits" count={complete ? commits.length : undefined}>
       <ul>
@@ -103,8 +103,8 @@ function Commits({ commits, complete }: { commits: readonly CommitView[]; comple
       {!complete && (
         <p className="pt-1 text-label text-faint">
           {commits.length === 0
-            ? "The config repository does not know the commit that runs."
-            : "There are more, or the config repository does not know the commit that runs."}
+            ? "The running commit is not in the config repository."
+            : "The list is incomplete, or the running commit is not in the config repository."}
         </p>
       )}
     </SidePart>

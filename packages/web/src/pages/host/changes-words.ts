@@ -1,13 +1,13 @@
 import type { ChangesView, Metrics } from "@nixfleet/protocol";
 import { countOf, formatCount } from "../../format/quantity.ts";
 
-/** How many commits lie between what runs and what was previewed: `3 commits`, `more than 200 commits`; null: none is known. */
+/** The number of commits from the running to the previewed system: `3 commits`, `more than 200 commits`; null: none is known. */
 export function commitsBetween({ commits, commitsComplete }: Pick<ChangesView, "commits" | "commitsComplete">): string | null {
   if (commits.length === 0) return null;
   return commitsComplete ? countOf(commits.length, "commit") : `more than ${formatCount(commits.length)} commits`;
 }
 
-/** The disk that the store is on: its own, where it has one. */
+/** The disk that holds the Nix store. */
 export function storeDisk(disks: Metrics["disks"]): NonNullable<Metrics["disks"]>[number] | undefined {
   for (const mount of ["/nix/store", "/nix", "/"]) {
     const disk = disks?.find((each) => each.mount === mount);

@@ -10,13 +10,13 @@ import { Icon } from "../../components/icon.tsx";
 import { SkeletonRows } from "../../components/skeleton.tsx";
 import { StatusLine } from "../../components/status-line.tsx";
 import { useRun } from "../../live/use-live.ts";
+import { QueuePosition } from "../run/queue-position.tsx";
 import { RunOutcome } from "../run/run-outcome.tsx";
 import { RunProgress } from "../run/run-progress.tsx";
-import { WaitsBehind } from "../run/waits-behind.tsx";
 import { comparisonTitle } from "./generation-rules.ts";
 import { useThisHost } from "./host-frame.tsx";
 
-/** What lies between two generations, from the run that looks. It stands in the address, so that it can be sent to somebody. */
+/** The differences between two generations, from the run that compares them. The run is in the address, so that it can be shared. */
 export function Comparison({ run }: { run: RunId }) {
   const { row } = useThisHost();
   const view = useRun(run);
@@ -26,28 +26,28 @@ export function Comparison({ run }: { run: RunId }) {
   useEffect(() => {
     if (!waits) heading.current?.focus({ preventScroll: false });
   }, [waits]);
-  if (waits) return <SkeletonRows rows={3} label="The comparison is being read" />;
+  if (waits) return <SkeletonRows rows={3} label="Loading the comparison" />;
   const title = view === "gone" || view.summary.hostId !== row.id ? null : comparisonTitle(view.args);
   return (
     <section aria-label="Comparison" className="border-b border-border pt-4 pb-6">
       <div className="flex min-h-10 items-center gap-3">
         <h2 ref={heading} tabIndex={-1} className="min-w-0 flex-1 scroll-mt-20 text-subject font-semibold outline-none">
-          {title ?? "There is no such comparison"}
+          {title ?? "Comparison not found"}
         </h2>
         <Link
           to="/hosts/$host/generations"
           params={{ host: row.name }}
           search={{}}
           resetScroll={false}
-          aria-label="Close the comparison"
-          data-tip="Close the comparison"
-          className={buttonClass({ look: "ghost", iconOnly: true })}
+          aria-label="Close comparison"
+          data-tip="Close comparison"
+          className={buttonClass({ variant: "ghost", iconOnly: true })}
         >
           <Icon of={X} size={16} />
         </Link>
       </div>
       {title === null || view === "gone" ? (
-        <p className="text-small text-muted">Its run is another one, or went with its host.</p>
+        <p className="text-small text-muted">Its run does not exist, or it belongs to another host.</p>
       ) : (
         <Compared view={view} />
       )}
@@ -61,7 +61,7 @@ function Compared({ view }: { view: RunView }) {
     return (
       <>
         <RunProgress view={view} />
-        {summary.state === "queued" && <WaitsBehind run={summary} />}
+        {summary.state === "queued" && <QueuePosition run={summary} />}
       </>
     );
   }
@@ -77,7 +77,8 @@ function Compared({ view }: { view: RunView }) {
           <aside aria-label="What the change does" className="min-w-0">
             {preview.reboot.needed && (
               <StatusLine status="attention" className="pb-1">
-                Between the two lies a reboot{preview.reboot.reasons.length > 0 && `: ${preview.reboot.reasons.join(", ")}`}.
+                Changing between them needs a reboot
+                {preview.reboot.reasons.length > 0 && `: ${preview.reboot.reasons.join(", ")}`}.
               </StatusLine>
             )}
             <UnitChanges units={preview.units} />

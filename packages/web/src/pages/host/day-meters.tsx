@@ -12,7 +12,7 @@ import { daySamples, peakOf } from "./day-samples.ts";
 
 type Sample = RouteOutput<"hostMetrics">["items"][number];
 
-/** What the machine does now and did in the last day. */
+/** The machine's metrics now and over the last day. */
 export function DayMeters({ view }: { view: HostView }) {
   const { metrics, row, settings } = view;
   const history = useQuery({
@@ -31,7 +31,7 @@ export function DayMeters({ view }: { view: HostView }) {
         className="mt-4"
         end={
           <span className="text-label text-faint">
-            {history.isError ? messageOf(history.error) : settings && `every ${settings.interval}\u00a0s while somebody looks`}
+            {history.isError ? messageOf(history.error) : settings && `every ${settings.interval}\u00a0s while this page is open`}
           </span>
         }
       />

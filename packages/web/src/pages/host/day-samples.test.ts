@@ -4,7 +4,7 @@ import { daySamples, peakOf } from "./day-samples.ts";
 const SLOT = 300_000;
 const NOW = 1_000 * SLOT + 1_000;
 
-test("R24: a day has 288 places; what was not measured is a gap, a measured zero is a zero", () => {
+test("R24: a day has 288 samples; a missing one is a gap, a measured zero is a zero", () => {
   const samples = daySamples(
     [
       { at: NOW, cpu: 0 },
@@ -21,7 +21,7 @@ test("R24: a day has 288 places; what was not measured is a gap, a measured zero
   expect(samples.filter((sample) => sample !== undefined)).toHaveLength(2);
 });
 
-test("the peak is told with its time, and not at all where nothing was measured", () => {
+test("the peak has its time, and there is none without measurements", () => {
   const items = [
     { at: 1, cpu: 0.1 },
     { at: 2, cpu: 0.96 },

@@ -20,7 +20,7 @@ export function daySamples<T extends { at: number }>(
   return samples;
 }
 
-/** The greatest of a day and when it was; undefined where nothing was measured. */
+/** The peak of a day and its time; undefined if nothing was measured. */
 export function peakOf<T extends { at: number }>(
   items: readonly T[],
   read: (item: T) => number | null,

@@ -8,22 +8,22 @@ import { RelativeTime } from "../../components/relative-time.tsx";
 import { StatusPill } from "../../components/status-pill.tsx";
 import { Tag } from "../../components/tag.tsx";
 import { formatClock } from "../../format/duration.ts";
+import { usePendingOp } from "../../ops/pending-ops.ts";
 import { denialOf } from "../../ops/requests.ts";
-import { useSent } from "../../ops/sent.ts";
 import { useSession } from "../../shell/session.ts";
 import { useTimed } from "../../time/clock.ts";
 
 interface GenerationRowProps {
   readonly host: HostRow;
   readonly generation: GenerationView;
-  /** Why it cannot be gone back to, where that is not said for all. */
+  /** Why it cannot be rolled back to, unless the list says so for all. */
   readonly denied: string | null;
   readonly chosen: boolean;
   readonly onChoose: () => void;
   readonly onRollBack: () => void;
 }
 
-/** One generation on the line of them: number, what it is, who made it, and the way back to it. */
+/** One generation of the timeline: number, commit, who deployed it, and rollback to it. */
 export function GenerationLine(props: GenerationRowProps) {
   const { generation, denied, chosen } = props;
   const { number, closure, commit } = generation;
@@ -59,7 +59,7 @@ export function GenerationLine(props: GenerationRowProps) {
   );
 }
 
-/** The same where there is no room for columns. */
+/** The same for narrow screens. */
 export function GenerationCard(props: GenerationRowProps) {
   const { generation, denied, chosen } = props;
   const { number, closure, commit } = generation;
@@ -126,11 +126,9 @@ function Which({ number, there }: { number: number; there: boolean }) {
 
 /** Its commit's subject; else why there is none. */
 function What({ generation: { closure, subject, commit, denied } }: { generation: GenerationView }) {
-  if (closure === null) return <span className="text-small text-faint">{denied ?? "Collected."}</span>;
+  if (closure === null) return <span className="text-small text-faint">{denied ?? "Garbage-collected."}</span>;
   if (subject !== null) return <span className="font-medium">{subject}</span>;
-  return (
-    <span className="text-muted">{commit === null ? "No commit is known of it" : "Its commit is not in the repository"}</span>
-  );
+  return <span className="text-muted">{commit === null ? "Unknown commit" : "Commit not in the repository"}</span>;
 }
 
 const MARKS = {
@@ -165,7 +163,7 @@ function Made({ at }: { at: number }) {
 
 function By({ generation: { by, runId, closure } }: { generation: GenerationView }) {
   if (closure === null) return null;
-  if (by === null) return <span className="text-faint">not from here</span>;
+  if (by === null) return <span className="text-faint">not deployed from here</span>;
   if (runId === null) return <span>deployed by {by}</span>;
   return (
     <Link
@@ -179,16 +177,16 @@ function By({ generation: { by, runId, closure } }: { generation: GenerationView
 }
 
 function Back({ host, generation: { rollback }, onRollBack }: GenerationRowProps) {
-  const sent = useSent(host.id);
+  const sent = usePendingOp(host.id);
   const { person } = useSession();
   if (rollback?.kind !== "start") return null;
   return (
     <Button
       size="row"
-      look="ghost"
+      variant="ghost"
       icon={Undo2}
       sent={sent === "rollback"}
-      off={denialOf(host, "rollback", person.role)}
+      disabledReason={denialOf(host, "rollback", person.role)}
       onClick={onRollBack}
     >
       {rollback.label}…

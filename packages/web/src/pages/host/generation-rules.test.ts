@@ -3,14 +3,14 @@ import { expect, test } from "vitest";
 import { readComparison } from "./address.ts";
 import { choose, comparisonOf, comparisonTitle, sharedDenial } from "./generation-rules.ts";
 
-test("two are chosen at most, a third takes the place of the one chosen first, and one chosen again is let go", () => {
+test("at most two are selected, a third replaces the first, and selecting one again deselects it", () => {
   expect(choose([], 5)).toEqual([5]);
   expect(choose([5], 3)).toEqual([5, 3]);
   expect(choose([5, 3], 7)).toEqual([3, 7]);
   expect(choose([3, 7], 3)).toEqual([7]);
 });
 
-test("the newer one is looked at against the older one, whichever was chosen first; one alone against what runs", () => {
+test("the newer one is compared with the older one, whichever was selected first; a single one with the running system", () => {
   expect(comparisonOf([])).toBeNull();
   expect(comparisonOf([5])).toEqual({ generation: 5 });
   expect(comparisonOf([100, 99])).toEqual({ generation: 100, against: 99 });
@@ -19,7 +19,7 @@ test("the newer one is looked at against the older one, whichever was chosen fir
 
 test("a comparison is named by what it compares; a preview of a commit is none", () => {
   expect(comparisonTitle({ generation: 288, against: 287 })).toBe("From generation 287 to 288");
-  expect(comparisonTitle({ generation: 287 })).toBe("From what runs to generation 287");
+  expect(comparisonTitle({ generation: 287 })).toBe("From the running system to generation 287");
   expect(comparisonTitle({ commit: "7f3a91c" })).toBeNull();
 });
 
@@ -37,8 +37,8 @@ const generation = (number: number, change: Partial<GenerationView>): Generation
   ...change,
 });
 
-test("what holds for every generation is said once; a collected one has its own reason, what runs has none", () => {
-  const why = "The host's own configuration does not allow this operation.";
+test("a reason that holds for every generation is shown once; a collected one has its own, the running one has none", () => {
+  const why = "The host's own configuration does not allow this op.";
   const runs = generation(4, {});
   const collected = generation(1, { closure: null, denied: "It was collected." });
   const [third, second] = [generation(3, { denied: why }), generation(2, { denied: why })];

@@ -6,7 +6,7 @@ export function choose(chosen: readonly number[], number: number): readonly numb
   return [...chosen, number].slice(-2);
 }
 
-/** What to preview for a comparison: the newer one against the older one; one alone against what runs. */
+/** The arguments of a comparison: the newer generation against the older one; a single one against the running system. */
 export function comparisonOf(chosen: readonly number[]): { generation: number; against?: number } | null {
   const [older, newer] = chosen.toSorted((a, b) => a - b);
   if (older === undefined) return null;
@@ -18,10 +18,10 @@ export function comparisonTitle({ generation, against }: Readonly<Record<string,
   if (typeof generation !== "number") return null;
   return typeof against === "number"
     ? `From generation ${against} to ${generation}`
-    : `From what runs to generation ${generation}`;
+    : `From the running system to generation ${generation}`;
 }
 
-/** The reason for which none of the generations that are still there can be gone back to, to be said once and not in each row. */
+/** The reason why no generation can be rolled back to, if it is the same for all: it is shown once and not in each row. */
 export function sharedDenial(generations: readonly GenerationView[]): string | null {
   const there = generations.filter(({ closure }) => closure !== null);
   const denied = there.filter((each) => each.denied !== null);

@@ -7,20 +7,20 @@ import { SkeletonRows } from "../../components/skeleton.tsx";
 import { StatusLine } from "../../components/status-line.tsx";
 import { useHostChanges, useRun } from "../../live/use-live.ts";
 import { NextButton } from "../../ops/next-button.tsx";
-import { BuildingNow } from "../run/building-now.tsx";
+import { CurrentBuilds } from "../run/current-builds.tsx";
+import { QueuePosition } from "../run/queue-position.tsx";
 import { RunOutcome } from "../run/run-outcome.tsx";
 import { RunProgress } from "../run/run-progress.tsx";
-import { WaitsBehind } from "../run/waits-behind.tsx";
 import { ChangesFoot } from "./changes-foot.tsx";
 import { ChangesHead } from "./changes-head.tsx";
 import { ChangesSide } from "./changes-side.tsx";
 import { useThisHost } from "./host-frame.tsx";
 
-/** What a switch would change on this host, as its last preview found it, and the preview at work. */
+/** The changes of a switch on this host, from its last preview, and an active preview. */
 export function HostChanges() {
   const view = useThisHost();
   const changes = useHostChanges(view.row.id);
-  if (changes === undefined) return <SkeletonRows rows={6} label="Changes are being read" />;
+  if (changes === undefined) return <SkeletonRows rows={6} label="Loading changes" />;
   if (changes.run === null) return <NoPreview view={view} changes={changes} />;
   return (
     <div>
@@ -35,8 +35,8 @@ function NoPreview({ view, changes }: { view: HostView; changes: ChangesView }) 
     <div className="pt-6">
       <EmptyState
         icon={GitCompareArrows}
-        title={`What a switch would change on ${view.row.name} is not known yet`}
-        action={<NextButton row={view.row} next={changes.action} size="normal" look="ink" />}
+        title={`See what a switch would change on ${view.row.name}`}
+        action={<NextButton row={view.row} next={changes.action} size="normal" variant="ink" />}
       >
         {changes.sentence}
       </EmptyState>
@@ -44,7 +44,7 @@ function NoPreview({ view, changes }: { view: HostView; changes: ChangesView }) 
   );
 }
 
-/** The preview while it is at work or waits, and how it ended where it did not end well. */
+/** The preview while it is active or queued, and its outcome if it failed. */
 function PreviewRun({ run }: { run: RunSummary }) {
   if (run.state === "succeeded") return null;
   if (isTerminal(run.state)) return <FailedPreview key={run.id} run={run} />;
@@ -56,10 +56,10 @@ function PreviewAtWork({ run }: { run: RunSummary }) {
   const view = whole === "gone" ? undefined : whole;
   const building = run.phases.some(({ phase, state }) => phase === "build" && state === "current");
   return (
-    <section aria-label="Preview at work">
+    <section aria-label="Preview in progress">
       <RunProgress view={view ?? { summary: run, usualDuration: null, deadlineAt: null }} />
       {run.state === "queued" ? (
-        <WaitsBehind run={run} />
+        <QueuePosition run={run} />
       ) : (
         <p className="flex flex-wrap items-center gap-x-3 pb-5 text-small text-muted">
           {run.sentence}
@@ -68,11 +68,11 @@ function PreviewAtWork({ run }: { run: RunSummary }) {
             params={{ run: run.id }}
             className="inline-flex items-center font-medium text-accent max-phone:min-h-11"
           >
-            Follow it in the log
+            Follow the log
           </Link>
         </p>
       )}
-      {building && view?.progress && run.hostId !== null && <BuildingNow progress={view.progress} hostId={run.hostId} />}
+      {building && view?.progress && run.hostId !== null && <CurrentBuilds progress={view.progress} hostId={run.hostId} />}
     </section>
   );
 }
@@ -80,7 +80,7 @@ function PreviewAtWork({ run }: { run: RunSummary }) {
 function FailedPreview({ run }: { run: RunSummary }) {
   const view = useRun(run.id);
   if (view === undefined || view === "gone" || view.outcome === null)
-    return <SkeletonRows rows={2} label="The preview is being read" />;
+    return <SkeletonRows rows={2} label="Loading the preview" />;
   return (
     <div className="pt-5">
       <RunOutcome summary={view.summary} outcome={view.outcome} elsewhere />
@@ -88,7 +88,7 @@ function FailedPreview({ run }: { run: RunSummary }) {
   );
 }
 
-/** What the last preview that succeeded showed. */
+/** The result of the last preview that succeeded. */
 function Previewed({
   view,
   changes,
@@ -106,14 +106,14 @@ function Previewed({
       <ChangesHead view={view} changes={changes} preview={preview} />
       {standing === "fresh" && !runs && action === null && denied !== undefined && (
         <StatusLine status="attention" className="border-b border-border py-3">
-          It cannot be switched to. {denied}
+          You cannot switch to it. {denied}
         </StatusLine>
       )}
       {preview.closure !== preview.against && (
         <div className="grid grid-cols-[minmax(0,1fr)_320px] gap-10 border-b border-border pt-4 pb-6 max-desk:grid-cols-1 max-desk:gap-6">
           <div className="min-w-0">
             {diff === null ? (
-              <p className="text-small text-muted">The host did not tell which packages differ.</p>
+              <p className="text-small text-muted">The host did not report package differences.</p>
             ) : (
               <PackageList diff={diff} />
             )}

@@ -7,7 +7,7 @@ import { buttonClass, IconButton } from "../../components/button.tsx";
 import { HostName } from "../../components/host-name.tsx";
 import { Icon } from "../../components/icon.tsx";
 import { MenuButton } from "../../components/menu-button.tsx";
-import { NoPage, PageWaits } from "../../components/page-stand-in.tsx";
+import { MissingPage, PageSkeleton } from "../../components/page-placeholder.tsx";
 import { Reachability } from "../../components/reachability.tsx";
 import { STATUS_WORDS } from "../../components/status-icon.tsx";
 import { StatusPill } from "../../components/status-pill.tsx";
@@ -18,7 +18,7 @@ import { useHost, useHostChanges, useHostRows } from "../../live/use-live.ts";
 import { NextButton } from "../../ops/next-button.tsx";
 import { usePageTitle } from "../../screen/use-page-title.ts";
 import { ChangesActions } from "./changes-actions.tsx";
-import { useRemoving } from "./removing.ts";
+import { useHostRemoval } from "./host-removal.ts";
 
 const HostMenu = lazy(() => import("./host-menu.tsx"));
 const RemoveHostDialog = lazy(() => import("./remove-host.tsx"));
@@ -28,7 +28,7 @@ const HostContext = createContext<HostView | null>(null);
 /** The host that the page is about. Only below its frame. */
 export function useThisHost(): HostView {
   const host = useContext(HostContext);
-  if (host === null) throw new Error("This part of the page is about a host, and stands outside of one.");
+  if (host === null) throw new Error("There is a host only below its frame.");
   return host;
 }
 
@@ -44,7 +44,7 @@ export function HostFrame() {
 }
 
 function FoundHost({ id, name }: { id: string; name: string }) {
-  const removing = useRemoving(({ host }) => host);
+  const removing = useHostRemoval(({ host }) => host);
   const view = useHost(id);
   if (view === undefined) return WAITING;
   if (view === "gone") return <NoHost name={name} />;
@@ -57,7 +57,7 @@ function FoundHost({ id, name }: { id: string; name: string }) {
         <Crumb>{view.row.name}</Crumb>
       </Breadcrumb>
       <Head view={view} />
-      <TabRow label="About this host">
+      <TabRow label="Host pages">
         <Link
           to="/hosts/$host"
           params={{ host: name }}
@@ -156,14 +156,14 @@ function Head({ view }: { view: HostView }) {
             {failure && (
               <Link to="/runs/$run" params={{ run: failure.id }} className={buttonClass()}>
                 <Icon of={ScrollText} />
-                Log of the failure
+                Failure log
               </Link>
             )}
-            <NextButton row={row} size="normal" look="ink" />
+            <NextButton row={row} size="normal" variant="ink" />
           </>
         )}
         <MenuButton
-          trigger={<IconButton icon={MoreHorizontal} label="All actions" look="outline" />}
+          trigger={<IconButton icon={MoreHorizontal} label="All actions" variant="outline" />}
           renderMenu={(place) => <HostMenu {...place} row={row} />}
         />
       </div>
@@ -177,12 +177,12 @@ function pillWord({ row }: HostView): string {
   return row.cause?.lead ?? STATUS_WORDS[row.status];
 }
 
-const WAITING = <PageWaits of="The host" bars={["h-6 w-56", "w-96 max-w-full", "mt-10 h-40"]} />;
+const WAITING = <PageSkeleton of="the host" bars={["h-6 w-56", "w-96 max-w-full", "mt-10 h-40"]} />;
 
 function NoHost({ name }: { name: string }) {
   return (
-    <NoPage heading={name} title={`There is no host ${name}`} way={{ to: "/", label: "All hosts" }}>
-      It was removed, or it has another name now.
-    </NoPage>
+    <MissingPage heading={name} title={`There is no host ${name}`} link={{ to: "/", label: "All hosts" }}>
+      It was removed or renamed.
+    </MissingPage>
   );
 }

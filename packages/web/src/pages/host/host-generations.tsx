@@ -2,7 +2,7 @@ import type { GenerationView, HostView } from "@nixfleet/protocol";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { GitCompareArrows, Layers } from "lucide-react";
 import { lazy, Suspense, useState } from "react";
-import { useFirst } from "../../closure/use-first.tsx";
+import { useShowMore } from "../../closure/use-show-more.tsx";
 import { ActionBar } from "../../components/action-bar.tsx";
 import { Button } from "../../components/button.tsx";
 import { EmptyState } from "../../components/empty-state.tsx";
@@ -10,8 +10,8 @@ import { SkeletonRows } from "../../components/skeleton.tsx";
 import { StatusLine } from "../../components/status-line.tsx";
 import { useHostGenerations } from "../../live/use-live.ts";
 import { useOps } from "../../ops/ops-provider.tsx";
+import { usePendingOp } from "../../ops/pending-ops.ts";
 import { denialOf, opStart } from "../../ops/requests.ts";
-import { useSent } from "../../ops/sent.ts";
 import { useMedia } from "../../screen/use-media.ts";
 import { useSession } from "../../shell/session.ts";
 import { Comparison } from "./comparison.tsx";
@@ -23,17 +23,17 @@ const RollBack = lazy(() => import("./roll-back.tsx"));
 
 const FIRST = 50;
 
-/** Every generation of the host, newest first: what it is, who made it, and the ways back to it and between any two of them. */
+/** Every generation of the host, newest first: what it is, who deployed it, rollback to it, and comparison of any two. */
 export function HostGenerations() {
   const view = useThisHost();
   const generations = useHostGenerations(view.row.id);
   const { compare } = useSearch({ from: "/signed-in/hosts/$host/generations" });
-  if (generations === undefined) return <SkeletonRows rows={6} label="Generations are being read" />;
+  if (generations === undefined) return <SkeletonRows rows={6} label="Loading generations" />;
   if (generations.length === 0) {
     return (
       <div className="pt-6">
-        <EmptyState icon={Layers} title="No generation is known">
-          {view.row.name} has not told of any. They stand here as soon as it does.
+        <EmptyState icon={Layers} title="No generations yet">
+          {view.row.name} has not reported any generations yet.
         </EmptyState>
       </div>
     );
@@ -49,14 +49,14 @@ export function HostGenerations() {
 function Timeline({ view, generations }: { view: HostView; generations: readonly GenerationView[] }) {
   const [chosen, setChosen] = useState<readonly number[]>([]);
   const [back, setBack] = useState<GenerationView>();
-  const { shown, more } = useFirst(generations, FIRST);
+  const { shown, more } = useShowMore(generations, FIRST);
   const shared = sharedDenial(generations);
   const Row = useMedia("(width < 1080px)") ? GenerationCard : GenerationLine;
   return (
     <section aria-label="Generations" className="pt-3">
       {shared !== null && (
         <StatusLine status="attention" className="py-2">
-          None of them can be gone back to. {shared}
+          Rollback is not available. {shared}
         </StatusLine>
       )}
       <ol>
@@ -81,11 +81,11 @@ function Timeline({ view, generations }: { view: HostView; generations: readonly
   );
 }
 
-/** Stands over the list while one or two generations are chosen. */
+/** The bar over the list while one or two generations are selected. */
 function CompareBar({ view: { row }, chosen, onDone }: { view: HostView; chosen: readonly number[]; onDone: () => void }) {
   const ops = useOps();
   const { person } = useSession();
-  const sent = useSent(row.id);
+  const sent = usePendingOp(row.id);
   const navigate = useNavigate();
   const args = comparisonOf(chosen);
   const compare = () => {
@@ -99,7 +99,7 @@ function CompareBar({ view: { row }, chosen, onDone }: { view: HostView; chosen:
     <ActionBar
       label={chosen.length === 1 ? `Generation ${chosen[0]}` : `Generations ${chosen.toSorted((a, b) => a - b).join(" and ")}`}
       extend={
-        chosen.length === 1 && <span className="truncate text-small text-muted max-phone:hidden">Choose another one, or</span>
+        chosen.length === 1 && <span className="truncate text-small text-muted max-phone:hidden">Select another one, or</span>
       }
       onClear={onDone}
     >
@@ -107,10 +107,10 @@ function CompareBar({ view: { row }, chosen, onDone }: { view: HostView; chosen:
         size="row"
         icon={GitCompareArrows}
         sent={sent === "preview"}
-        off={denialOf(row, "preview", person.role)}
+        disabledReason={denialOf(row, "preview", person.role)}
         onClick={compare}
       >
-        {chosen.length === 1 ? "Compare with what runs" : "Compare"}
+        {chosen.length === 1 ? "Compare with the running system" : "Compare"}
       </Button>
     </ActionBar>
   );

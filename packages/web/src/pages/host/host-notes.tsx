@@ -6,7 +6,7 @@ import { messageOf } from "../../ops/message-of.ts";
 import { useSession } from "../../shell/session.ts";
 import { SidePart } from "./side-part.tsx";
 
-/** What people wrote about the host. */
+/** The notes about the host. */
 export function HostNotes({ view }: { view: HostView }) {
   const { person } = useSession();
   const [draft, setDraft] = useState<string>();
@@ -32,14 +32,14 @@ export function HostNotes({ view }: { view: HostView }) {
       end={
         mayEdit &&
         draft === undefined && (
-          <Button look="ghost" size="row" onClick={() => setDraft(view.notes)}>
-            {view.notes === "" ? "Write" : "Edit"}
+          <Button variant="ghost" size="row" onClick={() => setDraft(view.notes)}>
+            {view.notes === "" ? "Add notes" : "Edit"}
           </Button>
         )
       }
     >
       {draft === undefined ? (
-        <p className="text-small whitespace-pre-wrap text-muted wrap-anywhere">{view.notes || "Nothing is noted."}</p>
+        <p className="text-small whitespace-pre-wrap text-muted wrap-anywhere">{view.notes || "No notes."}</p>
       ) : (
         <form
           className="grid gap-2"
@@ -68,7 +68,7 @@ export function HostNotes({ view }: { view: HostView }) {
             <Button size="row" onClick={() => setDraft(undefined)}>
               Cancel
             </Button>
-            <Button size="row" look="ink" type="submit" sent={sent}>
+            <Button size="row" variant="ink" type="submit" sent={sent}>
               Save
             </Button>
           </span>

@@ -15,7 +15,7 @@ import { StatusList } from "./status-list.tsx";
 
 const RECENT = 5;
 
-/** How the host is, why, what it did of late, and what it is. */
+/** The overview: problems, status, recent runs and facts. */
 export function HostOverview() {
   const view = useThisHost();
   const { row } = view;
@@ -43,7 +43,7 @@ export function HostOverview() {
           }
         />
         {recent?.length === 0 ? (
-          <p className="border-t border-border py-3 text-small text-muted">Nothing was run on this host yet.</p>
+          <p className="border-t border-border py-3 text-small text-muted">No runs on this host yet.</p>
         ) : (
           recent && <RunTable runs={recent} label="Recent runs" />
         )}
@@ -75,7 +75,7 @@ function Armed({
   );
 }
 
-/** What is wrong with the host, the last failed switch first. */
+/** The problems of the host, the last failed switch first. */
 function Notices({ view }: { view: HostView }) {
   const { row, failure, failureLog, facts, lastRefusedLink } = view;
   const problems = facts.problems ?? [];
@@ -117,7 +117,7 @@ function Notices({ view }: { view: HostView }) {
           )}
         </ProblemNotice>
       )}
-      {row.conflict && <ProblemNotice title="Another machine speaks with this host’s token" next={row.conflict} />}
+      {row.conflict && <ProblemNotice title="Another machine is using this host’s token" next={row.conflict} />}
       {problems.map((problem) => (
         <ProblemNotice
           key={`${problem.code} ${problem.at}`}
@@ -130,7 +130,7 @@ function Notices({ view }: { view: HostView }) {
       ))}
       {lastRefusedLink && row.reachability.state !== "online" && (
         <ProblemNotice
-          title="Its last call was not let in"
+          title="Its last connection was refused"
           aside={<RelativeTime at={lastRefusedLink.at} />}
           next={lastRefusedLink.reason}
         />

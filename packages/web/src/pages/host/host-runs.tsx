@@ -23,13 +23,13 @@ export function HostRuns() {
     getNextPageParam: (page) => page.next ?? undefined,
     staleTime: 30_000,
   });
-  if (live === undefined || live === "gone") return <SkeletonRows rows={6} label="Runs are being read" />;
+  if (live === undefined || live === "gone") return <SkeletonRows rows={6} label="Loading runs" />;
   const runs = mergeRuns(live, older.data?.pages.flatMap((page) => page.items) ?? []);
   if (runs.length === 0) {
     return (
       <div className="pt-6">
-        <EmptyState icon={History} title="Nothing was run here yet">
-          What is started on {row.name}, by whom and how it ended will stand here.
+        <EmptyState icon={History} title="No runs yet">
+          Runs on {row.name} are listed here.
         </EmptyState>
       </div>
     );
@@ -39,7 +39,7 @@ export function HostRuns() {
       <RunTable runs={runs} label={`Runs of ${row.name}`} />
       {older.isError && (
         <div className="pt-4">
-          <ProblemNotice title="Older runs could not be read" next={messageOf(older.error)} />
+          <ProblemNotice title="Could not load older runs" next={messageOf(older.error)} />
         </div>
       )}
       {(older.hasNextPage || older.isError) && (
@@ -53,7 +53,7 @@ export function HostRuns() {
   );
 }
 
-/** Live runs and those that were read, each once, newest first. What is live is newer. */
+/** Merges live runs with those that were read, newest first. The live copy wins. */
 export function mergeRuns(live: readonly RunSummary[], read: readonly RunSummary[]): readonly RunSummary[] {
   const runs = new Map<string, RunSummary>([...read, ...live].map((run) => [run.id, run]));
   return [...runs.values()].sort((a, b) => b.number - a.number);

@@ -14,7 +14,7 @@ import { HostToken } from "./host-token.tsx";
 import { policyWords } from "./policy-words.ts";
 import { SidePart } from "./side-part.tsx";
 
-/** What the host is, beside how it is. A fact that was never reported does not stand here. */
+/** The facts of the host. A fact that was never reported is left out. */
 export function HostSide({ view }: { view: HostView }) {
   const { facts, metrics } = view;
   return (
@@ -88,7 +88,7 @@ function RunningSystem({ view }: { view: HostView }) {
       </span>,
     ]);
   }
-  if (facts.boot) rows.push(["Up", <Since key="up" at={facts.boot.at} />]);
+  if (facts.boot) rows.push(["Uptime", <Since key="up" at={facts.boot.at} />]);
   return (
     <section>
       <SectionHead title="Running system" className="-mt-1" />

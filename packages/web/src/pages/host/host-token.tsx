@@ -5,24 +5,25 @@ import { CopyButton } from "../../components/copy-button.tsx";
 import { Dialog } from "../../components/dialog.tsx";
 import { RelativeTime } from "../../components/relative-time.tsx";
 import { call } from "../../live/api.ts";
+import { useSend } from "../../live/use-send.ts";
 import { messageOf } from "../../ops/message-of.ts";
 import { useSession } from "../../shell/session.ts";
 
-type Asking = { kind: "replace" } | { kind: "revoke" } | { kind: "new"; token: string };
+type TokenQuestion = { kind: "replace" } | { kind: "revoke" } | { kind: "new"; token: string };
 
 /** The host's token: when it was last used, and, for an administrator, another one or none. */
 export function HostToken({ view }: { view: HostView }) {
   const { person } = useSession();
-  const [asking, setAsking] = useState<Asking>();
+  const [question, setQuestion] = useState<TokenQuestion>();
   const { token, row } = view;
   return (
     <div className="pt-1 text-small">
       <p className="text-muted">
         {token === null ? (
-          "It has no token: its agent is not let in."
+          "This host has no token, so its agent cannot connect."
         ) : (
           <>
-            Token of <RelativeTime at={token.createdAt} />,{" "}
+            Token created <RelativeTime at={token.createdAt} />,{" "}
             {token.lastUsedAt === null ? (
               "never used"
             ) : (
@@ -37,17 +38,17 @@ export function HostToken({ view }: { view: HostView }) {
       </p>
       {person.role === "admin" && (
         <p className="flex gap-2 pt-2">
-          <Button size="row" onClick={() => setAsking({ kind: "replace" })}>
-            {token === null ? "Make a token…" : "Replace token…"}
+          <Button size="row" onClick={() => setQuestion({ kind: "replace" })}>
+            {token === null ? "Create token…" : "Replace token…"}
           </Button>
           {token !== null && (
-            <Button size="row" look="danger" onClick={() => setAsking({ kind: "revoke" })}>
+            <Button size="row" variant="danger" onClick={() => setQuestion({ kind: "revoke" })}>
               Revoke…
             </Button>
           )}
         </p>
       )}
-      {asking && <TokenDialog host={row.id} name={row.name} asking={asking} onNext={setAsking} />}
+      {question && <TokenDialog host={row.id} name={row.name} question={question} onNext={setQuestion} />}
     </div>
   );
 }
@@ -55,19 +56,20 @@ export function HostToken({ view }: { view: HostView }) {
 function TokenDialog({
   host,
   name,
-  asking,
+  question,
   onNext,
 }: {
   host: string;
   name: string;
-  asking: Asking;
-  onNext: (next: Asking | undefined) => void;
+  question: TokenQuestion;
+  onNext: (next: TokenQuestion | undefined) => void;
 }) {
   const [sent, setSent] = useState(false);
   const [fault, setFault] = useState<string>();
+  const rotateToken = useSend("rotateToken");
   const cancel = useRef<HTMLButtonElement>(null);
   const close = () => onNext(undefined);
-  const act = async (action: () => Promise<Asking | undefined>) => {
+  const act = async (action: () => Promise<TokenQuestion | undefined>) => {
     setSent(true);
     setFault(undefined);
     try {
@@ -77,31 +79,31 @@ function TokenDialog({
     }
     setSent(false);
   };
-  if (asking.kind === "new") {
+  if (question.kind === "new") {
     return (
       <Dialog
         open
         onClose={close}
         wide
-        title={`The new token of ${name}`}
+        title={`New token for ${name}`}
         actions={
-          <Button look="ink" onClick={close}>
-            I have stored it
+          <Button variant="ink" onClick={close}>
+            Done
           </Button>
         }
       >
         <p>
-          It is shown this once. Put it where the agent’s tokenFile points, readable by root alone; the agent takes it up by
+          This token is shown only once. Store it in the agent’s tokenFile, readable by root only. The agent picks it up by
           itself.
         </p>
         <p className="mt-3 flex items-center gap-3 rounded-m border border-border bg-sunken px-3 py-2">
-          <code className="min-w-0 flex-1 text-text wrap-anywhere">{asking.token}</code>
-          <CopyButton text={asking.token} label="Copy token" size="row" />
+          <code className="min-w-0 flex-1 text-text wrap-anywhere">{question.token}</code>
+          <CopyButton text={question.token} label="Copy token" size="row" />
         </p>
       </Dialog>
     );
   }
-  const replace = asking.kind === "replace";
+  const replace = question.kind === "replace";
   return (
     <Dialog
       open
@@ -114,11 +116,11 @@ function TokenDialog({
             Cancel
           </Button>
           <Button
-            look="danger"
+            variant="danger"
             sent={sent}
             onClick={() =>
               void act(async () => {
-                if (replace) return { kind: "new", ...(await call("rotateToken", { params: { host } })) };
+                if (replace) return { kind: "new", ...(await rotateToken({ params: { host } })) };
                 await call("revokeToken", { params: { host } });
                 return undefined;
               })
@@ -131,8 +133,8 @@ function TokenDialog({
     >
       <p>
         {replace
-          ? `The old token and the link of ${name} end at once. ${name} is offline until the new one is stored on it.`
-          : `The link of ${name} ends at once, and its agent is not let in until it has a new token. A run that is at work there goes on and is reported later.`}
+          ? `The old token stops working and ${name} disconnects at once. It stays offline until you store the new token on it.`
+          : `${name} disconnects at once and cannot connect until it has a new token. An active run continues and is reported later.`}
       </p>
       {fault && (
         <p role="alert" className="mt-2 text-broken">

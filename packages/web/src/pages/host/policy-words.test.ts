@@ -7,24 +7,24 @@ const words = (policy: Partial<HostPolicy>) =>
     (fact) => fact.join(": ").replaceAll("\u00a0", " "),
   );
 
-test("a host that does everything says so", () => {
+test("a host without restrictions says so", () => {
   expect(words({})).toEqual([
-    "Does: every op",
-    "Takes: any commit of its branch",
-    "Dead-man switch: undoes what is not confirmed in 2 min",
+    "Allows: every op",
+    "Accepts: any commit on its branch",
+    "Dead-man switch: rolls back unless confirmed within 2 min",
   ]);
 });
 
-test("R56: what a host will not do is named: ops, unsigned commits, older commits, and undoing", () => {
+test("R56: restrictions of a host are named: ops, unsigned commits, older commits, and no rollback", () => {
   const allowedOps = OpName.options.filter((op) => op !== "reboot" && op !== "collect-garbage");
   expect(words({ allowedOps, signed: true, allowRewind: true, confirmTimeout: 0 })).toEqual([
-    "Does: everything but reboot and collect garbage",
-    "Takes: signed commits only, also older ones by force",
-    "Dead-man switch: off: nothing is undone by itself",
+    "Allows: everything except reboot and collect garbage",
+    "Accepts: signed commits only, older ones if forced",
+    "Dead-man switch: off: no automatic rollback",
   ]);
 });
 
-test("the confirm window is told in whole minutes where it has no seconds", () => {
+test("the confirm window is in whole minutes if it has no seconds", () => {
   expect([windowWords(45), windowWords(90), windowWords(3540)].map((text) => text.replaceAll("\u00a0", " "))).toEqual([
     "45 s",
     "1 min 30 s",

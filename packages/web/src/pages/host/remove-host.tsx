@@ -6,23 +6,23 @@ import { Dialog } from "../../components/dialog.tsx";
 import { notify } from "../../components/toast.tsx";
 import { call } from "../../live/api.ts";
 import { messageOf } from "../../ops/message-of.ts";
-import { useRemoving } from "./removing.ts";
+import { useHostRemoval } from "./host-removal.ts";
 
-/** Asks before a host is removed, and says what that does and does not. */
+/** Asks before a host is removed, and explains what that does. */
 export default function RemoveHostDialog({ host }: { host: HostRow }) {
   const [sent, setSent] = useState(false);
   const cancel = useRef<HTMLButtonElement>(null);
   const navigate = useNavigate();
-  const close = () => useRemoving.setState({ host: undefined });
+  const close = () => useHostRemoval.setState({ host: undefined });
   const remove = async () => {
     setSent(true);
     try {
       await call("removeHost", { params: { host: host.id } });
       close();
-      notify({ status: "ok", fact: `${host.name} was removed`, follows: "The machine itself is left as it is." });
+      notify({ status: "ok", title: `${host.name} was removed`, detail: "The machine itself did not change." });
       await navigate({ to: "/" });
     } catch (error) {
-      notify({ status: "broken", fact: `${host.name} was not removed`, follows: messageOf(error) });
+      notify({ status: "broken", title: `Could not remove ${host.name}`, detail: messageOf(error) });
     }
     setSent(false);
   };
@@ -37,15 +37,15 @@ export default function RemoveHostDialog({ host }: { host: HostRow }) {
           <Button ref={cancel} onClick={close}>
             Cancel
           </Button>
-          <Button look="danger" sent={sent} onClick={() => void remove()}>
+          <Button variant="danger" sent={sent} onClick={() => void remove()}>
             Remove {host.name}
           </Button>
         </>
       }
     >
       <p>
-        Its token, its runs and their logs are deleted, and its agent is not let in any more. What the machine runs stays as it
-        is; its agent goes on trying to connect until its configuration changes.
+        This deletes its token, its runs and their logs. The machine itself does not change. Its agent can no longer connect, and
+        keeps trying until you remove it from the configuration.
       </p>
     </Dialog>
   );

@@ -7,7 +7,7 @@ import { useOps } from "../../ops/ops-provider.tsx";
 import { startOf } from "../../ops/requests.ts";
 import { windowWords } from "./policy-words.ts";
 
-/** Asks before a host goes back: from which generation to which, what the next boot starts, and what holds if it does not go well. */
+/** Asks before a rollback: from which generation to which, and what happens if it fails. */
 export default function RollBack({
   view: { row, policy },
   generations,
@@ -37,34 +37,33 @@ export default function RollBack({
             Cancel
           </Button>
           <Button
-            look="danger"
-            off={rollback === null ? (to.denied ?? "It runs already.") : undefined}
+            variant="danger"
+            disabledReason={rollback === null ? (to.denied ?? "It is already running.") : undefined}
             onClick={() => {
               onClose();
               if (rollback?.kind === "start") ops.start(startOf(rollback), [row]);
             }}
           >
-            {online ? `Roll back ${row.name}` : `Queue it for ${row.name}`}
+            {online ? `Roll back ${row.name}` : `Queue for ${row.name}`}
           </Button>
         </>
       }
     >
       <p>
-        {row.name} activates generation {to.number} with its own activator, and starts it at every boot from then on. Nothing is
-        built or fetched.
+        {row.name} activates generation {to.number} and boots it from then on. Nothing is built or fetched.
       </p>
       <KeyValue
         entries={[
-          ...(runs ? [["Runs now", <Named key="runs" generation={runs} />] as const] : []),
-          ["Goes back to", <Named key="to" generation={to} />],
-          ...(online ? [] : [["When", "As soon as the host is back: it is not connected now."] as const]),
+          ...(runs ? [["Running", <Named key="runs" generation={runs} />] as const] : []),
+          ["Rolls back to", <Named key="to" generation={to} />],
+          ...(online ? [] : [["When", "As soon as the host is online again."] as const]),
           [
             "If it fails",
             window === undefined
-              ? "What the dead-man switch does is known when the host has told of it."
+              ? "The host has not reported its dead-man switch yet."
               : window === 0
-                ? "Nothing is undone by itself: this host’s dead-man switch is off."
-                : `The dead-man switch brings back what runs now, unless the host is confirmed to work and to reach the dashboard within ${windowWords(window)}.`,
+                ? "There is no automatic rollback: the dead-man switch is off on this host."
+                : `The dead-man switch restores the running system unless the host is confirmed within ${windowWords(window)}.`,
           ],
         ]}
       />

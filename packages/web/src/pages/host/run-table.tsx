@@ -44,10 +44,10 @@ export function RunTable({ runs, label }: { runs: readonly RunSummary[]; label: 
         <tr>
           <th scope="col">Outcome</th>
           <th scope="col">Op</th>
-          <th scope="col">What</th>
-          <th scope="col">Took</th>
+          <th scope="col">Details</th>
+          <th scope="col">Duration</th>
           <th scope="col">By</th>
-          <th scope="col">When</th>
+          <th scope="col">Created</th>
         </tr>
       </thead>
       <tbody>

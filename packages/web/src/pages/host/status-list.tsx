@@ -2,7 +2,7 @@ import { COMPARTMENT_LABELS, Compartment, type HostRow } from "@nixfleet/protoco
 import { StatusPill } from "../../components/status-pill.tsx";
 import { NextButton } from "../../ops/next-button.tsx";
 
-/** The five answers in full; the next action stands beside the one that it helps. */
+/** The five compartments in full; the next action is beside the one that it helps. */
 export function StatusList({ row }: { row: HostRow }) {
   return (
     <ul>

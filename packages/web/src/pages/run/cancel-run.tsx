@@ -6,46 +6,46 @@ import { Dialog } from "../../components/dialog.tsx";
 import { useOps } from "../../ops/ops-provider.tsx";
 import { useSession } from "../../shell/session.ts";
 
-/** Cancels a run; where that can leave something behind, it says so and asks first. */
+/** Cancels a run. Asks first if cancelling can leave something behind. */
 export function CancelRun({ view }: { view: RunView }) {
   const { summary, cancelWarning, mayCancel } = view;
   const ops = useOps();
   const { person } = useSession();
-  const [asking, setAsking] = useState(false);
+  const [confirms, setConfirms] = useState(false);
   const [sent, setSent] = useState(false);
   const keep = useRef<HTMLButtonElement>(null);
   const cancel = async () => {
-    setAsking(false);
+    setConfirms(false);
     setSent(true);
     await ops.cancel(summary);
     setSent(false);
   };
-  const off = !roleAllows(person.role, ROUTES.cancelRun.role)
+  const disabledReason = !roleAllows(person.role, ROUTES.cancelRun.role)
     ? "Your role may not cancel runs."
     : mayCancel || summary.cancelling
       ? undefined
-      : "It cannot be cancelled any more.";
+      : "It can no longer be cancelled.";
   return (
     <>
       <Button
         icon={Square}
         sent={sent || summary.cancelling}
-        off={off}
-        onClick={() => (cancelWarning === null ? void cancel() : setAsking(true))}
+        disabledReason={disabledReason}
+        onClick={() => (cancelWarning === null ? void cancel() : setConfirms(true))}
       >
-        {summary.state === "queued" ? "Take out of the queue" : "Cancel run"}
+        {summary.state === "queued" ? "Remove from queue" : "Cancel run"}
       </Button>
       <Dialog
-        open={asking && cancelWarning !== null}
-        onClose={() => setAsking(false)}
+        open={confirms && cancelWarning !== null}
+        onClose={() => setConfirms(false)}
         initialFocus={keep}
         title={`Cancel “${summary.title}” on ${summary.hostName}?`}
         actions={
           <>
-            <Button ref={keep} onClick={() => setAsking(false)}>
-              Keep it running
+            <Button ref={keep} onClick={() => setConfirms(false)}>
+              Keep running
             </Button>
-            <Button look="danger" onClick={() => void cancel()}>
+            <Button variant="danger" onClick={() => void cancel()}>
               Cancel run
             </Button>
           </>

@@ -11,7 +11,7 @@ import { CancelRun } from "./cancel-run.tsx";
 import { RetryRun } from "./retry-run.tsx";
 import { titleParts } from "./run-words.ts";
 
-/** What runs, on which host, by whom and why, and what can be done about it. */
+/** The head of a run: op, host, state, who started it, and its actions. */
 export function RunHead({ view }: { view: RunView }) {
   const { summary } = view;
   const row = useHostRows()?.find(({ id }) => id === summary.hostId);
@@ -43,7 +43,7 @@ export function RunHead({ view }: { view: RunView }) {
         </h1>
         <div className="mt-1 flex flex-wrap items-center gap-x-5 gap-y-1 pl-[15px] text-small text-muted">
           <span>
-            {summary.startedAt === null ? "Asked for " : "Started "}
+            {summary.startedAt === null ? "Requested " : "Started "}
             <Moment at={summary.startedAt ?? summary.createdAt} /> by {summary.by}
           </span>
           {view.subject && <span className="max-w-140 truncate">“{view.subject}”</span>}
@@ -55,7 +55,10 @@ export function RunHead({ view }: { view: RunView }) {
         {active ? (
           <CancelRun view={view} />
         ) : (
-          view.retry && summary.hostId !== null && <RetryRun retry={view.retry} host={summary.hostId} />
+          view.retry &&
+          summary.hostId !== null && (
+            <RetryRun retry={view.retry} host={summary.hostId} refusal={view.outcome?.code ?? null} forced={view.force} />
+          )
         )}
       </div>
     </header>
@@ -67,19 +70,19 @@ function Linked({ run: { linkLost, op } }: { run: RunSummary }) {
     return (
       <span className="flex items-center gap-1.5">
         <Icon of={PowerOff} className="text-faint" />
-        down; waiting for the host to come back
+        rebooting; waiting for the host
       </span>
     );
   }
   return linkLost ? (
     <span className="flex items-center gap-1.5 text-attention">
       <Icon of={WifiOff} />
-      link lost; the run goes on, and reports when it is back
+      connection lost; the run continues and reports when it is back
     </span>
   ) : (
     <span className="flex items-center gap-1.5">
       <Icon of={Wifi} className="text-faint" />
-      linked
+      connected
     </span>
   );
 }

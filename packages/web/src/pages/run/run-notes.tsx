@@ -1,7 +1,7 @@
 import type { RunView } from "@nixfleet/protocol";
 import { StatusLine } from "../../components/status-line.tsx";
 
-/** What is worth knowing of a run beside its outcome: its warnings, and what the host said after the run had ended without it. */
+/** Notes on a run beside its outcome: warnings, and a report that came after the run was given up. */
 export function RunNotes({ view }: { view: RunView }) {
   const notes = [...(view.lateReport === null ? [] : [view.lateReport]), ...view.warnings];
   if (notes.length === 0) return null;

@@ -7,7 +7,7 @@ import { RelativeTime } from "../../components/relative-time.tsx";
 import { StatusIcon } from "../../components/status-icon.tsx";
 import { plainLine } from "../../log-viewer/ansi.ts";
 
-/** How a run ended: in one sentence, with the tool's own first words and the next step where it did not end well. */
+/** How a run ended, in one sentence; a failure also with the tool's first error and the next step. */
 export function RunOutcome({
   summary,
   outcome,
@@ -16,9 +16,9 @@ export function RunOutcome({
 }: {
   summary: RunSummary;
   outcome: RunOutcomeView;
-  /** It stands on another page than the run's own, and leads there. */
+  /** Shown on another page than the run's own, with a link there. */
   elsewhere?: boolean;
-  /** Where what it brought about is shown. */
+  /** Links to its results. */
   children?: ReactNode;
 }) {
   const when = summary.endedAt === null ? undefined : <RelativeTime at={summary.endedAt} />;
@@ -51,7 +51,7 @@ export function RunOutcome({
               hashScrollIntoView={false}
               className="inline-flex items-center font-medium text-accent max-phone:min-h-11"
             >
-              {line === null ? "Open run" : `See it in the log, line ${line}`}
+              {line === null ? "Open run" : `Show line ${line} of the log`}
             </Link>
           )
         }

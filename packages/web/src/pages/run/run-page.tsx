@@ -2,24 +2,24 @@ import { isTerminal, RunId, type RunSummary, type RunView } from "@nixfleet/prot
 import { Link, useParams } from "@tanstack/react-router";
 import { ClosureChanges } from "../../closure/closure-changes.tsx";
 import { Breadcrumb, Crumb } from "../../components/breadcrumb.tsx";
-import { NoPage, PageWaits } from "../../components/page-stand-in.tsx";
+import { MissingPage, PageSkeleton } from "../../components/page-placeholder.tsx";
 import { ArmedLine } from "../../deadman/armed-line.tsx";
 import { useRun } from "../../live/use-live.ts";
 import { LogViewer } from "../../log-viewer/log-viewer.tsx";
 import { leadsToChanges } from "../../ops/requests.ts";
 import { usePageTitle } from "../../screen/use-page-title.ts";
-import { BuildingNow } from "./building-now.tsx";
+import { CurrentBuilds } from "./current-builds.tsx";
+import { QueuePosition } from "./queue-position.tsx";
 import { RunHead } from "./run-head.tsx";
 import { RunNotes } from "./run-notes.tsx";
 import { RunOutcome } from "./run-outcome.tsx";
 import { RunProgress } from "./run-progress.tsx";
 import { TestResults } from "./test-results.tsx";
-import { WaitsBehind } from "./waits-behind.tsx";
 
 /** One run: what, where, by whom, how far, how it ended, and its log. The same while it is at work and a year later. */
 export function RunPage() {
   const { run } = useParams({ from: "/signed-in/runs/$run" });
-  // What is no id at all would never be answered.
+  // The dashboard would not answer for an invalid id.
   return RunId.safeParse(run).success ? <KnownRun key={run} id={run} /> : <NoRun />;
 }
 
@@ -46,7 +46,7 @@ function KnownRun({ id }: { id: string }) {
       </Breadcrumb>
       <RunHead view={view} />
       <RunProgress view={view} />
-      {summary.state === "queued" && <WaitsBehind run={summary} />}
+      {summary.state === "queued" && <QueuePosition run={summary} />}
       {view.armed && !ended && (
         <div className="pb-5">
           <ArmedLine armed={view.armed} />
@@ -58,7 +58,7 @@ function KnownRun({ id }: { id: string }) {
         </RunOutcome>
       )}
       <RunNotes view={view} />
-      {building && view.progress && summary.hostId !== null && <BuildingNow progress={view.progress} hostId={summary.hostId} />}
+      {building && view.progress && summary.hostId !== null && <CurrentBuilds progress={view.progress} hostId={summary.hostId} />}
       {view.tests.length > 0 && <TestResults results={view.tests} ended={ended} firstError={view.outcome?.firstError ?? null} />}
       {view.diff && <ClosureChanges diff={view.diff} title={diffTitle(summary)} />}
       <LogViewer
@@ -73,38 +73,38 @@ function KnownRun({ id }: { id: string }) {
   );
 }
 
-/** Where the whole of what a preview found is shown. */
+/** The link to the full result of a preview. */
 function SeeChanges({ view: { summary, args } }: { view: RunView }) {
   const className = "inline-flex items-center font-medium text-accent max-phone:min-h-11";
   const params = { host: summary.hostName };
   return leadsToChanges({ op: summary.op, args }) ? (
     <Link to="/hosts/$host/changes" params={params} className={className}>
-      See the changes
+      Show changes
     </Link>
   ) : (
     <Link to="/hosts/$host/generations" params={params} search={{ compare: summary.id }} className={className}>
-      See the comparison
+      Show comparison
     </Link>
   );
 }
 
 function diffTitle({ op, state }: RunSummary): string {
-  if (op === "preview") return "What differs";
-  return state === "succeeded" ? "What changed" : "What changes";
+  if (op === "preview") return "Differences";
+  return state === "succeeded" ? "Changes" : "Planned changes";
 }
 
 function emptyLog({ summary }: RunView): string {
-  if (isTerminal(summary.state)) return "This run wrote nothing.";
-  return summary.state === "queued" ? "The log begins when the run does." : "Nothing was written yet.";
+  if (isTerminal(summary.state)) return "This run has no output.";
+  return summary.state === "queued" ? "The log starts when the run starts." : "No output yet.";
 }
 
-const WAITING = <PageWaits of="The run" bars={["h-6 w-80 max-w-full", "w-96 max-w-full", "mt-10 h-2 w-full", "mt-10 h-60"]} />;
+const WAITING = <PageSkeleton of="the run" bars={["h-6 w-80 max-w-full", "w-96 max-w-full", "mt-10 h-2 w-full", "mt-10 h-60"]} />;
 
 function NoRun() {
-  usePageTitle("No such run");
+  usePageTitle("Run not found");
   return (
-    <NoPage heading="Run" title="There is no such run" way={{ to: "/", label: "To the fleet" }}>
-      The address is wrong, or the run went with its host when that was removed.
-    </NoPage>
+    <MissingPage heading="Run" title="Run not found" link={{ to: "/", label: "Back to Fleet" }}>
+      The address is wrong, or the run was deleted with its host.
+    </MissingPage>
   );
 }

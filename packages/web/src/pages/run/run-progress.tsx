@@ -5,17 +5,17 @@ import { formatClock, formatDuration } from "../../format/duration.ts";
 import { serverNow, useTimed } from "../../time/clock.ts";
 import { headlineOf } from "./run-words.ts";
 
-/** Where the run stands in one line, and its phases with their times. */
+/** The progress of the run in one line, and its phases with their times. */
 export function RunProgress({ view }: { view: Pick<RunView, "summary" | "usualDuration" | "deadlineAt"> }) {
   const { summary } = view;
   const active = !isTerminal(summary.state);
-  // Drawn anew each second while something counts.
+  // Rendered each second while something counts.
   useTimed((now) => (active ? Math.floor(now / 1_000) : 0));
   const now = serverNow();
   const { lead, time, left } = headlineOf(summary, now);
   const segments = phaseSegments(summary.phases, now).map((segment) => {
     const { startedAt } = summary.phases.find(({ phase }) => phase === segment.name) ?? {};
-    // How far it is stands above; here, how long it goes.
+    // The headline has the share; the bar has the duration.
     return segment.state === "current" && startedAt ? { ...segment, note: formatDuration(now - startedAt) } : segment;
   });
   return (
@@ -39,8 +39,8 @@ export function RunProgress({ view }: { view: Pick<RunView, "summary" | "usualDu
       </div>
       {active && summary.slow && (
         <p className="text-small text-attention">
-          It takes longer than most.
-          {view.deadlineAt !== null && ` At ${formatClock(view.deadlineAt, now)} its time is over, and it is stopped.`}
+          This run is taking longer than usual.
+          {view.deadlineAt !== null && ` It is stopped at ${formatClock(view.deadlineAt, now)}.`}
         </p>
       )}
       {segments.length > 0 && summary.state !== "queued" && (

@@ -23,7 +23,7 @@ const run = (change: Partial<RunSummary>): Parameters<typeof headlineOf>[0] => (
   ...change,
 });
 
-test("a run at work says its phase, how far that is, how long it goes and what is left", () => {
+test("an active run has its phase, its share, its elapsed time and its time left", () => {
   expect(headlineOf(run({ remaining: 118_000 }), 193_000)).toEqual({
     lead: `Build, 61${NBSP}%`,
     time: `3${NBSP}min 12${NBSP}s so far`,
@@ -36,11 +36,11 @@ test("a phase of unknown length has no percentage, and a run without phases is s
   expect(headlineOf(run({ phases: [] }), 2_000).lead).toBe("Running");
 });
 
-test("a run that is being cancelled promises no end", () => {
+test("a run that is being cancelled has no time left", () => {
   expect(headlineOf(run({ cancelling: true, remaining: 5_000 }), 2_000)).toMatchObject({ lead: "Cancelling", left: null });
 });
 
-test("a run that waits says for how long, and one that starts as well", () => {
+test("a queued and a starting run have their waiting time", () => {
   expect(headlineOf(run({ state: "queued", startedAt: null }), 480_000)).toMatchObject({
     lead: "Queued",
     time: `for 8${NBSP}min`,
@@ -51,7 +51,7 @@ test("a run that waits says for how long, and one that starts as well", () => {
   });
 });
 
-test("a run that ended says how, where and after how long", () => {
+test("an ended run has its outcome, phase and duration", () => {
   const failed = { state: "failed", word: "failed", endedAt: 243_000, phases: [phase("activate", "failed")] } as const;
   expect(headlineOf(run({ ...failed, phases: [...failed.phases] }), 9e9)).toEqual({
     lead: "Failed in Activate",
@@ -68,7 +68,7 @@ test("a run that ended says how, where and after how long", () => {
   expect(headlineOf(run({ state: "refused", word: "refused", startedAt: null, endedAt: 3_000, phases: [] }), 9e9).time).toBe("");
 });
 
-test("commits in a title stand apart, words that merely look like one do not", () => {
+test("commits in a title are separate parts, words that only look like one are not", () => {
   expect(titleParts("Switch to 7f3a91c")).toEqual([
     { text: "Switch to ", code: false },
     { text: "7f3a91c", code: true },

@@ -2,24 +2,24 @@ import { isTerminal, PHASE_LABELS, type RunSummary } from "@nixfleet/protocol";
 import { formatAge, formatDuration } from "../../format/duration.ts";
 import { formatPercent } from "../../format/quantity.ts";
 
-/** Where a run stands, as its page says it in large: `Build, 61 %`, and beside it `3 min 12 s so far`, `2 min` left. */
+/** The headline of a run: `Build, 61 %`, and beside it `3 min 12 s so far`, `2 min` left. */
 export interface Headline {
   readonly lead: string;
   readonly time: string;
-  /** What probably remains; null: nobody can tell, or nothing does. */
+  /** The estimated time left; null: unknown, or the run has ended. */
   readonly left: string | null;
 }
 
-type Standing = Pick<
+type HeadlineRun = Pick<
   RunSummary,
   "state" | "word" | "phases" | "createdAt" | "startedAt" | "endedAt" | "remaining" | "cancelling"
 >;
 
-export function headlineOf(run: Standing, now: number): Headline {
+export function headlineOf(run: HeadlineRun, now: number): Headline {
   const { state, startedAt, endedAt } = run;
   if (isTerminal(state)) {
     const broken = run.phases.find((phase) => phase.state === "failed");
-    // Where it failed stands in the bar: it was undone as a whole, in no phase.
+    // The bar shows where it failed; it was rolled back as a whole, in no phase.
     const where = broken === undefined || state === "rolled-back" ? "" : ` in ${PHASE_LABELS[broken.phase]}`;
     const time =
       startedAt === null || endedAt === null ? "" : `${state === "succeeded" ? "in" : "after"} ${took(startedAt, endedAt)}`;

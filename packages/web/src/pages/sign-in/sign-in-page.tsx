@@ -6,11 +6,11 @@ import { call } from "../../live/api.ts";
 import { useAttempts } from "../../ops/use-attempts.ts";
 import { usePageTitle } from "../../screen/use-page-title.ts";
 import { beginSession } from "../../shell/session.ts";
-import { Entrance } from "./entrance.tsx";
-import { FaultLine } from "./fault-line.tsx";
+import { FormError } from "./form-error.tsx";
+import { SignInFrame } from "./sign-in-frame.tsx";
 import { useSetupState } from "./use-setup-state.ts";
 
-/** Name and password; then back to where the person wanted to go. */
+/** Signs in with name and password, then returns to the requested page. */
 export function SignInPage() {
   const { back } = useSearch({ from: "/sign-in" });
   const router = useRouter();
@@ -36,12 +36,12 @@ export function SignInPage() {
     }
   };
   return (
-    <Entrance
+    <SignInFrame
       title="Sign in"
       lead={
         setup.kind === "known" && setup.needed
-          ? "There is no administrator yet. Open the setup link that the dashboard printed when it started."
-          : back !== undefined && "Then you are led to where you wanted to go."
+          ? "There is no administrator yet. Open the setup link from the dashboard’s log."
+          : back !== undefined && "Sign in to continue."
       }
     >
       <form onSubmit={(event) => void submit(event)} className="grid gap-4">
@@ -68,11 +68,11 @@ export function SignInPage() {
           value={password}
           onChange={(event) => setPassword(event.currentTarget.value)}
         />
-        <Button type="submit" look="ink" sent={sent} off={attempts.wait}>
+        <Button type="submit" variant="ink" sent={sent} disabledReason={attempts.wait}>
           {attempts.wait ?? "Sign in"}
         </Button>
-        <FaultLine>{attempts.fault}</FaultLine>
+        <FormError>{attempts.fault}</FormError>
       </form>
-    </Entrance>
+    </SignInFrame>
   );
 }

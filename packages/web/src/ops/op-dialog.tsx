@@ -5,12 +5,14 @@ import { Dialog } from "../components/dialog.tsx";
 import { Field } from "../components/input.tsx";
 import { KeyValue } from "../components/key-value.tsx";
 import { countOf } from "../format/quantity.ts";
+import { isUnanswered } from "../live/api.ts";
 import { useTarget } from "../live/use-live.ts";
 import { useSession } from "../shell/session.ts";
-import { namesInWords, type OpSplit, type OpStart, opOn, questionOf } from "./requests.ts";
+import { ForceSwitch } from "./force-switch.tsx";
+import { joinNames, type OpSplit, type OpStart, opOn, questionOf } from "./requests.ts";
 import { useAttempts } from "./use-attempts.ts";
 
-/** What a person has answered: the op with their arguments, on which hosts, and the proof where the op asks for one. */
+/** The answer: the op with its arguments, the hosts, and the proof where the op needs one. */
 export interface OpAnswer {
   readonly start: OpStart;
   readonly rows: readonly HostRow[];
@@ -18,10 +20,10 @@ export interface OpAnswer {
 }
 
 /**
- * Asks before an op begins: what, on which hosts by name, to which commit, who is left out and why; beside that its own question, and
- * the password where it takes a machine away.
+ * Asks before an op starts: what, on which hosts by name, to which commit, and which hosts are skipped and why. Also asks the question
+ * of the op, and for the password where the op needs it.
  */
-export default function AskOp({
+export default function OpDialog({
   start,
   split,
   onClose,
@@ -30,7 +32,7 @@ export default function AskOp({
   start: OpStart;
   split: OpSplit;
   onClose: () => void;
-  /** Rejects where the proof was not accepted: the dialog stays, and says so. */
+  /** Rejects when the proof was rejected or no answer came: the dialog stays open and shows why. */
   onAnswer: (answer: OpAnswer) => Promise<void>;
 }) {
   const { person } = useSession();
@@ -40,7 +42,9 @@ export default function AskOp({
   const [answer, setAnswer] = useState(String(typeof given === "number" ? given : (question?.usual ?? "")));
   const [fault, setFault] = useState<string>();
   const [password, setPassword] = useState("");
+  const [force, setForce] = useState(start.force);
   const [sent, setSent] = useState(false);
+  const cancel = useRef<HTMLButtonElement>(null);
   const first = useRef<HTMLInputElement>(null);
   const confirm = useRef<HTMLButtonElement>(null);
   const form = useId();
@@ -60,10 +64,11 @@ export default function AskOp({
     setFault(undefined);
     attempts.clear();
     try {
-      await onAnswer({ start: { ...start, args }, rows: allowed, ...(secondFactor && { proof: { password } }) });
+      await onAnswer({ start: { ...start, args, force }, rows: allowed, ...(secondFactor && { proof: { password } }) });
     } catch (error) {
       attempts.failed(error);
-      setPassword("");
+      // Sending the same answer again repeats the same request.
+      if (!isUnanswered(error)) setPassword("");
       setSent(false);
       first.current?.focus();
     }
@@ -72,26 +77,29 @@ export default function AskOp({
     <Dialog
       open
       onClose={onClose}
-      initialFocus={secondFactor || question ? first : confirm}
-      title={<AskTitle start={start} verb={verb} />}
+      initialFocus={secondFactor || question ? first : start.force ? cancel : confirm}
+      title={<OpDialogTitle start={start} verb={verb} />}
       actions={
         <>
-          <Button onClick={onClose}>Cancel</Button>
+          <Button ref={cancel} onClick={onClose}>
+            Cancel
+          </Button>
           <Button
             ref={confirm}
             type="submit"
             form={form}
-            look={secondFactor ? "danger" : "ink"}
+            variant={secondFactor || force ? "danger" : "ink"}
             sent={sent}
-            off={allowed.length === 0 ? "None of these hosts can do this now." : attempts.wait}
+            disabledReason={allowed.length === 0 ? "None of these hosts can run this now." : attempts.wait}
           >
             {attempts.wait ?? verb}
           </Button>
         </>
       }
     >
-      <AskedOf start={start} split={split} />
+      <OpSummary start={start} split={split} />
       <form id={form} onSubmit={(event) => void submit(event)} className="grid gap-3 text-text empty:hidden">
+        <ForceSwitch op={start.op} forced={force} onChange={setForce} />
         {question && (
           <Field
             ref={first}
@@ -119,7 +127,7 @@ export default function AskOp({
               value={password}
               onChange={(event) => setPassword(event.currentTarget.value)}
               fault={attempts.fault}
-              hint="Asked for again, since this takes a machine away."
+              hint="Confirm your password to run this operation."
             />
           </>
         )}
@@ -128,7 +136,7 @@ export default function AskOp({
   );
 }
 
-function AskTitle({ start, verb }: { start: OpStart; verb: string }) {
+function OpDialogTitle({ start, verb }: { start: OpStart; verb: string }) {
   const target = useKnownTarget(start);
   return (
     <>
@@ -144,13 +152,13 @@ function AskTitle({ start, verb }: { start: OpStart; verb: string }) {
   );
 }
 
-/** What will happen, to whom. */
-function AskedOf({ start, split: { allowed, denied } }: { start: OpStart; split: OpSplit }) {
+/** What will happen, and on which hosts. */
+function OpSummary({ start, split: { allowed, denied } }: { start: OpStart; split: OpSplit }) {
   const target = useKnownTarget(start);
   const away = allowed.filter((row) => row.reachability.state !== "online");
   const busy = allowed.filter((row) => row.run !== null && !away.includes(row));
-  const waiting = start.whenBlocked === "queue" ? "begins there when it can" : "is refused there";
-  const names = (rows: readonly HostRow[]) => namesInWords(rows.map((row) => row.name));
+  const waiting = start.whenBlocked === "queue" ? "the run is queued" : "the run is refused";
+  const names = (rows: readonly HostRow[]) => joinNames(rows.map((row) => row.name));
   const several = allowed.length + denied.length > 1;
   const entries = [
     ...(several && allowed.length > 0
@@ -163,9 +171,9 @@ function AskedOf({ start, split: { allowed, denied } }: { start: OpStart; split:
           ] as const,
         ]
       : []),
-    ...(away.length > 0 ? [["Not connected", `${names(away)}: it ${waiting}.`] as const] : []),
-    ...(busy.length > 0 ? [["Busy", `${names(busy)}: it ${waiting}.`] as const] : []),
-    ...denied.map(({ row, reason }) => [row.name, `Left out. ${reason}`] as const),
+    ...(away.length > 0 ? [["Offline", `${names(away)}: ${waiting}.`] as const] : []),
+    ...(busy.length > 0 ? [["Busy", `${names(busy)}: ${waiting}.`] as const] : []),
+    ...denied.map(({ row, reason }) => [row.name, `Skipped. ${reason}`] as const),
   ];
   return (
     <>
@@ -178,7 +186,7 @@ function AskedOf({ start, split: { allowed, denied } }: { start: OpStart; split:
   );
 }
 
-/** The target, where the op goes there. */
+/** The target, if the op uses it. */
 function useKnownTarget({ op }: OpStart) {
   const target = useTarget();
   return target?.state === "known" && opDeclaration(op).preChecks.includes("target-known") ? target : undefined;

@@ -5,13 +5,13 @@ import { Icon } from "../../components/icon.tsx";
 import { StatusPill } from "../../components/status-pill.tsx";
 import { useFleetRuns } from "../../live/use-live.ts";
 
-/** Why a run waits, and behind which ones. */
-export function WaitsBehind({ run }: { run: RunSummary }) {
+/** Why a run is queued, and the runs ahead of it. */
+export function QueuePosition({ run }: { run: RunSummary }) {
   const ahead = (useFleetRuns() ?? [])
     .filter((other) => other.hostId === run.hostId && other.number < run.number)
     .sort((a, b) => a.number - b.number);
   return (
-    <section aria-label="Why it waits" className="grid gap-3 pb-5">
+    <section aria-label="Queue" className="grid gap-3 pb-5">
       <p className="flex items-center gap-2">
         <Icon of={Hourglass} size={18} className="text-unknown" />
         {run.sentence}

@@ -21,7 +21,7 @@ interface Work {
   readonly row: HostRow | undefined;
 }
 
-/** Runs with their hosts: those at work before those that wait, the oldest first. */
+/** Runs with their hosts: active before queued, oldest first. */
 function workOf(runs: readonly RunSummary[], rows: readonly HostRow[]): readonly Work[] {
   const hosts = new Map<string, HostRow>(rows.map((row) => [row.id, row]));
   return runs
@@ -29,8 +29,8 @@ function workOf(runs: readonly RunSummary[], rows: readonly HostRow[]): readonly
     .map((run) => ({ run, row: run.hostId === null ? undefined : hosts.get(run.hostId) }));
 }
 
-/** What happens right now, with how far it is. */
-export function RunningNow({ runs, rows }: { runs: readonly RunSummary[]; rows: readonly HostRow[] }) {
+/** The active and queued runs with their progress. */
+export function ActiveRuns({ runs, rows }: { runs: readonly RunSummary[]; rows: readonly HostRow[] }) {
   const work = workOf(runs, rows);
   if (work.length === 0) return null;
   return (
@@ -41,7 +41,7 @@ export function RunningNow({ runs, rows }: { runs: readonly RunSummary[]; rows: 
           <RunLine key={run.id} run={run} row={row} />
         ))}
       </ul>
-      {work.length > MOST && <p className="px-5 pt-3 text-small text-muted">and {work.length - MOST} more, in the table below</p>}
+      {work.length > MOST && <p className="px-5 pt-3 text-small text-muted">and {work.length - MOST} more in the table below</p>}
     </section>
   );
 }
@@ -62,7 +62,7 @@ function RunLine({ run, row }: Work) {
         </span>
         <Elapsed run={run} />
         <Button
-          look="ghost"
+          variant="ghost"
           size="row"
           sent={run.cancelling}
           aria-label={`Cancel ${run.title} on ${run.hostName}`}
@@ -101,14 +101,14 @@ function Elapsed({ run }: { run: RunSummary }) {
   );
   return (
     <span className="flex-none text-right text-label whitespace-nowrap text-muted tabular-nums">
-      {run.linkLost ? "link lost, goes on" : text}
+      {run.linkLost ? "connection lost, still running" : text}
       {run.remaining !== null && run.remaining >= 1_000 && `, about ${formatAge(run.remaining)} left`}
     </span>
   );
 }
 
 /** The same on a phone: one line each, which leads to the run. */
-export function RunningCards({ runs, rows }: { runs: readonly RunSummary[]; rows: readonly HostRow[] }) {
+export function ActiveRunCards({ runs, rows }: { runs: readonly RunSummary[]; rows: readonly HostRow[] }) {
   const work = workOf(runs, rows);
   if (work.length === 0) return null;
   return (

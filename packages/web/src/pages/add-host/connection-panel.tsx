@@ -2,28 +2,36 @@ import type { HostView, ServerInfo } from "@nixfleet/protocol";
 import { Link } from "@tanstack/react-router";
 import { buttonClass } from "../../components/button.tsx";
 import { StatusIcon } from "../../components/status-icon.tsx";
-import { type FirstWord, firstWordOf } from "./first-word.ts";
+import { type FirstConnection, firstConnectionOf } from "./first-connection.ts";
 
 const HEADS = {
-  waiting: { status: "unknown", words: (name: string) => `No word from ${name} yet` },
-  refused: { status: "broken", words: (name: string) => `${name} called and was refused` },
+  waiting: { status: "unknown", words: (name: string) => `Waiting for ${name}` },
+  refused: { status: "broken", words: (name: string) => `${name} was refused` },
   here: { status: "ok", words: (name: string) => `${name} is in the fleet` },
-} as const satisfies Record<FirstWord["state"], unknown>;
+} as const satisfies Record<FirstConnection["state"], unknown>;
 
 const SENTENCES = {
-  waiting: "This panel changes by itself as soon as anything arrives from it.",
-  refused: "Correct what is marked; the agent tries again by itself.",
-  here: "Its state, what it runs and what to do next stand on its page.",
-} as const satisfies Record<FirstWord["state"], string>;
+  waiting: "This panel updates when the host connects.",
+  refused: "Fix the marked problem. The agent retries by itself.",
+  here: "Its page shows its status and what to do next.",
+} as const satisfies Record<FirstConnection["state"], string>;
 
-/** What has arrived from a new host so far, live. */
-export function WaitingPanel({ view, server, lead = false }: { view: HostView; server: ServerInfo | undefined; lead?: boolean }) {
+/** The state of the first connection of a new host, live. */
+export function ConnectionPanel({
+  view,
+  server,
+  lead = false,
+}: {
+  view: HostView;
+  server: ServerInfo | undefined;
+  lead?: boolean;
+}) {
   const { row } = view;
   const dashboard = server === undefined ? "the dashboard" : new URL(server.origin).host;
-  const { state, checks } = firstWordOf(view, dashboard);
+  const { state, checks } = firstConnectionOf(view, dashboard);
   const head = HEADS[state];
   return (
-    <section aria-label="First word" className="grid gap-1.5 rounded-l border border-border bg-surface px-4 pt-4 pb-2.5">
+    <section aria-label="First connection" className="grid gap-1.5 rounded-l border border-border bg-surface px-4 pt-4 pb-2.5">
       <p role="status" className="flex items-center gap-2">
         <StatusIcon status={head.status} size={18} />
         <b className="min-w-0 flex-1 wrap-anywhere">{head.words(row.name)}</b>
@@ -37,7 +45,7 @@ export function WaitingPanel({ view, server, lead = false }: { view: HostView; s
             </span>
             <span className="min-w-0 wrap-anywhere">
               <span className={status === "broken" ? "font-medium" : "text-muted"}>{words}</span>
-              <span className="sr-only">: {status === "ok" ? "yes" : status === "broken" ? "no" : "not known yet"}</span>
+              <span className="sr-only">: {status === "ok" ? "yes" : status === "broken" ? "no" : "unknown"}</span>
               {detail && <span className="block text-muted">{detail}</span>}
             </span>
           </li>
@@ -45,7 +53,7 @@ export function WaitingPanel({ view, server, lead = false }: { view: HostView; s
       </ul>
       {state === "here" && (
         <p className="border-t border-border pt-3 pb-1.5">
-          <Link to="/hosts/$host" params={{ host: row.name }} className={buttonClass({ look: lead ? "ink" : "outline" })}>
+          <Link to="/hosts/$host" params={{ host: row.name }} className={buttonClass({ variant: lead ? "ink" : "outline" })}>
             Open {row.name}
           </Link>
         </p>

@@ -1,7 +1,7 @@
 const SIGNS = ["pointermove", "pointerdown", "keydown"] as const;
 
-/** Resolves when somebody begins to use the page: what only then can be needed is not loaded before. */
-export function whenUsed(): Promise<void> {
+/** Resolves at the first interaction with the page, so that what is needed only then loads later. */
+export function firstInteraction(): Promise<void> {
   return new Promise((resolve) => {
     const used = () => {
       for (const sign of SIGNS) window.removeEventListener(sign, used);

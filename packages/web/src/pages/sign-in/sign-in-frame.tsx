@@ -1,8 +1,8 @@
 import type { ReactNode } from "react";
-import { Mark } from "../../shell/mark.tsx";
+import { Mark } from "../../shell/logo.tsx";
 
-/** The frame of the pages before the sign-in: one card in the middle, and nothing else. */
-export function Entrance({ title, lead, children }: { title: string; lead?: ReactNode; children: ReactNode }) {
+/** The frame of the pages before the sign-in: one card in the middle. */
+export function SignInFrame({ title, lead, children }: { title: string; lead?: ReactNode; children: ReactNode }) {
   return (
     <main className="grid min-h-dvh content-start justify-center px-(--gutter) pt-[18vh] pb-12 max-phone:pt-12">
       <div className="w-[360px] max-w-[calc(100vw-2*var(--gutter))]">

@@ -4,21 +4,21 @@ import { ProblemNotice } from "../components/problem-notice.tsx";
 import { ProblemError, UnreachableError } from "../live/api.ts";
 import { messageOf } from "../ops/message-of.ts";
 
-/** What stands in place of a page that could not be drawn: why, and the way on. */
-export function PageFault({ error }: ErrorComponentProps) {
+/** Shown instead of a page that failed to render: why, and what to do. */
+export function PageError({ error }: ErrorComponentProps) {
   const router = useRouter();
   const known = error instanceof ProblemError || error instanceof UnreachableError;
   const message = messageOf(error);
   return (
     <main className="mx-auto max-w-[640px] px-(--gutter) pt-24">
       <ProblemNotice
-        title={error instanceof UnreachableError ? "The dashboard does not answer" : "This page could not be shown"}
+        title={error instanceof UnreachableError ? "The dashboard is not responding" : "Something went wrong"}
         next={
           error instanceof ProblemError
             ? error.problem.next
             : known
               ? message
-              : "Reload the page. If it happens again, report it with the words above."
+              : "Reload the page. If it happens again, report the message above."
         }
         actions={
           <Button onClick={() => (known ? void router.invalidate() : location.reload())}>{known ? "Try again" : "Reload"}</Button>

@@ -1,7 +1,7 @@
 import { StatusLine } from "../../components/status-line.tsx";
 
-/** What went wrong with a form. Its place is kept free, so that nothing moves when it comes. */
-export function FaultLine({ children }: { children: string | undefined }) {
+/** The error of a form. Its space is reserved, so that nothing moves when it appears. */
+export function FormError({ children }: { children: string | undefined }) {
   return (
     <div role="alert" className="min-h-10">
       {children && (

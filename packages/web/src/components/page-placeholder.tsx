@@ -6,18 +6,18 @@ import { EmptyState } from "./empty-state.tsx";
 import type { LucideIcon } from "./icon.tsx";
 import { Skeleton } from "./skeleton.tsx";
 
-/** Stands in place of a page while what it is about is being read. */
-export function PageWaits({
+/** The skeleton of a page whose data is loading. */
+export function PageSkeleton({
   of,
   bars,
 }: {
-  /** What is read: `The host`. */
+  /** What is loaded: `the host`. */
   of: string;
-  /** Sizes of what will stand there, from the top, below the breadcrumb. */
+  /** Sizes of the parts of the page, from the top, below the breadcrumb. */
   bars: readonly string[];
 }) {
   return (
-    <div role="status" aria-label={`${of} is being read`} className="grid gap-5 pt-14">
+    <div role="status" aria-label={`Loading ${of}`} className="grid grid-cols-[minmax(0,1fr)] gap-5 pt-14">
       {bars.map((size) => (
         <Skeleton key={size} className={size} />
       ))}
@@ -25,19 +25,19 @@ export function PageWaits({
   );
 }
 
-/** Stands in place of a page that there is not, or not for this person: what is so, why, and the way on. */
-export function NoPage({
+/** Shown instead of a page that does not exist or that this person may not see: what, why, and a link onwards. */
+export function MissingPage({
   heading,
   icon = SearchX,
   title,
-  way,
+  link,
   children,
 }: {
-  /** The page's name for those who go by headings. */
+  /** The page's name, for screen readers. */
   heading: string;
   icon?: LucideIcon;
   title: string;
-  way: { readonly to: "/" | "/add-host"; readonly label: string };
+  link: { readonly to: "/" | "/add-host"; readonly label: string };
   children?: ReactNode;
 }) {
   return (
@@ -47,8 +47,8 @@ export function NoPage({
         icon={icon}
         title={title}
         action={
-          <Link to={way.to} className={buttonClass()}>
-            {way.label}
+          <Link to={link.to} className={buttonClass()}>
+            {link.label}
           </Link>
         }
       >

@@ -8,8 +8,8 @@ import { formatBytesOf, formatCount, formatLoad } from "../../format/quantity.ts
 import { useHostRows } from "../../live/use-live.ts";
 import { useTimed } from "../../time/clock.ts";
 
-/** What is being built, since when, and how much of all is done. Its height never changes, so that the log below stays where it is. */
-export function BuildingNow({ progress, hostId }: { progress: BuildProgress; hostId: HostId }) {
+/** The builds in progress with their times, and the counts. The height is fixed, so that the log below does not move. */
+export function CurrentBuilds({ progress, hostId }: { progress: BuildProgress; hostId: HostId }) {
   const { builds, copies, bytes, now } = progress;
   const row = useHostRows()?.find(({ id }) => id === hostId);
   const [done = "", of = ""] = bytes.expected > 0 ? formatBytesOf(bytes.done, bytes.expected).split(" of ") : [];
@@ -27,7 +27,7 @@ export function BuildingNow({ progress, hostId }: { progress: BuildProgress; hos
               <Since at={since} />
             </li>
           ))}
-          {now.length === 0 && <li className="flex h-9 items-center text-small text-muted">Nothing at this moment.</li>}
+          {now.length === 0 && <li className="flex h-9 items-center text-small text-muted">Nothing is building.</li>}
         </ul>
       </section>
       <dl className="grid grid-cols-2 content-start gap-x-8 gap-y-4 pt-3 pb-4">
@@ -40,7 +40,7 @@ export function BuildingNow({ progress, hostId }: { progress: BuildProgress; hos
           </Counter>
         ) : (
           <Counter name="Downloaded" value="0" share={undefined}>
-            nothing is to be fetched
+            nothing to fetch
           </Counter>
         )}
         <Counter name="From caches" value={formatCount(copies.done)}>

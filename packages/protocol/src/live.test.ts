@@ -1,0 +1,26 @@
+import { expect, test } from "vitest";
+import { AuditEntry, HostRow, HostView, RunSummary, RunView, ServerInfo, TargetView, topicValueSchema } from "./index.ts";
+
+test("every key of a topic has its schema, by the part before its colon, and nothing else has one", () => {
+  const known = [
+    ["fleet", "host:01", HostRow],
+    ["fleet", "run:01", RunSummary],
+    ["fleet", "target", TargetView],
+    ["fleet", "server", ServerInfo],
+    ["host:01", "host", HostView],
+    ["host:01", "run:02", RunSummary],
+    ["run:01", "run", RunView],
+    ["activity", "entry:7", AuditEntry],
+  ] as const;
+  for (const [topic, key, schema] of known) expect(topicValueSchema(topic, key)).toBe(schema);
+  for (const [topic, key] of [
+    ["fleet", "changes"],
+    ["activity", "host:01"],
+    ["nothing", "host"],
+    ["constructor", "name"],
+    ["fleet", "constructor"],
+    ["fleet", ""],
+  ]) {
+    expect(topicValueSchema(topic as string, key as string)).toBeUndefined();
+  }
+});
