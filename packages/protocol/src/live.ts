@@ -49,7 +49,7 @@ type SchemasOf<T extends Topic> = Schemas[Head<T> & keyof Schemas];
 
 /** The part of a topic's keys before the colon. */
 export type TopicKeyHead<T extends Topic> = T extends Topic ? keyof SchemasOf<T> & string : never;
-/** A key of a topic: `target`, `host:<id>`. */
+/** A key of a topic: `server`, `host:<id>`. */
 export type TopicKey<T extends Topic> = TopicKeyHead<T> | `${TopicKeyHead<T>}:${string}`;
 /** What a topic has under a key. */
 export type TopicValue<T extends Topic, Key extends TopicKey<T>> = SchemasOf<T>[Head<Key> &
