@@ -86,9 +86,9 @@ test("all URLs of one repository have one canonical form, and those of two repos
   });
   type Place = typeof repository extends fc.Arbitrary<infer T> ? T : never;
   type Way = typeof way extends fc.Arbitrary<infer T> ? T : never;
-  const urlOf = ({ host, path }: Place, { form, user: name, password, port, loud, end }: Way) => {
+  const urlOf = ({ host, path }: Place, { form, user: login, password, port, loud, end }: Way) => {
     const shown = loud ? host.toUpperCase() : host;
-    const who = name === null ? "" : password === null || form === "short" ? `${name}@` : `${name}:${password}@`;
+    const who = login === null ? "" : password === null || form === "short" ? `${login}@` : `${login}:${password}@`;
     if (form === "short") return `${who}${shown}:${path}${end}`;
     return `${form}://${who}${shown}${form === "ssh" ? `:${port}` : ""}/${path}${end}`;
   };

@@ -12,9 +12,13 @@ export function testsFinding(host: HostInput, { lastTest }: RunsInput, system: F
     const failure = failureOf(last);
     if (failure !== null) return failure;
   }
-  const { word } = system.answer;
-  if (word === NOT_PROVEN || word === NOT_COMPARED) {
-    return finding("unknown", word, `They are proven with the system.${lastTest === null ? "" : ` Last: ${tally(lastTest)}.`}`);
+  const { word: ofSystem } = system.answer;
+  if (ofSystem === NOT_PROVEN || ofSystem === NOT_COMPARED) {
+    return finding(
+      "unknown",
+      ofSystem,
+      `They are proven with the system.${lastTest === null ? "" : ` Last: ${tally(lastTest)}.`}`,
+    );
   }
   if (system.answer.status !== "ok") {
     const word = system.answer.status === "broken" ? "not run" : "not yet";
