@@ -1,6 +1,5 @@
 import type {
   ChangesView,
-  Commit,
   GenerationView,
   HostId,
   HostRow,
@@ -12,17 +11,18 @@ import type {
 } from "@nixfleet/protocol";
 import { type Clock, createKeyedQueue, every, type Recurring } from "@nixfleet/runtime";
 import type { Bus } from "../bus.ts";
-import { factValues, type HostRecord, type Hosts, type Presence, sourceNameOf } from "../hosts/index.ts";
+import { factValues, type HostRecord, type Hosts, type Presence } from "../hosts/index.ts";
 import type { Logger } from "../logger.ts";
 import type { RunLogs, RunViews } from "../runs/index.ts";
-import type { SourcesReader, Standing } from "../sources/index.ts";
-import type { HostInput, RunsInput, TargetInput } from "../status/index.ts";
-import { compartments, type Findings, reachability, runningCommit, undoOverdueAt } from "../status/index.ts";
+import type { SourcesReader } from "../sources/index.ts";
+import type { HostInput, RunsInput } from "../status/index.ts";
+import { compartments, type Findings, reachability, undoOverdueAt } from "../status/index.ts";
 import type { Store } from "../store/index.ts";
 import { changesView } from "./changes-view.ts";
 import { generationsView } from "./generations-view.ts";
 import { type HostClosures, type HostHistory, readHistories } from "./host-history.ts";
 import { hostRow, meters, type RowInput } from "./host-row.ts";
+import { hostTarget, trackedSource } from "./host-target.ts";
 import { hostView } from "./host-view.ts";
 
 export interface FleetViewsDeps {
@@ -145,7 +145,7 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
       conflict: link.conflict !== null && clock.now() < link.conflict.at + CONFLICT_LIMIT ? link.conflict.reason : null,
       unsupported: link.connectedSince === null && link.lastRefused?.unsupported === true ? link.lastRefused.reason : null,
     };
-    const to = await targetFor(record, input);
+    const to = await hostTarget(sources, record, input);
     if (ending.signal.aborted) return;
     const findings = compartments(input, to, runsInput(history, run), clock.now());
     const reach = reachability(
@@ -157,7 +157,7 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
       id,
       name,
       platform,
-      sourceId: trackedBy(record),
+      sourceId: trackedSource(sources, record),
       policy,
       settings,
       input,
@@ -190,34 +190,12 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
     if (entries.delete(id)) tell(id);
   }
 
-  /** The id of the source that a host tracks, also of one that is not declared here. */
-  const trackedBy = ({ sourceId }: HostRecord): SourceId | null => sourceId ?? sources.of(null)?.id ?? null;
-
-  async function targetFor(record: HostRecord, input: HostInput): Promise<TargetInput> {
-    const source = sources.of(record.sourceId);
-    if (source === null) return withoutSource(record, input);
-    const view = source.view();
-    if (view.state === "never-read") return { state: "never-read", problem: view.problem };
-    const { commit, subject, lockHash, inputs, stale } = view;
-    const commits = [input.facts.clone?.commit ?? null, runningCommit(input, commit).commit].filter((known) => known !== null);
-    const standings = new Map<Commit, Standing>();
-    for (const known of commits) standings.set(known, await source.standing(known));
-    return { state: "known", commit, subject, lockHash, inputs, stale, standings };
-  }
-
-  function withoutSource({ settings }: HostRecord, { facts }: HostInput): TargetInput {
-    const named = sourceNameOf(settings, facts.clone);
-    if (sources.list().length === 0) return { state: "not-configured" };
-    if (named === null) return { state: "never-read", problem: "The host has not said which source it follows." };
-    return { state: "unknown-source", ...named };
-  }
-
   function sourceChanged(sourceId: SourceId): void {
     const source = sources.of(sourceId);
     const seen = source === null ? "" : identity(source.view());
     if (seen === targetsSeen.get(sourceId)) return;
     targetsSeen.set(sourceId, seen);
-    for (const [id, { record }] of entries) if (trackedBy(record) === sourceId) void queue.add(id, "place");
+    for (const [id, { record }] of entries) if (trackedSource(sources, record) === sourceId) void queue.add(id, "place");
   }
 
   /** Makes every row again without reading anything. */
