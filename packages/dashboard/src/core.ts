@@ -24,7 +24,10 @@ import {
   type TargetCommits,
 } from "./runs/index.ts";
 import type { Sources } from "./sources/index.ts";
-import { openStore, type Store, type StoreDeps } from "./store/index.ts";
+import { openStore, StorageUnavailable, type Store, type StoreDeps } from "./store/index.ts";
+
+/** How long the start waits for runs to be taken up, in milliseconds. */
+const START_PATIENCE = 2000;
 
 export interface CoreDeps {
   /** Of the database, or ":memory:". */
@@ -109,6 +112,7 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
   const server = (): ServerInfo => ({ ...deps.server(), storage: store.storage.ok ? null : store.storage.reason });
   const live = createLive({ store, bus, clock, log, views, runs: runViews, sources, links, audit, logs, version, server });
 
+  let starting: Promise<void> = Promise.resolve();
   const core: Core = {
     bus,
     store,
@@ -127,7 +131,14 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
     live,
     async start() {
       await sources.start();
-      await runs.start();
+      // While nothing can be stored it goes on in the background: people must be told so.
+      starting = runs.start().catch((error: unknown) => {
+        if (!(error instanceof StorageUnavailable)) log.error({ err: error }, "Runs could not be taken up");
+      });
+      const patience = Promise.withResolvers<void>();
+      const timer = clock.setTimeout(patience.resolve, START_PATIENCE);
+      await Promise.race([starting, patience.promise]);
+      timer.cancel();
       await views.start();
       historyKeeper.start();
       metricsHistory.start();
@@ -144,6 +155,7 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
       await runs.stop();
       await sources.stop();
       await store.close();
+      await starting;
     },
     [Symbol.asyncDispose]: () => core.stop(),
   };

@@ -213,13 +213,13 @@ test("L13: a link on which nothing is heard for a minute is dropped; a ping is e
   await using at = await open({ clock });
   const link = dial(at.core, at.alpha.token);
   await link.greet();
-  clock.advance(59_000);
+  await clock.advanceAsync(59_000);
   const ponged = new Promise((resolve) => link.socket.once("pong", resolve));
   link.socket.ping();
   await ponged;
-  clock.advance(59_000);
+  await clock.advanceAsync(59_000);
   expect(at.core.links.presence(at.alpha.id).connectedSince).not.toBeNull();
-  clock.advance(10_000);
+  await clock.advanceAsync(10_000);
   expect(await link.closed).toBe(1006);
   expect(at.core.links.presence(at.alpha.id)).toMatchObject({ connectedSince: null, lastHeardAt: clock.now() - 69_000 });
 });

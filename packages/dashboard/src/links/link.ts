@@ -116,7 +116,10 @@ export function createLink(
         pings.get(message.nonce)?.(true);
         pings.delete(message.nonce);
         break;
-      default:
+      case "facts":
+      case "metrics":
+      case "runEvents":
+      case "runRefused":
         // Before the welcome an agent has nothing to say that it will not say again after it.
         if (state === "open") handlers.message(message, size);
     }

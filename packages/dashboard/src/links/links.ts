@@ -130,7 +130,7 @@ export function createAgentLinks(deps: AgentLinksDeps): AgentLinks {
       if (stopping) return;
       stopping = true;
       listening.abort();
-      liveness.stop();
+      await liveness.stop();
       for (const link of [...all]) link.goodbye("shutting-down", "The dashboard is restarting.", spreadReturn());
       const limit = Promise.withResolvers<void>();
       const timer = clock.setTimeout(limit.resolve, CLOSE_LIMIT);

@@ -1,5 +1,5 @@
 import { SILENCE_LIMIT } from "@nixfleet/protocol";
-import type { Clock } from "@nixfleet/runtime";
+import { type Clock, every, type Recurring } from "@nixfleet/runtime";
 import { storeConnected } from "../hosts/index.ts";
 import type { Store } from "../store/index.ts";
 import type { Link } from "./link.ts";
@@ -11,10 +11,10 @@ const HELLO_LIMIT = 15_000;
 const SWEEP_INTERVAL = 5000;
 const SEEN_INTERVAL = 60_000;
 
-/** What is done of itself as time passes: silent links end, and it is stored who is there. */
+/** What is done as time passes: silent links end, and it is stored which hosts are connected. */
 export interface Liveness {
   start(): void;
-  stop(): void;
+  stop(): Promise<void>;
 }
 
 export interface LivenessDeps {
@@ -28,23 +28,9 @@ export interface LivenessDeps {
 }
 
 export function createLiveness({ clock, store, table, links, bug }: LivenessDeps): Liveness {
-  const timers = new Set<{ cancel(): void }>();
+  const rounds: Recurring[] = [];
 
-  function every(interval: number, work: () => void): void {
-    let timer: { cancel(): void };
-    const again = () => {
-      timers.delete(timer);
-      work();
-      set();
-    };
-    const set = () => {
-      timer = clock.setTimeout(again, interval);
-      timers.add(timer);
-    };
-    set();
-  }
-
-  function sweep(): void {
+  function endSilentLinks(): void {
     const now = clock.now();
     for (const link of [...links]) {
       if (now - link.lastHeardAt > SILENCE_LIMIT) link.terminate();
@@ -52,21 +38,25 @@ export function createLiveness({ clock, store, table, links, bug }: LivenessDeps
     }
   }
 
-  function recordSeen(): void {
+  async function recordConnected(): Promise<void> {
     const connected = [...table.entries()].map(([hostId]) => hostId);
     if (connected.length === 0) return;
-    store
-      .change((change) => storeConnected(change, connected, clock.now()), { batchDelay: BATCH_DELAY })
-      .catch(bug("It could not be stored which hosts are connected"));
+    await store.change((change) => storeConnected(change, connected, clock.now()), { batchDelay: BATCH_DELAY });
   }
 
   return {
     start() {
-      every(SWEEP_INTERVAL, sweep);
-      every(SEEN_INTERVAL, recordSeen);
+      rounds.push(
+        every(endSilentLinks, { clock, interval: SWEEP_INTERVAL, onError: bug("Silent links could not be ended") }),
+        every(recordConnected, {
+          clock,
+          interval: SEEN_INTERVAL,
+          onError: bug("It could not be stored which hosts are connected"),
+        }),
+      );
     },
-    stop() {
-      for (const timer of timers) timer.cancel();
+    async stop() {
+      for (const round of rounds.splice(0)) await round[Symbol.asyncDispose]();
     },
   };
 }

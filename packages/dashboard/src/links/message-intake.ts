@@ -60,8 +60,6 @@ export function createMessageIntake({ store, bus, runs, table, refusals, bug }: 
           return store.change((change) => runs.refused(change, hostId, runId, code, reason), { whenUnavailable: "wait" });
         });
         break;
-      default:
-        message satisfies never;
     }
   }
 
@@ -109,8 +107,6 @@ export function createMessageIntake({ store, bus, runs, table, refusals, bug }: 
         // What is missing is still on the host: the next welcome tells it where to go on.
         fault(link, `runEvents.events.0.seq: ${received.storedSeq + 1} is the next one.`, 5);
         break;
-      default:
-        received satisfies never;
     }
   }
 

@@ -73,7 +73,8 @@ function createBrowser() {
       case "gone":
         seen.gone.push(message.topic);
         break;
-      default:
+      case "hello":
+      case "problem":
     }
   });
   return {

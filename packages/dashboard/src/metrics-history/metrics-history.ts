@@ -1,5 +1,5 @@
 import type { HostId, Metrics, RouteOutput } from "@nixfleet/protocol";
-import type { Clock } from "@nixfleet/runtime";
+import { type Clock, every, type Recurring } from "@nixfleet/runtime";
 import type { Bus } from "../bus.ts";
 import type { Logger } from "../logger.ts";
 import type { Store } from "../store/index.ts";
@@ -37,8 +37,7 @@ export function createMetricsHistory({ store, bus, clock, log, presence }: Metri
   /** By the beginning of its span; more than the present one only while nothing can be stored. */
   const spans = new Map<number, Map<HostId, Sums>>();
   let ending = new AbortController();
-  let timer: { cancel(): void } | undefined;
-  let storing: Promise<void> = Promise.resolve();
+  let rounds: Recurring | undefined;
 
   const spanOf = (time: number) => Math.floor(time / SPAN) * SPAN;
 
@@ -90,17 +89,6 @@ export function createMetricsHistory({ store, bus, clock, log, presence }: Metri
     }
   }
 
-  function schedule(): void {
-    const now = clock.now();
-    timer = clock.setTimeout(
-      () => {
-        storing = storing.then(() => storeEnded(clock.now()));
-        schedule();
-      },
-      spanOf(now) + SPAN - now,
-    );
-  }
-
   const history: MetricsHistory = {
     start() {
       ending = new AbortController();
@@ -113,14 +101,18 @@ export function createMetricsHistory({ store, bus, clock, log, presence }: Metri
         },
         options,
       );
-      schedule();
+      rounds = every(() => storeEnded(clock.now()), {
+        clock,
+        // At the end of each span, by the clock.
+        interval: () => spanOf(clock.now()) + SPAN - clock.now(),
+        onError: (error) => log.error({ err: error }, "Measurements could not be stored"),
+      });
     },
 
     async stop() {
       if (ending.signal.aborted) return;
       ending.abort();
-      timer?.cancel();
-      await storing;
+      await rounds?.[Symbol.asyncDispose]();
       await storeEnded(clock.now(), true);
     },
 

@@ -1,3 +1,4 @@
+import { createLimiter } from "@nixfleet/runtime";
 import { ARGON2_COST, type Argon2Cost, hashPassword, parsePasswordHash, verifyPassword } from "./password-hash.ts";
 
 export interface PasswordsDeps {
@@ -27,23 +28,11 @@ export interface Passwords {
 export function createPasswords({ randomBytes, cost = ARGON2_COST, parallel = 2, waiting = 32 }: PasswordsDeps): Passwords {
   const base64 = (size: number) => randomBytes(size).toString("base64").replace(/=+$/, "");
   const decoy = `$argon2id$v=19$m=${cost.memory},t=${cost.passes},p=${cost.parallelism}$${base64(16)}$${base64(32)}`;
-  let running = 0;
-  const queue: (() => void)[] = [];
+  const limiter = createLimiter({ concurrent: parallel, waiting });
 
   async function inTurn<T>(work: () => Promise<T>): Promise<T | null> {
-    if (running >= parallel) {
-      if (queue.length >= waiting) return null;
-      await new Promise<void>((resolve) => queue.push(resolve));
-    } else {
-      running += 1;
-    }
-    try {
-      return await work();
-    } finally {
-      const next = queue.shift();
-      if (next === undefined) running -= 1;
-      else next(); // The turn is handed over.
-    }
+    const result = await limiter.run(work);
+    return result.kind === "done" ? result.value : null;
   }
 
   return {

@@ -1,4 +1,4 @@
-import type { Clock } from "@nixfleet/runtime";
+import { type Clock, every } from "@nixfleet/runtime";
 import type { Logger } from "../logger.ts";
 import type { Store } from "../store/index.ts";
 import type { Dispatcher } from "./dispatcher.ts";
@@ -27,39 +27,23 @@ export interface RunDeadlinesDeps {
 }
 
 export function createRunDeadlines({ store, clock, log, dispatcher }: RunDeadlinesDeps): RunDeadlines {
-  let timer: { at: number; cancel(): void } | undefined;
-  let round: Promise<void> | null = null;
-  let stopped = false;
+  /** When the next run is due, for all that is known. */
+  let nextAt = Number.POSITIVE_INFINITY;
+  const rounds = every(
+    async () => {
+      nextAt = Number.POSITIVE_INFINITY;
+      expect((await tickDue()) ?? Number.POSITIVE_INFINITY);
+    },
+    {
+      clock,
+      // Never longer than an hour: the clock may jump.
+      interval: (last) => (last === "failed" ? RETRY_INTERVAL : Math.min(Math.max(0, nextAt - clock.now()), LONGEST_SLEEP)),
+      onError: (error) => log.error({ err: error }, "Runs that are due could not be looked at; trying again"),
+    },
+  );
 
-  function wakeAt(at: number): void {
-    if (stopped || (timer !== undefined && timer.at <= at)) return;
-    timer?.cancel();
-    const { cancel } = clock.setTimeout(
-      () => {
-        timer = undefined;
-        void wake();
-      },
-      // Never longer than an hour: timers take no more than 25 days, and a clock may jump.
-      Math.min(Math.max(0, at - clock.now()), LONGEST_SLEEP),
-    );
-    timer = { at, cancel };
-  }
-
-  function wake(): Promise<void> {
-    round ??= tickAndSleep().finally(() => {
-      round = null;
-    });
-    return round;
-  }
-
-  async function tickAndSleep(): Promise<void> {
-    try {
-      const next = await tickDue();
-      if (next !== null) wakeAt(next);
-    } catch (error) {
-      log.error({ err: error }, "Runs that are due could not be looked at; trying again");
-      wakeAt(clock.now() + RETRY_INTERVAL);
-    }
+  function expect(at: number): void {
+    nextAt = Math.min(nextAt, at);
   }
 
   /** Ticks every run that is due; gives when the next one is, null: none. One run that cannot be ticked stops none behind it. */
@@ -101,12 +85,14 @@ export function createRunDeadlines({ store, clock, log, dispatcher }: RunDeadlin
   }
 
   return {
-    wakeAt,
-    wake,
+    wakeAt(at) {
+      if (at >= nextAt) return;
+      expect(at);
+      rounds.reschedule();
+    },
+    wake: () => rounds.runNow(),
     async stop() {
-      stopped = true;
-      timer?.cancel();
-      await round;
+      await rounds[Symbol.asyncDispose]();
     },
   };
 }

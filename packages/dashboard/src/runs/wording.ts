@@ -33,7 +33,11 @@ export function titleOf(request: OpRequest, commit: string | null): string {
     case "switch":
       if (request.args.mode === "boot") return `Switch to ${short(commit)} at the next boot`;
       return request.args.mode === "test" ? `Try ${short(commit)} until the next boot` : `Switch to ${short(commit)}`;
-    default:
+    case "collect-garbage":
+    case "reboot":
+    case "refresh":
+    case "restart-agent":
+    case "test":
       return opDeclaration(request.op).label;
   }
 }

@@ -1,5 +1,5 @@
 import type { FromDashboard, HostId } from "@nixfleet/protocol";
-import type { Clock } from "@nixfleet/runtime";
+import { type Clock, every } from "@nixfleet/runtime";
 import { Kysely } from "kysely";
 import type { Bus, PublishStored } from "../bus.ts";
 import type { Logger } from "../logger.ts";
@@ -86,7 +86,6 @@ export async function openStore({ path, clock, bus, publish, send, log, onLimit 
   let storage: StorageState = { ok: true };
   /** Since when another program's lock is waited for; it is not shown yet. */
   let lockedSince: number | null = null;
-  let probe: { cancel(): void } | undefined;
   let closed = false;
 
   const queue = createChangeQueue({
@@ -111,15 +110,13 @@ export async function openStore({ path, clock, bus, publish, send, log, onLimit 
           log.error({ err: fault }, fault.message);
           bus.emit("storage.changed", {});
         }
-        probe?.cancel();
-        if (!closed) probe = clock.setTimeout(() => void tryStorage(), PROBE_INTERVAL);
+        probe.reschedule();
       },
     },
   });
 
   function works(): void {
     lockedSince = null;
-    probe?.cancel();
     if (storage.ok) return;
     storage = { ok: true };
     log.info("The database can be written again");
@@ -131,8 +128,8 @@ export async function openStore({ path, clock, bus, publish, send, log, onLimit 
    * Takes space and gives it back: a change that fits into a page that is there already would prove nothing, so only this tells that a
    * storage that failed works again.
    */
-  async function tryStorage(): Promise<void> {
-    if (closed || storage.ok) return;
+  async function probeStorage(): Promise<void> {
+    if (storage.ok) return;
     const value = "0".repeat(65_536);
     try {
       await queue.change(
@@ -149,10 +146,16 @@ export async function openStore({ path, clock, bus, publish, send, log, onLimit 
       });
       works();
     } catch (error) {
-      // StorageUnavailable: still failing, and the next probe is set. Anything else would be a bug of this program.
-      if (!(error instanceof StorageUnavailable)) log.error({ err: error }, "The storage could not be probed");
+      // Still failing: the next probe comes. Anything else would be a bug of this program.
+      if (!(error instanceof StorageUnavailable)) throw error;
     }
   }
+
+  const probe = every(probeStorage, {
+    clock,
+    interval: () => (storage.ok ? Number.POSITIVE_INFINITY : PROBE_INTERVAL),
+    onError: (error) => log.error({ err: error }, "The storage could not be probed"),
+  });
 
   const store: Store = {
     get db() {
@@ -172,8 +175,8 @@ export async function openStore({ path, clock, bus, publish, send, log, onLimit 
     async close() {
       if (closed) return;
       closed = true;
-      probe?.cancel();
       await queue.close();
+      await probe[Symbol.asyncDispose]();
       await db.destroy();
     },
     [Symbol.asyncDispose]: () => store.close(),
