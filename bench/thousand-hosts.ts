@@ -29,7 +29,8 @@ export async function thousandHosts(): Promise<Figure[]> {
   for (let number = 0; number < HOSTS; number += 1) {
     const name = `host${String(number).padStart(4, "0")}`;
     const { token } = await api.call("addHost", { body: { name, platform: "nixos" } });
-    hosts.push({ name, token, facts: sampleFacts(name, { commit, now: Date.now() }) });
+    const facts = sampleFacts(name, { commit, now: Date.now() });
+    hosts.push({ name, token, facts, settings: { repoUrl: flake.url } });
   }
   // Measured is the dashboard that has just started, not the one that has hashed and told of a thousand new hosts.
   await dashboard.restart();

@@ -91,6 +91,7 @@ async function start(places: Places, count: number): Promise<void> {
         name,
         token: readFileSync(tokenFile, "utf8").trim(),
         facts: sampleFacts(name, { commit: commits[number % commits.length] ?? "", now: Date.now() }),
+        settings: { repoUrl: config.url },
       })),
     });
     fleet.start();

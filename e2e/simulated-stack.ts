@@ -66,6 +66,7 @@ export async function startSimulatedStack({
         name,
         token,
         facts: { ...sampleFacts(name, { commit, now: Date.now() }), lock, ...facts(name) },
+        settings: { repoUrl: flake.url },
         ...(policies[name] && { policy: policies[name] }),
       })),
     }),

@@ -29,7 +29,8 @@ export const FLOOR_PLANS: readonly FloorPlan[] = [
       ["actor", "ids", "logger", "problem", "read-password", "server-socket", "small-heap"],
       ["bus"],
       ["store"],
-      ["hosts", "metrics-history", "sources"],
+      ["hosts", "metrics-history"],
+      ["sources"],
       // Neither do people know of runs nor runs of people: both know an actor.
       ["audit", "people", "runs", "status"],
       ["fleet", "links"],

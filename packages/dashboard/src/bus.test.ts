@@ -1,8 +1,9 @@
-import type { HostId } from "@nixfleet/protocol";
+import type { HostId, SourceId } from "@nixfleet/protocol";
 import { expect, test } from "vitest";
 import { createBus } from "./bus.ts";
 
 const hostId = "01j00000000000000000000000" as HostId;
+const sourceId = "0123456789abcdef" as SourceId;
 
 function makeBus() {
   const errors: unknown[] = [];
@@ -29,15 +30,15 @@ test("listening ends with its signal or its own function, also in the middle of 
   const { bus } = makeBus();
   const heard: string[] = [];
   const controller = new AbortController();
-  bus.on("target.changed", () => void heard.push("signal"), { owner: "a", signal: controller.signal });
+  bus.on("source.changed", () => void heard.push("signal"), { owner: "a", signal: controller.signal });
   const hearOnce = () => {
     heard.push("once");
     stop();
   };
-  const stop = bus.on("target.changed", hearOnce, { owner: "b" });
-  bus.on("target.changed", () => void heard.push("never"), { owner: "c", signal: AbortSignal.abort() });
-  bus.emit("target.changed", {});
+  const stop = bus.on("source.changed", hearOnce, { owner: "b" });
+  bus.on("source.changed", () => void heard.push("never"), { owner: "c", signal: AbortSignal.abort() });
+  bus.emit("source.changed", { sourceId });
   controller.abort();
-  bus.emit("target.changed", {});
+  bus.emit("source.changed", { sourceId });
   expect(heard).toEqual(["signal", "once"]);
 });

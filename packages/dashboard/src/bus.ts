@@ -1,4 +1,4 @@
-import type { HostId, RunId } from "@nixfleet/protocol";
+import type { HostId, RunId, SourceId } from "@nixfleet/protocol";
 import type { Logger } from "./logger.ts";
 
 /** What a stored change causes. Published by `store.change()` after the commit and by nothing else (R73). */
@@ -22,8 +22,8 @@ export interface LiveEvents {
   "presence.changed": { hostId: HostId };
   /** A new measurement; it is in the presence only. */
   "host.metrics": { hostId: HostId };
-  /** What is known of the target, or whether it can be read. */
-  "target.changed": Record<string, never>;
+  /** What is known of a source's target, or whether it can be read. */
+  "source.changed": { sourceId: SourceId };
   /** The database can be written no more, or again. */
   "storage.changed": Record<string, never>;
 }

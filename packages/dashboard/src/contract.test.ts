@@ -12,6 +12,7 @@ import {
   RunSummary,
   RunView,
   roleAllows,
+  SourceView,
 } from "@nixfleet/protocol";
 import { createFleetSimulator, createGitFixture, createHealthyHost } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
@@ -71,6 +72,8 @@ test("every route answers with what the table says: from first host to a run's l
   await expect
     .poll(() => call("hostGenerations", { params }), { timeout: 30_000 })
     .toMatchObject({ items: [{ number: 1, marks: expect.any(Array) }] });
+  // Where no source is declared, a host's own is not called another one.
+  expect(await call("host", { params })).toMatchObject({ row: { compartments: { git: { word: "no target" } } } });
 
   const started = RunSummary.parse(await call("startRun", { params, body: { op: "refresh" } }));
   const run = { run: started.id };
@@ -93,6 +96,8 @@ test("every route answers with what the table says: from first host to a run's l
   await call("cancelRun", { params: { run: queued.id } }, ["run-ended"]);
   expect(await call("target")).toEqual({ state: "not-configured" });
   await call("refreshTarget", {}, ["target-not-configured"]);
+  expect(await call("sources")).toEqual({ items: [] });
+  await call("refreshSource", { params: { source: "0123456789abcdef" } }, ["source-not-found"]);
   await call("rotateToken", { params });
   await call("revokeToken", { params });
   await call("removeHost", { params });
@@ -164,7 +169,7 @@ test("a switch to exactly what a preview showed deploys that closure, and the pa
   const { token } = (await call("addHost", { body: { name: "web1", platform: "nixos" } })) as { token: string };
   await using fleet = createFleetSimulator({
     url: open.link,
-    hosts: [{ name: "web1", token }],
+    hosts: [{ name: "web1", token, settings: { repoUrl: git.url } }],
     behaviour: createHealthyHost({ pace: 0 }),
   });
   fleet.start();
@@ -175,7 +180,14 @@ test("a switch to exactly what a preview showed deploys that closure, and the pa
     await ended(ada, id);
     return RunView.parse(await call("run", { params: { run: id } }));
   };
-  await call("refreshTarget");
+  const target = SourceView.parse(await call("refreshTarget"));
+  expect(target).toMatchObject({ state: "known", repoUrl: git.url, commit });
+  expect(await call("target")).toEqual(target);
+  expect(await call("sources")).toEqual({ items: [target] });
+  expect(await call("refreshSource", { params: { source: target.sourceId } })).toMatchObject({
+    sourceId: target.sourceId,
+    commit,
+  });
   await run("preview", {});
   const shown = ChangesView.parse(await call("hostChanges", { params }));
   expect(shown).toMatchObject({ standing: "fresh", action: { op: "switch", args: { mode: "switch", commit } } });

@@ -4,19 +4,26 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { getRequestListener } from "@hono/node-server";
-import type { HostId, RunId, RunSummary } from "@nixfleet/protocol";
+import type { HostId, RunId, RunSummary, SourceView } from "@nixfleet/protocol";
 import { type Clock, systemClock } from "@nixfleet/runtime";
-import { createFleetSimulator, createTempDir, type FleetSimulator, type FleetSimulatorOptions } from "@nixfleet/testkit";
+import {
+  createFleetSimulator,
+  createTempDir,
+  type FleetSimulator,
+  type FleetSimulatorOptions,
+  sampleSettings,
+} from "@nixfleet/testkit";
 import { Hono } from "hono";
 import type { PersonActor } from "./actor.ts";
 import type { BusEventName } from "./bus.ts";
 import { createCore } from "./core.ts";
 import { hashToken, makeToken } from "./hosts/host-token.ts";
+import { sourceIdOf } from "./hosts/index.ts";
 import { serveConfirm } from "./http/confirm.ts";
 import { createAgentUpgrade } from "./links/index.ts";
 import type { Logger } from "./logger.ts";
-import type { RetentionLimits, RunRequest, RunsDeps, StartResult, TargetCommit } from "./runs/index.ts";
-import type { Target } from "./sources/index.ts";
+import type { RetentionLimits, RunRequest, RunsDeps, StartResult } from "./runs/index.ts";
+import type { Source, Sources } from "./sources/index.ts";
 
 /** Who asks in tests. */
 export const ADA: PersonActor = { kind: "person", id: "1", name: "ada", role: "admin", address: "192.0.2.1", proof: null };
@@ -30,12 +37,17 @@ const KEEP_ALL: RetentionLimits = {
 };
 
 export const COMMIT = "7f3a91c".padEnd(40, "0");
+/** Every source has it too. */
+export const OLDER_COMMIT = "4be20d7".padEnd(40, "0");
 
 export interface CoreOptions {
   /** Of the database; the caller removes it. */
   path: string;
   port?: number;
-  target?: TargetCommit | null;
+  /** Of the only source, which simulated hosts track; null: no source is declared. */
+  target?: { commit: string; subject: string } | null;
+  /** More sources, of other branches of the same repository. */
+  branches?: Readonly<Record<string, { commit: string; subject: string }>>;
   deadlines?: RunsDeps["deadlines"];
   clock?: Clock;
   onLimit?: (limitPages: (pages: number) => void) => void;
@@ -57,7 +69,7 @@ export async function openCore({ path, port = 0, deadlines = {}, clock = systemC
     randomBytes,
     random: Math.random,
     version: "0.0.0-test",
-    target: () => fixedTarget(target),
+    sources: () => fixedSources({ ...(target && { [sampleSettings.branch ?? "main"]: target }), ...options.branches }),
     retention: { ...KEEP_ALL, ...options.retention },
     logRunBytes: options.logRunBytes ?? Number.MAX_SAFE_INTEGER,
     server: () => ({ version: "0.0.0-test", startedAt: 0, repoUrl: null, origin: "http://localhost", notice: null }),
@@ -188,35 +200,50 @@ export async function openCore({ path, port = 0, deadlines = {}, clock = systemC
   return core;
 }
 
-/** A target that never moves; null: it is not known. */
-function fixedTarget(target: TargetCommit | null): Target {
-  const fixed: Target = {
+/** Sources of the repository that simulated hosts follow, by branch, with targets that never move. */
+function fixedSources(targets: Readonly<Record<string, { commit: string; subject: string }>>): Sources {
+  const { repoUrl: url } = sampleSettings;
+  const all = Object.entries(targets).map(([branch, target]): Source => {
+    const id = sourceIdOf({ repoUrl: url, branch });
+    const view = {
+      state: "known",
+      sourceId: id,
+      repoUrl: url,
+      branch,
+      ...target,
+      author: "Ada",
+      committedAt: 0,
+      fetchedAt: 0,
+      lockHash: null,
+      inputs: {},
+      url: null,
+      stale: false,
+      problem: null,
+      next: null,
+    } as const satisfies SourceView;
+    return {
+      id,
+      url,
+      branch,
+      start: async () => {},
+      stop: async () => {},
+      view: () => view,
+      refresh: async () => view,
+      standing: async () => ({ relation: { kind: "unknown" }, lackingSince: null }),
+      commits: async () => ({ items: [], complete: false }),
+      subject: async (commit) => ({ [target.commit]: target.subject, [OLDER_COMMIT]: `Older, on ${branch}` })[commit] ?? null,
+      [Symbol.asyncDispose]: async () => {},
+    };
+  });
+  const only = all.length === 1 ? (all[0] ?? null) : null;
+  return {
     start: async () => {},
     stop: async () => {},
-    view: () =>
-      target === null
-        ? { state: "not-configured" }
-        : {
-            state: "known",
-            branch: "main",
-            ...target,
-            author: "Ada",
-            committedAt: 0,
-            fetchedAt: 0,
-            lockHash: null,
-            inputs: {},
-            url: null,
-            stale: false,
-            problem: null,
-            next: null,
-          },
-    refresh: async () => fixed.view(),
-    standing: async () => ({ relation: { kind: "unknown" }, lackingSince: null }),
-    commits: async () => ({ items: [], complete: false }),
-    subject: async (commit) => (commit === target?.commit ? target.subject : null),
+    list: () => all,
+    of: (id) => (id === null ? only : (all.find((source) => source.id === id) ?? null)),
+    only,
     [Symbol.asyncDispose]: async () => {},
   };
-  return fixed;
 }
 
 export type Core = Awaited<ReturnType<typeof openCore>>;
@@ -224,7 +251,15 @@ export type Core = Awaited<ReturnType<typeof openCore>>;
 /** A core, hosts of these names (or so many), and a simulator that plays them; all of it ends with the scope. */
 export async function openFleet(
   names: readonly string[] | number,
-  { simulator = {}, ...options }: Partial<CoreOptions> & { simulator?: Partial<FleetSimulatorOptions> } = {},
+  {
+    simulator = {},
+    hosts = {},
+    ...options
+  }: Partial<CoreOptions> & {
+    simulator?: Partial<FleetSimulatorOptions>;
+    /** What all hosts have in common. */
+    hosts?: Partial<FleetSimulatorOptions["hosts"][number]>;
+  } = {},
 ) {
   const scope = new AsyncDisposableStack();
   const folder = scope.use(await createTempDir());
@@ -235,7 +270,7 @@ export async function openFleet(
     typeof names === "number" ? await core.addHosts(names) : await Promise.all(names.map((name) => core.addHost(name)));
   const fleet: FleetSimulator = createFleetSimulator({
     url: core.url,
-    hosts: added.map(({ name, token }) => ({ name, token })),
+    hosts: added.map(({ name, token }) => ({ ...hosts, name, token })),
     backoff: { first: 50, longest: 500 },
     ...simulator,
   });

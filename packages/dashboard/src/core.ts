@@ -21,8 +21,9 @@ import {
   type Runs,
   type RunsDeps,
   type RunViews,
+  type TargetCommits,
 } from "./runs/index.ts";
-import type { Target } from "./sources/index.ts";
+import type { Sources } from "./sources/index.ts";
 import { openStore, StorageUnavailable, type Store, type StoreDeps } from "./store/index.ts";
 
 /** How long the start waits for runs to be taken up, in milliseconds. */
@@ -37,8 +38,8 @@ export interface CoreDeps {
   /** Between 0 and 1. */
   random(): number;
   readonly version: string;
-  /** Makes what knows the target, on the floors below it. */
-  target(floors: { store: Store; bus: Bus }): Target;
+  /** Makes the sources, on the floors below them. */
+  sources(floors: { store: Store; bus: Bus }): Sources;
   readonly retention: RetentionLimits;
   /** Bytes of text that the log of one run may have. */
   readonly logRunBytes: number;
@@ -59,7 +60,7 @@ export interface Core extends AsyncDisposable {
   readonly audit: Audit;
   readonly people: People;
   readonly hosts: Hosts;
-  readonly target: Target;
+  readonly sources: Sources;
   readonly runs: Runs;
   readonly runViews: RunViews;
   readonly logs: RunLogs;
@@ -89,7 +90,7 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
   const people = openPeople({ store, log, now, randomBytes, cost: deps.passwordCost });
   const endRuns: Runs["endRuns"] = (change, hostId) => runs.endRuns(change, hostId);
   const hosts = createHosts({ store, clock, ids, randomBytes, endRuns });
-  const target = deps.target({ store, bus });
+  const sources = deps.sources({ store, bus });
   const runs: Runs = createRuns({
     store,
     clock,
@@ -99,11 +100,7 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
     presence: table,
     verifyProof: people.prove,
     logLimits: { runBytes: deps.logRunBytes, hostBytes: retention.hostLogBytes },
-    target: () => {
-      const view = target.view();
-      return view.state === "known" ? { commit: view.commit, subject: view.subject } : null;
-    },
-    subjectOf: (commit) => target.subject(commit),
+    sources: targetCommits(sources),
     deadlines,
   });
   const runViews = createRunViews({ store, clock });
@@ -111,9 +108,9 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
   const historyKeeper = createHistoryKeeper({ store, clock, log, limits: retention });
   const links = createAgentLinks({ store, bus, clock, log, runs, table, random });
   const metricsHistory = createMetricsHistory({ store, bus, clock, log, presence: table });
-  const views = createFleetViews({ store, bus, clock, log, hosts, target, presence: table, runs: runViews, logs });
+  const views = createFleetViews({ store, bus, clock, log, hosts, sources, presence: table, runs: runViews, logs });
   const server = (): ServerInfo => ({ ...deps.server(), storage: store.storage.ok ? null : store.storage.reason });
-  const live = createLive({ store, bus, clock, log, views, runs: runViews, target, links, audit, logs, version, server });
+  const live = createLive({ store, bus, clock, log, views, runs: runViews, sources, links, audit, logs, version, server });
 
   let starting: Promise<void> = Promise.resolve();
   const core: Core = {
@@ -123,7 +120,7 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
     audit,
     people,
     hosts,
-    target,
+    sources,
     runs,
     runViews,
     logs,
@@ -133,7 +130,7 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
     views,
     live,
     async start() {
-      await target.start();
+      await sources.start();
       // While nothing can be stored it goes on in the background: people must be told so.
       starting = runs.start().catch((error: unknown) => {
         if (!(error instanceof StorageUnavailable)) log.error({ err: error }, "Runs could not be taken up");
@@ -156,11 +153,29 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
       await historyKeeper.stop();
       await views.stop();
       await runs.stop();
-      await target.stop();
+      await sources.stop();
       await store.close();
       await starting;
     },
     [Symbol.asyncDispose]: () => core.stop(),
   };
   return core;
+}
+
+/** What runs ask of the sources. */
+function targetCommits(sources: Sources): TargetCommits {
+  return {
+    targetOf(sourceId) {
+      const source = sources.of(sourceId);
+      if (source === null) {
+        // Where nothing is declared, a host is not told that its source is another one.
+        const undeclared = sourceId !== null && sources.list().length > 0;
+        return undeclared ? { state: "undeclared", sourceId } : { state: "unknown", sourceId };
+      }
+      const view = source.view();
+      if (view.state === "never-read") return { state: "unknown", sourceId: source.id };
+      return { state: "known", sourceId: source.id, commit: view.commit, subject: view.subject };
+    },
+    subjectOf: async (sourceId, commit) => (await sources.of(sourceId)?.subject(commit)) ?? null,
+  };
 }

@@ -15,7 +15,7 @@ import { serveHosts } from "./http/routes/hosts.ts";
 import { serveLogs } from "./http/routes/logs.ts";
 import { serveRuns } from "./http/routes/runs.ts";
 import { serveSession } from "./http/routes/session.ts";
-import { serveTarget } from "./http/routes/target.ts";
+import { serveSources } from "./http/routes/sources.ts";
 import { createHttpServer } from "./http/server.ts";
 import { readStaticFiles } from "./http/static-files.ts";
 import { createAgentUpgrade } from "./links/index.ts";
@@ -23,7 +23,7 @@ import { createLiveUpgrade } from "./live/index.ts";
 import type { Logger } from "./logger.ts";
 import type { Argon2Cost } from "./people/index.ts";
 import type { RunsDeps } from "./runs/index.ts";
-import { createTarget } from "./sources/index.ts";
+import { createSources } from "./sources/index.ts";
 import type { StoreDeps } from "./store/index.ts";
 
 const HOUR = 60 * 60_000;
@@ -101,10 +101,10 @@ export async function startDashboard(deps: DashboardDeps, signal: AbortSignal): 
     randomBytes,
     random,
     version,
-    target: (floors) =>
-      createTarget({
+    sources: (floors) =>
+      createSources({
         ...floors,
-        repository: url === undefined ? null : { url, branch, credentials: gitCredentials(settings) },
+        declared: url === undefined ? [] : [{ url, branch, credentials: gitCredentials(settings) }],
         directory: join(dataDir, "mirror"),
         interval: settings.fetchInterval * 1000,
         clock,
@@ -128,7 +128,7 @@ export async function startDashboard(deps: DashboardDeps, signal: AbortSignal): 
   // Requests that are under way end before what they use does.
   let closing: Promise<void> = Promise.resolve();
   started.defer(() => core.stop(closing));
-  const { store, audit, people, hosts, target, runs, runViews, logs, links, metricsHistory, views, live } = core;
+  const { store, audit, people, hosts, sources, runs, runViews, logs, links, metricsHistory, views, live } = core;
   const { adminName: name, adminPasswordHash: hash } = settings;
   await people.declareAdmin(hash === undefined ? null : { name, hash });
   const onLive = createLiveUpgrade({ live });
@@ -153,7 +153,7 @@ export async function startDashboard(deps: DashboardDeps, signal: AbortSignal): 
       serveHosts(serve, { hosts, views, metricsHistory });
       serveRuns(serve, { hosts, runs, runViews });
       serveLogs(serve, { runViews, logs });
-      serveTarget(serve, { target, store });
+      serveSources(serve, { sources, store });
       serveAudit(serve, { audit });
     },
   });

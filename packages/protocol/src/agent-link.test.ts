@@ -6,7 +6,7 @@ const RUN = "01j00000000000000000000001";
 const HOST = "01j00000000000000000000000";
 const reading = { readAt: 5, facts: { kernel: "Linux 6.18", cores: 4 } };
 
-const fromAgent: Record<FromAgent["type"], object> = {
+const fromAgent = {
   hello: {
     type: "hello",
     protocol: 1,
@@ -20,6 +20,7 @@ const fromAgent: Record<FromAgent["type"], object> = {
       themeColor: "#112233",
       interval: 5,
       repoUrl: "https://git.example/c",
+      branch: "main",
     },
     facts: reading,
     runs: [{ runId: RUN, state: "active", lastSeq: 3 }],
@@ -29,7 +30,7 @@ const fromAgent: Record<FromAgent["type"], object> = {
   runEvents: { type: "runEvents", runId: RUN, events: [{ seq: 1, at: 5, kind: "started", agentVersion: "1" }] },
   runRefused: { type: "runRefused", runId: RUN, code: "no-clone", reason: "Pull first." },
   pong: { type: "pong", nonce: "n" },
-};
+} satisfies Record<FromAgent["type"], object>;
 const fromDashboard = {
   welcome: { type: "welcome", hostId: HOST, serverTime: 5, runs: [{ runId: RUN, storedSeq: 0, known: false }] },
   ack: { type: "ack", runId: RUN, storedSeq: 7 },
@@ -130,6 +131,12 @@ test("R35: the hello of an older agent, which knows of no signatures and no dead
     kind: "message",
     message: { policy: { signed: false, confirmTimeout: 0 } },
   });
+});
+
+test("R35: the hello of an older agent, which names the branch that it follows in its clone alone, is read without one", () => {
+  const { branch: _, ...settings } = fromAgent.hello.settings;
+  const older = { ...fromAgent.hello, settings };
+  expect(readFromAgent(JSON.stringify(older))).toEqual({ kind: "message", message: older });
 });
 
 test("R24: zero is a measured zero, and what is absent stays absent", () => {

@@ -127,7 +127,8 @@ export const HostSettings = z.lazy(() =>
       .regex(/^#[0-9a-fA-F]{6}$/)
       .nullable(),
     interval: z.number().min(1).max(3600).describe("Seconds between metrics while watched"),
-    repoUrl: plainText(500),
+    repoUrl: plainText(500).describe("The config repository that the host follows"),
+    branch: plainText(250).optional().describe("The branch of it; an agent that does not send it names it in its clone"),
   }),
 );
 export type HostSettings = z.infer<typeof HostSettings>;

@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
-import { AuditEntry, HostRow, HostView, RunSummary, RunView, ServerInfo, TargetView, topicValueSchema } from "./index.ts";
+import { AuditEntry, HostRow, HostView, RunSummary, RunView, ServerInfo, SourceView, topicValueSchema } from "./index.ts";
 
 test("every key of a topic has its schema, by the part before its colon, and nothing else has one", () => {
   const known = [
     ["fleet", "host:01", HostRow],
     ["fleet", "run:01", RunSummary],
-    ["fleet", "target", TargetView],
+    ["fleet", "source:01", SourceView],
     ["fleet", "server", ServerInfo],
     ["host:01", "host", HostView],
     ["host:01", "run:02", RunSummary],
@@ -15,6 +15,7 @@ test("every key of a topic has its schema, by the part before its colon, and not
   for (const [topic, key, schema] of known) expect(topicValueSchema(topic, key)).toBe(schema);
   for (const [topic, key] of [
     ["fleet", "changes"],
+    ["fleet", "target"],
     ["activity", "host:01"],
     ["nothing", "host"],
     ["constructor", "name"],

@@ -10,7 +10,7 @@ import {
   RunSummary,
   RunView,
   ServerInfo,
-  TargetView,
+  SourceView,
 } from "./views.ts";
 
 export const LIVE_PATH = "/live";
@@ -20,7 +20,8 @@ export const LIVE_SUBPROTOCOL = "nixfleet.live.v1";
  * A topic is a map of keys to values, held by the server and copied by the browser: a snapshot gives all, a delta sets and unsets
  * keys and carries the next version. Keys by topic:
  *
- * - `fleet`: `host:<id>` a HostRow, `run:<id>` a RunSummary of an active or waiting run, `target`, `server`
+ * - `fleet`: `host:<id>` a HostRow, `run:<id>` a RunSummary of an active or waiting run, `source:<id>` a SourceView
+ *   of each declared source, `server`
  * - `host:<id>`: `host` a HostView, `changes` a ChangesView, `generations` a list of GenerationView, `run:<id>` a RunSummary of its newest 50 runs
  * - `run:<id>`: `run` a RunView. Its log comes beside it, as `log` messages.
  * - `activity`: `entry:<seq>` an AuditEntry of the newest 200
@@ -35,7 +36,7 @@ export const TopicName = z.union([
 
 /** The schema of a value by the part of its key before the colon. */
 export const TOPIC_VALUES = {
-  fleet: { host: HostRow, run: RunSummary, target: TargetView, server: ServerInfo },
+  fleet: { host: HostRow, run: RunSummary, source: SourceView, server: ServerInfo },
   host: { host: HostView, changes: ChangesView, generations: z.array(GenerationView), run: RunSummary },
   run: { run: RunView },
   activity: { entry: AuditEntry },
@@ -48,7 +49,7 @@ type SchemasOf<T extends Topic> = Schemas[Head<T> & keyof Schemas];
 
 /** The part of a topic's keys before the colon. */
 export type TopicKeyHead<T extends Topic> = T extends Topic ? keyof SchemasOf<T> & string : never;
-/** A key of a topic: `target`, `host:<id>`. */
+/** A key of a topic: `server`, `host:<id>`. */
 export type TopicKey<T extends Topic> = TopicKeyHead<T> | `${TopicKeyHead<T>}:${string}`;
 /** What a topic has under a key. */
 export type TopicValue<T extends Topic, Key extends TopicKey<T>> = SchemasOf<T>[Head<Key> &

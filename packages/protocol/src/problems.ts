@@ -71,6 +71,11 @@ export const PROBLEMS = {
     title: "No config repository is configured.",
     next: "Set NIXFLEET_REPO_URL and restart the dashboard.",
   },
+  "source-not-found": {
+    status: 404,
+    title: "This dashboard reads no such source.",
+    next: "GET /sources has all of them.",
+  },
   internal: {
     status: 500,
     title: "Internal error.",

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { HostName, RunId, Timestamp } from "./ids.ts";
+import { HostName, RunId, SourceId, Timestamp } from "./ids.ts";
 import { OpName } from "./ops.ts";
 import type { ProblemCode } from "./problems.ts";
 import {
@@ -14,6 +14,7 @@ import {
   RunView,
   Session,
   SessionListing,
+  SourceView,
   TargetView,
 } from "./views.ts";
 import { Platform, type Role, RunState } from "./words.ts";
@@ -347,7 +348,7 @@ export const ROUTES = {
   target: {
     method: "get",
     path: "/target",
-    summary: "What hosts should run",
+    summary: "The commit that hosts should run, of the only declared source",
     role: "viewer",
     response: TargetView,
     problems: [],
@@ -355,10 +356,27 @@ export const ROUTES = {
   refreshTarget: {
     method: "post",
     path: "/target/refresh",
-    summary: "Read the config repository now",
+    summary: "Read the only declared source now",
     role: "operator",
     response: TargetView,
     problems: ["target-not-configured"],
+  },
+  sources: {
+    method: "get",
+    path: "/sources",
+    summary: "The declared sources, each with the commit that its hosts should run",
+    role: "viewer",
+    response: z.object({ items: z.array(SourceView) }),
+    problems: [],
+  },
+  refreshSource: {
+    method: "post",
+    path: "/sources/{source}/refresh",
+    summary: "Read a source's config repository now",
+    role: "operator",
+    params: z.object({ source: SourceId }),
+    response: SourceView,
+    problems: ["source-not-found"],
   },
   audit: {
     method: "get",

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { Facts, HostPolicy, HostSettings, LockInput, Metrics } from "./facts.ts";
-import { Commit, HostId, RunId, Timestamp } from "./ids.ts";
+import { Commit, HostId, RunId, SourceId, Timestamp } from "./ids.ts";
 import { OpName } from "./ops.ts";
 import { BuildProgress, ClosureDiff, Preview, TestResult } from "./run-events.ts";
 import { ActorKind, Compartment, Phase, Platform, QueueReason, Reachability, Role, RunHold, RunState, Status } from "./words.ts";
@@ -177,6 +177,7 @@ export const HostRow = z.object({
   id: HostId,
   name: z.string(),
   platform: Platform,
+  sourceId: SourceId.nullable().describe("The source that it tracks, also one that is not declared here; null: not known yet"),
   system: z.string().nullable(),
   tags: z.array(z.string()),
   location: z.string().nullable(),
@@ -221,25 +222,41 @@ export const HostView = z.object({
 });
 export type HostView = z.infer<typeof HostView>;
 
-export const TargetView = z.discriminatedUnion("state", [
-  z.object({ state: z.literal("not-configured") }),
-  z.object({ state: z.literal("never-read"), branch: z.string(), problem: z.string().nullable(), next: z.string().nullable() }),
-  z.object({
-    state: z.literal("known"),
-    branch: z.string(),
-    commit: Commit,
-    subject: z.string(),
-    author: z.string(),
-    committedAt: Timestamp,
-    fetchedAt: Timestamp.describe("When the config repository was last read with success"),
-    lockHash: z.string().nullable(),
-    inputs: z.record(z.string(), LockInput),
-    url: z.string().nullable().describe("Page of the commit, where the forge is known"),
-    stale: z.boolean().describe("The grace period for failed fetches is over: nothing can be proven current"),
-    problem: z.string().nullable().describe("Why the last fetch failed"),
-    next: z.string().nullable(),
-  }),
-]);
+const sourceFields = {
+  sourceId: SourceId,
+  repoUrl: z.string(),
+  branch: z.string(),
+};
+
+const neverRead = z.object({
+  state: z.literal("never-read"),
+  ...sourceFields,
+  problem: z.string().nullable().describe("Why the last fetch failed"),
+  next: z.string().nullable(),
+});
+
+const known = z.object({
+  state: z.literal("known"),
+  ...sourceFields,
+  commit: Commit,
+  subject: z.string(),
+  author: z.string(),
+  committedAt: Timestamp,
+  fetchedAt: Timestamp.describe("When the config repository was last read with success"),
+  lockHash: z.string().nullable(),
+  inputs: z.record(z.string(), LockInput),
+  url: z.string().nullable().describe("Page of the commit, where the forge is known"),
+  stale: z.boolean().describe("The grace period for failed fetches is over: nothing can be proven current"),
+  problem: z.string().nullable().describe("Why the last fetch failed"),
+  next: z.string().nullable(),
+});
+
+/** A source that is declared here, with its target: the commit that the hosts which track it should run. */
+export const SourceView = z.discriminatedUnion("state", [neverRead, known]);
+export type SourceView = z.infer<typeof SourceView>;
+
+/** The target of a fleet with one source. */
+export const TargetView = z.discriminatedUnion("state", [z.object({ state: z.literal("not-configured") }), neverRead, known]);
 export type TargetView = z.infer<typeof TargetView>;
 
 export const AuditEntry = z.object({

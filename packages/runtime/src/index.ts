@@ -40,7 +40,7 @@ export { bootId, identifyProcess, isAlive, type ProcessIdentity, processIdentity
 export { type ProcessEntry, readProcess, readProcessTable } from "./process-table.ts";
 export { createProcessTree, type ProcessTree } from "./process-tree.ts";
 export { redact, redactUrls } from "./redact.ts";
-export { checkRepoUrl, type RepoTransport, type RepoUrlCheck } from "./repo-url.ts";
+export { canonicalRepoUrl, checkRepoUrl, type RepoTransport, type RepoUrlCheck } from "./repo-url.ts";
 export { createSerial, type Serial } from "./serial.ts";
 export { absolutePath, branchName, oneOf, onOff, repoUrl, wholeNumber, wordList } from "./setting-schemas.ts";
 export {

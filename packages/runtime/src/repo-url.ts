@@ -1,7 +1,13 @@
+import { pathToFileURL } from "node:url";
+import { redactUrls } from "./redact.ts";
+
 /** How git reaches a repository. `path` is a directory of this machine. */
 export type RepoTransport = "https" | "http" | "ssh" | "file" | "path";
 
 export type RepoUrlCheck = { ok: true; transport: RepoTransport } | { ok: false; fault: string; fix: string };
+
+/** The short form of ssh, user@host:path, as user, host and path; a Windows path or a bare word is none. */
+const SHORT_SSH = /^(?:([A-Za-z0-9_][\w.-]*)@)?(\[[0-9a-fA-F:]+\]|[A-Za-z0-9][\w.-]*):(?!\/\/)([^:].*)$/;
 
 const forms = "https://host/path, ssh://user@host/path, user@host:path, file:///path or /path";
 
@@ -15,8 +21,7 @@ export function checkRepoUrl(url: string): RepoUrlCheck {
   if (url.startsWith("/")) return { ok: true, transport: "path" };
   if (url.includes("://")) return checkWithScheme(url);
   if (/^[a-z][a-z0-9+.-]*::/i.test(url)) return refuse("it asks git to run a helper program");
-  // The short form of ssh; a Windows path or a bare word is none.
-  const short = /^(?:([A-Za-z0-9_][\w.-]*)@)?(\[[0-9a-fA-F:]+\]|[A-Za-z0-9][\w.-]*):(?!\/\/)([^:].*)$/.exec(url);
+  const short = SHORT_SSH.exec(url);
   if (short === null) return refuse("it is none of the forms that git reaches over a network or a file system");
   if (short[3]?.startsWith("-")) return refuse("its path begins with a dash");
   return { ok: true, transport: "ssh" };
@@ -49,4 +54,31 @@ function checkWithScheme(url: string): RepoUrlCheck {
 
 function refuse(fault: string): RepoUrlCheck {
   return { ok: false, fault, fix: `Use one of: ${forms}.` };
+}
+
+/**
+ * One text for all URLs of one repository, without secrets: `host/path` for what a network reaches, `/path` for a directory of this
+ * machine. What only says how to get there is left out: scheme, user, password, the port of ssh and default ports, a query, `.git`,
+ * slashes at the end, the case of the host. What is no such URL stays as it is, but for user names and passwords.
+ */
+export function canonicalRepoUrl(given: string): string {
+  const url = redactUrls(given);
+  if (url.startsWith("/")) return canonicalPath(pathToFileURL(url).pathname);
+  const short = url.includes("://") ? null : SHORT_SSH.exec(url);
+  // In the short form nothing of the path is an escape, a query or a fragment.
+  const path = short?.[3]?.replace(/[%?#]/g, encodeURIComponent);
+  const parsed = URL.parse(short === null ? url : `ssh://${short[2]}/${path}`);
+  if (parsed?.protocol === "file:") return canonicalPath(parsed.pathname);
+  if (parsed === null || !["https:", "http:", "ssh:"].includes(parsed.protocol)) return url;
+  // The parser writes a host in one form only where the scheme is of the web.
+  const host = parsed.protocol === "ssh:" ? URL.parse(`https://${parsed.hostname}`)?.host : parsed.host;
+  return host === undefined ? url : host + canonicalPath(parsed.pathname);
+}
+
+function canonicalPath(path: string): string {
+  return path
+    .replace(/\/{2,}/g, "/")
+    .replace(/\/$/, "")
+    .replace(/\.git$/, "")
+    .replace(/\/$/, "");
 }

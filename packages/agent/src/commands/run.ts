@@ -109,8 +109,8 @@ export async function run({ mode, env }: { mode: "spawn" | "service"; env: Envir
 }
 
 function shownSettings(settings: DaemonSettings) {
-  const { tags, location, deviceType, interval, repoUrl } = settings;
-  return { tags: [...tags], location, deviceType, interval, repoUrl, themeColor: settings.themeColor ?? null };
+  const { tags, location, deviceType, interval, repoUrl, branch, themeColor = null } = settings;
+  return { tags: [...tags], location, deviceType, interval, repoUrl, branch, themeColor };
 }
 
 function factReaders(

@@ -1,4 +1,5 @@
 import type { ChangesView, ClosureDiff, HostId, HostRow, Preview, RunId } from "@nixfleet/protocol";
+import type { SourceReader } from "../sources/index.ts";
 import type { HostInput } from "../status/index.ts";
 import { changes, runningCommit } from "../status/index.ts";
 import type { Store } from "../store/index.ts";
@@ -9,15 +10,18 @@ const LOOK_BACK = 50;
 
 /** What the page "Changes" of a host shows. */
 export async function changesView(
-  { store, target, runs }: Pick<FleetViewsDeps, "store" | "target" | "runs">,
-  { row, input }: { row: HostRow; input: HostInput },
+  { store, runs }: Pick<FleetViewsDeps, "store" | "runs">,
+  { source, row, input }: { source: SourceReader | null; row: HostRow; input: HostInput },
 ): Promise<ChangesView> {
   const { last, shown } = await lastPreviews(store, row.id);
-  const view = target.view();
-  const commit = view.state === "known" ? view.commit : null;
+  const view = source?.view();
+  const commit = view?.state === "known" ? view.commit : null;
   const from = runningCommit(input, null).commit;
   const to = shown?.preview.commit ?? null;
-  const between = to === null ? { items: [], complete: true } : await target.commits(from, to);
+  const between =
+    to === null || from === to
+      ? { items: [], complete: true }
+      : ((await source?.commits(from, to)) ?? { items: [], complete: false });
   return {
     run: last === null ? null : await runs.summary(last),
     preview: shown?.preview ?? null,

@@ -1,4 +1,5 @@
 import type { GenerationView, HostId, HostRow } from "@nixfleet/protocol";
+import type { SourceReader } from "../sources/index.ts";
 import type { HostInput } from "../status/index.ts";
 import { type DeploymentBy, generations } from "../status/index.ts";
 import type { FleetViewsDeps } from "./views.ts";
@@ -8,15 +9,17 @@ const MOST_DEPLOYMENTS = 1000;
 
 /** What the page "Generations" of a host shows, newest first. */
 export async function generationsView(
-  { store, target }: Pick<FleetViewsDeps, "store" | "target">,
-  { row, input }: { row: HostRow; input: HostInput },
+  { store }: Pick<FleetViewsDeps, "store">,
+  { source, row, input }: { source: SourceReader | null; row: HostRow; input: HostInput },
 ): Promise<GenerationView[]> {
   const { facts } = input;
   const closures = [...new Set((facts.generations ?? []).flatMap(({ closure }) => closure ?? []))];
   const deployments = await deploymentsOf(store, row.id, closures);
   const found = generations({ facts, platform: row.platform, deployments, row });
   const commits = [...new Set(found.flatMap(({ commit }) => commit ?? []))];
-  const subjects = new Map(await Promise.all(commits.map(async (commit) => [commit, await target.subject(commit)] as const)));
+  const subjects = new Map(
+    await Promise.all(commits.map(async (commit) => [commit, (await source?.subject(commit)) ?? null] as const)),
+  );
   return found.map((generation) => ({
     ...generation,
     subject: generation.commit === null ? null : (subjects.get(generation.commit) ?? null),

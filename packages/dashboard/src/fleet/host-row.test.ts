@@ -1,4 +1,4 @@
-import type { HostId, HostPolicy, HostRow, NextAction, RunId, RunSummary } from "@nixfleet/protocol";
+import type { HostId, HostPolicy, HostRow, NextAction, RunId, RunSummary, SourceId } from "@nixfleet/protocol";
 import { OpName } from "@nixfleet/protocol";
 import { expect, test } from "vitest";
 import type { HostInput, RunsInput } from "../status/compartments/input.ts";
@@ -6,6 +6,7 @@ import { compartments } from "../status/compartments.ts";
 import { A, at, closure, deployment, host, now, run, runs, target, tested } from "../status/sample-status.fixture.ts";
 import { hostRow, type RowInput } from "./host-row.ts";
 
+const SOURCE = "0123456789abcdef" as SourceId;
 const policy: HostPolicy = { allowedOps: [...OpName.options], allowRewind: false, signed: false, confirmTimeout: 120 };
 const summary = (state: RunSummary["state"]) =>
   ({ id: "01jd00000000000000000000cc" as RunId, state, op: "switch" }) as RunSummary;
@@ -16,6 +17,7 @@ const row = (more: Partial<Omit<RowInput, "input" | "findings">> & { input?: Hos
     id: "01jd000000000000000000000a" as HostId,
     name: "csb1",
     platform: "nixos",
+    sourceId: SOURCE,
     policy,
     settings: null,
     input,
@@ -218,6 +220,20 @@ test("ops that cannot be started say why; what may wait for the host is not deni
     switch: "The host's own configuration does not allow this operation.",
   });
   expect(row({ input: host(at(null)) }).deniedOps).toEqual({ test: "The host has no clone of the config repository yet." });
+});
+
+test("a host of a source that is not declared needs attention, says which and what to do, and is offered no op that goes to a target", () => {
+  const other = { state: "unknown-source", repoUrl: "https://git.example.org/me/other.git", branch: "main" } as const;
+  const found = row({ target: other });
+  expect(found).toMatchObject({
+    sourceId: SOURCE,
+    status: "attention",
+    cause: { lead: "Follows a source that is not declared here", detail: "main of git.example.org/me/other" },
+    next: null,
+    relation: { kind: "unknown" },
+  });
+  expect(Object.keys(found.deniedOps)).toEqual(["pull", "preview", "switch"]);
+  expect(found.deniedOps.pull).toBe(found.compartments.git.sentence);
 });
 
 test("a reboot that is needed is the next action where the host allows it, and where it does not, none is offered", () => {

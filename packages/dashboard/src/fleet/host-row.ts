@@ -6,10 +6,13 @@ import {
   type HostSettings,
   type Metrics,
   type Platform,
+  REFUSALS,
   type RunSummary,
+  type SourceId,
   type Status,
   WORST_FIRST,
 } from "@nixfleet/protocol";
+import { undeclaredSource } from "../sources/index.ts";
 import type { Finding, Findings, HostInput, HostReach, TargetInput } from "../status/index.ts";
 import { deniedOps, HELP_ORDER, nextAction, runningCommit } from "../status/index.ts";
 
@@ -17,6 +20,7 @@ export interface RowInput {
   readonly id: HostId;
   readonly name: string;
   readonly platform: Platform;
+  readonly sourceId: SourceId | null;
   readonly policy: HostPolicy | null;
   readonly settings: HostSettings | null;
   readonly input: HostInput;
@@ -33,12 +37,13 @@ export function hostRow(of: RowInput): HostRow {
   const { input, target, findings, reach, settings, run } = of;
   const { facts } = input;
   const commit = target.state === "known" ? target.commit : null;
+  const noTarget = whyNoTarget(target);
   const atWork = run !== null && run.state !== "queued";
   const status = atWork ? "working" : rowStatus(findings);
   const next = nextAction(findings, {
     reachability: reach.state,
     policy: of.policy,
-    targetKnown: target.state === "known",
+    noTarget,
     hasClone: facts.clone?.commit != null,
     run,
   });
@@ -48,6 +53,7 @@ export function hostRow(of: RowInput): HostRow {
   return {
     id: of.id,
     name: of.name,
+    sourceId: of.sourceId,
     platform: facts.platform ?? of.platform,
     system: facts.system ?? null,
     tags: settings?.tags ?? [],
@@ -63,7 +69,7 @@ export function hostRow(of: RowInput): HostRow {
     deniedOps: deniedOps({
       reachability: reach.state,
       policy: of.policy,
-      targetKnown: target.state === "known",
+      noTarget,
       hasClone: cloned !== null,
       run: atWork ? run : null,
     }),
@@ -76,6 +82,18 @@ export function hostRow(of: RowInput): HostRow {
     run,
     conflict: input.conflict,
   };
+}
+
+function whyNoTarget(target: TargetInput): string | null {
+  switch (target.state) {
+    case "known":
+      return null;
+    case "unknown-source":
+      return undeclaredSource(target);
+    case "not-configured":
+    case "never-read":
+      return REFUSALS["target-unknown"].sentence;
+  }
 }
 
 /** What a measurement changes of a row, and nothing else. What was not measured is null, a measured zero is zero (R24). */

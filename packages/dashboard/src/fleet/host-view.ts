@@ -1,5 +1,6 @@
 import type { HostRow, HostView, NumberedLine, RunId } from "@nixfleet/protocol";
 import { factValues, type HostRecord } from "../hosts/index.ts";
+import type { SourceReader } from "../sources/index.ts";
 import type { Findings } from "../status/index.ts";
 import type { Store } from "../store/index.ts";
 import type { HostHistory } from "./host-history.ts";
@@ -8,12 +9,18 @@ import type { FleetViewsDeps } from "./views.ts";
 /** Lines of the log that are shown around the first error. */
 const LINES_AROUND_ERROR = 5;
 
-type HostViewDeps = Pick<FleetViewsDeps, "store" | "presence" | "target" | "runs" | "hosts" | "logs">;
+type HostViewDeps = Pick<FleetViewsDeps, "store" | "presence" | "runs" | "hosts" | "logs">;
 
 /** Everything that a host's page shows, its runs apart. */
 export async function hostView(
-  { store, presence, target, runs, hosts, logs }: HostViewDeps,
-  { record, row, findings, history }: { record: HostRecord; row: HostRow; findings: Findings; history: HostHistory },
+  { store, presence, runs, hosts, logs }: HostViewDeps,
+  {
+    source,
+    record,
+    row,
+    findings,
+    history,
+  }: { source: SourceReader | null; record: HostRecord; row: HostRow; findings: Findings; history: HostHistory },
 ): Promise<HostView> {
   const { id, facts } = record;
   const link = presence.of(id);
@@ -31,7 +38,7 @@ export async function hostView(
     notes: record.notes,
     facts: factValues(facts),
     factsReadAt: readAt.length === 0 ? null : Math.max(...readAt),
-    runningSubject: row.runs.commit === null ? null : await target.subject(row.runs.commit),
+    runningSubject: row.runs.commit === null ? null : ((await source?.subject(row.runs.commit)) ?? null),
     deployedBy: deployedBy?.actor_name ?? null,
     metrics: link.metrics,
     policy: record.policy,

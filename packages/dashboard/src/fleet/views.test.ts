@@ -9,14 +9,15 @@ import type {
   Preview,
   RunId,
   RunSummary,
-  TargetView,
+  SourceId,
+  SourceView,
   TerminalState,
 } from "@nixfleet/protocol";
-import { createFakeClock, createTempDir } from "@nixfleet/testkit";
+import { createFakeClock, createTempDir, sampleSettings } from "@nixfleet/testkit";
 import type { Updateable } from "kysely";
 import { expect, test } from "vitest";
 import { storeFacts } from "../hosts/host-facts.ts";
-import { createHosts, type HostPresence, NO_PRESENCE } from "../hosts/index.ts";
+import { createHosts, type HostPresence, NO_PRESENCE, sourceIdOf } from "../hosts/index.ts";
 import { createIds } from "../ids.ts";
 import { createRunLogs } from "../runs/log.ts";
 import { appendLines } from "../runs/log-append.ts";
@@ -31,7 +32,11 @@ import { createFleetViews } from "./index.ts";
 
 const NO_RESULTS = { command: null, progress: null, tests: [], run_warnings: [], preview: null, diff: null };
 
-async function arrange() {
+const CFG = { repoUrl: "https://git.example.org/me/cfg", branch: "main" };
+const SOURCE = sourceIdOf(CFG);
+
+/** `others`: branches of the same repository that are declared as well. */
+async function arrange({ others = [] }: { others?: string[] } = {}) {
   const scope = new AsyncDisposableStack();
   const dir = scope.use(await createTempDir());
   const clock = createFakeClock();
@@ -44,6 +49,8 @@ async function arrange() {
   const asked = { hosts: 0, standings: 0 };
   const known = {
     state: "known",
+    sourceId: SOURCE,
+    repoUrl: "https://git.example.org/me/cfg",
     branch: "main",
     commit: T,
     subject: "nginx: raise worker connections",
@@ -56,12 +63,28 @@ async function arrange() {
     stale: false,
     problem: null,
     next: null,
-  } satisfies TargetView;
-  let target = known as TargetView;
-  const setTarget = (more: { commit?: Commit; stale?: boolean }) => {
-    target = { ...known, ...more };
-    bus.emit("target.changed", {});
+  } satisfies SourceView;
+  const makeSource = (id: SourceId, branch: string) => {
+    let view: SourceView = { ...known, sourceId: id, branch };
+    return {
+      id,
+      view: () => view,
+      standing: async (commit: Commit): Promise<Standing> => {
+        asked.standings += 1;
+        const equal = view.state === "known" && view.commit === commit;
+        return { relation: equal ? { kind: "equal" } : { kind: "behind", behind: 3 }, lackingSince: null };
+      },
+      commits: async () => ({ items: [], complete: true }),
+      subject: async (commit: Commit) => (commit === A ? `grafana: move to mon0, on ${branch}` : null),
+      set(more: { commit?: Commit; stale?: boolean }) {
+        view = { ...known, sourceId: id, branch, ...more };
+        bus.emit("source.changed", { sourceId: id });
+      },
+    };
   };
+  const sources = [makeSource(SOURCE, "main"), ...others.map((branch) => makeSource(sourceIdOf({ ...CFG, branch }), branch))];
+  const [only] = sources.length === 1 ? sources : [];
+  const setTarget = (more: { commit?: Commit; stale?: boolean }) => sources[0]?.set(more);
   const summary = async (id: RunId) => {
     const row = await store.db.selectFrom("runs").selectAll().where("id", "=", id).executeTakeFirst();
     if (row === undefined) return null;
@@ -81,15 +104,9 @@ async function arrange() {
           return hosts.get(id);
         },
       },
-      target: {
-        view: () => target,
-        standing: async (commit): Promise<Standing> => {
-          asked.standings += 1;
-          const equal = target.state === "known" && target.commit === commit;
-          return { relation: equal ? { kind: "equal" } : { kind: "behind", behind: 3 }, lackingSince: null };
-        },
-        commits: async () => ({ items: [], complete: true }),
-        subject: async (commit) => (commit === A ? "grafana: move to mon0" : null),
+      sources: {
+        list: () => sources,
+        of: (id) => (id === null ? (only ?? null) : (sources.find((source) => source.id === id) ?? null)),
       },
       presence: { of: (id) => links.get(id) ?? NO_PRESENCE },
       runs: {
@@ -173,6 +190,18 @@ async function arrange() {
     done,
     deployed,
     setTarget,
+    sources,
+    /** As its hello does. */
+    track: (id: HostId, source: { repoUrl: string; branch: string }) =>
+      store.change(async (change) => {
+        const settings = { ...sampleSettings, ...source };
+        await change.db
+          .updateTable("hosts")
+          .set({ settings, source_id: sourceIdOf(source) })
+          .where("id", "=", id)
+          .execute();
+        change.emit("host.changed", { hostId: id });
+      }),
   };
 }
 const switching: OpRequest = { op: "switch", args: { mode: "switch" } };
@@ -212,7 +241,11 @@ test("R16: what a host pulled and what it runs come from what was reported and d
     runs: { commit: A, generation: 287 },
     cause: { lead: "Pulled, not switched" },
   });
-  expect(await views.view(id)).toMatchObject({ runningSubject: "grafana: move to mon0", deployedBy: "ada", failure: null });
+  expect(await views.view(id)).toMatchObject({
+    runningSubject: "grafana: move to mon0, on main",
+    deployedBy: "ada",
+    failure: null,
+  });
 });
 
 test("R20: facts that a message does not name stay as they were", async () => {
@@ -282,7 +315,7 @@ test("R34: generations tell who deployed them from here, and what of; after a ro
   ];
   await report(id, { ...facts, generations });
   expect(await views.generations(id)).toMatchObject([
-    { number: 287, commit: A, subject: "grafana: move to mon0", by: "ada", runId: run, rollback: null, denied: null },
+    { number: 287, commit: A, subject: "grafana: move to mon0, on main", by: "ada", runId: run, rollback: null, denied: null },
     { number: 286, commit: null, subject: null, by: null, runId: null },
   ]);
   expect(await views.generations("01j0000000000000000000000z" as HostId)).toBeNull();
@@ -459,4 +492,53 @@ test("R30: a second machine that claims to be a host is a conflict until it has 
 
   clock.advance(30 * 60_000);
   expect(await views.row(id)).toMatchObject({ conflict: null, compartments: { agent: { word: "current" } } });
+});
+
+test("a host is compared with the target of the source that it tracks, and only its hosts are told when that moves", async () => {
+  const { scope, views, add, report, track, sources, told, asked } = await arrange({ others: ["stable"] });
+  await using _ = scope;
+  await views.start();
+  const [main, stable] = [await add("main"), await add("stable")];
+  await track(main, CFG);
+  await track(stable, { ...CFG, branch: "stable" });
+  for (const id of [main, stable]) await report(id, { ...facts, running: { closure: closure("d"), revision: A } });
+  expect((await views.rows()).map(({ sourceId }) => sourceId)).toEqual(sources.map(({ id }) => id));
+  told.length = 0;
+  asked.standings = 0;
+
+  sources[1]?.set({ commit: A });
+
+  expect((await views.rows()).map(({ compartments: { git, system } }) => [git.word, system.word])).toEqual([
+    ["at target", "not switched"],
+    ["3 behind", "not yet"],
+  ]);
+  expect(new Set(told)).toEqual(new Set([stable]));
+  expect(await views.view(stable)).toMatchObject({ runningSubject: "grafana: move to mon0, on stable" });
+  expect(await views.view(main)).toMatchObject({ runningSubject: "grafana: move to mon0, on main" });
+});
+
+test("a host of a source that is not declared says so; one that has said nothing yet counts to the only one", async () => {
+  const { scope, views, add, report, track, done } = await arrange();
+  await using _ = scope;
+  await views.start();
+  const id = await add("csb1");
+  await report(id, facts);
+  await done(id, switching, { state: "succeeded" });
+  expect(await views.row(id)).toMatchObject({ sourceId: SOURCE, compartments: { git: { word: "at target" } } });
+
+  const other = { repoUrl: "https://git.example.org/me/other.git", branch: "main" };
+  await track(id, other);
+  const row = await views.row(id);
+  expect(row).toMatchObject({
+    sourceId: sourceIdOf(other),
+    status: "attention",
+    compartments: { git: { word: "other source" } },
+  });
+  expect(row?.compartments.git.sentence).toContain("This host follows main of git.example.org/me/other");
+  expect(await views.view(id)).toMatchObject({ runningSubject: null });
+  expect(await views.changes(id)).toMatchObject({ commits: [] });
+  expect(await views.generations(id)).toEqual([]);
+
+  await track(id, CFG);
+  expect(await views.row(id)).toMatchObject({ sourceId: SOURCE, compartments: { git: { word: "at target" } } });
 });

@@ -1,27 +1,28 @@
 import type {
   ChangesView,
-  Commit,
   GenerationView,
   HostId,
   HostRow,
   HostView,
   RunId,
   RunSummary,
-  TargetView,
+  SourceId,
+  SourceView,
 } from "@nixfleet/protocol";
 import { type Clock, createKeyedQueue, every, type Recurring } from "@nixfleet/runtime";
 import type { Bus } from "../bus.ts";
 import { factValues, type HostRecord, type Hosts, type Presence } from "../hosts/index.ts";
 import type { Logger } from "../logger.ts";
 import type { RunLogs, RunViews } from "../runs/index.ts";
-import type { Standing, Target } from "../sources/index.ts";
-import type { HostInput, RunsInput, TargetInput } from "../status/index.ts";
-import { compartments, type Findings, reachability, runningCommit, undoOverdueAt } from "../status/index.ts";
+import type { SourcesReader } from "../sources/index.ts";
+import type { HostInput, RunsInput } from "../status/index.ts";
+import { compartments, type Findings, reachability, undoOverdueAt } from "../status/index.ts";
 import type { Store } from "../store/index.ts";
 import { changesView } from "./changes-view.ts";
 import { generationsView } from "./generations-view.ts";
 import { type HostClosures, type HostHistory, readHistories } from "./host-history.ts";
 import { hostRow, meters, type RowInput } from "./host-row.ts";
+import { hostTarget, trackedSource } from "./host-target.ts";
 import { hostView } from "./host-view.ts";
 
 export interface FleetViewsDeps {
@@ -30,7 +31,7 @@ export interface FleetViewsDeps {
   clock: Clock;
   log: Logger;
   hosts: Pick<Hosts, "list" | "get" | "token">;
-  target: Pick<Target, "view" | "standing" | "subject" | "commits">;
+  sources: SourcesReader;
   presence: Pick<Presence, "of">;
   runs: Pick<RunViews, "summary" | "summaries">;
   logs: Pick<RunLogs, "read">;
@@ -79,12 +80,13 @@ interface Entry {
 }
 
 export function createFleetViews(deps: FleetViewsDeps): FleetViews {
-  const { store, bus, clock, log, hosts, target, presence, runs } = deps;
+  const { store, bus, clock, log, hosts, sources, presence, runs } = deps;
   const entries = new Map<HostId, Entry>();
   const listeners = new Set<(id: HostId, urgency: Urgency) => void>();
   let ending = new AbortController();
   let retelling: Recurring | undefined;
-  let targetSeen = "";
+  /** What rows depend on of each source's target, as they last saw it. */
+  const targetsSeen = new Map<SourceId, string>();
 
   const tell = (id: HostId, urgency: Urgency = "soon") => {
     for (const listener of listeners) listener(id, urgency);
@@ -143,7 +145,7 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
       conflict: link.conflict !== null && clock.now() < link.conflict.at + CONFLICT_LIMIT ? link.conflict.reason : null,
       unsupported: link.connectedSince === null && link.lastRefused?.unsupported === true ? link.lastRefused.reason : null,
     };
-    const to = await targetFor(input);
+    const to = await hostTarget(sources, record, input);
     if (ending.signal.aborted) return;
     const findings = compartments(input, to, runsInput(history, run), clock.now());
     const reach = reachability(
@@ -155,6 +157,7 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
       id,
       name,
       platform,
+      sourceId: trackedSource(sources, record),
       policy,
       settings,
       input,
@@ -187,22 +190,12 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
     if (entries.delete(id)) tell(id);
   }
 
-  async function targetFor(input: HostInput): Promise<TargetInput> {
-    const view = target.view();
-    if (view.state === "not-configured") return view;
-    if (view.state === "never-read") return { state: "never-read", problem: view.problem };
-    const { commit, subject, lockHash, inputs, stale } = view;
-    const commits = [input.facts.clone?.commit ?? null, runningCommit(input, commit).commit].filter((known) => known !== null);
-    const standings = new Map<Commit, Standing>();
-    for (const known of commits) standings.set(known, await target.standing(known));
-    return { state: "known", commit, subject, lockHash, inputs, stale, standings };
-  }
-
-  function targetChanged(): void {
-    const seen = identity(target.view());
-    if (seen === targetSeen) return;
-    targetSeen = seen;
-    retell();
+  function sourceChanged(sourceId: SourceId): void {
+    const source = sources.of(sourceId);
+    const seen = source === null ? "" : identity(source.view());
+    if (seen === targetsSeen.get(sourceId)) return;
+    targetsSeen.set(sourceId, seen);
+    for (const [id, { record }] of entries) if (trackedSource(sources, record) === sourceId) void queue.add(id, "place");
   }
 
   /** Makes every row again without reading anything. */
@@ -225,13 +218,13 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
       ending = new AbortController();
       const { signal } = ending;
       const owner = "fleet views";
-      targetSeen = identity(target.view());
+      for (const source of sources.list()) targetsSeen.set(source.id, identity(source.view()));
       bus.on("host.changed", ({ hostId }) => void queue.add(hostId, "read"), { owner, signal });
       bus.on("presence.changed", ({ hostId }) => void queue.add(hostId, "place"), { owner, signal });
       bus.on("run.changed", ({ hostId, runId }) => void (hostId !== null && runChanged(hostId, runId)), { owner, signal });
       bus.on("host.removed", ({ hostId }) => void queue.add(hostId, "read"), { owner, signal });
       bus.on("host.metrics", ({ hostId }) => measured(hostId), { owner, signal });
-      bus.on("target.changed", () => targetChanged(), { owner, signal });
+      bus.on("source.changed", ({ sourceId }) => sourceChanged(sourceId), { owner, signal });
       retelling = every(retell, {
         clock,
         interval: RETELL_INTERVAL,
@@ -260,19 +253,19 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
     async view(id) {
       await queue.settled(id);
       const entry = entries.get(id);
-      return entry === undefined ? null : await hostView(deps, entry);
+      return entry === undefined ? null : await hostView(deps, { ...entry, source: sources.of(entry.record.sourceId) });
     },
 
     async changes(id) {
       await queue.settled(id);
       const entry = entries.get(id);
-      return entry === undefined ? null : await changesView(deps, entry);
+      return entry === undefined ? null : await changesView(deps, { ...entry, source: sources.of(entry.record.sourceId) });
     },
 
     async generations(id) {
       await queue.settled(id);
       const entry = entries.get(id);
-      return entry === undefined ? null : await generationsView(deps, entry);
+      return entry === undefined ? null : await generationsView(deps, { ...entry, source: sources.of(entry.record.sourceId) });
     },
 
     peek: (id) => entries.get(id)?.row ?? null,
@@ -311,8 +304,8 @@ function runsInput(history: HostHistory, run: RunSummary | null): RunsInput {
   return { active: shown, lastFetch, lastSwitch, lastTest };
 }
 
-/** What of the target rows depend on: a reading that found the same changes none. */
-function identity(view: TargetView): string {
+/** What of a target the rows depend on: a reading that found the same changes none. */
+function identity(view: SourceView): string {
   if (view.state !== "known") return JSON.stringify(view);
   const { commit, lockHash, stale } = view;
   return JSON.stringify([commit, lockHash, stale]);

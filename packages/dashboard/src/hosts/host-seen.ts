@@ -1,6 +1,7 @@
 import type { FromAgentOf, HostId } from "@nixfleet/protocol";
 import type { Change } from "../store/index.ts";
 import { replaceFacts } from "./host-facts.ts";
+import { sourceIdOf, sourceNameOf } from "./host-source.ts";
 
 /** Stores what a hello says of its host, and that its token was used. */
 export async function storeHello(
@@ -9,12 +10,14 @@ export async function storeHello(
   hello: FromAgentOf<"hello">,
   { at, from }: { at: number; from: string },
 ): Promise<void> {
+  const source = sourceNameOf(hello.settings, hello.facts.facts.clone);
   await change.db
     .updateTable("hosts")
     .set((eb) => ({
       hostname: hello.hostname,
       policy: hello.policy,
       settings: hello.settings,
+      source_id: source === null ? null : sourceIdOf(source),
       first_connected_at: eb.fn.coalesce("first_connected_at", eb.val(at)),
       last_seen_at: at,
     }))

@@ -1,4 +1,4 @@
-import type { Facts, HostId, HostPolicy, HostSettings, Platform } from "@nixfleet/protocol";
+import type { Facts, HostId, HostPolicy, HostSettings, Platform, SourceId } from "@nixfleet/protocol";
 import type { Clock } from "@nixfleet/runtime";
 import type { Selectable } from "kysely";
 import type { Ids } from "../ids.ts";
@@ -17,6 +17,8 @@ export interface HostRecord {
   hostname: string | null;
   policy: HostPolicy | null;
   settings: HostSettings | null;
+  /** The source that it tracks, from its last hello; null: it has not said so yet. */
+  sourceId: SourceId | null;
   /** Null: it has never been here. */
   firstConnectedAt: number | null;
   /** When it was last connected, to the minute. */
@@ -84,6 +86,7 @@ function toRecord(row: Selectable<HostsTable>, facts: KnownFacts): HostRecord {
     hostname: row.hostname,
     policy: row.policy,
     settings: row.settings,
+    sourceId: row.source_id,
     firstConnectedAt: row.first_connected_at,
     lastSeenAt: row.last_seen_at,
     facts,

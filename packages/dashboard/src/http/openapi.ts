@@ -17,6 +17,7 @@ import {
   RunView,
   Session,
   SessionListing,
+  SourceView,
   TargetView,
 } from "@nixfleet/protocol";
 import * as z from "zod";
@@ -33,6 +34,7 @@ const COMPONENTS = {
   RunView,
   Session,
   SessionListing,
+  SourceView,
   TargetView,
 } as const;
 

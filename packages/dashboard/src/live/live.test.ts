@@ -8,7 +8,8 @@ import {
   type RunSummary,
   type RunView,
   type ServerInfo,
-  type TargetView,
+  type SourceId,
+  type SourceView,
   ToBrowser,
 } from "@nixfleet/protocol";
 import { createFakeClock, createSocketPair, createTempDir } from "@nixfleet/testkit";
@@ -292,6 +293,9 @@ test("R39: a browser that takes nothing for minutes is let go", async () => {
   expect(browser.seen.closed).toBe(1006);
 });
 
+const SOURCE = "0123456789abcdef" as SourceId;
+const OTHER_SOURCE = "fedcba9876543210" as SourceId;
+
 async function arrange() {
   const scope = new AsyncDisposableStack();
   const dir = scope.use(await createTempDir());
@@ -301,7 +305,16 @@ async function arrange() {
   const ids = createIds({ now: clock.now, randomBytes });
   const rows = new Map<HostId, HostRow>();
   const listeners = new Set<Parameters<FleetViews["onChange"]>[0]>();
-  let target: TargetView = { state: "not-configured" };
+  const viewOf = (sourceId: SourceId, problem: string | null = null): SourceView => ({
+    state: "never-read",
+    sourceId,
+    repoUrl: "https://git.example.org/me/cfg",
+    branch: "main",
+    problem,
+    next: null,
+  });
+  const views = new Map([SOURCE, OTHER_SOURCE].map((id) => [id, viewOf(id)]));
+  const sourceOf = (id: SourceId | null) => (id !== null && views.has(id) ? { view: () => views.get(id) } : null);
   const watched: string[] = [];
   const told = { changes: "No preview was made yet.", generation: 1, read: 0 };
   const summary = async (id: RunId) => {
@@ -347,7 +360,7 @@ async function arrange() {
           return found === null ? null : ({ summary: found } as RunView);
         },
       },
-      target: { view: () => target },
+      sources: { list: () => [...views.keys()].map((id) => ({ id, ...sourceOf(id) })), of: sourceOf } as never,
       links: {
         watch(id) {
           watched.push(`on ${id}`);
@@ -367,12 +380,12 @@ async function arrange() {
   };
   const place = (id: HostId, name: string | null) => {
     if (name === null) rows.delete(id);
-    else rows.set(id, { id, name } as HostRow);
+    else rows.set(id, { id, name, sourceId: SOURCE } as HostRow);
     for (const listener of listeners) listener(id, "soon");
   };
-  const setTarget = (view: TargetView) => {
-    target = view;
-    bus.emit("target.changed", {});
+  const setSource = (id: SourceId, problem: string) => {
+    views.set(id, viewOf(id, problem));
+    bus.emit("source.changed", { sourceId: id });
   };
   const addRun = async () => {
     const [hostId, runId] = [ids.host(), ids.run()];
@@ -404,11 +417,11 @@ async function arrange() {
     for (let turn = 0; turn < 2000 && !until(); turn++) await clock.advanceAsync(50);
     expect(until()).toBe(true);
   };
-  return { scope, clock, bus, publish, store, ids, live, connect, place, setTarget, addRun, logLines, pass, watched, told };
+  return { scope, clock, bus, publish, store, ids, live, connect, place, setSource, addRun, logLines, pass, watched, told };
 }
 
-test("R25: a host that is added, renamed or removed, and a target that moves, arrive as deltas", async () => {
-  const { scope, ids, connect, place, setTarget, pass } = await arrange();
+test("R25: a host that is added, renamed or removed, and a source that changes, arrive as deltas", async () => {
+  const { scope, ids, connect, place, setSource, pass } = await arrange();
   await using _ = scope;
   const browser = connect();
   const take = (until: () => boolean) =>
@@ -422,19 +435,26 @@ test("R25: a host that is added, renamed or removed, and a target that moves, ar
 
   place(id, "csb1");
   await take(() => browser.seen.deltas === 1);
-  expect(browser.values("fleet")[`host:${id}`]).toEqual({ id, name: "csb1" });
+  expect(browser.values("fleet")[`host:${id}`]).toEqual({ id, name: "csb1", sourceId: SOURCE });
 
   place(id, "csb2");
   await take(() => browser.seen.deltas === 2);
-  expect(browser.values("fleet")[`host:${id}`]).toEqual({ id, name: "csb2" });
+  expect(browser.values("fleet")[`host:${id}`]).toEqual({ id, name: "csb2", sourceId: SOURCE });
 
-  setTarget({ state: "never-read", branch: "main", problem: null, next: null });
+  setSource(OTHER_SOURCE, "It cannot be read.");
   await take(() => browser.seen.deltas === 3);
-  expect(browser.values("fleet")["target"]).toMatchObject({ state: "never-read" });
+  expect(browser.values("fleet")).toMatchObject({
+    [`source:${SOURCE}`]: { sourceId: SOURCE, problem: null },
+    [`source:${OTHER_SOURCE}`]: { sourceId: OTHER_SOURCE, problem: "It cannot be read." },
+  });
 
   place(id, null);
   await take(() => browser.seen.deltas === 4);
-  expect(browser.values("fleet")).toEqual({ target: expect.anything(), server: { version: "1" } });
+  expect(browser.values("fleet")).toEqual({
+    [`source:${SOURCE}`]: expect.anything(),
+    [`source:${OTHER_SOURCE}`]: expect.anything(),
+    server: { version: "1" },
+  });
   expect(browser.seen).toMatchObject({ snapshots: 1, gaps: 0 });
 });
 
@@ -559,7 +579,7 @@ test("a host is watched while somebody follows it: the first one begins it, the 
 });
 
 test("R25: what a preview showed and the generations of a host change live with its facts and its runs, and not with each step of a run", async () => {
-  const { scope, publish, store, connect, place, addRun, pass, told } = await arrange();
+  const { scope, publish, store, connect, place, setSource, addRun, pass, told } = await arrange();
   await using _ = scope;
   const { hostId, runId } = await addRun();
   place(hostId, "csb1");
@@ -590,7 +610,13 @@ test("R25: what a preview showed and the generations of a host change live with 
   publish("run.changed", { runId, hostId });
   place(hostId, "csb2");
   await take(() => JSON.stringify(browser.values(topic)["host"]).includes("csb2"));
+  // Nor for a source that the host does not track.
+  setSource(OTHER_SOURCE, "It cannot be read.");
+  place(hostId, "csb3");
+  await take(() => JSON.stringify(browser.values(topic)["host"]).includes("csb3"));
   expect(told.read).toBe(3);
+  setSource(SOURCE, "It cannot be read.");
+  await take(() => told.read === 4);
 
   told.changes = "A switch changes 1 package.";
   await change("succeeded");

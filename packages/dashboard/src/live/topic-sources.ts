@@ -1,8 +1,9 @@
-import type { AuditEntry, HostId, RunId, RunState, RunSummary, ServerInfo, TargetView } from "@nixfleet/protocol";
+import type { AuditEntry, HostId, RunId, RunState, RunSummary, ServerInfo, SourceId } from "@nixfleet/protocol";
 import { isTerminal } from "@nixfleet/protocol";
 import type { Bus } from "../bus.ts";
 import type { FleetViews } from "../fleet/index.ts";
 import type { RunViews } from "../runs/index.ts";
+import type { SourcesReader } from "../sources/index.ts";
 import type { Store } from "../store/index.ts";
 import type { TopicSource } from "./topic.ts";
 
@@ -15,7 +16,7 @@ export interface SourceDeps {
   bus: Bus;
   views: Pick<FleetViews, "rows" | "peek" | "view" | "changes" | "generations" | "onChange">;
   runs: Pick<RunViews, "summary" | "summaries" | "view">;
-  target: { view(): TargetView };
+  sources: SourcesReader;
   links: { watch(hostId: HostId): () => void };
   audit: { list(filter: object, limit: number, before: number | null): Promise<{ items: AuditEntry[] }> };
   server: () => ServerInfo;
@@ -33,8 +34,8 @@ function listening(begin: (signal: AbortSignal) => (() => void) | undefined): ()
 }
 const after = (key: string) => key.slice(key.indexOf(":") + 1);
 
-/** Rows of all hosts, the runs at work or waiting, the target, and the dashboard itself. */
-export function fleetSource({ store, bus, views, runs, target, server }: SourceDeps): TopicSource {
+/** Rows of all hosts, the runs at work or waiting, the declared sources, and the dashboard itself. */
+export function fleetSource({ store, bus, views, runs, sources, server }: SourceDeps): TopicSource {
   const unfinished = (summary: RunSummary | null | undefined) =>
     summary == null || isTerminal(summary.state) ? undefined : summary;
   return {
@@ -45,13 +46,14 @@ export function fleetSource({ store, bus, views, runs, target, server }: SourceD
       for (const summary of (await runs.summaries(ids.map(({ id }) => id))).values()) {
         if (unfinished(summary) !== undefined) values.set(`run:${summary.id}`, summary);
       }
-      return values.set("target", target.view()).set("server", server());
+      for (const source of sources.list()) values.set(`source:${source.id}`, source.view());
+      return values.set("server", server());
     },
     async some(keys) {
       const values = new Map<string, unknown>();
       for (const key of keys) {
-        if (key === "target") values.set(key, target.view());
-        else if (key === "server") values.set(key, server());
+        if (key === "server") values.set(key, server());
+        else if (key.startsWith("source:")) values.set(key, sources.of(after(key) as SourceId)?.view());
         else if (key.startsWith("host:")) values.set(key, views.peek(after(key) as HostId) ?? undefined);
         else values.set(key, unfinished(await runs.summary(after(key) as RunId)));
       }
@@ -60,7 +62,7 @@ export function fleetSource({ store, bus, views, runs, target, server }: SourceD
     listen: (touch) =>
       listening((signal) => {
         bus.on("run.changed", ({ runId }) => touch(`run:${runId}`, "soon"), { owner, signal });
-        bus.on("target.changed", () => touch("target", "soon"), { owner, signal });
+        bus.on("source.changed", ({ sourceId }) => touch(`source:${sourceId}`, "soon"), { owner, signal });
         bus.on("storage.changed", () => touch("server", "soon"), { owner, signal });
         return views.onChange((id, urgency) => touch(`host:${id}`, urgency));
       }),
@@ -137,7 +139,10 @@ export function hostSource(hostId: HostId, { store, bus, views, runs, links }: S
         });
         bus.on("host.changed", (event) => void (event.hostId === hostId && touch(PAGES, "soon")), { owner, signal });
         bus.on("presence.changed", (event) => void (event.hostId === hostId && touch(PAGES, "soon")), { owner, signal });
-        bus.on("target.changed", () => touch(PAGES, "soon"), { owner, signal });
+        bus.on("source.changed", ({ sourceId }) => void (views.peek(hostId)?.sourceId === sourceId && touch(PAGES, "soon")), {
+          owner,
+          signal,
+        });
         const unsubscribe = views.onChange((id, urgency) => void (id === hostId && touch("host", urgency)));
         return () => {
           unsubscribe();

@@ -11,6 +11,8 @@ export interface PreCheckFacts {
   deployedCommits: (closure: string) => readonly (string | null)[];
   /** The commit that the run is about; null: the target is not known. */
   commit: string | null;
+  /** Why the target is not known, as a sentence, if there is more to say than the refusal does. */
+  noTarget?: string | null;
 }
 
 export interface Refusal {
@@ -30,8 +32,9 @@ export function preCheck(request: OpRequest, force: boolean, known: PreCheckFact
   return null;
 }
 
-function targetKnown(request: OpRequest, { commit }: PreCheckFacts): Refusal | null {
-  return needsCommit(request) && commit === null ? refusal("target-unknown") : null;
+function targetKnown(request: OpRequest, { commit, noTarget }: PreCheckFacts): Refusal | null {
+  if (!needsCommit(request) || commit !== null) return null;
+  return noTarget == null ? refusal("target-unknown") : { code: "target-unknown", reason: noTarget };
 }
 
 /**

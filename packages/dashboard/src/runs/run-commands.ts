@@ -19,13 +19,9 @@ import { readPreCheckFacts } from "./pre-check-facts.ts";
 import { commitOf, deadlineOf, preCheck, type Refusal } from "./pre-checks.ts";
 import { newRow, runOf } from "./records.ts";
 import { newRun } from "./run.ts";
+import type { TargetCommits } from "./target-commits.ts";
+import { noTargetOf, trackedSource } from "./tracked-source.ts";
 import { titleOf } from "./wording.ts";
-
-/** What runs need to know of the target. */
-export interface TargetCommit {
-  commit: string;
-  subject: string;
-}
 
 /** What is asked for, of one host or of several alike. */
 export interface RunRequest {
@@ -75,10 +71,7 @@ export interface RunCommandsDeps {
   ids: Ids;
   presence: Presence;
   verifyProof: VerifyProof;
-  /** The target as it is known now; null: it is not. */
-  target: () => TargetCommit | null;
-  /** Subject of a commit that is not the target; null: not known. */
-  subjectOf?: (commit: string) => Promise<string | null>;
+  sources: TargetCommits;
   /** Deadlines in milliseconds that replace the ops' own. */
   deadlines?: Partial<Record<OpName, number>>;
 }
@@ -89,7 +82,7 @@ const REQUEST_KEPT = 24 * 60 * 60_000;
 const refuse = (code: RefusalCode, reason: string = REFUSALS[code].sentence) => ({ ok: false, code, reason }) as const;
 
 export function createRunCommands(deps: RunCommandsDeps, dispatcher: Dispatcher): RunCommands {
-  const { store, clock, ids, presence, verifyProof, target, deadlines = {} } = deps;
+  const { store, clock, ids, presence, verifyProof, sources, deadlines = {} } = deps;
 
   /** The run that this request has started, also if the process ended before it could say so. */
   async function startedBefore({ db }: Change, requestKey: string): Promise<RunId | null> {
@@ -142,17 +135,25 @@ export function createRunCommands(deps: RunCommandsDeps, dispatcher: Dispatcher)
     const parsed = parseOpRequest(op, args);
     if (!parsed.ok) return refuse(parsed.code, parsed.reason);
     const { request } = parsed;
-    const now = target();
-    const commit = commitOf(request, now?.commit ?? null);
-    const subject = commit === null ? null : commit === now?.commit ? now.subject : ((await deps.subjectOf?.(commit)) ?? null);
+    // Git is asked before the change, which waits for nothing but the database.
+    const givenCommit = commitOf(request, null);
+    const trackedNow = givenCommit === null ? null : await trackedSource(store.db, host.id);
+    const givenSubject =
+      givenCommit === null || trackedNow === null ? null : await sources.subjectOf(trackedNow.sourceId, givenCommit);
     const runId = ids.run();
 
     return await store.change(async (change): Promise<StartResult> => {
       const before = requestKey === null ? null : await startedBefore(change, requestKey);
       if (before !== null) return { ok: true, runId: before };
+      const tracked = await trackedSource(change.db, host.id);
+      if (tracked === null) return { ok: false, code: "host-not-found" };
+      const target = sources.targetOf(tracked.sourceId);
+      const commit = commitOf(request, target.state === "known" ? target.commit : null);
+      const subject = target.state === "known" && commit === target.commit ? target.subject : givenSubject;
       const known = await readPreCheckFacts(change.db, host.id, commit);
       if (known === null) return { ok: false, code: "host-not-found" };
-      const refusal = preCheck(request, force, known);
+      const noTarget = target.state === "undeclared" ? noTargetOf(tracked, known.facts) : null;
+      const refusal = preCheck(request, force, { ...known, noTarget });
       if (refusal !== null) return { ok: false, ...refusal };
       const mayWait = hold !== null || (whenBlocked === "queue" && opDeclaration(request.op).queueable);
       const connected = presence.isConnected(host.id);
@@ -165,7 +166,7 @@ export function createRunCommands(deps: RunCommandsDeps, dispatcher: Dispatcher)
           hostId: host.id,
           hostName: host.name,
           request,
-          sourceId: null,
+          sourceId: target.sourceId,
           commit,
           deadline: deadlineOf(request, deadlines),
           createdAt: clock.now(),

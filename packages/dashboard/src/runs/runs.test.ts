@@ -1,7 +1,8 @@
-import { isTerminal, type RunId } from "@nixfleet/protocol";
-import { type Behaviour, createFakeClock, createHealthyHost, createTempDir, type Step } from "@nixfleet/testkit";
+import { isTerminal, REFUSALS, type RunId } from "@nixfleet/protocol";
+import { type Behaviour, createFakeClock, createHealthyHost, createTempDir, type Step, sampleSettings } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
-import { ADA, COMMIT, type Core, openCore, openFleet } from "../core.fixture.ts";
+import { ADA, COMMIT, type Core, OLDER_COMMIT, openCore, openFleet } from "../core.fixture.ts";
+import { sourceIdOf } from "../hosts/index.ts";
 import { QUEUE_LIMIT } from "./index.ts";
 
 const quick = { behaviour: createHealthyHost({ pace: 0 }), backoff: { first: 20, longest: 100 } };
@@ -173,9 +174,51 @@ test("without a target a pull or switch is refused, unless it names its commit",
   await using lab = await openFleet(["alpha"], { simulator: quick, target: null });
   lab.fleet.start();
   await lab.fleet.whenConnected();
-  expect(await lab.core.ask(lab.id, "pull")).toMatchObject({ ok: false, code: "target-unknown" });
+  expect(await lab.core.ask(lab.id, "pull")).toMatchObject({
+    ok: false,
+    code: "target-unknown",
+    reason: REFUSALS["target-unknown"].sentence,
+  });
   const runId = await lab.core.begin(lab.id, "pull", { args: { commit: COMMIT } });
   expect(await lab.core.whenEnded(runId)).toMatchObject({ state: "succeeded" });
+});
+
+test("a run freezes the target of the source that its host tracks, and names the source", async () => {
+  const stable = { commit: "5".repeat(40), subject: "Stable inputs" };
+  await using lab = await openFleet(["alpha"], { branches: { stable } });
+  const { core, id } = lab;
+  const sourceId = sourceIdOf({ repoUrl: sampleSettings.repoUrl, branch: "stable" });
+  await core.store.change(({ db }) => db.updateTable("hosts").set({ source_id: sourceId }).execute());
+
+  await core.begin(id, "pull", { whenBlocked: "queue" });
+  await core.begin(id, "pull", { whenBlocked: "queue", args: { commit: OLDER_COMMIT } });
+  await core.begin(id, "pull", { whenBlocked: "queue", args: { commit: COMMIT } });
+  const rows = await core.store.db.selectFrom("runs").select(["commit_id", "subject", "source_id"]).orderBy("number").execute();
+  expect(rows).toEqual([
+    { commit_id: stable.commit, subject: "Stable inputs", source_id: sourceId },
+    { commit_id: OLDER_COMMIT, subject: "Older, on stable", source_id: sourceId },
+    { commit_id: COMMIT, subject: null, source_id: sourceId },
+  ]);
+});
+
+test("for a host of a source that is not declared a pull is refused with what to do, unless it names its commit", async () => {
+  const settings = { repoUrl: "https://me:hunter2@git.example.org/me/other", branch: "main" };
+  await using lab = await openFleet(["alpha"], { hosts: { settings }, simulator: quick });
+  const { core, id } = lab;
+  expect(await core.ask(id, "pull")).toMatchObject({ ok: false, code: "host-offline" });
+  lab.fleet.start();
+  await lab.fleet.whenConnected();
+  // A hello is stored a moment after the welcome.
+  await core.until("host.changed", async () => (await core.hosts.get(id))?.sourceId);
+  expect(await core.ask(id, "pull")).toMatchObject({
+    ok: false,
+    code: "target-unknown",
+    reason: expect.stringMatching(
+      /^This host follows main of git\.example\.org\/me\/other, which this dashboard does not read\. /,
+    ),
+  });
+  const runId = await core.begin(id, "pull", { args: { commit: COMMIT } });
+  expect(await core.whenEnded(runId)).toMatchObject({ state: "succeeded" });
 });
 
 test("a refusal of the agent ends the run as refused, with its reason, and frees the host", async () => {

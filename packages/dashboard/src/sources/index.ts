@@ -1,1 +1,3 @@
-export { createTarget, type Standing, type Target } from "./target.ts";
+export type { DeclaredSource, Source, SourceReader, Standing } from "./source.ts";
+export { createSources, type Sources, type SourcesReader } from "./sources.ts";
+export { sourceTitle, undeclaredSource } from "./undeclared-source.ts";

@@ -60,6 +60,8 @@ export function createMirror({ directory, repoUrl, branch, git, localGit }: Mirr
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const url = await localGit(["config", "--file", `${directory}/config`, "--get", "remote.origin.url"], { signal });
     if (succeeded(url) && url.stdout.trim() === repoUrl) return { ok: true, value: null };
+    // What was not read for want of time says nothing against the mirror.
+    if (signal.aborted) return failed("fatal: operation timed out");
     await rm(directory, { recursive: true, force: true });
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const settings: readonly (readonly [string, string])[] = [

@@ -513,6 +513,57 @@ const cases: Case[] = [
   },
 ];
 
+const otherSource: TargetInput = {
+  state: "unknown-source",
+  repoUrl: "https://me:hunter2@git.example.org/me/other",
+  branch: "main",
+};
+const follows = "This host follows main of git.example.org/me/other, which this dashboard does not read. Declare it with ";
+
+cases.push(
+  {
+    title: "a host of a source that is not declared says which and what to do, and that nothing is compared",
+    target: otherSource,
+    is: {
+      agent: ["ok", "current"],
+      git: ["attention", "other source"],
+      lock: ["unknown", "not compared"],
+      system: ["unknown", "not compared"],
+      tests: ["unknown", "not compared"],
+    },
+    says: {
+      git: new RegExp(`^${follows}NIXFLEET_REPO_URL`),
+      lock: new RegExp(`^It is not compared\\. ${follows}`),
+      system: new RegExp(`^It is not compared\\. ${follows}`),
+      tests: /^They are proven with the system\. Last: 12 passed\.$/,
+    },
+  },
+  {
+    title: "what is deployed from outside on a host of another source is not to be brought to a target",
+    host: host({ running: { closure: closure("d") } }),
+    target: otherSource,
+    is: { git: ["attention", "other source"], system: ["unknown", "not compared"] },
+  },
+  {
+    title: "without a clone a host of another source says the same, since no pull from here would make one",
+    host: host({ ...at(null), lock: { problem: { code: "lock-missing", message: "none", at: now } } }),
+    target: otherSource,
+    is: { git: ["attention", "other source"], lock: ["unknown", "not compared"] },
+  },
+  {
+    title: "a clone that cannot be fetched is red, whatever source it is of",
+    host: host(at(A, { code: "repo-unreachable", message: "no route", at: now })),
+    target: otherSource,
+    is: { git: ["broken", "cannot fetch"] },
+  },
+  {
+    title: "a switch that failed stays red, whatever source it was of",
+    target: otherSource,
+    runs: runs({ lastSwitch: run({ state: "failed" }) }),
+    is: { git: ["attention", "other source"], system: ["broken", "failed"] },
+  },
+);
+
 test.each(cases)("$title", ({ host: of = host(), target: to = target(), runs: by = runs(), is, says = {} }) => {
   const found = compartments(of, to, by, now);
 
@@ -556,6 +607,7 @@ const anyTarget = pick<TargetInput>(
   target(standing({ kind: "behind", behind: 1_234_567 })),
   { state: "not-configured" },
   { state: "never-read", problem: null },
+  { state: "unknown-source", repoUrl: "https://me:hunter2@git.example.org/me/other", branch: "main" },
 );
 const anyRun = fc.record({
   op: pick<RunFacts["op"]>("switch", "test", "pull", "refresh", "restart-agent"),
@@ -583,12 +635,20 @@ test("words keep to 14 characters, sentences end, and a green answer rests on gr
         expect(answer.word.length).toBeGreaterThan(0);
         expect(answer.word.length).toBeLessThanOrEqual(14);
         expect(answer.sentence).toMatch(/[.!?…]$/);
+        expect(answer.sentence).not.toContain("hunter2");
       }
       const green = (key: Compartment) => found[key].answer.status === "ok";
       if (green("system")) expect([green("git"), green("lock")]).toEqual([true, true]);
       if (green("tests")) expect(green("system") || found.system.answer.status === "working").toBe(true);
       if (to.state !== "known" || to.stale)
         expect([green("git"), green("system"), green("tests")]).toEqual([false, false, false]);
+      if (to.state === "unknown-source") {
+        expect(["attention", "broken"]).toContain(found.git.answer.status);
+        // No op from here helps, but where the clone or a switch has failed.
+        if (found.git.answer.status !== "broken") expect(found.git.help).toBeNull();
+        if (lastSwitch === null) expect(found.system.help).toBeNull();
+        expect(found.lock.help).toBeNull();
+      }
     }),
     { numRuns: 2000 },
   );

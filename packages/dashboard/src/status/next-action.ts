@@ -17,7 +17,8 @@ export const HELP_ORDER = ["git", "lock", "system", "agent", "tests"] as const s
 export interface Circumstances {
   readonly reachability: Reachability;
   readonly policy: HostPolicy | null;
-  readonly targetKnown: boolean;
+  /** Why ops that go to the target cannot be started, as a sentence; null: the target is known. */
+  readonly noTarget: string | null;
   readonly hasClone: boolean;
   /** The run that is starting or running; else the first that waits. */
   readonly run: RunSummary | null;
@@ -49,13 +50,13 @@ export function nextAction(findings: Findings, around: Circumstances): NextActio
 const NO_WAY_BACK = "This host takes signed commits only, and its own configuration does not let it go back (allowRewind).";
 
 /** Ops that cannot be started now, each with the reason as a sentence. What may wait for the host is not denied for its absence. */
-export function deniedOps({ reachability, policy, targetKnown, hasClone, run }: Circumstances): Partial<Record<OpName, string>> {
+export function deniedOps({ reachability, policy, noTarget, hasClone, run }: Circumstances): Partial<Record<OpName, string>> {
   const reason = (op: OpName): string | null => {
     const { preChecks, queueable } = opDeclaration(op);
     if (policy !== null && !policy.allowedOps.includes(op)) return REFUSALS["op-not-allowed-on-host"].sentence;
     // An old generation may have an old hole: a host that trusts signatures only, and is told not to rewind, activates none (R56).
     if (op === "rollback" && policy?.signed === true && !policy.allowRewind) return NO_WAY_BACK;
-    if (!targetKnown && preChecks.includes("target-known")) return REFUSALS["target-unknown"].sentence;
+    if (noTarget !== null && preChecks.includes("target-known")) return noTarget;
     if (op === "test" && !hasClone && policy !== null) return REFUSALS["no-clone"].sentence;
     if (!queueable && reachability !== "online") return REFUSALS["host-offline"].sentence;
     if (!queueable && run !== null) return REFUSALS["host-busy"].sentence;

@@ -42,4 +42,5 @@ export const sampleSettings: HostSettings = {
   themeColor: null,
   interval: 5,
   repoUrl: "https://git.example/config.git",
+  branch: "main",
 };

@@ -1,9 +1,21 @@
-import type { Compartment, CompartmentAnswer, HostId, HostRow, PhaseView, RunId, RunSummary, Status } from "@nixfleet/protocol";
+import type {
+  Compartment,
+  CompartmentAnswer,
+  HostId,
+  HostRow,
+  PhaseView,
+  RunId,
+  RunSummary,
+  SourceId,
+  Status,
+} from "@nixfleet/protocol";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
+export const REPO_URL = "ssh://git@git.example.net/admin/nixcfg.git";
+export const SOURCE = "5f1c0a9e3b7d2468" as SourceId;
 export const TARGET = "7f3a91c4d2e8b6a0f1c3d5e7a9b0c2d4e6f80a1b";
 export const OLD = "4be20d70c1a2b3c4d5e6f708192a3b4c5d6e7f80";
 export const OLDER = "e91d0aa1b2c3d4e5f60718293a4b5c6d7e8f9001";
@@ -35,6 +47,7 @@ export function hostRow(
     id: idOf(1) as HostId,
     name: "hsb0",
     platform: "nixos",
+    sourceId: SOURCE,
     system: "x86_64-linux",
     tags: ["home"],
     location: null,

@@ -16,10 +16,10 @@ import {
   type RunSummary,
   type RunView,
   type ServerInfo,
-  type TargetView,
+  type SourceView,
   type ToBrowser,
 } from "@nixfleet/protocol";
-import { idOf, largeFleet, pictureFleet, runSummary, TARGET } from "./host-rows.ts";
+import { idOf, largeFleet, pictureFleet, REPO_URL, runSummary, SOURCE, TARGET } from "./host-rows.ts";
 import { changesOf, generationsOf, storePath } from "./mock-changes.ts";
 import { runView, specialRuns } from "./mock-runs.ts";
 
@@ -34,7 +34,7 @@ const DAY = 24 * 60 * MINUTE;
 interface World {
   rows: HostRow[];
   runs: RunSummary[];
-  target: TargetView;
+  source: SourceView;
   server: ServerInfo;
   /** The link was cut before. */
   cut: boolean;
@@ -47,8 +47,10 @@ function createWorld(kind: string): World {
   return {
     rows: count > 0 ? largeFleet(count, now) : fleet.rows,
     runs: fleet.runs,
-    target: {
+    source: {
       state: "known",
+      sourceId: SOURCE,
+      repoUrl: REPO_URL,
       branch: "main",
       commit: TARGET,
       subject: "nginx: raise worker connections on the edge hosts",
@@ -71,7 +73,7 @@ function createWorld(kind: string): World {
     server: {
       version: "0.1.0",
       startedAt: now - DAY,
-      repoUrl: "ssh://git@git.example.net/admin/nixcfg.git",
+      repoUrl: REPO_URL,
       origin: location.origin,
       notice: null,
       storage: null,
@@ -225,7 +227,7 @@ function topicValues(world: World, topic: string): Record<string, unknown> | und
     return {
       ...Object.fromEntries(world.rows.map((row) => [`host:${row.id}`, row])),
       ...Object.fromEntries(world.runs.map((run) => [`run:${run.id}`, run])),
-      target: world.target,
+      [`source:${SOURCE}`]: world.source,
       server: world.server,
     };
   }
@@ -353,7 +355,7 @@ function startRuns(world: World, path: string, body: RouteInput<"startRun">["bod
 function answer(world: World, method: string, path: string): unknown {
   if (path === "/session") return { person: { name: "admin", role: "admin" }, csrf: "csrf" };
   if (path === "/setup") return { needed: false };
-  if (path === "/target/refresh") return world.target;
+  if (path === "/target/refresh") return world.source;
   if (path === "/sessions") {
     const now = Date.now();
     return {

@@ -1,4 +1,4 @@
-import type { AuditEntry, HostRow, RunView, TargetView } from "@nixfleet/protocol";
+import type { AuditEntry, HostRow, RunView, SourceView } from "@nixfleet/protocol";
 import { expect, expectTypeOf, test } from "vitest";
 import { hostRow } from "../dev/host-rows.ts";
 import { stepTopic, type TopicState, topicValue, topicValues } from "./topic-state.ts";
@@ -79,13 +79,13 @@ test("a value has the type of its topic and key, and a list only the values of i
   const host = topicValue(state, "host:a");
   expect(host).toBe(row);
   expectTypeOf(host).toEqualTypeOf<HostRow | undefined>();
-  expectTypeOf(topicValue(state, "target")).toEqualTypeOf<TargetView | undefined>();
+  expectTypeOf(topicValue(state, "source:a")).toEqualTypeOf<SourceView | undefined>();
   const hosts = topicValues(state, "host");
   expect(hosts).toEqual([row]);
   expectTypeOf(hosts).toEqualTypeOf<HostRow[]>();
   const run: TopicState<`run:${string}`> = { topic: "run:a", version: 1, values: new Map() };
   expectTypeOf(topicValue(run, "run")).toEqualTypeOf<RunView | undefined>();
   expectTypeOf(topicValues<"activity", "entry">).returns.toEqualTypeOf<AuditEntry[]>();
-  // @ts-expect-error -- no topic of a run has a target
-  expect(topicValue(run, "target")).toBeUndefined();
+  // @ts-expect-error -- no topic of a run has a source
+  expect(topicValue(run, "source:a")).toBeUndefined();
 });

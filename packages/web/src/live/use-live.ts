@@ -15,6 +15,7 @@ import type {
 import { createContext, useCallback, useContext, useRef, useSyncExternalStore } from "react";
 import type { LinkState, LiveClient } from "./live-client.ts";
 import { type StableList, sameButMeasured, updateStableList } from "./stable-list.ts";
+import { targetOf } from "./target-of.ts";
 import { type TopicState, topicValue } from "./topic-state.ts";
 
 export const LiveContext = createContext<LiveClient | null>(null);
@@ -87,7 +88,7 @@ export function useFleetRuns(): readonly RunSummary[] | undefined {
 }
 
 export function useTarget(): TargetView | undefined {
-  const target = useTopic("fleet", (state) => topicValue(state, "target"));
+  const target = useTopic("fleet", targetOf);
   return target === "gone" ? undefined : target;
 }
 

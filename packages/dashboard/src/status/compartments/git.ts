@@ -1,6 +1,16 @@
 import { type CommitRelation, FAILURES, type FactProblem, REFUSALS, sentence, shortCommit } from "@nixfleet/protocol";
-import type { Finding, HostInput, KnownTarget, RunFacts, RunsInput, SuggestedAction, TargetInput } from "./input.ts";
-import { count, finding } from "./wording.ts";
+import { sourceTitle, undeclaredSource } from "../../sources/index.ts";
+import type {
+  Finding,
+  HostInput,
+  KnownTarget,
+  RunFacts,
+  RunsInput,
+  SuggestedAction,
+  TargetInput,
+  UnknownSource,
+} from "./input.ts";
+import { count, finding, NOT_COMPARED } from "./wording.ts";
 
 const pull: SuggestedAction = { label: "Pull", op: "pull", args: {} };
 
@@ -8,8 +18,9 @@ const pull: SuggestedAction = { label: "Pull", op: "pull", args: {} };
 export function gitFinding({ facts }: HostInput, target: TargetInput, { lastFetch }: RunsInput): Finding {
   const { clone } = facts;
   if (lastFetch !== null && target.state === "known" && refusesAsUnsigned(lastFetch, target)) return unsigned(lastFetch, target);
+  if (clone?.problem !== undefined) return cannotFetch(clone.problem);
+  if (target.state === "unknown-source") return otherSource(target);
   if (clone === undefined) return finding("unknown", "not yet", "The host has not reported its clone yet.");
-  if (clone.problem !== undefined) return cannotFetch(clone.problem);
   if (target.state !== "known") return noTarget(target);
   if (clone.commit === null) {
     return finding("attention", "no clone", "The host has no clone of the config repository yet. A pull makes it.", {
@@ -78,8 +89,19 @@ function unsigned({ endedAt, firstError }: RunFacts, target: KnownTarget): Findi
   });
 }
 
+/** No op helps: the dashboard's settings or the host's own configuration must be changed. */
+function otherSource(source: UnknownSource): Finding {
+  return finding("attention", "other source", undeclaredSource(source), {
+    cause: { lead: "Follows a source that is not declared here", detail: sourceTitle(source), since: null },
+    note: "follows a source that is not declared here",
+  });
+}
+
 /** What every compartment says that has nothing to be compared with. */
-export function noTarget(target: Exclude<TargetInput, { state: "known" }>): Finding {
+export function noTarget(target: Exclude<TargetInput, KnownTarget>): Finding {
+  if (target.state === "unknown-source") {
+    return finding("unknown", NOT_COMPARED, `It is not compared. ${undeclaredSource(target)}`);
+  }
   if (target.state === "not-configured") {
     return finding("unknown", "no target", "No config repository is configured: set NIXFLEET_REPO_URL on the dashboard.");
   }

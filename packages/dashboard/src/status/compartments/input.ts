@@ -10,6 +10,7 @@ import type {
   TestResult,
   Timestamp,
 } from "@nixfleet/protocol";
+import type { SourceName } from "../../hosts/index.ts";
 import type { Standing } from "../../sources/index.ts";
 
 /** What the compartments need to know of a host. */
@@ -26,9 +27,11 @@ export interface HostInput {
   readonly unsupported: string | null;
 }
 
-/** What the compartments need to know of the target. */
+/** What the compartments need to know of the target of the host's source. */
 export type TargetInput =
   | { readonly state: "not-configured" }
+  /** The host tracks a source that is not declared here. */
+  | ({ readonly state: "unknown-source" } & SourceName)
   | { readonly state: "never-read"; readonly problem: string | null }
   | {
       readonly state: "known";
@@ -43,6 +46,7 @@ export type TargetInput =
     };
 
 export type KnownTarget = Extract<TargetInput, { state: "known" }>;
+export type UnknownSource = Extract<TargetInput, { state: "unknown-source" }>;
 
 /** A run, as far as it says something about the host's status. */
 export interface RunFacts {

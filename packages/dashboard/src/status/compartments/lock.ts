@@ -8,6 +8,7 @@ const day = 86_400_000;
 /** Does the `flake.lock` in the host's clone equal the target's? */
 export function lockFinding({ facts }: HostInput, target: TargetInput, now: number): Finding {
   const { lock, clone } = facts;
+  if (target.state === "unknown-source") return noTarget(target);
   if (clone?.commit === null) return finding("unknown", "not yet", "It is compared once the host has a clone.");
   if (lock === undefined) return finding("unknown", "not yet", "The host has not reported its flake.lock yet.");
   if (target.state !== "known") return noTarget(target);

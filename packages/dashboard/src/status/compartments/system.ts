@@ -33,6 +33,8 @@ export function systemFinding(
   if (waiting !== null) return waiting;
   const failure = lastSwitch === null ? null : switchFailure(host, lastSwitch, target);
   if (failure !== null) return failure;
+  // A switch from here would go to a target that is not the host's: nothing is to be asked for, also where it drifted.
+  if (target.state === "unknown-source") return noTarget(target);
   const running = whatRuns(host);
   if (running.kind === "unknown") return nothingRuns(host);
   const { since = null } = host.facts.running ?? {};

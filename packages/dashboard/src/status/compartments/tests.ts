@@ -1,6 +1,6 @@
 import { sentence } from "@nixfleet/protocol";
 import type { Finding, HostInput, RunFacts, RunsInput, SuggestedAction } from "./input.ts";
-import { count, finding, listed, NOT_PROVEN } from "./wording.ts";
+import { count, finding, listed, NOT_COMPARED, NOT_PROVEN } from "./wording.ts";
 
 const runTests: SuggestedAction = { label: "Run tests", op: "test", args: {} };
 
@@ -12,10 +12,11 @@ export function testsFinding(host: HostInput, { lastTest }: RunsInput, system: F
     const failure = failureOf(last);
     if (failure !== null) return failure;
   }
-  if (system.answer.word === NOT_PROVEN) {
+  const { word: ofSystem } = system.answer;
+  if (ofSystem === NOT_PROVEN || ofSystem === NOT_COMPARED) {
     return finding(
       "unknown",
-      NOT_PROVEN,
+      ofSystem,
       `They are proven with the system.${lastTest === null ? "" : ` Last: ${tally(lastTest)}.`}`,
     );
   }

@@ -7,6 +7,9 @@ export const LONGEST_WORD = 14;
 /** The word of what equals the last known target while the config repository cannot be read. */
 export const NOT_PROVEN = "not proven";
 
+/** The word of what has nothing to be compared with, since the host tracks a source that is not declared here. */
+export const NOT_COMPARED = "not compared";
+
 /** "1 commit", "3 commits". */
 export function count(n: number, one: string, many = `${one}s`): string {
   return `${n} ${n === 1 ? one : many}`;

@@ -1,15 +1,23 @@
-import { createHash } from "node:crypto";
-import { join } from "node:path";
 import {
   Commit,
   type CommitRelation,
   type CommitView,
   LockInput,
   type SourceId,
-  type TargetView,
+  type SourceView,
   type Timestamp,
 } from "@nixfleet/protocol";
-import { type Clock, createGit, type Exec, type FlakeLockRead, type GitCredentials } from "@nixfleet/runtime";
+import {
+  type Clock,
+  createGit,
+  createLimiter,
+  type Exec,
+  every,
+  type FlakeLockRead,
+  type GitCredentials,
+  messageOf,
+  type Recurring,
+} from "@nixfleet/runtime";
 import * as z from "zod";
 import type { Bus } from "../bus.ts";
 import type { Logger } from "../logger.ts";
@@ -28,9 +36,16 @@ const MOST_QUESTIONS = 2;
 /** Commits between two that are told. */
 const MOST_COMMITS = 200;
 
-export interface TargetDeps {
-  /** Null: no config repository is configured. */
-  repository: { url: string; branch: string; credentials?: GitCredentials | undefined } | null;
+/** A source as the dashboard's own settings declare it. */
+export interface DeclaredSource {
+  readonly url: string;
+  readonly branch: string;
+  readonly credentials?: GitCredentials | undefined;
+}
+
+export interface SourceDeps {
+  declared: DeclaredSource;
+  id: SourceId;
   /** The mirror's own. */
   directory: string;
   /** Milliseconds between the end of one reading and the next. */
@@ -50,14 +65,20 @@ export interface Standing {
   readonly lackingSince: Timestamp | null;
 }
 
-/** What hosts should run: the tip of the tracked branch. All answers but `refresh` are given from what is known already. */
-export interface Target extends AsyncDisposable {
+/**
+ * A config repository and a branch of it. Its target is the tip of the branch: what the hosts that track it should run. All answers but
+ * `refresh` are given from what is known already.
+ */
+export interface Source extends AsyncDisposable {
+  readonly id: SourceId;
+  readonly url: string;
+  readonly branch: string;
   /** Takes up what was last known, and begins to read the config repository. */
   start(): Promise<void>;
   stop(): Promise<void>;
-  view(): TargetView;
+  view(): SourceView;
   /** Reads the config repository now. A reading that had begun before this call is not enough: it may have missed the change. */
-  refresh(): Promise<TargetView>;
+  refresh(): Promise<SourceView>;
   /** Where a commit stands to the target. Asks the mirror only, never the network (R40). */
   standing(commit: Commit): Promise<Standing>;
   /**
@@ -69,6 +90,9 @@ export interface Target extends AsyncDisposable {
   subject(commit: Commit): Promise<string | null>;
 }
 
+/** What pages ask of a source. */
+export type SourceReader = Pick<Source, "id" | "view" | "standing" | "commits" | "subject">;
+
 const Known = z.object({
   commit: Commit,
   subject: z.string(),
@@ -79,35 +103,33 @@ const Known = z.object({
   inputs: z.record(z.string(), LockInput),
 });
 type Known = z.infer<typeof Known>;
-/** `source` is the repository and branch that it was read from: what another one said does not count. */
-const Stored = z.object({ source: z.string(), known: Known });
 
 const unknownStanding: Standing = { relation: { kind: "unknown" }, lackingSince: null };
 
-export function createTarget(deps: TargetDeps): Target {
-  const { repository, store, bus, clock, log, interval } = deps;
-  const mirror = repository === null ? null : openMirror(deps, repository);
-  const source = repository === null ? "" : `${repository.branch} ${repository.url}`;
-
-  const sourceId = createHash("sha256").update(source).digest("hex").slice(0, 16) as SourceId;
+export function createSource(deps: SourceDeps): Source {
+  const { declared, id, directory, store, bus, clock, log, interval, exec, env } = deps;
+  const { url, branch, credentials } = declared;
+  const mirror = createMirror({
+    directory,
+    repoUrl: url,
+    branch,
+    git: createGit({ exec, env, repoUrl: url, credentials }),
+    localGit: createGit({ exec, env }),
+  });
 
   let known: Known | null = null;
   let problem: { sentence: string; next: string } | null = null;
-  let reading: Promise<void> | null = null;
-  let following: Promise<void> | null = null;
-  let nextReading: { cancel(): void } | undefined;
+  let readings: Recurring | null = null;
   let turningStale: { cancel(): void } | undefined;
-  let stopping = new AbortController();
-  let started = false;
 
-  const questions = createQueue(MOST_QUESTIONS);
+  const questions = createLimiter({ concurrent: MOST_QUESTIONS });
   const standings = new Map<Commit, Promise<Standing>>();
   const notes = new Map<Commit, Promise<CommitNote | null>>();
   const betweens = new Map<string, ReturnType<Mirror["between"]>>();
   const ask = <T>(kept: Map<string, Promise<T>>, about: string, question: () => Promise<T>): Promise<T> => {
     const answered = kept.get(about);
     if (answered !== undefined) return answered;
-    const answer = questions(question);
+    const answer = questions.run(question);
     kept.set(about, answer);
     // A question that broke is asked again next time.
     answer.catch(() => kept.delete(about));
@@ -116,33 +138,34 @@ export function createTarget(deps: TargetDeps): Target {
     return answer;
   };
 
-  async function read(from: Mirror): Promise<void> {
-    nextReading?.cancel();
+  const changed = () => bus.emit("source.changed", { sourceId: id });
+
+  async function read(stopping: AbortSignal): Promise<void> {
     const deadline = new AbortController();
     const timer = clock.setTimeout(() => deadline.abort(), FETCH_DEADLINE);
-    const signal = AbortSignal.any([deadline.signal, stopping.signal]);
+    const signal = AbortSignal.any([deadline.signal, stopping]);
     try {
-      const tip = await from.fetch(signal);
-      const lock = tip.ok && tip.value.commit !== known?.commit ? await from.lock(tip.value.commit, signal) : null;
-      if (stopping.signal.aborted) return;
+      const tip = await mirror.fetch(signal);
+      const lock = tip.ok && tip.value.commit !== known?.commit ? await mirror.lock(tip.value.commit, signal) : null;
+      if (stopping.aborted) return;
       if (!tip.ok) failed(tip.failure);
       else if (lock?.ok === false) failed(lock.failure);
       else await succeeded(tip.value, lock?.value);
-    } catch (error) {
-      log.error({ err: error }, "Reading the config repository broke");
-      failed({ sentence: `Reading the config repository broke: ${(error as Error).message}`, next: "See the dashboard's log." });
+      changed();
     } finally {
       timer.cancel();
-      if (!stopping.signal.aborted) {
-        nextReading = clock.setTimeout(() => void refresh(from), interval);
-        bus.emit("target.changed", {});
-      }
     }
+  }
+
+  function broke(error: unknown): void {
+    log.error({ err: error, sourceId: id }, "Reading the config repository broke");
+    failed({ sentence: `Reading the config repository broke: ${messageOf(error)}`, next: "See the dashboard's log." });
+    changed();
   }
 
   function failed(failure: { sentence: string; next: string }): void {
     if (problem?.sentence !== failure.sentence)
-      log.warn({ problem: failure.sentence }, "The config repository could not be read");
+      log.warn({ sourceId: id, problem: failure.sentence }, "The config repository could not be read");
     problem = failure;
   }
 
@@ -156,7 +179,8 @@ export function createTarget(deps: TargetDeps): Target {
         : lock?.ok === true
           ? { lockHash: lock.hash, inputs: lock.inputs }
           : { lockHash: null, inputs: {} };
-    if (lock?.ok === false) log.warn({ commit: tip.commit, fault: lock.fault }, "The target's flake.lock cannot be read");
+    if (lock?.ok === false)
+      log.warn({ sourceId: id, commit: tip.commit, fault: lock.fault }, "The target's flake.lock cannot be read");
     known = { ...tip, fetchedAt: clock.now(), ...content, inputs: z.record(z.string(), LockInput).parse(content.inputs) };
     problem = null;
     // Whatever was not there before may have come with this reading.
@@ -169,12 +193,7 @@ export function createTarget(deps: TargetDeps): Target {
   }
 
   async function keep(value: Known): Promise<void> {
-    const row = {
-      id: sourceId,
-      url: repository?.url ?? "",
-      branch: repository?.branch ?? "",
-      state: JSON.stringify({ source, known: value } satisfies z.infer<typeof Stored>),
-    };
+    const row = { id, url, branch, state: JSON.stringify(value) };
     try {
       await store.change(({ db }) =>
         db
@@ -185,7 +204,7 @@ export function createTarget(deps: TargetDeps): Target {
       );
     } catch (error) {
       // It counts all the same; it is kept only to bridge a restart, and the storage's own state tells that nothing can be stored.
-      log.warn({ err: error }, "The target could not be stored");
+      log.warn({ err: error, sourceId: id }, "The target could not be stored");
     }
   }
 
@@ -195,119 +214,70 @@ export function createTarget(deps: TargetDeps): Target {
     turningStale?.cancel();
     if (known === null) return;
     const left = known.fetchedAt + GRACE - clock.now();
-    if (left >= 0) turningStale = clock.setTimeout(() => bus.emit("target.changed", {}), left + 1);
+    if (left >= 0) turningStale = clock.setTimeout(changed, left + 1);
   }
 
-  function refresh(from: Mirror): Promise<void> {
-    if (stopping.signal.aborted) return Promise.resolve();
-    if (reading === null) {
-      reading = read(from).finally(() => {
-        reading = null;
-      });
-      return reading;
-    }
-    following ??= reading.then(() => {
-      following = null;
-      return refresh(from);
-    });
-    return following;
+  function view(): SourceView {
+    const fields = { sourceId: id, repoUrl: url, branch, problem: problem?.sentence ?? null, next: problem?.next ?? null };
+    if (known === null) return { state: "never-read", ...fields };
+    return { state: "known", ...fields, ...known, url: commitUrl(url, known.commit), stale: isStale() };
   }
 
-  function view(): TargetView {
-    if (repository === null) return { state: "not-configured" };
-    const { url, branch } = repository;
-    const fault = { problem: problem?.sentence ?? null, next: problem?.next ?? null };
-    if (known === null) return { state: "never-read", branch, ...fault };
-    return { state: "known", branch, ...known, url: commitUrl(url, known.commit), stale: isStale(), ...fault };
-  }
+  const source: Source = {
+    id,
+    url,
+    branch,
 
-  const target: Target = {
     async start() {
-      if (started || mirror === null) return;
-      started = true;
-      stopping = new AbortController();
-      const row = await store.db.selectFrom("sources").select("state").where("id", "=", sourceId).executeTakeFirst();
-      const stored = row?.state == null ? null : Stored.safeParse(JSON.parse(row.state));
-      if (stored?.success && stored.data.source === source) known = stored.data.known;
+      if (readings !== null) return;
+      const row = await store.db.selectFrom("sources").select("state").where("id", "=", id).executeTakeFirst();
+      const stored = row?.state == null ? null : Known.safeParse(JSON.parse(row.state));
+      if (stored?.success) known = stored.data;
       watchStaleness();
-      void refresh(mirror);
+      readings = every(read, { interval, clock, onError: broke, immediately: true });
     },
 
     async stop() {
-      started = false;
-      stopping.abort();
-      nextReading?.cancel();
+      await readings?.[Symbol.asyncDispose]();
+      readings = null;
       turningStale?.cancel();
-      await following;
-      await reading;
     },
 
     view,
 
     async refresh() {
-      if (mirror !== null) await refresh(mirror);
+      await readings?.runNow();
       return view();
     },
 
     async standing(commit) {
-      if (mirror === null || known === null) return unknownStanding;
+      if (known === null) return unknownStanding;
       const { commit: goal } = known;
       return ask(standings, commit, () => mirror.relate(commit, goal));
     },
 
     async commits(from, to) {
       if (from === to) return { items: [], complete: true };
-      const found =
-        mirror === null || repository === null || from === null
-          ? null
-          : await ask(betweens, `${from}..${to}`, () => mirror.between(from, to, MOST_COMMITS));
-      if (found === null || repository === null) return { items: [], complete: false };
+      const found = from === null ? null : await ask(betweens, `${from}..${to}`, () => mirror.between(from, to, MOST_COMMITS));
+      if (found === null) return { items: [], complete: false };
       const items = found.commits.map(
         ({ commit, subject, author, committedAt: at }): CommitView => ({
           commit,
           subject,
           author,
           at,
-          url: commitUrl(repository.url, commit),
+          url: commitUrl(url, commit),
         }),
       );
       return { items, complete: found.complete };
     },
+
     async subject(commit) {
       if (commit === known?.commit) return known.subject;
-      if (mirror === null) return null;
       return (await ask(notes, commit, () => mirror.note(commit)))?.subject ?? null;
     },
 
-    [Symbol.asyncDispose]: () => target.stop(),
+    [Symbol.asyncDispose]: () => source.stop(),
   };
-  return target;
-}
-
-function openMirror({ exec, env, directory }: TargetDeps, repository: NonNullable<TargetDeps["repository"]>): Mirror {
-  const { url, branch, credentials } = repository;
-  return createMirror({
-    directory: join(directory, "mirror.git"),
-    repoUrl: url,
-    branch,
-    git: createGit({ exec, env, repoUrl: url, credentials }),
-    localGit: createGit({ exec, env }),
-  });
-}
-
-/** Runs at most `most` at a time, the others in their order. */
-function createQueue(most: number): <T>(work: () => Promise<T>) => Promise<T> {
-  const waiting: (() => void)[] = [];
-  let running = 0;
-  return async (work) => {
-    if (running >= most) await new Promise<void>((resolve) => waiting.push(resolve));
-    else running += 1;
-    try {
-      return await work();
-    } finally {
-      const next = waiting.shift();
-      if (next === undefined) running -= 1;
-      else next();
-    }
-  };
+  return source;
 }

@@ -1,12 +1,14 @@
 import { createHash } from "node:crypto";
 import { rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Commit, TargetView } from "@nixfleet/protocol";
+import type { Commit, SourceView } from "@nixfleet/protocol";
 import { type Exec, exec } from "@nixfleet/runtime";
 import { createFakeClock, createGitFixture, createTempDir, type GitFixture } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
+import { sourceIdOf } from "../hosts/index.ts";
 import { openTestStore, quiet } from "../store/store.fixture.ts";
-import { createTarget, GRACE } from "./target.ts";
+import { GRACE, type Source } from "./source.ts";
+import { createSources } from "./sources.ts";
 
 const MINUTE = 60_000;
 const lock = (rev: string) =>
@@ -30,13 +32,13 @@ async function arrange(using?: GitFixture) {
     return exec(request);
   };
   let told = 0;
-  const waiting: { for: (view: TargetView) => boolean; resolve: () => void }[] = [];
-  const make = (more: { url?: string; branch?: string } = {}) => {
-    const target = scope.use(
-      createTarget({
-        repository: { url: more.url ?? git.url, branch: more.branch ?? "main" },
-        directory: join(dir.path, "target"),
-        interval: MINUTE,
+  const waiting: { for: (view: SourceView) => boolean; resolve: () => void }[] = [];
+  const make = (more: { url?: string; branch?: string; interval?: number } = {}) => {
+    const sources = scope.use(
+      createSources({
+        declared: [{ url: more.url ?? git.url, branch: more.branch ?? "main" }],
+        directory: join(dir.path, "mirrors"),
+        interval: more.interval ?? MINUTE,
         store,
         bus,
         clock,
@@ -45,39 +47,41 @@ async function arrange(using?: GitFixture) {
         env: process.env,
       }),
     );
+    const source = sources.only as Source;
     const look = () => {
       told += 1;
       for (const entry of [...waiting]) {
-        if (!entry.for(target.view())) continue;
+        if (!entry.for(source.view())) continue;
         waiting.splice(waiting.indexOf(entry), 1);
         entry.resolve();
       }
     };
-    bus.on("target.changed", look, { owner: "test" });
-    return target;
+    bus.on("source.changed", look, { owner: "test" });
+    return source;
   };
   /** Resolves when the view is such; only changes that are told count. */
-  const until = (view: (view: TargetView) => boolean) => new Promise<void>((resolve) => waiting.push({ for: view, resolve }));
+  const until = (view: (view: SourceView) => boolean) => new Promise<void>((resolve) => waiting.push({ for: view, resolve }));
   const fetches = () => ran.filter((argv) => argv.includes("fetch")).length;
   return { scope, dir, git, clock, store, bus, make, until, fetches, told: () => told };
 }
-type Known = Extract<TargetView, { state: "known" }>;
+type Known = Extract<SourceView, { state: "known" }>;
 
 test("R16: the target is the tip of the branch, with subject, author, date and lock file", async () => {
   const { scope, git, make, until } = await arrange();
   await using _ = scope;
   const content = lock("1".repeat(40));
   const commit = await git.commit("nginx: raise worker connections", { "flake.lock": content });
-  const target = make();
-  expect(target.view()).toEqual({ state: "never-read", branch: "main", problem: null, next: null });
+  const source = make();
+  const named = { sourceId: sourceIdOf({ repoUrl: git.url, branch: "main" }), repoUrl: git.url, branch: "main" };
+  expect(source.view()).toEqual({ state: "never-read", ...named, problem: null, next: null });
 
   const known = until((view) => view.state === "known");
-  await target.start();
+  await source.start();
   await known;
 
-  expect(target.view()).toEqual({
+  expect(source.view()).toEqual({
     state: "known",
-    branch: "main",
+    ...named,
     commit,
     subject: "nginx: raise worker connections",
     author: "Ada",
@@ -96,28 +100,28 @@ test("a push is seen within the interval, and at once when asked", async () => {
   const { scope, git, make, until, clock } = await arrange();
   await using _ = scope;
   const first = await git.commit("first", { a: "1" });
-  const target = make();
-  await target.start();
-  expect(await target.refresh()).toMatchObject({ commit: first, lockHash: null, inputs: {} });
+  const source = make();
+  await source.start();
+  expect(await source.refresh()).toMatchObject({ commit: first, lockHash: null, inputs: {} });
 
   const second = await git.commit("second", { "flake.lock": lock("2".repeat(40)) });
   const moved = until((view) => view.state === "known" && view.commit === second);
   clock.advance(MINUTE);
   await moved;
-  expect((target.view() as Known).inputs["nixpkgs"]?.revision).toBe("2".repeat(40));
+  expect((source.view() as Known).inputs["nixpkgs"]?.revision).toBe("2".repeat(40));
 
   const third = await git.commit("third", { "flake.lock": lock("3".repeat(40)) });
-  expect(await target.refresh()).toMatchObject({ commit: third, subject: "third" });
+  expect(await source.refresh()).toMatchObject({ commit: third, subject: "third" });
 });
 
 test("however many ask at once, one reading runs and one follows it", async () => {
   const { scope, git, make, fetches } = await arrange();
   await using _ = scope;
   await git.commit("first", { a: "1" });
-  const target = make();
-  await target.start();
+  const source = make();
+  await source.start();
 
-  await Promise.all(Array.from({ length: 20 }, () => target.refresh()));
+  await Promise.all(Array.from({ length: 20 }, () => source.refresh()));
 
   expect(fetches()).toBe(2);
 });
@@ -126,50 +130,50 @@ test("R18: a commit is told as behind, ahead or diverged, with counts, and one t
   const { scope, git, make } = await arrange();
   await using _ = scope;
   const [a, b, c] = [await git.commit("a", {}), await git.commit("b", {}), await git.commit("c", {})] as [Commit, Commit, Commit];
-  const target = make();
-  await target.start();
-  await target.refresh();
+  const source = make();
+  await source.start();
+  await source.refresh();
 
-  expect(await target.standing(c)).toEqual({ relation: { kind: "equal" }, lackingSince: null });
-  expect(await target.standing(a)).toEqual({
+  expect(await source.standing(c)).toEqual({ relation: { kind: "equal" }, lackingSince: null });
+  expect(await source.standing(a)).toEqual({
     relation: { kind: "behind", behind: 2 },
     lackingSince: Date.UTC(2026, 0, 1) + MINUTE,
   });
-  expect(await target.standing("f".repeat(40))).toMatchObject({ relation: { kind: "unknown" } });
-  expect(await target.subject(b)).toBe("b");
-  expect(await target.subject("f".repeat(40))).toBeNull();
+  expect(await source.standing("f".repeat(40))).toMatchObject({ relation: { kind: "unknown" } });
+  expect(await source.subject(b)).toBe("b");
+  expect(await source.subject("f".repeat(40))).toBeNull();
 
   await git.forcePushTo(b);
-  await target.refresh();
-  expect(await target.standing(c)).toMatchObject({ relation: { kind: "ahead", ahead: 1 } });
+  await source.refresh();
+  expect(await source.standing(c)).toMatchObject({ relation: { kind: "ahead", ahead: 1 } });
 
   const d = await git.commit("d", {});
-  await target.refresh();
-  expect(await target.standing(c)).toMatchObject({ relation: { kind: "diverged", ahead: 1, behind: 1 } });
-  expect(await target.standing(d)).toMatchObject({ relation: { kind: "equal" } });
+  await source.refresh();
+  expect(await source.standing(c)).toMatchObject({ relation: { kind: "diverged", ahead: 1, behind: 1 } });
+  expect(await source.standing(d)).toMatchObject({ relation: { kind: "equal" } });
 });
 
 test("the commits between two are told newest first, and whether these are all", async () => {
   const { scope, git, make } = await arrange();
   await using _ = scope;
   const [a, b] = [await git.commit("a", {}), await git.commit("b\u001b[31m", {})] as [Commit, Commit];
-  const target = make();
-  await target.start();
-  await target.refresh();
-  expect(await target.commits(a, b)).toEqual({
+  const source = make();
+  await source.start();
+  await source.refresh();
+  expect(await source.commits(a, b)).toEqual({
     items: [expect.objectContaining({ commit: b, subject: "b\ufffd[31m", at: expect.any(Number), url: null })],
     complete: true,
   });
-  expect(await target.commits(b, a)).toEqual({ items: [], complete: true });
-  expect(await target.commits(b, b)).toEqual({ items: [], complete: true });
-  expect(await target.commits(null, b)).toEqual({ items: [], complete: false });
-  expect(await target.commits("f".repeat(40), b)).toEqual({ items: [], complete: false });
+  expect(await source.commits(b, a)).toEqual({ items: [], complete: true });
+  expect(await source.commits(b, b)).toEqual({ items: [], complete: true });
+  expect(await source.commits(null, b)).toEqual({ items: [], complete: false });
+  expect(await source.commits("f".repeat(40), b)).toEqual({ items: [], complete: false });
 
   // What was not there is looked for again once a reading may have brought it.
   const [c, d] = [await git.commit("c", {}), await git.commit("d", {})] as [Commit, Commit];
-  expect(await target.commits(a, d)).toEqual({ items: [], complete: false });
-  await target.refresh();
-  const { items, complete } = await target.commits(a, d);
+  expect(await source.commits(a, d)).toEqual({ items: [], complete: false });
+  await source.refresh();
+  const { items, complete } = await source.commits(a, d);
   expect({ commits: items.map(({ commit }) => commit), complete }).toEqual({ commits: [d, c, b], complete: true });
 });
 
@@ -177,17 +181,17 @@ test("a commit that was unknown is known as soon as a reading has brought it", a
   const { scope, git, make } = await arrange();
   await using _ = scope;
   await git.commit("a", {});
-  const target = make();
-  await target.start();
-  await target.refresh();
+  const source = make();
+  await source.start();
+  await source.refresh();
   const b = await git.commitLocally("b", {});
-  expect(await target.standing(b)).toMatchObject({ relation: { kind: "unknown" } });
+  expect(await source.standing(b)).toMatchObject({ relation: { kind: "unknown" } });
 
   await git.push();
-  await target.refresh();
+  await source.refresh();
 
-  expect(await target.standing(b)).toMatchObject({ relation: { kind: "equal" } });
-  expect(await target.subject(b)).toBe("b");
+  expect(await source.standing(b)).toMatchObject({ relation: { kind: "equal" } });
+  expect(await source.subject(b)).toBe("b");
 });
 
 test("R40: a commit that a host made up is looked for in the mirror only, never at the server", async () => {
@@ -199,13 +203,13 @@ test("R40: a commit that a host made up is looked for in the mirror only, never 
     await git.git("--git-dir", git.origin, "config", name, "true");
   await git.git("checkout", "--quiet", "-b", "elsewhere");
   const hidden = await git.commit("elsewhere", { b: "1" });
-  const target = make();
-  await target.start();
-  await target.refresh();
+  const source = make();
+  await source.start();
+  await source.refresh();
   const before = fetches();
 
-  expect(await target.standing(hidden)).toMatchObject({ relation: { kind: "unknown" } });
-  expect(await target.subject(hidden)).toBeNull();
+  expect(await source.standing(hidden)).toMatchObject({ relation: { kind: "unknown" } });
+  expect(await source.subject(hidden)).toBeNull();
   expect(fetches()).toBe(before);
 });
 
@@ -213,14 +217,15 @@ test("R19: a failed reading keeps the last good value and its age; only after th
   const { scope, git, make, until, clock, told } = await arrange();
   await using _ = scope;
   const commit = await git.commit("first", {});
-  const target = make();
-  await target.start();
-  await target.refresh();
+  // Staleness alone tells of itself here: no reading comes in between.
+  const source = make({ interval: 10 * GRACE });
+  await source.start();
+  await source.refresh();
   const readAt = clock.now();
   await rename(git.origin, `${git.origin}.away`);
 
   clock.advance(30_000);
-  const failed = (await target.refresh()) as Known;
+  const failed = (await source.refresh()) as Known;
   expect(failed).toMatchObject({ state: "known", commit, fetchedAt: readAt, stale: false });
   expect(failed.problem).toMatch(/^The repository cannot be reached/);
   expect(failed.next).toMatch(/Check the repository URL/);
@@ -230,10 +235,10 @@ test("R19: a failed reading keeps the last good value and its age; only after th
   clock.advance(GRACE);
   await stale;
   expect(told()).toBeGreaterThan(before);
-  expect(target.view()).toMatchObject({ commit, fetchedAt: readAt, stale: true });
+  expect(source.view()).toMatchObject({ commit, fetchedAt: readAt, stale: true });
 
   await rename(`${git.origin}.away`, git.origin);
-  expect(await target.refresh()).toMatchObject({ commit, stale: false, problem: null, fetchedAt: clock.now() });
+  expect(await source.refresh()).toMatchObject({ commit, stale: false, problem: null, fetchedAt: clock.now() });
 });
 
 test("R19: the last good value outlives a restart, with its age; another repository's does not count", async () => {
@@ -262,10 +267,10 @@ test("a branch that does not exist is told, with what to do", async () => {
   const { scope, git, make } = await arrange();
   await using _ = scope;
   await git.commit("first", {});
-  const target = make({ branch: "nowhere" });
-  await target.start();
+  const source = make({ branch: "nowhere" });
+  await source.start();
 
-  expect(await target.refresh()).toMatchObject({
+  expect(await source.refresh()).toMatchObject({
     state: "never-read",
     problem: /branch does not exist/,
     next: /push the branch/,
@@ -276,13 +281,13 @@ test("a damaged mirror is made anew", async () => {
   const { scope, git, make, dir } = await arrange();
   await using _ = scope;
   const commit = await git.commit("first", {});
-  const target = make();
-  await target.start();
-  await target.refresh();
-  await rm(join(dir.path, "target/mirror.git/objects"), { recursive: true });
-  await writeFile(join(dir.path, "target/mirror.git/HEAD"), "");
+  const source = make();
+  await source.start();
+  await source.refresh();
+  await rm(join(dir.path, `mirrors/${source.id}.git/objects`), { recursive: true });
+  await writeFile(join(dir.path, `mirrors/${source.id}.git/HEAD`), "");
 
-  expect(await target.refresh()).toMatchObject({ commit, problem: null });
+  expect(await source.refresh()).toMatchObject({ commit, problem: null });
 });
 
 test("R50: a subject or author with control characters arrives as text that acts nowhere", async () => {
@@ -290,32 +295,12 @@ test("R50: a subject or author with control characters arrives as text that acts
   await using _ = scope;
   const commit = await git.commit(`red \u001b[31malert\u0007 \u202etxt.exe <script> ${"long ".repeat(200)}`, {});
   await git.commit("next", {});
-  const target = make();
-  await target.start();
-  await target.refresh();
+  const source = make();
+  await source.start();
+  await source.refresh();
 
-  const subject = (await target.subject(commit)) ?? "";
+  const subject = (await source.subject(commit)) ?? "";
   expect(subject).toMatch(/^red \ufffd\[31malert\ufffd \ufffdtxt\.exe <script> long /);
   expect(subject).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e]/);
   expect(subject.length).toBeLessThanOrEqual(300);
-});
-
-test("without a config repository there is nothing to read", async () => {
-  const { scope, store, bus, clock, dir } = await arrange();
-  await using _ = scope;
-  const target = scope.use(
-    createTarget({
-      repository: null,
-      directory: dir.path,
-      interval: MINUTE,
-      store,
-      bus,
-      clock,
-      log: quiet,
-      exec,
-      env: process.env,
-    }),
-  );
-  await target.start();
-  expect(await target.refresh()).toEqual({ state: "not-configured" });
 });
