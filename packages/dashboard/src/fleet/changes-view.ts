@@ -3,7 +3,7 @@ import type { SourceReader } from "../sources/index.ts";
 import type { HostInput } from "../status/index.ts";
 import { changes, runningCommit } from "../status/index.ts";
 import type { Store } from "../store/index.ts";
-import type { FleetViewsDeps } from "./views.ts";
+import type { FleetViewsDeps } from "./fleet-views.ts";
 
 /** Previews that are looked through for the last one of a commit: the others looked at generations. */
 const LOOK_BACK = 50;

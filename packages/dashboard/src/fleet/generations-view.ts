@@ -2,7 +2,7 @@ import type { GenerationView, HostId, HostRow } from "@nixfleet/protocol";
 import type { SourceReader } from "../sources/index.ts";
 import type { HostInput } from "../status/index.ts";
 import { type DeploymentBy, generations } from "../status/index.ts";
-import type { FleetViewsDeps } from "./views.ts";
+import type { FleetViewsDeps } from "./fleet-views.ts";
 
 /** A host lists 500 generations at most; each may have been deployed more than once. */
 const MOST_DEPLOYMENTS = 1000;

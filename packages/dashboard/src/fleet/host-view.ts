@@ -3,8 +3,8 @@ import { factValues, type HostRecord } from "../hosts/index.ts";
 import type { SourceReader } from "../sources/index.ts";
 import type { Findings } from "../status/index.ts";
 import type { Store } from "../store/index.ts";
+import type { FleetViewsDeps } from "./fleet-views.ts";
 import type { HostHistory } from "./host-history.ts";
-import type { FleetViewsDeps } from "./views.ts";
 
 /** Lines of the log that are shown around the first error. */
 const LINES_AROUND_ERROR = 5;

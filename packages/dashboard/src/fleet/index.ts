@@ -1,1 +1,2 @@
-export { createFleetViews, type FleetViews, type Urgency } from "./views.ts";
+export type { FleetViews, Urgency } from "./fleet-views.ts";
+export { createFleetViews } from "./views.ts";
