@@ -4,6 +4,8 @@ import { expect, test } from "vitest";
 import { ADA, COMMIT, type Core, OLDER_COMMIT, openCore, openFleet } from "../core.fixture.ts";
 import { sourceIdOf } from "../hosts/index.ts";
 import { QUEUE_LIMIT } from "./index.ts";
+import { newRow } from "./records.ts";
+import { endedRun } from "./run.fixture.ts";
 
 const quick = { behaviour: createHealthyHost({ pace: 0 }), backoff: { first: 20, longest: 100 } };
 const HOUR = 3_600_000;
@@ -329,4 +331,24 @@ test("R11: one run that cannot be looked at stops no deadline behind it, and a f
   await clock.advanceAsync(QUEUE_LIMIT);
   for (let waited = 0; waited < 20; waited++) await clock.advanceAsync(1000);
   expect(await core.views.view(behind)).toMatchObject({ summary: { state: "refused" }, outcome: { code: "queue-expired" } });
+});
+
+test("R74: a run of the dashboard itself is stored, shown and listed without a host", async () => {
+  await using lab = await openFleet(["alpha"], { simulator: quick });
+  const { core } = lab;
+  const actor = { kind: "schedule", id: "nightly", name: "nightly" } as const;
+  const own = endedRun("succeeded", { hostId: null, hostName: null, actor, request: { op: "refresh", args: {} } });
+  await core.store.change(({ db }) =>
+    db
+      .insertInto("runs")
+      .values(newRow(own, { number: 1, subject: null }))
+      .execute(),
+  );
+  expect(await core.views.summary(own.id)).toMatchObject({
+    hostId: null,
+    hostName: "Dashboard",
+    by: "nightly",
+    actorKind: "schedule",
+  });
+  expect((await core.views.list({ limit: 10 })).items).toHaveLength(1);
 });
