@@ -105,7 +105,7 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
   });
   const runViews = createRunViews({ store, clock });
   const logs = createRunLogs(store);
-  const historyKeeper = createHistoryKeeper({ store, clock, log, limits: retention });
+  const historyKeeper = createHistoryKeeper({ store, bus, clock, log, limits: retention });
   const links = createAgentLinks({ store, bus, clock, log, runs, table, random });
   const metricsHistory = createMetricsHistory({ store, bus, clock, log, presence: table });
   const views = createFleetViews({ store, bus, clock, log, hosts, sources, presence: table, runs: runViews, logs });

@@ -1,10 +1,12 @@
 import { type Clock, createSerial, every, type Recurring } from "@nixfleet/runtime";
+import type { Bus } from "../bus.ts";
 import type { Logger } from "../logger.ts";
 import { StorageUnavailable, type Store } from "../store/index.ts";
 import { nextToPack, packLog, postponePacking } from "./log-packing.ts";
 import { type RetentionLimits, retainLogs, retainRuns } from "./retention.ts";
 
-const PACK_INTERVAL = 10_000;
+/** After a run has changed, logs that wait are looked for so many milliseconds later. */
+const PACK_DELAY = 11_000;
 const RETAIN_INTERVAL = 60 * 60_000;
 
 /** Packs the logs of runs that have ended, and removes logs and runs that are too old or too many (R44, R69). */
@@ -19,12 +21,13 @@ export interface HistoryKeeper extends AsyncDisposable {
 
 export interface HistoryKeeperDeps {
   store: Store;
+  bus: Bus;
   clock: Clock;
   log: Logger;
   limits: RetentionLimits;
 }
 
-export function createHistoryKeeper({ store, clock, log, limits }: HistoryKeeperDeps): HistoryKeeper {
+export function createHistoryKeeper({ store, bus, clock, log, limits }: HistoryKeeperDeps): HistoryKeeper {
   const ending = new AbortController();
   const { signal } = ending;
   const work = createSerial({ onError: failed });
@@ -56,7 +59,21 @@ export function createHistoryKeeper({ store, clock, log, limits }: HistoryKeeper
   const keeper: HistoryKeeper = {
     start() {
       const options = { clock, onError: failed };
-      rounds.push(every(() => work.run(packAll), { ...options, interval: PACK_INTERVAL }));
+      let packAt = clock.now() + PACK_DELAY;
+      const packing = every(
+        async () => {
+          packAt = clock.now() + RETAIN_INTERVAL;
+          await work.run(packAll);
+        },
+        { ...options, interval: () => packAt - clock.now() },
+      );
+      const packSoon = () => {
+        if (packAt <= clock.now() + PACK_DELAY) return;
+        packAt = clock.now() + PACK_DELAY;
+        packing.reschedule();
+      };
+      bus.on("run.changed", packSoon, { owner: "history keeper", signal });
+      rounds.push(packing);
       rounds.push(every(() => work.run(retainAll), { ...options, interval: RETAIN_INTERVAL, immediately: true }));
     },
     pack: () => work.run(packAll),

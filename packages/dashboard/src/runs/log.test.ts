@@ -26,7 +26,7 @@ async function openRun(more: { logAge?: number; logBytes?: number } = {}) {
     error: (facts: unknown) => void core.logged.push({ facts, text: "" }),
   };
   const limits = { logAge: 365 * DAY, logBytes: 1e12, hostLogBytes: 1e12, runAge: 3650 * DAY, runsPerHost: 1e6, ...more };
-  const keeper = scope.use(createHistoryKeeper({ store, clock, log: quiet, limits }));
+  const keeper = scope.use(createHistoryKeeper({ store, bus: core.bus, clock, log: quiet, limits }));
 
   async function start(): Promise<RunId> {
     const runId = await core.begin(hostId, "test", { whenBlocked: "queue" });
