@@ -2,13 +2,13 @@ import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { createTempDir } from "@nixfleet/testkit";
+import { createFakeClock, createTempDir } from "@nixfleet/testkit";
 import { Kysely } from "kysely";
 import { expect, test } from "vitest";
 import { createAudit } from "../audit/index.ts";
 import { migrate, migrations } from "./migrations.ts";
 import { openSqlite } from "./sqlite.ts";
-import { openTestStore } from "./store.fixture.ts";
+import { openTestStore, quiet } from "./store.fixture.ts";
 
 const R1 = "01j00000000000000000000001";
 const R2 = "01j00000000000000000000002";
@@ -183,6 +183,56 @@ test.each(NAMES.slice(0, -1))(
     await expect(ofNoRun).rejects.toThrow(/FOREIGN KEY/);
   },
 );
+
+test("R42: a migration that breaks off changes nothing, leaves no copy behind, and is done by the next start", async () => {
+  await using folder = await createTempDir();
+  const path = join(folder.path, "nixfleet.db");
+  const older = await makeOlder(path, "0002-confirmation");
+  fillFirst(older);
+  // In the way of one of the last statements.
+  older.exec("create index metrics_history_by_time on meta (key)");
+  const tables = () => older.prepare("select name from sqlite_schema order by name").all();
+  const before = tables();
+  await expect(openTestStore({ path })).rejects.toThrow("could not be migrated");
+  expect(tables()).toEqual(before);
+  expect((await readdir(folder.path)).filter((name) => name.includes("before"))).toEqual([]);
+
+  older.exec("drop index metrics_history_by_time");
+  older.close();
+  const { store } = await openTestStore({ path });
+  await using _ = store;
+  expect(await store.db.selectFrom("runs").select("id").execute()).toHaveLength(2);
+  expect((await readdir(folder.path)).filter((name) => name.includes("before"))).toHaveLength(1);
+});
+
+test("R42: a reference that a migration breaks undoes it", async () => {
+  await using folder = await createTempDir();
+  const path = join(folder.path, "nixfleet.db");
+  const older = await makeOlder(path, "0002-confirmation");
+  fillFirst(older);
+  older.exec("pragma foreign_keys = off; delete from runs");
+  older.close();
+  for (let start = 0; start < 2; start++) await expect(openTestStore({ path })).rejects.toThrow("broken reference");
+});
+
+test("R42: while another program has locked the database, it is backed up once and not with each trial", async () => {
+  await using folder = await createTempDir();
+  const path = join(folder.path, "nixfleet.db");
+  const older = await makeOlder(path, "0002-confirmation");
+  fillFirst(older);
+  older.exec("begin immediate");
+  const clock = createFakeClock();
+  const copies: number[] = [];
+  const info = (_: unknown, text: string) => void (text.startsWith("Backed up") && copies.push(clock.now()));
+  const opening = openTestStore({ path, clock, log: { ...quiet, info } as never });
+  for (let passed = 0; passed < 30_000; passed += 250) await clock.advanceAsync(250);
+  const locked = copies.length;
+  older.exec("rollback");
+  older.close();
+  await clock.advanceAsync(250);
+  await using _ = (await opening).store;
+  expect({ locked, copies: copies.length }).toEqual({ locked: 0, copies: 1 });
+});
 
 test("schema.ts says what the migrations make: every table, every column, and which of them may be null", async () => {
   const source = await readFile(join(import.meta.dirname, "schema.ts"), "utf8");

@@ -1,5 +1,5 @@
 import { messageOf } from "@nixfleet/runtime";
-import type { Kysely } from "kysely";
+import { type Kysely, sql } from "kysely";
 import { type Migration, Migrator } from "kysely/migration";
 import { type ColumnTypes, createSpine } from "./migration-0001-spine.ts";
 import { addConfirmation } from "./migration-0002-confirmation.ts";
@@ -37,8 +37,9 @@ async function applied(db: Kysely<unknown>): Promise<string[]> {
 }
 
 /**
- * Brings the schema to what `known` says (R42). `backUp` is called before anything is changed, unless the database is new.
- * Throws NewerSchemaError, having changed nothing, where the database is ahead of the program.
+ * Brings the schema to what `known` says (R42): all of it or nothing, whatever ends the process meanwhile. `backUp` is called before
+ * anything is changed, unless the database is new. Throws NewerSchemaError, having changed nothing, where the database is ahead of the
+ * program.
  */
 export async function migrate(
   db: Kysely<unknown>,
@@ -54,10 +55,16 @@ export async function migrate(
   const next = missing[0];
   if (next === undefined) return { applied: [] };
   if (done.length > 0) await backUp(next);
-  const { error } = await new Migrator({ db, provider: { getMigrations: async () => known } }).migrateToLatest();
-  if (error !== undefined)
-    throw new Error(`The database could not be migrated: ${messageOf(error)}`, {
-      cause: error,
-    });
+  await db.transaction().execute(async (trx) => {
+    const { error } = await new Migrator({ db: trx, provider: { getMigrations: async () => known } }).migrateToLatest();
+    if (error !== undefined) throw new Error(`The database could not be migrated: ${messageOf(error)}`, { cause: error });
+    await checkForeignKeys(trx);
+  });
   return { applied: missing };
+}
+
+/** Throws if a row names one that is not there. Reads the whole database. */
+async function checkForeignKeys(db: Kysely<unknown>): Promise<void> {
+  const { rows } = await sql`pragma foreign_key_check`.execute(db);
+  if (rows.length > 0) throw new Error(`The database has a broken reference: ${JSON.stringify(rows[0])}`);
 }

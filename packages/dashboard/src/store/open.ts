@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import type { FromDashboard, HostId } from "@nixfleet/protocol";
 import { type Clock, every } from "@nixfleet/runtime";
 import { Kysely } from "kysely";
@@ -64,18 +65,22 @@ export async function openStore({ path, clock, bus, publish, send, log, onLimit 
   const sqlite = await whileLocked(clock, log, async () => openSqlite(path));
   const db = new Kysely<Database>({ dialect: sqlite.dialect, plugins: [new ColumnCodecs()] });
   try {
+    let copy: string | null = null;
     const backUp = async (before: string) => {
-      const copy = `${path}.before-${before}.${clock.now()}`;
-      sqlite.backUp(copy);
+      const target = `${path}.before-${before}.${clock.now()}`;
+      sqlite.backUp(target);
+      copy = target;
       log.info({ copy }, "Backed up the database before its migration");
     };
-    const { applied } = await whileLocked(clock, log, () =>
-      sqlite.withoutForeignKeys(async () => {
-        const migrated = await migrate(db as Kysely<unknown>, migrations({ bytes: "blob" }), backUp);
-        if (migrated.applied.length > 0) sqlite.checkForeignKeys();
-        return migrated;
-      }),
-    );
+    const { applied } = await whileLocked(clock, log, async () => {
+      try {
+        return await sqlite.withoutForeignKeys(() => migrate(db as Kysely<unknown>, migrations({ bytes: "blob" }), backUp));
+      } catch (error) {
+        // The database is as it was. A service that is started again and again does not fill the disk with copies of it.
+        if (copy !== null) await rm(copy, { force: true });
+        throw error;
+      }
+    });
     if (applied.length > 0) log.info({ applied }, "Migrated the database");
   } catch (error) {
     await db.destroy();

@@ -1,6 +1,6 @@
-import { chmodSync, closeSync, existsSync, openSync } from "node:fs";
+import { chmodSync, closeSync, existsSync, openSync, renameSync, rmSync } from "node:fs";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
-import { type Dialect, SqliteDialect } from "kysely";
+import { type Dialect, SqliteAdapter, SqliteDialect } from "kysely";
 import { asStorageFault } from "./storage-fault.ts";
 
 /** Prepared statements that are kept; more than the program has of different ones that come often. */
@@ -9,12 +9,10 @@ const KEPT_STATEMENTS = 300;
 /** A SQLite file behind Kysely, by Node's own binding. */
 export interface SqliteDatabase {
   dialect: Dialect;
-  /** Copies the whole database, as it is now, into a new file. */
+  /** Copies the whole database, as it is now, into a new file: all of it, or there is no such file. */
   backUp(path: string): void;
   /** Does work that makes tables again, which foreign keys would answer with deletions. */
   withoutForeignKeys<T>(work: () => Promise<T>): Promise<T>;
-  /** Throws if a row names one that is not there. Reads the whole database. */
-  checkForeignKeys(): void;
   /** For tests that need a real SQLITE_FULL: the file grows no further than this many pages. */
   limitPages(pages: number): void;
 }
@@ -53,7 +51,7 @@ export function openSqlite(path: string): SqliteDatabase {
     return prepared;
   };
 
-  const dialect = new SqliteDialect({
+  const dialect = new TransactionalDialect({
     database: {
       close: () => {
         kept.clear();
@@ -80,8 +78,20 @@ export function openSqlite(path: string): SqliteDatabase {
   return {
     dialect,
     backUp: (target) => {
-      database.prepare("VACUUM INTO ?").run(target);
-      chmodSync(target, 0o600);
+      const partial = `${target}.partial`;
+      faultsNamed(() => {
+        // Where another program is about to change something, nothing is copied yet.
+        database.exec("BEGIN IMMEDIATE; ROLLBACK");
+        rmSync(partial, { force: true });
+        try {
+          database.prepare("VACUUM INTO ?").run(partial);
+        } catch (error) {
+          rmSync(partial, { force: true });
+          throw error;
+        }
+      });
+      chmodSync(partial, 0o600);
+      renameSync(partial, target);
     },
     async withoutForeignKeys(work) {
       database.exec("PRAGMA foreign_keys = OFF");
@@ -91,12 +101,21 @@ export function openSqlite(path: string): SqliteDatabase {
         database.exec("PRAGMA foreign_keys = ON");
       }
     },
-    checkForeignKeys() {
-      const broken = database.prepare("PRAGMA foreign_key_check").get();
-      if (broken !== undefined) throw new Error(`The database has a broken reference: ${JSON.stringify(broken)}`);
-    },
     limitPages: (pages) => database.exec(`PRAGMA max_page_count = ${pages}`),
   };
+}
+
+/** SQLite undoes changes of tables with their transaction (https://www.sqlite.org/lang_transaction.html), which Kysely does not use by itself. */
+class TransactionalDialect extends SqliteDialect {
+  override createAdapter(): SqliteAdapter {
+    return new TransactionalAdapter();
+  }
+}
+
+class TransactionalAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): true {
+    return true;
+  }
 }
 
 /** Does something in the database; what the storage is at fault for is thrown as StorageUnavailable. */
