@@ -1,6 +1,6 @@
 import { type Clock, every } from "@nixfleet/runtime";
 import type { Logger } from "../logger.ts";
-import type { Store } from "../store/index.ts";
+import { StorageUnavailable, type Store } from "../store/index.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 
 /** Runs that are due at a time. */
@@ -65,11 +65,13 @@ export function createRunDeadlines({ store, clock, log, dispatcher }: RunDeadlin
             const row = await change.db.selectFrom("runs").selectAll().where("id", "=", id).executeTakeFirst();
             if (row?.due_at != null && row.due_at <= clock.now()) await dispatcher().apply(change, row, { kind: "tick" });
           },
-          { batchDelay: 0, whenUnavailable: "wait" },
+          // While nothing can be stored the round ends, so that the dashboard can be stopped, and comes again.
+          { batchDelay: 0 },
         )
         .catch((error: unknown) => {
           failed = true;
-          log.error({ err: error, runId: id }, "A run that is due could not be looked at");
+          // The store itself tells that nothing can be stored.
+          if (!(error instanceof StorageUnavailable)) log.error({ err: error, runId: id }, "A run that is due could not be looked at");
         }),
     );
     await Promise.all(ticks);

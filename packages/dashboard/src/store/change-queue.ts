@@ -156,7 +156,9 @@ export function createChangeQueue({
         storage.failed(error);
         return { taken: 0, fault: error };
       }
-      // The commit itself failed, or the only unit did: none of these is stored.
+      // The commit itself failed, or the only unit did: none of these is stored. Where not even the beginning worked, the first one is
+      // told, since it would be tried without end.
+      taken = Math.max(taken, 1);
       done.length = 0;
       failed.length = 0;
       for (const unit of units.slice(0, taken)) failed.push({ unit, error });

@@ -78,15 +78,19 @@ export function openSqlite(path: string): SqliteDatabase {
   return {
     dialect,
     backUp: (target) => {
-      const partial = `${target}.partial`;
+      // One name for all: what a process that was killed has left of it goes with the next copy.
+      const partial = `${path}.partial-backup`;
+      const remove = () => {
+        for (const suffix of ["", "-journal"]) rmSync(`${partial}${suffix}`, { force: true });
+      };
       faultsNamed(() => {
         // Where another program is about to change something, nothing is copied yet.
         database.exec("BEGIN IMMEDIATE; ROLLBACK");
-        rmSync(partial, { force: true });
+        remove();
         try {
           database.prepare("VACUUM INTO ?").run(partial);
         } catch (error) {
-          rmSync(partial, { force: true });
+          remove();
           throw error;
         }
       });

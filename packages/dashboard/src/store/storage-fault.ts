@@ -20,6 +20,8 @@ const STORAGE_FAULTS: Readonly<Record<number, string>> = {
   11: "The database file is damaged.",
   13: "The disk under the database is full.",
   14: "The database file cannot be opened.",
+  // Others were quicker for seconds (https://www.sqlite.org/rescode.html#protocol).
+  15: LOCKED,
   26: "The database file is no database.",
 };
 
