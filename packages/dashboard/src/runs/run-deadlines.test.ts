@@ -33,3 +33,22 @@ test("R11: a run that was due while nothing could be stored has its tick as soon
   expect(await core.views.summary(runId)).toMatchObject({ hold: null, queueReason: "host-offline" });
   expect(core.logged.filter(({ text }) => text.includes("due"))).toEqual([]);
 });
+
+test("R42: a run that is due by the limits of another version is looked at once, and again when it is due by today's", async () => {
+  const clock = createFakeClock();
+  await using lab = await openFleet(["alpha"], { clock });
+  const { core } = lab;
+  const runId = await core.begin(lab.id, "pull", { whenBlocked: "queue" });
+  await core.store.change(({ db }) =>
+    db
+      .updateTable("runs")
+      .set({ due_at: clock.now() + 1 })
+      .where("id", "=", runId)
+      .execute(),
+  );
+  const before = core.store.transactions;
+  await clock.advanceAsync(60 * MINUTE);
+  expect(core.store.transactions - before).toBeLessThan(20);
+  const { due_at } = await core.store.db.selectFrom("runs").select("due_at").executeTakeFirstOrThrow();
+  expect(due_at).toBe(Date.UTC(2026, 0, 8));
+});

@@ -1,7 +1,9 @@
 import { type Clock, every } from "@nixfleet/runtime";
 import type { Logger } from "../logger.ts";
 import { StorageUnavailable, type Store } from "../store/index.ts";
+import { dueAt } from "./advance.ts";
 import type { Dispatcher } from "./dispatcher.ts";
+import { runOf } from "./records.ts";
 
 /** Runs that are due at a time. */
 const RUNS_AT_ONCE = 200;
@@ -63,7 +65,12 @@ export function createRunDeadlines({ store, clock, log, dispatcher }: RunDeadlin
         .change(
           async (change) => {
             const row = await change.db.selectFrom("runs").selectAll().where("id", "=", id).executeTakeFirst();
-            if (row?.due_at != null && row.due_at <= clock.now()) await dispatcher().apply(change, row, { kind: "tick" });
+            if (row?.due_at == null || row.due_at > clock.now()) return;
+            // An earlier version may have had other limits: what is not due by those of today would be looked at without end.
+            const due = dueAt(runOf(row));
+            if (due === null || due > clock.now()) {
+              await change.db.updateTable("runs").set({ due_at: due }).where("id", "=", id).execute();
+            } else await dispatcher().apply(change, row, { kind: "tick" });
           },
           // While nothing can be stored the round ends, so that the dashboard can be stopped, and comes again.
           { batchDelay: 0 },
