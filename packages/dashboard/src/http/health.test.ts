@@ -30,6 +30,16 @@ test("R41: who asks often makes it write once a second", async () => {
   expect(http.store.transactions).toBe(before + 2);
 });
 
+test("R41: a clock that is set back by forty days does not make an old report count until it has caught up", async () => {
+  await using http = await openHttp();
+  await health(http);
+  http.clock.jump(-40 * 24 * 60 * 60_000);
+  const before = http.store.transactions;
+  await health(http);
+  await health(http);
+  expect(http.store.transactions).toBe(before + 1);
+});
+
 test("R41: a full disk turns it bad with that reason, and space turns it good again", async () => {
   let limitPages = (_: number) => {};
   await using http = await openHttp({

@@ -32,10 +32,13 @@ export function createHealth({ store, version, now, delays }: HealthDeps): { rep
   let latest: { at: number; report: Promise<HealthReport> } | null = null;
   let window = { since: now(), before: 0 };
 
+  /** Not so where the clock was set back since: else a report would be given again until the clock has caught up. */
+  const isWithin = (since: number, time: number) => now() >= since && now() - since < time;
+
   function longestStall(): number {
     const current = delays.max / 1e6;
     const longest = Math.max(current, window.before);
-    if (now() - window.since >= STALL_WINDOW) {
+    if (!isWithin(window.since, STALL_WINDOW)) {
       window = { since: now(), before: current };
       delays.reset();
     }
@@ -84,7 +87,7 @@ export function createHealth({ store, version, now, delays }: HealthDeps): { rep
 
   return {
     report() {
-      if (latest === null || now() - latest.at >= FRESH) latest = { at: now(), report: check() };
+      if (latest === null || !isWithin(latest.at, FRESH)) latest = { at: now(), report: check() };
       return latest.report;
     },
   };

@@ -1,3 +1,4 @@
+import { DatabaseSync } from "node:sqlite";
 import { type FromAgentOf, type Goodbye, MAX_FRAME_BYTES, PROTOCOL_VERSION } from "@nixfleet/protocol";
 import { type Clock, systemClock } from "@nixfleet/runtime";
 import { createFakeClock, createFleetSimulator, createHealthyHost } from "@nixfleet/testkit";
@@ -222,6 +223,34 @@ test("L13: a link on which nothing is heard for a minute is dropped; a ping is e
   await clock.advanceAsync(10_000);
   expect(await link.closed).toBe(1006);
   expect(at.core.links.presence(at.alpha.id)).toMatchObject({ connectedSince: null, lastHeardAt: clock.now() - 69_000 });
+});
+
+test("L13: a silent link ends in time though the clock was set back by forty days meanwhile", async () => {
+  const clock = createFakeClock();
+  await using at = await open({ clock });
+  const link = dial(at.core, at.alpha.token);
+  await link.greet();
+  clock.jump(-40 * 24 * 60 * 60_000);
+  await clock.advanceAsync(80_000);
+  expect(at.core.links.presence(at.alpha.id).connectedSince).toBeNull();
+  expect(await link.closed).toBe(1006);
+});
+
+test("R38: an agent whose hello could not be handled is sent away instead of being left without a welcome, and comes back", async () => {
+  await using at = await open();
+  const { core, alpha } = at;
+  const runs = [{ runId: "01j00000000000000000000001", state: "finished", lastSeq: 1 }];
+  const database = new DatabaseSync(at.lab.path);
+  database.exec("alter table runs rename to hidden");
+  const link = dial(core, alpha.token);
+  await link.status;
+  link.send(hello({ runs }));
+  expect(await link.closed).toBe(1011);
+  database.exec("alter table hidden rename to runs");
+  database.close();
+  const again = dial(core, alpha.token);
+  expect(await again.greet({ runs })).toMatchObject({ hostId: alpha.id });
+  again.socket.terminate();
 });
 
 test("L14: metrics are asked for only while somebody looks, whoever connects first", async () => {

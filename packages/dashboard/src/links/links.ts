@@ -68,7 +68,7 @@ export function createAgentLinks(deps: AgentLinksDeps): AgentLinks {
       socket,
       { hostId, address, now: () => clock.now() },
       {
-        hello: (hello) => void greet(link, hello).catch(bug("A hello could not be handled")),
+        hello: (hello) => void greet(link, hello).catch((error: unknown) => failedHello(link, error)),
         message: (message, size) => intake.receive(link, message, size),
         fault: (reason) => refusals.refuse(link, reason, "An agent sent what cannot be taken; its link is closed"),
         closed: () => closed(link),
@@ -78,6 +78,12 @@ export function createAgentLinks(deps: AgentLinksDeps): AgentLinks {
     connections.add(link);
     void link.gone.then(() => connections.delete(link));
     if (stopping) link.goodbye("shutting-down", "The dashboard is restarting.", spreadReturn());
+  }
+
+  /** An agent that was not welcomed, or whose hello could not be stored, comes back and says it again. */
+  function failedHello(link: Link, error: unknown): void {
+    bug("A hello could not be handled")(error);
+    if (link.state !== "open" || error instanceof StorageUnavailable) link.close(1011, "Internal error.");
   }
 
   function closed(link: Link): void {

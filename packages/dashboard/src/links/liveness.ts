@@ -33,6 +33,8 @@ export function createLiveness({ clock, store, table, links, bug }: LivenessDeps
   function endSilentLinks(): void {
     const now = clock.now();
     for (const link of [...links]) {
+      // The clock was set back: else the link would count as heard until the clock has caught up.
+      link.lastHeardAt = Math.min(link.lastHeardAt, now);
       if (now - link.lastHeardAt > SILENCE_LIMIT) link.terminate();
       else if (link.state === "waiting" && now - link.openedAt > HELLO_LIMIT) link.terminate();
     }

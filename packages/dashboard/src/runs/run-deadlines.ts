@@ -78,7 +78,8 @@ export function createRunDeadlines({ store, clock, log, dispatcher }: RunDeadlin
         .catch((error: unknown) => {
           failed = true;
           // The store itself tells that nothing can be stored.
-          if (!(error instanceof StorageUnavailable)) log.error({ err: error, runId: id }, "A run that is due could not be looked at");
+          if (!(error instanceof StorageUnavailable))
+            log.error({ err: error, runId: id }, "A run that is due could not be looked at");
         }),
     );
     await Promise.all(ticks);

@@ -1,5 +1,5 @@
-import type { Kysely } from "kysely";
 import { createFakeClock } from "@nixfleet/testkit";
+import type { Kysely } from "kysely";
 import { expect, test } from "vitest";
 import { createChangeQueue } from "./change-queue.ts";
 import type { Database } from "./schema.ts";

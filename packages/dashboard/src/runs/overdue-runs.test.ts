@@ -13,7 +13,9 @@ async function openFull() {
   const runId = await core.begin(lab.id, "pull", { hold });
   limit(1);
   const value = "x".repeat(1_000_000);
-  await expect(core.store.change(({ db }) => db.insertInto("meta").values({ key: "big", value }).execute())).rejects.toThrow("full");
+  await expect(core.store.change(({ db }) => db.insertInto("meta").values({ key: "big", value }).execute())).rejects.toThrow(
+    "full",
+  );
   return { ...lab, clock, runId, makeRoom: () => limit(1_000_000) };
 }
 
