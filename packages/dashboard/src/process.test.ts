@@ -83,6 +83,22 @@ test("R42: the setup link that is printed makes the administrator, who is there 
   expect(refused.stderr).not.toContain("    at ");
 });
 
+test("R41: it starts while another program has locked its database, says so, and goes on when the lock is gone", async () => {
+  await using folder = await createTempDir();
+  const env = { NIXFLEET_DATA_DIR: folder.path, NIXFLEET_ADMIN_PASSWORD_HASH: await cheapHash() };
+  await using first = await startProcess(env);
+  expect(await first.stop()).toMatchObject({ code: 0 });
+  const other = new DatabaseSync(join(folder.path, "nixfleet.db"));
+  other.exec("begin immediate");
+  await using second = await startProcess(env);
+  const health = async () => (await fetch(`${second.origin}/health`)).status;
+  expect(await health()).toBe(503);
+  other.exec("rollback");
+  other.close();
+  const person = await signIn(second.origin, "admin", PASSWORD);
+  expect((await person.call("session")).status).toBe(200);
+});
+
 test("a port that is taken, and a data directory that another dashboard works on, are told in a sentence, exit 1", async () => {
   await using folder = await createTempDir();
   await using first = await startProcess({ NIXFLEET_DATA_DIR: join(folder.path, "a") });

@@ -103,6 +103,16 @@ export function createPeople(deps: PeopleDeps): People {
       .executeTakeFirstOrThrow();
   }
 
+  /** Whether what is stored says the same of the declared administrator as the settings. */
+  async function isDeclared(db: Reader, declared: { name: string; hash: string } | null): Promise<boolean> {
+    const stored = await db.selectFrom("people").select(["name", "role", "password_hash"]).where("declared", "=", 1).execute();
+    const usable = stored.filter((person) => person.password_hash !== null);
+    if (declared === null) return usable.length === 0;
+    const [person] = usable;
+    if (usable.length !== 1 || person === undefined) return false;
+    return person.name === declared.name && person.role === "admin" && person.password_hash === declared.hash;
+  }
+
   /** Records an attempt that failed. `person` null: by somebody who is not known here. */
   async function recordFailure(
     person: Pick<PeopleTable, "id" | "name"> | null,
@@ -123,6 +133,8 @@ export function createPeople(deps: PeopleDeps): People {
     issueSetupToken: async () => ((await usableAdmin(store.db)) ? null : setupLink.issue()),
 
     async declareAdmin(declared) {
+      // Nothing is written where nothing differs: a dashboard starts although nothing can be stored.
+      if (await isDeclared(store.db, declared)) return;
       await store.change(async (change) => {
         const before = await change.db.selectFrom("people").selectAll().where("declared", "=", 1).execute();
         for (const person of before) {
