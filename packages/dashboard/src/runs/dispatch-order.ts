@@ -11,7 +11,7 @@ export interface DispatchOrder {
 
 /**
  * The order among the queued and held runs of one host, as a pure function: the oldest first, and one that something holds keeps none
- * behind it from its turn. `unfinished`: all of its runs that have not ended, the oldest first.
+ * behind it from its turn. `unfinished`: those of its runs that have not ended about which something is to be decided, the oldest first.
  */
 export function dispatchOrder(unfinished: readonly Run[], connected: boolean): DispatchOrder {
   const waiting = new Map<RunId, QueueReason>();

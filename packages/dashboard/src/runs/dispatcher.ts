@@ -1,4 +1,4 @@
-import type { FromDashboard, HostId, RunId } from "@nixfleet/protocol";
+import type { FromDashboard, HostId, QueueReason, RunId } from "@nixfleet/protocol";
 import type { Clock } from "@nixfleet/runtime";
 import type { Presence } from "../hosts/index.ts";
 import type { Logger } from "../logger.ts";
@@ -26,9 +26,47 @@ export interface Dispatcher {
   endRuns(change: Change, hostId: HostId): Promise<void>;
 }
 
-/** Runs of the host that wait or are at work, the oldest first. */
-export function unfinishedRuns(db: Reader, hostId: HostId): Promise<RunRow[]> {
-  return db.selectFrom("runs").selectAll().where("host_id", "=", hostId).where("ended_at", "is", null).orderBy("id").execute();
+const unfinished = (db: Reader, hostId: HostId) =>
+  db.selectFrom("runs").where("host_id", "=", hostId).where("ended_at", "is", null);
+
+/** Runs of the host that are at work. */
+export function activeRuns(db: Reader, hostId: HostId): Promise<RunRow[]> {
+  return unfinished(db, hostId).where("state", "in", ["starting", "running"]).selectAll().execute();
+}
+
+/** Whether a run of the host waits or is at work. */
+export async function hasUnfinishedRun(db: Reader, hostId: HostId): Promise<boolean> {
+  return (await unfinished(db, hostId).select("id").limit(1).executeTakeFirst()) !== undefined;
+}
+
+/** Runs whose turn may come that are read at a time: most often the first one starts. */
+const TURNS_AT_ONCE = 20;
+
+/**
+ * The unfinished runs of a host about which something is to be decided, the oldest first: those at work, the first ones that may start,
+ * and those that do not say yet why they wait. However many wait, few are read.
+ */
+function runsToOrder(db: Reader, hostId: HostId, connected: boolean): Promise<RunRow[]> {
+  const waits: QueueReason = connected ? "host-busy" : "host-offline";
+  const turns = unfinished(db, hostId)
+    .select("id")
+    .where("state", "=", "queued")
+    .where("hold", "is", null)
+    .orderBy("id")
+    .limit(TURNS_AT_ONCE);
+  return unfinished(db, hostId)
+    .selectAll()
+    .where(({ eb, or, and, not }) =>
+      or([
+        eb("state", "!=", "queued"),
+        eb("id", "in", turns),
+        eb("queue_reason", "is", null),
+        and([eb("hold", "is", null), not(eb("queue_reason", "=", waits))]),
+        and([eb("hold", "is not", null), not(eb("queue_reason", "=", "held"))]),
+      ]),
+    )
+    .orderBy("id")
+    .execute();
 }
 
 export interface DispatcherDeps {
@@ -72,16 +110,19 @@ export function createDispatcher({ log, clock, presence, randomBytes, wakeAt }: 
   }
 
   async function pump(change: Change, hostId: HostId): Promise<void> {
-    const runs = (await unfinishedRuns(change.db, hostId)).flatMap((row) => readable(row) ?? []);
-    const { next, waiting } = dispatchOrder(runs, presence.isConnected(hostId));
-    let busy = false;
-    for (const run of runs) {
-      const reason = waiting.get(run.id) ?? (busy ? "host-busy" : null);
-      if (reason !== null) await advanceRun(change, run, { kind: "blocked", reason });
-      else if (run.stage === "queued" && next.includes(run)) {
-        const signal = await startSignal(change, run, hostId);
-        await advanceRun(change, run, signal);
-        busy ||= signal.kind === "dispatch";
+    const connected = presence.isConnected(hostId);
+    for (let turns = Number.POSITIVE_INFINITY, busy = false; turns > 0 && !busy; ) {
+      const runs = (await runsToOrder(change.db, hostId, connected)).flatMap((row) => readable(row) ?? []);
+      const { next, waiting } = dispatchOrder(runs, connected);
+      turns = next.length;
+      for (const run of runs) {
+        const reason = waiting.get(run.id) ?? (busy ? "host-busy" : null);
+        if (reason !== null) await advanceRun(change, run, { kind: "blocked", reason });
+        else if (run.stage === "queued" && next.includes(run)) {
+          const signal = await startSignal(change, run, hostId);
+          await advanceRun(change, run, signal);
+          busy ||= signal.kind === "dispatch";
+        }
       }
     }
   }
@@ -111,7 +152,7 @@ export function createDispatcher({ log, clock, presence, randomBytes, wakeAt }: 
   }
 
   async function endRuns(change: Change, hostId: HostId): Promise<void> {
-    for (const row of await unfinishedRuns(change.db, hostId)) {
+    for (const row of await unfinished(change.db, hostId).selectAll().orderBy("id").execute()) {
       const run = readable(row);
       if (run !== null) await advanceRun(change, run, { kind: "hostRemoved" });
     }

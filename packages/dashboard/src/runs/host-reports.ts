@@ -4,7 +4,7 @@ import { knownFacts, type Presence, storeFacts } from "../hosts/index.ts";
 import type { Logger } from "../logger.ts";
 import { type Change, StorageUnavailable, type Store } from "../store/index.ts";
 import type { RunSignal } from "./advance.ts";
-import { type Dispatcher, markLogEnded, unfinishedRuns } from "./dispatcher.ts";
+import { activeRuns, type Dispatcher, hasUnfinishedRun, markLogEnded } from "./dispatcher.ts";
 import type { LogLimits } from "./log-append.ts";
 import type { RunRow } from "./records.ts";
 import { storeEvents } from "./store-events.ts";
@@ -62,10 +62,10 @@ export function createHostReports(
 
   /** Gives an input to each of these runs, then the host its next one if any waits. */
   async function tell(hostId: HostId, more: Iterable<RunId>, input: (row: RunRow) => RunSignal | null): Promise<void> {
-    const unfinished = await unfinishedRuns(store.db, hostId);
-    const atWork = unfinished.filter(({ state }) => state !== "queued").map(({ id }) => id);
+    const atWork = (await activeRuns(store.db, hostId)).map(({ id }) => id);
+    const mayWait = await hasUnfinishedRun(store.db, hostId);
     await Promise.all([...new Set([...atWork, ...more])].map((id) => applyAlone(hostId, id, input)));
-    if (unfinished.length === 0) return;
+    if (!mayWait) return;
     await store.change((change) => dispatcher.pump(change, hostId), { batchDelay: BATCH_DELAY, whenUnavailable: "wait" });
   }
 

@@ -14,7 +14,7 @@ import type { Presence } from "../hosts/index.ts";
 import type { Ids } from "../ids.ts";
 import type { AuditFact, Change, Store } from "../store/index.ts";
 import { authorize } from "./authorization.ts";
-import { type Dispatcher, unfinishedRuns } from "./dispatcher.ts";
+import { type Dispatcher, hasUnfinishedRun } from "./dispatcher.ts";
 import { readPreCheckFacts } from "./pre-check-facts.ts";
 import { commitOf, deadlineOf, preCheck, type Refusal } from "./pre-checks.ts";
 import { newRow, runOf } from "./records.ts";
@@ -158,7 +158,7 @@ export function createRunCommands(deps: RunCommandsDeps, dispatcher: Dispatcher)
       const mayWait = hold !== null || (whenBlocked === "queue" && opDeclaration(request.op).queueable);
       const connected = presence.isConnected(host.id);
       if (!connected && !mayWait) return refuse("host-offline");
-      if (!mayWait && (await unfinishedRuns(change.db, host.id)).length > 0) return refuse("host-busy");
+      if (!mayWait && (await hasUnfinishedRun(change.db, host.id))) return refuse("host-busy");
 
       const run = newRun(
         {

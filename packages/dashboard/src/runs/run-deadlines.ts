@@ -67,9 +67,9 @@ export function createRunDeadlines({ store, clock, log, dispatcher }: RunDeadlin
             const row = await change.db.selectFrom("runs").selectAll().where("id", "=", id).executeTakeFirst();
             if (row?.due_at == null || row.due_at > clock.now()) return;
             // An earlier version may have had other limits: what is not due by those of today would be looked at without end.
-            const due = dueAt(runOf(row));
-            if (due === null || due > clock.now()) {
-              await change.db.updateTable("runs").set({ due_at: due }).where("id", "=", id).execute();
+            const at = dueAt(runOf(row));
+            if (at === null || at > clock.now()) {
+              await change.db.updateTable("runs").set({ due_at: at }).where("id", "=", id).execute();
             } else await dispatcher().apply(change, row, { kind: "tick" });
           },
           // While nothing can be stored the round ends, so that the dashboard can be stopped, and comes again.

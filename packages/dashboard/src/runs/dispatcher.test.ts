@@ -1,0 +1,59 @@
+import { DatabaseSync } from "node:sqlite";
+import type { RunId } from "@nixfleet/protocol";
+import { expect, test } from "vitest";
+import { openFleet } from "../core.fixture.ts";
+import { dial } from "../links/bare-agent.fixture.ts";
+
+test("R69: however many runs wait for a host, what is asked of it reads few of them", async () => {
+  await using lab = await openFleet(["alpha"]);
+  const { core, id } = lab;
+  const first = await core.begin(id, "pull", { whenBlocked: "queue" });
+  const row = await core.store.db.selectFrom("runs").selectAll().executeTakeFirstOrThrow();
+  const like = (number: number) => ({ ...row, id: `${first.slice(0, -4)}${String(number).padStart(4, "0")}` as RunId, number });
+  await core.store.change(({ db }) =>
+    db
+      .insertInto("runs")
+      .values(Array.from({ length: 500 }, (_, place) => like(place + 2)))
+      .execute(),
+  );
+  // What cannot be read is noticed when it is read: behind the first ones, each that says why it waits is left alone.
+  const database = new DatabaseSync(lab.path);
+  database.exec("update runs set args = 'x' where number > 100");
+  const last = await core.begin(id, "pull", { whenBlocked: "queue" });
+  expect(await core.views.summary(last)).toMatchObject({ state: "queued", queueReason: "host-offline" });
+  database.exec("update runs set args = '{}' where number > 100");
+  database.close();
+
+  const refusing = dial(core, lab.added[0]?.token ?? "");
+  await refusing.greet();
+  for (let turn = 0; turn < 45; turn++) {
+    const { runId } = await refusing.next("startRun");
+    refusing.send({ type: "runRefused", runId, code: "op-unknown", reason: "no" });
+  }
+  const waits = await core.store.db.selectFrom("runs").select("queue_reason").distinct().where("state", "=", "queued").execute();
+  expect(waits).toEqual([{ queue_reason: "host-busy" }]);
+  refusing.socket.terminate();
+});
+
+test("of runs whose turn comes and which must be refused, as many as there are make way for the first that may start", async () => {
+  await using lab = await openFleet(["alpha"]);
+  const { core, id } = lab;
+  const link = dial(core, lab.added[0]?.token ?? "");
+  await link.greet();
+  const atWork = await core.begin(id, "pull");
+  await link.next("startRun");
+  const waiting: RunId[] = [];
+  for (let number = 0; number < 45; number++) waiting.push(await core.begin(id, "pull", { whenBlocked: "queue" }));
+  const fits = waiting.at(-1) as RunId;
+  // A pull needs a commit.
+  await core.store.change(({ db }) =>
+    db.updateTable("runs").set({ commit_id: null }).where("id", "in", waiting.slice(0, -1)).execute(),
+  );
+  link.send({ type: "runRefused", runId: atWork, code: "op-unknown", reason: "no" });
+  let started: RunId;
+  // The first start may be sent again by the hello that was stored after it.
+  do started = (await link.next("startRun")).runId;
+  while (started === atWork);
+  expect(started).toBe(fits);
+  link.socket.terminate();
+});
