@@ -6,6 +6,9 @@ import { asStorageFault } from "./storage-fault.ts";
 /** Prepared statements that are kept; more than the program has of different ones that come often. */
 const KEPT_STATEMENTS = 300;
 
+/** For tests: called with each statement instead of doing it; has to do it. */
+export type AroundStatement = <T>(sql: string, run: () => T) => T;
+
 /** A SQLite file behind Kysely, by Node's own binding. */
 export interface SqliteDatabase {
   dialect: Dialect;
@@ -23,7 +26,7 @@ export interface SqliteDatabase {
  * Opens a database file, or ":memory:". WAL, so that readers and a backup never wait for a writer; every commit is flushed to
  * disk, since an event that was acknowledged is forgotten by its agent (R5).
  */
-export function openSqlite(path: string): SqliteDatabase {
+export function openSqlite(path: string, { around }: { around?: AroundStatement | undefined } = {}): SqliteDatabase {
   if (path !== ":memory:" && !existsSync(path)) {
     // Hashes of passwords and tokens are in it: nobody else on this machine reads it. SQLite gives its side files the same mode.
     closeSync(openSync(path, "a", 0o600));
@@ -67,10 +70,11 @@ export function openSqlite(path: string): SqliteDatabase {
         // "begin immediate" takes the write lock at once instead of failing in the middle if another process has it.
         const { statement, reader } = faultsNamed(() => prepare(sql === "begin" ? "begin immediate" : sql));
         const values = (parameters: readonly unknown[]) => parameters as SQLInputValue[];
+        const observed = <T>(run: () => T) => faultsNamed(around === undefined ? run : () => around(sql, run));
         return {
           reader,
-          all: (parameters) => faultsNamed(() => statement.all(...values(parameters))),
-          run: (parameters) => faultsNamed(() => statement.run(...values(parameters))),
+          all: (parameters) => observed(() => statement.all(...values(parameters))),
+          run: (parameters) => observed(() => statement.run(...values(parameters))),
           iterate: (parameters) => statement.iterate(...values(parameters)),
         };
       },
