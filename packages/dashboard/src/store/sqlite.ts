@@ -1,6 +1,8 @@
 import { chmodSync, closeSync, existsSync, openSync } from "node:fs";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
-import { type Dialect, SqliteDialect } from "kysely";
+import type { Dialect } from "kysely";
+import { encodeValue } from "./columns.ts";
+import { FairSqliteDialect } from "./fair-driver.ts";
 import { asStorageFault } from "./storage-fault.ts";
 
 /** Prepared statements that are kept; more than the program has of different ones that come often. */
@@ -56,7 +58,7 @@ export function openSqlite(path: string, { around }: { around?: AroundStatement 
     return prepared;
   };
 
-  const dialect = new SqliteDialect({
+  const dialect = new FairSqliteDialect({
     database: {
       close: () => {
         kept.clear();
@@ -69,7 +71,7 @@ export function openSqlite(path: string, { around }: { around?: AroundStatement 
         }
         // "begin immediate" takes the write lock at once instead of failing in the middle if another process has it.
         const { statement, reader } = faultsNamed(() => prepare(sql === "begin" ? "begin immediate" : sql));
-        const values = (parameters: readonly unknown[]) => parameters as SQLInputValue[];
+        const values = (parameters: readonly unknown[]) => parameters.map(encodeValue) as SQLInputValue[];
         const observed = <T>(run: () => T) => faultsNamed(around === undefined ? run : () => around(sql, run));
         return {
           reader,
