@@ -4,6 +4,9 @@ import type { PhaseRecord } from "./store/index.ts";
 import { AUDIT_GENESIS, auditHash } from "./store/index.ts";
 import { migrate, migrations } from "./store/migrations.ts";
 import { openSqlite } from "./store/sqlite.ts";
+
+export type { YearHost, YearSize } from "./year-of-runs.fixture.ts";
+
 import { hostsOfYear, runsOfYear, tokenHash, type YearHost, type YearRun, type YearSize } from "./year-of-runs.fixture.ts";
 
 type Values = Record<string, SQLInputValue>;
@@ -189,7 +192,7 @@ const CURRENT: Layout = {
       stored,
       truncated: 0,
       discarded: 0,
-      pack_after: run.packed ? null : run.endedAt + 10_000,
+      pack_after: run.packed ? null : run.endedAt,
       ended_at: run.endedAt,
     });
   },
