@@ -39,7 +39,8 @@ export async function createYearDatabase(
   database.exec("PRAGMA synchronous = OFF; PRAGMA journal_mode = WAL; PRAGMA cache_size = -200000; BEGIN");
   const hosts = hostsOfYear(size);
   fill(createInsert(database), layout, size, hosts);
-  database.exec("COMMIT; PRAGMA wal_checkpoint(TRUNCATE)");
+  // Flushed now: else whoever commits first would wait for all of it.
+  database.exec("COMMIT; PRAGMA synchronous = FULL; PRAGMA wal_checkpoint(TRUNCATE)");
   database.close();
   return hosts;
 }
