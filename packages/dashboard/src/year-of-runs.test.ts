@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { LIVE_PATH, LIVE_SUBPROTOCOL, RunSummary, ToBrowser } from "@nixfleet/protocol";
 import { systemClock } from "@nixfleet/runtime";
-import { createFleetSimulator, createTempDir, obedient } from "@nixfleet/testkit";
+import { createFleetSimulator, createHealthyHost, createTempDir } from "@nixfleet/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { openCore } from "./core.fixture.ts";
@@ -74,7 +74,11 @@ async function walk(size: YearSize): Promise<ReadonlyMap<string, StatementCost>>
     }
   }
 
-  await using fleet = createFleetSimulator({ url: open.link, hosts: [{ name: HOST, token }], behaviour: obedient({ pace: 0 }) });
+  await using fleet = createFleetSimulator({
+    url: open.link,
+    hosts: [{ name: HOST, token }],
+    behaviour: createHealthyHost({ pace: 0 }),
+  });
   fleet.start();
   await fleet.whenConnected();
   const { id: hostId } = ((await get("host", { params })) as unknown as { row: { id: string } }).row;
@@ -125,14 +129,14 @@ async function keep(size: YearSize): Promise<ReadonlyMap<string, StatementCost>>
   await using folder = await createTempDir();
   const path = join(folder.path, "nixfleet.db");
   await createYearDatabase(path, size);
-  const { store } = await openTestStore({ path, aroundStatement: statements.around });
+  const { store, bus } = await openTestStore({ path, aroundStatement: statements.around });
   await using _ = store;
   // As many runs as the smaller year has are beyond each limit in both.
   const oldest = await store.db.selectFrom("runs").select("ended_at").orderBy("id").offset(60).limit(1).executeTakeFirst();
   statements.clear();
   const age = now - (oldest?.ended_at ?? 0);
   const limits = { logAge: age - DAY / 100, logBytes: 1e12, hostLogBytes: 1e12, runAge: age, runsPerHost: size.runsPerHost - 30 };
-  await using keeper = createHistoryKeeper({ store, clock: systemClock, log: quiet, limits });
+  await using keeper = createHistoryKeeper({ store, bus, clock: systemClock, log: quiet, limits });
   await keeper.pack();
   await keeper.retain();
   const costs = new Map(statements.costs);
