@@ -4,8 +4,9 @@ import { agentIdle } from "./agent-idle.ts";
 import type { Figure } from "./measure.ts";
 import { runOutput } from "./run-output.ts";
 import { thousandHosts } from "./thousand-hosts.ts";
+import { yearOfRuns } from "./year-of-runs.ts";
 
-const parts = { "agent-idle": agentIdle, "run-output": runOutput, "thousand-hosts": thousandHosts };
+const parts = { "agent-idle": agentIdle, "run-output": runOutput, "thousand-hosts": thousandHosts, "year-of-runs": yearOfRuns };
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !Object.hasOwn(parts, name));
 if (unknown.length > 0) {

@@ -14,14 +14,20 @@ import {
   roleAllows,
   SourceView,
 } from "@nixfleet/protocol";
-import { createFleetSimulator, createGitFixture, createHealthyHost } from "@nixfleet/testkit";
+import { createFleetSimulator, createGitFixture, createHealthyHost, createTempDir } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
 import { callAs, openDashboard, PASSWORD, type Parts, type Person } from "./dashboard.fixture.ts";
+import { findUnindexed } from "./query-plans.fixture.ts";
+import { createStatementLog } from "./statement-log.fixture.ts";
+import { createYearDatabase } from "./year-database.fixture.ts";
+
+const statements = createStatementLog();
+const openObserved = (settings = {}) => openDashboard(settings, { aroundStatement: statements.around });
 
 const routes = Object.entries<Route>(ROUTES) as [RouteName, Route][];
 
 test("a caller without a session gets 401 as a problem document from every route that needs one, never a redirect", async () => {
-  await using open = await openDashboard();
+  await using open = await openObserved();
   for (const [name, route] of routes.filter(([, { role }]) => role !== null)) {
     const response = await callAs(open.origin, null, name);
     const problem = Problem.parse(await response.json());
@@ -31,7 +37,7 @@ test("a caller without a session gets 401 as a problem document from every route
 });
 
 test("a role that is too low gets 403 from every route that needs a higher one, and is let in to all others", async () => {
-  await using open = await openDashboard();
+  await using open = await openObserved();
   const ada = await open.ada();
   for (const role of ["viewer", "operator"] as const satisfies Role[]) {
     setRole(open.data, role);
@@ -46,7 +52,7 @@ test("a role that is too low gets 403 from every route that needs a higher one, 
 });
 
 test("every route answers with what the table says: from first host to a run's log, and to its removal", async () => {
-  await using open = await openDashboard();
+  await using open = await openObserved();
   const ada = await open.ada();
   const walked = new Set<RouteName>();
   const call = callAndCheck(ada, walked);
@@ -124,7 +130,7 @@ const WALK = {
 } as const satisfies Record<OpName, object>;
 
 test("R45: every op of the table is asked for, done by a host, proven and told, in the order of the table", async () => {
-  await using open = await openDashboard();
+  await using open = await openObserved();
   const ada = await open.ada();
   const call = callAndCheck(ada, new Set());
   const { token } = (await call("addHost", { body: { name: "web1", platform: "nixos" } })) as { token: string };
@@ -163,7 +169,7 @@ test("R45: every op of the table is asked for, done by a host, proven and told, 
 test("a switch to exactly what a preview showed deploys that closure, and the page then says that it runs", async () => {
   await using git = await createGitFixture();
   const commit = await git.commit("nginx: raise worker connections", {});
-  await using open = await openDashboard({ NIXFLEET_REPO_URL: git.url });
+  await using open = await openObserved({ NIXFLEET_REPO_URL: git.url });
   const ada = await open.ada();
   const call = callAndCheck(ada, new Set());
   const { token } = (await call("addHost", { body: { name: "web1", platform: "nixos" } })) as { token: string };
@@ -204,7 +210,7 @@ test("a switch to exactly what a preview showed deploys that closure, and the pa
 });
 
 test("whoever acts is in the audit trail with what was done, from where, and how it went; entries name no secret", async () => {
-  await using open = await openDashboard();
+  await using open = await openObserved();
   const ada = await open.ada();
   const call = callAndCheck(ada, new Set());
   const { token } = (await call("addHost", { body: { name: "web1", platform: "nixos" } })) as { token: string };
@@ -239,7 +245,7 @@ test("whoever acts is in the audit trail with what was done, from where, and how
 });
 
 test("R1: a start that is repeated with its Idempotency-Key starts one run, also when the kept answer was lost", async () => {
-  await using open = await openDashboard();
+  await using open = await openObserved();
   const ada = await open.ada();
   const call = callAndCheck(ada, new Set());
   await call("addHost", { body: { name: "web1", platform: "nixos" } });
@@ -264,7 +270,7 @@ test("R1: a start that is repeated with its Idempotency-Key starts one run, also
 });
 
 test("R51: a host's token is shown once, opens the link of its own host alone, and ends it when it is rotated or revoked", async () => {
-  await using open = await openDashboard();
+  await using open = await openObserved();
   const call = callAndCheck(await open.ada(), new Set());
   const { token } = (await call("addHost", { body: { name: "web1", platform: "nixos" } })) as { token: string };
   expect(token).toMatch(/^nf_web1_[\w-]{43}$/);
@@ -295,7 +301,7 @@ test("R51: a host's token is shown once, opens the link of its own host alone, a
 });
 
 test("R38: every route takes wrong parameters, queries and bodies with a problem document, and the dashboard works on", async () => {
-  await using open = await openDashboard();
+  await using open = await openObserved();
   const ada = await open.ada();
   const hostile: Parts[] = [
     { params: { host: "../../etc", run: "../x", session: "%00" }, query: "?limit=-1&cursor=%00&from=0&q=&state=x", body: [] },
@@ -319,6 +325,19 @@ test("R38: every route takes wrong parameters, queries and bodies with a problem
   }
   expect(open.lines.filter((line) => line.includes("fault of the dashboard"))).toEqual([]);
   expect((await ada.call("session")).status).toBe(200);
+});
+
+test("R69: every statement that this suite has run finds its rows of history by an index, with statistics of a year and without", async () => {
+  await using folder = await createTempDir();
+  const path = join(folder.path, "nixfleet.db");
+  await createYearDatabase(path, { hosts: 3, runsPerHost: 1000, metrics: true, now: Date.now() });
+  expect(statements.costs.size).toBeGreaterThan(100);
+  const found = () => findUnindexed(path, statements.costs.keys());
+  expect(found()).toEqual([]);
+  const database = new DatabaseSync(path);
+  database.exec("analyze");
+  database.close();
+  expect(found()).toEqual([]);
 });
 
 /** Calls a route and holds the answer against the table: its schema, or one of the problems that it declares. */

@@ -16,7 +16,7 @@ import {
 import { Hono } from "hono";
 import type { PersonActor } from "./actor.ts";
 import type { BusEventName } from "./bus.ts";
-import { createCore } from "./core.ts";
+import { type CoreDeps, createCore } from "./core.ts";
 import { hashToken, makeToken } from "./hosts/host-token.ts";
 import { sourceIdOf } from "./hosts/index.ts";
 import { serveConfirm } from "./http/confirm.ts";
@@ -51,6 +51,7 @@ export interface CoreOptions {
   deadlines?: RunsDeps["deadlines"];
   clock?: Clock;
   onLimit?: (limitPages: (pages: number) => void) => void;
+  aroundStatement?: CoreDeps["aroundStatement"];
   /** Everything is kept where nothing is said. */
   retention?: Partial<RetentionLimits>;
   logRunBytes?: number;
@@ -75,6 +76,7 @@ export async function openCore({ path, port = 0, deadlines = {}, clock = systemC
     server: () => ({ version: "0.0.0-test", startedAt: 0, repoUrl: null, origin: "http://localhost", notice: null }),
     deadlines,
     onLimit: options.onLimit,
+    aroundStatement: options.aroundStatement,
   });
   const { store, bus, ids, hosts, runs, links, runViews: views, logs } = parts;
   await parts.start();

@@ -50,6 +50,7 @@ export interface CoreDeps {
   /** Deadlines in milliseconds that replace the ops' own: for tests. */
   readonly deadlines?: RunsDeps["deadlines"];
   readonly onLimit?: StoreDeps["onLimit"];
+  readonly aroundStatement?: StoreDeps["aroundStatement"];
 }
 
 /** Every part that needs no network: its floors, from the bottom up, each of which knows only those below it. */
@@ -80,10 +81,10 @@ export interface Core extends AsyncDisposable {
 
 /** Opens the store, brings its schema up to date, and makes all parts on it. Nothing is started. */
 export async function createCore(deps: CoreDeps): Promise<Core> {
-  const { path, clock, log, randomBytes, random, version, retention, deadlines = {}, onLimit } = deps;
+  const { path, clock, log, randomBytes, random, version, retention, deadlines = {}, onLimit, aroundStatement } = deps;
   const { bus, publish } = createBus({ log });
   const table = createLinkTable<Link>();
-  const store = await openStore({ path, clock, bus, publish, send: table.send, log, onLimit });
+  const store = await openStore({ path, clock, bus, publish, send: table.send, log, onLimit, aroundStatement });
   const ids = createIds({ now: () => clock.now(), randomBytes });
   const audit = createAudit({ store });
   const now = () => clock.now();

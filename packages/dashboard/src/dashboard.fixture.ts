@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { inspect } from "node:util";
 import { API_PATH, CSRF_HEADER, ROUTES, type Route, type RouteName } from "@nixfleet/protocol";
@@ -8,6 +9,7 @@ import { readConfig } from "./config.ts";
 import { startDashboard } from "./dashboard.ts";
 import type { Logger } from "./logger.ts";
 import { hashPassword } from "./people/index.ts";
+import type { StoreDeps } from "./store/index.ts";
 
 export const PASSWORD = "correct horse battery";
 /** Cheap on purpose: the real cost has a test of its own. */
@@ -64,9 +66,23 @@ export async function signIn(origin: string, name: string, password: string): Pr
 /** The whole dashboard in this process, on a real port and a real database, with the administrator ada. */
 export async function openDashboard(
   settings: Readonly<Record<string, string>> = {},
-  { clock = systemClock }: { clock?: Clock } = {},
+  {
+    clock = systemClock,
+    prepareData,
+    aroundStatement,
+  }: {
+    clock?: Clock;
+    /** Makes what is there before the start, with the database at this path. */
+    prepareData?: (path: string) => Promise<unknown>;
+    aroundStatement?: StoreDeps["aroundStatement"];
+  } = {},
 ) {
   const folder = await createTempDir();
+  const data = join(folder.path, "data");
+  if (prepareData !== undefined) {
+    await mkdir(data);
+    await prepareData(join(data, "nixfleet.db"));
+  }
   const lines: string[] = [];
   const write = (facts: unknown, text?: string) => void lines.push(`${inspect(facts, { depth: 6 })} ${text ?? ""}`);
   const log = { debug: write, info: write, warn: write, error: write } as unknown as Logger;
@@ -74,7 +90,7 @@ export async function openDashboard(
   const config = readConfig(
     {
       NIXFLEET_PORT: "0",
-      NIXFLEET_DATA_DIR: join(folder.path, "data"),
+      NIXFLEET_DATA_DIR: data,
       NIXFLEET_WEB_DIR: join(folder.path, "no-page"),
       NIXFLEET_ADMIN_NAME: "ada",
       NIXFLEET_ADMIN_PASSWORD_HASH: hash,
@@ -95,6 +111,7 @@ export async function openDashboard(
       random: Math.random,
       passwordCost: CHEAP,
       checkAnswers: true,
+      aroundStatement,
     },
     new AbortController().signal,
   );
@@ -102,7 +119,7 @@ export async function openDashboard(
     dashboard,
     origin: dashboard.origin,
     link: `ws://127.0.0.1:${dashboard.port}/agent/link`,
-    data: join(folder.path, "data"),
+    data,
     lines,
     ada: () => signIn(dashboard.origin, "ada", PASSWORD),
     async [Symbol.asyncDispose]() {

@@ -50,6 +50,8 @@ export interface DashboardDeps {
   readonly deadlines?: RunsDeps["deadlines"];
   /** For tests of a full disk. */
   readonly onLimit?: StoreDeps["onLimit"];
+  /** For tests of what is read. */
+  readonly aroundStatement?: StoreDeps["aroundStatement"];
 }
 
 export interface Dashboard extends AsyncDisposable {
@@ -124,6 +126,7 @@ export async function startDashboard(deps: DashboardDeps, signal: AbortSignal): 
     server: () => ({ version, startedAt, repoUrl: url ?? null, origin: origins.own, notice: settings.notice ?? null }),
     deadlines: deps.deadlines ?? {},
     onLimit: deps.onLimit,
+    aroundStatement: deps.aroundStatement,
   });
   // Requests that are under way end before what they use does.
   let closing: Promise<void> = Promise.resolve();

@@ -90,3 +90,29 @@ test("the list is newest first, in pages, and filtered by person, action or its 
   const second = await audit.list({}, 3, first.next);
   expect({ seqs: second.items.map((entry) => entry.seq), next: second.next }).toEqual({ seqs: [1], next: null });
 });
+
+test("entries that pass several filters are found however many others are between them", async () => {
+  const { audit, store } = await open();
+  const pi = { id: "h1", name: "pi" };
+  const rare = { ...fact({ actor: person("grace"), action: "host.change", hosts: [pi] }) };
+  await store.change(async (change) => {
+    for (let place = 0; place < 1300; place += 1) change.audit(place % 600 === 0 ? rare : fact({ hosts: [pi] }));
+  });
+  const filters = [
+    { who: "grace", host: "pi" },
+    { who: "grace", action: "host" },
+    { action: "host.change", host: "h1" },
+    { who: "alice", action: "host.change" },
+  ];
+  const seqs = async (filter: object) => {
+    const found: number[] = [];
+    for (let before: number | null = null, more = true; more; ) {
+      const { items, next } = await audit.list(filter, 2, before);
+      for (const { seq } of items) found.push(seq);
+      before = next;
+      more = next !== null;
+    }
+    return found;
+  };
+  expect(await Promise.all(filters.map(seqs))).toEqual([[1201, 601, 1], [1201, 601, 1], [1201, 601, 1], []]);
+});

@@ -1,6 +1,6 @@
 import { AuditEntry } from "@nixfleet/protocol";
 import type { ExpressionBuilder } from "kysely";
-import { AUDIT_GENESIS, type AuditTable, auditHash, type Database, type Store } from "../store/index.ts";
+import { AUDIT_GENESIS, type AuditTable, auditHash, type Database, type Reader, type Store } from "../store/index.ts";
 
 export interface AuditFilter {
   readonly who?: string | undefined;
@@ -27,24 +27,25 @@ export interface Audit {
 }
 
 const VERIFY_PAGE = 1000;
+/** Entries that are looked at in one statement where a second part of a filter is still to pass. */
+const FILTER_PAGE = 500;
 
 export function createAudit({ store }: { store: Store }): Audit {
   return {
     async list(filter, limit, before) {
-      let query = store.db
-        .selectFrom("audit")
-        .selectAll()
-        .orderBy("seq", "desc")
-        .limit(limit + 1);
-      if (before !== null) query = query.where("seq", "<", before);
-      if (filter.who !== undefined) query = query.where("who", "=", filter.who);
-      const { action, host } = filter;
-      // A whole action, or its first part: each has its index.
-      if (action !== undefined) query = query.where(action.includes(".") ? "action" : "area", "=", action);
-      if (host !== undefined) query = query.where("seq", "in", (db) => entriesOfHost(db, host, before, limit + 1));
-      const rows = await query.execute();
-      const items = rows.slice(0, limit).map(entryOf);
-      return { items, next: rows.length > limit ? (items.at(-1)?.seq ?? null) : null };
+      const found: AuditEntry[] = [];
+      const size = Object.values(filter).filter((value) => value !== undefined).length > 1 ? FILTER_PAGE : limit + 1;
+      for (let from = before; ; ) {
+        const page = await readPage(store.db, filter, size, from);
+        for (const row of page.filter((each) => matches(each, filter))) found.push(entryOf(row));
+        if (found.length > limit) break;
+        from = page.at(-1)?.seq ?? null;
+        if (from === null || page.length < size) break;
+        // Others have their turn between two pages.
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      const items = found.slice(0, limit);
+      return { items, next: found.length > limit ? (items.at(-1)?.seq ?? null) : null };
     },
 
     async verify(signal) {
@@ -89,6 +90,28 @@ function entryOf(row: AuditTable): AuditEntry {
     outcome: row.outcome,
   });
 }
+
+/** The newest entries that pass one part of the filter, the one that leaves least: of that there is an index, so that no more is read. */
+async function readPage(db: Reader, { host, action, who }: AuditFilter, size: number, before: number | null) {
+  let query = db
+    .selectFrom("audit")
+    .selectAll()
+    .orderBy("seq", "desc")
+    .limit(size)
+    .where("seq", "<", before ?? Number.MAX_SAFE_INTEGER);
+  if (host !== undefined) query = query.where("seq", "in", (eb) => entriesOfHost(eb, host, before, size));
+  else if (action !== undefined) query = query.where(columnOf(action), "=", action);
+  else if (who !== undefined) query = query.where("who", "=", who);
+  return await query.execute();
+}
+
+/** The parts of the filter but the host, which only `audit_hosts` can tell. */
+function matches(row: AuditTable, { action, who }: AuditFilter): boolean {
+  return (action === undefined || row[columnOf(action)] === action) && (who === undefined || row.who === who);
+}
+
+/** A whole action, or its first part. */
+const columnOf = (action: string) => (action.includes(".") ? "action" : "area");
 
 /** The newest entries that name a host by its id, or by a name that it had: read from their index alone. */
 function entriesOfHost(db: ExpressionBuilder<Database, "audit">, host: string, before: number | null, limit: number) {

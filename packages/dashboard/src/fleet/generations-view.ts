@@ -3,6 +3,7 @@ import type { SourceReader } from "../sources/index.ts";
 import type { HostInput } from "../status/index.ts";
 import { type DeploymentBy, generations } from "../status/index.ts";
 import type { FleetViewsDeps } from "./fleet-views.ts";
+import { readDeployments } from "./host-history.ts";
 
 /** A host lists 500 generations at most; each may have been deployed more than once. */
 const MOST_DEPLOYMENTS = 1000;
@@ -32,26 +33,34 @@ async function deploymentsOf(
   hostId: HostId,
   closures: readonly string[],
 ): Promise<DeploymentBy[]> {
-  const all = db
+  const last = await db
     .selectFrom("deployments")
-    .innerJoin("runs", "runs.id", "deployments.run_id")
-    .selectAll("deployments")
-    .select("runs.actor_name")
-    .where("deployments.host_id", "=", hostId)
-    .orderBy("deployments.run_id", "desc")
-    .limit(MOST_DEPLOYMENTS);
-  const last = await all.where("deployments.mode", "!=", "test").limit(1).execute();
-  const asked = closures.length === 0 ? [] : await all.where("deployments.closure", "in", closures).execute();
-  const known = new Map([...last, ...asked].map((row) => [row.run_id, row]));
-  return [...known.values()]
+    .selectAll()
+    .where("host_id", "=", hostId)
+    .where("mode", "!=", "test")
+    .orderBy("run_id", "desc")
+    .limit(1)
+    .execute();
+  const asked = await readDeployments(db, [{ hostId, closures }]);
+  const newest = [...new Map([...last, ...asked].map((row) => [row.run_id, row])).values()]
     .sort((a, b) => (a.run_id < b.run_id ? 1 : -1))
-    .map((row) => ({
+    .slice(0, MOST_DEPLOYMENTS);
+  const ids = newest.map(({ run_id }) => run_id);
+  const runs = ids.length === 0 ? [] : await db.selectFrom("runs").select(["id", "actor_name"]).where("id", "in", ids).execute();
+  const actors = new Map(runs.map(({ id, actor_name }) => [id, actor_name]));
+  return newest.flatMap((row) => {
+    const by = actors.get(row.run_id);
+    // It is gone since the deployments were read.
+    if (by === undefined) return [];
+    const deployment = {
       closure: row.closure,
       commit: row.commit_id,
       runId: row.run_id,
       at: row.at,
       mode: row.mode,
-      by: row.actor_name,
+      by,
       ...(row.generation === null ? {} : { generation: row.generation }),
-    }));
+    };
+    return [deployment];
+  });
 }

@@ -179,7 +179,8 @@ function pairsOf(hosts: readonly HostClosures[]) {
   return sql<{ column1: HostId; column2: string }>`(values ${sql.join(pairs)})`.as<"pairs">("pairs");
 }
 
-async function readDeployments(db: Reader, hosts: readonly HostClosures[]): Promise<DeploymentsTable[]> {
+/** Deployments of these closures, the newest of each; in no order. */
+export async function readDeployments(db: Reader, hosts: readonly HostClosures[]): Promise<DeploymentsTable[]> {
   const pairs = pairsOf(hosts);
   if (pairs === null) return [];
   return await db
@@ -216,7 +217,6 @@ async function readPreviews(db: Reader, hosts: readonly HostClosures[]) {
         .select("same.id")
         .whereRef("same.host_id", "=", "pairs.column1")
         .whereRef("same.previewed_closure", "=", "pairs.column2")
-        .where("same.previewed_closure", "is not", null)
         .where("same.state", "=", "succeeded")
         .orderBy("same.id", "desc")
         .limit(MOST_OF_CLOSURE),

@@ -3,7 +3,7 @@ import { type KnownFacts, knownFacts } from "../hosts/index.ts";
 import type { Reader } from "../store/index.ts";
 import type { PreCheckFacts } from "./pre-checks.ts";
 
-/** Deployments, and previews, of a closure that are looked at: the newest. */
+/** Deployments of a closure that are looked at: the newest. */
 const MOST_LOOKED_AT = 50;
 
 /** What the pre-checks of a run about `commit` need to know of its host; null: there is no such host. */
@@ -21,30 +21,37 @@ export async function readPreCheckFacts(db: Reader, hostId: HostId, commit: stri
   };
 }
 
+interface Given {
+  closure: string;
+  commit: string | null;
+}
+
 /** For which commits what the host runs and would boot was deployed, or given by a preview of the commit that is asked about. */
-async function readGiven(db: Reader, hostId: HostId, commit: string | null, { running, profile }: KnownFacts) {
+async function readGiven(db: Reader, hostId: HostId, commit: string | null, { running, profile }: KnownFacts): Promise<Given[]> {
   const closures = [running?.value.closure, profile?.value.closure].filter((closure) => closure !== undefined);
-  if (closures.length === 0) return [];
-  const deployments = await db
-    .selectFrom("deployments")
-    .select(["closure", "commit_id"])
-    .where("host_id", "=", hostId)
-    .where("closure", "in", closures)
-    .orderBy("run_id", "desc")
-    .limit(MOST_LOOKED_AT)
-    .execute();
-  const previews = await db
-    .selectFrom("runs")
-    .select(["previewed_closure", "commit_id"])
-    .where("host_id", "=", hostId)
-    .where("previewed_closure", "is not", null)
-    .where("previewed_closure", "in", closures)
-    .where("state", "=", "succeeded")
-    .where("commit_id", "=", commit)
-    .limit(MOST_LOOKED_AT)
-    .execute();
-  return [
-    ...deployments.map(({ closure, commit_id }) => ({ closure, commit: commit_id })),
-    ...previews.map(({ previewed_closure, commit_id }) => ({ closure: previewed_closure, commit: commit_id })),
-  ];
+  const given: Given[] = [];
+  // One after the other: for several at once, SQLite would walk all deployments of the host.
+  for (const closure of new Set(closures)) {
+    const deployments = await db
+      .selectFrom("deployments")
+      .select("commit_id")
+      .where("host_id", "=", hostId)
+      .where("closure", "=", closure)
+      .orderBy("run_id", "desc")
+      .limit(MOST_LOOKED_AT)
+      .execute();
+    for (const { commit_id } of deployments) given.push({ closure, commit: commit_id });
+    if (commit === null) continue;
+    const preview = await db
+      .selectFrom("runs")
+      .select("commit_id")
+      .where("host_id", "=", hostId)
+      .where("previewed_closure", "=", closure)
+      .where("state", "=", "succeeded")
+      .where("commit_id", "=", commit)
+      .limit(1)
+      .executeTakeFirst();
+    if (preview !== undefined) given.push({ closure, commit });
+  }
+  return given;
 }

@@ -19,6 +19,8 @@ export interface RetentionLimits {
 /** Runs or chunks of one transaction: others have their turn in between. */
 const RUNS_AT_ONCE = 20;
 const CHUNKS_AT_ONCE = 16;
+/** Runs of one statement that are passed over. */
+const STEP = 500;
 /** Of a host that has reached its limit, so much of it is kept: else each new line would remove an old log. */
 const HOST_SHARE_KEPT = 0.9;
 
@@ -161,12 +163,18 @@ export async function retainRuns(store: Store, limits: RetentionLimits, now: num
 
 async function retainRunsOfHost(store: Store, hostId: HostId, most: number, now: number, signal: AbortSignal): Promise<void> {
   const kept = store.db.selectFrom("runs").select("id as runId").where("host_id", "=", hostId).where("pruned_at", "is", null);
-  const oldestKept = await kept.orderBy("id", "desc").offset(most).limit(1).executeTakeFirst();
-  if (oldestKept === undefined) return;
+  let first = await kept.orderBy("id", "desc").limit(1).executeTakeFirst();
+  // Behind as many as are kept begin those that are too many. A few at a time: how many are kept is for others to say.
+  for (let left = most; first !== undefined && left > 0 && !signal.aborted; left -= STEP) {
+    const from = first.runId;
+    first = await kept.where("id", "<=", from).orderBy("id", "desc").offset(Math.min(STEP, left)).limit(1).executeTakeFirst();
+  }
+  if (first === undefined) return;
+  const newest = first.runId;
   let after = "";
   while (!signal.aborted) {
     const many = await kept
-      .where("id", "<=", oldestKept.runId)
+      .where("id", "<=", newest)
       .where("id", ">", after as RunId)
       .where("ended_at", "is not", null)
       .orderBy("id")

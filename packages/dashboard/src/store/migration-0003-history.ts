@@ -148,13 +148,20 @@ async function createRunIndexes(db: Kysely<unknown>): Promise<void> {
   // At most one run of a host is at work, whoever dispatches (R12).
   await sql`create unique index runs_one_active on runs (host_id) where state in ('starting', 'running')`.execute(db);
   await sql`create index runs_due on runs (due_at) where due_at is not null`.execute(db);
-  await sql`create index runs_unfinished on runs (host_id, id) where ended_at is null`.execute(db);
-  await sql`create index runs_previewed on runs (host_id, previewed_closure) where previewed_closure is not null`.execute(db);
+  // The column of the condition is in the index too: without statistics, SQLite prefers the index with which it compares more columns.
+  await sql`create index runs_unfinished on runs (host_id, ended_at, id) where ended_at is null`.execute(db);
+  await sql`create index runs_previewed on runs (host_id, previewed_closure, state, id) where previewed_closure is not null`.execute(
+    db,
+  );
+  await sql`create index runs_previewed_commit on runs (host_id, previewed_closure, state, commit_id)
+    where previewed_closure is not null`.execute(db);
   await sql`create index runs_to_prune on runs (ended_at, id) where pruned_at is null and ended_at is not null`.execute(db);
-  await sql`create index runs_kept_by_host on runs (host_id, id) where pruned_at is null`.execute(db);
+  await sql`create index runs_kept_by_host on runs (host_id, pruned_at, id) where pruned_at is null`.execute(db);
   await db.schema.createIndex("runs_by_host").on("runs").columns(["host_id", "id"]).execute();
   await db.schema.createIndex("runs_by_host_and_op").on("runs").columns(["host_id", "op", "id"]).execute();
   await db.schema.createIndex("runs_by_host_op_and_state").on("runs").columns(["host_id", "op", "state", "id"]).execute();
+  await db.schema.createIndex("runs_by_host_and_state").on("runs").columns(["host_id", "state", "id"]).execute();
+  await db.schema.createIndex("runs_by_op_and_state").on("runs").columns(["op", "state", "id"]).execute();
   await db.schema.createIndex("runs_by_op").on("runs").columns(["op", "id"]).execute();
   await db.schema.createIndex("runs_by_state").on("runs").columns(["state", "id"]).execute();
   await sql`create index run_logs_to_pack on run_logs (pack_after) where pack_after is not null`.execute(db);

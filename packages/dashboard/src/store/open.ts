@@ -9,7 +9,7 @@ import { type ChangeOptions, createChangeQueue } from "./change-queue.ts";
 import { ColumnCodecs } from "./columns.ts";
 import { migrate, migrations } from "./migrations.ts";
 import type { Database } from "./schema.ts";
-import { openSqlite } from "./sqlite.ts";
+import { type AroundStatement, openSqlite } from "./sqlite.ts";
 import { StorageUnavailable } from "./storage-fault.ts";
 
 /** How often a storage that failed is tried again, in milliseconds. */
@@ -58,11 +58,16 @@ export interface StoreDeps {
   readonly log: Logger;
   /** For tests of a full disk: the file grows no further than this many pages. Called with the setter once it is open. */
   readonly onLimit?: ((limitPages: (pages: number) => void) => void) | undefined;
+  /** For tests of what is read: called, once the store is open, with each statement instead of doing it. */
+  readonly aroundStatement?: AroundStatement | undefined;
 }
 
 /** Opens the store and brings its schema up to date. Throws NewerSchemaError if a newer program wrote it. */
-export async function openStore({ path, clock, bus, publish, send, log, onLimit }: StoreDeps): Promise<Store> {
-  const sqlite = await whileLocked(clock, log, async () => openSqlite(path));
+export async function openStore(deps: StoreDeps): Promise<Store> {
+  const { path, clock, bus, publish, send, log, onLimit, aroundStatement } = deps;
+  let open = false;
+  const around: AroundStatement | undefined = aroundStatement && ((sql, run) => (open ? aroundStatement(sql, run) : run()));
+  const sqlite = await whileLocked(clock, log, async () => openSqlite(path, { around }));
   const db = new Kysely<Database>({ dialect: sqlite.dialect, plugins: [new ColumnCodecs()] });
   try {
     let copy: string | null = null;
@@ -87,6 +92,7 @@ export async function openStore({ path, clock, bus, publish, send, log, onLimit 
     throw error;
   }
   onLimit?.(sqlite.limitPages);
+  open = true;
 
   let storage: StorageState = { ok: true };
   /** Since when another program's lock is waited for; it is not shown yet. */

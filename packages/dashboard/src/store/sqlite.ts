@@ -1,10 +1,15 @@
 import { chmodSync, closeSync, existsSync, openSync, renameSync, rmSync } from "node:fs";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
-import { type Dialect, SqliteAdapter, SqliteDialect } from "kysely";
+import { type Dialect, SqliteAdapter } from "kysely";
+import { encodeValue } from "./columns.ts";
+import { FairSqliteDialect } from "./fair-driver.ts";
 import { asStorageFault } from "./storage-fault.ts";
 
 /** Prepared statements that are kept; more than the program has of different ones that come often. */
 const KEPT_STATEMENTS = 300;
+
+/** For tests: called with each statement instead of doing it; has to do it. */
+export type AroundStatement = <T>(sql: string, run: () => T) => T;
 
 /** A SQLite file behind Kysely, by Node's own binding. */
 export interface SqliteDatabase {
@@ -21,7 +26,7 @@ export interface SqliteDatabase {
  * Opens a database file, or ":memory:". WAL, so that readers and a backup never wait for a writer; every commit is flushed to
  * disk, since an event that was acknowledged is forgotten by its agent (R5).
  */
-export function openSqlite(path: string): SqliteDatabase {
+export function openSqlite(path: string, { around }: { around?: AroundStatement | undefined } = {}): SqliteDatabase {
   if (path !== ":memory:" && !existsSync(path)) {
     // Hashes of passwords and tokens are in it: nobody else on this machine reads it. SQLite gives its side files the same mode.
     closeSync(openSync(path, "a", 0o600));
@@ -64,11 +69,12 @@ export function openSqlite(path: string): SqliteDatabase {
         }
         // "begin immediate" takes the write lock at once instead of failing in the middle if another process has it.
         const { statement, reader } = faultsNamed(() => prepare(sql === "begin" ? "begin immediate" : sql));
-        const values = (parameters: readonly unknown[]) => parameters as SQLInputValue[];
+        const values = (parameters: readonly unknown[]) => parameters.map(encodeValue) as SQLInputValue[];
+        const observed = <T>(run: () => T) => faultsNamed(around === undefined ? run : () => around(sql, run));
         return {
           reader,
-          all: (parameters) => faultsNamed(() => statement.all(...values(parameters))),
-          run: (parameters) => faultsNamed(() => statement.run(...values(parameters))),
+          all: (parameters) => observed(() => statement.all(...values(parameters))),
+          run: (parameters) => observed(() => statement.run(...values(parameters))),
           iterate: (parameters) => statement.iterate(...values(parameters)),
         };
       },
@@ -110,7 +116,7 @@ export function openSqlite(path: string): SqliteDatabase {
 }
 
 /** SQLite undoes changes of tables with their transaction (https://www.sqlite.org/lang_transaction.html), which Kysely does not use by itself. */
-class TransactionalDialect extends SqliteDialect {
+class TransactionalDialect extends FairSqliteDialect {
   override createAdapter(): SqliteAdapter {
     return new TransactionalAdapter();
   }

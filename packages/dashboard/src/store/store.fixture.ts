@@ -12,15 +12,17 @@ export async function openTestStore({
   clock = systemClock,
   log = quiet,
   onLimit,
+  aroundStatement,
 }: {
   path?: string;
   clock?: Clock;
   log?: Logger;
   onLimit?: StoreDeps["onLimit"];
+  aroundStatement?: StoreDeps["aroundStatement"];
 } = {}) {
   const { bus, publish } = createBus({ log });
   const sent: { hostId: HostId; message: FromDashboard }[] = [];
   const send = (hostId: HostId, message: FromDashboard) => void sent.push({ hostId, message });
-  const store = await openStore({ path, clock, bus, publish, send, log, onLimit });
+  const store = await openStore({ path, clock, bus, publish, send, log, onLimit, aroundStatement });
   return { store, bus, publish, sent };
 }

@@ -121,3 +121,18 @@ test("R42: a migration backs up first, and an unchanged schema makes no backup",
   expect(await copy.selectFrom("meta").selectAll().execute()).toEqual([{ key: "a", value: "1" }]);
   await copy.destroy();
 });
+
+test("R43: a chain of queries, however long, lets timers and sockets have their turn", async () => {
+  const { store } = await openTestStore();
+  await using _ = store;
+  let turns = 0;
+  let over = false;
+  const count = () => {
+    turns += 1;
+    if (!over) setImmediate(count);
+  };
+  setImmediate(count);
+  for (let queries = 0; turns < 3 && queries < 50_000; queries += 1) await store.db.selectFrom("meta").selectAll().execute();
+  over = true;
+  expect(turns).toBe(3);
+});
