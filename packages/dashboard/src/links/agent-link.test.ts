@@ -3,7 +3,7 @@ import { type FromAgentOf, type Goodbye, MAX_FRAME_BYTES, PROTOCOL_VERSION } fro
 import { type Clock, systemClock } from "@nixfleet/runtime";
 import { createFakeClock, createFleetSimulator, createHealthyHost } from "@nixfleet/testkit";
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
 import { openFleet } from "../core.fixture.ts";
 import { dial, hello } from "./bare-agent.fixture.ts";
@@ -363,6 +363,30 @@ test("L19: R51: an agent can speak only for its own host", async () => {
   expect(goodbye).toMatchObject({ code: "invalid-message", reason: expect.stringContaining("not of this host") });
   expect(await core.views.summary(runId)).toMatchObject({ state: "starting" });
   victim.socket.terminate();
+});
+
+test("L11: R12: a run that is sent before the hello is applied, and starts, is not lost because the hello says nothing of it", async () => {
+  await using at = await open();
+  const { core, alpha } = at;
+  const { linkUp } = core.runs;
+  const running = Promise.withResolvers<void>();
+  const applied = Promise.withResolvers<void>();
+  const late = vi.spyOn(core.runs, "linkUp").mockImplementation(async (...given) => {
+    await running.promise;
+    await linkUp(...given).then(applied.resolve, applied.reject);
+  });
+  const link = dial(core, alpha.token);
+  await link.greet();
+  const runId = await core.begin(alpha.id, "pull");
+  await link.next("startRun");
+  link.send({ type: "runEvents", runId, events: [{ seq: 1, at: 1, kind: "started", agentVersion: "1" }] });
+  await link.next("ack");
+  expect(await core.views.summary(runId)).toMatchObject({ state: "running" });
+  running.resolve();
+  await applied.promise;
+  expect(late).toHaveBeenCalledOnce();
+  expect(await core.views.summary(runId)).toMatchObject({ state: "running" });
+  link.socket.terminate();
 });
 
 test("E4: events with a gap are not stored; the next welcome tells where to go on", async () => {

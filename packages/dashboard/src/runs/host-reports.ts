@@ -20,7 +20,11 @@ export type ReceivedEvents =
 
 /** What hosts report. Where no change is given, each run gets one of its own: one that cannot be read stops none of the others. */
 export interface HostReports {
-  linkUp(hostId: HostId, listed: readonly UnacknowledgedRun[]): Promise<void>;
+  /**
+   * A host has come, and listed the runs that it knows. `started`: those sent to it since then, of which its list says nothing.
+   * It is read when the list is applied: a run may be sent, and report, between the hello and that.
+   */
+  linkUp(hostId: HostId, listed: readonly UnacknowledgedRun[], started: ReadonlySet<RunId>): Promise<void>;
   linkDown(hostId: HostId): Promise<void>;
   events(change: Change, hostId: HostId, runId: RunId, events: readonly RunEvent[]): Promise<ReceivedEvents>;
   refused(change: Change, hostId: HostId, runId: RunId, code: RefusalCode, reason: string): Promise<void>;
@@ -70,9 +74,11 @@ export function createHostReports(
   }
 
   return {
-    async linkUp(hostId, listed) {
+    async linkUp(hostId, listed, started) {
       const known = new Map(listed.map((entry) => [entry.runId, entry.state]));
-      await tell(hostId, known.keys(), (row) => ({ kind: "linkUp", known: known.get(row.id) ?? null }));
+      await tell(hostId, known.keys(), ({ id }) =>
+        known.has(id) || !started.has(id) ? { kind: "linkUp", known: known.get(id) ?? null } : null,
+      );
     },
 
     // It may be back by the time that this is stored.
