@@ -85,7 +85,8 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
   const { bus, publish } = createBus({ log });
   const table = createLinkTable<Link>();
   const store = await openStore({ path, clock, bus, publish, send: table.send, log, onLimit, aroundStatement });
-  const ids = createIds({ now: () => clock.now(), randomBytes });
+  const lastRun = await store.db.selectFrom("runs").select("id").orderBy("id", "desc").limit(1).executeTakeFirst();
+  const ids = createIds({ now: () => clock.now(), randomBytes, after: lastRun?.id ?? null });
   const audit = createAudit({ store });
   const now = () => clock.now();
   const people = openPeople({ store, log, now, randomBytes, cost: deps.passwordCost });

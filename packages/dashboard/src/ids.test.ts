@@ -23,6 +23,16 @@ test("R13: ids stay unique and in order when the random part is at its end or th
   expect([...made].sort()).toEqual(made);
 });
 
+test("R13: ids stay in order when the clock is set back by forty days and the process starts again", () => {
+  const start = 1_790_000_000_000;
+  const before = createIds({ now: () => start, randomBytes }).run();
+  const ids = createIds({ now: () => start - 40 * 24 * 3_600_000, randomBytes, after: before });
+  const made = [before, ids.run(), ids.run()];
+  expect(new Set(made).size).toBe(3);
+  expect([...made].sort()).toEqual(made);
+  for (const id of made) RunId.parse(id);
+});
+
 test("an id begins with its time", () => {
   const at = (now: number) =>
     createIds({ now: () => now, randomBytes })

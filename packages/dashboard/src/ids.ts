@@ -1,4 +1,4 @@
-import { encodeUlid, type HostId, type RunId } from "@nixfleet/protocol";
+import { decodeUlid, encodeUlid, type HostId, type RunId } from "@nixfleet/protocol";
 
 const RANDOM_BITS = 80n;
 
@@ -9,11 +9,20 @@ export interface Ids {
 }
 
 /**
- * ULIDs (https://github.com/ulid/spec), monotone within this process: each sorts after the one before it, also when many are made
- * in one millisecond or the clock is set back (R13). `randomBytes` gives that many random bytes.
+ * ULIDs (https://github.com/ulid/spec), monotone: each sorts after `after` and after the one before it, also when many are made in one
+ * millisecond or the clock is set back (R13). `randomBytes` gives that many random bytes.
  */
-export function createIds({ now, randomBytes }: { now: () => number; randomBytes: (count: number) => Uint8Array }): Ids {
-  let last = 0n;
+export function createIds({
+  now,
+  randomBytes,
+  after = null,
+}: {
+  now: () => number;
+  randomBytes: (count: number) => Uint8Array;
+  /** The last id of the process before; null: there is none. */
+  after?: RunId | null;
+}): Ids {
+  let last = after === null ? 0n : decodeUlid(after);
   const next = (): string => {
     const time = BigInt(now());
     if (time > last >> RANDOM_BITS) {

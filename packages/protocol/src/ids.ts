@@ -20,6 +20,13 @@ export function encodeUlid(value: bigint): string {
   return text;
 }
 
+/** The number of a ULID that `encodeUlid` wrote. */
+export function decodeUlid(text: string): bigint {
+  let value = 0n;
+  for (const digit of text) value = (value << 5n) | BigInt(DIGITS.indexOf(digit));
+  return value;
+}
+
 /** A host's id: the same shape as a run's. It stays when the host is renamed. */
 export const HostId = z
   .string()

@@ -149,6 +149,33 @@ test("R30: while one claim waits for the first agent's answer, another one waits
   first.socket.terminate();
 });
 
+test("R30: of two agents that claim a host in the same moment one is let in, and is not kicked by the other", async () => {
+  await using at = await open();
+  const { core, alpha } = at;
+  const both = ["one", "two"].map((instance) => ({ instance, link: dial(core, alpha.token) }));
+  for (const { link } of both) await link.status;
+  const runs = [{ runId: "01j00000000000000000000001", state: "finished", lastSeq: 1 }];
+  // What is stored is read behind a change that is under way: both hellos are there by then.
+  const gate = Promise.withResolvers<void>();
+  const change = core.store.change(() => gate.promise);
+  for (const { instance, link } of both) {
+    link.send(hello({ instance, runs }));
+    const ponged = new Promise((resolve) => link.socket.once("pong", resolve));
+    link.socket.ping();
+    await ponged;
+  }
+  gate.resolve();
+  await change;
+  const welcomed = await Promise.race(
+    both.map(async ({ instance, link }) => ({ instance, link, ...(await link.next("welcome")) })),
+  );
+  welcomed.link.send({ type: "pong", nonce: (await welcomed.link.next("ping")).nonce });
+  const refused = both.find(({ instance }) => instance !== welcomed.instance);
+  expect(await refused?.link.next("goodbye")).toMatchObject({ code: "conflict" });
+  expect(welcomed.link.socket.readyState).toBe(WebSocket.OPEN);
+  welcomed.link.socket.terminate();
+});
+
 test("R30: an agent that comes back while its own claim is being decided is no second machine", async () => {
   const hurried = { now: systemClock.now, setTimeout: (fn: () => void, ms: number) => systemClock.setTimeout(fn, ms / 20) };
   await using at = await open({ clock: hurried });

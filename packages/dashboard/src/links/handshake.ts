@@ -40,6 +40,10 @@ export function createHandshake(deps: HandshakeDeps): (link: Link, hello: FromAg
       refusals.refuse(link, reason, "An agent speaks another protocol", true);
       return;
     }
+    // The seqs are read before anything waits in line: if more is stored by then, what comes again changes nothing. Between the decision
+    // whose the host is and the link's place in the table nothing is waited for: of two that come at once, one is there first.
+    const stored = await storedSeqs(hostId, hello);
+    if (isOver(link)) return;
     const taken = await takenByAnother(link);
     if (isOver(link)) return;
     if (taken) {
@@ -50,10 +54,6 @@ export function createHandshake(deps: HandshakeDeps): (link: Link, hello: FromAg
       refusals.refuse(link, reason, "A second agent claims to be a host that is connected");
       return;
     }
-    // The seqs are read before anything waits in line: if more is stored by then, what comes again changes nothing.
-    const stored = await storedSeqs(hostId, hello);
-    if (isOver(link)) return;
-
     table.get(hostId)?.terminate();
     table.set(hostId, link);
     const now = clock.now();

@@ -1,8 +1,8 @@
 import { DatabaseSync } from "node:sqlite";
 import type { RunId } from "@nixfleet/protocol";
 import { expect, test } from "vitest";
-import { openFleet } from "../core.fixture.ts";
-import { dial } from "../links/bare-agent.fixture.ts";
+import { ADA, COMMIT, OLDER_COMMIT, openFleet } from "../core.fixture.ts";
+import { dial, hello } from "../links/bare-agent.fixture.ts";
 
 test("R69: however many runs wait for a host, what is asked of it reads few of them", async () => {
   await using lab = await openFleet(["alpha"]);
@@ -56,4 +56,37 @@ test("of runs whose turn comes and which must be refused, as many as there are m
   while (started === atWork);
   expect(started).toBe(fits);
   link.socket.terminate();
+});
+
+test("a run that waits for a host which follows another source by then is refused with the reason, unless it names its commit", async () => {
+  await using lab = await openFleet(["alpha"], { branches: { staging: { commit: OLDER_COMMIT, subject: "Staging" } } });
+  const { core, id } = lab;
+  const first = dial(core, lab.added[0]?.token ?? "");
+  await first.greet();
+  await core.until("host.changed", async () => (await core.hosts.get(id))?.sourceId != null);
+  first.socket.terminate();
+  await core.until("presence.changed", async () => !core.links.presence(id).connectedSince);
+  const frozen = await core.begin(id, "pull", { whenBlocked: "queue" });
+  const named = await core.begin(id, "pull", { whenBlocked: "queue", args: { commit: COMMIT } });
+  const second = dial(core, lab.added[0]?.token ?? "");
+  await second.greet({ settings: { ...hello().settings, branch: "staging" } });
+  expect(await second.next("startRun")).toMatchObject({ runId: named });
+  expect(await core.views.view(frozen)).toMatchObject({
+    summary: { state: "refused" },
+    outcome: { code: "target-unknown", reason: expect.stringContaining("follows another source") },
+  });
+  second.socket.terminate();
+});
+
+test("R1: a request for several hosts that is asked again when one of them is gone starts nothing a second time", async () => {
+  await using lab = await openFleet(["alpha", "beta"]);
+  const { core, added } = lab;
+  const request = { op: "pull", args: {}, whenBlocked: "queue", force: false, requestKey: "key" } as const;
+  const idsOf = async (hosts: typeof added) => {
+    const asked = await core.runs.askMany(ADA, request, hosts);
+    return asked.kind === "answered" ? asked.result.map((result) => result.ok && result.runId) : [];
+  };
+  const [alpha] = await idsOf(added);
+  expect(await idsOf(added.slice(0, 1))).toEqual([alpha]);
+  expect(await idsOf(added.slice(1))).not.toContain(alpha);
 });

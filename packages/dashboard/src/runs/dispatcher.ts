@@ -7,9 +7,10 @@ import { advance, dueAt, type RunEffect, type RunSignal } from "./advance.ts";
 import { dispatchOrder } from "./dispatch-order.ts";
 import { PACK_AFTER } from "./log-append.ts";
 import { readPreCheckFacts } from "./pre-check-facts.ts";
-import { preCheck } from "./pre-checks.ts";
+import { commitOf, preCheck } from "./pre-checks.ts";
 import { changedColumns, type RunRow, runOf } from "./records.ts";
 import type { QueuedRun, Run } from "./run.ts";
+import { trackedSource } from "./tracked-source.ts";
 
 /** What is at work on each host and what follows it. All within the caller's change, which publishes and sends what follows. */
 export interface Dispatcher {
@@ -78,6 +79,9 @@ export interface DispatcherDeps {
   wakeAt(at: number): void;
 }
 
+const OTHER_SOURCE =
+  "The host follows another source since this was asked for, and the commit is of the one before. Start it again.";
+
 /** 256 random bits cannot be guessed, however often somebody asks. */
 const SECRET_BYTES = 32;
 
@@ -143,12 +147,21 @@ export function createDispatcher({ log, clock, presence, randomBytes, wakeAt }: 
       const known = await readPreCheckFacts(db, hostId, run.commit);
       const refusal = known === null ? null : preCheck(run.request, run.force, known);
       if (refusal !== null) return { kind: "refuse", by: "dashboard", ...refusal };
+      if (await tracksAnother(db, hostId, run))
+        return { kind: "refuse", by: "dashboard", code: "target-unknown", reason: OTHER_SOURCE };
       return { kind: "dispatch", confirmSecret: randomBytes(SECRET_BYTES).toString("base64url") };
     } catch (error) {
       if (error instanceof StorageUnavailable) throw error;
       log.error({ err: error, runId: run.id }, "A queued run could not be checked");
       return { kind: "refuse", by: "dashboard", code: "op-unknown", reason: "This dashboard cannot run it any more." };
     }
+  }
+
+  /** Whether a run is about the target of a source that its host has left meanwhile. What names its commit itself is done anywhere. */
+  async function tracksAnother(db: Reader, hostId: HostId, { request, sourceId, commit }: QueuedRun): Promise<boolean> {
+    if (sourceId === null || commit === null || commitOf(request, null) !== null) return false;
+    const now = (await trackedSource(db, hostId))?.sourceId ?? null;
+    return now !== null && now !== sourceId;
   }
 
   async function endRuns(change: Change, hostId: HostId): Promise<void> {

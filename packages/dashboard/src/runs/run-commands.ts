@@ -211,7 +211,7 @@ export function createRunCommands(deps: RunCommandsDeps, dispatcher: Dispatcher)
       for (const host of hosts) {
         // Each host's run is found again by its own key.
         const key = request.requestKey ?? null;
-        const requestKey = key === null || hosts.length === 1 ? key : `${key} ${host.id}`;
+        const requestKey = key === null ? null : `${key} ${host.id}`;
         results.push(await askOne(actor, { ...request, requestKey }, host, denied));
       }
       return { kind: "answered", result: results };

@@ -1,4 +1,4 @@
-import { type HostId, PROBLEMS, REFUSALS, type RunId, type RunSummary } from "@nixfleet/protocol";
+import { HostId, PROBLEMS, REFUSALS, type RunId, type RunSummary } from "@nixfleet/protocol";
 import type { Hosts } from "../../hosts/index.ts";
 import { actorOf, proofOf } from "../../people/index.ts";
 import type { ProofProblem, Runs, RunViews, StartResult } from "../../runs/index.ts";
@@ -76,14 +76,23 @@ export function serveRuns(serve: Serve, { hosts, runs, runViews }: RunRoutesDeps
   serve("runs", async ({ query }) => {
     const { host: name, state, op, cursor, limit } = query;
     if (name === undefined) return ok(await runViews.list({ state, op, cursor, limit }));
-    const host = await hosts.find(name);
-    return ok(host === null ? { items: [], next: null } : await runViews.list({ hostId: host.id, state, op, cursor, limit }));
+    const hostId = (await hosts.find(name))?.id ?? removedHost(name);
+    return ok(hostId === null ? { items: [], next: null } : await runViews.list({ hostId, state, op, cursor, limit }));
   });
 
   serve("hostRuns", async ({ params, query }) => {
     const host = await hosts.find(params.host);
-    return host === null ? refuse("host-not-found") : ok(await runViews.list({ hostId: host.id, ...query }));
+    const hostId = host?.id ?? removedHost(params.host);
+    if (hostId === null) return refuse("host-not-found");
+    const page = await runViews.list({ hostId, ...query });
+    return host === null && query.cursor === undefined && page.items.length === 0 ? refuse("host-not-found") : ok(page);
   });
+}
+
+/** A host that was removed is known by its id alone; its runs are there. */
+function removedHost(id: string): HostId | null {
+  const parsed = HostId.safeParse(id);
+  return parsed.success ? parsed.data : null;
 }
 
 function refuseUnproven(problem: ProofProblem): Refusal<"second-factor-required" | "second-factor-wrong" | "too-many-attempts"> {
