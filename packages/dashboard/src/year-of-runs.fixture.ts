@@ -76,6 +76,7 @@ export interface YearLog {
 
 const DAY = 24 * 60 * 60_000;
 const YEAR = 365 * DAY;
+const LAST_DAY = 364;
 /** Different logs and diffs; runs share them, since the database keeps a copy for each in any case. */
 const VARIANTS = 16;
 const DIFF_PACKAGES = 1400;
@@ -119,7 +120,7 @@ export function hostsOfYear({ hosts, now }: YearSize): YearHost[] {
       name,
       token: makeToken(name, bytes),
       addedAt,
-      facts: sampleFacts(name, { commit: commitOfDay(364), now }),
+      facts: sampleFacts(name, { commit: commitOfDay(LAST_DAY), now }),
       policy: samplePolicy,
       settings: { ...sampleSettings },
     };
@@ -142,7 +143,9 @@ export function* runsOfYear(size: YearSize, hosts: readonly YearHost[]): Generat
     const op = pick(random());
     const state = stateOf(random());
     const { endedAt, phases } = phasesFrom(createdAt, op, random);
-    const commit = commitOfDay(Math.floor((createdAt - now + YEAR) / DAY));
+    // Every third host has been at one commit all the year, so that one closure has a long history too.
+    const day = (place % hosts.length) % 3 === 1 ? LAST_DAY : Math.floor((createdAt - now + YEAR) / DAY);
+    const commit = commitOfDay(day);
     const closure = simulatedClosure(commit, host.name);
     const done = state === "succeeded";
     const previewed = done && op === "preview";

@@ -185,19 +185,19 @@ export async function readDeployments(db: Reader, hosts: readonly HostClosures[]
   if (pairs === null) return [];
   return await db
     .selectFrom(pairs)
+    // By their ids alone: to be found by closure first, each of thousands would be looked up among the newest.
     .innerJoin("deployments", (join) =>
-      join.onRef("deployments.host_id", "=", "pairs.column1").onRef("deployments.closure", "=", "pairs.column2"),
+      join.on("deployments.run_id", "in", (query) =>
+        query
+          .selectFrom("deployments as same")
+          .select("same.run_id")
+          .whereRef("same.host_id", "=", "pairs.column1")
+          .whereRef("same.closure", "=", "pairs.column2")
+          .orderBy("same.run_id", "desc")
+          .limit(MOST_OF_CLOSURE),
+      ),
     )
     .selectAll("deployments")
-    .where("deployments.run_id", "in", (query) =>
-      query
-        .selectFrom("deployments as same")
-        .select("same.run_id")
-        .whereRef("same.host_id", "=", "pairs.column1")
-        .whereRef("same.closure", "=", "pairs.column2")
-        .orderBy("same.run_id", "desc")
-        .limit(MOST_OF_CLOSURE),
-    )
     .execute();
 }
 
@@ -208,19 +208,18 @@ async function readPreviews(db: Reader, hosts: readonly HostClosures[]) {
   return await db
     .selectFrom(pairs)
     .innerJoin("runs", (join) =>
-      join.onRef("runs.host_id", "=", "pairs.column1").onRef("runs.previewed_closure", "=", "pairs.column2"),
+      join.on("runs.id", "in", (query) =>
+        query
+          .selectFrom("runs as same")
+          .select("same.id")
+          .whereRef("same.host_id", "=", "pairs.column1")
+          .whereRef("same.previewed_closure", "=", "pairs.column2")
+          .where("same.state", "=", "succeeded")
+          .orderBy("same.id", "desc")
+          .limit(MOST_OF_CLOSURE),
+      ),
     )
     .select(["runs.host_id", "runs.commit_id", "runs.previewed_closure"])
-    .where("runs.id", "in", (query) =>
-      query
-        .selectFrom("runs as same")
-        .select("same.id")
-        .whereRef("same.host_id", "=", "pairs.column1")
-        .whereRef("same.previewed_closure", "=", "pairs.column2")
-        .where("same.state", "=", "succeeded")
-        .orderBy("same.id", "desc")
-        .limit(MOST_OF_CLOSURE),
-    )
     .orderBy("runs.id", "desc")
     .execute();
 }
