@@ -198,6 +198,21 @@ export function createLiveClient(deps: ClientDeps): LiveClient {
     }, DRAIN_INTERVAL);
   }
 
+  function take(message: FromBrowser): void {
+    switch (message.type) {
+      case "subscribe":
+        subscribe(message.topic, message.fromLine);
+        break;
+      case "unsubscribe": {
+        const subscription = subscriptions.get(message.topic);
+        if (subscription !== undefined) leave(subscription);
+        break;
+      }
+      default:
+        message satisfies never;
+    }
+  }
+
   function close(code: number, reason: string): void {
     if (!closed) socket.close(code, reason);
     ended();
@@ -216,11 +231,7 @@ export function createLiveClient(deps: ClientDeps): LiveClient {
     if (closed) return;
     const message = read(text);
     if (message === null) close(1008, "The message does not fit.");
-    else if (message.type === "subscribe") subscribe(message.topic, message.fromLine);
-    else {
-      const subscription = subscriptions.get(message.topic);
-      if (subscription !== undefined) leave(subscription);
-    }
+    else take(message);
   });
   say({ type: "hello", serverTime: clock.now(), version: deps.hello.version });
 
