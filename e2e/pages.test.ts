@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { FAILURES, type Facts, isTerminal, TOPIC_VALUES, ToBrowser, topicValueSchema } from "@nixfleet/protocol";
+import { FAILURES, type Facts, isTerminal, TOPICS, ToBrowser, topicValueSchema } from "@nixfleet/protocol";
 import { type Behaviour, createHealthyHost, type Step } from "@nixfleet/testkit";
 import { signIn } from "@nixfleet/testkit/api-client";
 import { DESK, PHONE, watchPage } from "@nixfleet/testkit/browser";
@@ -214,7 +214,7 @@ describe.each([
 
   test("what the live link brought to these pages is what the contract says, key by key", () => {
     expect(contract.faults).toEqual([]);
-    const keys = Object.entries(TOPIC_VALUES).flatMap(([topic, of]) => Object.keys(of).map((key) => `${topic} ${key}`));
+    const keys = Object.entries(TOPICS).flatMap(([topic, { values }]) => Object.keys(values).map((key) => `${topic} ${key}`));
     // Nothing runs while these pages are visited.
     expect([...contract.seen].sort()).toEqual(keys.filter((key) => key !== "fleet run").sort());
   });

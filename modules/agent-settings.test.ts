@@ -59,7 +59,7 @@ test.for(["nixos", "home-manager"] as const)(
   },
 );
 
-test("the ops that an option may name are those of the protocol", async () => {
+test("the ops that an option may name are those of the protocol; else run modules/write-options.ts", async () => {
   const listed: unknown = JSON.parse(await readFile(join(import.meta.dirname, "ops.json"), "utf8"));
   expect(listed).toEqual(OpName.options);
 });

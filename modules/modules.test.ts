@@ -20,12 +20,15 @@ const hosts: readonly { name: string; platform: Platform; request: ModuleRequest
   { name: "home-manager-on-macos", platform: "home-manager", request: { ...least, isDarwin: true } },
 ];
 
-test.for(hosts)("what $name installs is what modules/golden has", async ({ name, platform, request }) => {
-  await using dir = await createTempDir();
-  const evaluated = await evaluateModule(dir.path, platform, request);
-  expect(evaluated.failed).toEqual([]);
-  await expect(asText(evaluated)).toMatchFileSnapshot(`golden/${name}.txt`);
-});
+test.for(hosts)(
+  "what $name installs is what modules/golden has; else run this file with vitest --update, and read the difference",
+  async ({ name, platform, request }) => {
+    await using dir = await createTempDir();
+    const evaluated = await evaluateModule(dir.path, platform, request);
+    expect(evaluated.failed).toEqual([]);
+    await expect(asText(evaluated)).toMatchFileSnapshot(`golden/${name}.txt`);
+  },
+);
 
 test.for(Platform.options)("%s: a module that is not enabled installs nothing", async (platform) => {
   await using dir = await createTempDir();

@@ -1,3 +1,4 @@
+import { OpName } from "@nixfleet/protocol";
 import { createTempDir } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
 import { evaluateModule } from "./evaluate.ts";
@@ -34,7 +35,7 @@ const forbidden: readonly { title: string; settings: Record<string, unknown>; se
   {
     title: "an op that there is not",
     settings: { allowedOps: ["pull", "shell"] },
-    sentence: `${option}.allowedOps names shell: the ops are pull, preview, switch, rollback, test, reboot, collect-garbage, refresh, restart-agent.`,
+    sentence: `${option}.allowedOps names shell: the ops are ${OpName.options.join(", ")}.`,
   },
   {
     title: "no op at all, which the agent would read as all of them",

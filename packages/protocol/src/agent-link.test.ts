@@ -1,6 +1,13 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { FROM_AGENT_TYPES, FROM_DASHBOARD_TYPES, type FromAgent, readFromAgent, readFromDashboard } from "./index.ts";
+import {
+  FROM_AGENT_TYPES,
+  FROM_DASHBOARD_TYPES,
+  type FromAgent,
+  type FromDashboard,
+  readFromAgent,
+  readFromDashboard,
+} from "./index.ts";
 
 const RUN = "01j00000000000000000000001";
 const HOST = "01j00000000000000000000000";
@@ -49,7 +56,7 @@ const fromDashboard = {
   watch: { type: "watch", on: true },
   ping: { type: "ping", nonce: "n" },
   goodbye: { type: "goodbye", code: "revoked", reason: "gone", comeBackAfter: null },
-};
+} satisfies Record<FromDashboard["type"], object>;
 
 test("every message of either side is read as it was written", () => {
   expect(Object.keys(fromAgent)).toEqual(FROM_AGENT_TYPES);

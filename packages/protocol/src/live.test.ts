@@ -1,5 +1,27 @@
 import { expect, test } from "vitest";
-import { AuditEntry, HostRow, HostView, RunSummary, RunView, ServerInfo, SourceView, topicValueSchema } from "./index.ts";
+import {
+  AuditEntry,
+  HostRow,
+  HostView,
+  RunSummary,
+  RunView,
+  ServerInfo,
+  SourceView,
+  TOPICS,
+  type Topic,
+  TopicName,
+  topicHead,
+  topicValueSchema,
+} from "./index.ts";
+
+test("a topic is known by its name, and what has no such name is none", () => {
+  const id = "01j00000000000000000000001";
+  const names: Topic[] = ["fleet", `host:${id}`, `run:${id}`, "activity"];
+  expect(names.map((name) => topicHead(TopicName.parse(name)))).toEqual(Object.keys(TOPICS));
+  for (const name of ["", "host", "host:", "host:web1", `fleet:${id}`, `run:${id} `, "constructor", "__proto__"]) {
+    expect(TopicName.safeParse(name).success, name).toBe(false);
+  }
+});
 
 test("every key of a topic has its schema, by the part before its colon, and nothing else has one", () => {
   const known = [

@@ -17,35 +17,38 @@ export const LIVE_PATH = "/live";
 export const LIVE_SUBPROTOCOL = "nixfleet.live.v1";
 
 /**
- * A topic is a map of keys to values, held by the server and copied by the browser: a snapshot gives all, a delta sets and unsets
- * keys and carries the next version. Keys by topic:
- *
- * - `fleet`: `host:<id>` a HostRow, `run:<id>` a RunSummary of an active or waiting run, `source:<id>` a SourceView
- *   of each declared source, `server`
- * - `host:<id>`: `host` a HostView, `changes` a ChangesView, `generations` a list of GenerationView, `run:<id>` a RunSummary of its newest 50 runs
- * - `run:<id>`: `run` a RunView. Its log comes beside it, as `log` messages.
- * - `activity`: `entry:<seq>` an AuditEntry of the newest 200
+ * Every topic; nothing else lists topics. A topic is a map of keys to values, held by the server and copied by the browser: a snapshot
+ * gives all, a delta sets and unsets keys and carries the next version. Here are the schema of its name, and the schema of each value
+ * by the part of its key before the colon: a key is `server` or `host:<id>`.
  */
-export type Topic = "fleet" | "activity" | `host:${string}` | `run:${string}`;
+export const TOPICS = {
+  /** Each host, each active or waiting run, each declared source, and the dashboard itself under `server`. */
+  fleet: {
+    name: z.literal("fleet"),
+    values: { host: HostRow, run: RunSummary, source: SourceView, server: ServerInfo },
+  },
+  /** A host, and its newest 50 runs by their ids. */
+  host: {
+    name: z.templateLiteral(["host:", HostId]),
+    values: { host: HostView, changes: ChangesView, generations: z.array(GenerationView), run: RunSummary },
+  },
+  /** A run. Its log comes beside it, as `log` messages. */
+  run: { name: z.templateLiteral(["run:", RunId]), values: { run: RunView } },
+  /** The newest 200 entries of the audit trail, by their seq. */
+  activity: { name: z.literal("activity"), values: { entry: AuditEntry } },
+} as const satisfies Record<string, { name: z.ZodType<string>; values: Record<string, z.ZodType> }>;
 
-export const TopicName = z.union([
-  z.enum(["fleet", "activity"]),
-  z.templateLiteral(["host:", HostId]),
-  z.templateLiteral(["run:", RunId]),
-]);
+type Topics = typeof TOPICS;
+/** The part of a topic's name before the colon. */
+export type TopicHead = keyof Topics;
+/** The name of a topic: `fleet`, `host:<id>`. */
+export type Topic = { [H in TopicHead]: z.output<Topics[H]["name"]> extends H ? H : `${H}:${string}` }[TopicHead];
 
-/** The schema of a value by the part of its key before the colon. */
-export const TOPIC_VALUES = {
-  fleet: { host: HostRow, run: RunSummary, source: SourceView, server: ServerInfo },
-  host: { host: HostView, changes: ChangesView, generations: z.array(GenerationView), run: RunSummary },
-  run: { run: RunView },
-  activity: { entry: AuditEntry },
-} as const satisfies Record<string, Record<string, z.ZodType>>;
+export const TopicName = z.union(Object.values(TOPICS).map(({ name }) => name));
 
-type Schemas = typeof TOPIC_VALUES;
 /** The part of a name before its colon, or the whole name. */
 type Head<Name extends string> = Name extends `${infer Before}:${string}` ? Before : Name;
-type SchemasOf<T extends Topic> = Schemas[Head<T> & keyof Schemas];
+type SchemasOf<T extends Topic> = Topics[Head<T> & TopicHead]["values"];
 
 /** The part of a topic's keys before the colon. */
 export type TopicKeyHead<T extends Topic> = T extends Topic ? keyof SchemasOf<T> & string : never;
@@ -59,10 +62,15 @@ export type TopicValue<T extends Topic, Key extends TopicKey<T>> = SchemasOf<T>[
 
 /** The schema of what a topic has under a key; undefined: it has no such key. */
 export function topicValueSchema(topic: string, key: string): z.ZodType | undefined {
-  return new Map<string, z.ZodType>(Object.entries(SCHEMAS.get(headOf(topic)) ?? {})).get(headOf(key));
+  const head = headOf(topic);
+  if (!Object.hasOwn(TOPICS, head)) return undefined;
+  return new Map<string, z.ZodType>(Object.entries(TOPICS[head as TopicHead].values)).get(headOf(key));
 }
 
-const SCHEMAS = new Map<string, Record<string, z.ZodType>>(Object.entries(TOPIC_VALUES));
+/** The part of a topic's name before the colon, which says what the topic is. */
+export function topicHead(topic: Topic): TopicHead {
+  return headOf(topic) as TopicHead;
+}
 
 function headOf(name: string): string {
   return name.replace(/:.*/s, "");

@@ -9,6 +9,20 @@ export const PLATFORM_LABELS = { nixos: "NixOS", darwin: "macOS", "home-manager"
   string
 >;
 
+/** What the name of a platform says of each of its hosts. */
+export interface PlatformTraits {
+  /** Whom its configuration belongs to: the system, which only root changes, or one user. */
+  readonly scope: "system" | "user";
+  /** Whether the machine boots what the profile points to. */
+  readonly bootsFromProfile: boolean;
+}
+
+export const PLATFORM_TRAITS = {
+  nixos: { scope: "system", bootsFromProfile: true },
+  darwin: { scope: "system", bootsFromProfile: true },
+  "home-manager": { scope: "user", bootsFromProfile: false },
+} as const satisfies Record<Platform, PlatformTraits>;
+
 /** States that a run passes through. The order is that of the diagram: a run only moves forward. */
 export const ActiveState = z.enum(["queued", "starting", "running"]);
 export type ActiveState = z.infer<typeof ActiveState>;

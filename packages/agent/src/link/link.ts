@@ -200,6 +200,9 @@ export function createLink(deps: LinkDeps): Link {
           return;
         }
         deps.onMessage(message);
+        return;
+      default:
+        message satisfies never;
     }
   };
 

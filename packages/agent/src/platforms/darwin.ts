@@ -1,6 +1,6 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { Commit } from "@nixfleet/protocol";
+import { type Commit, PLATFORM_TRAITS } from "@nixfleet/protocol";
 import type { Exec } from "@nixfleet/runtime";
 import { pathWith, pickVariables } from "../environment.ts";
 import { isAgentPlist } from "../launchd/agent-jobs.ts";
@@ -83,8 +83,7 @@ export function createDarwinPlatform({ hostname, flakeAttr, systemRoot, env, exe
 
   return {
     name: "darwin",
-    scope: "system",
-    bootsFromProfile: true,
+    ...PLATFORM_TRAITS.darwin,
     unitsFailedExitCode: undefined,
     sessionEnv: {},
     serviceManager: systemRoot === "" ? launchd : undefined,

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { PLATFORM_TRAITS } from "@nixfleet/protocol";
 import type { Exec } from "@nixfleet/runtime";
 import { pathWith } from "../environment.ts";
 import { isAgentPlist } from "../launchd/agent-jobs.ts";
@@ -69,8 +70,7 @@ export function createHomeManagerPlatform(deps: HomeManagerDeps): Platform {
 
   return {
     name: "home-manager",
-    scope: "user",
-    bootsFromProfile: false,
+    ...PLATFORM_TRAITS["home-manager"],
     unitsFailedExitCode: undefined,
     sessionEnv: isDarwin ? {} : { XDG_RUNTIME_DIR: `/run/user/${uid}` },
     serviceManager: isDarwin && systemRoot === "" ? launchd : systemd,

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { Commit } from "@nixfleet/protocol";
+import { Commit, PLATFORM_TRAITS } from "@nixfleet/protocol";
 import { type Exec, succeeded } from "@nixfleet/runtime";
 import * as z from "zod";
 import { type DiskDeps, freeBytes, systemDisks } from "../disks.ts";
@@ -53,8 +53,7 @@ export function createNixosPlatform(deps: NixosDeps): Platform {
 
   return {
     name: "nixos",
-    scope: "system",
-    bootsFromProfile: true,
+    ...PLATFORM_TRAITS.nixos,
     // switch-to-configuration's own source: `exit 4`.
     unitsFailedExitCode: 4,
     sessionEnv: {},

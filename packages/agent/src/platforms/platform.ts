@@ -1,4 +1,4 @@
-import type { Deployment, Facts, Platform as PlatformName } from "@nixfleet/protocol";
+import type { Deployment, Facts, Platform as PlatformName, PlatformTraits } from "@nixfleet/protocol";
 import type { Launchd } from "../launchd/launchd.ts";
 import type { Systemd } from "../systemd/systemd.ts";
 
@@ -33,13 +33,9 @@ export interface Before {
  * What differs between NixOS, nix-darwin and Home Manager. Everything else is the same for all: nobody else compares the name of a
  * platform, so that a new one need only answer what this interface asks.
  */
-export interface Platform {
+export interface Platform extends PlatformTraits {
   /** For facts, records and messages. */
   readonly name: PlatformName;
-  /** Whom its configuration belongs to: the system, which only root changes, or one user. */
-  readonly scope: "system" | "user";
-  /** Whether the machine boots what the profile points to. */
-  readonly bootsFromProfile: boolean;
   /** The exit code by which the activator says that it did all of its work and units failed; undefined: it has none. */
   readonly unitsFailedExitCode: number | undefined;
   /** Variables that an undo needs, and that a user's session has where this process may not. */

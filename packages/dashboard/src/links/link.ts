@@ -126,6 +126,9 @@ export function createLink(
       case "runRefused":
         // Before the welcome an agent has nothing to say that it will not say again after it.
         if (state === "open") handlers.message(message, size);
+        break;
+      default:
+        message satisfies never;
     }
   }
 

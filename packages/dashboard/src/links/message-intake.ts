@@ -60,6 +60,8 @@ export function createMessageIntake({ store, bus, runs, table, refusals, bug }: 
           return store.change((change) => runs.refused(change, hostId, runId, code, reason), { whenUnavailable: "wait" });
         });
         break;
+      default:
+        message satisfies never;
     }
   }
 

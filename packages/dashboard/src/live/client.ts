@@ -1,4 +1,4 @@
-import { FromBrowser, type NumberedLine, type RunId, type ToBrowser } from "@nixfleet/protocol";
+import { FromBrowser, type NumberedLine, type RunId, type ToBrowser, type Topic as TopicName } from "@nixfleet/protocol";
 import type { Clock, TextSocket } from "@nixfleet/runtime";
 import type { Logger } from "../logger.ts";
 import type { Topic, TopicMember } from "./topic.ts";
@@ -24,8 +24,8 @@ export interface ClientDeps {
   log: Logger;
   hello: { version: string };
   /** Takes hold of a topic; it is let go with `release`. */
-  acquire(name: string): Topic;
-  release(name: string): void;
+  acquire(name: TopicName): Topic;
+  release(name: TopicName): void;
   logs: { lines(runId: RunId, from: number): AsyncGenerator<NumberedLine[]> };
   /** Number of the last line that a run's log has. */
   lastLine(runId: RunId): Promise<number>;
@@ -41,7 +41,7 @@ export interface LiveClient {
 
 /** What a browser follows. */
 interface Subscription extends TopicMember {
-  readonly name: string;
+  readonly name: TopicName;
   readonly topic: Topic;
   /** It was not given a delta, or no snapshot yet: only a whole snapshot helps. */
   behind: boolean;
@@ -68,7 +68,7 @@ export function createLiveClient(deps: ClientDeps): LiveClient {
 
   const say = (message: ToBrowser) => socket.send(JSON.stringify(message));
 
-  function subscribe(name: string, fromLine: number | undefined): void {
+  function subscribe(name: TopicName, fromLine: number | undefined): void {
     let subscription = subscriptions.get(name);
     if (subscription === undefined) {
       if (subscriptions.size >= MOST_TOPICS) {
@@ -84,7 +84,7 @@ export function createLiveClient(deps: ClientDeps): LiveClient {
     void mine.topic.ready.then(() => catchUp(mine));
   }
 
-  function enter(name: string): Subscription {
+  function enter(name: TopicName): Subscription {
     const topic = deps.acquire(name);
     const subscription: Subscription = {
       name,
@@ -198,6 +198,21 @@ export function createLiveClient(deps: ClientDeps): LiveClient {
     }, DRAIN_INTERVAL);
   }
 
+  function take(message: FromBrowser): void {
+    switch (message.type) {
+      case "subscribe":
+        subscribe(message.topic, message.fromLine);
+        break;
+      case "unsubscribe": {
+        const subscription = subscriptions.get(message.topic);
+        if (subscription !== undefined) leave(subscription);
+        break;
+      }
+      default:
+        message satisfies never;
+    }
+  }
+
   function close(code: number, reason: string): void {
     if (!closed) socket.close(code, reason);
     ended();
@@ -216,11 +231,7 @@ export function createLiveClient(deps: ClientDeps): LiveClient {
     if (closed) return;
     const message = read(text);
     if (message === null) close(1008, "The message does not fit.");
-    else if (message.type === "subscribe") subscribe(message.topic, message.fromLine);
-    else {
-      const subscription = subscriptions.get(message.topic);
-      if (subscription !== undefined) leave(subscription);
-    }
+    else take(message);
   });
   say({ type: "hello", serverTime: clock.now(), version: deps.hello.version });
 

@@ -1,9 +1,9 @@
-import { type HostId, LIVE_CLOSE, type NumberedLine, type RunId } from "@nixfleet/protocol";
+import { LIVE_CLOSE, type NumberedLine, type RunId, type Topic as TopicName } from "@nixfleet/protocol";
 import type { Clock, TextSocket } from "@nixfleet/runtime";
 import type { Logger } from "../logger.ts";
 import { createLiveClient, type LiveClient } from "./client.ts";
-import { createTopic, type Topic, type TopicSource } from "./topic.ts";
-import { activitySource, fleetSource, hostSource, runSource, type SourceDeps } from "./topic-sources.ts";
+import { createTopic, type Topic } from "./topic.ts";
+import { type SourceDeps, sourceOf } from "./topic-sources.ts";
 
 /** Sockets of one session at a time: tabs of one browser. */
 const MOST_OF_SESSION = 50;
@@ -31,33 +31,26 @@ export interface Live extends AsyncDisposable {
 export function createLive(deps: LiveDeps): Live {
   const { bus, clock, log, store } = deps;
   const clients = new Map<LiveClient, string>();
-  const topics = new Map<string, { topic: Topic; holders: number }>();
+  const topics = new Map<TopicName, { topic: Topic; holders: number }>();
   let ending = new AbortController();
 
-  function acquire(name: string): Topic {
+  function acquire(name: TopicName): Topic {
     let held = topics.get(name);
     if (held === undefined) {
-      held = { topic: createTopic({ name, source: sourceOf(name), clock, log }), holders: 0 };
+      held = { topic: createTopic({ name, source: sourceOf(name, deps), clock, log }), holders: 0 };
       topics.set(name, held);
     }
     held.holders += 1;
     return held.topic;
   }
 
-  function release(name: string): void {
+  function release(name: TopicName): void {
     const held = topics.get(name);
     if (held === undefined) return;
     held.holders -= 1;
     if (held.holders > 0) return;
     topics.delete(name);
     held.topic.close();
-  }
-
-  function sourceOf(name: string): TopicSource {
-    if (name === "fleet") return fleetSource(deps);
-    if (name === "activity") return activitySource(deps);
-    const id = name.slice(name.indexOf(":") + 1);
-    return name.startsWith("host:") ? hostSource(id as HostId, deps) : runSource(id as RunId, deps);
   }
 
   const live: Live = {

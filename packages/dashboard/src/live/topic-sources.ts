@@ -1,11 +1,22 @@
-import type { AuditEntry, HostId, RunId, RunState, RunSummary, ServerInfo, SourceId } from "@nixfleet/protocol";
-import { isTerminal } from "@nixfleet/protocol";
+import {
+  type AuditEntry,
+  type HostId,
+  isTerminal,
+  type RunId,
+  type RunState,
+  type RunSummary,
+  type ServerInfo,
+  type SourceId,
+  type Topic,
+  type TopicHead,
+  topicHead,
+} from "@nixfleet/protocol";
 import type { Bus } from "../bus.ts";
 import type { FleetViews } from "../fleet/index.ts";
 import type { RunViews } from "../runs/index.ts";
 import type { SourcesReader } from "../sources/index.ts";
 import type { Store } from "../store/index.ts";
-import type { TopicSource } from "./topic.ts";
+import type { TopicSource, TopicValues } from "./topic.ts";
 
 /** How many of a host's runs and of the audit's entries are kept live; older ones come page by page over REST. */
 const NEWEST_RUNS = 50;
@@ -32,17 +43,31 @@ function listening(begin: (signal: AbortSignal) => (() => void) | undefined): ()
     end?.();
   };
 }
+/** The source of each topic; `id` is what its name has after the colon. */
+const SOURCES: Readonly<Record<TopicHead, (id: string, deps: SourceDeps) => TopicSource>> = {
+  fleet: (_, deps) => fleetSource(deps),
+  host: (id, deps) => hostSource(id as HostId, deps),
+  run: (id, deps) => runSource(id as RunId, deps),
+  activity: (_, deps) => activitySource(deps),
+};
+
+/** Where the values of a topic come from. */
+export function sourceOf(topic: Topic, deps: SourceDeps): TopicSource {
+  return SOURCES[topicHead(topic)](after(topic), deps);
+}
+
 const after = (key: string) => key.slice(key.indexOf(":") + 1);
 
 /** Rows of all hosts, the runs at work or waiting, the declared sources, and the dashboard itself. */
-export function fleetSource({ store, bus, views, runs, sources, server }: SourceDeps): TopicSource {
+function fleetSource({ store, bus, views, runs, sources, server }: SourceDeps): TopicSource {
   const unfinished = (summary: RunSummary | null | undefined) =>
     summary == null || isTerminal(summary.state) ? undefined : summary;
   return {
     async all() {
       const rows = await views.rows();
       const ids = await store.db.selectFrom("runs").select("id").where("ended_at", "is", null).execute();
-      const values = new Map<string, unknown>(rows.map((row) => [`host:${row.id}`, row]));
+      const values: TopicValues<"fleet"> = new Map();
+      for (const row of rows) values.set(`host:${row.id}`, row);
       for (const summary of (await runs.summaries(ids.map(({ id }) => id))).values()) {
         if (unfinished(summary) !== undefined) values.set(`run:${summary.id}`, summary);
       }
@@ -50,12 +75,13 @@ export function fleetSource({ store, bus, views, runs, sources, server }: Source
       return values.set("server", server());
     },
     async some(keys) {
-      const values = new Map<string, unknown>();
+      const values: TopicValues<"fleet"> = new Map();
       for (const key of keys) {
+        const id = after(key);
         if (key === "server") values.set(key, server());
-        else if (key.startsWith("source:")) values.set(key, sources.of(after(key) as SourceId)?.view());
-        else if (key.startsWith("host:")) values.set(key, views.peek(after(key) as HostId) ?? undefined);
-        else values.set(key, unfinished(await runs.summary(after(key) as RunId)));
+        else if (key.startsWith("source:")) values.set(`source:${id}`, sources.of(id as SourceId)?.view());
+        else if (key.startsWith("host:")) values.set(`host:${id}`, views.peek(id as HostId) ?? undefined);
+        else values.set(`run:${id}`, unfinished(await runs.summary(id as RunId)));
       }
       return values;
     },
@@ -73,7 +99,7 @@ export function fleetSource({ store, bus, views, runs, sources, server }: Source
 const PAGES = "pages";
 
 /** One host, what its last preview showed, its generations, and its newest runs. While somebody follows it, its agent measures more often. */
-export function hostSource(hostId: HostId, { store, bus, views, runs, links }: SourceDeps): TopicSource {
+function hostSource(hostId: HostId, { store, bus, views, runs, links }: SourceDeps): TopicSource {
   const newest = async (): Promise<RunId[]> => {
     const rows = await store.db
       .selectFrom("runs")
@@ -86,11 +112,11 @@ export function hostSource(hostId: HostId, { store, bus, views, runs, links }: S
   };
   let shown = new Set<RunId>();
   const states = new Map<RunId, RunState>();
-  const pages = async () =>
-    [
-      ["changes", (await views.changes(hostId)) ?? undefined],
-      ["generations", (await views.generations(hostId)) ?? undefined],
-    ] as const;
+  type Values = TopicValues<`host:${HostId}`>;
+  const setPages = async (values: Values) => {
+    values.set("changes", (await views.changes(hostId)) ?? undefined);
+    values.set("generations", (await views.generations(hostId)) ?? undefined);
+  };
   /** A run that only goes on changes neither of those pages, unless it is the preview that the one of them shows. */
   const concernsPages = ({ id, op, state }: RunSummary) => {
     const before = states.get(id);
@@ -104,7 +130,9 @@ export function hostSource(hostId: HostId, { store, bus, views, runs, links }: S
     async all() {
       const host = await views.view(hostId);
       if (host === null) return null;
-      const values = new Map<string, unknown>([["host", host], ...(await pages())]);
+      const values: Values = new Map();
+      values.set("host", host);
+      await setPages(values);
       const ids = await newest();
       const summaries = await runs.summaries(ids);
       for (const id of ids) values.set(`run:${id}`, summaries.get(id));
@@ -114,7 +142,8 @@ export function hostSource(hostId: HostId, { store, bus, views, runs, links }: S
     async some(keys) {
       const host = await views.view(hostId);
       if (host === null) return null;
-      const values = new Map<string, unknown>([["host", host]]);
+      const values: Values = new Map();
+      values.set("host", host);
       const touched = [...keys].filter((key) => key.startsWith("run:")).map((key) => after(key) as RunId);
       if (touched.some((id) => !shown.has(id))) {
         const ids = new Set(await newest());
@@ -127,7 +156,7 @@ export function hostSource(hostId: HostId, { store, bus, views, runs, links }: S
         if (summary === null || concernsPages(summary)) stale = true;
         if (shown.has(id)) values.set(`run:${id}`, summary ?? undefined);
       }
-      if (stale) for (const [key, value] of await pages()) values.set(key, value);
+      if (stale) await setPages(values);
       return values;
     },
     listen: (touch) =>
@@ -153,10 +182,12 @@ export function hostSource(hostId: HostId, { store, bus, views, runs, links }: S
 }
 
 /** One run, its log apart. */
-export function runSource(runId: RunId, { bus, runs }: SourceDeps): TopicSource {
+function runSource(runId: RunId, { bus, runs }: SourceDeps): TopicSource {
   const read = async () => {
     const view = await runs.view(runId);
-    return view === null ? null : new Map([["run", view]]);
+    if (view === null) return null;
+    const values: TopicValues<`run:${RunId}`> = new Map();
+    return values.set("run", view);
   };
   return {
     all: read,
@@ -171,26 +202,20 @@ export function runSource(runId: RunId, { bus, runs }: SourceDeps): TopicSource 
 }
 
 /** The newest entries of the audit trail. */
-export function activitySource({ bus, audit }: SourceDeps): TopicSource {
-  let shown = new Set<string>();
-  const read = async () => {
+function activitySource({ bus, audit }: SourceDeps): TopicSource {
+  let shown = new Set<number>();
+  /** An entry never changes: only those that were not shown are given, and those that they pushed out are taken away. */
+  const read = async (before: ReadonlySet<number>) => {
     const { items } = await audit.list({}, NEWEST_ENTRIES, null);
-    return new Map<string, unknown>(items.map((entry) => [`entry:${entry.seq}`, entry]));
+    shown = new Set(items.map(({ seq }) => seq));
+    const values: TopicValues<"activity"> = new Map();
+    for (const entry of items) if (!before.has(entry.seq)) values.set(`entry:${entry.seq}`, entry);
+    for (const seq of before) if (!shown.has(seq)) values.set(`entry:${seq}`, undefined);
+    return values;
   };
   return {
-    async all() {
-      const values = await read();
-      shown = new Set(values.keys());
-      return values;
-    },
-    async some() {
-      const values = await read();
-      const before = shown;
-      shown = new Set(values.keys());
-      // An entry never changes: only what is new is given, and what it pushed out is taken away.
-      for (const key of before) if (!values.delete(key)) values.set(key, undefined);
-      return values;
-    },
+    all: () => read(new Set()),
+    some: () => read(shown),
     listen: (touch) =>
       listening((signal) => {
         bus.on("audit.added", () => touch("entries", "soon"), { owner, signal });

@@ -1,4 +1,4 @@
-import type { ToBrowser } from "@nixfleet/protocol";
+import type { ToBrowser, TopicKey, Topic as TopicName, TopicValue } from "@nixfleet/protocol";
 import type { Clock } from "@nixfleet/runtime";
 import type { Urgency } from "../fleet/index.ts";
 import type { Logger } from "../logger.ts";
@@ -13,6 +13,11 @@ const GATHER = 20;
 export const LATER_INTERVAL = 1000;
 /** What could not be read is tried again after this many milliseconds. */
 const RETRY_INTERVAL = 1000;
+
+/** Values of a topic by key, each of the type that the protocol declares under its key; undefined: the key goes. */
+export interface TopicValues<T extends TopicName> extends ReadonlyMap<string, unknown> {
+  set<Key extends TopicKey<T>>(key: Key, value: TopicValue<T, Key> | undefined): this;
+}
 
 /** Where a topic's values come from. A value that is the same object as before has not changed. */
 export interface TopicSource {
@@ -47,7 +52,7 @@ export interface Topic {
 }
 
 export interface TopicDeps {
-  name: string;
+  name: TopicName;
   source: TopicSource;
   clock: Clock;
   log: Logger;

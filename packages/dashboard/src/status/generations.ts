@@ -6,6 +6,7 @@ import {
   type GenerationView,
   type HostRow,
   type NextAction,
+  PLATFORM_TRAITS,
   REFUSALS,
 } from "@nixfleet/protocol";
 
@@ -57,8 +58,7 @@ function marks({ facts, platform, deployments }: GenerationsInput, known: readon
     return (same.find(({ number }) => number === current) ?? same[0])?.number;
   };
   mark(numberOf(facts.running?.closure), "running");
-  // A Home Manager profile is not booted.
-  if (platform !== "home-manager") mark(current, "next-boot");
+  if (PLATFORM_TRAITS[platform].bootsFromProfile) mark(current, "next-boot");
   mark(numberOf(facts.booted?.closure), "booted");
   // Only what was confirmed is recorded, so the last one that was not a trial is known to be good.
   const good = deployments.find(({ mode }) => mode !== "test");

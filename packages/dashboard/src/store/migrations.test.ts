@@ -15,13 +15,22 @@ const R2 = "01j00000000000000000000002";
 
 const NAMES = Object.keys(migrations({ bytes: "blob" }));
 
-/** A database as the versions up to a migration left it. */
-async function makeOlder(path: string, upTo: string): Promise<DatabaseSync> {
+/** Brings a database to what the versions up to a migration make of it. */
+async function migrateUpTo(path: string, upTo: string): Promise<void> {
   const known = Object.fromEntries(Object.entries(migrations({ bytes: "blob" })).filter(([name]) => name <= upTo));
-  const db = new Kysely<unknown>({ dialect: openSqlite(path).dialect });
-  await migrate(db, known, async () => {});
+  const sqlite = openSqlite(path);
+  const db = new Kysely<unknown>({ dialect: sqlite.dialect });
+  await sqlite.withoutForeignKeys(() => migrate(db, known, async () => {}));
   await db.destroy();
-  return new DatabaseSync(path);
+}
+
+/** A database of somebody who used the first version for a while, and has had each version up to a migration since then. */
+async function makeOlder(path: string, upTo: string): Promise<void> {
+  await migrateUpTo(path, "0001-spine");
+  const first = new DatabaseSync(path);
+  fillFirst(first);
+  first.close();
+  await migrateUpTo(path, upTo);
 }
 
 type Values = Record<string, string | number | null | Uint8Array>;
@@ -102,9 +111,7 @@ test.each(NAMES.slice(0, -1))(
   async (upTo) => {
     await using folder = await createTempDir();
     const path = join(folder.path, "nixfleet.db");
-    const older = await makeOlder(path, upTo);
-    fillFirst(older);
-    older.close();
+    await makeOlder(path, upTo);
 
     const { store } = await openTestStore({ path });
     await using _ = store;

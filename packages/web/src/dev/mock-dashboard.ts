@@ -18,6 +18,8 @@ import {
   type ServerInfo,
   type SourceView,
   type ToBrowser,
+  type Topic,
+  topicHead,
 } from "@nixfleet/protocol";
 import { idOf, largeFleet, pictureFleet, REPO_URL, runSummary, SOURCE, TARGET } from "./host-rows.ts";
 import { changesOf, generationsOf, storePath } from "./mock-changes.ts";
@@ -221,28 +223,35 @@ function hostRuns(row: HostRow): RunSummary[] {
   ];
 }
 
-function topicValues(world: World, topic: string): Record<string, unknown> | undefined {
+function topicValues(world: World, topic: Topic): Record<string, unknown> | undefined {
   const id = topic.slice(topic.indexOf(":") + 1);
-  if (topic === "fleet") {
-    return {
-      ...Object.fromEntries(world.rows.map((row) => [`host:${row.id}`, row])),
-      ...Object.fromEntries(world.runs.map((run) => [`run:${run.id}`, run])),
-      [`source:${SOURCE}`]: world.source,
-      server: world.server,
-    };
+  switch (topicHead(topic)) {
+    case "fleet":
+      return {
+        ...Object.fromEntries(world.rows.map((row) => [`host:${row.id}`, row])),
+        ...Object.fromEntries(world.runs.map((run) => [`run:${run.id}`, run])),
+        [`source:${SOURCE}`]: world.source,
+        server: world.server,
+      };
+    case "activity":
+      return {};
+    case "host": {
+      const row = world.rows.find((each) => each.id === id);
+      return (
+        row && {
+          host: hostView(row),
+          changes: changesOf(row, Date.now()),
+          generations: generationsOf(row, Date.now()),
+          ...Object.fromEntries(hostRuns(row).map((run) => [`run:${run.id}`, run])),
+        }
+      );
+    }
+    case "run":
+      return runValues(world, id);
   }
-  if (topic === "activity") return {};
-  if (topic.startsWith("host:")) {
-    const row = world.rows.find((each) => each.id === id);
-    return (
-      row && {
-        host: hostView(row),
-        changes: changesOf(row, Date.now()),
-        generations: generationsOf(row, Date.now()),
-        ...Object.fromEntries(hostRuns(row).map((run) => [`run:${run.id}`, run])),
-      }
-    );
-  }
+}
+
+function runValues(world: World, id: string): Record<string, unknown> | undefined {
   const special = world.rows.flatMap((row) => specialRuns(row, Date.now())).find(({ summary }) => summary.id === id);
   if (special) return { run: special };
   const preview = world.rows.map((row) => changesOf(row, Date.now()).run).find((each) => each?.id === id);

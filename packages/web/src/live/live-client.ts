@@ -155,6 +155,8 @@ export function createLiveClient(deps: LiveDeps): LiveClient {
         followed.state = step.state;
         break;
       }
+      default:
+        message satisfies never;
     }
     touch(topic);
   };

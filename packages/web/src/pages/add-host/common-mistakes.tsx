@@ -1,16 +1,19 @@
-import type { HostRow, ServerInfo } from "@nixfleet/protocol";
+import type { HostRow, Platform, ServerInfo } from "@nixfleet/protocol";
 import { Fragment, type ReactNode } from "react";
 import { SectionHead } from "../../components/section-head.tsx";
 import { isLoopback } from "./host-setup.ts";
 
+/** How the agent's log is read; null: it has no journal. */
+const JOURNAL = {
+  nixos: "journalctl -u nixfleet-agent -n 50",
+  darwin: null,
+  "home-manager": "journalctl --user -u nixfleet-agent -n 50",
+} as const satisfies Record<Platform, string | null>;
+
 /** Why a first connection usually fails, and how to find out. */
 export function CommonMistakes({ row, server }: { row: HostRow; server: ServerInfo | undefined }) {
   const origin = server?.origin ?? location.origin;
-  const journal = {
-    nixos: "journalctl -u nixfleet-agent -n 50",
-    "home-manager": "journalctl --user -u nixfleet-agent -n 50",
-    darwin: null,
-  }[row.platform];
+  const journal = JOURNAL[row.platform];
   const entries: (readonly [title: string, words: ReactNode])[] = [
     ...(journal === null ? [] : [["Check the agent’s log", <code key="journal">{journal}</code>] as const]),
     ["Run the agent’s self-check", <code key="check">nixfleet-agent check</code>],

@@ -1,4 +1,4 @@
-import type { Platform } from "@nixfleet/protocol";
+import { PLATFORM_TRAITS, type Platform } from "@nixfleet/protocol";
 import { shellWord } from "../../log-viewer/shell-words.ts";
 
 /** The new host, and the repository that it follows. */
@@ -23,15 +23,31 @@ export interface HostSetup {
   readonly user: "root" | "user";
 }
 
-const MODULES = { nixos: "nixosModules", darwin: "darwinModules", "home-manager": "homeManagerModules" } as const;
-const REBUILD = { nixos: "nixos-rebuild", darwin: "darwin-rebuild", "home-manager": "home-manager" } as const;
+interface PlatformTools {
+  /** The output of our flake that has the module. */
+  readonly modules: string;
+  readonly rebuild: string;
+  /** The command that writes its standard input to a file that only its owner reads. */
+  readonly storeToken: (path: string) => string;
+}
+
+const installFromPipe = (path: string) => `install -m 0600 /dev/stdin ${path}`;
+/** Wherever BSD's install may be, which copies regular files only. */
+const catPrivately = (path: string) => `(umask 077; cat > ${path})`;
+
+const TOOLS = {
+  nixos: { modules: "nixosModules", rebuild: "nixos-rebuild", storeToken: installFromPipe },
+  darwin: { modules: "darwinModules", rebuild: "darwin-rebuild", storeToken: catPrivately },
+  "home-manager": { modules: "homeManagerModules", rebuild: "home-manager", storeToken: catPrivately },
+} as const satisfies Record<Platform, PlatformTools>;
 
 /** The placeholder for the config repository while the dashboard has none. */
 export const EXAMPLE_REPO = "ssh://git@git.example.org/config.git";
 
 export function hostSetup(input: SetupInput): HostSetup {
   const { name, platform, url } = input;
-  const home = platform === "home-manager";
+  const home = PLATFORM_TRAITS[platform].scope === "user";
+  const tools = TOOLS[platform];
   const repoUrl = input.repoUrl ?? EXAMPLE_REPO;
   const directory = home ? "~/.config/nixfleet" : "/etc/nixfleet";
   const tokenFile = home ? `"\${config.home.homeDirectory}/.config/nixfleet/token"` : nixString("/etc/nixfleet/token");
@@ -46,7 +62,7 @@ export function hostSetup(input: SetupInput): HostSetup {
   const code = [
     `{ ${home ? "config, " : ""}inputs, ... }:`,
     "{",
-    `  imports = [ inputs.nixfleet.${MODULES[platform]}.nixfleet-agent ];`,
+    `  imports = [ inputs.nixfleet.${tools.modules}.nixfleet-agent ];`,
     "",
     "  services.nixfleet-agent = {",
     ...options.map(([option, value]) => `    ${option.padEnd(width)} = ${value};`),
@@ -56,12 +72,8 @@ export function hostSetup(input: SetupInput): HostSetup {
   ].join("\n");
   return {
     file: { path: `hosts/${name}/nixfleet.nix`, code },
-    // BSD's install copies regular files only, so that cat does it everywhere but on NixOS.
-    storeToken: [
-      `install -d -m 0700 ${directory}`,
-      platform === "nixos" ? `install -m 0600 /dev/stdin ${directory}/token` : `(umask 077; cat > ${directory}/token)`,
-    ],
-    switchByHand: `${REBUILD[platform]} switch --flake ${shellWord(`${flakeRef(repoUrl, input.branch)}#${name}`)}`,
+    storeToken: [`install -d -m 0700 ${directory}`, tools.storeToken(`${directory}/token`)],
+    switchByHand: `${tools.rebuild} switch --flake ${shellWord(`${flakeRef(repoUrl, input.branch)}#${name}`)}`,
     runByHand: [
       `NIXFLEET_URL=${shellWord(url)}`,
       `NIXFLEET_TOKEN_FILE=${directory}/token`,
