@@ -194,8 +194,8 @@ test.each(NAMES.slice(0, -1))(
 test("R42: a migration that breaks off changes nothing, leaves no copy behind, and is done by the next start", async () => {
   await using folder = await createTempDir();
   const path = join(folder.path, "nixfleet.db");
-  const older = await makeOlder(path, "0002-confirmation");
-  fillFirst(older);
+  await makeOlder(path, "0002-confirmation");
+  const older = new DatabaseSync(path);
   // In the way of one of the last statements.
   older.exec("create index metrics_history_by_time on meta (key)");
   const tables = () => older.prepare("select name from sqlite_schema order by name").all();
@@ -215,8 +215,8 @@ test("R42: a migration that breaks off changes nothing, leaves no copy behind, a
 test("R42: a reference that a migration breaks undoes it", async () => {
   await using folder = await createTempDir();
   const path = join(folder.path, "nixfleet.db");
-  const older = await makeOlder(path, "0002-confirmation");
-  fillFirst(older);
+  await makeOlder(path, "0002-confirmation");
+  const older = new DatabaseSync(path);
   older.exec("pragma foreign_keys = off; delete from runs");
   older.close();
   for (let start = 0; start < 2; start++) await expect(openTestStore({ path })).rejects.toThrow("broken reference");
@@ -225,8 +225,8 @@ test("R42: a reference that a migration breaks undoes it", async () => {
 test("R42: while another program has locked the database, it is backed up once and not with each trial", async () => {
   await using folder = await createTempDir();
   const path = join(folder.path, "nixfleet.db");
-  const older = await makeOlder(path, "0002-confirmation");
-  fillFirst(older);
+  await makeOlder(path, "0002-confirmation");
+  const older = new DatabaseSync(path);
   older.exec("begin immediate");
   const clock = createFakeClock();
   const copies: number[] = [];
