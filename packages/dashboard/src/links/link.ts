@@ -4,6 +4,7 @@ import {
   type FromDashboard,
   type Goodbye,
   type HostId,
+  type RunId,
   readFromAgent,
 } from "@nixfleet/protocol";
 import type { LinkSocket } from "../server-socket.ts";
@@ -33,6 +34,8 @@ export interface Link {
   /** Names the agent's process; empty before the hello. */
   instance: string;
   readonly state: "waiting" | "greeted" | "open" | "closed";
+  /** Runs whose start was sent over this link: its hello cannot list them. */
+  readonly startedRuns: ReadonlySet<RunId>;
   /** From now on messages are taken. */
   open(): void;
   send(message: FromDashboard): void;
@@ -64,6 +67,7 @@ export function createLink(
   handlers: LinkHandlers,
 ): Link {
   let state: Link["state"] = "waiting";
+  const startedRuns = new Set<RunId>();
   const pings = new Map<string, (answered: boolean) => void>();
   const gone = Promise.withResolvers<void>();
 
@@ -132,6 +136,7 @@ export function createLink(
     lastHeardAt: now(),
     instance: "",
     gone: gone.promise,
+    startedRuns,
     get state() {
       return state;
     },
@@ -140,6 +145,7 @@ export function createLink(
     },
     send(message) {
       if (state === "closed") return;
+      if (message.type === "startRun") startedRuns.add(message.runId);
       socket.send(JSON.stringify(message));
       if (socket.bufferedAmount > SEND_LIMIT) link.terminate();
     },
