@@ -78,7 +78,7 @@ export async function openCore({ path, port = 0, deadlines = {}, clock = systemC
     onLimit: options.onLimit,
     aroundStatement: options.aroundStatement,
   });
-  const { store, bus, ids, hosts, runs, links, runViews: views, logs } = parts;
+  const { store, bus, ids, hosts, runs, links, runViews: views, views: fleet, logs } = parts;
   await parts.start();
   const app = new Hono();
   serveConfirm(app, runs);
@@ -133,6 +133,7 @@ export async function openCore({ path, port = 0, deadlines = {}, clock = systemC
     runs,
     links,
     views,
+    fleet,
     logs,
     logged,
     port: bound,

@@ -86,7 +86,7 @@ export const FromBrowser = z.discriminatedUnion("type", [
 ]);
 export type FromBrowser = z.infer<typeof FromBrowser>;
 
-const version = z.number().int().min(0);
+const version = z.number().int().min(1);
 const values = z.record(z.string(), z.unknown());
 
 export const ToBrowser = z.discriminatedUnion("type", [

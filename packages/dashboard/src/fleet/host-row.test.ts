@@ -42,30 +42,30 @@ interface Case {
   status: HostRow["status"];
 }
 const cases: Case[] = [
-  { title: "a host that is current needs nothing", row: row(), next: null, cause: null, status: "ok" },
+  { title: "F13: a host that is current needs nothing", row: row(), next: null, cause: null, status: "ok" },
   {
-    title: "a host that is behind is helped by a pull before anything else",
+    title: "F13: a host that is behind is helped by a pull before anything else",
     row: row({ input: behind }),
     next: start("Pull", "pull", { compartment: "git", whenBlocked: "refuse" }),
     cause: { lead: "3 commits behind", detail: null },
     status: "attention",
   },
   {
-    title: "an offline host keeps its status, and its pull can wait in the queue",
+    title: "F9: F13: an offline host keeps its status, and its pull can wait in the queue",
     row: row({ input: behind, ...offline }),
     next: start("Queue pull", "pull", { whenBlocked: "queue" }),
     cause: { lead: "3 commits behind, offline", detail: "the pull can wait in the queue until it comes back" },
     status: "attention",
   },
   {
-    title: "what was pulled is to be switched",
+    title: "F13: what was pulled is to be switched",
     row: row({ input: pulled }),
     next: start("Switch", "switch", { compartment: "system" }),
     cause: { lead: "Pulled, not switched", detail: "runs aaaaaaa, 3 commits behind" },
     status: "attention",
   },
   {
-    title: "a failed switch is retried, and its first error line is the cause's detail",
+    title: "F13: a failed switch is retried, and its first error line is the cause's detail",
     row: row({ input: pulled, by: runs({ lastSwitch: run({ state: "failed", firstError: "nginx.service: host not found" }) }) }),
     next: start("Retry", "switch"),
     cause: { lead: "Switch failed", detail: "nginx.service: host not found" },
@@ -79,7 +79,7 @@ const cases: Case[] = [
     status: "broken",
   },
   {
-    title: "tests that have not run are run",
+    title: "F13: tests that have not run are run",
     row: row({ by: runs({ lastTest: null }) }),
     next: start("Run tests", "test", { compartment: "tests" }),
     cause: { lead: "Switched, not tested", detail: "12 tests wait" },
@@ -101,34 +101,34 @@ const cases: Case[] = [
     status: "broken",
   },
   {
-    title: "a host without tests is current: nothing on it is to be mended",
+    title: "F11: a host without tests is current: nothing on it is to be mended",
     row: row({ input: host({ tests: { defined: 0 } }), by: runs({ lastTest: null }) }),
     next: null,
     cause: null,
     status: "ok",
   },
   {
-    title: "R19: a stale target is nobody's cause but the fleet's, and leaves no host green",
+    title: "F11: R19: a stale target is nobody's cause but the fleet's, and leaves no host green",
     row: row({ target: target({ stale: true }) }),
     next: null,
     cause: null,
     status: "unknown",
   },
   {
-    title: "a run at work is opened",
+    title: "F11: F13: a run at work is opened",
     row: row({ input: pulled, run: summary("running") }),
     next: expect.objectContaining({ kind: "open-run" }),
     cause: null,
     status: "working",
   },
   {
-    title: "a waiting run is opened too, but the host still needs attention",
+    title: "F11: F13: a waiting run is opened too, but the host still needs attention",
     row: row({ input: pulled, run: summary("queued") }),
     next: expect.objectContaining({ kind: "open-run" }),
     status: "attention",
   },
   {
-    title: "a host that has never connected is helped by nothing from here",
+    title: "F13: a host that has never connected is helped by nothing from here",
     row: row({
       input: { ...host({}, { deployments: [] }), facts: {} },
       by: runs({ lastTest: null }),
@@ -140,13 +140,13 @@ const cases: Case[] = [
     status: "unknown",
   },
   {
-    title: "an op that the host does not allow is not offered",
+    title: "F13: an op that the host does not allow is not offered",
     row: row({ input: behind, policy: { ...policy, allowedOps: ["switch", "test"] } }),
     next: null,
     status: "attention",
   },
   {
-    title: "several yellow answers make one cause, the first one leading",
+    title: "F12: several yellow answers make one cause, the first one leading",
     row: row({
       input: host(
         {
@@ -184,7 +184,7 @@ test("R16: a row tells what runs, since when and as which generation, apart from
   expect(row({ input: host({ profile }) }).runs.generation).toBeNull();
 });
 
-test("R24: a measured zero is zero, and what was not measured is null", () => {
+test("F9: R24: a measured zero is zero, and what was not measured is null", () => {
   expect(
     row({ metrics: { at: now, load: 0, memory: { used: 0, total: 8 }, disks: [{ mount: "/", used: 0, total: 4 }] } }),
   ).toMatchObject({ load: 0, memory: 0, disk: 0 });
@@ -203,7 +203,7 @@ test("R24: a measured zero is zero, and what was not measured is null", () => {
   ).toMatchObject({ memory: null, disk: 0.75 });
 });
 
-test("ops that cannot be started say why; what may wait for the host is not denied for its absence", () => {
+test("F14: ops that cannot be started say why; what may wait for the host is not denied for its absence", () => {
   expect(row().deniedOps).toEqual({});
   expect(row(offline).deniedOps).toEqual({
     reboot: "The host is not connected.",
@@ -236,7 +236,7 @@ test("a host of a source that is not declared needs attention, says which and wh
   expect(found.deniedOps.pull).toBe(found.compartments.git.sentence);
 });
 
-test("a reboot that is needed is the next action where the host allows it, and where it does not, none is offered", () => {
+test("F13: a reboot that is needed is the next action where the host allows it, and where it does not, none is offered", () => {
   const input = host({ reboot: { needed: true, reasons: ["kernel 6.18.2 to 6.18.3"] } });
   expect(row({ input }).next).toMatchObject({ op: "reboot", label: "Reboot", compartment: "system" });
   expect(row({ input })).toMatchObject({ status: "attention", cause: { lead: "Needs a reboot to finish" } });
@@ -246,7 +246,7 @@ test("a reboot that is needed is the next action where the host allows it, and w
   expect(row({ input, ...offline }).next).toBeNull();
 });
 
-test("R56: a host that takes signed commits only says that it does not go back, unless its configuration lets it", () => {
+test("F14: R56: a host that takes signed commits only says that it does not go back, unless its configuration lets it", () => {
   expect(row({ policy: { ...policy, signed: true } }).deniedOps).toEqual({
     rollback: "This host takes signed commits only, and its own configuration does not let it go back (allowRewind).",
   });

@@ -452,7 +452,7 @@ test("R61: while a host suffers from a failed switch, its page has the lines aro
   expect(await views.view(id)).toMatchObject({ failure: null, failureLog: [] });
 });
 
-test("a host that goes is stale, then offline, by time alone", async () => {
+test("F9: F10: a host that goes is stale, then offline, by time alone", async () => {
   const { scope, views, bus, clock, links, add } = await arrange();
   await using _ = scope;
   await views.start();
@@ -472,7 +472,91 @@ test("a host that goes is stale, then offline, by time alone", async () => {
   expect(await views.row(id)).toMatchObject({ reachability: { state: "offline", since } });
 });
 
-test("R30: a second machine that claims to be a host is a conflict until it has not tried for half an hour", async () => {
+test("F10: R37: an undo that does not come turns overdue by time alone, though nobody says anything", async () => {
+  const { scope, views, bus, clock, links, add, report, told } = await arrange();
+  await using _ = scope;
+  await views.start();
+  const id = await add("csb1");
+  links.set(id, { connectedSince: clock.now() });
+  bus.emit("presence.changed", { hostId: id });
+  const runId = "01j00000000000000000000001" as RunId;
+  await report(id, { ...facts, deadman: { runId, until: clock.now() + 60_000, back: closure("b") } });
+  expect(await views.row(id)).toMatchObject({ compartments: { system: { word: "not confirmed", status: "attention" } } });
+
+  clock.advance(60_000 + 3 * 60_000);
+  // Its row is made again in the very last moment.
+  bus.emit("presence.changed", { hostId: id });
+  expect(await views.row(id)).toMatchObject({ compartments: { system: { word: "not confirmed" } } });
+  const before = told.length;
+  clock.advance(1);
+  expect(await views.row(id)).toMatchObject({
+    status: "broken",
+    compartments: { system: { word: "undo overdue", status: "broken" } },
+  });
+  expect(told.slice(before)).toEqual([id]);
+});
+
+test("F10: of what turns by time alone, the first turn comes first, and each makes room for the next", async () => {
+  const { scope, views, bus, clock, links, add, report } = await arrange();
+  await using _ = scope;
+  await views.start();
+  const id = await add("csb1");
+  const since = clock.now();
+  links.set(id, {
+    connectedSince: null,
+    lastHeardAt: since,
+    conflict: { at: since, reason: "A second agent claims to be this host.", instance: "other" },
+  });
+  bus.emit("presence.changed", { hostId: id });
+  const runId = "01j00000000000000000000001" as RunId;
+  await report(id, { ...facts, deadman: { runId, until: since + 7 * 60_000, back: closure("b") } });
+  const seen = async () => {
+    const row = await views.row(id);
+    return [row?.reachability.state, row?.compartments.system.word, row?.compartments.agent.word];
+  };
+  expect(await seen()).toEqual(["stale", "not confirmed", "conflict"]);
+  const timers = clock.waiting;
+  for (let time = 0; time < 3; time++) bus.emit("presence.changed", { hostId: id });
+  await views.rows();
+  expect(clock.waiting).toBe(timers);
+  clock.advance(5 * 60_000);
+  expect(await seen()).toEqual(["offline", "not confirmed", "conflict"]);
+  clock.advance(5 * 60_000 + 1);
+  expect(await seen()).toEqual(["offline", "undo overdue", "conflict"]);
+  clock.advance(20 * 60_000);
+  expect(await seen()).toEqual(["offline", "undo overdue", "current"]);
+});
+
+test("a host that was removed leaves no timer behind", async () => {
+  const { scope, views, hosts, bus, clock, links, add } = await arrange();
+  await using _ = scope;
+  await views.start();
+  const timers = clock.waiting;
+  const id = await add("csb1");
+  links.set(id, { connectedSince: null, lastHeardAt: clock.now() });
+  bus.emit("presence.changed", { hostId: id });
+  await views.rows();
+  expect(clock.waiting).toBe(timers + 1);
+  await hosts.remove(id);
+  await views.rows();
+  expect(clock.waiting).toBe(timers);
+});
+
+test("F9: R24: measurements of a host that left are not shown as if they were of now", async () => {
+  const { scope, views, bus, clock, links, add } = await arrange();
+  await using _ = scope;
+  await views.start();
+  const id = await add("csb1");
+  const memory = { used: 1, total: 2 };
+  links.set(id, { connectedSince: clock.now(), metrics: { at: clock.now(), load: 3, memory } });
+  bus.emit("host.metrics", { hostId: id });
+  expect(await views.row(id)).toMatchObject({ load: 3, memory: 0.5 });
+  links.set(id, { connectedSince: null, lastHeardAt: clock.now(), metrics: null });
+  bus.emit("presence.changed", { hostId: id });
+  expect(await views.row(id)).toMatchObject({ load: null, memory: null });
+});
+
+test("F10: R30: a second machine that claims to be a host is a conflict until it has not tried for half an hour", async () => {
   const { scope, views, bus, clock, links, add, report } = await arrange();
   await using _ = scope;
   await views.start();

@@ -374,6 +374,59 @@ test("L18: what waits to be stored is bounded: an agent that goes on without ack
   limit(1_000_000);
 });
 
+test("L10: what an agent says between its hello and its welcome counts for nothing", async () => {
+  await using at = await open();
+  const { core, alpha } = at;
+  const first = dial(core, alpha.token);
+  await first.greet();
+  first.send({ type: "metrics", metrics: { at: 1, load: 1 } });
+  await core.until("host.metrics", async () => core.links.presence(alpha.id).metrics !== null);
+  const second = dial(core, alpha.token);
+  await second.status;
+  second.send(hello({ instance: "two" }));
+  second.send({ type: "metrics", metrics: { at: 1, load: 99 } });
+  first.send({ type: "pong", nonce: (await first.next("ping")).nonce });
+  expect(await second.next("goodbye")).toMatchObject({ code: "conflict" });
+  await second.closed;
+  expect(core.links.presence(alpha.id).metrics).toEqual({ at: 1, load: 1 });
+  first.socket.terminate();
+});
+
+test("L10: a run that was never sent is not known, though the host lists it: it is cancelled there, and stays as it is here", async () => {
+  await using at = await open();
+  const { core, alpha } = at;
+  // As from a dashboard whose database was put back to an earlier time.
+  const runId = await core.begin(alpha.id, "test", {
+    hold: { by: "window", reason: "Waits for its maintenance window.", until: null },
+  });
+  const link = dial(core, alpha.token);
+  const { runs } = await link.greet({ runs: [{ runId, state: "active", lastSeq: 3 }] });
+  expect(runs).toEqual([{ runId, storedSeq: 0, known: false }]);
+  expect(await link.next("cancelRun")).toMatchObject({ runId });
+  expect(await core.views.summary(runId)).toMatchObject({ state: "queued", queueReason: "held" });
+  link.socket.terminate();
+});
+
+test("L11: a run that is started right after the hello is started once: the hello could not list it", async () => {
+  await using at = await open();
+  const { core, alpha } = at;
+  const link = dial(core, alpha.token);
+  const starts: string[] = [];
+  link.socket.on("message", (data: Buffer) => {
+    const message = JSON.parse(data.toString());
+    if (message.type === "startRun") starts.push(message.runId);
+  });
+  await link.greet();
+  const first = await core.begin(alpha.id, "test");
+  await link.next("startRun");
+  link.send({ type: "runRefused", runId: first, code: "no-clone", reason: "There is no clone." });
+  await core.whenEnded(first);
+  const second = await core.begin(alpha.id, "test");
+  await link.next("startRun");
+  expect(starts).toEqual([first, second]);
+  link.socket.terminate();
+});
+
 test("L19: R51: an agent can speak only for its own host", async () => {
   await using at = await open();
   const { core } = at;

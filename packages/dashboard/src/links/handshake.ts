@@ -72,7 +72,7 @@ export function createHandshake(deps: HandshakeDeps): (link: Link, hello: FromAg
 
     const from = { at: now, from: link.address };
     await store.change((change) => storeHello(change, hostId, hello, from), { batchDelay: BATCH_DELAY, whenUnavailable: "wait" });
-    await runs.linkUp(hostId, hello.runs, link.started);
+    await runs.linkUp(hostId, hello.runs, link.startedRuns);
   }
 
   /**

@@ -34,8 +34,8 @@ export interface Link {
   /** Names the agent's process; empty before the hello. */
   instance: string;
   readonly state: "waiting" | "greeted" | "open" | "closed";
-  /** The runs whose start was sent over this link. */
-  readonly started: ReadonlySet<RunId>;
+  /** Runs whose start was sent over this link: its hello cannot list them. */
+  readonly startedRuns: ReadonlySet<RunId>;
   /** From now on messages are taken. */
   open(): void;
   send(message: FromDashboard): void;
@@ -67,7 +67,7 @@ export function createLink(
   handlers: LinkHandlers,
 ): Link {
   let state: Link["state"] = "waiting";
-  const started = new Set<RunId>();
+  const startedRuns = new Set<RunId>();
   const pings = new Map<string, (answered: boolean) => void>();
   const gone = Promise.withResolvers<void>();
 
@@ -138,8 +138,8 @@ export function createLink(
     openedAt: now(),
     lastHeardAt: now(),
     instance: "",
-    started,
     gone: gone.promise,
+    startedRuns,
     get state() {
       return state;
     },
@@ -148,7 +148,7 @@ export function createLink(
     },
     send(message) {
       if (state === "closed") return;
-      if (message.type === "startRun") started.add(message.runId);
+      if (message.type === "startRun") startedRuns.add(message.runId);
       socket.send(JSON.stringify(message));
       if (socket.bufferedAmount > SEND_LIMIT) link.terminate();
     },

@@ -126,7 +126,10 @@ export function createLiveClient(deps: ClientDeps): LiveClient {
         watchDrain();
         return;
       }
-      socket.send(subscription.topic.snapshot());
+      const snapshot = subscription.topic.snapshot();
+      // The topic was not read yet: its first state is sent once it is.
+      if (snapshot === null) return;
+      socket.send(snapshot);
       subscription.behind = false;
       if (subscription.topic.isGone) {
         leave(subscription);

@@ -141,7 +141,7 @@ const step = fc.oneof(
   fc.record({ do: fc.constant("clog" as const), key: fc.constantFrom("a", "b") }),
 );
 
-test("snapshot and deltas give every browser the server's state, however they are coalesced, delayed or dropped for slowness", async () => {
+test("T3: snapshot and deltas give every browser the server's state, however they are coalesced, delayed or dropped for slowness", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
       const { clock, truth, connect, set } = arrangeTopic();
@@ -176,7 +176,7 @@ test("snapshot and deltas give every browser the server's state, however they ar
   );
 });
 
-test("over time at most ten deltas a second, the first ones at once, each with all that came before it", async () => {
+test("T6: over time at most ten deltas a second, the first ones at once, each with all that came before it", async () => {
   const { clock, connect, set } = arrangeTopic();
   const browser = connect();
   browser.say({ type: "subscribe", topic: "fleet" });
@@ -196,7 +196,7 @@ test("over time at most ten deltas a second, the first ones at once, each with a
   expect(browser.values("fleet")).toEqual({ a: 4989, b: 4989 });
 });
 
-test("a state does not wait for measurements, which go along with it or once a second", async () => {
+test("T6: a state does not wait for measurements, which go along with it or once a second", async () => {
   const { clock, connect, set } = arrangeTopic();
   const browser = connect();
   browser.say({ type: "subscribe", topic: "fleet" });
@@ -221,7 +221,7 @@ test("a state does not wait for measurements, which go along with it or once a s
   expect(browser.seen.deltas - before).toBe(4);
 });
 
-test("R39: a stalled browser costs bounded memory, disturbs no other, and gets one fresh snapshot when it takes messages again", async () => {
+test("T7: R39: a stalled browser costs bounded memory, disturbs no other, and gets one fresh snapshot when it takes messages again", async () => {
   const { clock, truth, connect, set } = arrangeTopic();
   for (let i = 0; i < 300; i++) truth.set(`host:${i}`, { i, text: "x".repeat(1000) });
   const [stalled, quick] = [connect(), connect()];
@@ -254,7 +254,7 @@ test("R39: a stalled browser costs bounded memory, disturbs no other, and gets o
   expect(stalled.values("fleet")["host:0"]).toBe("after");
 });
 
-test("R39: a browser that was too slow for a delta gets none before its fresh snapshot", async () => {
+test("T7: R39: a browser that was too slow for a delta gets none before its fresh snapshot", async () => {
   const { clock, connect, set } = arrangeTopic();
   const browser = connect();
   browser.say({ type: "subscribe", topic: "fleet" });
@@ -277,7 +277,7 @@ test("R39: a browser that was too slow for a delta gets none before its fresh sn
   expect(browser.values("fleet")).toMatchObject({ c: 1 });
 });
 
-test("R39: a browser that takes nothing for minutes is let go", async () => {
+test("T7: R39: a browser that takes nothing for minutes is let go", async () => {
   const { clock, connect, set } = arrangeTopic();
   const browser = connect();
   browser.say({ type: "subscribe", topic: "fleet" });
@@ -420,7 +420,7 @@ async function arrange() {
   return { scope, clock, bus, publish, store, ids, live, connect, place, setSource, addRun, logLines, pass, watched, told };
 }
 
-test("R25: a host that is added, renamed or removed, and a source that changes, arrive as deltas", async () => {
+test("T3: R25: a host that is added, renamed or removed, and a source that changes, arrive as deltas", async () => {
   const { scope, ids, connect, place, setSource, pass } = await arrange();
   await using _ = scope;
   const browser = connect();
@@ -486,7 +486,7 @@ test("runs of a removed host leave the fleet with their end, and whoever looks a
   expect(browser.seen.gone).toEqual([]);
 });
 
-test("R39: a log that a stalled browser follows is sent as it takes it: every line once, in order, with bounded memory", async () => {
+test("T8: R39: a log that a stalled browser follows is sent as it takes it: every line once, in order, with bounded memory", async () => {
   const { scope, connect, addRun, logLines, pass } = await arrange();
   await using _ = scope;
   const { runId } = await addRun();
@@ -522,7 +522,7 @@ test("R39: a log that a stalled browser follows is sent as it takes it: every li
   expect(browser.seen.logGaps).toBe(0);
 });
 
-test("a log is given from the line that is asked for, and its length is told though there is no line yet", async () => {
+test("T8: a log is given from the line that is asked for, and its length is told though there is no line yet", async () => {
   const { scope, connect, addRun, logLines, pass } = await arrange();
   await using _ = scope;
   const { runId } = await addRun();
@@ -544,7 +544,7 @@ test("a log is given from the line that is asked for, and its length is told tho
   expect(other.seen.lines).toEqual([]);
 });
 
-test("a session that ends closes its sockets with 4001, and no others", async () => {
+test("T10: a session that ends closes its sockets with 4001, and no others", async () => {
   const { scope, publish, live, connect } = await arrange();
   await using _ = scope;
   const [mine, other] = [connect("mine"), connect("other")];
@@ -624,7 +624,7 @@ test("R25: what a preview showed and the generations of a host change live with 
   await take(() => JSON.stringify(browser.values(topic)["changes"]).includes("1 package"));
 });
 
-test("a host or run that does not exist is gone at once, and leaves nothing behind", async () => {
+test("T9: a host or run that does not exist is gone at once, and leaves nothing behind", async () => {
   const { scope, ids, live, connect, pass } = await arrange();
   await using _ = scope;
   const browser = connect();
@@ -642,7 +642,7 @@ test.each([
   '{"type":"subscribe","topic":"../etc"}',
   '{"type":"start"}',
   JSON.stringify({ type: "subscribe", topic: `run:${"x".repeat(9000)}` }),
-])("R38: a malformed message closes its own socket only: %#", async (text) => {
+])("T10: R38: a malformed message closes its own socket only: %#", async (text) => {
   const { scope, live, connect } = await arrange();
   await using _ = scope;
   const [hostile, other] = [connect(), connect()];
@@ -655,7 +655,16 @@ test.each([
   expect(live.connected).toBe(1);
 });
 
-test("R48: stopping tells every browser to come back", async () => {
+test("T10: the fifty-first socket of one session is closed with 1013; another session is let in", async () => {
+  const { scope, connect, live } = await arrange();
+  await using _ = scope;
+  for (let count = 0; count < 50; count++) connect("busy");
+  const [tooMany, other] = [connect("busy"), connect("other")];
+  for (const browser of [tooMany, other]) browser.take();
+  expect([tooMany.seen.closed, other.seen.closed, live.connected]).toEqual([1013, null, 51]);
+});
+
+test("T10: R48: stopping tells every browser to come back", async () => {
   const { scope, live, connect } = await arrange();
   await using _ = scope;
   const browser = connect();

@@ -118,11 +118,10 @@ function hostSource(hostId: HostId, { store, bus, views, runs, links }: SourceDe
     values.set("generations", (await views.generations(hostId)) ?? undefined);
   };
   /** A run that only goes on changes neither of those pages, unless it is the preview that the one of them shows. */
-  const concernsPages = ({ id, op, state }: RunSummary) => {
-    const before = states.get(id);
+  const concernsPages = ({ id, op, state }: RunSummary) => op === "preview" || states.get(id) !== state;
+  const noteState = ({ id, state }: RunSummary) => {
     if (isTerminal(state)) states.delete(id);
     else states.set(id, state);
-    return op === "preview" || before !== state;
   };
   return {
     // It is large, and changes with every step of the host's run.
@@ -145,18 +144,19 @@ function hostSource(hostId: HostId, { store, bus, views, runs, links }: SourceDe
       const values: Values = new Map();
       values.set("host", host);
       const touched = [...keys].filter((key) => key.startsWith("run:")).map((key) => after(key) as RunId);
-      if (touched.some((id) => !shown.has(id))) {
-        const ids = new Set(await newest());
-        for (const id of shown) if (!ids.has(id)) values.set(`run:${id}`, undefined);
-        shown = ids;
-      }
+      const listed = touched.some((id) => !shown.has(id)) ? new Set(await newest()) : shown;
+      for (const id of shown) if (!listed.has(id)) values.set(`run:${id}`, undefined);
+      const summaries = await runs.summaries(touched);
       let stale = keys.has(PAGES);
       for (const id of touched) {
-        const summary = await runs.summary(id);
-        if (summary === null || concernsPages(summary)) stale = true;
-        if (shown.has(id)) values.set(`run:${id}`, summary ?? undefined);
+        const summary = summaries.get(id);
+        if (summary === undefined || concernsPages(summary)) stale = true;
+        if (listed.has(id)) values.set(`run:${id}`, summary);
       }
       if (stale) await setPages(values);
+      // Only now: of a reading that fails nothing was given out, so it counts as not done.
+      shown = listed;
+      for (const summary of summaries.values()) noteState(summary);
       return values;
     },
     listen: (touch) =>

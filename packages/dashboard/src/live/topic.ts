@@ -41,8 +41,8 @@ export interface TopicMember {
 export interface Topic {
   /** Resolves once there is a state to be given out. */
   readonly ready: Promise<void>;
-  /** The whole state as a message; or that there is no such host or run. */
-  snapshot(): string;
+  /** The whole state as a message; or that there is no such host or run. Null: it was not read yet, `ready` tells when it is. */
+  snapshot(): string | null;
   readonly isGone: boolean;
   /** From now on the member gets each delta that follows the present snapshot. */
   join(member: TopicMember): void;
@@ -173,6 +173,7 @@ export function createTopic({ name, source, clock, log }: TopicDeps): Topic {
     ready,
     snapshot() {
       if (gone) return goneText;
+      if (!loaded) return null;
       snapshotText ??= `{"type":"snapshot","topic":${JSON.stringify(name)},"version":${version},"values":{${[...values]
         .map(([key, { json }]) => `${JSON.stringify(key)}:${json}`)
         .join(",")}}}`;

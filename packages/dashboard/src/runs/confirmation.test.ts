@@ -1,8 +1,10 @@
-import { confirmPath, type FromDashboardOf, Problem, type RunId, type StartRun } from "@nixfleet/protocol";
+import { confirmPath, type FromDashboardOf, type HostId, Problem, type RunId, type StartRun } from "@nixfleet/protocol";
 import { type Behaviour, createHealthyHost, type Step } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
 import { ADA, type Core, type CoreOptions, openCore, openFleet } from "../core.fixture.ts";
 import { dial } from "../links/bare-agent.fixture.ts";
+import { createConfirmations, PING_LIMIT } from "./confirmation.ts";
+import { openHistory } from "./history.fixture.ts";
 
 const NOBODY = "01j0000000000000000000000z" as RunId;
 
@@ -142,6 +144,71 @@ test("L22: what somebody cancels is not confirmed", async () => {
     status: 409,
     problem: { detail: "The run is being cancelled." },
   });
+});
+
+test("L22: what is cancelled, or ends, while its host is asked is not confirmed", async () => {
+  await using lab = await openFleet(["alpha"]);
+  const { core, added } = lab;
+  const agent = dial(core, added[0]?.token ?? "");
+  await agent.greet();
+  const ask = async (meanwhile: (runId: RunId) => Promise<unknown>) => {
+    const runId = await core.begin(lab.id, "switch");
+    const { confirmSecret } = await agent.next("startRun");
+    const asked = askToConfirm(core, runId, confirmSecret);
+    const { nonce } = await agent.next("ping");
+    await meanwhile(runId);
+    agent.send({ type: "pong", nonce });
+    return await asked;
+  };
+  const ended = await ask(async (runId) => {
+    agent.send({ type: "runRefused", runId, code: "no-clone", reason: "There is no clone." });
+    await core.whenEnded(runId);
+  });
+  expect(ended).toMatchObject({ status: 409, problem: { detail: "The run has ended." } });
+  const cancelled = await ask((runId) => core.runs.cancel(ADA, runId));
+  expect(cancelled).toMatchObject({ status: 409, problem: { detail: "The run is being cancelled." } });
+  agent.socket.terminate();
+});
+
+test("L22: an agent that does not answer within three seconds has not answered; one that has leaves no timer behind", async () => {
+  await using at = await openHistory();
+  const hostId = await at.addHost("alpha");
+  const runId = await at.addRun({ host: hostId, ended: null });
+  await at.store.change(({ db }) => db.updateTable("runs").set({ state: "running", confirm_secret: "secret" }).execute());
+  let answers = (_signal: AbortSignal) => Promise.resolve(true);
+  const presence = { isConnected: () => true, answers: (_: HostId, signal: AbortSignal) => answers(signal) };
+  const { confirm } = createConfirmations({ store: at.store, clock: at.clock, presence });
+  expect(await confirm(runId, "secret")).toEqual({ kind: "confirmed" });
+  expect(at.clock.waiting).toBe(0);
+  const asked = Promise.withResolvers<AbortSignal>();
+  answers = (signal) => {
+    asked.resolve(signal);
+    return new Promise((resolve) => signal.addEventListener("abort", () => resolve(false)));
+  };
+  const silent = confirm(runId, "secret");
+  const signal = await asked.promise;
+  at.clock.advance(PING_LIMIT - 1);
+  expect(signal.aborted).toBe(false);
+  at.clock.advance(1);
+  expect(await silent).toEqual({ kind: "not-confirmed", reason: "The host's agent is connected, but does not answer." });
+});
+
+test("L22: of one run four questions are answered at a time; one more is told to wait, and those that were answered make room", async () => {
+  await using lab = await openFleet(["alpha"]);
+  const { core, added } = lab;
+  const agent = dial(core, added[0]?.token ?? "");
+  await agent.greet();
+  const runId = await core.begin(lab.id, "switch");
+  const { confirmSecret = "" } = await agent.next("startRun");
+  for (let round = 0; round < 2; round++) {
+    const asked = Array.from({ length: 4 }, () => core.runs.confirm(runId, confirmSecret));
+    const nonces = [];
+    for (let count = 0; count < 4; count++) nonces.push((await agent.next("ping")).nonce);
+    expect(await core.runs.confirm(runId, confirmSecret)).toEqual({ kind: "too-many" });
+    for (const nonce of nonces) agent.send({ type: "pong", nonce });
+    expect(await Promise.all(asked)).toEqual(nonces.map(() => ({ kind: "confirmed" })));
+  }
+  agent.socket.terminate();
 });
 
 test("R58: after the end of a run its secret stands nowhere: not in the database, not in the log, not in what pages are shown", async () => {

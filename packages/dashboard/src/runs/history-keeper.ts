@@ -2,7 +2,7 @@ import { type Clock, createSerial, every, type Recurring } from "@nixfleet/runti
 import type { Bus } from "../bus.ts";
 import type { Logger } from "../logger.ts";
 import { StorageUnavailable, type Store } from "../store/index.ts";
-import { nextToPack, packLog, postponePacking } from "./log-packing.ts";
+import { nextPackTime, nextToPack, packLog, postponePacking } from "./log-packing.ts";
 import { type RetentionLimits, retainLogs, retainRuns } from "./retention.ts";
 
 /** After a run has changed, logs that wait are looked for so many milliseconds later. */
@@ -64,6 +64,9 @@ export function createHistoryKeeper({ store, bus, clock, log, limits }: HistoryK
         async () => {
           packAt = clock.now() + RETAIN_INTERVAL;
           await work.run(packAll);
+          // A log whose time came too late for this round does not wait for another run to change.
+          const next = await nextPackTime(store);
+          if (next !== null) packAt = Math.min(packAt, Math.max(next, clock.now() + PACK_DELAY));
         },
         { ...options, interval: () => packAt - clock.now() },
       );

@@ -20,11 +20,8 @@ export type ReceivedEvents =
 
 /** What hosts report. Where no change is given, each run gets one of its own: one that cannot be read stops none of the others. */
 export interface HostReports {
-  /**
-   * A host has come, and listed the runs that it knows. `started`: those sent to it since then, of which its list says nothing.
-   * It is read when the list is applied: a run may be sent, and report, between the hello and that.
-   */
-  linkUp(hostId: HostId, listed: readonly UnacknowledgedRun[], started: ReadonlySet<RunId>): Promise<void>;
+  /** The host has said which runs it has. `startedSince`: runs that were sent to it after that, of which it has said nothing. */
+  linkUp(hostId: HostId, listed: readonly UnacknowledgedRun[], startedSince: ReadonlySet<RunId>): Promise<void>;
   linkDown(hostId: HostId): Promise<void>;
   events(change: Change, hostId: HostId, runId: RunId, events: readonly RunEvent[]): Promise<ReceivedEvents>;
   refused(change: Change, hostId: HostId, runId: RunId, code: RefusalCode, reason: string): Promise<void>;
@@ -74,11 +71,12 @@ export function createHostReports(
   }
 
   return {
-    async linkUp(hostId, listed, started) {
+    async linkUp(hostId, listed, startedSince) {
       const known = new Map(listed.map((entry) => [entry.runId, entry.state]));
-      await tell(hostId, known.keys(), ({ id }) =>
-        known.has(id) || !started.has(id) ? { kind: "linkUp", known: known.get(id) ?? null } : null,
-      );
+      await tell(hostId, known.keys(), ({ id }) => {
+        const state = known.get(id) ?? null;
+        return state === null && startedSince.has(id) ? null : { kind: "linkUp", known: state };
+      });
     },
 
     // It may be back by the time that this is stored.

@@ -1,5 +1,5 @@
 import type { HostId, LogLine, RunId } from "@nixfleet/protocol";
-import type { Change, RunLogsTable } from "../store/index.ts";
+import type { Change, Reader, RunLogsTable } from "../store/index.ts";
 import { chunksOf, markLines, packLines } from "./log-chunk.ts";
 import { NO_LOG } from "./records.ts";
 
@@ -15,7 +15,7 @@ export interface LogLimits {
 export const PACK_AFTER = 10_000;
 
 /** Key of `log_usage` for runs of the dashboard itself. */
-const OWN_RUNS = "";
+export const OWN_RUNS = "";
 
 /**
  * Stores lines behind the ones that are there. Gives the number of the last line; null: nothing was kept, since the log was removed or
@@ -31,7 +31,7 @@ export async function appendLines(
   const stored = await db.selectFrom("run_logs").selectAll().where("run_id", "=", runId).executeTakeFirst();
   const log: Omit<RunLogsTable, "run_id"> = stored ?? NO_LOG;
   if (log.discarded || log.truncated) return null;
-  const used = await readUsage(change, hostId);
+  const used = await readUsage(db, hostId);
   const { kept, bytes, truncated } = cut(lines, { bytes: log.bytes, used, now, limits });
 
   let last = log.lines;
@@ -104,7 +104,8 @@ function cut(
   return { kept, bytes, truncated: false };
 }
 
-async function readUsage({ db }: Change, hostId: HostId | null): Promise<number> {
+/** Bytes that the logs of a host's runs take in the database; null: those of the dashboard's own. */
+export async function readUsage(db: Reader, hostId: HostId | null): Promise<number> {
   const row = await db
     .selectFrom("log_usage")
     .select("stored")

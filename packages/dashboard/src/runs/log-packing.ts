@@ -28,6 +28,18 @@ export async function nextToPack(store: Store, now: number): Promise<PackedRun |
   return row === undefined ? null : { runId: row.run_id, hostId: row.host_id };
 }
 
+/** When the next log may be packed; null: none waits. */
+export async function nextPackTime(store: Store): Promise<number | null> {
+  const row = await store.db
+    .selectFrom("run_logs")
+    .select("pack_after")
+    .where("pack_after", "is not", null)
+    .orderBy("pack_after")
+    .limit(1)
+    .executeTakeFirst();
+  return row?.pack_after ?? null;
+}
+
 /**
  * Joins the plain chunks of a log into full ones and compresses those, one after another: no step takes long, and a crash between two
  * of them leaves a log that is whole.

@@ -1,6 +1,6 @@
 import type { HostId, RunId } from "@nixfleet/protocol";
 import type { Change, Store } from "../store/index.ts";
-import { addUsage } from "./log-append.ts";
+import { addUsage, OWN_RUNS, readUsage } from "./log-append.ts";
 
 /** How long runs and their logs are kept, and how many. */
 export interface RetentionLimits {
@@ -24,6 +24,9 @@ const STEP = 500;
 /** Of a host that has reached its limit, so much of it is kept: else each new line would remove an old log. */
 const HOST_SHARE_KEPT = 0.9;
 
+/** When a log ended that is being removed: before all others, so that one which is half gone is the first to go on. */
+const GOES_ON_FIRST = 0;
+
 interface EndedRun {
   readonly runId: RunId;
   readonly hostId: HostId | null;
@@ -45,16 +48,14 @@ export async function retainLogs(store: Store, limits: RetentionLimits, now: num
       .limit(RUNS_AT_ONCE)
       .execute();
 
-  for (
-    let logs = await oldest(now - limits.logAge);
-    logs.length > 0 && !signal.aborted;
-    logs = await oldest(now - limits.logAge)
-  ) {
+  const tooOld = Math.max(now - limits.logAge, GOES_ON_FIRST + 1);
+  for (let logs = await oldest(tooOld); logs.length > 0 && !signal.aborted; logs = await oldest(tooOld)) {
     for (const log of logs) await discardLog(store, log, signal);
   }
   for (const { host_id, stored } of await readUsages(store)) {
     if (stored > limits.hostLogBytes * HOST_SHARE_KEPT) {
-      await retainHostLogs(store, host_id as HostId, limits.hostLogBytes * HOST_SHARE_KEPT, signal);
+      const hostId = host_id === OWN_RUNS ? null : (host_id as HostId);
+      await retainHostLogs(store, hostId, limits.hostLogBytes * HOST_SHARE_KEPT, signal);
     }
   }
   while (!signal.aborted) {
@@ -70,16 +71,15 @@ export async function retainLogs(store: Store, limits: RetentionLimits, now: num
 /** One row for each host: the kept sums, so that no log is looked at. */
 const readUsages = (store: Store) => store.db.selectFrom("log_usage").selectAll().execute();
 
-async function retainHostLogs(store: Store, hostId: HostId, limit: number, signal: AbortSignal): Promise<void> {
+async function retainHostLogs(store: Store, hostId: HostId | null, limit: number, signal: AbortSignal): Promise<void> {
   let after = "";
   while (!signal.aborted) {
-    const usage = await store.db.selectFrom("log_usage").select("stored").where("host_id", "=", hostId).executeTakeFirst();
-    if ((usage?.stored ?? 0) <= limit) return;
+    if ((await readUsage(store.db, hostId)) <= limit) return;
     const runs = await store.db
       .selectFrom("runs")
       .innerJoin("run_logs", "run_logs.run_id", "runs.id")
       .select("runs.id")
-      .where("runs.host_id", "=", hostId)
+      .where("runs.host_id", hostId === null ? "is" : "=", hostId)
       .where("runs.id", ">", after as RunId)
       .where("run_logs.ended_at", "is not", null)
       .orderBy("runs.id")
@@ -97,7 +97,11 @@ async function discardLog(store: Store, { runId, hostId }: EndedRun, signal: Abo
   for (let first = true; !signal.aborted; first = false) {
     const done = await store.change(async (change) => {
       if (first) {
-        await change.db.updateTable("run_logs").set({ discarded: true, pack_after: null }).where("run_id", "=", runId).execute();
+        await change.db
+          .updateTable("run_logs")
+          .set({ discarded: true, pack_after: null, ended_at: GOES_ON_FIRST })
+          .where("run_id", "=", runId)
+          .execute();
         change.emit("run.changed", { runId, hostId });
       }
       return await deleteChunks(change, { runId, hostId });
@@ -191,8 +195,8 @@ async function retainRunsOfHost(store: Store, hostId: HostId, most: number, now:
 async function pruneRun(store: Store, run: EndedRun, now: number, signal: AbortSignal): Promise<void> {
   const { runId, hostId } = run;
   if (await isLastOfItsOp(store, run)) return;
-  const log = await store.db.selectFrom("run_logs").select("ended_at").where("run_id", "=", runId).executeTakeFirst();
-  if (log !== undefined && log.ended_at !== null) await discardLog(store, run, signal);
+  const log = await store.db.selectFrom("run_logs").select("stored").where("run_id", "=", runId).executeTakeFirst();
+  if (log !== undefined && log.stored > 0) await discardLog(store, run, signal);
   if (signal.aborted) return;
   await store.change(async (change) => {
     const { db } = change;

@@ -36,7 +36,7 @@ interface Case {
 
 const cases: Case[] = [
   {
-    title: "a host that runs the target, tested, is green in all five",
+    title: "F1: a host that runs the target, tested, is green in all five",
     is: {
       agent: ["ok", "current"],
       git: ["ok", "at target"],
@@ -50,7 +50,7 @@ const cases: Case[] = [
     },
   },
   {
-    title: "R20: a host that has reported nothing is not known yet, in grey",
+    title: "F1: R20: a host that has reported nothing is not known yet, in grey",
     host: { ...host({}, { deployments: [] }), facts: {} },
     runs: runs({ lastTest: null }),
     is: {
@@ -67,19 +67,19 @@ const cases: Case[] = [
     is: { git: ["ok", "at target"], system: ["attention", "not switched"], tests: ["unknown", "not yet"] },
   },
   {
-    title: "R16: what was pulled, what runs and the target are told apart: pulled, not switched",
+    title: "F4: R16: what was pulled, what runs and the target are told apart: pulled, not switched",
     host: host({}, { deployments: [deployment(closure("c"), A)] }),
     is: { git: ["ok", "at target"], system: ["attention", "not switched"], tests: ["unknown", "not yet"] },
     says: { system: /^7777777 is pulled, but the host still runs aaaaaaa, 3 commits behind\.$/ },
   },
   {
-    title: "R16: a clone behind the target leaves System undecided, though what runs is current for its own commit",
+    title: "F4: R16: a clone behind the target leaves System undecided, though what runs is current for its own commit",
     host: host(at(A), { deployments: [deployment(closure("c"), A)] }),
     is: { git: ["attention", "3 behind"], system: ["unknown", "not yet"], tests: ["unknown", "not yet"] },
     says: { git: /^The clone is at aaaaaaa, 3 commits behind the target, 7777777\.$/ },
   },
   {
-    title: "R17: a closure that was not deployed from here is drift, never current, though the clone is at the target",
+    title: "F4: R17: a closure that was not deployed from here is drift, never current, though the clone is at the target",
     host: host({ running: { closure: closure("d") } }),
     is: { git: ["ok", "at target"], system: ["attention", "drift"], tests: ["unknown", "not yet"] },
   },
@@ -89,13 +89,13 @@ const cases: Case[] = [
     is: { git: ["attention", "3 behind"], system: ["attention", "drift"] },
   },
   {
-    title: "R17: a system that names the target as its configurationRevision counts as deployed from it",
+    title: "F4: R17: a system that names the target as its configurationRevision counts as deployed from it",
     host: host({ running: { closure: closure("d"), revision: T }, profile: { closure: closure("d") } }, { deployments: [] }),
     runs: runs({ lastTest: null }),
     is: { system: ["ok", "current"], tests: ["attention", "not run"] },
   },
   {
-    title: "R17: a system that names another commit runs another commit",
+    title: "F4: R17: a system that names another commit runs another commit",
     host: host({ running: { closure: closure("d"), revision: A }, profile: { closure: closure("d") } }),
     is: { system: ["attention", "not switched"] },
   },
@@ -111,26 +111,26 @@ const cases: Case[] = [
     is: { system: ["ok", "current"] },
   },
   {
-    title: "R18: a host ahead of the target is ahead, with the count",
+    title: "F2: R18: a host ahead of the target is ahead, with the count",
     host: host(at(A)),
     target: target(standing({ kind: "ahead", ahead: 2 })),
     is: { git: ["attention", "2 ahead"], system: ["unknown", "not yet"] },
     says: { git: /2 commits ahead of the target, 7777777/ },
   },
   {
-    title: "R18: a host that diverged from the target says so, with both counts",
+    title: "F2: R18: a host that diverged from the target says so, with both counts",
     host: host(at(A)),
     target: target(standing({ kind: "diverged", ahead: 2, behind: 3 })),
     is: { git: ["attention", "diverged"] },
     says: { git: /has 2 commits that the target, 7777777, does not have, and lacks 3/ },
   },
   {
-    title: "R18: a commit that the mirror does not have is not called behind",
+    title: "F2: R18: a commit that the mirror does not have is not called behind",
     host: host(at(X)),
     is: { git: ["attention", "not on branch"] },
   },
   {
-    title: "R19: with a stale target nothing is green that rests on it, and nothing turns red",
+    title: "F7: R19: with a stale target nothing is green that rests on it, and nothing turns red",
     target: target({ stale: true }),
     is: {
       agent: ["ok", "current"],
@@ -141,13 +141,13 @@ const cases: Case[] = [
     },
   },
   {
-    title: "R19: with a stale target, what is known to be behind is still behind",
+    title: "F7: R19: with a stale target, what is known to be behind is still behind",
     host: host(at(A)),
     target: target({ stale: true }),
     is: { git: ["attention", "3 behind"] },
   },
   {
-    title: "a target that was never read leaves Git, Lock, System and Tests unknown, with the reason",
+    title: "F7: a target that was never read leaves Git, Lock, System and Tests unknown, with the reason",
     target: { state: "never-read", problem: "The repository cannot be reached" },
     is: {
       agent: ["ok", "current"],
@@ -159,24 +159,24 @@ const cases: Case[] = [
     says: { git: /The repository cannot be reached\.$/ },
   },
   {
-    title: "without a config repository the answers say what to set",
+    title: "F7: without a config repository the answers say what to set",
     target: { state: "not-configured" },
     is: { git: ["unknown", "no target"] },
     says: { git: /NIXFLEET_REPO_URL/ },
   },
   {
-    title: "a host without a clone asks for a pull",
+    title: "F2: a host without a clone asks for a pull",
     host: host(at(null)),
     is: { git: ["attention", "no clone"], lock: ["unknown", "not yet"] },
   },
   {
-    title: "a clone that cannot fetch is red, with git's message and what to do",
+    title: "F2: a clone that cannot fetch is red, with git's message and what to do",
     host: host(at(T, { code: "auth-failed", message: "Permission denied (publickey)", at: now - 60_000 })),
     is: { git: ["broken", "cannot fetch"], system: ["unknown", "not yet"] },
     says: { git: /^Permission denied \(publickey\)\. Check sshKeyFile/ },
   },
   {
-    title: "a lock file that differs names its inputs, and how much older they are",
+    title: "F3: a lock file that differs names its inputs, and how much older they are",
     host: host({
       lock: {
         hash: hash("2"),
@@ -190,23 +190,23 @@ const cases: Case[] = [
     says: { lock: /^nixpkgs \(12 days older\) differs from the target's\.$/ },
   },
   {
-    title: "a missing lock file is red where the target has one",
+    title: "F3: a missing lock file is red where the target has one",
     host: host({ lock: { problem: { code: "lock-missing", message: "There is no flake.lock", at: now } } }),
     is: { lock: ["broken", "missing"], system: ["unknown", "not yet"] },
   },
   {
-    title: "a missing lock file is no fault where the target has none",
+    title: "F3: a missing lock file is no fault where the target has none",
     host: host({ lock: { problem: { code: "lock-missing", message: "There is no flake.lock", at: now } } }),
     target: target({ lockHash: null, inputs: {} }),
     is: { lock: ["ok", "none"], system: ["ok", "current"] },
   },
   {
-    title: "an unreadable lock file is red",
+    title: "F3: an unreadable lock file is red",
     host: host({ lock: { problem: { code: "git-failed", message: "flake.lock is not JSON", at: now } } }),
     is: { lock: ["broken", "unreadable"] },
   },
   {
-    title: "a failed switch is red with the first error line, and the tests have not run",
+    title: "F4: a failed switch is red with the first error line, and the tests have not run",
     host: host({ running: { closure: closure("c"), since: now - 5000 } }, { deployments: [deployment(closure("c"), A)] }),
     runs: runs({
       lastSwitch: run({ state: "failed", phase: "build", firstError: "builder for 'nginx' failed" }),
@@ -216,7 +216,7 @@ const cases: Case[] = [
     says: { system: /^The switch to 7777777 failed in build\. builder for 'nginx' failed\.$/ },
   },
   {
-    title: "R37: a switch that was rolled back is red, with its reason, the first error, and what runs now",
+    title: "F4: R37: a switch that was rolled back is red, with its reason, the first error, and what runs now",
     runs: runs({
       lastSwitch: run({
         state: "rolled-back",
@@ -260,18 +260,18 @@ const cases: Case[] = [
     says: { system: /^The rollback to generation 12 failed in activate\./ },
   },
   {
-    title: "R17: a preview of the target that gave the very closure that runs makes System green without a switch",
+    title: "F4: R17: a preview of the target that gave the very closure that runs makes System green without a switch",
     host: host({}, { deployments: [deployment(closure("c"), A)], previews: [{ commit: T, closure: closure("c") }] }),
     is: { system: ["ok", "current"], tests: ["ok", "12 passed"] },
   },
   {
-    title: "R17: also of a host that was deployed by hand, and whose system names no commit",
+    title: "F4: R17: also of a host that was deployed by hand, and whose system names no commit",
     host: host({}, { deployments: [], previews: [{ commit: T, closure: closure("c") }] }),
     runs: runs({ lastTest: null }),
     is: { system: ["ok", "current"], tests: ["attention", "not run"] },
   },
   {
-    title: "R17: a preview of the target that gave another closure proves nothing about what runs",
+    title: "F4: R17: a preview of the target that gave another closure proves nothing about what runs",
     host: host({}, { deployments: [deployment(closure("c"), A)], previews: [{ commit: T, closure: closure("d") }] }),
     is: { system: ["attention", "not switched"] },
   },
@@ -282,7 +282,7 @@ const cases: Case[] = [
     says: { system: /still runs aaaaaaa, 3 commits behind/ },
   },
   {
-    title: "R19: a preview of the target proves nothing while the target is stale",
+    title: "F7: R19: a preview of the target proves nothing while the target is stale",
     host: host({}, { deployments: [], previews: [{ commit: T, closure: closure("c") }] }),
     target: target({ stale: true }),
     is: { system: ["unknown", "not proven"] },
@@ -318,7 +318,7 @@ const cases: Case[] = [
     says: { system: /without making a generation, so it lasts until the next boot/ },
   },
   {
-    title: "R37: what waits for its confirmation is blue while its run is at work",
+    title: "F8: R37: what waits for its confirmation is blue while its run is at work",
     host: host({ deadman: { runId, until: now + 60_000, back: closure("b") } }),
     runs: runs({ active: run({ state: "running", word: "Activate", sentence: "Activating" }) }),
     is: { system: ["working", "confirming"] },
@@ -348,37 +348,37 @@ const cases: Case[] = [
     is: { system: ["ok", "current"] },
   },
   {
-    title: "R56: a target that the host refuses as unsigned is red, with what to do",
+    title: "F2: R56: a target that the host refuses as unsigned is red, with what to do",
     host: host(at(A)),
     runs: runs({ lastFetch: run({ op: "pull", state: "refused", code: "unsigned-commit", firstError: "No signature" }) }),
     is: { git: ["broken", "unsigned"], system: ["unknown", "not yet"] },
     says: { git: /^The host refuses the target, 7777777: it is not signed .* Sign the commit with a trusted key,/ },
   },
   {
-    title: "R56: a newer target may be signed: what was refused before says nothing of it",
+    title: "F2: R56: a newer target may be signed: what was refused before says nothing of it",
     host: host(at(A)),
     runs: runs({ lastFetch: run({ op: "pull", state: "refused", code: "unsigned-commit", commit: X }) }),
     is: { git: ["attention", "3 behind"] },
   },
   {
-    title: "another refusal of a pull does not turn Git red",
+    title: "F2: another refusal of a pull does not turn Git red",
     runs: runs({ lastFetch: run({ op: "switch", state: "refused", code: "disk-too-full" }) }),
     is: { git: ["ok", "at target"] },
   },
   {
-    title: "a rollback at work turns System blue",
+    title: "F8: a rollback at work turns System blue",
     runs: runs({
       active: run({ op: "rollback", args: { generation: 3 }, state: "running", word: "Activate", sentence: "Activating" }),
     }),
     is: { system: ["working", "Activate"] },
   },
   {
-    title: "a preview at work leaves every answer as it is, since it changes nothing",
+    title: "F8: a preview at work leaves every answer as it is, since it changes nothing",
     runs: runs({ active: run({ op: "preview", state: "running", word: "Build 61 %", sentence: "Building" }) }),
     is: { agent: ["ok", "current"], git: ["ok", "at target"], system: ["ok", "current"] },
   },
   {
-    title: "a failure is over when something else was switched after it",
+    title: "F4: a failure is over when something else was switched after it",
     runs: runs({ lastSwitch: run({ state: "failed", closureAtEnd: closure("d") }), lastTest: null }),
     is: { system: ["ok", "current"] },
   },
@@ -424,23 +424,23 @@ const cases: Case[] = [
     says: { system: /kernel 6\.12\.58 to 6\.12\.61\.$/ },
   },
   {
-    title: "tests that have not run since the last switch are yellow",
+    title: "F5: tests that have not run since the last switch are yellow",
     host: host({}, { deployments: [deployment(closure("c"), T, { runId: laterRunId })] }),
     is: { tests: ["attention", "not run"] },
   },
   {
-    title: "tests of another closure prove nothing",
+    title: "F5: tests of another closure prove nothing",
     runs: runs({ lastTest: { ...tested, closureAtEnd: closure("d") } }),
     is: { tests: ["attention", "not run"] },
   },
   {
-    title: "a host without tests says so",
+    title: "F5: a host without tests says so",
     host: host({ tests: { defined: 0 } }),
     runs: runs({ lastTest: null }),
     is: { tests: ["attention", "no tests"] },
   },
   {
-    title: "a failed test is red and named, also while the clone is behind",
+    title: "F5: a failed test is red and named, also while the clone is behind",
     host: host(at(A)),
     runs: runs({
       lastTest: {
@@ -453,12 +453,12 @@ const cases: Case[] = [
     says: { tests: /^T3-dns\.sh failed, 2 passed\.$/ },
   },
   {
-    title: "R23: an agent newer than the dashboard is not outdated, whatever its version says",
+    title: "F6: R23: an agent newer than the dashboard is not outdated, whatever its version says",
     host: host({ agent: { version: "99.0.0", startedAt: now } }),
     is: { agent: ["ok", "current"] },
   },
   {
-    title: "R23: an agent of a newer source than the target pins is not outdated",
+    title: "F6: R23: an agent of a newer source than the target pins is not outdated",
     host: host(
       {
         ...at(A),
@@ -470,7 +470,7 @@ const cases: Case[] = [
     is: { agent: ["ok", "current"] },
   },
   {
-    title: "R23: an older agent is outdated when the target pins a newer one",
+    title: "F6: R23: an older agent is outdated when the target pins a newer one",
     host: host(
       {
         ...at(A),
@@ -482,30 +482,30 @@ const cases: Case[] = [
     is: { agent: ["attention", "outdated"] },
   },
   {
-    title: "a second machine with the same identity is a conflict",
+    title: "F6: a second machine with the same identity is a conflict",
     host: host({}, { conflict: "mon0 at 10.0.0.7 has this token too" }),
     is: { agent: ["broken", "conflict"] },
   },
   {
-    title: "an agent of an unsupported protocol is red",
+    title: "F6: an agent of an unsupported protocol is red",
     host: host({}, { unsupported: "It speaks protocol 9" }),
     is: { agent: ["broken", "unsupported"] },
   },
   {
-    title: "an agent that is not the installed one has to be restarted",
+    title: "F6: an agent that is not the installed one has to be restarted",
     host: host({
       agent: { version: "1.8.1", storePath: closure("f"), installedPath: closure("g"), startedAt: now },
     }),
     is: { agent: ["attention", "not restarted"] },
   },
   {
-    title: "a run at work turns its compartment blue, and no other",
+    title: "F8: a run at work turns its compartment blue, and no other",
     host: host({}, { deployments: [deployment(closure("c"), A)] }),
     runs: runs({ active: run({ state: "running", word: "Build 61 %", sentence: "214 of 351 derivations" }) }),
     is: { git: ["ok", "at target"], system: ["working", "Build 61 %"], tests: ["unknown", "not yet"] },
   },
   {
-    title: "R50: an input that is named like a part of every object compares like any other",
+    title: "F3: R50: an input that is named like a part of every object compares like any other",
     host: host({ lock: { hash: hash("2"), inputs: { constructor: { revision: "1" } } } }),
     target: target({ inputs: {} }),
     is: { lock: ["attention", "1 input"] },
@@ -616,7 +616,7 @@ const anyRun = fc.record({
   tests: pick(passed(0), passed(12)),
 });
 
-test("words keep to 14 characters, sentences end, and a green answer rests on green ones, whatever is reported", () => {
+test("F1: words keep to 14 characters, sentences end, and a green answer rests on green ones, whatever is reported", () => {
   fc.assert(
     fc.property(anyHost, anyTarget, fc.option(anyRun), fc.option(anyRun), fc.boolean(), (of, to, lastSwitch, lastTest, busy) => {
       const found = compartments(

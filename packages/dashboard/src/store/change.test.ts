@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import type { HostId, RunId } from "@nixfleet/protocol";
 import { createFakeClock, createTempDir } from "@nixfleet/testkit";
+import { sql } from "kysely";
 import { expect, test } from "vitest";
 import { type Change, StorageUnavailable } from "./index.ts";
 import { openTestStore } from "./store.fixture.ts";
@@ -35,6 +36,19 @@ async function open() {
   const keys = async () => (await store.db.selectFrom("meta").select("key").orderBy("key").execute()).map((row) => row.key);
   return { clock, store, sent, logged, released, put, keys, limit: (pages: number) => limit(pages) };
 }
+
+const NO_LOG = {
+  lines: 0,
+  bytes: 0,
+  errors: 0,
+  warnings: 0,
+  first_error_line: null,
+  stored: 0,
+  truncated: false,
+  discarded: false,
+  pack_after: null,
+  ended_at: null,
+};
 
 const fact = {
   actor: { kind: "person", id: "1", name: "ada" },
@@ -172,6 +186,108 @@ test("a storage that fails rejects those that do not wait; the others keep their
   const never = store.change((change) => put(change, "c", 5_000_000), wait);
   await Promise.all([expect(never).rejects.toThrow(StorageUnavailable), store.close()]);
   await expect(store.change((change) => put(change, "d"))).rejects.toThrow(StorageUnavailable);
+});
+
+test("R73: of work that shares a transaction in which the storage failed, what waits is done again, whole and in order, and released once", async () => {
+  const { clock, store, put, keys, limit, released } = await open();
+  await using _ = store;
+  const wait = { batchDelay: 0, whenUnavailable: "wait" } as const;
+  const attempts: string[] = [];
+  const attempt = (key: string, size = 1) =>
+    store.change(async (change) => {
+      attempts.push(key);
+      change.audit(fact);
+      return await put(change, key, size);
+    }, wait);
+  limit(1);
+  // The first two fit; the third fails, and takes them along.
+  const work = [attempt("a"), attempt("b"), attempt("c", 500_000), attempt("d")];
+  const later = Promise.all(work);
+  await clock.advanceAsync(1);
+  expect([attempts, released, await keys()]).toEqual([["a", "b", "c"], [], []]);
+  expect(store.waiting).toBe(4);
+  limit(1_000_000);
+  await clock.advanceAsync(2000);
+  expect(await later).toEqual(["a", "b", "c", "d"]);
+  expect(attempts.slice(3)).toEqual(["a", "b", "c", "d"]);
+  expect(released).toEqual(["audit 1", "audit 2", "audit 3", "audit 4"]);
+  expect(await keys()).toEqual(["a", "b", "c", "d"]);
+});
+
+test("R73: what comes while the storage fails keeps its place behind what came before", async () => {
+  const { clock, store, put, keys, limit } = await open();
+  await using _ = store;
+  const wait = { batchDelay: 0, whenUnavailable: "wait" } as const;
+  const order: string[] = [];
+  const attempt = (key: string, size = 1) =>
+    store.change((change) => put(change, key, size), wait).then((stored) => order.push(stored));
+  const working = Promise.withResolvers<void>();
+  const later = working.promise.then(() => attempt("later"));
+  limit(1);
+  const first = store
+    .change(async (change) => {
+      working.resolve();
+      await change.db.selectFrom("meta").select("key").execute();
+      return await put(change, "first", 500_000);
+    }, wait)
+    .then((stored) => order.push(stored));
+  await clock.advanceAsync(1);
+  expect(store.waiting).toBe(2);
+  limit(1_000_000);
+  await clock.advanceAsync(2000);
+  await Promise.all([first, later]);
+  expect(order).toEqual(["first", "later"]);
+  expect(await keys()).toEqual(["first", "later"]);
+});
+
+test("R43: a transaction that takes long takes no further work: the rest follows in the next one, in order, and none is lost", async () => {
+  const { clock, store, put, keys } = await open();
+  await using _ = store;
+  const before = store.transactions;
+  const attempt = (key: string, takes: number) =>
+    store.change(
+      async (change) => {
+        clock.advance(takes);
+        return await put(change, key);
+      },
+      { batchDelay: 0 },
+    );
+  const work = [attempt("a", 10), attempt("b", 11), attempt("c", 0), attempt("d", 20), attempt("e", 0)];
+  expect(await Promise.all(work)).toEqual(["a", "b", "c", "d", "e"]);
+  expect(store.transactions - before).toBe(2);
+  expect(await keys()).toEqual(["a", "b", "c", "d", "e"]);
+});
+
+test("R73: of a transaction whose commit fails nothing is stored or released, and each caller is told, once", async () => {
+  const { store, put, keys, released } = await open();
+  await using _ = store;
+  const attempt = (work: (change: Change) => Promise<unknown>) =>
+    store.change(
+      async (change) => {
+        change.emit("run.changed", { runId, hostId });
+        await work(change);
+      },
+      { batchDelay: 0 },
+    );
+  const results = await Promise.allSettled([
+    attempt((change) => put(change, "a")),
+    attempt(() => Promise.reject(new Error("no"))),
+    attempt(async ({ db }) => {
+      // Foreign keys are looked at with the commit, which this one then breaks.
+      await sql`pragma defer_foreign_keys = on`.execute(db);
+      await db
+        .insertInto("run_logs")
+        .values({ ...NO_LOG, run_id: runId })
+        .execute();
+    }),
+  ]);
+  expect(results.map((result) => result.status === "rejected" && String(result.reason))).toEqual(
+    Array(3).fill(expect.stringContaining("FOREIGN KEY constraint failed")),
+  );
+  expect([released, await keys()]).toEqual([[], []]);
+  // The store works on.
+  await store.change((change) => put(change, "b"));
+  expect(await keys()).toEqual(["b"]);
 });
 
 /** Another program that holds the database's write lock until it is told to let go. */

@@ -191,7 +191,7 @@ export interface RunLogsTable {
   discarded: boolean;
   /** When its plain chunks are to be joined and compressed; null: there are none. */
   pack_after: number | null;
-  /** When its run ended; null: it is at work, or nothing of the log is stored. The oldest are discarded first. */
+  /** When its run ended, 0 while it is being removed; null: its run is at work, or nothing of it is stored. The oldest go first. */
   ended_at: number | null;
 }
 

@@ -70,7 +70,7 @@ const delta = (version: number, set: Record<string, unknown>): ToBrowser => ({
 });
 const lines = (...numbers: number[]): NumberedLine[] => numbers.map((n) => ({ n, at: 0, stream: "nix", text: `${n}` }));
 
-test("a followed topic is subscribed once the link is open; listeners hear a message at once, and many once a frame", () => {
+test("T1: a followed topic is subscribed once the link is open; listeners hear a message at once, and many once a frame", () => {
   const { client, socket, say, frame } = setup();
   let calls = 0;
   client.follow("fleet", () => {
@@ -95,7 +95,7 @@ test("a followed topic is subscribed once the link is open; listeners hear a mes
   expect(client.topic("fleet")).toEqual({ topic: "fleet", version: 6, values: new Map([["target", 6]]) });
 });
 
-test("R39: a gap asks for a new snapshot once, however many deltas follow", () => {
+test("T5: R39: a gap asks for a new snapshot once, however many deltas follow", () => {
   const { client, socket, say } = setup();
   client.follow("fleet", () => {});
   socket().onopen?.();
@@ -127,7 +127,7 @@ test("R61: a lost link has the time of the next attempt, then the time since it 
   expect(sockets.at(-1)?.sent).toEqual([{ type: "subscribe", topic: "fleet" }]);
 });
 
-test("R61: after the session ended, the link is not retried", () => {
+test("T10: R61: after the session ended, the link is not retried", () => {
   const { client, socket, timers } = setup();
   socket().onopen?.();
   socket().onclose?.({ code: 4001 });
@@ -135,7 +135,7 @@ test("R61: after the session ended, the link is not retried", () => {
   expect(timers).toEqual([]);
 });
 
-test("R39: after a reconnect the log continues with the next line, and known lines are not delivered again", () => {
+test("T8: R39: after a reconnect the log continues with the next line, and known lines are not delivered again", () => {
   const { client, socket, say, advance } = setup();
   const topic = "run:01hzzzzzzzzzzzzzzzzzzzzzzz";
   const got: number[] = [];
@@ -153,7 +153,7 @@ test("R39: after a reconnect the log continues with the next line, and known lin
   expect(got).toEqual([1, 2, 3, 4]);
 });
 
-test("the last unfollow of a topic ends the subscription", () => {
+test("T1: the last unfollow of a topic ends the subscription", () => {
   const { client, socket } = setup();
   socket().onopen?.();
   const first = client.follow("fleet", () => {});
@@ -164,7 +164,7 @@ test("the last unfollow of a topic ends the subscription", () => {
   expect(socket().sent.at(-1)).toEqual({ type: "unsubscribe", topic: "fleet" });
 });
 
-test("a dashboard of another version than the first one is reported", () => {
+test("T11: a dashboard of another version than the first one is reported", () => {
   const { socket, say, reloads } = setup();
   socket().onopen?.();
   say({ type: "hello", serverTime: 0, version: "1" });
@@ -172,36 +172,4 @@ test("a dashboard of another version than the first one is reported", () => {
   expect(reloads()).toBe(0);
   say({ type: "hello", serverTime: 0, version: "2" });
   expect(reloads()).toBe(1);
-});
-
-test("an empty snapshot of version 0 is no data: the page keeps waiting, asks again, and takes the first real one", () => {
-  const { client, socket, say, advance } = setup();
-  let calls = 0;
-  client.follow("fleet", () => {
-    calls += 1;
-  });
-  socket().onopen?.();
-  say(snapshot(0, {}));
-  expect([client.topic("fleet"), calls]).toEqual([undefined, 0]);
-  advance(1_000);
-  expect(socket().sent).toEqual([
-    { type: "subscribe", topic: "fleet" },
-    { type: "subscribe", topic: "fleet" },
-  ]);
-  say(snapshot(1, { target: 1 }));
-  expect(client.topic("fleet")).toEqual({ topic: "fleet", version: 1, values: new Map([["target", 1]]) });
-  advance(60_000);
-  expect(socket().sent).toHaveLength(2);
-});
-
-test("after a reconnect an empty snapshot of version 0 does not change the known values", () => {
-  const { client, socket, say, advance } = setup();
-  client.follow("fleet", () => {});
-  socket().onopen?.();
-  say(snapshot(3, { target: 1 }));
-  socket().onclose?.({ code: 1006 });
-  advance(15_000);
-  socket().onopen?.();
-  say(snapshot(0, {}));
-  expect(client.topic("fleet")).toEqual({ topic: "fleet", version: 3, values: new Map([["target", 1]]) });
 });

@@ -64,8 +64,6 @@ interface Followed {
 /** After this many milliseconds without a link the page calls itself offline. */
 const OFFLINE_AFTER = 10_000;
 const LONGEST_WAIT = 15_000;
-/** Milliseconds until a topic that the dashboard has not read yet is asked for again. */
-const ASK_AGAIN = 1_000;
 
 /**
  * The one place of the page that knows the socket. Keeps a copy of each followed topic, asks for a new snapshot after a gap, once
@@ -139,11 +137,6 @@ export function createLiveClient(deps: LiveDeps): LiveClient {
         return;
       case "snapshot":
       case "delta": {
-        if (message.type === "snapshot" && message.version < 1) {
-          // The dashboard has not read the topic yet: an empty snapshot is no data.
-          deps.setTimeout(() => topics.get(topic) === followed && followed.resyncing && subscribe(topic, followed), ASK_AGAIN);
-          return;
-        }
         if (message.type === "delta" && followed.resyncing) return;
         const step = stepTopic(topic, followed.state === "gone" ? undefined : followed.state, message);
         if (step.kind === "gap") {

@@ -11,7 +11,7 @@ const at = (version: number, values: Record<string, unknown>): TopicState<"fleet
 const delta = (version: number, set: Record<string, unknown>, unset: string[] = []) =>
   ({ type: "delta", topic: "fleet", version, set, unset }) as const;
 
-test("R25: a delta sets and unsets keys and does not change the others", () => {
+test("T3: R25: a delta sets and unsets keys and does not change the others", () => {
   const kept = { name: "web1" };
   const step = stepTopic(
     "fleet",
@@ -25,13 +25,13 @@ test("R25: a delta sets and unsets keys and does not change the others", () => {
   expect(step.kind === "next" && step.state.values.get("host:a")).toBe(kept);
 });
 
-test("R39: a delta that does not follow is a gap, as is one before any snapshot", () => {
+test("T5: R39: a delta that does not follow is a gap, as is one before any snapshot", () => {
   expect(stepTopic("fleet", at(4, {}), delta(6, {}))).toEqual({ kind: "gap" });
   expect(stepTopic("fleet", at(4, {}), delta(4, {}))).toEqual({ kind: "gap" });
   expect(stepTopic("fleet", undefined, delta(1, {}))).toEqual({ kind: "gap" });
 });
 
-test("a snapshot replaces all", () => {
+test("T2: a snapshot replaces all", () => {
   const step = stepTopic("fleet", at(9, { "host:a": 1 }), {
     type: "snapshot",
     topic: "fleet",
