@@ -37,9 +37,9 @@ async function applied(db: Kysely<unknown>): Promise<string[]> {
 }
 
 /**
- * Brings the schema to what `known` says (R42): all of it or nothing, whatever ends the process meanwhile. `backUp` is called before
- * anything is changed, unless the database is new. Throws NewerSchemaError, having changed nothing, where the database is ahead of the
- * program.
+ * Brings the schema to what `known` says (R42): all of it or nothing, whatever ends the process meanwhile. Called within
+ * `withoutForeignKeys`: a table that is made again would take with it all rows that refer to it. `backUp` is called before anything is
+ * changed, unless the database is new. Throws NewerSchemaError, having changed nothing, where the database is ahead of the program.
  */
 export async function migrate(
   db: Kysely<unknown>,
