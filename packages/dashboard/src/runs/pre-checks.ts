@@ -1,4 +1,12 @@
-import { type OPS, type OpRequest, opDeclaration, type Platform, REFUSALS, type RefusalCode } from "@nixfleet/protocol";
+import {
+  type OPS,
+  type OpDeclaration,
+  type OpRequest,
+  opDeclaration,
+  type Platform,
+  REFUSALS,
+  type RefusalCode,
+} from "@nixfleet/protocol";
 import type { KnownFacts } from "../hosts/index.ts";
 
 /** What is known of a host and the target when a run is asked for, and again when it is about to be sent. */
@@ -26,11 +34,18 @@ const refusal = (code: RefusalCode): Refusal => ({ code, reason: REFUSALS[code].
 export function preCheck(request: OpRequest, force: boolean, known: PreCheckFacts): Refusal | null {
   if (known.allowedOps !== null && !known.allowedOps.includes(request.op)) return refusal("op-not-allowed-on-host");
   for (const check of opDeclaration(request.op).preChecks) {
-    const found = check === "target-known" ? targetKnown(request, known) : notAlreadyCurrent(request, known);
+    const found = PRE_CHECKS[check](request, known);
     if (found !== null && !(force && REFUSALS[found.code].skippable)) return found;
   }
   return null;
 }
+
+type PreCheck = (request: OpRequest, known: PreCheckFacts) => Refusal | null;
+
+const PRE_CHECKS: Readonly<Record<OpDeclaration["preChecks"][number], PreCheck>> = {
+  "target-known": targetKnown,
+  "not-already-current": notAlreadyCurrent,
+};
 
 function targetKnown(request: OpRequest, { commit, noTarget }: PreCheckFacts): Refusal | null {
   if (!needsCommit(request) || commit !== null) return null;

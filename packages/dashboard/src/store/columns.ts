@@ -6,32 +6,48 @@ import type {
   RootOperationNode,
   UnknownRow,
 } from "kysely";
+import type { Database } from "./schema.ts";
 
-/** Columns that hold JSON as text, by name: a name means the same in every table. */
-export const JSON_COLUMNS = [
-  "args",
-  "armed",
-  "awaited_proof",
-  "command",
-  "deployed",
-  "diff",
-  "hold",
-  "marks",
-  "run_outcome",
-  "phases",
-  "policy",
-  "preview",
-  "progress",
-  "run_warnings",
-  "settings",
-  "tests",
-] as const;
+/** Names of columns whose values have a type of this kind in `schema.ts`; a name means the same in every table. */
+type ColumnsOf<Kind extends "json" | "boolean"> = {
+  [T in keyof Database]: {
+    [C in keyof Database[T] & string]: KindOf<NonNullable<Database[T][C]>> extends Kind ? C : never;
+  }[keyof Database[T] & string];
+}[keyof Database];
+
+type KindOf<Value> = [Value] extends [string | number | Uint8Array] ? "plain" : [Value] extends [boolean] ? "boolean" : "json";
+
+/** Columns that hold JSON as text. */
+const JSON_COLUMNS = {
+  args: true,
+  armed: true,
+  awaited_proof: true,
+  command: true,
+  deployed: true,
+  diff: true,
+  hold: true,
+  marks: true,
+  run_outcome: true,
+  phases: true,
+  policy: true,
+  preview: true,
+  progress: true,
+  run_warnings: true,
+  settings: true,
+  tests: true,
+} as const satisfies Record<ColumnsOf<"json">, true>;
 
 /** Columns that hold truth as 0 or 1. */
-export const BOOLEAN_COLUMNS = ["discarded", "force", "link_lost", "slow", "truncated"] as const;
+const BOOLEAN_COLUMNS = {
+  discarded: true,
+  force: true,
+  link_lost: true,
+  slow: true,
+  truncated: true,
+} as const satisfies Record<ColumnsOf<"boolean">, true>;
 
-const JSON_NAMES: ReadonlySet<string> = new Set(JSON_COLUMNS);
-const BOOLEAN_NAMES: ReadonlySet<string> = new Set(BOOLEAN_COLUMNS);
+const JSON_NAMES: ReadonlySet<string> = new Set(Object.keys(JSON_COLUMNS));
+const BOOLEAN_NAMES: ReadonlySet<string> = new Set(Object.keys(BOOLEAN_COLUMNS));
 
 /** What SQLite takes for a value of this program: objects and arrays as JSON, truth as 0 or 1, all else as it is. */
 export function encodeValue(value: unknown): unknown {

@@ -25,12 +25,13 @@ async function migrateUpTo(path: string, upTo: string): Promise<void> {
 }
 
 /** A database of somebody who used the first version for a while, and has had each version up to a migration since then. */
-async function makeOlder(path: string, upTo: string): Promise<void> {
+async function makeOlder(path: string, upTo: string): Promise<DatabaseSync> {
   await migrateUpTo(path, "0001-spine");
   const first = new DatabaseSync(path);
   fillFirst(first);
   first.close();
   await migrateUpTo(path, upTo);
+  return new DatabaseSync(path);
 }
 
 type Values = Record<string, string | number | null | Uint8Array>;
@@ -111,7 +112,7 @@ test.each(NAMES.slice(0, -1))(
   async (upTo) => {
     await using folder = await createTempDir();
     const path = join(folder.path, "nixfleet.db");
-    await makeOlder(path, upTo);
+    (await makeOlder(path, upTo)).close();
 
     const { store } = await openTestStore({ path });
     await using _ = store;
@@ -194,8 +195,7 @@ test.each(NAMES.slice(0, -1))(
 test("R42: a migration that breaks off changes nothing, leaves no copy behind, and is done by the next start", async () => {
   await using folder = await createTempDir();
   const path = join(folder.path, "nixfleet.db");
-  await makeOlder(path, "0002-confirmation");
-  const older = new DatabaseSync(path);
+  const older = await makeOlder(path, "0002-confirmation");
   // In the way of one of the last statements.
   older.exec("create index metrics_history_by_time on meta (key)");
   const tables = () => older.prepare("select name from sqlite_schema order by name").all();
@@ -215,8 +215,7 @@ test("R42: a migration that breaks off changes nothing, leaves no copy behind, a
 test("R42: a reference that a migration breaks undoes it", async () => {
   await using folder = await createTempDir();
   const path = join(folder.path, "nixfleet.db");
-  await makeOlder(path, "0002-confirmation");
-  const older = new DatabaseSync(path);
+  const older = await makeOlder(path, "0002-confirmation");
   older.exec("pragma foreign_keys = off; delete from runs");
   older.close();
   for (let start = 0; start < 2; start++) await expect(openTestStore({ path })).rejects.toThrow("broken reference");
@@ -225,8 +224,7 @@ test("R42: a reference that a migration breaks undoes it", async () => {
 test("R42: while another program has locked the database, it is backed up once and not with each trial", async () => {
   await using folder = await createTempDir();
   const path = join(folder.path, "nixfleet.db");
-  await makeOlder(path, "0002-confirmation");
-  const older = new DatabaseSync(path);
+  const older = await makeOlder(path, "0002-confirmation");
   older.exec("begin immediate");
   const clock = createFakeClock();
   const copies: number[] = [];
