@@ -27,7 +27,7 @@ import type { Sources } from "./sources/index.ts";
 import { openStore, StorageUnavailable, type Store, type StoreDeps } from "./store/index.ts";
 
 /** How long the start waits for runs to be taken up, in milliseconds. */
-const START_PATIENCE = 2000;
+const START_TIMEOUT = 2000;
 
 export interface CoreDeps {
   /** Of the database, or ":memory:". */
@@ -137,9 +137,9 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
       starting = runs.start().catch((error: unknown) => {
         if (!(error instanceof StorageUnavailable)) log.error({ err: error }, "Runs could not be taken up");
       });
-      const patience = Promise.withResolvers<void>();
-      const timer = clock.setTimeout(patience.resolve, START_PATIENCE);
-      await Promise.race([starting, patience.promise]);
+      const timeout = Promise.withResolvers<void>();
+      const timer = clock.setTimeout(timeout.resolve, START_TIMEOUT);
+      await Promise.race([starting, timeout.promise]);
       timer.cancel();
       await views.start();
       historyKeeper.start();

@@ -26,7 +26,7 @@ ${settingsHelp(DASHBOARD_SETTINGS)}
 `;
 
 /** Of 10 s that a service manager gives at least (R48), what is left is for the process to end. */
-const STOP_LIMIT = 9000;
+const STOP_TIMEOUT = 9000;
 
 /** Exit codes: 0 well, 1 it could not start or broke, 2 it was called or configured wrongly. */
 async function main(args: readonly string[]): Promise<number> {
@@ -37,8 +37,8 @@ async function main(args: readonly string[]): Promise<number> {
     return usage(messageOf(error));
   }
   const { values, positionals } = parsed;
-  if (values.help) return say(HELP);
-  if (values.version) return say(`${manifest.version}${BUILD_COMMIT === undefined ? "" : ` (${BUILD_COMMIT})`}\n`);
+  if (values.help) return print(HELP);
+  if (values.version) return print(`${manifest.version}${BUILD_COMMIT === undefined ? "" : ` (${BUILD_COMMIT})`}\n`);
   const [command, ...rest] = positionals;
   if (rest.length > 0) return usage(`There is nothing to do with ${JSON.stringify(rest[0])}.`);
   switch (command) {
@@ -56,7 +56,7 @@ function parse(args: readonly string[]) {
   return parseArgs({ args: [...args], options, allowPositionals: true });
 }
 
-function say(text: string): number {
+function print(text: string): number {
   process.stdout.write(text);
   return 0;
 }
@@ -69,7 +69,7 @@ function usage(fault: string): number {
 async function printHash(): Promise<number> {
   const password = await readPassword(process.stdin, process.stderr);
   if (password.length < 12) return usage("The password has fewer than 12 characters.");
-  return say(`${await hashPassword(password, randomBytes)}\n`);
+  return print(`${await hashPassword(password, randomBytes)}\n`);
 }
 
 async function run(): Promise<number> {
@@ -89,7 +89,7 @@ async function serve(settings: DashboardSettings): Promise<number> {
   process.on("unhandledRejection", (error) => log.error({ err: error }, "A promise was rejected and nobody had asked for it"));
 
   const ending = new AbortController();
-  const asked = new Promise<string>((resolve) => {
+  const stopSignal = new Promise<string>((resolve) => {
     for (const name of ["SIGTERM", "SIGINT"] as const) {
       process.on(name, () => {
         ending.abort();
@@ -110,12 +110,12 @@ async function serve(settings: DashboardSettings): Promise<number> {
     if (dashboard.setupUrl !== null) {
       process.stderr.write(`Make the administrator within an hour, with this link: ${dashboard.setupUrl}\n`);
     }
-    const reason = await asked;
+    const reason = await stopSignal;
     log.info({ reason }, "The dashboard stops");
     const limit = setTimeout(() => {
       log.error("The dashboard did not stop in time and is ended");
       process.exit(1);
-    }, STOP_LIMIT);
+    }, STOP_TIMEOUT);
     await dashboard.stop();
     clearTimeout(limit);
     log.info("The dashboard has stopped");

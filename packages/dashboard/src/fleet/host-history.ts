@@ -13,13 +13,13 @@ import type { HostInput, RunFacts } from "../status/index.ts";
 import type { DeploymentsTable, Reader, RunResultsTable, RunsTable } from "../store/index.ts";
 
 /** Deployments, and previews, of one closure that are looked at. */
-const MOST_OF_CLOSURE = 50;
+const MAX_PER_CLOSURE = 50;
 /** Hosts of one statement: SQLite takes 32,766 parameters. */
 const HOSTS_AT_ONCE = 500;
 
 /** Ops that fetch a commit and may be refused for what it is. */
-const FETCHING = OpName.options.filter((op) => opDeclaration(op).phases.includes("fetch"));
-const SWITCHING = ["switch", "rollback"] as const satisfies readonly OpName[];
+const FETCH_OPS = OpName.options.filter((op) => opDeclaration(op).phases.includes("fetch"));
+const SWITCH_OPS = ["switch", "rollback"] as const satisfies readonly OpName[];
 
 /** What was done on a host, as far as its status depends on it. */
 export interface HostHistory {
@@ -55,9 +55,9 @@ async function readSome(db: Reader, hosts: readonly HostClosures[]): Promise<Map
   const ids = hosts.map(({ hostId }) => hostId);
   const ofHost = <R extends { host_id: HostId | null }>(rows: R[]) => Map.groupBy(rows, (row) => row.host_id);
   const unfinished = ofHost(await readUnfinished(db, ids));
-  const fetched = ofHost(await readLast(db, ids, FETCHING, TerminalState.options));
+  const fetched = ofHost(await readLast(db, ids, FETCH_OPS, TerminalState.options));
   const ended = TerminalState.options.filter((state) => state !== "refused");
-  const switched = ofHost(await readLast(db, ids, SWITCHING, ended));
+  const switched = ofHost(await readLast(db, ids, SWITCH_OPS, ended));
   const tested = ofHost(await readLast(db, ids, ["test"], ended));
   const deployed = ofHost([...(await readLastDeployments(db, ids)), ...(await readDeployments(db, hosts))]);
   const previewed = ofHost(await readPreviews(db, hosts));
@@ -194,7 +194,7 @@ export async function readDeployments(db: Reader, hosts: readonly HostClosures[]
           .whereRef("same.host_id", "=", "pairs.column1")
           .whereRef("same.closure", "=", "pairs.column2")
           .orderBy("same.run_id", "desc")
-          .limit(MOST_OF_CLOSURE),
+          .limit(MAX_PER_CLOSURE),
       ),
     )
     .selectAll("deployments")
@@ -216,7 +216,7 @@ async function readPreviews(db: Reader, hosts: readonly HostClosures[]) {
           .whereRef("same.previewed_closure", "=", "pairs.column2")
           .where("same.state", "=", "succeeded")
           .orderBy("same.id", "desc")
-          .limit(MOST_OF_CLOSURE),
+          .limit(MAX_PER_CLOSURE),
       ),
     )
     .select(["runs.host_id", "runs.commit_id", "runs.previewed_closure"])

@@ -14,7 +14,7 @@ import {
 } from "@nixfleet/protocol";
 import { undeclaredSource } from "../sources/index.ts";
 import type { Finding, Findings, HostInput, HostReach, TargetInput } from "../status/index.ts";
-import { deniedOps, HELP_ORDER, nextAction, runningCommit } from "../status/index.ts";
+import { ACTION_ORDER, deniedOps, nextAction, runningCommit } from "../status/index.ts";
 
 export interface RowInput {
   readonly id: HostId;
@@ -33,16 +33,16 @@ export interface RowInput {
 }
 
 /** Everything that the fleet's table and its list of what needs attention draw of a host. */
-export function hostRow(of: RowInput): HostRow {
-  const { input, target, findings, reach, settings, run } = of;
+export function hostRow(host: RowInput): HostRow {
+  const { input, target, findings, reach, settings, run } = host;
   const { facts } = input;
   const commit = target.state === "known" ? target.commit : null;
-  const noTarget = whyNoTarget(target);
+  const noTarget = noTargetReason(target);
   const atWork = run !== null && run.state !== "queued";
   const status = atWork ? "working" : rowStatus(findings);
   const next = nextAction(findings, {
     reachability: reach.state,
-    policy: of.policy,
+    policy: host.policy,
     noTarget,
     hasClone: facts.clone?.commit != null,
     run,
@@ -51,10 +51,10 @@ export function hostRow(of: RowInput): HostRow {
   const runs = runningCommit(input, commit);
   const cloned = facts.clone?.commit ?? null;
   return {
-    id: of.id,
-    name: of.name,
-    sourceId: of.sourceId,
-    platform: facts.platform ?? of.platform,
+    id: host.id,
+    name: host.name,
+    sourceId: host.sourceId,
+    platform: facts.platform ?? host.platform,
     system: facts.system ?? null,
     tags: settings?.tags ?? [],
     location: settings?.location ?? null,
@@ -68,7 +68,7 @@ export function hostRow(of: RowInput): HostRow {
     next,
     deniedOps: deniedOps({
       reachability: reach.state,
-      policy: of.policy,
+      policy: host.policy,
       noTarget,
       hasClone: cloned !== null,
       run: atWork ? run : null,
@@ -77,14 +77,14 @@ export function hostRow(of: RowInput): HostRow {
     relation: (target.state === "known" && cloned !== null ? target.standings.get(cloned)?.relation : undefined) ?? {
       kind: "unknown",
     },
-    ...meters(of.metrics),
+    ...meters(host.metrics),
     cores: facts.cores ?? null,
     run,
     conflict: input.conflict,
   };
 }
 
-function whyNoTarget(target: TargetInput): string | null {
+function noTargetReason(target: TargetInput): string | null {
   switch (target.state) {
     case "known":
       return null;
@@ -122,13 +122,13 @@ function rowStatus(findings: Findings): Status {
 type Cause = NonNullable<Finding["cause"]>;
 
 function cause(findings: Findings, status: Status): Cause | null {
-  const asking = HELP_ORDER.filter(
+  const withCause = ACTION_ORDER.filter(
     (name) => findings[name].cause !== null && ["broken", "attention"].includes(findings[name].answer.status),
   );
-  const first = asking.find((name) => findings[name].answer.status === status);
+  const first = withCause.find((name) => findings[name].answer.status === status);
   const found = first === undefined ? null : findings[first].cause;
   if (found === null || first === undefined) return null;
-  const others = asking.filter((name) => name !== first).flatMap((name) => findings[name].note ?? []);
+  const others = withCause.filter((name) => name !== first).flatMap((name) => findings[name].note ?? []);
   // A failure's own first line says more than what else is yellow.
   const detail =
     status === "broken" && found.detail !== null

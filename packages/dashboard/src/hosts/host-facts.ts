@@ -28,7 +28,7 @@ const rowsOf = (hostId: HostId, { facts, readAt }: FactsReading) =>
 const ROWS_AT_ONCE = 500;
 
 /** The facts of one reading. */
-export function factsRead(reading: FactsReading): KnownFacts {
+export function factsOfReading(reading: FactsReading): KnownFacts {
   const { readAt } = reading;
   return Object.fromEntries(Object.entries(reading.facts).map(([name, value]) => [name, { value, readAt }])) as KnownFacts;
 }
@@ -37,18 +37,23 @@ export function factsRead(reading: FactsReading): KnownFacts {
  * What a host sends now was read within this time, in milliseconds. If it looks older than that beside what is stored, the host's
  * clock was set back since: without this, nothing new would be believed until the clock has caught up.
  */
-const READ_WITHIN = 120_000;
+const MAX_READING_AGE = 120_000;
 
 /**
  * Stores some facts: each replaces the one stored unless that was read later; what the reading does not name stays as it is (R20).
- * `came`: a reading that the host has just taken and sent, or one out of the spool of a run, which may be as old as the run.
+ * `arrival`: a reading that the host has just taken and sent, or one from the spool of a run, which may be as old as the run.
  * Publishes `host.changed` if a value changed.
  */
-export async function storeFacts(change: Change, hostId: HostId, reading: FactsReading, came: "now" | "with-run"): Promise<void> {
+export async function storeFacts(
+  change: Change,
+  hostId: HostId,
+  reading: FactsReading,
+  arrival: "now" | "with-run",
+): Promise<void> {
   const stored = knownFacts(await change.db.selectFrom("host_facts").selectAll().where("host_id", "=", hostId).execute());
   const newer = rowsOf(hostId, reading).filter((row) => {
     const late = (stored[row.name as FactName]?.readAt ?? -1) - row.read_at;
-    return late <= 0 || (came === "now" && late > READ_WITHIN);
+    return late <= 0 || (arrival === "now" && late > MAX_READING_AGE);
   });
   await upsert(change, newer);
   const differs = newer.some((row) => JSON.stringify(stored[row.name as FactName]?.value) !== row.value);
@@ -58,14 +63,14 @@ export async function storeFacts(change: Change, hostId: HostId, reading: FactsR
 /** Stores the facts of a hello: they are all that the host knows of itself, so what they lack is known no more (R24). */
 export async function replaceFacts(change: Change, hostId: HostId, reading: FactsReading): Promise<void> {
   const rows = rowsOf(hostId, reading);
-  let gone = change.db.deleteFrom("host_facts").where("host_id", "=", hostId);
+  let obsolete = change.db.deleteFrom("host_facts").where("host_id", "=", hostId);
   if (rows.length > 0)
-    gone = gone.where(
+    obsolete = obsolete.where(
       "name",
       "not in",
       rows.map((row) => row.name),
     );
-  await gone.execute();
+  await obsolete.execute();
   await upsert(change, rows);
 }
 

@@ -21,9 +21,9 @@ export interface HealthDeps {
 }
 
 /** Above this many milliseconds the database, or the event loop, stalls. */
-const STALL = 2000;
+const STALL_LIMIT = 2000;
 /** A report is given again for this long: who asks often does not write often. */
-const FRESH = 1000;
+const REPORT_LIFETIME = 1000;
 /** The event loop's longest stall is told for at least this long, so that a check every 30 s sees it. */
 const STALL_WINDOW = 30_000;
 
@@ -46,7 +46,7 @@ export function createHealth({ store, version, now, delays }: HealthDeps): { rep
   }
 
   /** A write that reaches the disk, and its reading. */
-  async function exercise(): Promise<{ milliseconds: number } | { fault: string }> {
+  async function probeDatabase(): Promise<{ milliseconds: number } | { fault: string }> {
     // A storage that is known to fail is tried by the store itself, with as many bytes as show that it works again.
     if (!store.storage.ok) return { fault: store.storage.reason };
     const value = String(now());
@@ -71,15 +71,15 @@ export function createHealth({ store, version, now, delays }: HealthDeps): { rep
 
   async function check(): Promise<HealthReport> {
     const stall = longestStall();
-    const database = await exercise();
+    const database = await probeDatabase();
     const milliseconds = "fault" in database ? null : database.milliseconds;
     const checks: HealthChecks = { database: { milliseconds }, eventLoop: { longestStall: stall } };
     const reason =
       "fault" in database
         ? database.fault
-        : database.milliseconds > STALL
+        : database.milliseconds > STALL_LIMIT
           ? `The database took ${database.milliseconds} ms for a small write.`
-          : stall > STALL
+          : stall > STALL_LIMIT
             ? `The process stood still for ${stall} ms.`
             : null;
     return reason === null ? { status: "ok", version, checks } : { status: "bad", version, reason, checks };
@@ -87,7 +87,7 @@ export function createHealth({ store, version, now, delays }: HealthDeps): { rep
 
   return {
     report() {
-      if (latest === null || !isWithin(latest.at, FRESH)) latest = { at: now(), report: check() };
+      if (latest === null || !isWithin(latest.at, REPORT_LIFETIME)) latest = { at: now(), report: check() };
       return latest.report;
     },
   };

@@ -12,7 +12,7 @@ export type BodyRead = { kind: "text"; text: string } | { kind: "too-large" } | 
  * Of a body that is too large this much more, in limits, is read and thrown away: a client that still writes when the connection
  * is closed may never read the answer.
  */
-const DISCARDED = 16;
+const DISCARD_FACTOR = 16;
 
 /** Reads a body, but never keeps more than `limit` bytes of it, whatever Content-Length says. */
 export async function readBody(request: Request, limit: number): Promise<BodyRead> {
@@ -22,7 +22,7 @@ export async function readBody(request: Request, limit: number): Promise<BodyRea
   try {
     for await (const chunk of request.body) {
       length += chunk.length;
-      if (length > limit * DISCARDED) break;
+      if (length > limit * DISCARD_FACTOR) break;
       if (length <= limit) chunks.push(chunk);
     }
     if (length > limit) return { kind: "too-large" };

@@ -52,9 +52,9 @@ async function answerRoute(deps: ServeDeps, route: Route, handler: AnyHandler, c
   const origin = deps.origin(context);
   const changes = route.method !== "get";
 
-  const admitted = await admit(deps, route, request.headers);
-  if (!admitted.ok) return problemResponse(admitted.code, admitted.details);
-  const { principal } = admitted;
+  const admission = await admit(deps, route, request.headers);
+  if (!admission.ok) return problemResponse(admission.code, admission.details);
+  const { principal } = admission;
 
   const body = changes ? await readBody(request, MAX_BODY) : { kind: "text" as const, text: "" };
   if (body.kind === "too-large") {
@@ -86,12 +86,12 @@ async function answerRoute(deps: ServeDeps, route: Route, handler: AnyHandler, c
   return new Response(once.answer.status === 204 ? null : once.answer.body, { status: once.answer.status, headers });
 }
 
-type Admitted =
+type Admission =
   | { ok: true; principal: Principal | null }
   | { ok: false; code: "not-signed-in" | "role-too-low" | "session-needed" | "cross-site"; details?: ProblemDetails };
 
 /** Whether whoever makes a request may use the route at all. */
-async function admit({ authentication, origins }: ServeDeps, route: Route, headers: Headers): Promise<Admitted> {
+async function admit({ authentication, origins }: ServeDeps, route: Route, headers: Headers): Promise<Admission> {
   let principal: Principal | null = null;
   if (route.role !== null) {
     principal = await authentication({ authorization: headers.get("Authorization"), cookie: headers.get("Cookie") });

@@ -106,8 +106,8 @@ export function createHttpServer({ log, trustedProxies }: HttpServerDeps): HttpS
         });
       });
     },
-    open(given) {
-      parts = given;
+    open(openParts) {
+      parts = openParts;
     },
     async stop(grace) {
       parts = null;

@@ -2,16 +2,16 @@ import { createHash } from "node:crypto";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { extname, join, relative } from "node:path";
 
-interface Encoded {
+interface EncodedBody {
   readonly body: Uint8Array<ArrayBuffer>;
   readonly etag: string;
 }
 
-interface StaticFile extends Encoded {
+interface StaticFile extends EncodedBody {
   readonly type: string;
   readonly immutable: boolean;
   /** By content coding, as the build left them beside the file. */
-  readonly encoded: ReadonlyMap<"br" | "gzip", Encoded>;
+  readonly encoded: ReadonlyMap<"br" | "gzip", EncodedBody>;
 }
 
 export interface StaticFiles {
@@ -54,7 +54,7 @@ export async function readStaticFiles(directory: string): Promise<StaticFiles> {
   for (const [path, body] of contents) {
     const type = TYPES[extname(path)];
     if (type === undefined) continue; // Compressed: it stands beside the file that it is of.
-    const encoded = new Map<"br" | "gzip", Encoded>();
+    const encoded = new Map<"br" | "gzip", EncodedBody>();
     const brotli = contents.get(`${path}.br`);
     const gzip = contents.get(`${path}.gz`);
     if (brotli !== undefined) encoded.set("br", { body: brotli, etag: etagOf(brotli) });
@@ -115,7 +115,7 @@ function respond(file: StaticFile, request: Headers): Response {
   return new Response(chosen.body, { headers });
 }
 
-function choose(file: StaticFile, accepted: string | null): [coding: "br" | "gzip" | null, Encoded] {
+function choose(file: StaticFile, accepted: string | null): [coding: "br" | "gzip" | null, EncodedBody] {
   const codings = (accepted ?? "").split(",").map((part) =>
     part
       .trim()
@@ -124,8 +124,8 @@ function choose(file: StaticFile, accepted: string | null): [coding: "br" | "gzi
   );
   for (const coding of ["br", "gzip"] as const) {
     const encoded = file.encoded.get(coding);
-    const wanted = codings.some(([name, weight]) => name === coding && !/^q=0(?:\.0*)?$/.test(weight ?? ""));
-    if (encoded !== undefined && wanted) return [coding, encoded];
+    const isAccepted = codings.some(([name, weight]) => name === coding && !/^q=0(?:\.0*)?$/.test(weight ?? ""));
+    if (encoded !== undefined && isAccepted) return [coding, encoded];
   }
   return [null, file];
 }

@@ -71,7 +71,7 @@ export function createLink(
   const pings = new Map<string, (answered: boolean) => void>();
   const gone = Promise.withResolvers<void>();
 
-  const ended = () => {
+  const markClosed = () => {
     if (state === "closed") return;
     state = "closed";
     for (const answer of pings.values()) answer(false);
@@ -90,18 +90,18 @@ export function createLink(
   socket.onFault(fault);
   socket.onClose(() => {
     gone.resolve();
-    ended();
+    markClosed();
   });
   socket.onMessage((text) => {
     if (state === "closed") return;
     link.lastHeardAt = now();
     const read = readFromAgent(text);
     if (read.kind === "invalid") fault(read.reason);
-    else if (state === "waiting") begin(read.kind === "message" ? read.message : null);
-    else if (read.kind === "message") take(read.message, text.length);
+    else if (state === "waiting") receiveHello(read.kind === "message" ? read.message : null);
+    else if (read.kind === "message") receive(read.message, text.length);
   });
 
-  function begin(message: FromAgent | null): void {
+  function receiveHello(message: FromAgent | null): void {
     if (message?.type !== "hello") {
       fault("The first message must be a hello.");
       return;
@@ -111,7 +111,7 @@ export function createLink(
     handlers.hello(message);
   }
 
-  function take(message: FromAgent, size: number): void {
+  function receive(message: FromAgent, size: number): void {
     switch (message.type) {
       case "hello":
         fault("hello: there is one for each link, and it was there.");
@@ -173,11 +173,11 @@ export function createLink(
     },
     close(code, reason) {
       socket.close(code, reason);
-      ended();
+      markClosed();
     },
     terminate() {
       socket.terminate();
-      ended();
+      markClosed();
     },
   };
   return link;

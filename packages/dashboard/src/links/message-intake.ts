@@ -7,8 +7,8 @@ import type { LinkRefusals } from "./link-refusals.ts";
 import type { LinkTable } from "./link-table.ts";
 
 /** What may wait to be stored: of one link twice what an agent may have unacknowledged, and of all. In characters. */
-const WAITING_LIMIT = 2 * MAX_UNACKNOWLEDGED_BYTES;
-const ALL_WAITING_LIMIT = 64 * 1024 * 1024;
+const MAX_WAITING_PER_LINK = 2 * MAX_UNACKNOWLEDGED_BYTES;
+const MAX_WAITING = 64 * 1024 * 1024;
 /** How long a change that nobody waits for may wait for others to share its transaction, in milliseconds. */
 export const BATCH_DELAY = 100;
 /** The same for lines of a log, which somebody may be reading. */
@@ -29,10 +29,10 @@ export interface MessageIntakeDeps {
   table: LinkTable<Link>;
   refusals: LinkRefusals;
   /** Logs a fault of the dashboard's own. */
-  bug(what: string): (error: unknown) => void;
+  logFailure(message: string): (error: unknown) => void;
 }
 
-export function createMessageIntake({ store, bus, runs, table, refusals, bug }: MessageIntakeDeps): MessageIntake {
+export function createMessageIntake({ store, bus, runs, table, refusals, logFailure }: MessageIntakeDeps): MessageIntake {
   const waitingOf = new Map<Link, number>();
   let waiting = 0;
 
@@ -68,7 +68,7 @@ export function createMessageIntake({ store, bus, runs, table, refusals, bug }: 
   /** Bounds what waits to be stored. An agent whose link is closed for it has lost nothing: it sends again what was not acknowledged. */
   async function bounded(link: Link, size: number, work: () => Promise<void>): Promise<void> {
     const ofLink = (waitingOf.get(link) ?? 0) + size;
-    if (ofLink > WAITING_LIMIT || waiting + size > ALL_WAITING_LIMIT) {
+    if (ofLink > MAX_WAITING_PER_LINK || waiting + size > MAX_WAITING) {
       refusals.logOnce(link.hostId, "too much waits", "An agent sends more than can be stored; its link is closed");
       link.close(1013, "Too much waits to be stored. Come back later.");
       return;
@@ -78,7 +78,7 @@ export function createMessageIntake({ store, bus, runs, table, refusals, bug }: 
     try {
       await work();
     } catch (error) {
-      bug("What an agent sent could not be stored; its link is closed")(error);
+      logFailure("What an agent sent could not be stored; its link is closed")(error);
       link.close(1011, "Internal error.");
     } finally {
       waiting -= size;

@@ -10,13 +10,13 @@ const LOW_WATER = 64 * 1024;
 /** How often a slow browser is looked at, in milliseconds. */
 const DRAIN_INTERVAL = 100;
 /** A browser that takes nothing for this long is gone: it comes back by itself, in milliseconds. */
-const STALL_LIMIT = 120_000;
+const STALL_TIMEOUT = 120_000;
 /** Characters of a log in one message, if a line is not longer by itself. */
 const LOG_PIECE = 128 * 1024;
 /** After a piece of a log the next one follows in this many milliseconds: lines come in bunches. */
 const LOG_INTERVAL = 50;
-const MOST_TOPICS = 50;
-const LONGEST_MESSAGE = 4096;
+const MAX_TOPICS = 50;
+const MAX_MESSAGE_LENGTH = 4096;
 
 export interface ClientDeps {
   socket: TextSocket;
@@ -35,7 +35,7 @@ export interface ClientDeps {
 /** One browser's socket. */
 export interface LiveClient {
   /** The log of a run grew. */
-  logged(runId: RunId): void;
+  onLogGrown(runId: RunId): void;
   close(code: number, reason: string): void;
 }
 
@@ -56,35 +56,35 @@ interface LogFeed {
   /** There may be more. */
   grew: boolean;
   pumping: boolean;
-  resting: { cancel(): void } | undefined;
+  pauseTimer: { cancel(): void } | undefined;
 }
 
 export function createLiveClient(deps: ClientDeps): LiveClient {
   const { socket, clock, log } = deps;
   const subscriptions = new Map<string, Subscription>();
   let closed = false;
-  let draining: { cancel(): void } | undefined;
+  let drainTimer: { cancel(): void } | undefined;
   let stalled: { since: number; amount: number } | null = null;
 
-  const say = (message: ToBrowser) => socket.send(JSON.stringify(message));
+  const send = (message: ToBrowser) => socket.send(JSON.stringify(message));
 
   function subscribe(name: TopicName, fromLine: number | undefined): void {
     let subscription = subscriptions.get(name);
     if (subscription === undefined) {
-      if (subscriptions.size >= MOST_TOPICS) {
-        say({ type: "problem", reason: `More than ${MOST_TOPICS} topics at once are not followed.` });
+      if (subscriptions.size >= MAX_TOPICS) {
+        send({ type: "problem", reason: `More than ${MAX_TOPICS} topics at once are not followed.` });
         return;
       }
-      subscription = enter(name);
+      subscription = join(name);
     }
-    subscription.logFeed?.resting?.cancel();
+    subscription.logFeed?.pauseTimer?.cancel();
     subscription.logFeed = fromLine === undefined || !name.startsWith("run:") ? null : newFeed(name.slice(4) as RunId, fromLine);
     subscription.behind = true;
-    const mine = subscription;
-    void mine.topic.ready.then(() => catchUp(mine));
+    const current = subscription;
+    void current.topic.ready.then(() => catchUp(current));
   }
 
-  function enter(name: TopicName): Subscription {
+  function join(name: TopicName): Subscription {
     const topic = deps.acquire(name);
     const subscription: Subscription = {
       name,
@@ -92,14 +92,14 @@ export function createLiveClient(deps: ClientDeps): LiveClient {
       behind: true,
       left: false,
       logFeed: null,
-      delta(text) {
+      sendDelta(text) {
         if (subscription.behind) return;
         if (socket.bufferedAmount > HIGH_WATER) {
           subscription.behind = true;
           watchDrain();
         } else socket.send(text);
       },
-      gone(text) {
+      sendGone(text) {
         socket.send(text);
         leave(subscription);
       },
@@ -112,7 +112,7 @@ export function createLiveClient(deps: ClientDeps): LiveClient {
   function leave(subscription: Subscription): void {
     if (subscription.left) return;
     subscription.left = true;
-    subscription.logFeed?.resting?.cancel();
+    subscription.logFeed?.pauseTimer?.cancel();
     subscriptions.delete(subscription.name);
     subscription.topic.leave(subscription);
     deps.release(subscription.name);
@@ -134,7 +134,7 @@ export function createLiveClient(deps: ClientDeps): LiveClient {
       }
     }
     const { logFeed } = subscription;
-    if (logFeed?.grew && !logFeed.pumping && logFeed.resting === undefined) {
+    if (logFeed?.grew && !logFeed.pumping && logFeed.pauseTimer === undefined) {
       pump(subscription, logFeed).catch((error: unknown) => {
         log.error({ err: error, runId: logFeed.runId }, "A log could not be read for a browser");
         // It asks again, from the line that it has, when it comes back.
@@ -148,45 +148,45 @@ export function createLiveClient(deps: ClientDeps): LiveClient {
     feed.pumping = true;
     feed.grew = false;
     const last = await deps.lastLine(feed.runId);
-    const wanted = () => !closed && !subscription.left && subscription.logFeed === feed;
+    const isCurrent = () => !closed && !subscription.left && subscription.logFeed === feed;
     let full = false;
     if (feed.next <= last) {
       chunks: for await (const chunk of deps.logs.lines(feed.runId, feed.next)) {
         for (const lines of pieces(chunk)) {
-          if (!wanted()) break chunks;
+          if (!isCurrent()) break chunks;
           if (socket.bufferedAmount > LOW_WATER) {
             full = true;
             break chunks;
           }
           const end = lines.at(-1)?.n ?? 0;
-          say({ type: "log", topic: subscription.name, lines, last: Math.max(last, end) });
+          send({ type: "log", topic: subscription.name, lines, last: Math.max(last, end) });
           feed.next = end + 1;
         }
       }
-    } else if (wanted()) say({ type: "log", topic: subscription.name, lines: [], last });
+    } else if (isCurrent()) send({ type: "log", topic: subscription.name, lines: [], last });
     feed.pumping = false;
-    if (!wanted()) return;
+    if (!isCurrent()) return;
     if (full) {
       feed.grew = true;
       watchDrain();
       return;
     }
-    feed.resting = clock.setTimeout(() => {
-      feed.resting = undefined;
+    feed.pauseTimer = clock.setTimeout(() => {
+      feed.pauseTimer = undefined;
       catchUp(subscription);
     }, LOG_INTERVAL);
   }
 
   /** There is no event for a socket that has drained: while something waits for that, it is looked at. */
   function watchDrain(): void {
-    if (closed || draining !== undefined) return;
-    draining = clock.setTimeout(() => {
-      draining = undefined;
+    if (closed || drainTimer !== undefined) return;
+    drainTimer = clock.setTimeout(() => {
+      drainTimer = undefined;
       if (closed) return;
       const amount = socket.bufferedAmount;
       if (amount > LOW_WATER) {
         if (stalled === null || amount < stalled.amount) stalled = { since: clock.now(), amount };
-        else if (clock.now() - stalled.since > STALL_LIMIT) {
+        else if (clock.now() - stalled.since > STALL_TIMEOUT) {
           socket.terminate();
           return;
         }
@@ -215,28 +215,28 @@ export function createLiveClient(deps: ClientDeps): LiveClient {
 
   function close(code: number, reason: string): void {
     if (!closed) socket.close(code, reason);
-    ended();
+    markClosed();
   }
 
-  function ended(): void {
+  function markClosed(): void {
     if (closed) return;
     closed = true;
-    draining?.cancel();
+    drainTimer?.cancel();
     for (const subscription of [...subscriptions.values()]) leave(subscription);
     deps.onClosed();
   }
 
-  socket.onClose(ended);
+  socket.onClose(markClosed);
   socket.onMessage((text) => {
     if (closed) return;
     const message = read(text);
     if (message === null) close(1008, "The message does not fit.");
     else take(message);
   });
-  say({ type: "hello", serverTime: clock.now(), version: deps.hello.version });
+  send({ type: "hello", serverTime: clock.now(), version: deps.hello.version });
 
   return {
-    logged(runId) {
+    onLogGrown(runId) {
       const subscription = subscriptions.get(`run:${runId}`);
       if (subscription?.logFeed == null) return;
       subscription.logFeed.grew = true;
@@ -247,11 +247,11 @@ export function createLiveClient(deps: ClientDeps): LiveClient {
 }
 
 function newFeed(runId: RunId, next: number): LogFeed {
-  return { runId, next, grew: true, pumping: false, resting: undefined };
+  return { runId, next, grew: true, pumping: false, pauseTimer: undefined };
 }
 
 function read(text: string): FromBrowser | null {
-  if (text.length > LONGEST_MESSAGE) return null;
+  if (text.length > MAX_MESSAGE_LENGTH) return null;
   try {
     return FromBrowser.safeParse(JSON.parse(text)).data ?? null;
   } catch (error) {

@@ -8,7 +8,7 @@ export const DELTA_INTERVAL = 100;
 /** After a time of rest so many deltas may follow one another sooner. */
 export const DELTA_BURST = 10;
 /** A change is one to a reader and several to us: a run's state is stored first, and the row that tells of it is read after it. */
-const GATHER = 20;
+const GATHER_DELAY = 20;
 /** What may wait is read with the next change that may not, or so many milliseconds after the last reading. */
 export const LATER_INTERVAL = 1000;
 /** What could not be read is tried again after this many milliseconds. */
@@ -33,8 +33,8 @@ export interface TopicSource {
 
 /** Who follows a topic. All three are handed the text of a message, made once for all. */
 export interface TopicMember {
-  delta(text: string): void;
-  gone(text: string): void;
+  sendDelta(text: string): void;
+  sendGone(text: string): void;
 }
 
 /** The state of one topic, shared by all who follow it. */
@@ -63,27 +63,27 @@ export function createTopic({ name, source, clock, log }: TopicDeps): Topic {
   /** Serialised once, however many follow. */
   const values = new Map<string, { value: unknown; json: string }>();
   const members = new Set<TopicMember>();
-  const touched = new Set<string>();
+  const touchedKeys = new Set<string>();
   let version = 0;
   let gone = false;
   let loaded = false;
   let closed = false;
   let flushing = false;
   let due: { at: number; cancel(): void } | undefined;
-  let pressing = false;
+  let urgent = false;
   /** No reading before this time, after one that failed. */
-  let notBefore = Number.NEGATIVE_INFINITY;
+  let retryAt = Number.NEGATIVE_INFINITY;
   let lastReading = Number.NEGATIVE_INFINITY;
   /** When all that was sent would have been sent, had it been sent evenly (the generic cell rate algorithm). */
-  let evenly = Number.NEGATIVE_INFINITY;
+  let theoreticalArrival = Number.NEGATIVE_INFINITY;
   let snapshotText: string | null = null;
 
   const message = (body: Extract<ToBrowser, { type: "gone" }>) => JSON.stringify(body);
   const goneText = message({ type: "gone", topic: name });
 
   const stopListening = source.listen((key, urgency) => {
-    touched.add(key);
-    if (urgency === "soon") pressing = true;
+    touchedKeys.add(key);
+    if (urgency === "soon") urgent = true;
     schedule();
   });
 
@@ -93,7 +93,7 @@ export function createTopic({ name, source, clock, log }: TopicDeps): Topic {
     while (!closed && !loaded) {
       try {
         // What is touched from here on is read again with the first delta.
-        touched.clear();
+        touchedKeys.clear();
         const all = await source.all();
         if (all === null) end();
         else for (const [key, value] of all) values.set(key, { value, json: JSON.stringify(value) });
@@ -104,14 +104,14 @@ export function createTopic({ name, source, clock, log }: TopicDeps): Topic {
         await new Promise<void>((resolve) => clock.setTimeout(resolve, RETRY_INTERVAL));
       }
     }
-    if (touched.size > 0) schedule();
+    if (touchedKeys.size > 0) schedule();
   }
 
   function schedule(): void {
-    if (!loaded || closed || gone || flushing || touched.size === 0) return;
+    if (!loaded || closed || gone || flushing || touchedKeys.size === 0) return;
     const now = clock.now();
-    const wanted = pressing ? now + GATHER : lastReading + LATER_INTERVAL;
-    const at = Math.max(now, wanted, notBefore, evenly - (DELTA_BURST - 1) * interval);
+    const earliest = urgent ? now + GATHER_DELAY : lastReading + LATER_INTERVAL;
+    const at = Math.max(now, earliest, retryAt, theoreticalArrival - (DELTA_BURST - 1) * interval);
     if (due !== undefined && due.at <= at) return;
     due?.cancel();
     due = { at, cancel: clock.setTimeout(() => void flush(), at - now).cancel };
@@ -120,10 +120,10 @@ export function createTopic({ name, source, clock, log }: TopicDeps): Topic {
   async function flush(): Promise<void> {
     due = undefined;
     flushing = true;
-    const keys = new Set(touched);
-    const wasPressing = pressing;
-    touched.clear();
-    pressing = false;
+    const keys = new Set(touchedKeys);
+    const wasUrgent = urgent;
+    touchedKeys.clear();
+    urgent = false;
     lastReading = clock.now();
     try {
       const some = await source.some(keys);
@@ -132,9 +132,9 @@ export function createTopic({ name, source, clock, log }: TopicDeps): Topic {
       else apply(some);
     } catch (error) {
       log.error({ err: error, topic: name }, "A topic could not be read");
-      for (const key of keys) touched.add(key);
-      pressing ||= wasPressing;
-      notBefore = clock.now() + RETRY_INTERVAL;
+      for (const key of keys) touchedKeys.add(key);
+      urgent ||= wasUrgent;
+      retryAt = clock.now() + RETRY_INTERVAL;
     } finally {
       flushing = false;
       schedule();
@@ -157,16 +157,16 @@ export function createTopic({ name, source, clock, log }: TopicDeps): Topic {
     if (set.length === 0 && unset.length === 0) return;
     version += 1;
     snapshotText = null;
-    evenly = Math.max(clock.now(), evenly) + interval;
+    theoreticalArrival = Math.max(clock.now(), theoreticalArrival) + interval;
     if (members.size === 0) return;
     const text = `{"type":"delta","topic":${JSON.stringify(name)},"version":${version},"set":{${set.join(",")}},"unset":${JSON.stringify(unset)}}`;
-    for (const member of [...members]) member.delta(text);
+    for (const member of [...members]) member.sendDelta(text);
   }
 
   function end(): void {
     gone = true;
     values.clear();
-    for (const member of [...members]) member.gone(goneText);
+    for (const member of [...members]) member.sendGone(goneText);
   }
 
   return {

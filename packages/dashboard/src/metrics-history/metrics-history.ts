@@ -8,7 +8,7 @@ import type { Store } from "../store/index.ts";
 export const SPAN = 5 * 60_000;
 const DAY = 24 * 60 * 60_000;
 /** Spans that are kept in memory while nothing can be stored. */
-const MOST_UNSTORED = 12;
+const MAX_UNSTORED_SPANS = 12;
 /** Rows of one statement: SQLite takes 32,766 parameters. */
 const ROWS_AT_ONCE = 500;
 
@@ -37,11 +37,11 @@ export function createMetricsHistory({ store, bus, clock, log, presence }: Metri
   /** By the beginning of its span; more than the present one only while nothing can be stored. */
   const spans = new Map<number, Map<HostId, Sums>>();
   let ending = new AbortController();
-  let rounds: Recurring | undefined;
+  let storeTimer: Recurring | undefined;
 
   const spanOf = (time: number) => Math.floor(time / SPAN) * SPAN;
 
-  function measured(hostId: HostId): void {
+  function addMeasurement(hostId: HostId): void {
     const { metrics } = presence.of(hostId);
     if (metrics === null) return;
     const at = spanOf(clock.now());
@@ -58,7 +58,7 @@ export function createMetricsHistory({ store, bus, clock, log, presence }: Metri
   }
 
   /** Stores every span that has ended, and forgets what is older than a day: one transaction for all hosts. */
-  async function storeEnded(now: number, all = false): Promise<void> {
+  async function storeFinishedSpans(now: number, all = false): Promise<void> {
     const ended = [...spans.keys()].filter((at) => all || at + SPAN <= now);
     if (ended.length === 0) return;
     try {
@@ -85,7 +85,7 @@ export function createMetricsHistory({ store, bus, clock, log, presence }: Metri
       for (const at of ended) spans.delete(at);
     } catch (error) {
       log.warn({ err: error }, "Measurements could not be stored; they are kept for an hour");
-      for (const at of [...spans.keys()].sort((a, b) => a - b).slice(0, -MOST_UNSTORED)) spans.delete(at);
+      for (const at of [...spans.keys()].sort((a, b) => a - b).slice(0, -MAX_UNSTORED_SPANS)) spans.delete(at);
     }
   }
 
@@ -93,7 +93,7 @@ export function createMetricsHistory({ store, bus, clock, log, presence }: Metri
     start() {
       ending = new AbortController();
       const options = { owner: "metrics history", signal: ending.signal };
-      bus.on("host.metrics", ({ hostId }) => measured(hostId), options);
+      bus.on("host.metrics", ({ hostId }) => addMeasurement(hostId), options);
       bus.on(
         "host.removed",
         ({ hostId }) => {
@@ -101,7 +101,7 @@ export function createMetricsHistory({ store, bus, clock, log, presence }: Metri
         },
         options,
       );
-      rounds = every(() => storeEnded(clock.now()), {
+      storeTimer = every(() => storeFinishedSpans(clock.now()), {
         clock,
         // At the end of each span, by the clock.
         interval: () => spanOf(clock.now()) + SPAN - clock.now(),
@@ -112,8 +112,8 @@ export function createMetricsHistory({ store, bus, clock, log, presence }: Metri
     async stop() {
       if (ending.signal.aborted) return;
       ending.abort();
-      await rounds?.[Symbol.asyncDispose]();
-      await storeEnded(clock.now(), true);
+      await storeTimer?.[Symbol.asyncDispose]();
+      await storeFinishedSpans(clock.now(), true);
     },
 
     async read(hostId) {

@@ -16,7 +16,7 @@ export interface LoginLimitsDeps {
   readonly account?: LimitRule;
   readonly address?: LimitRule;
   /** Accounts, and addresses, that are remembered at most. */
-  readonly remembered?: number;
+  readonly maxEntries?: number;
 }
 
 export type Attempt =
@@ -46,10 +46,10 @@ export function createLoginLimits({
   now,
   account: accountRule = ACCOUNT_RULE,
   address: addressRule = ADDRESS_RULE,
-  remembered = 10_000,
+  maxEntries = 10_000,
 }: LoginLimitsDeps): LoginLimits {
-  const accounts = createCounter(accountRule, remembered, now);
-  const addresses = createCounter(addressRule, remembered, now);
+  const accounts = createCounter(accountRule, maxEntries, now);
+  const addresses = createCounter(addressRule, maxEntries, now);
   // Where an account has signed in from is counted apart, so that strangers who fail on purpose do not keep its owner out.
   const known = new Set<string>();
   return {
@@ -57,22 +57,22 @@ export function createLoginLimits({
       const network = networkOf(address);
       const name = account === null ? null : account.trim().normalize("NFKC").toLowerCase();
       const pair = name === null ? null : `${name}\0${network}`;
-      const counted = pair !== null && known.has(pair) ? pair : name;
-      const wait = Math.max(counted === null ? 0 : accounts.wait(counted), addresses.wait(network));
+      const accountKey = pair !== null && known.has(pair) ? pair : name;
+      const wait = Math.max(accountKey === null ? 0 : accounts.wait(accountKey), addresses.wait(network));
       if (wait > 0) return { ok: false, retryAfter: Math.ceil(wait / second) };
-      if (counted !== null) accounts.count(counted);
+      if (accountKey !== null) accounts.count(accountKey);
       addresses.count(network);
       return {
         ok: true,
         succeeded() {
-          if (counted !== null) accounts.forget(counted);
+          if (accountKey !== null) accounts.forget(accountKey);
           if (pair !== null) {
             known.delete(pair);
             known.add(pair);
-            forgetOldest(known, remembered);
+            forgetOldest(known, maxEntries);
           }
           // Only this attempt is taken back: an account of one's own must not clear the way to guess at others.
-          addresses.takeBack(network);
+          addresses.uncount(network);
         },
       };
     },
@@ -80,7 +80,7 @@ export function createLoginLimits({
   };
 }
 
-function createCounter(rule: LimitRule, remembered: number, now: () => number) {
+function createCounter(rule: LimitRule, maxEntries: number, now: () => number) {
   // In the order of the last failure, so that the first entry is the one to give up.
   const entries = new Map<string, { failures: number; last: number }>();
   const find = (key: string) => {
@@ -101,9 +101,9 @@ function createCounter(rule: LimitRule, remembered: number, now: () => number) {
       const failures = (find(key)?.failures ?? 0) + 1;
       entries.delete(key);
       entries.set(key, { failures, last: now() });
-      forgetOldest(entries, remembered);
+      forgetOldest(entries, maxEntries);
     },
-    takeBack(key: string): void {
+    uncount(key: string): void {
       const entry = find(key);
       if (entry === undefined) return;
       entry.failures -= 1;

@@ -30,15 +30,15 @@ export function createPasswords({ randomBytes, cost = ARGON2_COST, parallel = 2,
   const decoy = `$argon2id$v=19$m=${cost.memory},t=${cost.passes},p=${cost.parallelism}$${base64(16)}$${base64(32)}`;
   const limiter = createLimiter({ concurrent: parallel, waiting });
 
-  async function inTurn<T>(work: () => Promise<T>): Promise<T | null> {
+  async function limited<T>(work: () => Promise<T>): Promise<T | null> {
     const result = await limiter.run(work);
     return result.kind === "done" ? result.value : null;
   }
 
   return {
     decoy,
-    hash: (password) => inTurn(() => hashPassword(password, randomBytes, cost)),
-    verify: (password, hash) => inTurn(async () => (await verifyPassword(password, hash ?? decoy)) && hash !== null),
+    hash: (password) => limited(() => hashPassword(password, randomBytes, cost)),
+    verify: (password, hash) => limited(async () => (await verifyPassword(password, hash ?? decoy)) && hash !== null),
     isCurrent(hash) {
       const parsed = parsePasswordHash(hash);
       if (!parsed.ok) return false;

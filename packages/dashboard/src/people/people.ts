@@ -52,10 +52,10 @@ export interface People {
     origin: RequestOrigin,
   ): Promise<PasswordResult>;
   /**
-   * Whether the person's proof is right: checked before an op that asks for it (R49). `what` is what they want to do, as the audit
-   * trail tells it of a wrong one: “start …”. Counts against the limits of the sign-in.
+   * Whether the person's proof is right: checked before an op that asks for it (R49). `purpose` is used in the audit entry of
+   * a wrong proof: “start …”. Counts against the sign-in limits.
    */
-  prove(person: PersonActor, what: string): Promise<ProofResult>;
+  prove(person: PersonActor, purpose: string): Promise<ProofResult>;
   /** Ends a session of the same person; false: there is none of this id. */
   endSession(session: SessionPrincipal, sessionId: string, origin: RequestOrigin): Promise<boolean>;
   readonly sessions: Pick<Sessions, "find" | "list" | "sweep">;
@@ -72,7 +72,7 @@ export interface PeopleDeps {
 }
 
 /** Seconds to wait while too many passwords are being hashed. */
-const BUSY = 2;
+const BUSY_RETRY_AFTER = 2;
 
 /** The people of this dashboard: who they are, how they come in, what they may do. */
 export function createPeople(deps: PeopleDeps): People {
@@ -157,7 +157,7 @@ export function createPeople(deps: PeopleDeps): People {
 
     async setup({ token, name, password }, origin) {
       // Nobody guesses the token, so who has it is never kept waiting for those who have not; they are counted by address alone.
-      if (!setupLink.fits(token)) {
+      if (!setupLink.isValid(token)) {
         const attempt = limits.begin(null, origin.address);
         if (!attempt.ok) return { kind: "too-many-attempts", retryAfter: attempt.retryAfter };
         if (await usableAdmin(store.db)) {
@@ -168,10 +168,10 @@ export function createPeople(deps: PeopleDeps): People {
         return { kind: "setup-link-invalid" };
       }
       const hash = await passwords.hash(password);
-      if (hash === null) return { kind: "too-many-attempts", retryAfter: BUSY };
+      if (hash === null) return { kind: "too-many-attempts", retryAfter: BUSY_RETRY_AFTER };
       const session = await store.change(async (change) => {
         // Of two who hold the link and send it at once, one becomes the administrator.
-        if ((await usableAdmin(change.db)) || !setupLink.fits(token)) return null;
+        if ((await usableAdmin(change.db)) || !setupLink.isValid(token)) return null;
         const person = await putPerson(change.db, name, hash, false);
         auditDone(change, personRef(person), "dashboard.setup", `${name} became the administrator by the setup link.`, origin);
         change.afterCommit(() => setupLink.use());
@@ -185,9 +185,9 @@ export function createPeople(deps: PeopleDeps): People {
       if (!attempt.ok) return { kind: "too-many-attempts", retryAfter: attempt.retryAfter };
       const person = await findByName(name);
       const hash = person?.password_hash ?? null;
-      const right = await passwords.verify(password, hash);
-      if (right === null) return { kind: "too-many-attempts", retryAfter: BUSY };
-      if (!right || person === undefined || hash === null) {
+      const isCorrect = await passwords.verify(password, hash);
+      if (isCorrect === null) return { kind: "too-many-attempts", retryAfter: BUSY_RETRY_AFTER };
+      if (!isCorrect || person === undefined || hash === null) {
         // What was typed as an unknown name is not told: it may be a password.
         if (person === undefined)
           await recordFailure(null, "session.start", "Somebody tried to sign in with a name that is not known.", origin);
@@ -196,7 +196,7 @@ export function createPeople(deps: PeopleDeps): People {
       }
       attempt.succeeded();
       // Hashed again where the cost has been raised since; what the settings declare is theirs.
-      const renewed = person.declared === 0 && !passwords.isCurrent(hash) ? await passwords.hash(password) : null;
+      const newHash = person.declared === 0 && !passwords.isCurrent(hash) ? await passwords.hash(password) : null;
       const session = await store.change(async (change) => {
         const stored = await change.db
           .selectFrom("people")
@@ -204,8 +204,8 @@ export function createPeople(deps: PeopleDeps): People {
           .where("id", "=", person.id)
           .executeTakeFirst();
         if (stored?.password_hash !== hash) return null;
-        if (renewed !== null)
-          await change.db.updateTable("people").set({ password_hash: renewed }).where("id", "=", person.id).execute();
+        if (newHash !== null)
+          await change.db.updateTable("people").set({ password_hash: newHash }).where("id", "=", person.id).execute();
         auditDone(change, personRef(person), "session.start", `${person.name} signed in.`, origin);
         return await sessions.begin(change, { id: person.id, name: person.name, role: RoleSchema.parse(person.role) }, origin);
       });
@@ -223,16 +223,16 @@ export function createPeople(deps: PeopleDeps): People {
       const attempt = limits.begin(session.name, origin.address);
       if (!attempt.ok) return { kind: "too-many-attempts", retryAfter: attempt.retryAfter };
       const person = await store.db.selectFrom("people").selectAll().where("id", "=", session.personId).executeTakeFirstOrThrow();
-      const right = await passwords.verify(current, person.password_hash);
-      if (right === null) return { kind: "too-many-attempts", retryAfter: BUSY };
-      if (!right) {
+      const isCorrect = await passwords.verify(current, person.password_hash);
+      if (isCorrect === null) return { kind: "too-many-attempts", retryAfter: BUSY_RETRY_AFTER };
+      if (!isCorrect) {
         await recordFailure(person, "password.change", `${session.name} gave a wrong password to change it.`, origin);
         return { kind: "wrong-credentials" };
       }
       attempt.succeeded();
       if (person.declared === 1) return { kind: "password-declared" };
       const hash = await passwords.hash(next);
-      if (hash === null) return { kind: "too-many-attempts", retryAfter: BUSY };
+      if (hash === null) return { kind: "too-many-attempts", retryAfter: BUSY_RETRY_AFTER };
       const changed = await store.change(async (change) => {
         const { numUpdatedRows } = await change.db
           .updateTable("people")
@@ -249,15 +249,15 @@ export function createPeople(deps: PeopleDeps): People {
       return changed ? { kind: "changed" } : { kind: "wrong-credentials" };
     },
 
-    async prove({ id, name, proof, address }, what) {
+    async prove({ id, name, proof, address }, purpose) {
       if (proof === null) return { kind: "wrong" };
       const attempt = limits.begin(name, address);
       if (!attempt.ok) return { kind: "too-many-attempts", retryAfter: attempt.retryAfter };
       const person = await store.db.selectFrom("people").select("password_hash").where("id", "=", id).executeTakeFirst();
-      const right = await passwords.verify(proof.password(), person?.password_hash ?? null);
-      if (right === null) return { kind: "too-many-attempts", retryAfter: BUSY };
-      if (!right) {
-        await recordFailure({ id, name }, "proof.give", `${name} gave a wrong password to ${what}.`, { address });
+      const isCorrect = await passwords.verify(proof.password(), person?.password_hash ?? null);
+      if (isCorrect === null) return { kind: "too-many-attempts", retryAfter: BUSY_RETRY_AFTER };
+      if (!isCorrect) {
+        await recordFailure({ id, name }, "proof.give", `${name} gave a wrong password to ${purpose}.`, { address });
         return { kind: "wrong" };
       }
       attempt.succeeded();

@@ -58,6 +58,6 @@ export function actorOf(
 }
 
 /** The proof that a request carries in its body; null: none. */
-export function proofOf(given: { password: string } | undefined): Proof | null {
-  return given === undefined ? null : { password: () => given.password };
+export function proofOf(body: { password: string } | undefined): Proof | null {
+  return body === undefined ? null : { password: () => body.password };
 }

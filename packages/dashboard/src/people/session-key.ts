@@ -13,16 +13,16 @@ export interface SessionKey extends SealingKey {
 }
 
 /** `longest`: milliseconds after which the session ends in any case. */
-export function createSessionKey(secret: string, longest: number, randomBytes: (size: number) => Buffer): SessionKey {
+export function createSessionKey(secret: string, maxAge: number, randomBytes: (size: number) => Buffer): SessionKey {
   const csrf = () => createHmac("sha256", secret).update("nixfleet csrf").digest("base64url");
   return {
     ...createSealingKey(secret, randomBytes),
-    cookie: (secure) => sessionCookie(secret, secure, longest),
+    cookie: (secure) => sessionCookie(secret, secure, maxAge),
     csrf,
     isCsrf(sent) {
-      const given = Buffer.from(sent ?? "");
+      const sentBytes = Buffer.from(sent ?? "");
       const expected = Buffer.from(csrf());
-      return given.length === expected.length && timingSafeEqual(given, expected);
+      return sentBytes.length === expected.length && timingSafeEqual(sentBytes, expected);
     },
   };
 }

@@ -8,11 +8,11 @@ import { createSessionKey } from "./session-key.ts";
 const minute = 60_000;
 const day = 24 * 60 * minute;
 /** A session ends after this long without a request … */
-export const SESSION_IDLE = 7 * day;
+export const SESSION_IDLE_TIMEOUT = 7 * day;
 /** … and after this long in any case. */
-export const SESSION_LONGEST = 30 * day;
+export const SESSION_MAX_AGE = 30 * day;
 /** A session's last use is written once in this time, not with every request (R43). */
-const TOUCH_EVERY = minute;
+const TOUCH_INTERVAL = minute;
 /** Of one person; those that were used longest ago end for a new one. */
 const MAX_SESSIONS = 50;
 
@@ -55,12 +55,12 @@ export function createSessions({ store, log, now, randomBytes }: SessionsDeps): 
     name,
     role,
     sessionId,
-    key: createSessionKey(secret, SESSION_LONGEST, randomBytes),
+    key: createSessionKey(secret, SESSION_MAX_AGE, randomBytes),
   });
 
   async function touch(id: string, createdAt: number): Promise<void> {
     const at = now();
-    const times = { last_seen_at: at, expires_at: Math.min(at + SESSION_IDLE, createdAt + SESSION_LONGEST) };
+    const times = { last_seen_at: at, expires_at: Math.min(at + SESSION_IDLE_TIMEOUT, createdAt + SESSION_MAX_AGE) };
     try {
       await store.change(({ db }) => db.updateTable("sessions").set(times).where("id", "=", id).execute());
     } catch (error) {
@@ -92,7 +92,7 @@ export function createSessions({ store, log, now, randomBytes }: SessionsDeps): 
           person_id: person.id,
           created_at: at,
           last_seen_at: at,
-          expires_at: at + SESSION_IDLE,
+          expires_at: at + SESSION_IDLE_TIMEOUT,
           address,
           agent: printable(agent),
         })
@@ -111,7 +111,7 @@ export function createSessions({ store, log, now, randomBytes }: SessionsDeps): 
         .where("sessions.hash", "=", digest(secret))
         .executeTakeFirst();
       if (row === undefined || now() >= row.expires_at) return null;
-      if (now() - row.last_seen_at >= TOUCH_EVERY) await touch(row.id, row.created_at);
+      if (now() - row.last_seen_at >= TOUCH_INTERVAL) await touch(row.id, row.created_at);
       const person = { id: row.person_id, name: row.name, role: RoleSchema.parse(row.role) };
       return principal(person, row.id, secret);
     },

@@ -55,7 +55,7 @@ export type RunSignal =
 /** What is to be done once the change is stored. Sent over the host's link; if it is gone by then, the next hello repairs that. */
 export type RunEffect = "sendStart" | "sendCancel";
 
-export interface Advanced {
+export interface AdvanceResult {
   /** The same object when nothing changed. */
   run: Run;
   effects: readonly RunEffect[];
@@ -65,7 +65,7 @@ export interface Advanced {
  * The life of a run as a pure function (R11): every signal at any time is legal, states only move forward, a terminal state is final,
  * and each state before it has a time at which it ends though nobody speaks (`dueAt`).
  */
-export function advance(run: Run, signal: RunSignal, now: number): Advanced {
+export function advance(run: Run, signal: RunSignal, now: number): AdvanceResult {
   switch (run.stage) {
     case "queued":
       return whileQueued(run, signal, now);
@@ -76,7 +76,7 @@ export function advance(run: Run, signal: RunSignal, now: number): Advanced {
     case "proving":
       return whileProving(run, signal, now);
     case "ended":
-      return afterTheEnd(run, signal);
+      return whileEnded(run, signal);
   }
 }
 
@@ -102,12 +102,12 @@ const startOf = (run: ActiveRun) => startedAtOf(run) ?? run.sentAt;
 const slowAt = (run: ActiveRun) => startOf(run) + run.deadline / 2;
 const lostAt = (run: ActiveRun) => startOf(run) + run.deadline + REPORT_GRACE;
 
-const same = (run: Run, ...effects: RunEffect[]): Advanced => ({ run, effects });
-const changed = (run: Run, ...effects: RunEffect[]): Advanced => ({ run, effects });
+const unchanged = (run: Run, ...effects: RunEffect[]): AdvanceResult => ({ run, effects });
+const changed = (run: Run, ...effects: RunEffect[]): AdvanceResult => ({ run, effects });
 
-const nothing: RunOutcome = { code: null, reason: null, firstError: null, reported: false };
+const NO_OUTCOME: RunOutcome = { code: null, reason: null, firstError: null, reported: false };
 
-function end(run: QueuedRun | ActiveRun, state: TerminalState, outcome: RunOutcome, endedAt: number): Advanced {
+function end(run: QueuedRun | ActiveRun, state: TerminalState, outcome: RunOutcome, endedAt: number): AdvanceResult {
   const { id, hostId, hostName, request, sourceId, commit, deadline, createdAt, actor, force } = run;
   const order = { id, hostId, hostName, request, sourceId, commit, deadline, createdAt, actor, force };
   const phases = phasesOf(run).map((phase) => (phase.endedAt === null ? { ...phase, endedAt } : phase));
@@ -127,7 +127,7 @@ function end(run: QueuedRun | ActiveRun, state: TerminalState, outcome: RunOutco
   return changed(ended);
 }
 
-function whileQueued(run: QueuedRun, signal: RunSignal, now: number): Advanced {
+function whileQueued(run: QueuedRun, signal: RunSignal, now: number): AdvanceResult {
   switch (signal.kind) {
     case "dispatch": {
       const { queueReason: _, hold: __, waitingSince: ___, ...order } = run;
@@ -144,39 +144,44 @@ function whileQueued(run: QueuedRun, signal: RunSignal, now: number): Advanced {
       return changed(sent, "sendStart");
     }
     case "blocked":
-      return run.queueReason === signal.reason ? same(run) : changed({ ...run, queueReason: signal.reason });
+      return run.queueReason === signal.reason ? unchanged(run) : changed({ ...run, queueReason: signal.reason });
     case "release":
-      return run.hold === null ? same(run) : changed({ ...run, hold: null, waitingSince: now });
+      return run.hold === null ? unchanged(run) : changed({ ...run, hold: null, waitingSince: now });
     case "refuse":
-      return end(run, "refused", { ...nothing, code: signal.code, reason: signal.reason }, now);
+      return end(run, "refused", { ...NO_OUTCOME, code: signal.code, reason: signal.reason }, now);
     case "cancel":
-      return cancelled(run, { at: now, by: signal.by }, now);
+      return endAsCancelled(run, { at: now, by: signal.by }, now);
     case "hostRemoved":
-      return end(run, "cancelled", { ...nothing, code: "host-removed", reason: FAILURES["host-removed"].sentence }, now);
+      return end(run, "cancelled", { ...NO_OUTCOME, code: "host-removed", reason: FAILURES["host-removed"].sentence }, now);
     case "linkUp":
       // It was never sent: the host has it from a dashboard whose database was put back to an earlier time.
-      return signal.known === "queued" || signal.known === "active" ? same(run, "sendCancel") : same(run);
+      return signal.known === "queued" || signal.known === "active" ? unchanged(run, "sendCancel") : unchanged(run);
     case "tick": {
       if (run.hold?.until != null && now >= run.hold.until) return changed({ ...run, hold: null, waitingSince: now });
       const limit = queueEnd(run);
-      if (limit === null || now < limit) return same(run);
-      return end(run, "refused", { ...nothing, code: "queue-expired", reason: REFUSALS["queue-expired"].sentence }, now);
+      if (limit === null || now < limit) return unchanged(run);
+      return end(run, "refused", { ...NO_OUTCOME, code: "queue-expired", reason: REFUSALS["queue-expired"].sentence }, now);
     }
     case "linkDown":
     case "report":
     case "facts":
-      return same(run);
+      return unchanged(run);
   }
 }
 
-function whileStarting(run: StartingRun, signal: RunSignal, now: number): Advanced {
+function whileStarting(run: StartingRun, signal: RunSignal, now: number): AdvanceResult {
   switch (signal.kind) {
     case "refuse":
-      return end(run, "refused", { ...nothing, code: signal.code, reason: signal.reason, reported: signal.by === "agent" }, now);
+      return end(
+        run,
+        "refused",
+        { ...NO_OUTCOME, code: signal.code, reason: signal.reason, reported: signal.by === "agent" },
+        now,
+      );
     case "linkUp":
       if (signal.known !== null) return linkUp(run);
       // The start did not reach the host. It goes out again, unless nobody wants it any more.
-      if (run.cancel !== null) return cancelled(run, run.cancel, now);
+      if (run.cancel !== null) return endAsCancelled(run, run.cancel, now);
       return changed(run.linkLost ? { ...run, linkLost: false } : run, "sendStart");
     case "report": {
       // The first event says that the runner has it; a run that never got as far has its end as first event.
@@ -194,9 +199,9 @@ function whileStarting(run: StartingRun, signal: RunSignal, now: number): Advanc
       return onEvent(running, run, signal.event, signal.facts, now);
     }
     case "tick":
-      return now < lostAt(run) ? same(run) : lost(run, "no-report", now);
+      return now < lostAt(run) ? unchanged(run) : endAsLost(run, "no-report", now);
     case "hostRemoved":
-      return lost(run, "host-removed", now);
+      return endAsLost(run, "host-removed", now);
     case "cancel":
       return cancel(run, signal.by, now);
     case "linkDown":
@@ -205,21 +210,21 @@ function whileStarting(run: StartingRun, signal: RunSignal, now: number): Advanc
     case "blocked":
     case "release":
     case "facts":
-      return same(run);
+      return unchanged(run);
   }
 }
 
-function whileRunning(run: RunningRun, signal: RunSignal, now: number): Advanced {
+function whileRunning(run: RunningRun, signal: RunSignal, now: number): AdvanceResult {
   switch (signal.kind) {
     case "report":
       return onEvent(run, run, signal.event, signal.facts, now);
     case "linkUp":
-      return signal.known !== null ? linkUp(run) : lost(run, "state-lost", now);
+      return signal.known !== null ? linkUp(run) : endAsLost(run, "state-lost", now);
     case "tick":
-      if (now >= lostAt(run)) return lost(run, "no-report", now);
-      return !run.slow && now >= slowAt(run) ? changed({ ...run, slow: true }) : same(run);
+      if (now >= lostAt(run)) return endAsLost(run, "no-report", now);
+      return !run.slow && now >= slowAt(run) ? changed({ ...run, slow: true }) : unchanged(run);
     case "hostRemoved":
-      return lost(run, "host-removed", now);
+      return endAsLost(run, "host-removed", now);
     case "cancel":
       return cancel(run, signal.by, now);
     case "linkDown":
@@ -229,11 +234,11 @@ function whileRunning(run: RunningRun, signal: RunSignal, now: number): Advanced
     case "dispatch":
     case "blocked":
     case "release":
-      return same(run);
+      return unchanged(run);
   }
 }
 
-function whileProving(run: ProvingRun, signal: RunSignal, now: number): Advanced {
+function whileProving(run: ProvingRun, signal: RunSignal, now: number): AdvanceResult {
   switch (signal.kind) {
     case "linkUp":
       // Its end is stored and acknowledged: the host need not know of it any more.
@@ -241,9 +246,9 @@ function whileProving(run: ProvingRun, signal: RunSignal, now: number): Advanced
     case "facts":
       return prove(run, signal.facts, now);
     case "tick":
-      return now < run.awaitedProof.until ? same(run) : unproven(run);
+      return now < run.awaitedProof.until ? unchanged(run) : endUnproven(run);
     case "hostRemoved":
-      return unproven(run);
+      return endUnproven(run);
     case "linkDown":
       return linkDown(run);
     // The end is known, only its proof is not: there is nothing to stop.
@@ -253,19 +258,19 @@ function whileProving(run: ProvingRun, signal: RunSignal, now: number): Advanced
     case "dispatch":
     case "blocked":
     case "release":
-      return same(run);
+      return unchanged(run);
   }
 }
 
-function afterTheEnd(run: EndedRun, signal: RunSignal): Advanced {
+function whileEnded(run: EndedRun, signal: RunSignal): AdvanceResult {
   switch (signal.kind) {
     case "linkUp":
       // What has ended here is not to go on there.
-      return signal.known === "queued" || signal.known === "active" ? same(run, "sendCancel") : same(run);
+      return signal.known === "queued" || signal.known === "active" ? unchanged(run, "sendCancel") : unchanged(run);
     case "report":
-      return signal.event.kind === "finished" ? late(run, describe(signal.event.outcome)) : same(run);
+      return signal.event.kind === "finished" ? recordLateReport(run, describe(signal.event.outcome)) : unchanged(run);
     case "refuse":
-      return signal.by === "agent" ? late(run, `The host refused it: ${signal.reason}`) : same(run);
+      return signal.by === "agent" ? recordLateReport(run, `The host refused it: ${signal.reason}`) : unchanged(run);
     case "dispatch":
     case "blocked":
     case "release":
@@ -274,13 +279,13 @@ function afterTheEnd(run: EndedRun, signal: RunSignal): Advanced {
     case "linkDown":
     case "facts":
     case "tick":
-      return same(run);
+      return unchanged(run);
   }
 }
 
 /** A report that came too late is kept, once, and changes nothing else (R12). */
-function late(run: EndedRun, report: string): Advanced {
-  return run.outcome.reported || run.lateReport !== null ? same(run) : changed({ ...run, lateReport: report });
+function recordLateReport(run: EndedRun, report: string): AdvanceResult {
+  return run.outcome.reported || run.lateReport !== null ? unchanged(run) : changed({ ...run, lateReport: report });
 }
 
 function describe(outcome: Outcome): string {
@@ -299,30 +304,34 @@ function describe(outcome: Outcome): string {
   }
 }
 
-function linkUp(run: ActiveRun): Advanced {
+function linkUp(run: ActiveRun): AdvanceResult {
   // Asked for while the host was away, it is sent now.
   const effects: RunEffect[] = run.cancel === null || run.stage === "proving" ? [] : ["sendCancel"];
   return changed(run.linkLost ? { ...run, linkLost: false } : run, ...effects);
 }
 
-function linkDown(run: ActiveRun): Advanced {
-  return run.linkLost ? same(run) : changed({ ...run, linkLost: true });
+function linkDown(run: ActiveRun): AdvanceResult {
+  return run.linkLost ? unchanged(run) : changed({ ...run, linkLost: true });
 }
 
-function cancel(run: StartingRun | RunningRun, by: string, now: number): Advanced {
+function cancel(run: StartingRun | RunningRun, by: string, now: number): AdvanceResult {
   // Asked again, it is sent again: the first may have been lost with a link.
   return changed(run.cancel === null ? { ...run, cancel: { at: now, by } } : run, "sendCancel");
 }
 
 /** Ends a run that never began. */
-function cancelled(run: QueuedRun | StartingRun, request: CancelRequest, now: number): Advanced {
+function endAsCancelled(run: QueuedRun | StartingRun, request: CancelRequest, now: number): AdvanceResult {
   const reason = request.by === null ? "It was cancelled." : `Cancelled by ${request.by} before it began.`;
-  const { run: ended } = end(run, "cancelled", { ...nothing, code: "cancelled-by-person", reason }, now);
+  const { run: ended } = end(run, "cancelled", { ...NO_OUTCOME, code: "cancelled-by-person", reason }, now);
   return changed({ ...(ended as EndedRun), cancel: request });
 }
 
-function lost(run: ActiveRun, code: FailureCode & ("no-report" | "state-lost" | "host-removed"), now: number): Advanced {
-  return end(run, "lost", { ...nothing, code, reason: FAILURES[code].sentence }, now);
+function endAsLost(
+  run: ActiveRun,
+  code: FailureCode & ("no-report" | "state-lost" | "host-removed"),
+  now: number,
+): AdvanceResult {
+  return end(run, "lost", { ...NO_OUTCOME, code, reason: FAILURES[code].sentence }, now);
 }
 
 /** A time by the host's clock, which may be wrong, held between what must be before it and now. */
@@ -335,7 +344,13 @@ function hostTime(run: ActiveRun, at: number, now: number): number {
 const MAX_PHASES = 50;
 
 /** `before`: the run as it was before this event made it a running one. */
-function onEvent(run: RunningRun, before: StartingRun | RunningRun, event: RunEvent, facts: KnownFacts, now: number): Advanced {
+function onEvent(
+  run: RunningRun,
+  before: StartingRun | RunningRun,
+  event: RunEvent,
+  facts: KnownFacts,
+  now: number,
+): AdvanceResult {
   switch (event.kind) {
     case "phase": {
       const at = hostTime(run, event.at, now);
@@ -350,7 +365,7 @@ function onEvent(run: RunningRun, before: StartingRun | RunningRun, event: RunEv
       return changed({ ...run, deployed: { closure, commit, mode }, armed: null });
     }
     case "finished":
-      return finished(run, before, event, facts, now);
+      return onFinished(run, before, event, facts, now);
     case "started":
     case "command":
     case "log":
@@ -365,13 +380,13 @@ function onEvent(run: RunningRun, before: StartingRun | RunningRun, event: RunEv
   }
 }
 
-function finished(
+function onFinished(
   run: RunningRun,
   before: StartingRun | RunningRun,
   event: RunEvent & { kind: "finished" },
   facts: KnownFacts,
   now: number,
-): Advanced {
+): AdvanceResult {
   const { outcome } = event;
   const endedAt = hostTime(run, event.at, now);
   switch (outcome.state) {
@@ -393,28 +408,28 @@ function finished(
       return end(
         before,
         "cancelled",
-        { ...nothing, code: "cancelled-by-person", reason: outcome.reason, reported: true },
+        { ...NO_OUTCOME, code: "cancelled-by-person", reason: outcome.reason, reported: true },
         endedAt,
       );
     case "refused":
-      return end(before, "refused", { ...nothing, code: outcome.code, reason: outcome.reason, reported: true }, endedAt);
+      return end(before, "refused", { ...NO_OUTCOME, code: outcome.code, reason: outcome.reason, reported: true }, endedAt);
   }
 }
 
-function prove(run: ProvingRun, facts: KnownFacts, now: number): Advanced {
+function prove(run: ProvingRun, facts: KnownFacts, now: number): AdvanceResult {
   const { reason, endedAt, hostTime: since, until } = run.awaitedProof;
   const check = postCheck(run, facts, since);
   switch (check.kind) {
     case "met":
-      return end(run, "succeeded", { ...nothing, reason, reported: true }, endedAt);
+      return end(run, "succeeded", { ...NO_OUTCOME, reason, reported: true }, endedAt);
     case "missed":
       return end(run, "failed", { code: "post-check-failed", reason: check.reason, firstError: null, reported: true }, endedAt);
     case "unknown":
-      return now < until ? same(run) : unproven(run);
+      return now < until ? unchanged(run) : endUnproven(run);
   }
 }
 
-function unproven(run: ProvingRun): Advanced {
+function endUnproven(run: ProvingRun): AdvanceResult {
   const { endedAt, hostTime: since } = run.awaitedProof;
   const check = postCheck(run, {}, since);
   const reason = check.kind === "met" ? null : check.reason;

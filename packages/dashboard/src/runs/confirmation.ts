@@ -5,9 +5,9 @@ import type { Presence } from "../hosts/index.ts";
 import type { Store } from "../store/index.ts";
 
 /** How long the host's agent may take to answer the ping, in milliseconds. */
-export const PING_LIMIT = 3000;
+export const PING_TIMEOUT = 3000;
 /** Of one run so many questions are answered at a time: a runner asks one after the other. */
-const MOST_OF_RUN = 4;
+const MAX_PINGS_PER_RUN = 4;
 
 export type Confirmation =
   | { kind: "confirmed" }
@@ -35,9 +35,9 @@ export interface ConfirmationsDeps {
 export function createConfirmations({ store, clock, presence }: ConfirmationsDeps): Confirmations {
   const pending = new Map<string, number>();
 
-  async function answers(hostId: HostId): Promise<boolean> {
+  async function ping(hostId: HostId): Promise<boolean> {
     const limit = new AbortController();
-    const timer = clock.setTimeout(() => limit.abort(), PING_LIMIT);
+    const timer = clock.setTimeout(() => limit.abort(), PING_TIMEOUT);
     try {
       return await presence.answers(hostId, limit.signal);
     } finally {
@@ -46,12 +46,12 @@ export function createConfirmations({ store, clock, presence }: ConfirmationsDep
   }
 
   /** Null: too many ask for this run already. Counts only who has its secret, so that nobody else can use up what it may ask. */
-  async function answersFor(runId: string, hostId: HostId): Promise<boolean | null> {
+  async function pingForRun(runId: string, hostId: HostId): Promise<boolean | null> {
     const others = pending.get(runId) ?? 0;
-    if (others >= MOST_OF_RUN) return null;
+    if (others >= MAX_PINGS_PER_RUN) return null;
     pending.set(runId, others + 1);
     try {
-      return await answers(hostId);
+      return await ping(hostId);
     } finally {
       const left = (pending.get(runId) ?? 1) - 1;
       if (left > 0) pending.set(runId, left);
@@ -75,9 +75,9 @@ export function createConfirmations({ store, clock, presence }: ConfirmationsDep
     const hostId = before.host_id;
     if (hostId === null) return notConfirmed("It is no run of a host.");
     if (!presence.isConnected(hostId)) return notConfirmed("The host's agent is not connected.");
-    const answered = await answersFor(runId, hostId);
-    if (answered === null) return { kind: "too-many" };
-    if (!answered) return notConfirmed("The host's agent is connected, but does not answer.");
+    const isReachable = await pingForRun(runId, hostId);
+    if (isReachable === null) return { kind: "too-many" };
+    if (!isReachable) return notConfirmed("The host's agent is connected, but does not answer.");
     // It may have ended, or be cancelled, while the host was asked.
     const now = await read(runId);
     if (now === undefined || isTerminal(now.state)) return notConfirmed("The run has ended.");
@@ -90,7 +90,7 @@ export function createConfirmations({ store, clock, presence }: ConfirmationsDep
 
 const notConfirmed = (reason: string): Confirmation => ({ kind: "not-confirmed", reason });
 
-function isSecret(given: string, expected: string | null): boolean {
+function isSecret(secret: string, expected: string | null): boolean {
   const digest = (text: string) => createHash("sha256").update(text).digest();
-  return timingSafeEqual(digest(given), digest(expected ?? "")) && expected !== null;
+  return timingSafeEqual(digest(secret), digest(expected ?? "")) && expected !== null;
 }

@@ -4,9 +4,9 @@ import type { Reader } from "../store/index.ts";
 import { opOf, phasesOf, type Run } from "./run.ts";
 
 /** Runs that an estimate looks back on. */
-const LOOK_BACK = 10;
+const RUNS_FOR_ESTIMATE = 10;
 /** Before this share of a phase is done, its own speed says less than history. */
-const TELLING_SHARE = 0.1;
+const MIN_SHARE = 0.1;
 
 /** How long an op usually takes on a host, in milliseconds, from its last runs that succeeded there. */
 export interface Estimates {
@@ -22,7 +22,7 @@ export async function readEstimates(db: Reader, hostId: HostId, op: OpName): Pro
     .where("op", "=", op)
     .where("state", "=", "succeeded")
     .orderBy("id", "desc")
-    .limit(LOOK_BACK)
+    .limit(RUNS_FOR_ESTIMATE)
     .execute();
   const totals: number[] = [];
   const phases = new Map<Phase, number[]>();
@@ -49,7 +49,7 @@ export function phaseViews(run: Run, share: number | null, estimates: Estimates)
   const phases = phasesOf(run);
   const ran = new Map(phases.map((record) => [record.phase, record]));
   const last = phases.at(-1)?.phase;
-  const broken = brokenPhase(run);
+  const failed = failedPhase(run);
   const declared = [...opDeclaration(opOf(run)).phases];
   const order = declared.concat([...ran.keys()].filter((phase) => !declared.includes(phase)));
   const reached = Math.max(-1, ...[...ran.keys()].map((phase) => order.indexOf(phase)));
@@ -62,13 +62,13 @@ export function phaseViews(run: Run, share: number | null, estimates: Estimates)
       const skipped = ended || place < reached;
       return { ...view, state: skipped ? "skipped" : "to-come", startedAt: null, endedAt: null };
     }
-    const state = current ? "current" : phase === broken ? "failed" : "done";
+    const state = current ? "current" : phase === failed ? "failed" : "done";
     return { ...view, state, startedAt: record.startedAt, endedAt: record.endedAt };
   });
 }
 
 /** The phase in which a run that did not end well went wrong: the last one, but for an undo that brought back what ran before. */
-function brokenPhase(run: Run): Phase | undefined {
+function failedPhase(run: Run): Phase | undefined {
   if (run.stage !== "ended" || run.state === "succeeded") return undefined;
   const { state, phases } = run;
   const undone = state === "rolled-back" && phases.at(-1)?.phase === "undo";
@@ -85,7 +85,7 @@ export function remaining(run: Run, phases: readonly PhaseView[], now: number): 
       sum += estimate;
     } else if (state === "current") {
       const elapsed = now - (startedAt ?? now);
-      if (share !== null && share >= TELLING_SHARE) sum += (elapsed / share) * (1 - share);
+      if (share !== null && share >= MIN_SHARE) sum += (elapsed / share) * (1 - share);
       else if (estimate !== null) sum += Math.max(0, estimate - elapsed);
       else return null;
     }

@@ -9,7 +9,7 @@ import type { LogLimits } from "./log-append.ts";
 import type { RunRow } from "./records.ts";
 import { storeEvents } from "./store-events.ts";
 
-export type ReceivedEvents =
+export type EventsResult =
   | { kind: "stored"; storedSeq: number }
   /** There is no such run, or it was never sent. */
   | { kind: "unknown" }
@@ -26,7 +26,7 @@ export interface HostReports {
    */
   linkUp(hostId: HostId, listed: readonly UnacknowledgedRun[], started: ReadonlySet<RunId>): Promise<void>;
   linkDown(hostId: HostId): Promise<void>;
-  events(change: Change, hostId: HostId, runId: RunId, events: readonly RunEvent[]): Promise<ReceivedEvents>;
+  events(change: Change, hostId: HostId, runId: RunId, events: readonly RunEvent[]): Promise<EventsResult>;
   refused(change: Change, hostId: HostId, runId: RunId, code: RefusalCode, reason: string): Promise<void>;
   /** Stores facts of a host; a run that waits for their proof may end. */
   facts(change: Change, hostId: HostId, reading: FactsReading): Promise<void>;
@@ -48,13 +48,13 @@ export function createHostReports(
   dispatcher: Dispatcher,
 ): HostReports {
   /** Gives an input to a run of the host, if it is still there by then. */
-  async function applyAlone(hostId: HostId, runId: RunId, input: (row: RunRow) => RunSignal | null): Promise<void> {
+  async function signalRun(hostId: HostId, runId: RunId, signalOf: (row: RunRow) => RunSignal | null): Promise<void> {
     try {
       await store.change(
         async (change) => {
           const row = await rowOfHost(change, hostId, runId);
-          const given = row === undefined ? null : input(row);
-          if (row !== undefined && given !== null) await dispatcher.apply(change, row, given);
+          const signal = row === undefined ? null : signalOf(row);
+          if (row !== undefined && signal !== null) await dispatcher.apply(change, row, signal);
         },
         { batchDelay: BATCH_DELAY, whenUnavailable: "wait" },
       );
@@ -65,10 +65,10 @@ export function createHostReports(
   }
 
   /** Gives an input to each of these runs, then the host its next one if any waits. */
-  async function tell(hostId: HostId, more: Iterable<RunId>, input: (row: RunRow) => RunSignal | null): Promise<void> {
-    const atWork = (await activeRuns(store.db, hostId)).map(({ id }) => id);
+  async function signalRuns(hostId: HostId, listed: Iterable<RunId>, signalOf: (row: RunRow) => RunSignal | null): Promise<void> {
+    const active = (await activeRuns(store.db, hostId)).map(({ id }) => id);
     const mayWait = await hasUnfinishedRun(store.db, hostId);
-    await Promise.all([...new Set([...atWork, ...more])].map((id) => applyAlone(hostId, id, input)));
+    await Promise.all([...new Set([...active, ...listed])].map((id) => signalRun(hostId, id, signalOf)));
     if (!mayWait) return;
     await store.change((change) => dispatcher.pump(change, hostId), { batchDelay: BATCH_DELAY, whenUnavailable: "wait" });
   }
@@ -76,13 +76,13 @@ export function createHostReports(
   return {
     async linkUp(hostId, listed, started) {
       const known = new Map(listed.map((entry) => [entry.runId, entry.state]));
-      await tell(hostId, known.keys(), ({ id }) =>
+      await signalRuns(hostId, known.keys(), ({ id }) =>
         known.has(id) || !started.has(id) ? { kind: "linkUp", known: known.get(id) ?? null } : null,
       );
     },
 
     // It may be back by the time that this is stored.
-    linkDown: (hostId) => tell(hostId, [], () => (presence.isConnected(hostId) ? null : { kind: "linkDown" })),
+    linkDown: (hostId) => signalRuns(hostId, [], () => (presence.isConnected(hostId) ? null : { kind: "linkDown" })),
 
     async events(change, hostId, runId, events) {
       const row = await change.db.selectFrom("runs").selectAll().where("id", "=", runId).executeTakeFirst();

@@ -36,8 +36,8 @@ export function postCheck(run: ProvingRun, facts: KnownFacts, since: number): Po
       if (run.commit !== null && run.deployed.commit !== run.commit) {
         return { kind: "missed", reason: `The host deployed ${short(run.deployed.commit)} instead of ${short(run.commit)}.` };
       }
-      const wrong = otherThanAsked(run.request, run.deployed.closure, facts);
-      if (wrong !== null) return { kind: "missed", reason: wrong };
+      const mismatch = requestMismatch(run.request, run.deployed.closure, facts);
+      if (mismatch !== null) return { kind: "missed", reason: mismatch };
       const name = run.deployed.mode === "boot" ? "profile" : "running";
       const fact = facts[name];
       if (fact === undefined || fact.readAt < since) {
@@ -52,13 +52,13 @@ export function postCheck(run: ProvingRun, facts: KnownFacts, since: number): Po
 }
 
 /** A switch that is bound to a closure, and a rollback to a generation (R34), name what they activate before they do. */
-function otherThanAsked(request: OpRequest, closure: string, { generations }: KnownFacts): string | null {
+function requestMismatch(request: OpRequest, closure: string, { generations }: KnownFacts): string | null {
   if (request.op === "switch") {
-    const { closure: asked } = request.args;
-    return asked === undefined || asked === closure ? null : `The host activated ${closure} instead of ${asked}.`;
+    const { closure: requested } = request.args;
+    return requested === undefined || requested === closure ? null : `The host activated ${closure} instead of ${requested}.`;
   }
   if (request.op !== "rollback") return null;
-  const asked = generations?.value.find(({ number }) => number === request.args.generation)?.closure;
-  if (asked === undefined || asked === closure) return null;
-  return `The host activated ${closure} instead of generation ${request.args.generation}, ${asked}.`;
+  const requested = generations?.value.find(({ number }) => number === request.args.generation)?.closure;
+  if (requested === undefined || requested === closure) return null;
+  return `The host activated ${closure} instead of generation ${request.args.generation}, ${requested}.`;
 }

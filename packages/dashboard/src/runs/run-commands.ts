@@ -49,10 +49,10 @@ export type ProofProblem = { kind: "required" } | { kind: "wrong" } | { kind: "t
 
 export type AskResult<T> = { kind: "answered"; result: T } | { kind: "unproven"; problem: ProofProblem };
 
-/** Whether a person's proof holds. `what` is what they want to do, for the audit trail. */
+/** Whether a person's proof is correct. `purpose` is what they want to do, for the audit trail. */
 export type VerifyProof = (
   person: PersonActor,
-  what: string,
+  purpose: string,
 ) => Promise<{ kind: "proven" } | { kind: "wrong" } | { kind: "too-many-attempts"; retryAfter: number }>;
 
 /** What actors ask of runs. Role, proof, refusal and audit entry are decided here, for all of them (R74). */
@@ -77,7 +77,7 @@ export interface RunCommandsDeps {
 }
 
 /** For this long a request that is asked again is the same request, in milliseconds. */
-const REQUEST_KEPT = 24 * 60 * 60_000;
+const REQUEST_KEY_LIFETIME = 24 * 60 * 60_000;
 
 const refuse = (code: RefusalCode, reason: string = REFUSALS[code].sentence) => ({ ok: false, code, reason }) as const;
 
@@ -85,15 +85,15 @@ export function createRunCommands(deps: RunCommandsDeps, dispatcher: Dispatcher)
   const { store, clock, ids, presence, verifyProof, sources, deadlines = {} } = deps;
 
   /** The run that this request has started, also if the process ended before it could say so. */
-  async function startedBefore({ db }: Change, requestKey: string): Promise<RunId | null> {
+  async function findByRequestKey({ db }: Change, requestKey: string): Promise<RunId | null> {
     const row = await db.selectFrom("runs").select(["id", "created_at"]).where("request_key", "=", requestKey).executeTakeFirst();
     if (row === undefined) return null;
-    if (clock.now() - row.created_at < REQUEST_KEPT) return row.id;
+    if (clock.now() - row.created_at < REQUEST_KEY_LIFETIME) return row.id;
     await db.updateTable("runs").set({ request_key: null }).where("id", "=", row.id).execute();
     return null;
   }
 
-  const factOf = (actor: Actor, action: string, host: NamedHost | null, sentence: string): Omit<AuditFact, "outcome"> => ({
+  const auditFactOf = (actor: Actor, action: string, host: NamedHost | null, sentence: string): Omit<AuditFact, "outcome"> => ({
     actor: actorRef(actor),
     action,
     sentence,
@@ -119,37 +119,41 @@ export function createRunCommands(deps: RunCommandsDeps, dispatcher: Dispatcher)
       }
       case "verify": {
         const where = hosts.length === 1 ? (hosts[0]?.name ?? "a host") : `${hosts.length} hosts`;
-        const verdict = await verifyProof(authorization.person, `start ${labelOf(op)} on ${where}`);
-        return verdict.kind === "proven" ? null : { kind: "unproven", problem: verdict };
+        const proof = await verifyProof(authorization.person, `start ${labelOf(op)} on ${where}`);
+        return proof.kind === "proven" ? null : { kind: "unproven", problem: proof };
       }
     }
   }
 
   async function recordRefusal(actor: Actor, op: string, host: NamedHost, { reason }: Refusal): Promise<void> {
     const sentence = `${subjectOf(actor)} asked for ${labelOf(op)} on ${host.name} and was refused: ${reason}`;
-    await store.change(async (change) => change.audit({ ...factOf(actor, "run.start", host, sentence), outcome: "refused" }));
+    await store.change(async (change) =>
+      change.audit({ ...auditFactOf(actor, "run.start", host, sentence), outcome: "refused" }),
+    );
   }
 
-  async function start(actor: Actor, asked: RunRequest, host: NamedHost): Promise<StartResult> {
-    const { op, args, whenBlocked, force, requestKey = null, hold = null } = asked;
+  async function start(actor: Actor, runRequest: RunRequest, host: NamedHost): Promise<StartResult> {
+    const { op, args, whenBlocked, force, requestKey = null, hold = null } = runRequest;
     const parsed = parseOpRequest(op, args);
     if (!parsed.ok) return refuse(parsed.code, parsed.reason);
     const { request } = parsed;
     // Git is asked before the change, which waits for nothing but the database.
-    const givenCommit = commitOf(request, null);
-    const trackedNow = givenCommit === null ? null : await trackedSource(store.db, host.id);
-    const givenSubject =
-      givenCommit === null || trackedNow === null ? null : await sources.subjectOf(trackedNow.sourceId, givenCommit);
+    const requestedCommit = commitOf(request, null);
+    const trackedSourceNow = requestedCommit === null ? null : await trackedSource(store.db, host.id);
+    const requestedSubject =
+      requestedCommit === null || trackedSourceNow === null
+        ? null
+        : await sources.subjectOf(trackedSourceNow.sourceId, requestedCommit);
     const runId = ids.run();
 
     return await store.change(async (change): Promise<StartResult> => {
-      const before = requestKey === null ? null : await startedBefore(change, requestKey);
+      const before = requestKey === null ? null : await findByRequestKey(change, requestKey);
       if (before !== null) return { ok: true, runId: before };
       const tracked = await trackedSource(change.db, host.id);
       if (tracked === null) return { ok: false, code: "host-not-found" };
       const target = sources.targetOf(tracked.sourceId);
       const commit = commitOf(request, target.state === "known" ? target.commit : null);
-      const subject = target.state === "known" && commit === target.commit ? target.subject : givenSubject;
+      const subject = target.state === "known" && commit === target.commit ? target.subject : requestedSubject;
       const known = await readPreCheckFacts(change.db, host.id, commit);
       if (known === null) return { ok: false, code: "host-not-found" };
       const noTarget = target.state === "undeclared" ? noTargetOf(tracked, known.facts) : null;
@@ -181,7 +185,7 @@ export function createRunCommands(deps: RunCommandsDeps, dispatcher: Dispatcher)
         .values(newRow(run, { number: (last?.number ?? 0) + 1, subject, requestKey }))
         .execute();
       const sentence = `${subjectOf(actor)} asked for ${labelOf(op)} on ${host.name}${force ? ", by force" : ""}.`;
-      change.audit({ ...factOf(actor, "run.start", host, sentence), runId, outcome: "done" });
+      change.audit({ ...auditFactOf(actor, "run.start", host, sentence), runId, outcome: "done" });
       dispatcher.publish(change, null, run, []);
       await dispatcher.pump(change, host.id);
       return { ok: true, runId };
@@ -197,9 +201,9 @@ export function createRunCommands(deps: RunCommandsDeps, dispatcher: Dispatcher)
 
   const commands: RunCommands = {
     async ask(actor, request, host) {
-      const asked = await commands.askMany(actor, request, [host]);
-      if (asked.kind === "unproven") return asked;
-      const [result = { ok: false, code: "host-not-found" }] = asked.result;
+      const answer = await commands.askMany(actor, request, [host]);
+      if (answer.kind === "unproven") return answer;
+      const [result = { ok: false, code: "host-not-found" }] = answer.result;
       return { kind: "answered", result };
     },
 
@@ -226,7 +230,7 @@ export function createRunCommands(deps: RunCommandsDeps, dispatcher: Dispatcher)
         const host = run.hostId === null ? null : { id: run.hostId, name: run.hostName ?? run.hostId };
         const where = host === null ? "" : ` on ${host.name}`;
         const sentence = `${subjectOf(actor)} cancelled “${titleOf(run.request, run.commit)}”${where}.`;
-        change.audit({ ...factOf(actor, "run.cancel", host, sentence), runId, outcome: "done" });
+        change.audit({ ...auditFactOf(actor, "run.cancel", host, sentence), runId, outcome: "done" });
         await dispatcher.apply(change, row, { kind: "cancel", by: actor.name });
         return { ok: true };
       });

@@ -31,10 +31,10 @@ export interface RunDeadlinesDeps {
 export function createRunDeadlines({ store, clock, log, dispatcher }: RunDeadlinesDeps): RunDeadlines {
   /** When the next run is due, for all that is known. */
   let nextAt = Number.POSITIVE_INFINITY;
-  const rounds = every(
+  const wakeUps = every(
     async () => {
       nextAt = Number.POSITIVE_INFINITY;
-      expect((await tickDue()) ?? Number.POSITIVE_INFINITY);
+      expectRunAt((await tickDue()) ?? Number.POSITIVE_INFINITY);
     },
     {
       clock,
@@ -44,7 +44,7 @@ export function createRunDeadlines({ store, clock, log, dispatcher }: RunDeadlin
     },
   );
 
-  function expect(at: number): void {
+  function expectRunAt(at: number): void {
     nextAt = Math.min(nextAt, at);
   }
 
@@ -97,12 +97,12 @@ export function createRunDeadlines({ store, clock, log, dispatcher }: RunDeadlin
   return {
     wakeAt(at) {
       if (at >= nextAt) return;
-      expect(at);
-      rounds.reschedule();
+      expectRunAt(at);
+      wakeUps.reschedule();
     },
-    wake: () => rounds.runNow(),
+    wake: () => wakeUps.runNow(),
     async stop() {
-      await rounds[Symbol.asyncDispose]();
+      await wakeUps[Symbol.asyncDispose]();
     },
   };
 }

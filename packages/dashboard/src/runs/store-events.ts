@@ -1,6 +1,6 @@
 import type { LogLine, RunEvent, RunId } from "@nixfleet/protocol";
 import type { Updateable } from "kysely";
-import { factsRead, type KnownFacts, knownFacts, storeFacts } from "../hosts/index.ts";
+import { factsOfReading, type KnownFacts, knownFacts, storeFacts } from "../hosts/index.ts";
 import type { Change, RunResultsTable, RunsTable } from "../store/index.ts";
 import { advance, type RunEffect } from "./advance.ts";
 import { appendLines, type LogLimits } from "./log-append.ts";
@@ -8,8 +8,8 @@ import { changedColumns, type RunResults, type RunRow, readResults, runOf } from
 import { endedAtOf, type Run } from "./run.ts";
 
 /** What is kept of what a host may send without end. */
-const KEPT_TESTS = 1000;
-const KEPT_WARNINGS = 200;
+const MAX_TESTS = 1000;
+const MAX_WARNINGS = 200;
 
 export interface StoredEvents {
   run: Run;
@@ -24,7 +24,7 @@ export interface StoredEvents {
 }
 
 /** What came of the host's events beside the run's state. */
-interface Collected {
+interface EventContent {
   lines: LogLine[];
   results: Updateable<RunResultsTable>;
   columns: Updateable<RunsTable>;
@@ -43,38 +43,38 @@ export async function storeEvents(
   { now, limits }: { now: number; limits: LogLimits },
 ): Promise<StoredEvents | null> {
   const before = runOf(row);
-  const fresh = events.filter((event) => event.seq > row.stored_seq);
-  const storedSeq = fresh.at(-1)?.seq ?? row.stored_seq;
+  const newEvents = events.filter((event) => event.seq > row.stored_seq);
+  const storedSeq = newEvents.at(-1)?.seq ?? row.stored_seq;
   const unchanged: StoredEvents = { run: before, before, effects: [], storedSeq, lastLine: null, changed: false };
-  if (fresh.length === 0) return unchanged;
-  if (fresh.some((event, place) => event.seq !== row.stored_seq + 1 + place)) return null;
+  if (newEvents.length === 0) return unchanged;
+  if (newEvents.some((event, place) => event.seq !== row.stored_seq + 1 + place)) return null;
 
-  const collected: Collected = { lines: [], results: {}, columns: {} };
-  const results = fresh.some(addsToResults) ? await readResults(change.db, row.id) : null;
+  const content: EventContent = { lines: [], results: {}, columns: {} };
+  const results = newEvents.some(addsToResults) ? await readResults(change.db, row.id) : null;
   let run = before;
   const effects: RunEffect[] = [];
-  for (const event of fresh) {
+  for (const event of newEvents) {
     if (isReported(run)) break;
-    const facts = await collect(change, row, event, collected, results);
+    const facts = await collect(change, row, event, content, results);
     const next = advance(run, { kind: "report", event, facts }, now);
     run = next.run;
     effects.push(...next.effects);
   }
 
-  if (Object.keys(collected.results).length > 0) await storeResults(change, row.id, collected.results);
+  if (Object.keys(content.results).length > 0) await storeResults(change, row.id, content.results);
   const lastLine =
-    collected.lines.length === 0
+    content.lines.length === 0
       ? null
-      : await appendLines(change, { runId: row.id, hostId: row.host_id, endedAt: endedAtOf(run) }, collected.lines, {
+      : await appendLines(change, { runId: row.id, hostId: row.host_id, endedAt: endedAtOf(run) }, content.lines, {
           now,
           limits,
         });
   await change.db
     .updateTable("runs")
-    .set({ ...collected.columns, ...(run === before ? {} : changedColumns(run)), stored_seq: storedSeq })
+    .set({ ...content.columns, ...(run === before ? {} : changedColumns(run)), stored_seq: storedSeq })
     .where("id", "=", row.id)
     .execute();
-  const changed = run !== before || Object.keys(collected.columns).length > 0 || Object.keys(collected.results).length > 0;
+  const changed = run !== before || Object.keys(content.columns).length > 0 || Object.keys(content.results).length > 0;
   return { ...unchanged, run, effects, lastLine, changed };
 }
 
@@ -99,7 +99,7 @@ async function collect(
   change: Change,
   row: RunRow,
   event: RunEvent,
-  { lines, results, columns }: Collected,
+  { lines, results, columns }: EventContent,
   before: RunResults | null,
 ): Promise<KnownFacts> {
   switch (event.kind) {
@@ -124,12 +124,12 @@ async function collect(
       return {};
     case "testResult": {
       const tests = results.tests ?? before?.tests ?? [];
-      if (tests.length < KEPT_TESTS) results.tests = [...tests, event.result];
+      if (tests.length < MAX_TESTS) results.tests = [...tests, event.result];
       return {};
     }
     case "warning": {
       const warnings = results.run_warnings ?? before?.warnings ?? [];
-      if (warnings.length < KEPT_WARNINGS) results.run_warnings = [...warnings, event.message];
+      if (warnings.length < MAX_WARNINGS) results.run_warnings = [...warnings, event.message];
       return {};
     }
     case "deployed":
@@ -160,7 +160,7 @@ async function factsAtEnd(
   }
   const facts = knownFacts(await change.db.selectFrom("host_facts").selectAll().where("host_id", "=", hostId).execute());
   // The runner read the proof after its work, whatever the host's clock says of the facts before.
-  return proof === undefined ? facts : { ...facts, ...factsRead(proof) };
+  return proof === undefined ? facts : { ...facts, ...factsOfReading(proof) };
 }
 
 async function storeResults({ db }: Change, runId: RunId, results: Updateable<RunResultsTable>): Promise<void> {

@@ -55,7 +55,7 @@ export const STATUS_OF = {
   cancelled: "unknown",
 } as const satisfies Record<RunState, Status>;
 
-const WAITS = {
+const QUEUE_SENTENCES = {
   "host-offline": () => "Waits until the host connects.",
   "host-busy": () => "Waits for the run before it on this host.",
   held: ({ hold }) => hold?.reason ?? "Waits for its turn.",
@@ -86,7 +86,7 @@ export function wordOf(run: Run, share: number | null): string {
 export function sentenceOf(run: Run, share: RunShare): string {
   switch (run.stage) {
     case "queued":
-      return WAITS[run.hold === null ? run.queueReason : "held"](run);
+      return QUEUE_SENTENCES[run.hold === null ? run.queueReason : "held"](run);
     case "starting":
       if (run.linkLost) return "The host was sent this run and is not connected now. Whether it began is known when it is back.";
       return run.cancel === null ? "Sent to the host, which has not begun yet." : "Cancelling before it begins.";
@@ -153,12 +153,12 @@ function buildSentence(progress: RunShare["progress"]): string {
 /** How a run ended, in the host's own words where it has some. */
 export function outcomeSentence(run: EndedRun): string {
   const { outcome } = run;
-  if (run.state === "succeeded") return outcome.reason ?? reached(run);
+  if (run.state === "succeeded") return outcome.reason ?? successSentence(run);
   // The host's own reason says more than the code's general sentence.
   const reason = outcome.reason || explain(run).sentence;
   const first = outcome.firstError;
-  const told = first && !reason.includes(first) ? `${sentence(reason)} ${first}` : reason;
-  return run.state === "rolled-back" ? `${activationOf(run)} was undone. ${sentence(told)}${runsAgain(run, told)}` : told;
+  const text = first && !reason.includes(first) ? `${sentence(reason)} ${first}` : reason;
+  return run.state === "rolled-back" ? `${activationOf(run)} was undone. ${sentence(text)}${describeRestored(run, text)}` : text;
 }
 
 /** What a run activated, as the subject of a sentence. */
@@ -167,14 +167,14 @@ function activationOf({ request, commit }: Run): string {
 }
 
 /** A run that ended rolled back left running what its dead-man switch named (E14). Nothing where the host says so itself. */
-function runsAgain({ outcome }: EndedRun, told: string): string {
+function describeRestored({ outcome }: EndedRun, text: string): string {
   const back = outcome.back ?? null;
-  if (back !== null && told.includes(storeName(back))) return "";
+  if (back !== null && text.includes(storeName(back))) return "";
   return ` The host runs what it ran before${back === null ? "" : `, ${storeName(back)}`}.`;
 }
 
 /** What a run that succeeded has brought about: its post-check has seen it. */
-function reached({ request, commit, deployed }: EndedRun): string {
+function successSentence({ request, commit, deployed }: EndedRun): string {
   // Also where a switch was asked for: what must not be activated while the machine runs waits for its next boot.
   const nextBoot = deployed?.mode === "boot";
   switch (request.op) {

@@ -41,25 +41,25 @@ export function createSources({ declared, directory, ...deps }: SourcesDeps): So
   }
   const all = [...sources.values()];
   const only = all.length === 1 ? (all[0] ?? null) : null;
-  let removing: Promise<void> = Promise.resolve();
+  let cleanup: Promise<void> = Promise.resolve();
 
   /** Removes the mirrors of sources that are declared no more. */
-  async function removeOthers(): Promise<void> {
+  async function removeOldMirrors(): Promise<void> {
     const kept = new Set([...sources.keys()].map((id) => mirrorOf(directory, id)));
-    const there = (await readdir(directory)).map((name) => join(directory, name));
-    for (const path of there) if (!kept.has(path)) await rm(path, { recursive: true, force: true });
+    const paths = (await readdir(directory)).map((name) => join(directory, name));
+    for (const path of paths) if (!kept.has(path)) await rm(path, { recursive: true, force: true });
   }
 
   const set: Sources = {
     async start() {
-      removing = removeOthers().catch((error: unknown) => {
+      cleanup = removeOldMirrors().catch((error: unknown) => {
         if ((error as NodeJS.ErrnoException).code !== "ENOENT") log.warn({ err: error }, "An old mirror could not be removed");
       });
       for (const source of all) await source.start();
     },
     async stop() {
       await Promise.all(all.map((source) => source.stop()));
-      await removing;
+      await cleanup;
     },
     list: () => all,
     of: (id) => (id === null ? only : (sources.get(id) ?? null)),

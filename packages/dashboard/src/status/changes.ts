@@ -8,11 +8,11 @@ import {
   type Preview,
   shortCommit,
 } from "@nixfleet/protocol";
-import { count, listed } from "./compartments/wording.ts";
+import { count, joinNames } from "./compartments/wording.ts";
 
 /** What the rule needs to know of a host, of the target, and of the last preview that succeeded. */
 export interface ChangesInput {
-  readonly shown: { readonly preview: Preview; readonly diff: ClosureDiff | null } | null;
+  readonly lastPreview: { readonly preview: Preview; readonly diff: ClosureDiff | null } | null;
   /** The closure that runs now; null: not known, or nothing does. */
   readonly running: string | null;
   /** Null: not known. */
@@ -23,25 +23,25 @@ export interface ChangesInput {
 
 /** What a preview comes to by now, and the one thing to do with it. */
 export function changes(input: ChangesInput): Pick<ChangesView, "standing" | "sentence" | "action"> {
-  const standing = standingOf(input);
-  return { standing, sentence: sentenceOf(input, standing), action: actionOf(input, standing) };
+  const standing = findStanding(input);
+  return { standing, sentence: describeStanding(input, standing), action: findAction(input, standing) };
 }
 
-function standingOf({ shown, running, target }: ChangesInput): ChangesView["standing"] {
-  if (shown === null) return "none";
-  const { commit, against, closure } = shown.preview;
+function findStanding({ lastPreview, running, target }: ChangesInput): ChangesView["standing"] {
+  if (lastPreview === null) return "none";
+  const { commit, against, closure } = lastPreview.preview;
   if (target !== null && commit !== target) return "target-moved";
   // What was previewed runs by now, or ran already: it says so, rather than that something else happened to the host.
   return running === against || running === closure ? "fresh" : "host-changed";
 }
 
-function sentenceOf({ shown, running, target, row }: ChangesInput, standing: ChangesView["standing"]): string {
-  if (shown === null) {
+function describeStanding({ lastPreview, running, target, row }: ChangesInput, standing: ChangesView["standing"]): string {
+  if (lastPreview === null) {
     return row.run?.op === "preview" && row.run.state !== "queued"
       ? "The first preview of this host is at work."
       : "No preview was made yet. It shows what a switch would change, and changes nothing.";
   }
-  const { preview, diff } = shown;
+  const { preview, diff } = lastPreview;
   const at = preview.commit === null ? "it" : shortCommit(preview.commit);
   switch (standing) {
     case "none":
@@ -50,7 +50,7 @@ function sentenceOf({ shown, running, target, row }: ChangesInput, standing: Cha
     case "host-changed":
       return "The host runs something else by now than what this was compared with.";
     case "fresh":
-      if (running !== preview.closure) return whatChanges(preview, diff, at);
+      if (running !== preview.closure) return describeChanges(preview, diff, at);
       return preview.against === preview.closure
         ? `${at} builds exactly what runs: there is nothing to switch to.`
         : `The host runs exactly what was previewed of ${at}.`;
@@ -58,7 +58,7 @@ function sentenceOf({ shown, running, target, row }: ChangesInput, standing: Cha
 }
 
 /** In numbers: the page beside it has the names. */
-function whatChanges({ units, reboot, agent }: Preview, diff: ClosureDiff | null, at: string): string {
+function describeChanges({ units, reboot, agent }: Preview, diff: ClosureDiff | null, at: string): string {
   const parts: string[] = [];
   if (diff !== null) {
     const { added, removed, changed } = diff;
@@ -75,7 +75,7 @@ function whatChanges({ units, reboot, agent }: Preview, diff: ClosureDiff | null
   }
   if (reboot.needed) parts.push("needs a reboot");
   const missing = agent === "missing" ? " It does not contain this agent any more, so the host would be out of reach." : "";
-  return `A switch to ${at} ${parts.length > 0 ? listed(parts, parts.length) : "activates another closure"}.${missing}`;
+  return `A switch to ${at} ${parts.length > 0 ? joinNames(parts, parts.length) : "activates another closure"}.${missing}`;
 }
 
 const UNIT_VERBS = [
@@ -85,7 +85,7 @@ const UNIT_VERBS = [
   ["reload", "reloads"],
 ] as const;
 
-function actionOf({ shown, running, row }: ChangesInput, standing: ChangesView["standing"]): NextAction | null {
+function findAction({ lastPreview, running, row }: ChangesInput, standing: ChangesView["standing"]): NextAction | null {
   if (row.run !== null) return { kind: "open-run", label: "Open run", runId: row.run.id };
   if (row.reachability.state === "never") return null;
   const waits = row.reachability.state !== "online";
@@ -93,9 +93,9 @@ function actionOf({ shown, running, row }: ChangesInput, standing: ChangesView["
     row.deniedOps[op] === undefined
       ? { kind: "start", label, op, args, whenBlocked: waits ? "queue" : "refuse", compartment: null }
       : null;
-  if (shown === null) return start("preview", waits ? "Queue preview" : "Preview", {});
+  if (lastPreview === null) return start("preview", waits ? "Queue preview" : "Preview", {});
   if (standing !== "fresh") return start("preview", waits ? "Queue preview" : "Preview again", {});
-  const { commit, closure, agent } = shown.preview;
+  const { commit, closure, agent } = lastPreview.preview;
   // A switch that would cut the host off is not what the page offers; who wants it asks for it by force.
   if (running === closure || commit === null || agent === "missing") return null;
   return start("switch", waits ? "Queue switch" : "Switch to this", { mode: "switch", commit, closure });

@@ -645,9 +645,9 @@ test("words keep to 14 characters, sentences end, and a green answer rests on gr
       if (to.state === "unknown-source") {
         expect(["attention", "broken"]).toContain(found.git.answer.status);
         // No op from here helps, but where the clone or a switch has failed.
-        if (found.git.answer.status !== "broken") expect(found.git.help).toBeNull();
-        if (lastSwitch === null) expect(found.system.help).toBeNull();
-        expect(found.lock.help).toBeNull();
+        if (found.git.answer.status !== "broken") expect(found.git.action).toBeNull();
+        if (lastSwitch === null) expect(found.system.action).toBeNull();
+        expect(found.lock.action).toBeNull();
       }
     }),
     { numRuns: 2000 },

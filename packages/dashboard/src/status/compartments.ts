@@ -6,12 +6,12 @@ import { lockFinding } from "./compartments/lock.ts";
 import { runsCommit } from "./compartments/running.ts";
 import { systemFinding } from "./compartments/system.ts";
 import { testsFinding } from "./compartments/tests.ts";
-import { working } from "./compartments/wording.ts";
+import { workingFinding } from "./compartments/wording.ts";
 
 export type Findings = Readonly<Record<Compartment, Finding>>;
 
 /** Which answer a run at work is about to change; null: none, since it changes nothing that they tell of. */
-const WORKED_ON = {
+const CHANGED_COMPARTMENT = {
   pull: "git",
   preview: null,
   switch: "system",
@@ -41,8 +41,8 @@ export function compartments(host: HostInput, target: TargetInput, runs: RunsInp
   const findings: Findings = { agent, git, lock, system, tests };
   const { active } = runs;
   if (active === null) return findings;
-  const at = WORKED_ON[active.op];
+  const at = CHANGED_COMPARTMENT[active.op];
   // What waits for its confirmation says so in words of its own.
   if (at === null || findings[at].answer.status === "working") return findings;
-  return { ...findings, [at]: working(active) };
+  return { ...findings, [at]: workingFinding(active) };
 }

@@ -6,11 +6,11 @@ import type { Database } from "./schema.ts";
 import { StorageUnavailable } from "./storage-fault.ts";
 
 /** A transaction takes no further work after this many milliseconds: the process does nothing else meanwhile. */
-const TRANSACTION_TIME = 20;
+const MAX_TRANSACTION_TIME = 20;
 /** While another program holds the lock, the next trial comes after this many milliseconds. */
-const LOCKED_RETRY = 50;
+const LOCK_RETRY_INTERVAL = 50;
 /** For this long a change that is not told otherwise waits for another program's lock, in milliseconds. */
-const LOCKED_PATIENCE = 2000;
+const LOCK_TIMEOUT = 2000;
 
 export interface ChangeOptions {
   /**
@@ -26,7 +26,7 @@ export interface ChangeOptions {
 }
 
 /** What the queue tells about the storage. */
-export interface StorageReports {
+export interface StorageMonitor {
   readonly available: boolean;
   failed(fault: StorageUnavailable): void;
   succeeded(): void;
@@ -64,7 +64,7 @@ export function createChangeQueue({
   db: Kysely<Database>;
   clock: Clock;
   sinks: EffectSinks;
-  storage: StorageReports;
+  storage: StorageMonitor;
 }): ChangeQueue {
   const scope = new AsyncLocalStorage<{ open: boolean }>();
   let queue: Unit[] = [];
@@ -75,16 +75,16 @@ export function createChangeQueue({
   let transactions = 0;
 
   /** Begins a transaction with what waits: now, or after this turn of the event loop, so that what other sockets have read comes along. */
-  function flushSoon(gather: boolean): void {
+  function flushSoon(afterThisTurn: boolean): void {
     if (stalled || flushing !== null || queue.length === 0) return;
     timer?.cancel();
     timer = undefined;
-    const start = gather ? new Promise<void>((resolve) => setImmediate(resolve)) : Promise.resolve();
-    void occupy(start.then(flush));
+    const start = afterThisTurn ? new Promise<void>((resolve) => setImmediate(resolve)) : Promise.resolve();
+    void runExclusively(start.then(flush));
   }
 
   /** One transaction at a time. Afterwards comes what has been asked for meanwhile. */
-  function occupy(work: Promise<void>): Promise<void> {
+  function runExclusively(work: Promise<void>): Promise<void> {
     flushing = work.finally(() => {
       flushing = null;
       flushSoon(true);
@@ -114,26 +114,26 @@ export function createChangeQueue({
     // Nothing of the transaction was stored: who does not wait is told, the others keep their places.
     const now = clock.now();
     queue = queue.filter((unit) => {
-      const wait = waitsFor(unit, fault, now);
+      const wait = keepsWaiting(unit, fault, now);
       if (!wait) unit.reject(fault);
       return wait;
     });
     stalled = true;
     if (!fault.locked) return;
     timer?.cancel();
-    timer = { at: now + LOCKED_RETRY, cancel: clock.setTimeout(resume, LOCKED_RETRY).cancel };
+    timer = { at: now + LOCK_RETRY_INTERVAL, cancel: clock.setTimeout(resume, LOCK_RETRY_INTERVAL).cancel };
   }
 
   /** Does units in one transaction until its time is over. A unit that throws is undone alone; a storage fault undoes all of them. */
   async function transaction(units: readonly Unit[]): Promise<{ taken: number; fault: StorageUnavailable | null }> {
     const done: { unit: Unit; opened: OpenChange; result: unknown }[] = [];
     const failed: { unit: Unit; error: unknown }[] = [];
-    const within = { open: true };
+    const scopeState = { open: true };
     const alone = units.length === 1;
     let taken = 0;
     transactions += 1;
     try {
-      await scope.run(within, () =>
+      await scope.run(scopeState, () =>
         db.transaction().execute(async (trx) => {
           const start = clock.now();
           for (const unit of units) {
@@ -144,10 +144,10 @@ export function createChangeQueue({
               await opened.seal();
               return result;
             };
-            const outcome = alone ? { ok: true as const, value: await run() } : await separately(trx, run);
+            const outcome = alone ? { ok: true as const, value: await run() } : await inSavepoint(trx, run);
             if (outcome.ok) done.push({ unit, opened, result: outcome.value });
             else failed.push({ unit, error: outcome.error });
-            if (clock.now() - start > TRANSACTION_TIME) break;
+            if (clock.now() - start > MAX_TRANSACTION_TIME) break;
           }
         }),
       );
@@ -163,7 +163,7 @@ export function createChangeQueue({
       failed.length = 0;
       for (const unit of units.slice(0, taken)) failed.push({ unit, error });
     } finally {
-      within.open = false;
+      scopeState.open = false;
     }
     if (done.length > 0) storage.succeeded();
     for (const { unit, opened, result } of done) {
@@ -184,7 +184,7 @@ export function createChangeQueue({
         const unit: Unit = { work, whenUnavailable, since: clock.now(), resolve, reject };
         // Whoever waits for the storage keeps its place; one that does not wait is tried by itself, since it may be what makes room.
         if (stalled && whenUnavailable !== "wait" && !storage.available) {
-          void tryAlone(unit);
+          void runAlone(unit);
           return;
         }
         queue.push(unit);
@@ -214,9 +214,9 @@ export function createChangeQueue({
     },
   };
 
-  async function tryAlone(unit: Unit): Promise<void> {
+  async function runAlone(unit: Unit): Promise<void> {
     while (flushing !== null) await flushing;
-    await occupy(
+    await runExclusively(
       transaction([unit]).then(({ fault }) => {
         if (fault !== null) unit.reject(fault);
       }),
@@ -224,19 +224,19 @@ export function createChangeQueue({
   }
 }
 
-function waitsFor({ whenUnavailable, since }: Unit, { locked }: StorageUnavailable, now: number): boolean {
+function keepsWaiting({ whenUnavailable, since }: Unit, { locked }: StorageUnavailable, now: number): boolean {
   switch (whenUnavailable) {
     case "wait":
       return true;
     case "reject":
-      return locked && now - since < LOCKED_PATIENCE;
+      return locked && now - since < LOCK_TIMEOUT;
     case "reject-at-once":
       return false;
   }
 }
 
 /** Does work within a savepoint of its own: if it throws, nothing but it is undone. */
-async function separately<T>(
+async function inSavepoint<T>(
   trx: Transaction<Database>,
   work: () => Promise<T>,
 ): Promise<{ ok: true; value: T } | { ok: false; error: unknown }> {

@@ -17,7 +17,7 @@ const PROBE_INTERVAL = 2000;
 /** Another program's lock is a fault to be shown after this many milliseconds; a shorter one is only waited for. */
 const LOCK_SHOWN_AFTER = 500;
 /** How long the start waits for another program's lock, in milliseconds. */
-const OPEN_PATIENCE = 60_000;
+const OPEN_TIMEOUT = 60_000;
 const OPEN_RETRY = 250;
 
 export type StorageState = { ok: true } | { ok: false; reason: string; since: number };
@@ -109,7 +109,7 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
       },
       succeeded() {
         // A full disk may still have room for a small change; a lock that is gone is gone.
-        if (lockedSince !== null) works();
+        if (lockedSince !== null) markRecovered();
       },
       failed(fault) {
         if (fault.locked) {
@@ -126,7 +126,7 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
     },
   });
 
-  function works(): void {
+  function markRecovered(): void {
     lockedSince = null;
     if (storage.ok) return;
     storage = { ok: true };
@@ -155,7 +155,7 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
       await queue.change(({ db: trx }) => trx.deleteFrom("meta").where("key", "=", "storage-probe").execute(), {
         whenUnavailable: "reject-at-once",
       });
-      works();
+      markRecovered();
     } catch (error) {
       // Still failing: the next probe comes. Anything else would be a bug of this program.
       if (!(error instanceof StorageUnavailable)) throw error;
@@ -198,14 +198,14 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
 /** Tries again while another program holds the database's lock, for a minute at most. */
 async function whileLocked<T>(clock: Clock, log: Logger, work: () => Promise<T>): Promise<T> {
   const start = clock.now();
-  for (let told = false; ; ) {
+  for (let warned = false; ; ) {
     try {
       return await work();
     } catch (error) {
       const fault = lockedFault(error);
-      if (fault === null || clock.now() - start > OPEN_PATIENCE) throw error;
-      if (!told) log.warn({ err: fault }, "Another program has locked the database; waiting up to a minute for it");
-      told = true;
+      if (fault === null || clock.now() - start > OPEN_TIMEOUT) throw error;
+      if (!warned) log.warn({ err: fault }, "Another program has locked the database; waiting up to a minute for it");
+      warned = true;
       await new Promise<void>((resolve) => clock.setTimeout(resolve, OPEN_RETRY));
     }
   }

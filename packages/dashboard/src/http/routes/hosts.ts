@@ -17,9 +17,9 @@ export interface HostRoutesDeps {
 export function serveHosts(serve: Serve, { hosts, views, metricsHistory }: HostRoutesDeps): void {
   /** What the audit trail tells of a change of a host. */
   const describeBy =
-    (principal: Principal, origin: RequestOrigin, action: string, did: (name: string) => string): DescribeHostChange =>
+    (principal: Principal, origin: RequestOrigin, action: string, predicate: (name: string) => string): DescribeHostChange =>
     (host) =>
-      auditFact(principal, origin, { action, did: did(host.name), outcome: "done", hosts: [host] });
+      auditFact(principal, origin, { action, predicate: predicate(host.name), outcome: "done", hosts: [host] });
 
   async function viewOf(id: HostId) {
     const view = await views.view(id);

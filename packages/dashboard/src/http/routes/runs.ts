@@ -33,9 +33,9 @@ export function serveRuns(serve: Serve, { hosts, runs, runViews }: RunRoutesDeps
     const host = await hosts.find(params.host);
     if (host === null) return refuse("host-not-found");
     const { proof, ...request } = body;
-    const asked = await runs.ask(actorOf(principal, origin, proofOf(proof)), { ...request, requestKey }, host);
-    if (asked.kind === "unproven") return refuseUnproven(asked.problem);
-    const { result } = asked;
+    const answer = await runs.ask(actorOf(principal, origin, proofOf(proof)), { ...request, requestKey }, host);
+    if (answer.kind === "unproven") return refuseUnproven(answer.problem);
+    const { result } = answer;
     if (result.ok) return ok(await summaryOf(result.runId));
     if (result.code === "host-not-found") return refuse("host-not-found");
     return refuse("run-refused", { detail: result.reason, refusal: result.code, next: REFUSALS[result.code].next });
@@ -45,9 +45,9 @@ export function serveRuns(serve: Serve, { hosts, runs, runViews }: RunRoutesDeps
     const { hosts: names, proof, ...request } = body;
     const found = await findAll(hosts, names);
     const known = found.flatMap(({ host }) => host ?? []);
-    const asked = await runs.askMany(actorOf(principal, origin, proofOf(proof)), { ...request, requestKey }, known);
-    if (asked.kind === "unproven") return refuseUnproven(asked.problem);
-    const results = new Map(known.map(({ id }, place) => [id, asked.result[place]]));
+    const answer = await runs.askMany(actorOf(principal, origin, proofOf(proof)), { ...request, requestKey }, known);
+    if (answer.kind === "unproven") return refuseUnproven(answer.problem);
+    const results = new Map(known.map(({ id }, place) => [id, answer.result[place]]));
     const items: StartedHost[] = [];
     for (const { name, host } of found) {
       const result = host === null ? undefined : results.get(host.id);

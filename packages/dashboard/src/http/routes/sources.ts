@@ -19,7 +19,7 @@ export function serveSources(serve: Serve, { sources, store }: SourceRoutesDeps)
     const title = sourceTitle({ repoUrl: source.url, branch: source.branch });
     const fact = auditFact(principal, origin, {
       action: "source.refresh",
-      did: `refreshed ${title}${failed ? ", which failed" : ""}`,
+      predicate: `refreshed ${title}${failed ? ", which failed" : ""}`,
       outcome: failed ? "failed" : "done",
     });
     await store.change(async (change) => change.audit(fact));

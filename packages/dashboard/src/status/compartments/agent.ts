@@ -26,7 +26,7 @@ export function agentFinding({ facts, conflict, unsupported }: HostInput, target
       {
         cause: { lead: "The agent was not restarted", detail: "the running configuration installs another one", since: null },
         note: "the agent was not restarted",
-        help: { label: "Restart agent", op: "restart-agent", args: {} },
+        action: { label: "Restart agent", op: "restart-agent", args: {} },
       },
     );
   }

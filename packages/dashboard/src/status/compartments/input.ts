@@ -96,7 +96,7 @@ export interface Finding {
   readonly cause: { readonly lead: string; readonly detail: string | null; readonly since: Timestamp | null } | null;
   /** The same in a few words, for when another compartment gives the cause. */
   readonly note: string | null;
-  readonly help: SuggestedAction | null;
+  readonly action: SuggestedAction | null;
   /** The run whose failure it tells of. */
   readonly failedRun: RunId | null;
 }

@@ -14,10 +14,10 @@ export type Running =
   /** Somebody else did. `drift`: after this project had deployed another closure (R17). */
   | { readonly kind: "foreign"; readonly closure: string; readonly drift: boolean };
 
-type What = Pick<HostInput, "facts" | "deployments" | "previews">;
+type RunningInput = Pick<HostInput, "facts" | "deployments" | "previews">;
 
 /** Finds out by store path what runs: names and commits of a clone prove nothing (R16, R17). */
-export function whatRuns({ facts, deployments, previews }: What): Running {
+export function runningSystem({ facts, deployments, previews }: RunningInput): Running {
   if (facts.running === undefined) return { kind: "unknown" };
   const { closure, revision } = facts.running;
   const [first, ...more] = deployments.filter((deployment) => deployment.closure === closure);
@@ -29,8 +29,8 @@ export function whatRuns({ facts, deployments, previews }: What): Running {
 }
 
 /** The commit that the running system was built from, and since when it runs; nulls where that is not known. */
-export function runningCommit(host: What, target: Commit | null): { commit: Commit | null; since: Timestamp | null } {
-  const running = whatRuns(host);
+export function runningCommit(host: RunningInput, target: Commit | null): { commit: Commit | null; since: Timestamp | null } {
+  const running = runningSystem(host);
   const since = host.facts.running?.since ?? null;
   // One closure can be what several commits build: the target counts before all others.
   if (target !== null && runsCommit(host, target)) return { commit: target, since };
@@ -50,8 +50,8 @@ export function runningCommit(host: What, target: Commit | null): { commit: Comm
 }
 
 /** Whether the running closure was deployed from this commit, names it as what it was built from, or was given by a preview of it. */
-export function runsCommit(host: What, commit: Commit): boolean {
-  const running = whatRuns(host);
+export function runsCommit(host: RunningInput, commit: Commit): boolean {
+  const running = runningSystem(host);
   if (running.kind === "unknown") return false;
   if (host.previews.some((shown) => shown.closure === running.closure && shown.commit === commit)) return true;
   if (running.kind === "deployed") return running.deployments.some((deployment) => deployment.commit === commit);

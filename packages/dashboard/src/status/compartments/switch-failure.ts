@@ -11,7 +11,7 @@ export function switchFailure(host: HostInput, run: RunFacts, target: TargetInpu
   const { running } = host.facts;
   // By what ran then and runs now, not by time: the host's clock and this one may differ.
   if (running !== undefined && run.closureAtEnd !== null && running.closure !== run.closureAtEnd) return null;
-  const to = nameOf(run);
+  const to = describeRun(run);
   const phase = run.phase === null ? "" : ` in ${run.phase}`;
   // Of a run that was undone the reason says more than the tool's line; both together say all.
   const reasons = [run.reason, run.firstError].filter((text) => text !== null);
@@ -20,7 +20,7 @@ export function switchFailure(host: HostInput, run: RunFacts, target: TargetInpu
   const error = run.firstError === null ? "" : ` ${sentence(run.firstError)}`;
   const same = target.state === "known" && target.commit === run.commit;
   const mode = run.args["mode"];
-  const help: SuggestedAction =
+  const action: SuggestedAction =
     run.op === "rollback"
       ? { label: "Retry", op: "rollback", args: run.args }
       : { label: same ? "Retry" : "Switch", op: "switch", args: mode === undefined || mode === "switch" ? {} : { mode } };
@@ -28,7 +28,7 @@ export function switchFailure(host: HostInput, run: RunFacts, target: TargetInpu
     finding("broken", word, text, {
       cause: { lead, detail: run.firstError, since: run.endedAt },
       note: lead,
-      help,
+      action,
       failedRun: run.id,
     });
   switch (run.state) {
@@ -37,7 +37,7 @@ export function switchFailure(host: HostInput, run: RunFacts, target: TargetInpu
     case "rolled-back":
       // The host came home, and the target is another by now, which it runs: nothing is left to mend.
       if (target.state === "known" && !same && runsCommit(host, target.commit)) return null;
-      return broken("rolled back", `${to} was undone.${why}${runsNow(host, why)}`, `${verb} was rolled back`);
+      return broken("rolled back", `${to} was undone.${why}${describeRunning(host, why)}`, `${verb} was rolled back`);
     case "timed-out":
       return broken("timed out", `${to} took longer than its deadline and was stopped${phase}.${error}`, `${verb} took too long`);
     case "lost": {
@@ -50,7 +50,7 @@ export function switchFailure(host: HostInput, run: RunFacts, target: TargetInpu
         {
           cause: { lead: "The last switch was lost", detail: run.firstError, since: run.endedAt },
           note: "the last switch was lost",
-          help,
+          action,
         },
       );
     }
@@ -63,7 +63,7 @@ export function switchFailure(host: HostInput, run: RunFacts, target: TargetInpu
         {
           cause: { lead: "Cancelled while it activated", detail: "the system may be half switched", since: run.endedAt },
           note: "may be half switched",
-          help: { ...help, label: "Switch" },
+          action: { ...action, label: "Switch" },
         },
       );
     case "queued":
@@ -75,16 +75,16 @@ export function switchFailure(host: HostInput, run: RunFacts, target: TargetInpu
   }
 }
 
-function nameOf({ op, args, commit }: RunFacts): string {
+function describeRun({ op, args, commit }: RunFacts): string {
   if (op === "rollback") return `The rollback to generation ${String(args["generation"])}`;
   return commit === null ? "The last switch" : `The switch to ${shortCommit(commit)}`;
 }
 
 /** What runs after an undo, by what the host reports of itself; nothing where the run's own reason says it. */
-function runsNow({ facts }: HostInput, told: string): string {
+function describeRunning({ facts }: HostInput, reason: string): string {
   const { running, profile } = facts;
   if (running === undefined) return " What runs now has not been reported.";
-  if (told.includes(storeName(running.closure))) return "";
+  if (reason.includes(storeName(running.closure))) return "";
   if (profile?.generation !== undefined && profile.closure === running.closure) {
     return ` The host runs generation ${profile.generation} again.`;
   }

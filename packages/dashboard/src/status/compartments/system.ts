@@ -1,7 +1,7 @@
 import { sentence, shortCommit, storeName } from "@nixfleet/protocol";
-import { noTarget } from "./git.ts";
+import { noTargetFinding } from "./git.ts";
 import type { Finding, HostInput, KnownTarget, RunFacts, RunsInput, SuggestedAction, TargetInput } from "./input.ts";
-import { runningCommit, runsCommit, whatRuns } from "./running.ts";
+import { runningCommit, runningSystem, runsCommit } from "./running.ts";
 import { switchFailure } from "./switch-failure.ts";
 import { count, finding, NOT_PROVEN } from "./wording.ts";
 
@@ -16,7 +16,7 @@ export function undoOverdueAt({ deadman }: HostInput["facts"]): number | null {
 }
 
 /** What the answers before this one found: System is green only if Git and Lock are. */
-export interface Before {
+export interface PrecedingAnswers {
   readonly cloneAtTarget: boolean;
   readonly lockEqual: boolean;
 }
@@ -26,45 +26,45 @@ export function systemFinding(
   host: HostInput,
   target: TargetInput,
   { active, lastSwitch }: RunsInput,
-  before: Before,
+  preceding: PrecedingAnswers,
   now: number,
 ): Finding {
-  const waiting = armed(host, active, now);
-  if (waiting !== null) return waiting;
+  const armed = armedFinding(host, active, now);
+  if (armed !== null) return armed;
   const failure = lastSwitch === null ? null : switchFailure(host, lastSwitch, target);
   if (failure !== null) return failure;
   // A switch from here would go to a target that is not the host's: nothing is to be asked for, also where it drifted.
-  if (target.state === "unknown-source") return noTarget(target);
-  const running = whatRuns(host);
-  if (running.kind === "unknown") return nothingRuns(host);
+  if (target.state === "unknown-source") return noTargetFinding(target);
+  const running = runningSystem(host);
+  if (running.kind === "unknown") return neverSwitchedFinding(host);
   const { since = null } = host.facts.running ?? {};
   if (running.kind === "foreign") {
     const text = running.drift
-      ? `${drifted(host, running.closure)} A switch brings it back to the target.`
+      ? `${describeDrift(host, running.closure)} A switch brings it back to the target.`
       : "What runs was deployed outside NixFleet, and does not name its commit. A switch proves it.";
     const lead = running.drift ? "Switched by something else" : "Deployed outside NixFleet";
     return finding("attention", running.drift ? "drift" : "from outside", text, {
       cause: { lead, detail: "what runs here is not known to any commit", since },
       note: lead.toLowerCase().replace("nixfleet", "NixFleet"),
       // Before the clone is at the target, a pull is what helps first.
-      help: switchNow,
+      action: switchNow,
     });
   }
-  if (target.state !== "known") return noTarget(target);
-  if (!before.cloneAtTarget || !before.lockEqual) {
+  if (target.state !== "known") return noTargetFinding(target);
+  if (!preceding.cloneAtTarget || !preceding.lockEqual) {
     return finding("unknown", "not yet", "It is compared once the clone is at the target.");
   }
-  if (!runsCommit(host, target.commit)) return notSwitched(host, target);
+  if (!runsCommit(host, target.commit)) return notSwitchedFinding(host, target);
   return target.stale
     ? finding("unknown", NOT_PROVEN, "It runs the last known target, but the config repository has not been read for a while.")
-    : finished(host, target);
+    : targetRunsFinding(host, target);
 }
 
 /**
  * A dead-man switch that is armed. While the run that armed it is at work it is part of that; without one nobody will confirm, and the host must come
  * back by itself.
  */
-function armed({ facts }: HostInput, active: RunFacts | null, now: number): Finding | null {
+function armedFinding({ facts }: HostInput, active: RunFacts | null, now: number): Finding | null {
   const { deadman } = facts;
   if (deadman == null) return null;
   const back = storeName(deadman.back);
@@ -90,7 +90,7 @@ function armed({ facts }: HostInput, active: RunFacts | null, now: number): Find
 }
 
 /** What runs instead of what was deployed from here, and how it came about as far as the host's generations tell. */
-function drifted({ facts, deployments }: HostInput, closure: string): string {
+function describeDrift({ facts, deployments }: HostInput, closure: string): string {
   const [last] = deployments;
   const deployed =
     last?.commit == null ? "what was deployed from here" : `${shortCommit(last.commit)}, the last commit deployed from here`;
@@ -105,16 +105,16 @@ function drifted({ facts, deployments }: HostInput, closure: string): string {
 }
 
 /** A host that has reported, and runs nothing that its platform links to: its configuration was never activated. */
-function nothingRuns({ facts }: HostInput): Finding {
+function neverSwitchedFinding({ facts }: HostInput): Finding {
   if (facts.agent === undefined) return finding("unknown", "not yet", "The host has not reported what it runs yet.");
   return finding("attention", "not switched", "No configuration has been activated on this host yet. A switch does.", {
     cause: { lead: "Never switched", detail: "no configuration has been activated here yet", since: null },
     note: "never switched",
-    help: switchNow,
+    action: switchNow,
   });
 }
 
-function notSwitched(host: HostInput, target: KnownTarget): Finding {
+function notSwitchedFinding(host: HostInput, target: KnownTarget): Finding {
   const { commit } = runningCommit(host, null);
   const { closure } = host.facts.profile ?? {};
   const nextBoot = host.deployments.some((deployment) => deployment.closure === closure && deployment.commit === target.commit);
@@ -130,7 +130,7 @@ function notSwitched(host: HostInput, target: KnownTarget): Finding {
           since: null,
         },
         note: "waits for a reboot",
-        help: reboot,
+        action: reboot,
       },
     );
   }
@@ -140,12 +140,12 @@ function notSwitched(host: HostInput, target: KnownTarget): Finding {
   return finding("attention", "not switched", `${shortCommit(target.commit)} is pulled, but the host still runs ${runs}${far}.`, {
     cause: { lead: "Pulled, not switched", detail: `runs ${runs}${far}`, since: standing?.lackingSince ?? null },
     note: "not switched",
-    help: switchNow,
+    action: switchNow,
   });
 }
 
 /** It runs the target's closure: is that all? */
-function finished({ facts }: HostInput, target: KnownTarget): Finding {
+function targetRunsFinding({ facts }: HostInput, target: KnownTarget): Finding {
   const at = shortCommit(target.commit);
   if (facts.profile !== undefined && facts.profile.closure !== facts.running?.closure) {
     return finding(
@@ -159,7 +159,7 @@ function finished({ facts }: HostInput, target: KnownTarget): Finding {
           since: facts.running?.since ?? null,
         },
         note: "only until the next boot",
-        help: switchNow,
+        action: switchNow,
       },
     );
   }
@@ -172,7 +172,7 @@ function finished({ facts }: HostInput, target: KnownTarget): Finding {
         since: facts.running?.since ?? null,
       },
       note: "needs a reboot",
-      help: reboot,
+      action: reboot,
     });
   }
   return finding("ok", "current", `It runs what ${at} builds.`);

@@ -16,7 +16,7 @@ export function count(n: number, one: string, many = `${one}s`): string {
 }
 
 /** "a", "a and b", "a, b and c", "a, b and 4 more". */
-export function listed(names: readonly string[], most = 3): string {
+export function joinNames(names: readonly string[], most = 3): string {
   const shown = names.length > most ? [...names.slice(0, most - 1), `${names.length - most + 1} more`] : names;
   if (shown.length < 2) return shown.join("");
   return `${shown.slice(0, -1).join(", ")} and ${shown.at(-1)}`;
@@ -24,11 +24,11 @@ export function listed(names: readonly string[], most = 3): string {
 
 /** Makes an answer that asks for nothing unless `more` says so. */
 export function finding(status: Status, word: string, text: string, more: Partial<Omit<Finding, "answer">> = {}): Finding {
-  return { answer: { status, word, sentence: text }, cause: null, note: null, help: null, failedRun: null, ...more };
+  return { answer: { status, word, sentence: text }, cause: null, note: null, action: null, failedRun: null, ...more };
 }
 
 /** A run at work takes its compartment's place. */
-export function working(run: RunFacts): Finding {
+export function workingFinding(run: RunFacts): Finding {
   const word = run.word.length > LONGEST_WORD ? `${run.word.slice(0, LONGEST_WORD - 1)}…` : run.word;
   return finding("working", word, sentence(run.sentence));
 }
