@@ -5,10 +5,10 @@ import { changes, runningCommit } from "../status/index.ts";
 import type { Store } from "../store/index.ts";
 import type { FleetViewsDeps } from "./fleet-views.ts";
 
-/** Previews that are looked through for the last one of a commit: the others looked at generations. */
+/** Newest previews that are searched for one of a commit; others are of generations. */
 const PREVIEWS_TO_SEARCH = 50;
 
-/** What the page "Changes" of a host shows. */
+/** The view of a host's page "Changes". */
 export async function changesView(
   { store, runs }: Pick<FleetViewsDeps, "store" | "runs">,
   { source, row, input }: { source: SourceReader | null; row: HostRow; input: HostInput },
@@ -39,7 +39,7 @@ interface LastPreview {
   endedAt: number | null;
 }
 
-/** The preview at work, or the last one, and the last one that succeeded with what it showed. Only those of a commit against what runs. */
+/** The active or last preview, and the results of the last successful one. Only previews of a commit against the running system. */
 async function lastPreviews({ db }: Store, hostId: HostId): Promise<{ last: RunId | null; lastPreview: LastPreview | null }> {
   const previews = await db
     .selectFrom("runs")

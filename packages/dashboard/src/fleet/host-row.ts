@@ -28,11 +28,11 @@ export interface RowInput {
   readonly findings: Findings;
   readonly reach: HostReach;
   readonly metrics: Metrics | null;
-  /** The run that is starting or running; else the first that waits. */
+  /** The run that is starting or running; else the first queued one. */
   readonly run: RunSummary | null;
 }
 
-/** Everything that the fleet's table and its list of what needs attention draw of a host. */
+/** A host's row in the fleet's table and in its list of hosts that need attention. */
 export function hostRow(host: RowInput): HostRow {
   const { input, target, findings, reach, settings, run } = host;
   const { facts } = input;
@@ -96,7 +96,7 @@ function noTargetReason(target: TargetInput): string | null {
   }
 }
 
-/** What a measurement changes of a row, and nothing else. What was not measured is null, a measured zero is zero (R24). */
+/** The fields of a row that come from a measurement. Null: not measured; a measured zero is zero (R24). */
 export function meters(metrics: Metrics | null): Pick<HostRow, "load" | "memory" | "disk"> {
   const share = ({ used, total }: { used: number; total: number }) => (total > 0 ? Math.min(1, used / total) : null);
   const disks = (metrics?.disks ?? []).map(share).filter((value) => value !== null);
@@ -108,8 +108,8 @@ export function meters(metrics: Metrics | null): Pick<HostRow, "load" | "memory"
 }
 
 /**
- * The worst of the five. A yellow one that asks for nothing (a stale target, which is the fleet's problem and no host's; a host
- * without tests) does not make the host need attention.
+ * The worst of the five. Yellow answers without a cause do not count: a stale target, which concerns the whole fleet, and a host
+ * without tests.
  */
 function rowStatus(findings: Findings): Status {
   const counted = Compartment.options.map((name): Status => {
@@ -129,7 +129,7 @@ function cause(findings: Findings, status: Status): Cause | null {
   const found = first === undefined ? null : findings[first].cause;
   if (found === null || first === undefined) return null;
   const others = withCause.filter((name) => name !== first).flatMap((name) => findings[name].note ?? []);
-  // A failure's own first line says more than what else is yellow.
+  // The first error line of a failure says more than the other yellow answers.
   const detail =
     status === "broken" && found.detail !== null
       ? found.detail
@@ -140,7 +140,7 @@ function cause(findings: Findings, status: Status): Cause | null {
 function withReach({ lead, detail }: Cause, { state }: HostReach, next: HostRow["next"]): NonNullable<HostRow["cause"]> {
   if (state !== "offline") return { lead, detail };
   const waits =
-    next?.kind === "start" && next.whenBlocked === "queue" ? `the ${next.op} can wait in the queue until it comes back` : null;
+    next?.kind === "start" && next.whenBlocked === "queue" ? `the ${next.op} can be queued until the host is back` : null;
   return { lead: `${lead}, offline`, detail: waits ?? detail };
 }
 

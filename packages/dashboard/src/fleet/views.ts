@@ -11,12 +11,12 @@ import { hostRow, meters, type RowInput } from "./host-row.ts";
 import { hostTarget, trackedSource } from "./host-target.ts";
 import { hostView } from "./host-view.ts";
 
-/** Sentences tell ages in days: this often they are made again. */
+/** Sentences contain ages in days, so rows are rebuilt this often. */
 const ROW_INTERVAL = 60 * 60_000;
-/** A second machine that has not tried again for this long counts as gone, in milliseconds. */
+/** A conflict ends when the second machine has not tried again for this long, in milliseconds. */
 const CONFLICT_LIMIT = 30 * 60_000;
 
-/** What is to be done for a host, from little to much: rebuild its row, update its active run, read the whole host. */
+/** How much of a host to refresh, from little to much: rebuild its row, update its active run, read the whole host. */
 const REFRESH_LEVELS = ["row", "run", "host"] as const;
 type RefreshLevel = (typeof REFRESH_LEVELS)[number];
 
@@ -36,7 +36,7 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
   const listeners = new Set<(id: HostId, urgency: Urgency) => void>();
   let ending = new AbortController();
   let rowTimer: Recurring | undefined;
-  /** What rows depend on of each source's target, as they last saw it. */
+  /** The last seen state of each source's target, as far as rows depend on it. */
   const lastTargets = new Map<SourceId, string>();
 
   const notify = (id: HostId, urgency: Urgency = "soon") => {
@@ -52,7 +52,7 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
       else await updateRun(id, entry);
     },
     merge: (first, second) => (REFRESH_LEVELS.indexOf(first) > REFRESH_LEVELS.indexOf(second) ? first : second),
-    // The row stays as it is until the host changes again; the store's own state tells if it cannot be read at all.
+    // The row stays as it is until the host changes again; the store reports storage faults itself.
     onError: (hostId, error) => log.error({ err: error, hostId }, "A host could not be read"),
   });
 
@@ -64,7 +64,7 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
     await buildRow(id, { record, history, run });
   }
 
-  /** All hosts at once, by as many statements as for a few. */
+  /** Reads all hosts with as many statements as for a few. */
   async function readAll(): Promise<void> {
     const records = await hosts.list();
     const histories = await readHistories(store.db, records.map(closuresOf));
@@ -77,7 +77,7 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
     }
   }
 
-  /** The run at work went on: unless it ended, nothing else of the host can have changed by it. */
+  /** The active run changed: unless it ended, it changed nothing else of the host. */
   async function updateRun(id: HostId, entry: Entry): Promise<void> {
     const { run } = entry;
     const now = run === null ? null : await runs.summary(run.id);
@@ -85,7 +85,7 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
     else await buildRow(id, { ...entry, run: now });
   }
 
-  /** Makes the row from what was read, with the target and the link as they are now. */
+  /** Builds the row from the records, with the current target and link. */
   async function buildRow(id: HostId, { record, history, run }: Pick<Entry, "record" | "history" | "run">): Promise<void> {
     const link = presence.of(id);
     const input: HostInput = {
@@ -149,7 +149,7 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
     for (const [id, { record }] of entries) if (trackedSource(sources, record) === sourceId) void queue.add(id, "row");
   }
 
-  /** Makes every row again without reading anything. */
+  /** Rebuilds every row without reading anything. */
   function rebuildRows(): void {
     for (const id of entries.keys()) void queue.add(id, "row");
   }
@@ -179,7 +179,7 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
       rowTimer = every(rebuildRows, {
         clock,
         interval: ROW_INTERVAL,
-        onError: (error) => log.error({ err: error }, "Rows could not be made again"),
+        onError: (error) => log.error({ err: error }, "Host rows could not be rebuilt"),
       });
       await readAll();
     },
@@ -255,7 +255,7 @@ function runsInput(history: HostHistory, run: RunSummary | null): RunsInput {
   return { active: shown, lastFetch, lastSwitch, lastTest };
 }
 
-/** What of a target the rows depend on: a reading that found the same changes none. */
+/** The part of a target that rows depend on: an unchanged one changes no row. */
 function targetKey(view: SourceView): string {
   if (view.state !== "known") return JSON.stringify(view);
   const { commit, lockHash, stale } = view;

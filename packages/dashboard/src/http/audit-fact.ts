@@ -7,7 +7,7 @@ export interface PrincipalAction extends Omit<AuditFact, "actor" | "from" | "sen
   readonly predicate: string;
 }
 
-/** What the audit trail tells of it. */
+/** The audit entry for it. */
 export function auditFact(principal: Principal, origin: RequestOrigin, { predicate, ...fact }: PrincipalAction): AuditFact {
   const actor = actorOf(principal, origin);
   return { ...fact, actor: actorRef(actor), sentence: `${subjectOf(actor)} ${predicate}.`, from: addressOf(actor) };

@@ -7,14 +7,14 @@ export interface StoredAnswer {
   readonly status: number;
   /** Its content type follows from the status: a problem document from 400 on. */
   readonly body: string;
-  /** Seconds; only of answers that are not kept. */
+  /** Seconds; only for answers that are not stored. */
   readonly retryAfter?: number | undefined;
 }
 
 export interface KeyedRequest {
   readonly principal: Principal;
   readonly key: string;
-  /** Method, path and body as they came. */
+  /** Method, path and body as received. */
   readonly text: string;
 }
 
@@ -22,17 +22,17 @@ export type OnceResult = { kind: "answer"; answer: StoredAnswer } | { kind: "mis
 
 export interface Idempotency {
   /**
-   * Does the work once for a principal's key: the same request, sent again within 24 hours or meanwhile, gets the first answer
-   * (R1). A refusal is given to those who wait for it, and is not kept: nothing was done, so the request may be tried again.
+   * Runs the work once for a principal's key: the same request, repeated within 24 hours or concurrently, gets the first answer
+   * (R1). A refusal is not stored: nothing was done, so the request may be tried again.
    */
   once(request: KeyedRequest, work: () => Promise<StoredAnswer>): Promise<OnceResult>;
-  /** Drops what is older than 24 hours. */
+  /** Deletes answers older than 24 hours. */
   sweep(): Promise<void>;
 }
 
 /**
- * Answers of requests with an Idempotency-Key, kept for a day. Request and answer may hold a password or a token, so both are
- * stored in a form that only the principal's own secret opens.
+ * Stores answers to requests with an Idempotency-Key for a day. Request and answer may hold a password or a token, so both are
+ * sealed with the principal's own secret.
  */
 export function createIdempotency({ store, now }: { store: Store; now(): number }): Idempotency {
   const inProgress = new Map<string, { request: string; result: Promise<OnceResult> }>();

@@ -23,10 +23,10 @@ export interface HandshakeDeps {
   isStopping(): boolean;
 }
 
-/** Answers the hello of an agent: lets it in as its host, or sends it away and says why. */
+/** Answers the hello of an agent: accepts it as its host, or rejects it with a reason. */
 export function createHandshake(deps: HandshakeDeps): (link: Link, hello: FromAgentOf<"hello">) => Promise<void> {
   const { store, bus, clock, runs, table, refusals } = deps;
-  /** The link that a host has, being asked whether its agent is still there: one question, however many claim the host. */
+  /** Pings of open links whose hosts others claim: one ping per link, however many claim the host. */
   const pendingPings = new Map<Link, Promise<boolean>>();
   let nonces = 0;
   const isOver = (link: Link) => link.state === "closed" || deps.isStopping();
@@ -37,17 +37,17 @@ export function createHandshake(deps: HandshakeDeps): (link: Link, hello: FromAg
       const update = hello.protocol > PROTOCOL_VERSION ? "Update the dashboard" : "Update the agent: pull and switch this host";
       const reason = `The agent speaks protocol ${hello.protocol}, this dashboard ${PROTOCOL_VERSION}. ${update}.`;
       link.goodbye("unsupported-protocol", reason, null);
-      refusals.refuse(link, reason, "An agent speaks another protocol", true);
+      refusals.refuse(link, reason, "An agent speaks an unsupported protocol", true);
       return;
     }
-    // The seqs are read before anything waits in line: if more is stored by then, what comes again changes nothing. Between the decision
+    // Read the seqs before anything waits in the queue: events that are stored meanwhile and sent again change nothing. Between the decision
     // whose the host is and the link's place in the table nothing is waited for: of two that come at once, one is there first.
     const stored = await storedSeqs(hostId, hello);
     if (isOver(link)) return;
     const isTaken = await isTakenByAnother(link);
     if (isOver(link)) return;
     if (isTaken) {
-      const reason = "Another agent is connected as this host, and answers. Give each machine a host and token of its own.";
+      const reason = "Another agent is already connected as this host. Give each machine its own host and token.";
       link.goodbye("conflict", reason, null);
       const conflict = `A second agent, at ${link.address}, claims to be this host.`;
       table.update(hostId, { conflict: { at: clock.now(), reason: conflict, instance: link.instance } });
@@ -57,7 +57,7 @@ export function createHandshake(deps: HandshakeDeps): (link: Link, hello: FromAg
     table.get(hostId)?.terminate();
     table.set(hostId, link);
     const now = clock.now();
-    // Who is let in now was no other machine.
+    // An agent that is accepted now was not a second machine.
     const { conflict } = table.of(hostId);
     table.update(hostId, {
       connectedSince: now,
@@ -76,8 +76,8 @@ export function createHandshake(deps: HandshakeDeps): (link: Link, hello: FromAg
   }
 
   /**
-   * R30: of two links that claim one host, the one that is there stays if its agent answers. An agent that has come back as the same
-   * process has given its old link up itself. Whoever claims the host while another claim is being decided waits for the decision.
+   * R30: of two links that claim one host, the existing one stays if its agent answers. An agent that reconnects as the same process
+   * has given up its old link itself. Claims during an undecided claim wait for the decision.
    */
   async function isTakenByAnother(link: Link): Promise<boolean> {
     for (;;) {
@@ -110,7 +110,7 @@ export function createHandshake(deps: HandshakeDeps): (link: Link, hello: FromAg
       .select(["id", "stored_seq"])
       .where("id", "in", ids)
       .where("host_id", "=", hostId)
-      // A queued run was never sent: a host that has it got it from a database that is no more.
+      // A queued run was never sent: a host that has it received it before the database was restored to an earlier state.
       .where("state", "!=", "queued")
       .execute();
     const seqs = new Map(rows.map((row) => [row.id, row.stored_seq]));

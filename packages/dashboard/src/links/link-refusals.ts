@@ -10,10 +10,10 @@ const LOG_INTERVAL = 600_000;
 /** The same refusal of the same host is shown again after this time, in milliseconds. */
 const PUBLISH_INTERVAL = 5000;
 
-/** Why agents were not let in or were sent away, for the log and for the pages. */
+/** Why agents were rejected or disconnected, for the log and the pages. */
 export interface LinkRefusals {
   logOnce(hostId: HostId, reason: string, message: string): void;
-  /** Records why somebody who named this host was not let in; `unsupported`: since it speaks another protocol. */
+  /** Records why an agent that named this host was rejected; `unsupported`: because of its protocol. */
   record(hostId: HostId, reason: string, unsupported?: boolean): void;
   /** Logs `message` and records the refusal. */
   refuse(link: Link, reason: string, message: string, unsupported?: boolean): void;
@@ -43,7 +43,7 @@ export function createLinkRefusals({
   function record(hostId: HostId, reason: string, unsupported = false): void {
     const before = table.of(hostId).lastRefused;
     table.update(hostId, { lastRefused: { at: clock.now(), reason, unsupported } });
-    // Whoever knocks again and again changes nothing that a page would have to draw each time.
+    // Repeated attempts change nothing that a page would have to draw each time.
     if (before?.reason !== reason || clock.now() - before.at > PUBLISH_INTERVAL) bus.emit("presence.changed", { hostId });
   }
 

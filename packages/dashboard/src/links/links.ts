@@ -20,16 +20,16 @@ const CLOSE_TIMEOUT = 2000;
 /** The links to all agents. */
 export interface AgentLinks extends AsyncDisposable {
   start(): void;
-  /** Takes over a socket whose host token was accepted. */
+  /** Takes over a socket whose host token is valid. */
   accept(socket: LinkSocket, from: { hostId: HostId; address: string }): void;
-  /** Records why somebody who named this host was not let in; `unsupported`: since it speaks another protocol. */
+  /** Records why an agent that named this host was rejected; `unsupported`: because of its protocol. */
   recordRefused(hostId: HostId, reason: string, unsupported?: boolean): void;
   presence(hostId: HostId): HostPresence;
-  /** Somebody looks at this host: it sends metrics every interval until the returned function is called. */
+  /** While somebody watches this host, it sends metrics every interval. Ends when the returned function is called. */
   watch(hostId: HostId): () => void;
   readonly connected: number;
   readonly stopping: boolean;
-  /** Tells every agent when to come back, spread so that they do not come at once, and closes (R48). */
+  /** Tells every agent when to reconnect, spread over time, and closes (R48). */
   stop(): Promise<void>;
 }
 
@@ -47,13 +47,13 @@ export interface AgentLinksDeps {
 export function createAgentLinks(deps: AgentLinksDeps): AgentLinks {
   const { store, bus, clock, log, runs, table, random } = deps;
   const all = new Set<Link>();
-  /** With those that are closed while their connection is not gone yet. */
+  /** Including closed links whose connection still exists. */
   const connections = new Set<Link>();
   const listening = new AbortController();
   let stopping = false;
 
   const logFailure = (message: string) => (error: unknown) => {
-    // The dashboard is stopping: what was not stored was not acknowledged, and comes again.
+    // The dashboard is stopping: events that were not stored were not acknowledged and are sent again.
     if (!(error instanceof StorageUnavailable)) log.error({ err: error }, message);
   };
 
@@ -70,7 +70,7 @@ export function createAgentLinks(deps: AgentLinksDeps): AgentLinks {
       {
         hello: (hello) => void answerHello(link, hello).catch((error: unknown) => failedHello(link, error)),
         message: (message, size) => intake.receive(link, message, size),
-        fault: (reason) => refusals.refuse(link, reason, "An agent sent what cannot be taken; its link is closed"),
+        fault: (reason) => refusals.refuse(link, reason, "An agent sent an invalid message; its link was closed"),
         closed: () => closed(link),
       },
     );
@@ -101,7 +101,7 @@ export function createAgentLinks(deps: AgentLinksDeps): AgentLinks {
     Promise.all([stored, runs.linkDown(hostId)]).catch(logFailure("The end of a link could not be stored"));
   }
 
-  /** Seconds; the more agents there are, the longer the time over which they come back. */
+  /** Seconds; more agents reconnect over a longer time. */
   const reconnectDelay = () => Math.round((1 + random() * Math.min(30, table.size / 50)) * 10) / 10;
 
   const links: AgentLinks = {

@@ -11,7 +11,7 @@ const HELLO_TIMEOUT = 15_000;
 const SWEEP_INTERVAL = 5000;
 const SEEN_INTERVAL = 60_000;
 
-/** What is done as time passes: silent links end, and it is stored which hosts are connected. */
+/** Ends silent links, and stores regularly which hosts are connected. */
 export interface Liveness {
   start(): void;
   stop(): Promise<void>;
@@ -21,9 +21,9 @@ export interface LivenessDeps {
   clock: Clock;
   store: Store;
   table: LinkTable<Link>;
-  /** All links, those that were not greeted yet as well. */
+  /** All links, including those without a hello yet. */
   links: ReadonlySet<Link>;
-  /** Logs a fault of the dashboard's own. */
+  /** Logs an internal error. */
   logFailure(message: string): (error: unknown) => void;
 }
 
@@ -53,7 +53,7 @@ export function createLiveness({ clock, store, table, links, logFailure }: Liven
         every(recordConnected, {
           clock,
           interval: SEEN_INTERVAL,
-          onError: logFailure("It could not be stored which hosts are connected"),
+          onError: logFailure("The list of connected hosts could not be stored"),
         }),
       );
     },

@@ -8,9 +8,9 @@ import { refuseUpgrade } from "../problem.ts";
 import { linkSocket } from "../server-socket.ts";
 import type { AgentLinks } from "./links.ts";
 
-/** Seconds after which a dashboard that restarts is probably back. */
+/** Seconds until a restarting dashboard is probably back. */
 const RESTART_RETRY_AFTER = 5;
-/** Seconds after which an agent whose token could not be checked tries again. */
+/** Seconds until an agent should retry if its token could not be checked. */
 const FAULT_RETRY_AFTER = 10;
 
 export interface AgentUpgradeDeps {
@@ -19,12 +19,12 @@ export interface AgentUpgradeDeps {
   log: Logger;
 }
 
-/** Takes the upgrade requests of the agents' path: an agent without a valid token gets an HTTP answer and no WebSocket. */
+/** Handles upgrade requests of agents: without a valid token, the answer is an HTTP error and no WebSocket. */
 export type AgentUpgrade = (upgrade: {
   request: IncomingMessage;
   socket: Duplex;
   head: Buffer;
-  /** Where it comes from, trusted proxies taken into account. */
+  /** The client address, with trusted proxies taken into account. */
   address: string;
 }) => void;
 
@@ -68,12 +68,12 @@ export function createAgentUpgrade({ hosts, links, log }: AgentUpgradeDeps): Age
 
   return (incoming) => {
     const { socket } = incoming;
-    // A caller that hangs up while its token is looked up is no fault of ours.
+    // A client may hang up while its token is looked up.
     const gone = () => socket.destroy();
     socket.on("error", gone);
     upgrade(incoming)
       .catch((error: unknown) => {
-        log.error({ err: error }, "An agent could not be let in");
+        log.error({ err: error }, "The connection of an agent could not be accepted");
         refuseUpgrade(socket, "unavailable", { detail: "The token could not be checked.", retryAfter: FAULT_RETRY_AFTER });
       })
       .finally(() => socket.off("error", gone));

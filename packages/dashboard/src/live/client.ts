@@ -3,17 +3,17 @@ import type { Clock, TextSocket } from "@nixfleet/runtime";
 import type { Logger } from "../logger.ts";
 import type { Topic, TopicMember } from "./topic.ts";
 
-/** With this many bytes on their way to a browser it gets no more deltas, but a fresh snapshot once it has taken them (R39). */
+/** A browser with more unsent bytes than this gets no deltas, but a new snapshot once it has caught up (R39). */
 export const HIGH_WATER = 512 * 1024;
-/** With no more than this on its way, a browser that was slow gets the next snapshot or piece of a log. */
+/** A slow browser gets the next snapshot or piece of a log when its unsent bytes fall to this. */
 const LOW_WATER = 64 * 1024;
-/** How often a slow browser is looked at, in milliseconds. */
+/** How often a slow browser is checked, in milliseconds. */
 const DRAIN_INTERVAL = 100;
-/** A browser that takes nothing for this long is gone: it comes back by itself, in milliseconds. */
+/** A browser that reads nothing for this long is disconnected; it reconnects by itself. In milliseconds. */
 const STALL_TIMEOUT = 120_000;
-/** Characters of a log in one message, if a line is not longer by itself. */
+/** Maximum characters of a log in one message, unless a single line is longer. */
 const LOG_PIECE = 128 * 1024;
-/** After a piece of a log the next one follows in this many milliseconds: lines come in bunches. */
+/** Milliseconds between two pieces of a log, so that lines are batched. */
 const LOG_INTERVAL = 50;
 const MAX_TOPICS = 50;
 const MAX_MESSAGE_LENGTH = 4096;
@@ -23,7 +23,7 @@ export interface ClientDeps {
   clock: Clock;
   log: Logger;
   hello: { version: string };
-  /** Takes hold of a topic; it is let go with `release`. */
+  /** Acquires a topic; free it with `release`. */
   acquire(name: TopicName): Topic;
   release(name: TopicName): void;
   logs: { lines(runId: RunId, from: number): AsyncGenerator<NumberedLine[]> };
@@ -34,16 +34,16 @@ export interface ClientDeps {
 
 /** One browser's socket. */
 export interface LiveClient {
-  /** The log of a run grew. */
+  /** Call it when the log of a run has grown. */
   onLogGrown(runId: RunId): void;
   close(code: number, reason: string): void;
 }
 
-/** What a browser follows. */
+/** A topic that a browser follows. */
 interface Subscription extends TopicMember {
   readonly name: TopicName;
   readonly topic: Topic;
-  /** It was not given a delta, or no snapshot yet: only a whole snapshot helps. */
+  /** It missed a delta or has no snapshot yet, so it needs a whole snapshot. */
   behind: boolean;
   left: boolean;
   logFeed: LogFeed | null;
@@ -51,9 +51,9 @@ interface Subscription extends TopicMember {
 
 interface LogFeed {
   readonly runId: RunId;
-  /** The line to be sent next. */
+  /** The next line to send. */
   next: number;
-  /** There may be more. */
+  /** There may be more lines. */
   grew: boolean;
   pumping: boolean;
   pauseTimer: { cancel(): void } | undefined;
@@ -72,7 +72,7 @@ export function createLiveClient(deps: ClientDeps): LiveClient {
     let subscription = subscriptions.get(name);
     if (subscription === undefined) {
       if (subscriptions.size >= MAX_TOPICS) {
-        send({ type: "problem", reason: `More than ${MAX_TOPICS} topics at once are not followed.` });
+        send({ type: "problem", reason: `At most ${MAX_TOPICS} topics can be followed at once.` });
         return;
       }
       subscription = join(name);
@@ -118,7 +118,7 @@ export function createLiveClient(deps: ClientDeps): LiveClient {
     deps.release(subscription.name);
   }
 
-  /** Gives what is missing, as far as the browser has taken what it was given before. */
+  /** Sends what is missing, if the browser has read what was sent before. */
   function catchUp(subscription: Subscription): void {
     if (closed || subscription.left) return;
     if (subscription.behind) {
@@ -137,13 +137,13 @@ export function createLiveClient(deps: ClientDeps): LiveClient {
     if (logFeed?.grew && !logFeed.pumping && logFeed.pauseTimer === undefined) {
       pump(subscription, logFeed).catch((error: unknown) => {
         log.error({ err: error, runId: logFeed.runId }, "A log could not be read for a browser");
-        // It asks again, from the line that it has, when it comes back.
+        // After reconnecting it asks again, from the last line it has.
         close(1011, "The log could not be read.");
       });
     }
   }
 
-  /** Sends lines of a log until it has no more or the browser takes no more; goes on from there when it does (R39). */
+  /** Sends lines of a log until there are no more or the browser is too slow; continues when it has caught up (R39). */
   async function pump(subscription: Subscription, feed: LogFeed): Promise<void> {
     feed.pumping = true;
     feed.grew = false;
@@ -177,7 +177,7 @@ export function createLiveClient(deps: ClientDeps): LiveClient {
     }, LOG_INTERVAL);
   }
 
-  /** There is no event for a socket that has drained: while something waits for that, it is looked at. */
+  /** Sockets have no drain event, so poll while something waits. */
   function watchDrain(): void {
     if (closed || drainTimer !== undefined) return;
     drainTimer = clock.setTimeout(() => {
@@ -230,7 +230,7 @@ export function createLiveClient(deps: ClientDeps): LiveClient {
   socket.onMessage((text) => {
     if (closed) return;
     const message = read(text);
-    if (message === null) close(1008, "The message does not fit.");
+    if (message === null) close(1008, "The message is not valid.");
     else take(message);
   });
   send({ type: "hello", serverTime: clock.now(), version: deps.hello.version });

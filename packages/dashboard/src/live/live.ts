@@ -5,26 +5,26 @@ import { createLiveClient, type LiveClient } from "./client.ts";
 import { createTopic, type Topic } from "./topic.ts";
 import { type SourceDeps, sourceOf } from "./topic-sources.ts";
 
-/** Sockets of one session at a time: tabs of one browser. */
+/** Concurrent sockets of one session, such as tabs of one browser. */
 const MAX_SOCKETS_PER_SESSION = 50;
 
 export interface LiveDeps extends SourceDeps {
   clock: Clock;
   log: Logger;
   logs: { lines(runId: RunId, from: number): AsyncGenerator<NumberedLine[]> };
-  /** The dashboard's version: a page that was loaded from another one loads itself anew. */
+  /** The dashboard's version: a page of another version reloads itself. */
   version: string;
 }
 
-/** The browsers' sockets: snapshots and deltas of what they follow. */
+/** The browsers' sockets: snapshots and deltas of the topics they follow. */
 export interface Live extends AsyncDisposable {
   start(): void;
   /** Takes over the socket of a browser that is signed in. */
   accept(socket: TextSocket, session: { sessionId: string }): void;
   readonly connected: number;
-  /** Topics that are held at the moment. */
+  /** Number of topics in use. */
   readonly topics: number;
-  /** Tells every browser to come back, and closes. */
+  /** Tells every browser to reconnect, and closes. */
   stop(): Promise<void>;
 }
 

@@ -3,15 +3,15 @@ import type { Clock } from "@nixfleet/runtime";
 import type { Urgency } from "../fleet/index.ts";
 import type { Logger } from "../logger.ts";
 
-/** Over time, one delta of a topic in this many milliseconds at most. */
+/** Minimum milliseconds between deltas of a topic, on average. */
 export const DELTA_INTERVAL = 100;
-/** After a time of rest so many deltas may follow one another sooner. */
+/** Number of deltas that may follow sooner after an idle time. */
 export const DELTA_BURST = 10;
-/** A change is one to a reader and several to us: a run's state is stored first, and the row that tells of it is read after it. */
+/** Milliseconds to wait for related changes: the state of a run is stored before the host's row that shows it is read. */
 const GATHER_DELAY = 20;
-/** What may wait is read with the next change that may not, or so many milliseconds after the last reading. */
+/** Changes that can wait are read with the next urgent one, or this many milliseconds after the last reading. */
 export const LATER_INTERVAL = 1000;
-/** What could not be read is tried again after this many milliseconds. */
+/** Milliseconds until a failed reading is retried. */
 const RETRY_INTERVAL = 1000;
 
 /** Values of a topic by key, each of the type that the protocol declares under its key; undefined: the key goes. */
@@ -25,13 +25,13 @@ export interface TopicSource {
   all(): Promise<ReadonlyMap<string, unknown> | null>;
   /** The values of keys that may have changed; undefined: the key goes. Null: the host or run has gone. */
   some(keys: ReadonlySet<string>): Promise<ReadonlyMap<string, unknown> | null>;
-  /** Milliseconds between two deltas over time, if it is to be longer than for others. */
+  /** Milliseconds between deltas, if longer than for other topics. */
   readonly interval?: number;
-  /** Tells of keys that may have changed, until the returned function is called. */
+  /** Reports keys that may have changed, until the returned function is called. */
   listen(touch: (key: string, urgency: Urgency) => void): () => void;
 }
 
-/** Who follows a topic. All three are handed the text of a message, made once for all. */
+/** A follower of a topic. Each callback gets the text of a message, which is serialized once for all. */
 export interface TopicMember {
   sendDelta(text: string): void;
   sendGone(text: string): void;
@@ -39,12 +39,12 @@ export interface TopicMember {
 
 /** The state of one topic, shared by all who follow it. */
 export interface Topic {
-  /** Resolves once there is a state to be given out. */
+  /** Resolves once the state was read. */
   readonly ready: Promise<void>;
   /** The whole state as a message; or that there is no such host or run. */
   snapshot(): string;
   readonly isGone: boolean;
-  /** From now on the member gets each delta that follows the present snapshot. */
+  /** The member gets each delta after the current snapshot. */
   join(member: TopicMember): void;
   leave(member: TopicMember): void;
   readonly members: number;
@@ -60,7 +60,7 @@ export interface TopicDeps {
 
 export function createTopic({ name, source, clock, log }: TopicDeps): Topic {
   const { interval = DELTA_INTERVAL } = source;
-  /** Serialised once, however many follow. */
+  /** Each value is serialized once for all members. */
   const values = new Map<string, { value: unknown; json: string }>();
   const members = new Set<TopicMember>();
   const touchedKeys = new Set<string>();
@@ -71,10 +71,10 @@ export function createTopic({ name, source, clock, log }: TopicDeps): Topic {
   let flushing = false;
   let due: { at: number; cancel(): void } | undefined;
   let urgent = false;
-  /** No reading before this time, after one that failed. */
+  /** After a failed reading: no new one before this time. */
   let retryAt = Number.NEGATIVE_INFINITY;
   let lastReading = Number.NEGATIVE_INFINITY;
-  /** When all that was sent would have been sent, had it been sent evenly (the generic cell rate algorithm). */
+  /** Theoretical arrival time of the generic cell rate algorithm. */
   let theoreticalArrival = Number.NEGATIVE_INFINITY;
   let snapshotText: string | null = null;
 
@@ -92,7 +92,7 @@ export function createTopic({ name, source, clock, log }: TopicDeps): Topic {
   async function load(): Promise<void> {
     while (!closed && !loaded) {
       try {
-        // What is touched from here on is read again with the first delta.
+        // Keys that are touched from here on are read again with the first delta.
         touchedKeys.clear();
         const all = await source.all();
         if (all === null) end();

@@ -2,17 +2,17 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 import { createSealingKey, type SealingKey } from "./sealing-key.ts";
 import { sessionCookie } from "./session-cookie.ts";
 
-/** What a session's secret, the value of its cookie, is good for. */
+/** Uses of a session's secret, the value of its cookie. */
 export interface SessionKey extends SealingKey {
   /** `Set-Cookie` that gives the secret to the browser; `secure`: the page is opened by https. */
   cookie(secure: boolean): string;
-  /** What a request of this session that changes something must send. Bound to the session, and not stored. */
+  /** The token that changing requests of this session must send. Bound to the session, not stored. */
   csrf(): string;
-  /** Whether a request has sent that. */
+  /** Whether this is the token. */
   isCsrf(sent: string | null): boolean;
 }
 
-/** `longest`: milliseconds after which the session ends in any case. */
+/** `maxAge`: milliseconds after which the session ends in any case. */
 export function createSessionKey(secret: string, maxAge: number, randomBytes: (size: number) => Buffer): SessionKey {
   const csrf = () => createHmac("sha256", secret).update("nixfleet csrf").digest("base64url");
   return {

@@ -13,18 +13,18 @@ export const SESSION_IDLE_TIMEOUT = 7 * day;
 export const SESSION_MAX_AGE = 30 * day;
 /** A session's last use is written once in this time, not with every request (R43). */
 const TOUCH_INTERVAL = minute;
-/** Of one person; those that were used longest ago end for a new one. */
+/** Per person; a new session ends the least recently used one. */
 const MAX_SESSIONS = 50;
 
 export interface Sessions {
-  /** Makes a session, of whose secret only a hash is stored. Those that were used longest ago make room. */
+  /** Creates a session; only a hash of its secret is stored. The least recently used sessions make room. */
   begin(change: Change, person: Person, origin: RequestOrigin): Promise<SessionPrincipal>;
-  /** Whose cookie this is; null: nobody's, or the session has ended. */
+  /** The session of a cookie; null: unknown or ended. */
   find(secret: string): Promise<SessionPrincipal | null>;
   list(session: SessionPrincipal): Promise<SessionListing[]>;
   /** Ends sessions of a person: this one, or all but that one. Gives how many ended. */
   end(change: Change, personId: string, which: { only: string } | { allBut: string | null }): Promise<number>;
-  /** Ends those whose time is over. */
+  /** Ends expired sessions. */
   sweep(): Promise<void>;
 }
 
@@ -64,7 +64,7 @@ export function createSessions({ store, log, now, randomBytes }: SessionsDeps): 
     try {
       await store.change(({ db }) => db.updateTable("sessions").set(times).where("id", "=", id).execute());
     } catch (error) {
-      // With a full disk people must still be able to look: the session only ends earlier than it could.
+      // With a full disk people must still be able to use the page; the session only ends earlier.
       log.warn({ err: error }, "The last use of a session could not be stored");
     }
   }
@@ -101,7 +101,7 @@ export function createSessions({ store, log, now, randomBytes }: SessionsDeps): 
     },
 
     async find(secret) {
-      // Whatever is longer or shorter was not made here; hashing a megabyte for it would be work for nothing.
+      // Reject anything of another length before hashing it.
       if (!/^[A-Za-z0-9_-]{43}$/.test(secret)) return null;
       const row = await store.db
         .selectFrom("sessions")

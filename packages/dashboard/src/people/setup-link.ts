@@ -2,13 +2,13 @@ import { createHash, timingSafeEqual } from "node:crypto";
 
 const TOKEN_LIFETIME = 60 * 60_000;
 
-/** The one-time link by which the first administrator is made. Only the token's hash is kept, in memory: a restart makes a new one. */
+/** The one-time link that creates the first administrator. Only the token's hash is kept, in memory: a restart issues a new one. */
 export interface SetupLink {
-  /** Makes a new token, valid for an hour; one made before is worth nothing from then on. */
+  /** Issues a new token, valid for an hour; invalidates earlier ones. */
   issue(): string;
   /** Whether this is the token, neither expired nor used. It stays valid until `use`. */
   isValid(token: string): boolean;
-  /** The link has done its work. */
+  /** Invalidates the token after its use. */
   use(): void;
 }
 

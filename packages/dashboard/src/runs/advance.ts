@@ -24,35 +24,35 @@ import {
   startedAtOf,
 } from "./run.ts";
 
-/** How long a run may wait for its host, in milliseconds: seven days, from when nothing else holds it. */
+/** How long a run may wait for its host, in milliseconds: seven days after nothing else holds it. */
 export const QUEUE_LIMIT = 7 * 24 * 60 * 60_000;
-/** How long after its deadline the host may still report that it ended the run itself, in milliseconds. */
+/** How long after the deadline the host may still report that it stopped the run itself, in milliseconds. */
 export const REPORT_GRACE = 60_000;
-/** How long facts may take to come after a run that ended well without bringing them, in milliseconds. */
+/** How long to wait for facts after a successful run that did not bring them, in milliseconds. */
 export const PROOF_LIMIT = 60_000;
 
-/** What happens to a run. */
+/** An input to the state machine of a run. */
 export type RunSignal =
-  /** The host is connected and has no other run at work, and the pre-checks hold. The secret is for its confirmation alone. */
+  /** The host is connected and idle, and the pre-checks pass. The secret is used to confirm this run only. */
   | { kind: "dispatch"; confirmSecret: string }
   | { kind: "blocked"; reason: QueueReason }
-  /** What held it holds it no more. */
+  /** The hold has ended. */
   | { kind: "release" }
-  /** A pre-check of the dashboard, or the agent itself, says no. */
+  /** Refused by a pre-check of the dashboard or by the agent. */
   | { kind: "refuse"; by: "dashboard" | "agent"; code: RefusalCode; reason: string }
   | { kind: "cancel"; by: string }
   /** The host was removed from the dashboard. */
   | { kind: "hostRemoved" }
-  /** A hello came; `known`: as what it lists the run, null if it does not. */
+  /** A hello arrived; `known`: the state in which it lists the run, null if it does not. */
   | { kind: "linkUp"; known: "queued" | "active" | "finished" | null }
   | { kind: "linkDown" }
-  /** An event of its spool, each exactly once and in order; `facts`: what is known of the host by then, the event's own proof included. */
+  /** An event of its spool, exactly once and in order; `facts`: all facts known of the host, including the event's proof. */
   | { kind: "report"; event: RunEvent; facts: KnownFacts }
   | { kind: "facts"; facts: KnownFacts }
   /** Time has passed. */
   | { kind: "tick" };
 
-/** What is to be done once the change is stored. Sent over the host's link; if it is gone by then, the next hello repairs that. */
+/** Messages to send once the change is stored. If the host's link is gone by then, the next hello repairs that. */
 export type RunEffect = "sendStart" | "sendCancel";
 
 export interface AdvanceResult {
@@ -63,7 +63,7 @@ export interface AdvanceResult {
 
 /**
  * The life of a run as a pure function (R11): every signal at any time is legal, states only move forward, a terminal state is final,
- * and each state before it has a time at which it ends though nobody speaks (`dueAt`).
+ * and each state before it ends at a certain time even without any signal (`dueAt`).
  */
 export function advance(run: Run, signal: RunSignal, now: number): AdvanceResult {
   switch (run.stage) {
@@ -80,7 +80,7 @@ export function advance(run: Run, signal: RunSignal, now: number): AdvanceResult
   }
 }
 
-/** When `advance` must be given a tick though nothing else happens; null: ended. */
+/** When `advance` needs a tick if nothing else happens; null: ended. */
 export function dueAt(run: Run): number | null {
   switch (run.stage) {
     case "queued":
@@ -96,7 +96,7 @@ export function dueAt(run: Run): number | null {
   }
 }
 
-/** A run that something holds without an end of its own is not given up for waiting. */
+/** A run under a hold without an end never expires. */
 const queueEnd = (run: QueuedRun) => (run.hold === null ? run.waitingSince + QUEUE_LIMIT : null);
 const startOf = (run: ActiveRun) => startedAtOf(run) ?? run.sentAt;
 const slowAt = (run: ActiveRun) => startOf(run) + run.deadline / 2;
@@ -154,7 +154,7 @@ function whileQueued(run: QueuedRun, signal: RunSignal, now: number): AdvanceRes
     case "hostRemoved":
       return end(run, "cancelled", { ...NO_OUTCOME, code: "host-removed", reason: FAILURES["host-removed"].sentence }, now);
     case "linkUp":
-      // It was never sent: the host has it from a dashboard whose database was put back to an earlier time.
+      // It was never sent: the dashboard's database was restored to an earlier state.
       return signal.known === "queued" || signal.known === "active" ? unchanged(run, "sendCancel") : unchanged(run);
     case "tick": {
       if (run.hold?.until != null && now >= run.hold.until) return changed({ ...run, hold: null, waitingSince: now });
@@ -180,11 +180,11 @@ function whileStarting(run: StartingRun, signal: RunSignal, now: number): Advanc
       );
     case "linkUp":
       if (signal.known !== null) return linkUp(run);
-      // The start did not reach the host. It goes out again, unless nobody wants it any more.
+      // The start did not reach the host. Send it again, unless it was cancelled.
       if (run.cancel !== null) return endAsCancelled(run, run.cancel, now);
       return changed(run.linkLost ? { ...run, linkLost: false } : run, "sendStart");
     case "report": {
-      // The first event says that the runner has it; a run that never got as far has its end as first event.
+      // The first event shows that the runner took it; a run that never started has its end as first event.
       const startedAt = hostTime(run, signal.event.at, now);
       const running: RunningRun = {
         ...run,
@@ -241,7 +241,7 @@ function whileRunning(run: RunningRun, signal: RunSignal, now: number): AdvanceR
 function whileProving(run: ProvingRun, signal: RunSignal, now: number): AdvanceResult {
   switch (signal.kind) {
     case "linkUp":
-      // Its end is stored and acknowledged: the host need not know of it any more.
+      // Its end is stored and acknowledged, so the host may have forgotten it.
       return signal.known !== null ? linkUp(run) : changed(run.linkLost ? { ...run, linkLost: false } : run);
     case "facts":
       return prove(run, signal.facts, now);
@@ -251,7 +251,7 @@ function whileProving(run: ProvingRun, signal: RunSignal, now: number): AdvanceR
       return endUnproven(run);
     case "linkDown":
       return linkDown(run);
-    // The end is known, only its proof is not: there is nothing to stop.
+    // The host has finished; only the proof is missing, so there is nothing to stop.
     case "cancel":
     case "report":
     case "refuse":
@@ -265,7 +265,7 @@ function whileProving(run: ProvingRun, signal: RunSignal, now: number): AdvanceR
 function whileEnded(run: EndedRun, signal: RunSignal): AdvanceResult {
   switch (signal.kind) {
     case "linkUp":
-      // What has ended here is not to go on there.
+      // A run that has ended here must not continue on the host.
       return signal.known === "queued" || signal.known === "active" ? unchanged(run, "sendCancel") : unchanged(run);
     case "report":
       return signal.event.kind === "finished" ? recordLateReport(run, describe(signal.event.outcome)) : unchanged(run);
@@ -283,7 +283,7 @@ function whileEnded(run: EndedRun, signal: RunSignal): AdvanceResult {
   }
 }
 
-/** A report that came too late is kept, once, and changes nothing else (R12). */
+/** Records the first report that arrives after the end; changes nothing else (R12). */
 function recordLateReport(run: EndedRun, report: string): AdvanceResult {
   return run.outcome.reported || run.lateReport !== null ? unchanged(run) : changed({ ...run, lateReport: report });
 }
@@ -305,7 +305,7 @@ function describe(outcome: Outcome): string {
 }
 
 function linkUp(run: ActiveRun): AdvanceResult {
-  // Asked for while the host was away, it is sent now.
+  // A cancellation that was requested while the host was away is sent now.
   const effects: RunEffect[] = run.cancel === null || run.stage === "proving" ? [] : ["sendCancel"];
   return changed(run.linkLost ? { ...run, linkLost: false } : run, ...effects);
 }
@@ -315,13 +315,13 @@ function linkDown(run: ActiveRun): AdvanceResult {
 }
 
 function cancel(run: StartingRun | RunningRun, by: string, now: number): AdvanceResult {
-  // Asked again, it is sent again: the first may have been lost with a link.
+  // Send it again on each request: the first may have been lost with a link.
   return changed(run.cancel === null ? { ...run, cancel: { at: now, by } } : run, "sendCancel");
 }
 
-/** Ends a run that never began. */
+/** Ends a run that never started. */
 function endAsCancelled(run: QueuedRun | StartingRun, request: CancelRequest, now: number): AdvanceResult {
-  const reason = request.by === null ? "It was cancelled." : `Cancelled by ${request.by} before it began.`;
+  const reason = request.by === null ? "It was cancelled." : `Cancelled by ${request.by} before it started.`;
   const { run: ended } = end(run, "cancelled", { ...NO_OUTCOME, code: "cancelled-by-person", reason }, now);
   return changed({ ...(ended as EndedRun), cancel: request });
 }
@@ -334,16 +334,16 @@ function endAsLost(
   return end(run, "lost", { ...NO_OUTCOME, code, reason: FAILURES[code].sentence }, now);
 }
 
-/** A time by the host's clock, which may be wrong, held between what must be before it and now. */
+/** Clamps a time by the host's clock, which may be wrong, between the preceding time and now. */
 function hostTime(run: ActiveRun, at: number, now: number): number {
   const earliest = phasesOf(run).at(-1)?.startedAt ?? startOf(run);
   return Math.min(Math.max(at, earliest), now);
 }
 
-/** More than any op has; a host that sends more keeps the last ones. */
+/** More than any op has; of more, the last ones are kept. */
 const MAX_PHASES = 50;
 
-/** `before`: the run as it was before this event made it a running one. */
+/** `before`: the run before this event turned it into a running one. */
 function onEvent(
   run: RunningRun,
   before: StartingRun | RunningRun,
@@ -361,7 +361,7 @@ function onEvent(
       return changed({ ...run, armed: { until: event.until, back: event.back } });
     case "deployed": {
       const { closure, commit, mode } = event.deployment;
-      // It follows only what was confirmed, or needs no confirmation (E13).
+      // Sent only once the activation is confirmed, or needs no confirmation (E13).
       return changed({ ...run, deployed: { closure, commit, mode }, armed: null });
     }
     case "finished":
@@ -375,7 +375,7 @@ function onEvent(
     case "testResult":
     case "warning":
     case "restart":
-      // Kept beside the state of the run; all that they say of it is that it is at work.
+      // Stored apart from the state; for the state they only mean that the run is active.
       return changed(run);
   }
 }
@@ -391,10 +391,10 @@ function onFinished(
   const endedAt = hostTime(run, event.at, now);
   switch (outcome.state) {
     case "succeeded": {
-      // The proof was read after the work and before this event was written, whichever of both clock readings is the later one.
+      // The proof was read after the work and before this event was written, whichever clock reading is later.
       const since = Math.min(event.at, event.proof?.readAt ?? event.at);
       const awaitedProof = { hostTime: since, endedAt, until: now + PROOF_LIMIT, reason: outcome.reason ?? null };
-      // A run that ends with its first event was running for no time at all.
+      // A run that ends with its first event passes through running in no time.
       return prove({ ...run, stage: "proving", awaitedProof }, facts, now);
     }
     case "failed":

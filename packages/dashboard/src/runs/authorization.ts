@@ -5,15 +5,15 @@ import type { Refusal } from "./pre-checks.ts";
 /** Whether an actor may start an op (R74). */
 export type Authorization =
   | { kind: "allowed" }
-  /** The person has given a proof that is still to be verified. */
+  /** The person gave a proof that still has to be verified. */
   | { kind: "verify"; person: PersonActor }
   | ({ kind: "refused" } & Refusal);
 
 const refuse = (code: RefusalCode): Authorization => ({ kind: "refused", code, reason: REFUSALS[code].sentence });
 
 /**
- * Who may not start the op at all is refused for that, and is not asked for a proof. Only a person can prove that it is them: what an
- * op asks that of, no token, rollout, webhook or schedule starts.
+ * The role is checked first: without it, no proof is requested. Only a person can give a proof, so no token, rollout, webhook or
+ * schedule can start an op that requires one.
  */
 export function authorize(actor: Actor, op: OpName): Authorization {
   const { role, secondFactor } = opDeclaration(op);

@@ -191,7 +191,7 @@ test("R37: a switch that nobody confirms ends rolled-back, and says what was und
   expect(await core.whenEnded(runId)).toMatchObject({
     state: "rolled-back",
     sentence:
-      "The switch to 7f3a91c was undone. The dashboard was not reached within 120 s. The host runs what it ran before, nixos-system-alpha.",
+      "The switch to 7f3a91c was undone. The dashboard was not reached within 120 s. The host is back on the previous system, nixos-system-alpha.",
   });
   expect(await core.views.view(runId)).toMatchObject({
     armed: null,

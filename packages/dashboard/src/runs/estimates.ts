@@ -3,9 +3,9 @@ import { opDeclaration } from "@nixfleet/protocol";
 import type { Reader } from "../store/index.ts";
 import { opOf, phasesOf, type Run } from "./run.ts";
 
-/** Runs that an estimate looks back on. */
+/** Number of earlier runs that an estimate uses. */
 const RUNS_FOR_ESTIMATE = 10;
-/** Before this share of a phase is done, its own speed says less than history. */
+/** Below this share, history predicts a phase better than its own progress. */
 const MIN_SHARE = 0.1;
 
 /** How long an op usually takes on a host, in milliseconds, from its last runs that succeeded there. */
@@ -36,14 +36,14 @@ export async function readEstimates(db: Reader, hostId: HostId, op: OpName): Pro
   return { total: median(totals), phases: Object.fromEntries(medians) as Estimates["phases"] };
 }
 
-/** One slow run among many says little about the next: the middle one counts. */
+/** The median, so that one slow run does not count much. */
 function median(values: readonly number[]): number | null {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = Math.floor((sorted.length - 1) / 2);
   return sorted[middle] ?? null;
 }
 
-/** The phases that the op has, with those that ran, in order; how far each is. */
+/** The declared phases of the op and those that ran, in order, with their progress. */
 export function phaseViews(run: Run, share: number | null, estimates: Estimates): PhaseView[] {
   const ended = run.stage === "ended";
   const phases = phasesOf(run);
@@ -67,7 +67,7 @@ export function phaseViews(run: Run, share: number | null, estimates: Estimates)
   });
 }
 
-/** The phase in which a run that did not end well went wrong: the last one, but for an undo that brought back what ran before. */
+/** The phase in which an unsuccessful run failed: the last one, or the one before a successful undo. */
 function failedPhase(run: Run): Phase | undefined {
   if (run.stage !== "ended" || run.state === "succeeded") return undefined;
   const { state, phases } = run;
@@ -75,7 +75,7 @@ function failedPhase(run: Run): Phase | undefined {
   return phases.at(undone ? -2 : -1)?.phase;
 }
 
-/** Milliseconds that a run probably still takes; null: nothing is known of one of the phases to come. */
+/** Estimated milliseconds until a run ends; null: a remaining phase has no estimate. */
 export function remaining(run: Run, phases: readonly PhaseView[], now: number): number | null {
   if ((run.stage !== "running" && run.stage !== "proving") || run.linkLost) return null;
   let sum = 0;

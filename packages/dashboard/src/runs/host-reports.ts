@@ -13,12 +13,12 @@ export type EventsResult =
   | { kind: "stored"; storedSeq: number }
   /** There is no such run, or it was never sent. */
   | { kind: "unknown" }
-  /** The run is another host's. */
+  /** The run belongs to another host. */
   | { kind: "foreign" }
   /** Events before these are missing. */
   | { kind: "gap"; storedSeq: number };
 
-/** What hosts report. Where no change is given, each run gets one of its own: one that cannot be read stops none of the others. */
+/** Handles reports of hosts. Without a given change, each run gets its own, so that one broken run does not block the others. */
 export interface HostReports {
   /**
    * A host has come, and listed the runs that it knows. `started`: those sent to it since then, of which its list says nothing.
@@ -40,14 +40,14 @@ export interface HostReportsDeps {
   logLimits: LogLimits;
 }
 
-/** How long a change that nobody waits for may wait for others to share its transaction, in milliseconds. */
+/** How long a change may wait for others to share its transaction, in milliseconds. */
 const BATCH_DELAY = 100;
 
 export function createHostReports(
   { store, clock, log, presence, logLimits }: HostReportsDeps,
   dispatcher: Dispatcher,
 ): HostReports {
-  /** Gives an input to a run of the host, if it is still there by then. */
+  /** Applies a signal to a run of the host, if the run still exists. */
   async function signalRun(hostId: HostId, runId: RunId, signalOf: (row: RunRow) => RunSignal | null): Promise<void> {
     try {
       await store.change(
@@ -60,11 +60,11 @@ export function createHostReports(
       );
     } catch (error) {
       if (error instanceof StorageUnavailable) throw error;
-      log.error({ err: error, hostId, runId }, "A run could not be told of its host's link");
+      log.error({ err: error, hostId, runId }, "A run could not be updated after its host's link changed");
     }
   }
 
-  /** Gives an input to each of these runs, then the host its next one if any waits. */
+  /** Applies a signal to active and listed runs, then dispatches the host's next run. */
   async function signalRuns(hostId: HostId, listed: Iterable<RunId>, signalOf: (row: RunRow) => RunSignal | null): Promise<void> {
     const active = (await activeRuns(store.db, hostId)).map(({ id }) => id);
     const mayWait = await hasUnfinishedRun(store.db, hostId);
@@ -81,7 +81,7 @@ export function createHostReports(
       );
     },
 
-    // It may be back by the time that this is stored.
+    // The host may have reconnected by the time this is stored.
     linkDown: (hostId) => signalRuns(hostId, [], () => (presence.isConnected(hostId) ? null : { kind: "linkDown" })),
 
     async events(change, hostId, runId, events) {
@@ -122,7 +122,7 @@ export function createHostReports(
   };
 }
 
-/** The row of a run if it is this host's: a host speaks for nobody else (R51). */
+/** The row of a run if it belongs to this host: a host reports for itself only (R51). */
 async function rowOfHost({ db }: Change, hostId: HostId, runId: RunId): Promise<RunRow | undefined> {
   return await db.selectFrom("runs").selectAll().where("id", "=", runId).where("host_id", "=", hostId).executeTakeFirst();
 }

@@ -23,16 +23,16 @@ import type { TargetCommits } from "./target-commits.ts";
 import { noTargetOf, trackedSource } from "./tracked-source.ts";
 import { titleOf } from "./wording.ts";
 
-/** What is asked for, of one host or of several alike. */
+/** A request to run an op, for one host or several. */
 export interface RunRequest {
   readonly op: string;
   readonly args: unknown;
   /** What to do when the host is offline or busy. */
   readonly whenBlocked: "queue" | "refuse";
   readonly force: boolean;
-  /** Names the request: asked again under the same name, it gives the run that it gave before (R1). */
+  /** Identifies the request: repeated with the same key, it returns the same run (R1). */
   readonly requestKey?: string | null;
-  /** Holds the run in the queue until it is released, or until its time. */
+  /** Holds the run in the queue until it is released or the hold ends. */
   readonly hold?: RunHold | null;
 }
 
@@ -41,10 +41,10 @@ export interface NamedHost {
   readonly name: string;
 }
 
-/** What became of a request for one host. */
+/** The result of a request for one host. */
 export type StartResult = { ok: true; runId: RunId } | { ok: false; code: "host-not-found" } | ({ ok: false } & Refusal);
 
-/** Why nothing was even tried: the actor's proof is missing, wrong, or given too often. */
+/** Why the request was not attempted: the actor's proof is missing or wrong, or was tried too often. */
 export type ProofProblem = { kind: "required" } | { kind: "wrong" } | { kind: "too-many-attempts"; retryAfter: number };
 
 export type AskResult<T> = { kind: "answered"; result: T } | { kind: "unproven"; problem: ProofProblem };
@@ -55,13 +55,13 @@ export type VerifyProof = (
   purpose: string,
 ) => Promise<{ kind: "proven" } | { kind: "wrong" } | { kind: "too-many-attempts"; retryAfter: number }>;
 
-/** What actors ask of runs. Role, proof, refusal and audit entry are decided here, for all of them (R74). */
+/** Commands of actors on runs. Decides role, proof, refusal and audit entry for all kinds of actors (R74). */
 export interface RunCommands {
   ask(actor: Actor, request: RunRequest, host: NamedHost): Promise<AskResult<StartResult>>;
-  /** The same of several hosts, each by itself; the proof is asked for once. */
+  /** The same for several hosts, each handled separately; the proof is checked once. */
   askMany(actor: Actor, request: RunRequest, hosts: readonly NamedHost[]): Promise<AskResult<StartResult[]>>;
   cancel(actor: Actor, runId: RunId): Promise<{ ok: true } | { ok: false; code: "run-not-found" | "run-ended" }>;
-  /** Lets go what holds a queued run; false: nothing does. */
+  /** Releases a held run; false: it is not held. */
   release(runId: RunId): Promise<boolean>;
 }
 
@@ -76,7 +76,7 @@ export interface RunCommandsDeps {
   deadlines?: Partial<Record<OpName, number>>;
 }
 
-/** For this long a request that is asked again is the same request, in milliseconds. */
+/** How long a request key identifies the same request, in milliseconds. */
 const REQUEST_KEY_LIFETIME = 24 * 60 * 60_000;
 
 const refuse = (code: RefusalCode, reason: string = REFUSALS[code].sentence) => ({ ok: false, code, reason }) as const;
@@ -84,7 +84,7 @@ const refuse = (code: RefusalCode, reason: string = REFUSALS[code].sentence) => 
 export function createRunCommands(deps: RunCommandsDeps, dispatcher: Dispatcher): RunCommands {
   const { store, clock, ids, presence, verifyProof, sources, deadlines = {} } = deps;
 
-  /** The run that this request has started, also if the process ended before it could say so. */
+  /** The run that this request started, even if the process ended before it could answer. */
   async function findByRequestKey({ db }: Change, requestKey: string): Promise<RunId | null> {
     const row = await db.selectFrom("runs").select(["id", "created_at"]).where("request_key", "=", requestKey).executeTakeFirst();
     if (row === undefined) return null;
@@ -101,10 +101,10 @@ export function createRunCommands(deps: RunCommandsDeps, dispatcher: Dispatcher)
     from: addressOf(actor),
   });
 
-  /** Null: the actor may go on; else what to answer. A refusal is recorded for each host. */
+  /** Null: the actor may proceed; otherwise the answer. A refusal is recorded for each host. */
   async function checkActor(actor: Actor, op: string, hosts: readonly NamedHost[]): Promise<AskResult<Refusal> | null> {
     const known = OpName.safeParse(op);
-    // Refused for that below, with all else that does not fit.
+    // An unknown op is refused below, with the other invalid requests.
     if (!known.success) return null;
     const authorization = authorize(actor, known.data);
     switch (authorization.kind) {
@@ -126,7 +126,7 @@ export function createRunCommands(deps: RunCommandsDeps, dispatcher: Dispatcher)
   }
 
   async function recordRefusal(actor: Actor, op: string, host: NamedHost, { reason }: Refusal): Promise<void> {
-    const sentence = `${subjectOf(actor)} asked for ${labelOf(op)} on ${host.name} and was refused: ${reason}`;
+    const sentence = `${subjectOf(actor)} requested ${labelOf(op)} on ${host.name} and was refused: ${reason}`;
     await store.change(async (change) =>
       change.audit({ ...auditFactOf(actor, "run.start", host, sentence), outcome: "refused" }),
     );
@@ -137,7 +137,7 @@ export function createRunCommands(deps: RunCommandsDeps, dispatcher: Dispatcher)
     const parsed = parseOpRequest(op, args);
     if (!parsed.ok) return refuse(parsed.code, parsed.reason);
     const { request } = parsed;
-    // Git is asked before the change, which waits for nothing but the database.
+    // Query git before the change, which must wait for nothing but the database.
     const requestedCommit = commitOf(request, null);
     const trackedSourceNow = requestedCommit === null ? null : await trackedSource(store.db, host.id);
     const requestedSubject =
@@ -184,7 +184,7 @@ export function createRunCommands(deps: RunCommandsDeps, dispatcher: Dispatcher)
         .insertInto("runs")
         .values(newRow(run, { number: (last?.number ?? 0) + 1, subject, requestKey }))
         .execute();
-      const sentence = `${subjectOf(actor)} asked for ${labelOf(op)} on ${host.name}${force ? ", by force" : ""}.`;
+      const sentence = `${subjectOf(actor)} requested ${labelOf(op)} on ${host.name}${force ? " with force" : ""}.`;
       change.audit({ ...auditFactOf(actor, "run.start", host, sentence), runId, outcome: "done" });
       dispatcher.publish(change, null, run, []);
       await dispatcher.pump(change, host.id);
@@ -192,7 +192,7 @@ export function createRunCommands(deps: RunCommandsDeps, dispatcher: Dispatcher)
     });
   }
 
-  /** Starts what the actor may start, and records what is refused. */
+  /** Starts the run unless denied, and records a refusal. */
   async function askOne(actor: Actor, request: RunRequest, host: NamedHost, denied: Refusal | null): Promise<StartResult> {
     const result: StartResult = denied === null ? await start(actor, request, host) : { ok: false, ...denied };
     if (!result.ok && result.code !== "host-not-found") await recordRefusal(actor, request.op, host, result);
@@ -213,7 +213,7 @@ export function createRunCommands(deps: RunCommandsDeps, dispatcher: Dispatcher)
       const denied = checked?.result ?? null;
       const results: StartResult[] = [];
       for (const host of hosts) {
-        // Each host's run is found again by its own key.
+        // Each host's run has its own key.
         const key = request.requestKey ?? null;
         const requestKey = key === null ? null : `${key} ${host.id}`;
         results.push(await askOne(actor, { ...request, requestKey }, host, denied));

@@ -7,7 +7,7 @@ import { appendLines, type LogLimits } from "./log-append.ts";
 import { changedColumns, type RunResults, type RunRow, readResults, runOf } from "./records.ts";
 import { endedAtOf, type Run } from "./run.ts";
 
-/** What is kept of what a host may send without end. */
+/** Limits on data that a host could send without end. */
 const MAX_TESTS = 1000;
 const MAX_WARNINGS = 200;
 
@@ -15,15 +15,15 @@ export interface StoredEvents {
   run: Run;
   before: Run;
   effects: readonly RunEffect[];
-  /** Seq of the last event that is stored now. */
+  /** Seq of the last stored event. */
   storedSeq: number;
   /** Number of the log's last line if it grew. */
   lastLine: number | null;
-  /** Anything that a page shows of the run changed, its log apart. */
+  /** Something that a page shows of the run changed, other than its log. */
   changed: boolean;
 }
 
-/** What came of the host's events beside the run's state. */
+/** Content of the host's events besides the state of the run. */
 interface EventContent {
   lines: LogLine[];
   results: Updateable<RunResultsTable>;
@@ -32,9 +32,8 @@ interface EventContent {
 
 /**
  * Stores the events of one run that are not stored yet and lets each of them have its effect, all in the caller's change.
- * `events` follow one another; those up to the row's `stored_seq` were stored before and change nothing (R1, R12). The first of the
- * others must be the next one: null if it is not. Nothing follows the host's own report of the end (E6): what does is acknowledged and
- * dropped.
+ * `events` are consecutive. Events up to the row's `stored_seq` were stored before and change nothing (R1, R12). Returns null if the
+ * first new one is not the next. Events after the host's own report of the end (E6) are acknowledged and dropped.
  */
 export async function storeEvents(
   change: Change,
@@ -78,7 +77,7 @@ export async function storeEvents(
   return { ...unchanged, run, effects, lastLine, changed };
 }
 
-/** The host has said how the run ended there. */
+/** Whether the host has reported how the run ended. */
 function isReported(run: Run): boolean {
   switch (run.stage) {
     case "queued":
@@ -94,7 +93,7 @@ function isReported(run: Run): boolean {
 
 const addsToResults = ({ kind }: RunEvent) => kind === "testResult" || kind === "warning";
 
-/** Takes what an event brings beside the run's state; gives what is known of the host if that decides. */
+/** Collects the content of an event; returns the known facts of the host if the event needs them. */
 async function collect(
   change: Change,
   row: RunRow,
@@ -117,7 +116,7 @@ async function collect(
       return {};
     case "preview":
       results.preview = event.preview;
-      // It says something of the commit that was asked about, and of no other.
+      // Valid for the requested commit only.
       if (event.preview.commit !== null && event.preview.commit === row.commit_id) {
         columns.previewed_closure = event.preview.closure;
       }
@@ -145,7 +144,7 @@ async function collect(
   }
 }
 
-/** What is known of the host when its run has ended there: what the event proves was read after the work. */
+/** The known facts of the host when its run has ended, including the event's proof. */
 async function factsAtEnd(
   change: Change,
   row: RunRow,
@@ -159,7 +158,7 @@ async function factsAtEnd(
     columns.closure_at_end = proof.facts.running?.closure ?? null;
   }
   const facts = knownFacts(await change.db.selectFrom("host_facts").selectAll().where("host_id", "=", hostId).execute());
-  // The runner read the proof after its work, whatever the host's clock says of the facts before.
+  // The runner read the proof after its work, whatever the clock says about earlier facts.
   return proof === undefined ? facts : { ...facts, ...factsOfReading(proof) };
 }
 

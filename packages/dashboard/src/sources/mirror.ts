@@ -12,7 +12,7 @@ import {
   succeeded,
 } from "@nixfleet/runtime";
 
-/** Longest subject and author that are kept, in characters. */
+/** Maximum length of subject and author, in characters. */
 const MAX_TEXT_LENGTH = 300;
 
 export interface CommitInfo {
@@ -23,13 +23,13 @@ export interface CommitInfo {
 }
 
 export interface MirrorDeps {
-  /** A directory that is this mirror's alone; it is made, and made anew if it is damaged or of another repository. */
+  /** A directory that is this mirror's alone; created if missing, recreated if damaged or of another repository. */
   directory: string;
   repoUrl: string;
   branch: string;
-  /** Reaches the repository and nothing else. */
+  /** May connect to the repository only. */
   git: Git;
-  /** Reaches nothing: a question about a commit that a host made up must not turn into a request to the server. */
+  /** Has no network access: a query for a commit that a host made up must not cause a request to the server. */
   localGit: Git;
 }
 
@@ -37,15 +37,15 @@ export type ReadResult<T> = { ok: true; value: T } | { ok: false; failure: GitFa
 
 /** A bare mirror of one branch, without the content of files (blobless) where the server can leave it out. */
 export interface Mirror {
-  /** Reads the branch from the server; gives its tip. */
+  /** Fetches the branch from the server and returns its tip. */
   fetch(signal: AbortSignal): Promise<ReadResult<CommitInfo>>;
-  /** The lock file at a commit, null: it has none. May ask the server for its content. */
+  /** The lock file at a commit; null: none. May fetch its content from the server. */
   lock(commit: Commit, signal: AbortSignal): Promise<ReadResult<FlakeLockRead | null>>;
-  /** What is said of a commit; null: the mirror does not have it. */
+  /** Author, subject and date of a commit; null: not in the mirror. */
   info(commit: Commit): Promise<CommitInfo | null>;
-  /** What `to` has and `from` lacks, newest first, at most `most`; null: the mirror does not have one of them. */
+  /** Commits that `to` has and `from` lacks, newest first, at most `most`; null: one of them is not in the mirror. */
   between(from: Commit, to: Commit, most: number): Promise<{ commits: CommitInfo[]; complete: boolean } | null>;
-  /** Where a commit stands to another one, and the date of the first commit that it lacks. */
+  /** How a commit relates to another one, and the date of the first commit that it lacks. */
   relate(commit: Commit, target: Commit): Promise<{ relation: CommitRelation; lackingSince: number | null }>;
 }
 
@@ -55,19 +55,19 @@ export function createMirror({ directory, repoUrl, branch, git, localGit }: Mirr
     failure: explainGitFailure(stderr, repoUrl),
   });
 
-  /** Makes the repository where it is missing, damaged, or of another URL. */
+  /** Creates the repository if it is missing, damaged, or of another URL. */
   async function prepare(signal: AbortSignal): Promise<ReadResult<null>> {
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const url = await localGit(["config", "--file", `${directory}/config`, "--get", "remote.origin.url"], { signal });
     if (succeeded(url) && url.stdout.trim() === repoUrl) return { ok: true, value: null };
-    // What was not read for want of time says nothing against the mirror.
+    // A timeout does not mean that the mirror is damaged.
     if (signal.aborted) return failed("fatal: operation timed out");
     await rm(directory, { recursive: true, force: true });
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const settings: readonly (readonly [string, string])[] = [
       ["remote.origin.promisor", "true"],
       ["remote.origin.partialCloneFilter", "blob:none"],
-      // The last one: with it, the mirror counts as made.
+      // Set last: with it, the mirror counts as complete.
       ["remote.origin.url", repoUrl],
     ];
     const initialized = await localGit(["init", "--quiet", "--template=", "--bare", directory], { signal });
@@ -167,9 +167,9 @@ export function createMirror({ directory, repoUrl, branch, git, localGit }: Mirr
   };
 }
 
-/** What git prints of a commit: one line, since a subject has none of its own. */
+/** One line per commit: a subject contains no line break. */
 const COMMIT_FORMAT = "--format=%H%x00%ct%x00%an%x00%s";
-/** Bytes of such a line that are read: names and subjects are cut much shorter. */
+/** Maximum bytes of such a line; names and subjects are cut much shorter. */
 const MAX_COMMIT_LINE = 16 * 1024;
 
 function parseCommit(line: string): CommitInfo | null {
@@ -178,14 +178,14 @@ function parseCommit(line: string): CommitInfo | null {
   if (!commit.success) return null;
   return {
     commit: commit.data,
-    // Git takes any number for a date.
+    // Git accepts any number as a date.
     committedAt: Math.min(Math.max(0, Number(seconds) * 1000 || 0), 8.64e15),
     author: printable(author),
     subject: printable(subject.join(" ")),
   };
 }
 
-/** One line of somebody's commit, as text that acts nowhere (R50). */
+/** Makes text of a commit safe to display (R50). */
 function printable(text: string): string {
   return plainText(MAX_TEXT_LENGTH).parse(shorten(text.trim(), MAX_TEXT_LENGTH));
 }

@@ -25,18 +25,18 @@ import type { Store } from "../store/index.ts";
 import { commitUrl } from "./forge-url.ts";
 import { type CommitInfo, createMirror, type Mirror } from "./mirror.ts";
 
-/** For this long after the last good reading, a failure to read is no news: what was read counts as current (R19). */
+/** For this long after the last successful fetch, a failed one does not make the target stale (R19). */
 export const GRACE_PERIOD = 15 * 60_000;
-/** One reading takes no longer, in milliseconds. */
+/** Maximum duration of a fetch, in milliseconds. */
 const FETCH_TIMEOUT = 2 * 60_000;
-/** Commits whose standing and note are kept. */
+/** Maximum commits whose standing and info are cached. */
 const MAX_CACHED = 5000;
-/** Questions to git at a time. */
+/** Concurrent git queries. */
 const MAX_CONCURRENT_QUERIES = 2;
-/** Commits between two that are told. */
+/** Maximum commits listed between two. */
 const MAX_COMMITS = 200;
 
-/** A source as the dashboard's own settings declare it. */
+/** A source declared in the dashboard's settings. */
 export interface DeclaredSource {
   readonly url: string;
   readonly branch: string;
@@ -46,9 +46,9 @@ export interface DeclaredSource {
 export interface SourceDeps {
   declared: DeclaredSource;
   id: SourceId;
-  /** The mirror's own. */
+  /** Directory of the mirror. */
   directory: string;
-  /** Milliseconds between the end of one reading and the next. */
+  /** Milliseconds between the end of a fetch and the next one. */
   interval: number;
   store: Store;
   bus: Bus;
@@ -58,7 +58,7 @@ export interface SourceDeps {
   env: Readonly<Record<string, string | undefined>>;
 }
 
-/** Where a commit stands to the target, and since when something is missing in it. */
+/** How a commit relates to the target, and since when it lacks something. */
 export interface Standing {
   readonly relation: CommitRelation;
   /** Date of the first commit of the target that it lacks; null: it lacks none, or that is not known. */
@@ -66,31 +66,31 @@ export interface Standing {
 }
 
 /**
- * A config repository and a branch of it. Its target is the tip of the branch: what the hosts that track it should run. All answers but
- * `refresh` are given from what is known already.
+ * A config repository and a branch of it. Its target is the tip of the branch, which its hosts should run. Only `refresh` connects to
+ * the repository.
  */
 export interface Source extends AsyncDisposable {
   readonly id: SourceId;
   readonly url: string;
   readonly branch: string;
-  /** Takes up what was last known, and begins to read the config repository. */
+  /** Loads the last known target and begins to fetch the config repository. */
   start(): Promise<void>;
   stop(): Promise<void>;
   view(): SourceView;
-  /** Reads the config repository now. A reading that had begun before this call is not enough: it may have missed the change. */
+  /** Fetches the config repository now, even if a fetch is in progress, which may miss the latest change. */
   refresh(): Promise<SourceView>;
-  /** Where a commit stands to the target. Asks the mirror only, never the network (R40). */
+  /** How a commit relates to the target. Reads the mirror only, never the network (R40). */
   standing(commit: Commit): Promise<Standing>;
   /**
-   * What one commit has and the other lacks, newest first. Asks the mirror only. Not complete: there are more than it gives, or the
-   * mirror does not have one of the two; `from` null: it is not known.
+   * Commits that `to` has and `from` lacks, newest first. Reads the mirror only. Not complete: there are more, or one of the two is
+   * not in the mirror; `from` null: not known.
    */
   commits(from: Commit | null, to: Commit): Promise<{ items: CommitView[]; complete: boolean }>;
-  /** Subject of a commit; null: the mirror does not have it. */
+  /** Subject of a commit; null: not in the mirror. */
   subject(commit: Commit): Promise<string | null>;
 }
 
-/** What pages ask of a source. */
+/** The read-only part of a source, for pages. */
 export type SourceReader = Pick<Source, "id" | "view" | "standing" | "commits" | "subject">;
 
 const StoredTarget = z.object({
@@ -131,7 +131,7 @@ export function createSource(deps: SourceDeps): Source {
     if (cachedAnswer !== undefined) return cachedAnswer;
     const answer = limiter.run(query);
     cache.set(key, answer);
-    // A question that broke is asked again next time.
+    // Do not cache a failed query.
     answer.catch(() => cache.delete(key));
     const oldest = cache.keys().next().value;
     if (cache.size > MAX_CACHED && oldest !== undefined) cache.delete(oldest);
@@ -158,8 +158,11 @@ export function createSource(deps: SourceDeps): Source {
   }
 
   function onReadError(error: unknown): void {
-    log.error({ err: error, sourceId: id }, "Reading the config repository broke");
-    failed({ sentence: `Reading the config repository broke: ${messageOf(error)}`, next: "See the dashboard's log." });
+    log.error({ err: error, sourceId: id }, "Reading the config repository failed unexpectedly");
+    failed({
+      sentence: `Reading the config repository failed unexpectedly: ${messageOf(error)}`,
+      next: "See the dashboard's log.",
+    });
     changed();
   }
 
@@ -169,7 +172,7 @@ export function createSource(deps: SourceDeps): Source {
     problem = failure;
   }
 
-  /** `lock` is undefined where the commit is the one that was known already. */
+  /** `lock` undefined: the commit has not changed. */
   async function succeeded(tip: CommitInfo, lock: FlakeLockRead | null | undefined): Promise<void> {
     const moved = tip.commit !== known?.commit;
     const previous = { lockHash: known?.lockHash ?? null, inputs: known?.inputs ?? {} };
@@ -183,7 +186,7 @@ export function createSource(deps: SourceDeps): Source {
       log.warn({ sourceId: id, commit: tip.commit, fault: lock.fault }, "The target's flake.lock cannot be read");
     known = { ...tip, fetchedAt: clock.now(), ...content, inputs: z.record(z.string(), LockInput).parse(content.inputs) };
     problem = null;
-    // Whatever was not there before may have come with this reading.
+    // Commits that were unknown before may have arrived with this fetch.
     if (moved) standings.clear();
     else for (const [commit, standing] of standings) if ((await standing).relation.kind === "unknown") standings.delete(commit);
     for (const [commit, info] of commitInfos) if ((await info) === null) commitInfos.delete(commit);
@@ -203,7 +206,7 @@ export function createSource(deps: SourceDeps): Source {
           .execute(),
       );
     } catch (error) {
-      // It counts all the same; it is kept only to bridge a restart, and the storage's own state tells that nothing can be stored.
+      // Stored only for the next start. The target is valid anyway, and the store reports storage faults itself.
       log.warn({ err: error, sourceId: id }, "The target could not be stored");
     }
   }

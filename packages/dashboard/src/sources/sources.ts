@@ -5,28 +5,28 @@ import { sourceIdOf } from "../hosts/index.ts";
 import { createSource, type DeclaredSource, type Source, type SourceDeps, type SourceReader } from "./source.ts";
 
 export interface SourcesDeps extends Omit<SourceDeps, "declared" | "id" | "directory"> {
-  /** What is read; a source that is declared twice counts once. */
+  /** The declared sources; duplicates count once. */
   declared: readonly DeclaredSource[];
-  /** For the mirrors, and for nothing else: what is no mirror of a declared source is removed from it. */
+  /** For mirrors only: anything else in it is removed. */
   directory: string;
 }
 
-/** The sources that this dashboard reads. Hosts may track others, of which nothing is known here. */
+/** The sources that this dashboard reads. Hosts may track others, which are not known here. */
 export interface Sources extends AsyncDisposable {
   start(): Promise<void>;
   stop(): Promise<void>;
-  /** In the order in which they were declared. */
+  /** In the order of declaration. */
   list(): readonly Source[];
   /**
-   * The declared source of this id; null: there is none. A host that has not said yet which source it tracks (null)
-   * counts to the only one.
+   * The declared source of this id; null: there is none. A host that has not reported its source yet (null) belongs to
+   * the only one.
    */
   of(id: SourceId | null): Source | null;
   /** The declared source, where there is exactly one. */
   readonly only: Source | null;
 }
 
-/** What pages ask of the sources. */
+/** The read-only part of the sources, for pages. */
 export interface SourcesReader {
   list(): readonly SourceReader[];
   of(id: SourceId | null): SourceReader | null;
@@ -43,7 +43,7 @@ export function createSources({ declared, directory, ...deps }: SourcesDeps): So
   const only = all.length === 1 ? (all[0] ?? null) : null;
   let cleanup: Promise<void> = Promise.resolve();
 
-  /** Removes the mirrors of sources that are declared no more. */
+  /** Removes mirrors of sources that are no longer declared. */
   async function removeOldMirrors(): Promise<void> {
     const kept = new Set([...sources.keys()].map((id) => mirrorOf(directory, id)));
     const paths = (await readdir(directory)).map((name) => join(directory, name));

@@ -27,7 +27,7 @@ export const JSON_COLUMNS = [
   "tests",
 ] as const;
 
-/** Columns that hold truth as 0 or 1. */
+/** Columns that hold booleans as 0 or 1. */
 export const BOOLEAN_COLUMNS = ["discarded", "force", "link_lost", "slow", "truncated"] as const;
 
 const JSON_NAMES: ReadonlySet<string> = new Set(JSON_COLUMNS);

@@ -11,7 +11,7 @@ export interface RunRoutesDeps {
   readonly runViews: RunViews;
 }
 
-/** One host of a request for many, as the answer tells of it. */
+/** The result for one host of a request for several. */
 interface StartedHost {
   host: string;
   run: RunSummary | null;
@@ -25,7 +25,7 @@ const NO_HOST = { code: "host-not-found", sentence, next };
 export function serveRuns(serve: Serve, { hosts, runs, runViews }: RunRoutesDeps): void {
   async function summaryOf(runId: RunId): Promise<RunSummary> {
     const summary = await runViews.summary(runId);
-    if (summary === null) throw new Error(`The run ${runId} was just there and is gone`);
+    if (summary === null) throw new Error(`The run ${runId} has just disappeared`);
     return summary;
   }
 
@@ -106,7 +106,7 @@ function refuseUnproven(problem: ProofProblem): Refusal<"second-factor-required"
   }
 }
 
-/** The hosts of these names; one that is named twice, by id and by name, once. */
+/** Finds hosts by id or name, each host once. */
 async function findAll(hosts: Pick<Hosts, "find">, names: readonly string[]) {
   const seen = new Set<HostId>();
   const found: { name: string; host: { id: HostId; name: string } | null }[] = [];

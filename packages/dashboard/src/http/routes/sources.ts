@@ -11,7 +11,7 @@ export interface SourceRoutesDeps {
   readonly store: Pick<Store, "change">;
 }
 
-/** The declared sources, and what their hosts should run. */
+/** The declared sources and their targets. */
 export function serveSources(serve: Serve, { sources, store }: SourceRoutesDeps): void {
   async function refresh(source: Source, principal: Principal, origin: RequestOrigin): Promise<SourceView> {
     const view = await source.refresh();

@@ -24,8 +24,8 @@ export function gitFinding({ facts }: HostInput, target: TargetInput, { lastFetc
   if (clone === undefined) return finding("unknown", "not yet", "The host has not reported its clone yet.");
   if (target.state !== "known") return noTargetFinding(target);
   if (clone.commit === null) {
-    return finding("attention", "no clone", "The host has no clone of the config repository yet. A pull makes it.", {
-      cause: { lead: "No clone yet", detail: "a pull makes it", since: null },
+    return finding("attention", "no clone", "The host has no clone of the config repository yet. A pull creates it.", {
+      cause: { lead: "No clone yet", detail: "a pull creates it", since: null },
       action: pull,
     });
   }
@@ -38,7 +38,7 @@ export function gitFinding({ facts }: HostInput, target: TargetInput, { lastFetc
   const relation: CommitRelation = standing?.relation ?? { kind: "unknown" };
   switch (relation.kind) {
     case "equal":
-      // Said once, as the fleet's problem: no host is to be mended for it.
+      // The fleet reports a stale target once; no host has anything to fix.
       if (target.stale) {
         return finding(
           "attention",
@@ -55,26 +55,26 @@ export function gitFinding({ facts }: HostInput, target: TargetInput, { lastFetc
       const n = count(relation.ahead, "commit");
       return pullNeeded(
         `${relation.ahead} ahead`,
-        `${at}, ${n} ahead of ${goal}. A pull puts it at the target.`,
+        `${at}, ${n} ahead of ${goal}. A pull moves it to the target.`,
         `${n} ahead of the target`,
       );
     }
     case "diverged":
       return pullNeeded(
         "diverged",
-        `${at}: it has ${count(relation.ahead, "commit")} that ${goal}, does not have, and lacks ${relation.behind}. A pull puts it at the target.`,
+        `${at}: it has ${count(relation.ahead, "commit")} that ${goal}, does not have, and lacks ${relation.behind}. A pull moves it to the target.`,
         `Diverged from the target by ${relation.ahead} and ${relation.behind}`,
       );
     case "unknown":
       return pullNeeded(
         "not on branch",
-        `${at}, which the config repository does not have on the tracked branch. A pull puts it at ${goal}.`,
+        `${at}, which is not on the tracked branch of the config repository. A pull moves it to ${goal}.`,
         "At a commit that is not on the branch",
       );
   }
 }
 
-/** A newer target may be signed: only what was refused of the present one counts. */
+/** A newer target may be signed, so only a refusal of the current one counts. */
 function refusesAsUnsigned({ state, code, commit }: RunFacts, target: KnownTarget): boolean {
   return state === "refused" && code === "unsigned-commit" && commit === target.commit;
 }
@@ -85,12 +85,12 @@ function unsignedFinding({ endedAt, firstError }: RunFacts, target: KnownTarget)
   return finding("broken", "unsigned", text, {
     cause: { lead: "The host refuses an unsigned commit", detail: firstError, since: endedAt },
     note: "refuses an unsigned commit",
-    // For when the host's own configuration was changed by hand; a commit that was signed anew is another target.
+    // Useful after the host's configuration was changed by hand; a commit that is signed again is a new target.
     action: { ...pull, label: "Retry" },
   });
 }
 
-/** No op helps: the dashboard's settings or the host's own configuration must be changed. */
+/** No op helps: the dashboard's settings or the host's configuration must be changed. */
 function otherSourceFinding(source: UnknownSource): Finding {
   return finding("attention", "other source", undeclaredSource(source), {
     cause: { lead: "Follows a source that is not declared here", detail: sourceTitle(source), since: null },
@@ -98,10 +98,10 @@ function otherSourceFinding(source: UnknownSource): Finding {
   });
 }
 
-/** What every compartment says that has nothing to be compared with. */
+/** The answer of every compartment that has no target to compare with. */
 export function noTargetFinding(target: Exclude<TargetInput, KnownTarget>): Finding {
   if (target.state === "unknown-source") {
-    return finding("unknown", NOT_COMPARED, `It is not compared. ${undeclaredSource(target)}`);
+    return finding("unknown", NOT_COMPARED, `Not compared. ${undeclaredSource(target)}`);
   }
   if (target.state === "not-configured") {
     return finding("unknown", "no target", "No config repository is configured: set NIXFLEET_REPO_URL on the dashboard.");

@@ -9,7 +9,7 @@ const day = 86_400_000;
 export function lockFinding({ facts }: HostInput, target: TargetInput, now: number): Finding {
   const { lock, clone } = facts;
   if (target.state === "unknown-source") return noTargetFinding(target);
-  if (clone?.commit === null) return finding("unknown", "not yet", "It is compared once the host has a clone.");
+  if (clone?.commit === null) return finding("unknown", "not yet", "Checked after the first pull.");
   if (lock === undefined) return finding("unknown", "not yet", "The host has not reported its flake.lock yet.");
   if (target.state !== "known") return noTargetFinding(target);
   if ("problem" in lock) {
@@ -25,7 +25,7 @@ export function lockFinding({ facts }: HostInput, target: TargetInput, now: numb
   if (names.length === 0) {
     return differsFinding(
       "differs",
-      "The flake.lock is not the target's, though every input has the same revision.",
+      "flake.lock differs from the target's, but every input has the same revision.",
       "flake.lock differs",
     );
   }
@@ -82,7 +82,7 @@ function differsFinding(word: string, text: string, note: string): Finding {
   });
 }
 
-/** Names of the inputs that only one side has, or that stand at another revision; in order of the alphabet. */
+/** Names of inputs that only one side has or whose revisions differ, sorted. */
 function differingInputs(here: Readonly<Record<string, LockInput>>, there: Readonly<Record<string, LockInput>>): string[] {
   const names = [...new Set([...Object.keys(here), ...Object.keys(there)])].sort();
   return names.filter((name) => {
@@ -91,14 +91,14 @@ function differingInputs(here: Readonly<Record<string, LockInput>>, there: Reado
   });
 }
 
-/** A host names its inputs; one that is called `constructor` is not to find anything else. */
+/** Hosts choose input names: one called `constructor` must not find an inherited property. */
 function own<T>(record: Readonly<Record<string, T>>, name: string): T | undefined {
   return Object.hasOwn(record, name) ? record[name] : undefined;
 }
 
 function describeDifference(name: string, here: LockInput | undefined, there: LockInput | undefined): string {
   if (here === undefined) return `${name} (new in the target)`;
-  if (there === undefined) return `${name} (gone in the target)`;
+  if (there === undefined) return `${name} (removed in the target)`;
   if (here.lastModified === undefined || there.lastModified === undefined) return name;
   const days = Math.round((there.lastModified - here.lastModified) / day);
   if (days === 0) return name;

@@ -14,18 +14,14 @@ export function testsFinding(host: HostInput, { lastTest }: RunsInput, system: F
   }
   const { word: systemWord } = system.answer;
   if (systemWord === NOT_PROVEN || systemWord === NOT_COMPARED) {
-    return finding(
-      "unknown",
-      systemWord,
-      `They are proven with the system.${lastTest === null ? "" : ` Last: ${tally(lastTest)}.`}`,
-    );
+    return finding("unknown", systemWord, `Proven together with System.${lastTest === null ? "" : ` Last: ${tally(lastTest)}.`}`);
   }
   if (system.answer.status !== "ok") {
     const word = system.answer.status === "broken" ? "not run" : "not yet";
     return finding(
       "unknown",
       word,
-      `They run once the target is active.${lastTest === null ? "" : ` Last: ${tally(lastTest)}.`}`,
+      `Tests run once the target is active.${lastTest === null ? "" : ` Last: ${tally(lastTest)}.`}`,
     );
   }
   const { tests } = host.facts;
@@ -35,12 +31,8 @@ export function testsFinding(host: HostInput, { lastTest }: RunsInput, system: F
   }
   if (tests === undefined) return finding("unknown", "not yet", "The host has not reported its tests yet.");
   if (tests.defined === 0 || last?.state === "succeeded") {
-    // Yellow, since nothing proves that the host works; but nothing is broken, so it asks nobody for attention.
-    return finding(
-      "attention",
-      "no tests",
-      `No tests are defined: hosts/${host.name}/tests/T*.sh in the config repository would run here.`,
-    );
+    // Yellow because nothing proves that the host works; but nothing is broken, so the host needs no attention.
+    return finding("attention", "no tests", `No tests are defined. Add hosts/${host.name}/tests/T*.sh to the config repository.`);
   }
   const why =
     last?.state === "cancelled"
@@ -55,7 +47,7 @@ export function testsFinding(host: HostInput, { lastTest }: RunsInput, system: F
     {
       cause: {
         lead: "Switched, not tested",
-        detail: count(tests.defined, "test") + (tests.defined === 1 ? " waits" : " wait"),
+        detail: `${count(tests.defined, "test")} to run`,
         since: host.facts.running?.since ?? null,
       },
       note: "tests have not run",
@@ -64,12 +56,12 @@ export function testsFinding(host: HostInput, { lastTest }: RunsInput, system: F
   );
 }
 
-/** Tests tell of the closure that ran when they ended, and only until it is deployed again. */
+/** A test result holds for the closure that ran when the tests ended, until that closure is deployed again. */
 function coversRunningSystem({ facts, deployments }: HostInput, run: RunFacts): boolean {
   const closure = facts.running?.closure;
   if (closure === undefined || run.closureAtEnd !== closure) return false;
   const deployed = deployments.find((deployment) => deployment.closure === closure);
-  // Ids sort by time, and are all of one clock.
+  // Run ids sort by time, by one clock.
   return deployed === undefined || run.id > deployed.runId;
 }
 
