@@ -72,7 +72,7 @@ test("preview, see what would change, switch to exactly that, compare two genera
 
   // Nothing was looked at yet: the page says so, and has the button.
   await open(page, "/hosts/alpha/changes");
-  await page.getByText("No preview was made yet").waitFor();
+  await page.getByText("No preview yet").waitFor();
   await page.getByRole("button", { name: "Preview, alpha" }).waitFor();
 
   // From the menu, wherever that is, a preview leads to what it shows.
@@ -92,7 +92,7 @@ test("preview, see what would change, switch to exactly that, compare two genera
 
   // The switch is bound to the commit and the closure that were shown.
   await page.getByRole("button", { name: "Switch to this, alpha" }).click();
-  await page.getByText(/The host runs exactly what was previewed/).waitFor();
+  await page.getByText(/The host already runs the previewed closure/).waitFor();
   const switched = (await runsOf("alpha")).find(({ op }) => op === "switch");
   const { args } = await stack.api.call("run", { params: { run: switched?.id as RunId } });
   expect(args).toEqual({ mode: "switch", commit, closure: simulatedClosure(commit, "alpha") });
@@ -142,7 +142,7 @@ test("R49: a reboot wants the password in its dialog: a wrong one starts nothing
   await dialog.waitFor({ state: "detached" });
   const [run] = await reboots();
   await open(page, `/runs/${run?.id}`);
-  await page.getByText("The host is back with a new boot.").waitFor();
+  await page.getByText("The host is back after the reboot.").waitFor();
 });
 
 test("what an op asks stands in its dialog: how long generations stay, and a number that does not fit starts nothing", async () => {
@@ -181,7 +181,9 @@ test("R37: an armed dead-man switch counts down on the run's and the host's page
   await armed.getByText(/Waiting for confirmation until/).waitFor();
   undone.resolve();
   await armed.waitFor({ state: "detached" });
-  await page.getByText(/was undone\. The dashboard did not confirm it in time\. The host runs what it ran before/).waitFor();
+  await page
+    .getByText(/was undone\. The dashboard did not confirm it in time\. The host is back on the previous system/)
+    .waitFor();
   const phases = await page.getByRole("list", { name: "Phases" }).textContent();
   expect(phases).toMatch(/Confirmfailed/);
   expect(phases).toMatch(/Undo(?!failed)/);

@@ -234,7 +234,7 @@ in
       default = 120;
       description = ''
         Seconds from the start of an activation within which the host must be well and reach the dashboard again. Else it
-        goes back to what ran before, by itself. 0 turns this off.
+        goes back to the previous system, by itself. 0 turns this off.
       '';
       example = 300;
     };

@@ -1,19 +1,19 @@
 import type { ActorKind, HostId, Role } from "@nixfleet/protocol";
 
-/** Who did something, as rows keep it: the name stays readable after the person, token or host is gone. */
+/** A stored reference to an actor: the name stays readable after the person, token or host is removed. */
 export interface ActorRef {
   readonly kind: ActorKind;
-  /** Null: somebody who is not known here, or the dashboard itself. */
+  /** Null: not identified, or the dashboard itself. */
   readonly id: string | null;
   readonly name: string;
 }
 
-/** What a person gives to show that it is them. A function, so that no log and no JSON text of an actor shows it (R58). */
+/** A person's proof of identity. A function, so that no log and no JSON text of an actor shows it (R58). */
 export interface Proof {
   password(): string;
 }
 
-/** A person at a page. `proof` is what they gave to show that it is them; null: nothing. */
+/** A person at a page. `proof` null: none given. */
 export interface PersonActor {
   readonly kind: "person";
   readonly id: string;
@@ -23,21 +23,21 @@ export interface PersonActor {
   readonly proof: Proof | null;
 }
 
-/** Who acts (R74). Role, proof, refusal and audit entry are decided by what this says, wherever it came in. */
+/** Who acts (R74). Decides role, proof, refusal and audit entry, wherever the request came from. */
 export type Actor =
   | PersonActor
   | { readonly kind: "token"; readonly id: string; readonly name: string; readonly role: Role; readonly address: string }
-  /** Acts with the role of whoever started it. */
+  /** Acts with the role of the person or token that started it. */
   | { readonly kind: "rollout" | "webhook" | "schedule"; readonly id: string; readonly name: string; readonly role: Role }
   /** By hand, on the host itself. */
   | { readonly kind: "host"; readonly id: HostId; readonly name: string };
 
-/** What rows keep of an actor. */
+/** The stored reference to an actor. */
 export function actorRef({ kind, id, name }: Actor): ActorRef {
   return { kind, id, name };
 }
 
-/** The address that an actor acts from; null: none, since it is a part of the dashboard. */
+/** The address of an actor; null: a part of the dashboard. */
 export function addressOf(actor: Actor): string | null {
   return "address" in actor ? actor.address : null;
 }

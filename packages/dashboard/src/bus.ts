@@ -1,7 +1,7 @@
 import type { HostId, RunId, SourceId } from "@nixfleet/protocol";
 import type { Logger } from "./logger.ts";
 
-/** What a stored change causes. Published by `store.change()` after the commit and by nothing else (R73). */
+/** Events of stored changes. Published only by `store.change()`, after the commit (R73). */
 export interface StoredEvents {
   /** The record, facts or token of a host changed. */
   "host.changed": { hostId: HostId };
@@ -12,19 +12,19 @@ export interface StoredEvents {
   "run.logged": { runId: RunId; lastLine: number };
   "audit.added": { seq: number };
   "session.ended": { sessionId: string };
-  /** The host's token was replaced or revoked: what it let in must go. */
+  /** The host's token was replaced or revoked: links that it opened must end. */
   "token.ended": { hostId: HostId };
 }
 
-/** What only matters live: nothing of it is stored. */
+/** Live events, of which nothing is stored. */
 export interface LiveEvents {
-  /** A host's link came or went, or somebody who claims to be the host was refused. */
+  /** A host connected or disconnected, or an agent that claims to be the host was refused. */
   "presence.changed": { hostId: HostId };
-  /** A new measurement; it is in the presence only. */
+  /** A new measurement, available in the presence only. */
   "host.metrics": { hostId: HostId };
-  /** What is known of a source's target, or whether it can be read. */
+  /** A source's target changed, or whether it can be fetched. */
   "source.changed": { sourceId: SourceId };
-  /** The database can be written no more, or again. */
+  /** The database is no longer writable, or writable again. */
   "storage.changed": Record<string, never>;
 }
 
@@ -34,14 +34,14 @@ export type StoredEventName = keyof StoredEvents;
 export type LiveEventName = keyof LiveEvents;
 
 export interface ListenOptions {
-  /** Who listens; stands in the log when the listener fails. */
+  /** Name of the listener, logged when it fails. */
   owner: string;
   /** Ends the listening. */
   signal?: AbortSignal;
 }
 
 export interface Bus {
-  /** Publishes a live event to every listener, in the order in which they came. A listener that throws or rejects is logged and disturbs nobody. */
+  /** Publishes a live event to every listener, in the order of registration. A listener that throws or rejects is logged and does not affect the others. */
   emit<N extends LiveEventName>(name: N, payload: LiveEvents[N]): void;
   /** Listens until the returned function is called or the signal aborts. */
   on<N extends BusEventName>(
@@ -51,7 +51,7 @@ export interface Bus {
   ): () => void;
 }
 
-/** Publishes what a stored change causes. Handed to the store alone. */
+/** Publishes events of stored changes. Only the store has it. */
 export type PublishStored = <N extends StoredEventName>(name: N, payload: StoredEvents[N]) => void;
 
 interface Listener {
@@ -59,7 +59,7 @@ interface Listener {
   call: (payload: never) => void | Promise<void>;
 }
 
-/** The bus of one process, and the way to publish what changes cause. */
+/** The bus of one process, and the function that publishes events of stored changes. */
 export function createBus({ log }: { log: Logger }): { bus: Bus; publish: PublishStored } {
   const listeners = new Map<BusEventName, Set<Listener>>();
 
@@ -67,7 +67,7 @@ export function createBus({ log }: { log: Logger }): { bus: Bus; publish: Publis
     log.error({ err: error, event: name, owner }, "A listener failed");
 
   function publish(name: BusEventName, payload: BusEvents[BusEventName]): void {
-    // A copy: a listener may add or remove listeners, which then holds from the next event on.
+    // A copy, since a listener may add or remove listeners, which takes effect with the next event.
     for (const { owner, call } of [...(listeners.get(name) ?? [])]) {
       try {
         const done = call(payload as never);

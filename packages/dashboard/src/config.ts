@@ -106,7 +106,7 @@ export const DASHBOARD_SETTINGS = defineSettings({
     env: "NIXFLEET_FETCH_INTERVAL",
     schema: wholeNumber(1, 86_400),
     default: 60,
-    help: "seconds between two readings of the config repository",
+    help: "seconds between two fetches of the config repository",
   },
   trustedProxies: {
     env: "NIXFLEET_TRUSTED_PROXIES",
@@ -118,7 +118,7 @@ export const DASHBOARD_SETTINGS = defineSettings({
     env: "NIXFLEET_LOG_LEVEL",
     schema: oneOf(["debug", "info", "warn", "error"]),
     default: "info",
-    help: "the least level that is logged: debug, info, warn or error",
+    help: "the lowest level that is logged: debug, info, warn or error",
   },
   logKeepDays: {
     env: "NIXFLEET_LOG_KEEP_DAYS",
@@ -171,7 +171,7 @@ export const DASHBOARD_SETTINGS = defineSettings({
 
 export type DashboardSettings = SettingsOf<typeof DASHBOARD_SETTINGS>;
 
-/** Reads all settings and reports every fault at once, also a file that is named and cannot be read. */
+/** Reads all settings and reports every fault at once, including files that cannot be read. */
 export function readConfig(
   env: Readonly<Record<string, string | undefined>>,
   readFile: (path: string) => string,

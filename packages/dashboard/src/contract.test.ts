@@ -205,7 +205,7 @@ test("a switch to exactly what a preview showed deploys that closure, and the pa
   expect(after).toMatchObject({
     standing: "fresh",
     action: null,
-    sentence: expect.stringContaining("exactly what was previewed"),
+    sentence: expect.stringContaining("already runs the previewed closure"),
   });
 });
 

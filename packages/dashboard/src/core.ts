@@ -26,8 +26,8 @@ import {
 import type { Sources } from "./sources/index.ts";
 import { openStore, StorageUnavailable, type Store, type StoreDeps } from "./store/index.ts";
 
-/** How long the start waits for runs to be taken up, in milliseconds. */
-const START_PATIENCE = 2000;
+/** How long the start waits for runs to resume, in milliseconds. */
+const START_TIMEOUT = 2000;
 
 export interface CoreDeps {
   /** Of the database, or ":memory:". */
@@ -38,14 +38,14 @@ export interface CoreDeps {
   /** Between 0 and 1. */
   random(): number;
   readonly version: string;
-  /** Makes the sources, on the floors below them. */
+  /** Creates the sources from the lower floors. */
   sources(floors: { store: Store; bus: Bus }): Sources;
   readonly retention: RetentionLimits;
   /** Bytes of text that the log of one run may have. */
   readonly logRunBytes: number;
   /** Cost of new password hashes; the recommended one when absent. */
   readonly passwordCost?: Argon2Cost | undefined;
-  /** What pages are told of the dashboard itself, but for what the core knows. */
+  /** Facts about the dashboard for pages, other than those of the core. */
   server(): Omit<ServerInfo, "storage">;
   /** Deadlines in milliseconds that replace the ops' own: for tests. */
   readonly deadlines?: RunsDeps["deadlines"];
@@ -53,7 +53,7 @@ export interface CoreDeps {
   readonly aroundStatement?: StoreDeps["aroundStatement"];
 }
 
-/** Every part that needs no network: its floors, from the bottom up, each of which knows only those below it. */
+/** All parts without a network: floors, each of which knows only those below it. */
 export interface Core extends AsyncDisposable {
   readonly bus: Bus;
   readonly store: Store;
@@ -73,13 +73,13 @@ export interface Core extends AsyncDisposable {
   /** Starts the parts from the bottom up. */
   start(): Promise<void>;
   /**
-   * Stops them from the top down; what was not stored yet is stored. `afterLinks` is awaited once browsers and agents are gone, while
-   * what requests use still works.
+   * Stops them from the top down and stores pending changes. `afterLinks` is awaited once browsers and agents are disconnected, while
+   * requests can still be answered.
    */
   stop(afterLinks?: Promise<void>): Promise<void>;
 }
 
-/** Opens the store, brings its schema up to date, and makes all parts on it. Nothing is started. */
+/** Opens the store, brings its schema up to date, and creates all parts. Starts nothing. */
 export async function createCore(deps: CoreDeps): Promise<Core> {
   const { path, clock, log, randomBytes, random, version, retention, deadlines = {}, onLimit, aroundStatement } = deps;
   const { bus, publish } = createBus({ log });
@@ -133,13 +133,13 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
     live,
     async start() {
       await sources.start();
-      // While nothing can be stored it goes on in the background: people must be told so.
+      // While nothing can be stored, it continues in the background, so that pages can show the fault.
       starting = runs.start().catch((error: unknown) => {
-        if (!(error instanceof StorageUnavailable)) log.error({ err: error }, "Runs could not be taken up");
+        if (!(error instanceof StorageUnavailable)) log.error({ err: error }, "Runs could not be resumed");
       });
-      const patience = Promise.withResolvers<void>();
-      const timer = clock.setTimeout(patience.resolve, START_PATIENCE);
-      await Promise.race([starting, patience.promise]);
+      const timeout = Promise.withResolvers<void>();
+      const timer = clock.setTimeout(timeout.resolve, START_TIMEOUT);
+      await Promise.race([starting, timeout.promise]);
       timer.cancel();
       await views.start();
       historyKeeper.start();
@@ -164,13 +164,13 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
   return core;
 }
 
-/** What runs ask of the sources. */
+/** The sources as runs use them. */
 function targetCommits(sources: Sources): TargetCommits {
   return {
     targetOf(sourceId) {
       const source = sources.of(sourceId);
       if (source === null) {
-        // Where nothing is declared, a host is not told that its source is another one.
+        // If no source is declared, do not report the host's source as undeclared.
         const undeclared = sourceId !== null && sources.list().length > 0;
         return undeclared ? { state: "undeclared", sourceId } : { state: "unknown", sourceId };
       }

@@ -28,7 +28,7 @@ import type { StoreDeps } from "./store/index.ts";
 
 const HOUR = 60 * 60_000;
 const DAY = 24 * HOUR;
-/** How long requests that are under way may take when the dashboard stops, in milliseconds. */
+/** How long active requests may take when the dashboard stops, in milliseconds. */
 const REQUEST_GRACE = 3000;
 
 export interface DashboardDeps {
@@ -36,7 +36,7 @@ export interface DashboardDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly exec: Exec;
-  /** Of which git gets what it needs. */
+  /** Environment; git gets the variables it needs. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly version: string;
   randomBytes(size: number): Buffer;
@@ -44,7 +44,7 @@ export interface DashboardDeps {
   random(): number;
   /** Cost of new password hashes; the recommended one when absent. */
   readonly passwordCost?: Argon2Cost | undefined;
-  /** Holds every answer against its schema: for tests. */
+  /** Checks every answer against its schema; for tests. */
   readonly checkAnswers?: boolean | undefined;
   /** Deadlines in milliseconds that replace the ops' own: for tests. */
   readonly deadlines?: RunsDeps["deadlines"];
@@ -56,22 +56,22 @@ export interface DashboardDeps {
 
 export interface Dashboard extends AsyncDisposable {
   readonly port: number;
-  /** Where people open it. */
+  /** The address that people open. */
   readonly origin: string;
-  /** The one-time link to make the first administrator; null: there is one. */
+  /** The one-time link to create the first administrator; null: there is one already. */
   readonly setupUrl: string | null;
   /** Stops everything in the reverse order of its start. */
   stop(): Promise<void>;
 }
 
-/** What keeps a dashboard from starting, as a sentence for a person. */
+/** Why the dashboard cannot start, as a sentence for a person. */
 export class StartFault extends Error {
   override name = "StartFault";
 }
 
 /**
- * Makes all parts of the dashboard and starts them in order. Rejects with StartFault for what a person can mend; then, and if the
- * signal aborts meanwhile, what was started is stopped again.
+ * Creates all parts of the dashboard and starts them in order. Rejects with StartFault for faults that a person can fix. Then, and if
+ * the signal aborts, it stops the parts that were started.
  */
 export async function startDashboard(deps: DashboardDeps, signal: AbortSignal): Promise<Dashboard> {
   const { settings, clock, log, exec, env, version, randomBytes, random } = deps;
@@ -80,16 +80,16 @@ export async function startDashboard(deps: DashboardDeps, signal: AbortSignal): 
   await using started = new AsyncDisposableStack();
 
   await mkdir(dataDir, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
-    throw new StartFault(`The data directory ${dataDir} cannot be made: ${messageOf(error)}`, { cause: error });
+    throw new StartFault(`The data directory ${dataDir} cannot be created: ${messageOf(error)}`, { cause: error });
   });
   const lock = await takeLock(join(dataDir, "dashboard.lock"));
-  if (!lock.ok) throw new StartFault(`Another dashboard (process ${lock.owner.pid}) works on ${dataDir}.`);
+  if (!lock.ok) throw new StartFault(`Another dashboard (process ${lock.owner.pid}) is already using ${dataDir}.`);
   started.use(lock.lock);
 
-  // The address first: what is in the way of that is the most likely fault, and then nothing was touched.
+  // Listen first: a used port is the most likely fault, and then nothing was changed.
   const server = createHttpServer({ log, trustedProxies: settings.trustedProxies });
   const port = await server.listen(settings.listen, settings.port).catch((error: unknown) => {
-    throw new StartFault(`It cannot listen on ${settings.listen} port ${settings.port}: ${messageOf(error)}`, { cause: error });
+    throw new StartFault(`Cannot listen on ${settings.listen} port ${settings.port}: ${messageOf(error)}`, { cause: error });
   });
   started.defer(() => server.stop(0));
   const origins = createOrigins(settings.origin, port);
@@ -128,7 +128,7 @@ export async function startDashboard(deps: DashboardDeps, signal: AbortSignal): 
     onLimit: deps.onLimit,
     aroundStatement: deps.aroundStatement,
   });
-  // Requests that are under way end before what they use does.
+  // Active requests end before the parts that they use.
   let closing: Promise<void> = Promise.resolve();
   started.defer(() => core.stop(closing));
   const { store, audit, people, hosts, sources, runs, runViews, logs, links, metricsHistory, views, live } = core;
@@ -165,7 +165,7 @@ export async function startDashboard(deps: DashboardDeps, signal: AbortSignal): 
   await core.start();
   const sweeps = { sessions: () => people.sessions.sweep(), idempotency: () => idempotency.sweep() };
   for (const [swept, sweep] of Object.entries(sweeps)) {
-    const onError = (error: unknown) => log.error({ err: error, swept }, "An hourly sweep failed");
+    const onError = (error: unknown) => log.error({ err: error, swept }, "An hourly cleanup failed");
     started.use(every(sweep, { interval: HOUR, clock, onError, immediately: true }));
   }
   delays.enable();
@@ -180,7 +180,7 @@ export async function startDashboard(deps: DashboardDeps, signal: AbortSignal): 
     onAgent: createAgentUpgrade({ hosts, links, log }),
     onLive: ({ request, socket, head }, session) => onLive(request, socket, head, session),
   });
-  // The first thing that is stopped: no new requests and links come, while those that are there may end.
+  // Stopped first: accepts no new requests and links, while active ones may finish.
   started.defer(() => {
     closing = server.stop(REQUEST_GRACE);
   });
@@ -198,13 +198,13 @@ export async function startDashboard(deps: DashboardDeps, signal: AbortSignal): 
   };
 }
 
-/** Follows the audit trail's chain while the dashboard already works, since a long trail takes its time. */
+/** Verifies the audit trail in the background, since a long one takes time. */
 function checkAudit(audit: Audit, log: Logger): AsyncDisposable {
   const ending = new AbortController();
   const checking = audit.verify(ending.signal).then(
     (verdict) => {
       if (!verdict.ok) log.error({ seq: verdict.seq }, `The audit trail was tampered with: ${verdict.reason}`);
-      else log.info({ entries: verdict.entries, head: verdict.head }, "The audit trail is whole");
+      else log.info({ entries: verdict.entries, head: verdict.head }, "The audit trail is intact");
     },
     (error: unknown) => {
       if (!ending.signal.aborted) log.error({ err: error }, "The audit trail could not be checked");

@@ -1,6 +1,6 @@
 import { type Logger as Pino, pino } from "pino";
 
-/** What a part needs of the program's log: an object with the facts, then a sentence. */
+/** The log as parts use it: an object with data, then a sentence. */
 export type Logger = Pick<Pino, "debug" | "info" | "warn" | "error">;
 
 /** The program's log: a line of JSON on standard output for each entry. */
@@ -10,7 +10,7 @@ export function createLogger(level: string): Logger {
       level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
-      // Nothing logs a request's headers or body; should something ever do, these still do not show (R58).
+      // Nothing logs headers or bodies of requests; this is a second line of defense (R58).
       redact: {
         paths: [
           "authorization",
@@ -27,8 +27,8 @@ export function createLogger(level: string): Logger {
         censor: "[redacted]",
       },
     },
-    // Each entry is written before the next statement. Pino's own default keeps entries back, and when the process ends while nobody
-    // reads them any more, it tries to write them for ever (sonic-boom, flushSync on EPIPE).
+    // Write each entry synchronously. Pino's default buffers entries, and when the process exits after its reader is gone, it retries
+    // forever (sonic-boom, flushSync on EPIPE).
     pino.destination({ dest: 1, sync: true }),
   );
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { isIPv6 } from "node:net";
 import { parseArgs } from "node:util";
 import { BUILD_COMMIT, exec, formatFaults, messageOf, settingsHelp, systemClock } from "@nixfleet/runtime";
 import manifest from "../package.json" with { type: "json" };
@@ -15,20 +16,20 @@ import { NewerSchemaError } from "./store/index.ts";
 const HELP = `nixfleet-dashboard: the server that hosts connect to and people open.
 
 Usage:
-  nixfleet-dashboard                  run it
+  nixfleet-dashboard                  start the server
   nixfleet-dashboard hash-password    read a password from standard input, print its hash
                                       for NIXFLEET_ADMIN_PASSWORD_HASH
-  nixfleet-dashboard --help           this text
-  nixfleet-dashboard --version        its version
+  nixfleet-dashboard --help           show this help
+  nixfleet-dashboard --version        show the version
 
 Settings, from the environment:
 ${settingsHelp(DASHBOARD_SETTINGS)}
 `;
 
-/** Of 10 s that a service manager gives at least (R48), what is left is for the process to end. */
-const STOP_LIMIT = 9000;
+/** Service managers wait at least 10 s (R48); the rest is for the process to exit. */
+const STOP_TIMEOUT = 9000;
 
-/** Exit codes: 0 well, 1 it could not start or broke, 2 it was called or configured wrongly. */
+/** Exit codes: 0 success, 1 failed to start or crashed, 2 wrong usage or settings. */
 async function main(args: readonly string[]): Promise<number> {
   let parsed: ReturnType<typeof parse>;
   try {
@@ -37,17 +38,17 @@ async function main(args: readonly string[]): Promise<number> {
     return usage(messageOf(error));
   }
   const { values, positionals } = parsed;
-  if (values.help) return say(HELP);
-  if (values.version) return say(`${manifest.version}${BUILD_COMMIT === undefined ? "" : ` (${BUILD_COMMIT})`}\n`);
+  if (values.help) return print(HELP);
+  if (values.version) return print(`${manifest.version}${BUILD_COMMIT === undefined ? "" : ` (${BUILD_COMMIT})`}\n`);
   const [command, ...rest] = positionals;
-  if (rest.length > 0) return usage(`There is nothing to do with ${JSON.stringify(rest[0])}.`);
+  if (rest.length > 0) return usage(`Unexpected argument ${JSON.stringify(rest[0])}.`);
   switch (command) {
     case undefined:
       return await run();
     case "hash-password":
       return await printHash();
     default:
-      return usage(`There is no command ${JSON.stringify(command)}.`);
+      return usage(`Unknown command ${JSON.stringify(command)}.`);
   }
 }
 
@@ -56,7 +57,7 @@ function parse(args: readonly string[]) {
   return parseArgs({ args: [...args], options, allowPositionals: true });
 }
 
-function say(text: string): number {
+function print(text: string): number {
   process.stdout.write(text);
   return 0;
 }
@@ -68,15 +69,15 @@ function usage(fault: string): number {
 
 async function printHash(): Promise<number> {
   const password = await readPassword(process.stdin, process.stderr);
-  if (password.length < 12) return usage("The password has fewer than 12 characters.");
-  return say(`${await hashPassword(password, randomBytes)}\n`);
+  if (password.length < 12) return usage("The password must have at least 12 characters.");
+  return print(`${await hashPassword(password, randomBytes)}\n`);
 }
 
 async function run(): Promise<number> {
   const config = readConfig(process.env, (path) => readFileSync(path, "utf8"));
   if (config.warnings.length > 0) process.stderr.write(`${formatFaults(config.warnings)}\n`);
   if (!config.ok) {
-    process.stderr.write(`nixfleet-dashboard cannot start, since its settings do not fit:\n${formatFaults(config.faults)}\n`);
+    process.stderr.write(`nixfleet-dashboard cannot start. Invalid settings:\n${formatFaults(config.faults)}\n`);
     return 2;
   }
   return await serve(config.settings);
@@ -85,11 +86,11 @@ async function run(): Promise<number> {
 async function serve(settings: DashboardSettings): Promise<number> {
   keepHeapSmall();
   const log = createLogger(settings.logLevel);
-  // No message may end the process (R38). What a part forgot to await has broken that part's work alone, and stands in the log.
-  process.on("unhandledRejection", (error) => log.error({ err: error }, "A promise was rejected and nobody had asked for it"));
+  // No message may end the process (R38). A promise that nobody awaits fails its own work only, and is logged.
+  process.on("unhandledRejection", (error) => log.error({ err: error }, "Unhandled promise rejection"));
 
   const ending = new AbortController();
-  const asked = new Promise<string>((resolve) => {
+  const stopSignal = new Promise<string>((resolve) => {
     for (const name of ["SIGTERM", "SIGINT"] as const) {
       process.on(name, () => {
         ending.abort();
@@ -104,21 +105,21 @@ async function serve(settings: DashboardSettings): Promise<number> {
     );
     log.info(
       { version: manifest.version, origin: dashboard.origin, address: settings.listen, port: dashboard.port },
-      "The dashboard works",
+      `Listening on ${isIPv6(settings.listen) ? `[${settings.listen}]` : settings.listen}:${dashboard.port}`,
     );
-    process.stderr.write(`NixFleet ${manifest.version} works at ${dashboard.origin}\n`);
+    process.stderr.write(`NixFleet ${manifest.version} is running at ${dashboard.origin}\n`);
     if (dashboard.setupUrl !== null) {
-      process.stderr.write(`Make the administrator within an hour, with this link: ${dashboard.setupUrl}\n`);
+      process.stderr.write(`Create the administrator within an hour with this link: ${dashboard.setupUrl}\n`);
     }
-    const reason = await asked;
-    log.info({ reason }, "The dashboard stops");
+    const reason = await stopSignal;
+    log.info({ reason }, "Stopping");
     const limit = setTimeout(() => {
-      log.error("The dashboard did not stop in time and is ended");
+      log.error("Did not stop in time; exiting");
       process.exit(1);
-    }, STOP_LIMIT);
+    }, STOP_TIMEOUT);
     await dashboard.stop();
     clearTimeout(limit);
-    log.info("The dashboard has stopped");
+    log.info("Stopped");
     return 0;
   } catch (error) {
     if (ending.signal.aborted && error === ending.signal.reason) return 0;

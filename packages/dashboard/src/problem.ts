@@ -2,19 +2,19 @@ import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { PROBLEMS, type Problem, type ProblemCode } from "@nixfleet/protocol";
 
-/** What a problem document may say beside its code. */
+/** Optional details of a problem document. */
 export interface ProblemDetails {
   readonly detail?: string;
   readonly id?: string;
   readonly faults?: readonly { path: string; message: string }[];
   readonly refusal?: string;
-  /** The step that helps, where it is known better than the table knows it. */
+  /** A more specific next step than the table's. */
   readonly next?: string;
   /** Seconds, for the header `Retry-After`. */
   readonly retryAfter?: number;
 }
 
-/** A problem document (RFC 9457) with the words of its code. */
+/** The problem document (RFC 9457) of a code. */
 export function problemDocument(code: ProblemCode, details: ProblemDetails = {}): Problem {
   const { status, title, next } = PROBLEMS[code];
   return {
@@ -30,13 +30,13 @@ export function problemDocument(code: ProblemCode, details: ProblemDetails = {})
   };
 }
 
-/** The same as an HTTP answer. */
+/** The same as an HTTP response. */
 export function problemResponse(code: ProblemCode, details: ProblemDetails = {}): Response {
   const body = JSON.stringify(problemDocument(code, details));
   return new Response(body, { status: PROBLEMS[code].status, headers: problemHeaders(code, details) });
 }
 
-/** The same, in place of the WebSocket that was asked for; then the connection ends. */
+/** Sends it instead of upgrading to a WebSocket, then closes the connection. */
 export function refuseUpgrade(socket: Duplex, code: ProblemCode, details: ProblemDetails = {}): void {
   if (socket.destroyed) return;
   const { status } = PROBLEMS[code];
@@ -46,7 +46,7 @@ export function refuseUpgrade(socket: Duplex, code: ProblemCode, details: Proble
     "Content-Length": String(Buffer.byteLength(body)),
     Connection: "close",
   };
-  // The request has its answer: an error from here on is the client's own.
+  // The response is sent: ignore later errors of the client.
   socket.on("error", () => socket.destroy());
   socket.end(
     [
@@ -58,7 +58,7 @@ export function refuseUpgrade(socket: Duplex, code: ProblemCode, details: Proble
   );
 }
 
-/** Problems of requests that prove themselves by `Authorization: Bearer`, which their answer must say (RFC 9110, 11.6.1). */
+/** Problems of requests with bearer authentication, whose responses must name the scheme (RFC 9110, 11.6.1). */
 const BEARER_PROBLEMS: ReadonlySet<ProblemCode> = new Set(["token-missing", "token-wrong", "confirm-secret-wrong"]);
 
 function problemHeaders(code: ProblemCode, { retryAfter }: ProblemDetails): Record<string, string> {

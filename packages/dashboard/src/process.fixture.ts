@@ -60,6 +60,6 @@ export function runProgram(args: readonly string[], env: Readonly<Record<string,
 /** Starts a dashboard on a port that the system chooses, and gives its address once it works. */
 export async function startProcess(env: Readonly<Record<string, string>>) {
   const program = runProgram([], { NIXFLEET_PORT: "0", ...env });
-  const [, origin = ""] = await program.says(/works at (\S+)\n/);
+  const [, origin = ""] = await program.says(/is running at (\S+)\n/);
   return { ...program, origin, link: `${origin.replace("http", "ws")}/agent/link` };
 }

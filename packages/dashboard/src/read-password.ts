@@ -3,8 +3,8 @@ import { Writable } from "node:stream";
 import { text } from "node:stream/consumers";
 
 /**
- * Reads a password: from a terminal one line that is not shown, after a question on `prompt`; from a pipe all of it, without the
- * line end that it may have.
+ * Reads a password: from a terminal one hidden line, after a prompt on `prompt`; from a pipe everything, without a trailing line
+ * break.
  */
 export async function readPassword(input: NodeJS.ReadStream, prompt: NodeJS.WritableStream): Promise<string> {
   if (!input.isTTY) return (await text(input)).replace(/\r?\n$/, "");

@@ -1,11 +1,11 @@
 import type { TextSocket } from "@nixfleet/runtime";
 import type { WebSocket } from "ws";
 
-/** A text socket that also tells of signs of life which are no messages, and of faults below the messages. */
+/** A text socket that also reports pings, and faults below the level of messages. */
 export interface LinkSocket extends TextSocket {
-  /** The other end sent a ping; it is answered already. */
+  /** The other end sent a ping, which was answered already. */
   onSign(handler: () => void): void;
-  /** What came is no text message that can be read: too long, binary, not UTF-8. Nothing more comes. */
+  /** A message could not be read: too long, binary or not UTF-8. No more messages follow. */
   onFault(handler: (reason: string) => void): void;
 }
 
@@ -22,7 +22,7 @@ export function linkSocket(webSocket: WebSocket): LinkSocket {
     onMessage: (handler) => {
       webSocket.removeAllListeners("message");
       webSocket.on("message", (data, isBinary) => {
-        if (isBinary) fault("Messages are text.");
+        if (isBinary) fault("Messages must be text.");
         else handler((data as Buffer).toString()); // `nodebuffer` is the binary type of every ws socket.
       });
     },

@@ -7,7 +7,7 @@ import { plainText } from "./text.ts";
 
 /** Path of the agent's WebSocket below the dashboard's address. */
 export const AGENT_LINK_PATH = "/agent/link";
-/** Where a runner asks over a new connection whether what it has activated is reachable: POST, with the run's secret as bearer. */
+/** Where a runner asks, over a new connection, whether its host is still reachable: POST, with the run's secret as bearer token. */
 export const confirmPath = (runId: RunId) => `/agent/runs/${runId}/confirm`;
 /** WebSocket subprotocol. Its number is the major version: within it, unknown messages and fields are ignored. */
 export const AGENT_SUBPROTOCOL = "nixfleet.agent.v1";
@@ -18,7 +18,7 @@ export const MAX_FRAME_BYTES = 1024 * 1024;
 export const MAX_UNACKNOWLEDGED_BYTES = 1024 * 1024;
 /** The agent pings this often, in milliseconds. */
 export const PING_INTERVAL = 20_000;
-/** Either side drops a link on which it heard nothing for this long, in milliseconds. */
+/** Either side drops a link that has been silent for this long, in milliseconds. */
 export const SILENCE_LIMIT = 60_000;
 
 const seq = z.number().int().min(0);
@@ -30,18 +30,18 @@ const UnacknowledgedRun = z.object({
 });
 export type UnacknowledgedRun = z.infer<typeof UnacknowledgedRun>;
 
-// Each is built when the first message of its type comes: neither side reads all of them, and an agent keeps what it builds in memory.
+// Each schema is built when the first message of its type arrives: neither side reads all types, and built schemas take memory.
 const messagesFromAgent = {
   hello: z.lazy(() =>
     z.object({
       type: z.literal("hello"),
       protocol: z.number().int().min(1),
-      hostname: HostName.describe("The name that the agent goes by"),
-      instance: z.string().min(1).max(200).describe("Names this process of this host: boot id, pid and start time"),
+      hostname: HostName.describe("The agent's own host name"),
+      instance: z.string().min(1).max(200).describe("Identifies the agent's process: boot id, pid and start time"),
       policy: HostPolicy,
       settings: HostSettings,
       facts: FactsReading,
-      runs: z.array(UnacknowledgedRun).max(1000).describe("Every run whose events the dashboard has not all acknowledged"),
+      runs: z.array(UnacknowledgedRun).max(1000).describe("Every run with events that the dashboard has not acknowledged"),
     }),
   ),
   facts: z.lazy(() => z.object({ type: z.literal("facts"), reading: FactsReading })),
@@ -60,9 +60,7 @@ const messagesFromDashboard = {
       runs: z
         .array(z.object({ runId: RunId, storedSeq: seq, known: z.boolean() }))
         .max(1000)
-        .describe(
-          "For each run of the hello, the last seq that is stored; a run that the dashboard does not know is not to be sent",
-        ),
+        .describe("The last stored seq of each run in the hello. Events of an unknown run must not be sent"),
     }),
   ),
   ack: z.lazy(() => z.object({ type: z.literal("ack"), runId: RunId, storedSeq: seq })),
@@ -72,15 +70,15 @@ const messagesFromDashboard = {
       runId: RunId,
       op: z.string().max(40),
       args: z.record(z.string().max(40), z.unknown()),
-      commit: Commit.nullable().describe("The target commit when the run was asked for; null for an op that needs none"),
-      deadline: z.number().int().min(1000).describe("Milliseconds from the runner's start until it ends the run"),
+      commit: Commit.nullable().describe("The target commit when the run was requested; null for an op that needs none"),
+      deadline: z.number().int().min(1000).describe("Milliseconds from the start of the runner until it stops the run"),
       askedBy: plainText(100),
       force: z.boolean(),
       confirmSecret: z
         .string()
         .regex(/^[\x21-\x7e]{32,200}$/)
         .optional()
-        .describe("For this run's confirmation only; the same each time that the run is sent"),
+        .describe("Used to confirm this run only; the same whenever the run is sent"),
     }),
   ),
   cancelRun: z.lazy(() => z.object({ type: z.literal("cancelRun"), runId: RunId })),
@@ -96,7 +94,7 @@ const messagesFromDashboard = {
         .min(0)
         .max(86_400)
         .nullable()
-        .describe("Seconds; null: not before the cause is mended, so try rarely"),
+        .describe("Seconds; null: retrying does not help until the cause is fixed, so retry rarely"),
     }),
   ),
 } as const;
@@ -111,9 +109,9 @@ export type Goodbye = FromDashboardOf<"goodbye">;
 
 export type ReadMessage<M> =
   | { kind: "message"; message: M }
-  /** Of a type that this version does not know: to be ignored. */
+  /** A type that this version does not know; ignore it. */
   | { kind: "unknown"; type: string }
-  /** Malformed: the link is to be closed with this reason, which names the path of the fault. */
+  /** Malformed: close the link with this reason, which names the path of the fault. */
   | { kind: "invalid"; reason: string };
 
 function read<M>(schemas: Readonly<Record<string, z.ZodType>>, text: string): ReadMessage<M> {

@@ -7,7 +7,7 @@ import { Platform } from "./words.ts";
 const bytes = z.number().int().min(0);
 const shortText = plainText(120);
 
-/** Something that keeps a fact from being read: which failure, in the tool's own words, since when. */
+/** Why a fact cannot be read: the failure, the tool's own message, and since when. */
 export const FactProblem = z.object({ code: FailureCode, message: plainText(2000), at: Timestamp });
 export type FactProblem = z.infer<typeof FactProblem>;
 
@@ -29,8 +29,8 @@ export const Generation = z.object({
 export type Generation = z.infer<typeof Generation>;
 
 /**
- * What is known of a host. Each key is one fact, read and replaced as a whole; a fact that cannot be read is absent (R24).
- * Three of them are never mixed up (R16): `clone` is what was pulled, `running` is what runs, and the target is the dashboard's to know.
+ * The facts of a host. Each key is one fact, read and replaced as a whole; a fact that cannot be read is absent (R24).
+ * `clone` (pulled), `running` (running) and the target, which only the dashboard knows, are never confused (R16).
  */
 export const Facts = z.object({
   platform: Platform,
@@ -59,8 +59,8 @@ export const Facts = z.object({
     z.object({ problem: FactProblem }),
   ]),
   running: z.object({
-    closure: StorePath.describe("What /run/current-system, or the platform's own link, resolves to"),
-    revision: Commit.optional().describe("configurationRevision that the running system names, if clean"),
+    closure: StorePath.describe("Resolved from /run/current-system, or from the platform's own link"),
+    revision: Commit.optional().describe("configurationRevision of the running system, if clean"),
     since: Timestamp.optional(),
   }),
   booted: z.object({ closure: StorePath }),
@@ -70,26 +70,26 @@ export const Facts = z.object({
   deadman: z
     .object({ runId: RunId, until: Timestamp, back: StorePath.describe("Where the host goes back to") })
     .nullable()
-    .describe("The armed dead-man switch; null: none is"),
+    .describe("The armed dead-man switch; null: none is armed"),
   failedUnits: z.array(plainText(256)).max(200),
   tests: z.object({ defined: z.number().int().min(0) }).describe("Scripts of this host's own tests in the clone"),
-  problems: z.array(FactProblem).max(20).describe("What keeps this agent from working, found at its start"),
+  problems: z.array(FactProblem).max(20).describe("Problems that keep this agent from working, found when it started"),
 });
 export type Facts = z.infer<typeof Facts>;
 export type FactName = keyof Facts;
 export const FACT_NAMES = Object.keys(Facts.shape) as FactName[];
 
-/** Some facts, and when they were read: an older reading never replaces a newer one. */
+/** Facts and the time at which they were read. An older reading never replaces a newer one. */
 export const FactsReading = z.lazy(() => z.object({ readAt: Timestamp, facts: Facts.partial() }));
 export type FactsReading = z.infer<typeof FactsReading>;
 
 const usage = z.object({ used: bytes, total: bytes });
 
-/** One measurement. What cannot be read is absent; zero is a measured zero (R24). */
+/** One measurement. A value that cannot be read is absent; zero means a measured zero (R24). */
 export const Metrics = z.lazy(() =>
   z.object({
     at: Timestamp,
-    cpu: z.number().min(0).max(1).optional().describe("Share of all cores in use since the measurement before"),
+    cpu: z.number().min(0).max(1).optional().describe("Share of all cores in use since the previous measurement"),
     load: z.number().min(0).optional().describe("Load average of the last minute"),
     memory: usage.optional(),
     swap: usage.optional(),
@@ -100,12 +100,12 @@ export const Metrics = z.lazy(() =>
     network: z
       .object({ in: z.number().min(0), out: z.number().min(0) })
       .optional()
-      .describe("Bytes a second"),
+      .describe("Bytes per second"),
   }),
 );
 export type Metrics = z.infer<typeof Metrics>;
 
-/** What the host's own configuration allows; the host enforces it, the dashboard shows it. */
+/** The policy in the host's own configuration. The host enforces it, the dashboard shows it. */
 export const HostPolicy = z.lazy(() =>
   z.object({
     allowedOps: z.array(z.string().max(40)).max(100),
@@ -128,16 +128,16 @@ export const HostSettings = z.lazy(() =>
       .nullable(),
     interval: z.number().min(1).max(3600).describe("Seconds between metrics while watched"),
     repoUrl: plainText(500).describe("The config repository that the host follows"),
-    branch: plainText(250).optional().describe("The branch of it; an agent that does not send it names it in its clone"),
+    branch: plainText(250).optional().describe("Its branch; older agents send it in the fact `clone` only"),
   }),
 );
 export type HostSettings = z.infer<typeof HostSettings>;
 
-/** Recorded by the runner for each activation that it did. */
+/** The runner's record of an activation. */
 export const Deployment = z.lazy(() =>
   z.object({
     closure: StorePath,
-    commit: Commit.nullable().describe("Null: a generation of which no commit is known"),
+    commit: Commit.nullable().describe("Null: the commit of this generation is not known"),
     runId: RunId,
     at: Timestamp,
     generation: z.number().int().min(0).optional(),

@@ -1,7 +1,7 @@
 import { type OpDeclaration, type OpName, opDeclaration } from "./ops.ts";
 import { REFUSALS, type SkippableRefusal } from "./refusals.ts";
 
-/** Whether runs of an op make the check that gives a refusal. A new skippable refusal does not compile until it says so. */
+/** Whether an op performs the check behind a refusal. A new skippable refusal does not compile until it is listed here. */
 const IS_CHECKED = {
   "already-current": ({ postCheck }) => postCheck === "system-is-closure",
   "not-fast-forward": ({ phases }) => phases.includes("verify") && phases.includes("activate"),

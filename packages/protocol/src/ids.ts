@@ -2,7 +2,7 @@ import * as z from "zod";
 
 /**
  * A run's id: a ULID in lower case, 26 characters of Crockford's base 32, so that ids sort by time and are safe as file names.
- * Made by the dashboard, and by a host for a run that a person starts on the host itself: of those no dashboard knows.
+ * Created by the dashboard, or by a host for a run that a person starts on the host itself. The dashboard does not know the latter.
  */
 export const RunId = z
   .string()
@@ -34,14 +34,14 @@ export const HostId = z
   .brand<"HostId">();
 export type HostId = z.infer<typeof HostId>;
 
-/** A source's id: says which repository and branch it is, the same for every dashboard and host. */
+/** A source's id: identifies a repository and a branch, the same for every dashboard and host. */
 export const SourceId = z
   .string()
   .regex(/^[0-9a-f]{16}$/, "must be 16 hex digits")
   .brand<"SourceId">();
 export type SourceId = z.infer<typeof SourceId>;
 
-/** A host's name: one DNS label, as NixOS demands of `networking.hostName`, but also dots and upper case, as macOS has them. */
+/** A host's name: one DNS label, as NixOS requires for `networking.hostName`, plus dots and upper case, which macOS allows. */
 export const HostName = z
   .string()
   .min(1)

@@ -32,7 +32,7 @@ export const TOPICS = {
     name: z.templateLiteral(["host:", HostId]),
     values: { host: HostView, changes: ChangesView, generations: z.array(GenerationView), run: RunSummary },
   },
-  /** A run. Its log comes beside it, as `log` messages. */
+  /** A run. Its log arrives separately, as `log` messages. */
   run: { name: z.templateLiteral(["run:", RunId]), values: { run: RunView } },
   /** The newest 200 entries of the audit trail, by their seq. */
   activity: { name: z.literal("activity"), values: { entry: AuditEntry } },
@@ -54,13 +54,13 @@ type SchemasOf<T extends Topic> = Topics[Head<T> & TopicHead]["values"];
 export type TopicKeyHead<T extends Topic> = T extends Topic ? keyof SchemasOf<T> & string : never;
 /** A key of a topic: `server`, `host:<id>`. */
 export type TopicKey<T extends Topic> = TopicKeyHead<T> | `${TopicKeyHead<T>}:${string}`;
-/** What a topic has under a key. */
+/** The value of a topic under a key. */
 export type TopicValue<T extends Topic, Key extends TopicKey<T>> = SchemasOf<T>[Head<Key> &
   keyof SchemasOf<T>] extends infer S extends z.ZodType
   ? z.output<S>
   : never;
 
-/** The schema of what a topic has under a key; undefined: it has no such key. */
+/** The schema of a topic's value under a key; undefined: the topic has no such key. */
 export function topicValueSchema(topic: string, key: string): z.ZodType | undefined {
   const head = headOf(topic);
   if (!Object.hasOwn(TOPICS, head)) return undefined;
@@ -80,7 +80,7 @@ export const FromBrowser = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("subscribe"),
     topic: TopicName,
-    fromLine: z.number().int().min(1).optional().describe("For run:<id>: first line of the log that is wanted; absent: no log"),
+    fromLine: z.number().int().min(1).optional().describe("For run:<id>: first line of the log to send; absent: no log"),
   }),
   z.object({ type: z.literal("unsubscribe"), topic: TopicName }),
 ]);
@@ -93,16 +93,16 @@ export const ToBrowser = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("hello"),
     serverTime: z.number(),
-    version: z.string().describe("The dashboard's: another one than before means reload"),
+    version: z.string().describe("Version of the dashboard. Reload the page when it changes"),
   }),
   z.object({ type: z.literal("snapshot"), topic: z.string(), version, values }),
   z
     .object({ type: z.literal("delta"), topic: z.string(), version, set: values, unset: z.array(z.string()) })
-    .describe("Applies to version - 1; a browser that holds another one subscribes anew, once"),
+    .describe("Applies to version - 1. A browser with any other version subscribes again, once"),
   z
     .object({ type: z.literal("log"), topic: z.string(), lines: z.array(NumberedLine), last: z.number().int() })
-    .describe("Consecutive lines; `last` is the number of the last line that the log has by now"),
-  z.object({ type: z.literal("gone"), topic: z.string() }).describe("There is no such host or run (any more)"),
+    .describe("Consecutive lines; `last` is the number of the last line in the log so far"),
+  z.object({ type: z.literal("gone"), topic: z.string() }).describe("The host or run does not exist (any more)"),
   z.object({ type: z.literal("problem"), reason: z.string() }),
 ]);
 export type ToBrowser = z.infer<typeof ToBrowser>;

@@ -7,27 +7,27 @@ const minute = 60_000;
 export interface OpDeclaration {
   /** The verb on a button. */
   readonly label: string;
-  /** One sentence for the page: what it does to the host. */
+  /** One sentence for the page: its effect on the host. */
   readonly help: string;
   /** Who runs it: the host's agent, or the dashboard itself, whose runs have no host. */
   readonly runsOn: "host" | "dashboard";
-  /** Shape of the arguments. Strict: an argument that the op does not know is a fault. */
+  /** Shape of the arguments. Strict: unknown arguments are rejected. */
   readonly args: z.ZodObject;
-  /** What must hold before a run of it starts; each gives a refusal of `refusals.ts`. `force` skips those that are skippable. */
+  /** Checks before a run of it starts; each can refuse with a code of `refusals.ts`. `force` skips the skippable ones. */
   readonly preChecks: readonly ("target-known" | "not-already-current")[];
-  /** What facts newer than the run's end must show for the run to count as succeeded. */
+  /** Condition on facts read after the run's end for the run to count as succeeded. */
   readonly postCheck: "clone-at-commit" | "system-is-closure" | "none";
-  /** Phases in order, for drawing what is to come. */
+  /** Phases in order, to show which are still to come. */
   readonly phases: readonly Phase[];
-  /** Milliseconds from its start on the host until it is ended there. At half of it the run is marked slow. */
+  /** Milliseconds from its start on the host until it is stopped. At half of it the run is marked slow. */
   readonly deadline: number;
-  /** May wait for a host that is not connected. */
+  /** Can be queued while the host is not connected. */
   readonly queueable: boolean;
-  /** The least role that may start it. */
+  /** The lowest role that may start it. */
   readonly role: Role;
-  /** The person proves anew that it is them before it starts. */
+  /** The person must confirm their password before it starts. */
   readonly secondFactor: boolean;
-  /** What cancelling it in a phase can leave behind, said before the person confirms. */
+  /** Possible consequences of cancelling it in a phase, shown before the person confirms. */
   readonly cancelWarning: Partial<Record<Phase, string>>;
 }
 
@@ -41,7 +41,7 @@ const generationNumber = z.number().int().min(0).max(999_999_999);
 export const OPS = {
   pull: {
     label: "Pull",
-    help: "Fetches the config repository into the agent's own clone and puts it at the target commit. Nothing that runs is changed.",
+    help: "Fetches the config repository into the agent's own clone and checks out the target commit. The running system does not change.",
     runsOn: "host",
     args: z.strictObject({ commit: Commit.optional() }),
     preChecks: ["target-known"],
@@ -55,16 +55,16 @@ export const OPS = {
   },
   preview: {
     label: "Preview",
-    help: "Evaluates and builds the host's configuration at the target commit and tells what a switch would change. Nothing that runs is changed.",
+    help: "Evaluates and builds the host's configuration at the target commit and shows what a switch would change. The running system does not change.",
     runsOn: "host",
     args: z
       .strictObject({
         commit: Commit.optional(),
-        generation: generationNumber.optional().describe("Looks at this generation instead of building a commit"),
-        against: generationNumber.optional().describe("Compares with this generation instead of what runs"),
+        generation: generationNumber.optional().describe("Preview this generation instead of building a commit"),
+        against: generationNumber.optional().describe("Compare with this generation instead of the running system"),
       })
       .refine(({ commit, generation }) => commit === undefined || generation === undefined, {
-        error: "a commit or a generation is previewed, not both",
+        error: "preview a commit or a generation, not both",
       }),
     preChecks: ["target-known"],
     postCheck: "none",
@@ -82,7 +82,7 @@ export const OPS = {
     args: z.strictObject({
       mode: z.enum(["switch", "boot", "test"]).default("switch"),
       commit: Commit.optional(),
-      closure: StorePath.optional().describe("Only if the commit builds exactly this, as a preview showed it"),
+      closure: StorePath.optional().describe("Activate only if the commit builds exactly this closure, as a preview showed it"),
     }),
     preChecks: ["target-known", "not-already-current"],
     postCheck: "system-is-closure",
@@ -93,13 +93,13 @@ export const OPS = {
     secondFactor: false,
     cancelWarning: {
       activate:
-        "The activation is stopped where it stands, which can leave services stopped. The host then goes back to what ran before, where its dead-man switch is on.",
-      confirm: "What was activated is not confirmed: the host goes back to what ran before.",
+        "The activation stops immediately, which can leave services stopped. If its dead-man switch is on, the host then goes back to the previous system.",
+      confirm: "The activation is not confirmed: the host goes back to the previous system.",
     },
   },
   rollback: {
     label: "Roll back",
-    help: "Activates an earlier generation with that generation's own activator.",
+    help: "Activates an earlier generation with that generation's own activation script.",
     runsOn: "host",
     args: z.strictObject({ generation: generationNumber }),
     preChecks: [],
@@ -111,8 +111,8 @@ export const OPS = {
     secondFactor: false,
     cancelWarning: {
       activate:
-        "The activation is stopped where it stands, which can leave services stopped. The host then goes back to what ran before, where its dead-man switch is on.",
-      confirm: "What was activated is not confirmed: the host goes back to what ran before.",
+        "The activation stops immediately, which can leave services stopped. If its dead-man switch is on, the host then goes back to the previous system.",
+      confirm: "The activation is not confirmed: the host goes back to the previous system.",
     },
   },
   test: {
@@ -131,7 +131,7 @@ export const OPS = {
   },
   reboot: {
     label: "Reboot",
-    help: "Reboots the machine. The run ends when the host is back with a new boot.",
+    help: "Reboots the machine. The run ends when the host is back after the reboot.",
     runsOn: "host",
     args: noArgs,
     preChecks: [],
@@ -141,14 +141,14 @@ export const OPS = {
     queueable: false,
     role: "operator",
     secondFactor: true,
-    cancelWarning: { reboot: "The reboot has been asked for: the machine probably goes down all the same." },
+    cancelWarning: { reboot: "The reboot was already requested: the machine will probably still go down." },
   },
   "collect-garbage": {
     label: "Collect garbage",
-    help: "Removes old generations and frees the store, never what runs, was booted, or was last known to be good.",
+    help: "Removes old generations and unneeded store paths. The running, the booted and the last known good generation stay.",
     runsOn: "host",
     args: z.strictObject({
-      keepDays: z.number().int().min(0).max(3650).default(30).describe("Younger generations stay, in days"),
+      keepDays: z.number().int().min(0).max(3650).default(30).describe("Keep generations younger than this, in days"),
     }),
     preChecks: [],
     postCheck: "none",
@@ -161,7 +161,7 @@ export const OPS = {
   },
   refresh: {
     label: "Refresh",
-    help: "Reads every fact of the host anew and sends it.",
+    help: "Reads all facts of the host again and sends them.",
     runsOn: "host",
     args: noArgs,
     preChecks: [],
@@ -175,7 +175,7 @@ export const OPS = {
   },
   "restart-agent": {
     label: "Restart agent",
-    help: "The agent's process ends and its service manager starts it anew.",
+    help: "Stops the agent's process; its service manager starts it again.",
     runsOn: "host",
     args: noArgs,
     preChecks: [],
@@ -195,19 +195,19 @@ export const OpName = z.enum(Object.keys(OPS) as [OpName, ...OpName[]]);
 /** An op with arguments of its own shape. */
 export type OpRequest = { [N in OpName]: { op: N; args: z.output<(typeof OPS)[N]["args"]> } }[OpName];
 
-/** Reads an op and its arguments, as they come from a browser or over the link. */
+/** Parses an op and its arguments, as received from a browser or over the link. */
 export function parseOpRequest(
   op: string,
   args: unknown,
 ): { ok: true; request: OpRequest } | { ok: false; code: "op-unknown" | "arguments-invalid"; reason: string } {
   const name = OpName.safeParse(op);
-  if (!name.success) return { ok: false, code: "op-unknown", reason: `There is no op ${JSON.stringify(op)}.` };
+  if (!name.success) return { ok: false, code: "op-unknown", reason: `Unknown op ${JSON.stringify(op)}.` };
   const parsed = OPS[name.data].args.safeParse(args);
   if (!parsed.success) return { ok: false, code: "arguments-invalid", reason: z.prettifyError(parsed.error) };
   return { ok: true, request: { op: name.data, args: parsed.data } as OpRequest };
 }
 
-/** The declaration of an op, typed for those who handle any op alike. */
+/** The declaration of an op, with a type that is the same for all ops. */
 export function opDeclaration(op: OpName): OpDeclaration {
   return OPS[op];
 }

@@ -73,8 +73,8 @@ export const PROBLEMS = {
   },
   "source-not-found": {
     status: 404,
-    title: "This dashboard reads no such source.",
-    next: "GET /sources has all of them.",
+    title: "Source not found.",
+    next: "GET /sources lists all declared sources.",
   },
   internal: {
     status: 500,
@@ -115,8 +115,8 @@ export const Problem = z.object({
   detail: z.string().optional(),
   code: ProblemCode,
   next: z.string(),
-  id: z.string().optional().describe("Stands in the dashboard's log beside the cause"),
+  id: z.string().optional().describe("Also logged by the dashboard, with the cause"),
   faults: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
-  refusal: z.string().optional().describe("The refusal's code, for run-refused"),
+  refusal: z.string().optional().describe("Code of the refusal, for run-refused"),
 });
 export type Problem = z.infer<typeof Problem>;

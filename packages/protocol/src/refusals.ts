@@ -7,7 +7,7 @@ type Refusal = {
   readonly next: string;
 } & (
   | { readonly skippable: false }
-  /** `force` skips the check that gives this refusal; `skipped` says what then happens, for the person who forces the run. */
+  /** `force` skips the check that gives this refusal; `skipped` tells the person who forces the run what happens then. */
   | { readonly skippable: true; readonly skipped: { readonly check: string; readonly effect: string } }
 );
 

@@ -19,7 +19,7 @@ import {
 } from "./views.ts";
 import { Platform, type Role, RunState } from "./words.ts";
 
-/** Below this path stand all routes of this file. */
+/** Prefix of all routes in this file. */
 export const API_PATH = "/api/v1";
 export const CSRF_HEADER = "X-CSRF-Token";
 export const IDEMPOTENCY_HEADER = "Idempotency-Key";
@@ -29,14 +29,14 @@ export interface Route {
   /** Below `API_PATH`, with `{name}` for parameters. */
   readonly path: string;
   readonly summary: string;
-  /** The least role; null: open to everybody. */
+  /** The lowest role that may call it; null: no sign-in needed. */
   readonly role: Role | null;
-  /** It is about the caller's own session or password; absent: an API token will do as well. */
+  /** Concerns the caller's own session or password; absent: API tokens may call it too. */
   readonly principal?: "session";
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
   readonly body?: z.ZodType;
-  /** Of the 2xx answer; null: no body (204). */
+  /** Body of the 2xx response; null: none (204). */
   readonly response: z.ZodType | null;
   readonly problems: readonly ProblemCode[];
 }
@@ -53,27 +53,27 @@ const host = z.object({ host: z.string().min(1).max(80).describe("Id or name") }
 const run = z.object({ run: RunId });
 const password = z.string().min(12, "at least 12 characters").max(1000);
 const personName = z.string().trim().min(1).max(60);
-const token = z.object({ token: z.string().describe("Shown this once; stored only as a hash") });
+const token = z.object({ token: z.string().describe("Shown only once; stored as a hash") });
 
-/** What a person gives for an op that asks for proof that it is them. */
+/** The proof that a person gives for an op that requires one. */
 const proof = z.strictObject({ password: z.string().max(1000) });
 
 export const StartRunBody = z.strictObject({
   op: z.string().max(40),
   args: z.record(z.string(), z.unknown()).default({}),
-  whenBlocked: z.enum(["queue", "refuse"]).default("refuse").describe("When the host is offline or busy: wait, or be refused"),
+  whenBlocked: z.enum(["queue", "refuse"]).default("refuse").describe("What to do when the host is offline or busy"),
   force: z.boolean().default(false).describe("Skips the pre-checks that may be skipped"),
-  proof: proof.optional().describe("For ops that ask for it"),
+  proof: proof.optional().describe("Required by some ops"),
 });
 
 const RefusedStart = z.object({ code: z.string(), sentence: z.string(), next: z.string() });
 
-/** Every route: the server, the page, the command line and the OpenAPI document are made from this table. */
+/** Every route. The server, the page, the command line and the OpenAPI document are derived from this table. */
 export const ROUTES = {
   setupState: {
     method: "get",
     path: "/setup",
-    summary: "Whether the first administrator is still to be made",
+    summary: "Whether the first administrator still has to be created",
     role: null,
     response: z.object({ needed: z.boolean() }),
     problems: [],
@@ -81,7 +81,7 @@ export const ROUTES = {
   setup: {
     method: "post",
     path: "/setup",
-    summary: "Make the first administrator with the one-time token of the setup link, and sign in",
+    summary: "Create the first administrator with the one-time token of the setup link, and sign in",
     role: null,
     body: z.strictObject({ token: z.string().max(200), name: personName, password }),
     response: Session,
@@ -136,7 +136,7 @@ export const ROUTES = {
   changePassword: {
     method: "post",
     path: "/password",
-    summary: "Change your password; every other session of yours ends",
+    summary: "Change your password and end your other sessions",
     role: "viewer",
     principal: "session",
     body: z.strictObject({ current: z.string().max(1000), next: password }),
@@ -154,7 +154,7 @@ export const ROUTES = {
   addHost: {
     method: "post",
     path: "/hosts",
-    summary: "Add a host and make its token",
+    summary: "Add a host and create its token",
     role: "admin",
     body: z.strictObject({ name: HostName, platform: Platform }),
     response: z.object({ host: HostView, token: z.string() }),
@@ -182,7 +182,7 @@ export const ROUTES = {
   removeHost: {
     method: "delete",
     path: "/hosts/{host}",
-    summary: "Remove a host, its token and its runs; the machine itself is left as it is",
+    summary: "Remove a host and its token. Its run history stays, and the machine itself is not changed",
     role: "admin",
     params: host,
     response: null,
@@ -209,7 +209,7 @@ export const ROUTES = {
   hostMetrics: {
     method: "get",
     path: "/hosts/{host}/metrics",
-    summary: "The last day's measurements, five minutes each",
+    summary: "Measurements of the last day, averaged over five minutes",
     role: "viewer",
     params: host,
     response: z.object({
@@ -256,7 +256,7 @@ export const ROUTES = {
   hostChanges: {
     method: "get",
     path: "/hosts/{host}/changes",
-    summary: "What the last preview of a host showed, and the commits between what it runs and that",
+    summary: "The last preview of a host, and the commits between it and the running system",
     role: "viewer",
     params: host,
     response: ChangesView,
@@ -283,7 +283,7 @@ export const ROUTES = {
   startRuns: {
     method: "post",
     path: "/runs",
-    summary: "Start an op on several hosts; each is started or refused by itself",
+    summary: "Start an op on several hosts; each one is started or refused separately",
     role: "operator",
     body: StartRunBody.extend({ hosts: z.array(z.string().max(80)).min(1).max(1000) }),
     response: z.object({
@@ -312,7 +312,7 @@ export const ROUTES = {
   runLog: {
     method: "get",
     path: "/runs/{run}/log",
-    summary: "Lines of a run's log: as JSON, JSON lines, or the text as it was written",
+    summary: "Lines of a run's log: as JSON, JSON lines, or plain text",
     role: "viewer",
     params: run,
     query: z.object({
@@ -326,20 +326,20 @@ export const ROUTES = {
   searchLog: {
     method: "get",
     path: "/runs/{run}/log/search",
-    summary: "Numbers of the lines that contain a text, whatever its case",
+    summary: "Numbers of the lines that contain a text, ignoring case",
     role: "viewer",
     params: run,
     query: z.object({ q: z.string().min(1).max(500) }),
     response: z.object({
       lines: z.array(z.number().int()),
-      truncated: z.boolean().describe("There are more than the 10,000 first"),
+      truncated: z.boolean().describe("There are more than 10,000 matches"),
     }),
     problems: ["run-not-found"],
   },
   logOutline: {
     method: "get",
     path: "/runs/{run}/log/outline",
-    summary: "Where a log has errors, warnings, and noise to fold",
+    summary: "Line numbers of errors, warnings and foldable noise in a log",
     role: "viewer",
     params: run,
     response: LogOutline,
@@ -348,7 +348,7 @@ export const ROUTES = {
   target: {
     method: "get",
     path: "/target",
-    summary: "The commit that hosts should run, of the only declared source",
+    summary: "The target of the only declared source",
     role: "viewer",
     response: TargetView,
     problems: [],
@@ -356,7 +356,7 @@ export const ROUTES = {
   refreshTarget: {
     method: "post",
     path: "/target/refresh",
-    summary: "Read the only declared source now",
+    summary: "Fetch the only declared source now",
     role: "operator",
     response: TargetView,
     problems: ["target-not-configured"],
@@ -364,7 +364,7 @@ export const ROUTES = {
   sources: {
     method: "get",
     path: "/sources",
-    summary: "The declared sources, each with the commit that its hosts should run",
+    summary: "The declared sources, each with its target",
     role: "viewer",
     response: z.object({ items: z.array(SourceView) }),
     problems: [],
@@ -372,7 +372,7 @@ export const ROUTES = {
   refreshSource: {
     method: "post",
     path: "/sources/{source}/refresh",
-    summary: "Read a source's config repository now",
+    summary: "Fetch the config repository of a source now",
     role: "operator",
     params: z.object({ source: SourceId }),
     response: SourceView,
@@ -395,13 +395,13 @@ export const ROUTES = {
 
 export type RouteName = keyof typeof ROUTES;
 type Shape<R, K extends string> = R extends Record<K, infer S extends z.ZodType> ? S : never;
-/** What a caller sends, by route name. */
+/** The input of a route, by its name. */
 export type RouteInput<N extends RouteName> = ([Shape<(typeof ROUTES)[N], "params">] extends [never]
   ? unknown
   : { params: z.input<Shape<(typeof ROUTES)[N], "params">> }) &
   ([Shape<(typeof ROUTES)[N], "query">] extends [never] ? unknown : { query?: z.input<Shape<(typeof ROUTES)[N], "query">> }) &
   ([Shape<(typeof ROUTES)[N], "body">] extends [never] ? unknown : { body: z.input<Shape<(typeof ROUTES)[N], "body">> });
-/** What a caller gets, by route name; undefined where there is no body. */
+/** The output of a route, by its name; undefined: no body. */
 export type RouteOutput<N extends RouteName> = (typeof ROUTES)[N]["response"] extends infer S extends z.ZodType
   ? z.output<S>
   : undefined;

@@ -6,22 +6,22 @@ import { RefusalCode } from "./refusals.ts";
 import { plainText } from "./text.ts";
 import { Phase } from "./words.ts";
 
-// Schemas here are built when something is read by them (`z.lazy`): a daemon that waits holds none of them in memory.
+// Schemas here are built on first use (`z.lazy`): an idle daemon holds none of them in memory.
 
-/** Longest piece of a line in characters; a longer line comes in pieces, all but the last with `continues` (R8). */
+/** Longest piece of a line in characters; a longer line is split into pieces, all but the last with `continues` (R8). */
 export const MAX_LINE_PIECE = 64 * 1024;
 
 const stream = z.enum(["agent", "git", "nix", "build", "activation", "test"]);
 const level = z.enum(["error", "warning", "noise"]);
 
-/** A line of output. Text is what the program wrote, escape sequences included: whoever shows it renders it as text. */
+/** A line of output. The text is unchanged, escape sequences included: a reader must render it as text. */
 export const LogLine = z.lazy(() =>
   z.object({
     at: Timestamp,
     stream,
     text: z.string().max(MAX_LINE_PIECE),
-    level: level.optional().describe("Noise is what Nix repeats for each path: the page folds it"),
-    continues: z.literal(true).optional().describe("The line goes on in the next one"),
+    level: level.optional().describe("Noise: lines that Nix repeats for each path; the page folds them"),
+    continues: z.literal(true).optional().describe("The line continues in the next one"),
   }),
 );
 export type LogLine = z.infer<typeof LogLine>;
@@ -29,7 +29,7 @@ export type LogLine = z.infer<typeof LogLine>;
 const count = z.number().int().min(0);
 const share = z.object({ done: count, expected: count });
 
-/** Where a build stands, whole each time: a later progress replaces an earlier one. */
+/** The complete state of a build: a later progress replaces an earlier one. */
 export const BuildProgress = z.lazy(() =>
   z.object({
     builds: share.extend({ running: count, failed: count }),
@@ -47,7 +47,7 @@ const packageVersions = z.object({
   size: count.optional().describe("Bytes of all its store paths in the closure"),
 });
 
-/** What changes between two closures, by package name. */
+/** The differences between two closures, by package name. */
 export const ClosureDiff = z.lazy(() =>
   z.object({
     from: z.string().max(512).nullable(),
@@ -73,19 +73,19 @@ export type ClosureDiff = z.infer<typeof ClosureDiff>;
 
 const units = z.array(plainText(256)).max(500);
 
-/** What an activation would do to units, as the new closure's own `dry-activate` tells it. */
+/** The effect of an activation on units, as reported by the new closure's `dry-activate`. */
 export const UnitChanges = z.lazy(() => z.object({ stop: units, start: units, restart: units, reload: units }));
 export type UnitChanges = z.infer<typeof UnitChanges>;
 
-/** What a switch to a closure would bring, found without changing anything. The diff comes as an event of its own. */
+/** The effect of a switch to a closure, found without changing anything. The diff is a separate event. */
 export const Preview = z.lazy(() =>
   z.object({
-    commit: Commit.nullable().describe("What was built; null: a generation that no commit is known of"),
+    commit: Commit.nullable().describe("The commit that was built; null: a generation whose commit is not known"),
     closure: StorePath,
-    against: StorePath.nullable().describe("What it is compared with; null: the host runs nothing"),
-    units: UnitChanges.nullable().describe("Null: the platform cannot tell"),
+    against: StorePath.nullable().describe("The closure it is compared with; null: the host runs none"),
+    units: UnitChanges.nullable().describe("Null: not available on this platform"),
     reboot: z.object({ needed: z.boolean(), reasons: z.array(plainText(120)).max(50) }),
-    agent: z.enum(["same", "changed", "missing"]).describe("What becomes of this agent"),
+    agent: z.enum(["same", "changed", "missing"]).describe("Whether the closure contains this agent"),
   }),
 );
 export type Preview = z.infer<typeof Preview>;
@@ -121,7 +121,7 @@ export type Outcome = z.infer<typeof Outcome>;
 const body = z.lazy(() =>
   z.discriminatedUnion("kind", [
     z.object({ kind: z.literal("started"), agentVersion: plainText(120) }),
-    z.object({ kind: z.literal("phase"), phase: Phase }).describe("This phase begins; the one before it has ended"),
+    z.object({ kind: z.literal("phase"), phase: Phase }).describe("This phase begins; the previous one has ended"),
     z.object({ kind: z.literal("command"), argv: z.array(z.string().max(4000)).min(1).max(100) }),
     z.object({ kind: z.literal("log"), lines: z.array(LogLine).min(1).max(2000) }),
     z.object({ kind: z.literal("progress"), progress: BuildProgress }),
@@ -129,16 +129,16 @@ const body = z.lazy(() =>
     z.object({ kind: z.literal("preview"), preview: Preview }),
     z
       .object({ kind: z.literal("armed"), until: Timestamp, back: StorePath })
-      .describe("The dead-man switch is armed: unless it is confirmed until then, the host goes back to this closure"),
+      .describe("The dead-man switch is armed: unless confirmed by then, the host goes back to this closure"),
     z.object({ kind: z.literal("deployed"), deployment: Deployment }),
     z.object({ kind: z.literal("testResult"), result: TestResult }),
     z.object({ kind: z.literal("warning"), message: plainText(2000) }),
     z
       .object({ kind: z.literal("restart"), instance: z.string().max(200) })
-      .describe("The daemon of this instance is to end, to be started anew"),
+      .describe("The daemon of this instance must exit, so that it is started again"),
     z
       .object({ kind: z.literal("finished"), outcome: Outcome, proof: FactsReading.optional() })
-      .describe("The last event. The proof is what the runner read of the host after its work ended (R22)"),
+      .describe("The last event. The proof holds facts that the runner read after its work ended (R22)"),
   ]),
 );
 
@@ -147,5 +147,5 @@ export const RunEvent = z.lazy(() => z.intersection(z.object({ seq: z.number().i
 export type RunEventBody = z.infer<typeof body>;
 export type RunEvent = { seq: number; at: Timestamp } & RunEventBody;
 
-/** The bodies by kind, for those who handle one of them. */
+/** The event bodies by kind. */
 export type RunEventOf<K extends RunEventBody["kind"]> = Extract<RunEventBody, { kind: K }>;

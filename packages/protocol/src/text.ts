@@ -2,7 +2,7 @@ import * as z from "zod";
 
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
 
-/** Turns control characters and bidirectional overrides, which could act in a terminal or disguise a text, into U+FFFD (R50). */
+/** Turns control characters and bidirectional overrides, which could control a terminal or disguise a text, into U+FFFD (R50). */
 export function withoutControls(text: string): string {
   return text.replace(CONTROL, "\u{fffd}");
 }
@@ -15,7 +15,7 @@ export function plainText(max: number) {
     .transform((text) => withoutControls(text).replace(/[\t\n]/g, " "));
 }
 
-/** Shortens a text that this side made itself to what `plainText(max)` takes, with an ellipsis. */
+/** Shortens a text of our own to the length that `plainText(max)` accepts, with an ellipsis. */
 export function shorten(text: string, max: number): string {
   if (text.length <= max) return text;
   // A cut between the halves of a surrogate pair would leave a broken character.
@@ -23,21 +23,21 @@ export function shorten(text: string, max: number): string {
   return `${text.slice(0, end)}…`;
 }
 
-/** A commit as people read it: its first seven digits. */
+/** A commit for display: its first seven digits. */
 export function shortCommit(commit: string): string {
   return commit.slice(0, 7);
 }
 
 /**
- * The name of a store path as people read it, without directory and hash: `nixos-system-gpc0-26.05`. A derivation has the name of what
- * it builds, without its `.drv`. A text that is no store path stays as it is, a path inside one as well.
+ * The name of a store path for display, without directory and hash: `nixos-system-gpc0-26.05`. A derivation is named without `.drv`.
+ * Any other text, including a path inside a store path, is returned unchanged.
  * https://nix.dev/manual/nix/latest/protocols/store-path
  */
 export function storeName(path: string): string {
   return /(?:^|\/)[0-9a-df-np-sv-z]{32}-([^/]+?)(?:\.drv)?$/.exec(path)?.[1] ?? path;
 }
 
-/** Ends a text as a sentence, unless it ends as one already. White space around it goes. */
+/** Trims a text and ends it with a full stop unless it already ends a sentence. */
 export function sentence(text: string): string {
   const trimmed = text.trim();
   return /[.!?…]$/.test(trimmed) ? trimmed : `${trimmed}.`;

@@ -9,21 +9,21 @@ import { ActorKind, Compartment, Phase, Platform, QueueReason, Reachability, Rol
 export const CompartmentAnswer = z.object({ status: Status, word: z.string().max(14), sentence: z.string() });
 export type CompartmentAnswer = z.infer<typeof CompartmentAnswer>;
 
-/** The one action that helps a host now; what a click on it sends. */
+/** The one action that helps a host now, and the request that a click on it sends. */
 export const NextAction = z.discriminatedUnion("kind", [
   z.object({
     kind: z.literal("start"),
     label: z.string().describe("Pull, Switch, Run tests, Retry, Queue pull, …"),
     op: OpName,
     args: z.record(z.string(), z.unknown()),
-    whenBlocked: z.enum(["queue", "refuse"]).describe("What to ask for when the host is offline or busy"),
-    compartment: Compartment.nullable().describe("The compartment whose sentence it belongs to"),
+    whenBlocked: z.enum(["queue", "refuse"]).describe("What to do when the host is offline or busy"),
+    compartment: Compartment.nullable().describe("The compartment that suggests it"),
   }),
   z.object({ kind: z.literal("open-run"), label: z.string(), runId: RunId }),
 ]);
 export type NextAction = z.infer<typeof NextAction>;
 
-/** Where a host's commit stands to the target. */
+/** How a host's commit relates to the target. */
 export const CommitRelation = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("equal") }),
   z.object({ kind: z.literal("behind"), behind: z.number().int() }),
@@ -43,27 +43,27 @@ export const PhaseView = z.object({
 });
 export type PhaseView = z.infer<typeof PhaseView>;
 
-/** What every screen needs to draw a run; `RunView` has the rest. */
+/** The part of a run that every page shows; `RunView` has the rest. */
 export const RunSummary = z.object({
   id: RunId,
   number: z.number().int().describe("Counts the dashboard's runs from 1; for people"),
-  hostId: HostId.nullable().describe("Null: the dashboard's own run. The host may be gone by now"),
-  hostName: z.string().describe("As it is called now; of one that is gone, as it was called when the run was made"),
+  hostId: HostId.nullable().describe("Null: the dashboard's own run. The host may have been removed"),
+  hostName: z.string().describe("The current name; for a removed host, its name when the run was created"),
   op: OpName,
   title: z.string().describe("Switch to 7f3a91c"),
   state: RunState,
   status: Status,
   word: z.string().describe("Build 61 %, queued, succeeded, …"),
-  sentence: z.string().describe("What is so now, or how it ended, with the first error"),
+  sentence: z.string().describe("The current state or the outcome, with the first error"),
   queueReason: QueueReason.nullable(),
-  hold: RunHold.nullable().describe("What holds a queued run beside the state of its host"),
-  by: z.string().describe("Name of who asked for it"),
+  hold: RunHold.nullable().describe("Why a queued run is held, apart from the state of its host"),
+  by: z.string().describe("Name of the actor"),
   actorKind: ActorKind,
   createdAt: Timestamp,
   startedAt: Timestamp.nullable(),
   endedAt: Timestamp.nullable(),
   phases: z.array(PhaseView),
-  remaining: z.number().nullable().describe("Milliseconds that it probably still takes"),
+  remaining: z.number().nullable().describe("Estimated milliseconds until it ends"),
   slow: z.boolean().describe("Past half of its deadline"),
   linkLost: z.boolean(),
   cancelling: z.boolean(),
@@ -94,26 +94,26 @@ export const RunView = z.object({
   armed: z
     .object({ until: Timestamp, back: z.string() })
     .nullable()
-    .describe("While it waits for its confirmation: until when, and where the host goes back to otherwise"),
+    .describe("While it waits to be confirmed: the deadline, and the closure that the host goes back to otherwise"),
   tests: z.array(TestResult),
   warnings: z.array(z.string()),
   outcome: RunOutcomeView.nullable(),
-  lateReport: z.string().nullable().describe("What the host reported after the run had ended without it"),
-  cancelWarning: z.string().nullable().describe("What cancelling now can leave behind"),
+  lateReport: z.string().nullable().describe("Report of the host that arrived after the run had ended"),
+  cancelWarning: z.string().nullable().describe("Possible consequences of cancelling now"),
   mayCancel: z.boolean(),
   retry: NextAction.nullable(),
-  usualDuration: z.number().nullable().describe("Milliseconds, from this host's last runs of this op"),
+  usualDuration: z.number().nullable().describe("Milliseconds, from the last runs of this op on this host"),
   log: z.object({
     lines: z.number().int(),
     bytes: z.number().int(),
     errors: z.number().int(),
     warnings: z.number().int(),
-    discarded: z.boolean().describe("The log is older than its retention"),
+    discarded: z.boolean().describe("The log was removed, by age or size"),
   }),
 });
 export type RunView = z.infer<typeof RunView>;
 
-/** A commit between what a host runs and what it would run. */
+/** A commit between the running system and the previewed one. */
 export const CommitView = z.object({
   commit: Commit,
   subject: z.string(),
@@ -123,32 +123,34 @@ export const CommitView = z.object({
 });
 export type CommitView = z.infer<typeof CommitView>;
 
-/** What the last preview of a host showed, and what can be done with it now. */
+/** The last preview of a host, and the action that it allows now. */
 export const ChangesView = z.object({
-  run: RunSummary.nullable().describe("The preview at work, else the last one; null: none was made yet"),
-  preview: Preview.nullable().describe("Of the last one that succeeded and that no generation was asked of"),
+  run: RunSummary.nullable().describe("The active preview, else the last one; null: none yet"),
+  preview: Preview.nullable().describe("Of the last successful preview of a commit"),
   previewedAt: Timestamp.nullable(),
   diff: ClosureDiff.nullable(),
-  commits: z.array(CommitView).describe("Newest first, at most 200: what the previewed commit has and the running one lacks"),
+  commits: z
+    .array(CommitView)
+    .describe("Commits that the previewed commit has and the running one lacks; newest first, at most 200"),
   commitsComplete: z.boolean().describe("False: there are more, or the mirror does not know the running commit"),
   standing: z
     .enum(["fresh", "target-moved", "host-changed", "none"])
-    .describe("Whether it shows the present target against what the host runs now"),
-  sentence: z.string().describe("What it comes to, in one line"),
-  action: NextAction.nullable().describe("The one thing to do: preview, preview again, or switch to exactly this"),
+    .describe("Whether it compares the current target with the running system"),
+  sentence: z.string().describe("Summary in one line"),
+  action: NextAction.nullable().describe("The suggested action: preview, preview again, or switch to exactly this closure"),
 });
 export type ChangesView = z.infer<typeof ChangesView>;
 
 export const GenerationView = z.object({
   number: z.number().int(),
   at: Timestamp,
-  closure: z.string().nullable().describe("Null: it was collected"),
+  closure: z.string().nullable().describe("Null: it was garbage-collected"),
   commit: Commit.nullable(),
   subject: z.string().nullable(),
-  by: z.string().nullable().describe("Who deployed it from here"),
+  by: z.string().nullable().describe("Who deployed it from this dashboard"),
   runId: RunId.nullable(),
   marks: z.array(z.enum(["running", "next-boot", "booted", "last-known-good"])),
-  rollback: NextAction.nullable().describe("Null: it runs already, or cannot be activated"),
+  rollback: NextAction.nullable().describe("Null: already running, or cannot be activated"),
   denied: z.string().nullable().describe("Why it cannot be activated"),
 });
 export type GenerationView = z.infer<typeof GenerationView>;
@@ -164,7 +166,7 @@ export const NumberedLine = z.object({
 });
 export type NumberedLine = z.infer<typeof NumberedLine>;
 
-/** Line numbers by level, up to the last line that was stored when it was asked for; noise as ranges, both ends included. */
+/** Line numbers by level, up to the last line stored at the time of the request; noise as ranges, both ends included. */
 export const LogOutline = z.object({
   last: z.number().int(),
   errors: z.array(z.number().int()).max(1000),
@@ -177,29 +179,29 @@ export const HostRow = z.object({
   id: HostId,
   name: z.string(),
   platform: Platform,
-  sourceId: SourceId.nullable().describe("The source that it tracks, also one that is not declared here; null: not known yet"),
+  sourceId: SourceId.nullable().describe("The source that it tracks, declared here or not; null: not known yet"),
   system: z.string().nullable(),
   tags: z.array(z.string()),
   location: z.string().nullable(),
   deviceType: z.string().nullable(),
-  color: z.string().nullable().describe("#rrggbb from its configuration, else null: the page picks an accent"),
+  color: z.string().nullable().describe("#rrggbb from its configuration; null: the page chooses a color"),
   reachability: z.object({ state: Reachability, since: Timestamp.nullable() }),
   status: Status.describe("The worst of its compartments, or working"),
   since: Timestamp.nullable().describe("Since when it needs attention"),
   cause: z
     .object({ lead: z.string(), detail: z.string().nullable() })
     .nullable()
-    .describe("Why it needs attention; null: it does not"),
+    .describe("Why it needs attention; null: it needs none"),
   compartments: z.record(Compartment, CompartmentAnswer),
   next: NextAction.nullable(),
   deniedOps: z.partialRecord(OpName, z.string()).describe("Ops that cannot be started now, with the reason"),
   runs: z.object({ commit: Commit.nullable(), since: Timestamp.nullable(), generation: z.number().int().nullable() }),
-  relation: CommitRelation.describe("Of what was pulled, to the target"),
+  relation: CommitRelation.describe("How the pulled commit relates to the target"),
   load: z.number().nullable(),
   cores: z.number().int().nullable(),
   memory: z.number().min(0).max(1).nullable(),
   disk: z.number().min(0).max(1).nullable().describe("Of the fullest disk"),
-  run: RunSummary.nullable().describe("The active run; else the first that waits"),
+  run: RunSummary.nullable().describe("The active run; else the first queued one"),
   conflict: z.string().nullable(),
 });
 export type HostRow = z.infer<typeof HostRow>;
@@ -215,7 +217,7 @@ export const HostView = z.object({
   metrics: Metrics.nullable(),
   policy: HostPolicy.nullable(),
   settings: HostSettings.nullable(),
-  failure: RunSummary.nullable().describe("The last switch, while the host still suffers from its failure"),
+  failure: RunSummary.nullable().describe("The last switch, if it failed and the failure is not resolved"),
   failureLog: z.array(NumberedLine).describe("The lines around its first error"),
   token: z.object({ createdAt: Timestamp, lastUsedAt: Timestamp.nullable(), lastUsedFrom: z.string().nullable() }).nullable(),
   lastRefusedLink: z.object({ at: Timestamp, reason: z.string() }).nullable().describe("Why the last link was not accepted"),
@@ -242,16 +244,16 @@ const known = z.object({
   subject: z.string(),
   author: z.string(),
   committedAt: Timestamp,
-  fetchedAt: Timestamp.describe("When the config repository was last read with success"),
+  fetchedAt: Timestamp.describe("When the config repository was last fetched successfully"),
   lockHash: z.string().nullable(),
   inputs: z.record(z.string(), LockInput),
-  url: z.string().nullable().describe("Page of the commit, where the forge is known"),
+  url: z.string().nullable().describe("Web page of the commit; null: the forge is not known"),
   stale: z.boolean().describe("The grace period for failed fetches is over: nothing can be proven current"),
   problem: z.string().nullable().describe("Why the last fetch failed"),
   next: z.string().nullable(),
 });
 
-/** A source that is declared here, with its target: the commit that the hosts which track it should run. */
+/** A declared source with its target, the commit that its hosts should run. */
 export const SourceView = z.discriminatedUnion("state", [neverRead, known]);
 export type SourceView = z.infer<typeof SourceView>;
 
@@ -275,7 +277,7 @@ export type AuditEntry = z.infer<typeof AuditEntry>;
 
 export const Session = z.object({
   person: z.object({ name: z.string(), role: Role }),
-  csrf: z.string().describe("To be sent as X-CSRF-Token with every request that changes something"),
+  csrf: z.string().describe("Send it as X-CSRF-Token with every request that changes something"),
 });
 export type Session = z.infer<typeof Session>;
 
@@ -289,13 +291,13 @@ export const SessionListing = z.object({
 });
 export type SessionListing = z.infer<typeof SessionListing>;
 
-/** What the page needs to know of the dashboard itself. */
+/** Facts about the dashboard itself, for the page. */
 export const ServerInfo = z.object({
   version: z.string(),
   startedAt: Timestamp,
   repoUrl: z.string().nullable(),
   origin: z.string(),
   notice: z.string().nullable().describe("A sentence from the operator, shown on every page"),
-  storage: z.string().nullable().describe("Why nothing can be stored now; null: all is well"),
+  storage: z.string().nullable().describe("Why nothing can be stored now; null: storage works"),
 });
 export type ServerInfo = z.infer<typeof ServerInfo>;

@@ -1,6 +1,6 @@
 import * as z from "zod";
 
-/** What is built and how it is activated. */
+/** Decides what is built and how it is activated. */
 export const Platform = z.enum(["nixos", "darwin", "home-manager"]);
 export type Platform = z.infer<typeof Platform>;
 
@@ -43,13 +43,13 @@ export const QueueReason = z.enum(["host-offline", "host-busy", "held"]);
 export type QueueReason = z.infer<typeof QueueReason>;
 
 /**
- * What holds a run in the queue beside the state of its host: a rollout whose turn has not come, a maintenance window, a hold that
- * somebody put on the host, or a time.
+ * Why a run is held in the queue, apart from the state of its host: a rollout that has not reached it, a maintenance window, a hold on
+ * the host, or a start time.
  */
 export const RunHold = z.object({
   by: z.enum(["rollout", "window", "hold", "time"]),
   reason: z.string().max(300).describe("One sentence for a person"),
-  until: z.number().int().min(0).nullable().describe("When it ends by itself; null: not by itself"),
+  until: z.number().int().min(0).nullable().describe("When the hold ends by itself; null: never"),
 });
 export type RunHold = z.infer<typeof RunHold>;
 
@@ -99,25 +99,25 @@ export const COMPARTMENT_LABELS = {
   tests: "Tests",
 } as const satisfies Record<Compartment, string>;
 
-/** Green, yellow, red, blue, grey; never told by colour alone. */
+/** Green, yellow, red, blue, grey; colour is never the only signal. */
 export const Status = z.enum(["ok", "attention", "broken", "working", "unknown"]);
 export type Status = z.infer<typeof Status>;
 
-/** From the one to look at first to the one to look at last. */
+/** Most urgent first. */
 export const WORST_FIRST = ["broken", "attention", "working", "unknown", "ok"] as const satisfies readonly Status[];
 
-/** Whether a host can be spoken to. It says nothing about its configuration. */
+/** Whether a host is reachable. Says nothing about its configuration. */
 export const Reachability = z.enum(["online", "stale", "offline", "never"]);
 export type Reachability = z.infer<typeof Reachability>;
 
 export const DeviceType = z.enum(["server", "desktop", "laptop", "gaming"]);
 export type DeviceType = z.infer<typeof DeviceType>;
 
-/** Who does something: a person, a program, a part of the dashboard, the host itself; `unknown`: somebody who is not known here. */
+/** Kind of actor: a person, a program, a part of the dashboard, or the host itself; `unknown`: not identified. */
 export const ActorKind = z.enum(["person", "token", "rollout", "webhook", "schedule", "host", "unknown"]);
 export type ActorKind = z.infer<typeof ActorKind>;
 
-/** Each role may do what the ones before it may. */
+/** Each role includes the permissions of the ones before it. */
 export const Role = z.enum(["viewer", "operator", "admin"]);
 export type Role = z.infer<typeof Role>;
 

@@ -6,7 +6,7 @@ export interface AuditFilter {
   readonly who?: string | undefined;
   /** A whole action, or its first part: `run` for all of runs. */
   readonly action?: string | undefined;
-  /** Id or name that the host had. */
+  /** Id of the host, or a name that it had. */
   readonly host?: string | undefined;
 }
 
@@ -22,7 +22,7 @@ export type AuditVerdict = { ok: true; entries: number; head: string } | { ok: f
 export interface Audit {
   /** Newest first, those before `before`. */
   list(filter: AuditFilter, limit: number, before: number | null): Promise<AuditPage>;
-  /** Follows the chain from the first entry: whether one was changed, or removed from between. */
+  /** Verifies the chain from the first entry: detects changed and removed entries. */
   verify(signal?: AbortSignal): Promise<AuditVerdict>;
 }
 

@@ -5,49 +5,49 @@ import { changes, runningCommit } from "../status/index.ts";
 import type { Store } from "../store/index.ts";
 import type { FleetViewsDeps } from "./fleet-views.ts";
 
-/** Previews that are looked through for the last one of a commit: the others looked at generations. */
-const LOOK_BACK = 50;
+/** Newest previews that are searched for one of a commit; others are of generations. */
+const PREVIEWS_TO_SEARCH = 50;
 
-/** What the page "Changes" of a host shows. */
+/** The view of a host's page "Changes". */
 export async function changesView(
   { store, runs }: Pick<FleetViewsDeps, "store" | "runs">,
   { source, row, input }: { source: SourceReader | null; row: HostRow; input: HostInput },
 ): Promise<ChangesView> {
-  const { last, shown } = await lastPreviews(store, row.id);
+  const { last, lastPreview } = await lastPreviews(store, row.id);
   const view = source?.view();
   const commit = view?.state === "known" ? view.commit : null;
   const from = runningCommit(input, null).commit;
-  const to = shown?.preview.commit ?? null;
+  const to = lastPreview?.preview.commit ?? null;
   const between =
     to === null || from === to
       ? { items: [], complete: true }
       : ((await source?.commits(from, to)) ?? { items: [], complete: false });
   return {
     run: last === null ? null : await runs.summary(last),
-    preview: shown?.preview ?? null,
-    previewedAt: shown?.endedAt ?? null,
-    diff: shown?.diff ?? null,
+    preview: lastPreview?.preview ?? null,
+    previewedAt: lastPreview?.endedAt ?? null,
+    diff: lastPreview?.diff ?? null,
     commits: between.items,
     commitsComplete: between.complete,
-    ...changes({ shown, running: input.facts.running?.closure ?? null, target: commit, row }),
+    ...changes({ lastPreview, running: input.facts.running?.closure ?? null, target: commit, row }),
   };
 }
 
-interface Shown {
+interface LastPreview {
   preview: Preview;
   diff: ClosureDiff | null;
   endedAt: number | null;
 }
 
-/** The preview at work, or the last one, and the last one that succeeded with what it showed. Only those of a commit against what runs. */
-async function lastPreviews({ db }: Store, hostId: HostId): Promise<{ last: RunId | null; shown: Shown | null }> {
+/** The active or last preview, and the results of the last successful one. Only previews of a commit against the running system. */
+async function lastPreviews({ db }: Store, hostId: HostId): Promise<{ last: RunId | null; lastPreview: LastPreview | null }> {
   const previews = await db
     .selectFrom("runs")
     .select(["id", "args", "state", "ended_at"])
     .where("host_id", "=", hostId)
     .where("op", "=", "preview")
     .orderBy("id", "desc")
-    .limit(LOOK_BACK)
+    .limit(PREVIEWS_TO_SEARCH)
     .execute();
   const ofCommit = previews.filter(({ args }) => args.generation === undefined && args.against === undefined);
   const last = ofCommit.find(({ state }) => state === "starting" || state === "running") ?? ofCommit[0];
@@ -59,6 +59,6 @@ async function lastPreviews({ db }: Store, hostId: HostId): Promise<{ last: RunI
   const preview = results?.preview ?? null;
   return {
     last: last?.id ?? null,
-    shown: preview === null ? null : { preview, diff: results?.diff ?? null, endedAt: succeeded?.ended_at ?? null },
+    lastPreview: preview === null ? null : { preview, diff: results?.diff ?? null, endedAt: succeeded?.ended_at ?? null },
   };
 }

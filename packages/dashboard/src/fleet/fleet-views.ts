@@ -19,25 +19,25 @@ export interface FleetViewsDeps {
   logs: Pick<RunLogs, "read">;
 }
 
-/** How soon a change is to be seen: `soon` for what has happened, `later` for a measurement or a count that goes on changing. */
+/** How soon a change must be visible: `soon` for events, `later` for measurements and counts that keep changing. */
 export type Urgency = "soon" | "later";
 
-/** What pages show of hosts: kept up to date by what the bus says, so that asking costs nothing. */
+/** Hosts as pages show them, kept up to date by events so that reading is cheap. */
 export interface FleetViews extends AsyncDisposable {
   start(): Promise<void>;
   stop(): Promise<void>;
-  /** By name. Holds every change that was said before the call. */
+  /** Sorted by name. Includes every change published before the call. */
   rows(): Promise<HostRow[]>;
   row(id: HostId): Promise<HostRow | null>;
   view(id: HostId): Promise<HostView | null>;
-  /** What its last preview showed; null: there is no such host. */
+  /** Null: there is no such host. */
   changes(id: HostId): Promise<ChangesView | null>;
   generations(id: HostId): Promise<GenerationView[] | null>;
-  /** The row as it is now; null: there is no such host, or it was not read yet. */
+  /** The current row; null: there is no such host, or it has not been read yet. */
   peek(id: HostId): HostRow | null;
   readonly ids: Iterable<HostId>;
   /**
-   * Calls the listener after something of a host came, changed or went. A row that is the same as before is the same object.
+   * Calls the listener after a host was added, changed or removed. An unchanged row is the same object.
    */
   onChange(listener: (id: HostId, urgency: Urgency) => void): () => void;
 }

@@ -8,7 +8,7 @@ import { readDeployments } from "./host-history.ts";
 /** A host lists 500 generations at most; each may have been deployed more than once. */
 const MOST_DEPLOYMENTS = 1000;
 
-/** What the page "Generations" of a host shows, newest first. */
+/** The view of a host's page "Generations", newest first. */
 export async function generationsView(
   { store }: Pick<FleetViewsDeps, "store">,
   { source, row, input }: { source: SourceReader | null; row: HostRow; input: HostInput },

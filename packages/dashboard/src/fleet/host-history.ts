@@ -12,26 +12,26 @@ import { type NotNull, type Selectable, sql } from "kysely";
 import type { HostInput, RunFacts } from "../status/index.ts";
 import type { DeploymentsTable, Reader, RunResultsTable, RunsTable } from "../store/index.ts";
 
-/** Deployments, and previews, of one closure that are looked at. */
-const MOST_OF_CLOSURE = 50;
+/** Maximum deployments and previews that are read for a closure. */
+const MAX_PER_CLOSURE = 50;
 /** Hosts of one statement: SQLite takes 32,766 parameters. */
 const HOSTS_AT_ONCE = 500;
 
 /** Ops that fetch a commit and may be refused for what it is. */
-const FETCHING = OpName.options.filter((op) => opDeclaration(op).phases.includes("fetch"));
-const SWITCHING = ["switch", "rollback"] as const satisfies readonly OpName[];
+const FETCH_OPS = OpName.options.filter((op) => opDeclaration(op).phases.includes("fetch"));
+const SWITCH_OPS = ["switch", "rollback"] as const satisfies readonly OpName[];
 
-/** What was done on a host, as far as its status depends on it. */
+/** The history of a host that its status depends on. */
 export interface HostHistory {
-  /** Of the closures that were asked about, and the last one of all; newest first. */
+  /** Deployments of the given closures, and the last deployment; newest first. */
   readonly deployments: readonly Deployment[];
-  /** Of the closures that were asked about; newest first. */
+  /** Previews of the given closures; newest first. */
   readonly previews: HostInput["previews"];
   readonly active: RunFacts | null;
   readonly lastFetch: RunFacts | null;
   readonly lastSwitch: RunFacts | null;
   readonly lastTest: RunFacts | null;
-  /** The run at work; else the first that waits. */
+  /** The active run; else the first queued one. */
   readonly currentRun: RunId | null;
 }
 
@@ -55,9 +55,9 @@ async function readSome(db: Reader, hosts: readonly HostClosures[]): Promise<Map
   const ids = hosts.map(({ hostId }) => hostId);
   const ofHost = <R extends { host_id: HostId | null }>(rows: R[]) => Map.groupBy(rows, (row) => row.host_id);
   const unfinished = ofHost(await readUnfinished(db, ids));
-  const fetched = ofHost(await readLast(db, ids, FETCHING, TerminalState.options));
+  const fetched = ofHost(await readLast(db, ids, FETCH_OPS, TerminalState.options));
   const ended = TerminalState.options.filter((state) => state !== "refused");
-  const switched = ofHost(await readLast(db, ids, SWITCHING, ended));
+  const switched = ofHost(await readLast(db, ids, SWITCH_OPS, ended));
   const tested = ofHost(await readLast(db, ids, ["test"], ended));
   const deployed = ofHost([...(await readLastDeployments(db, ids)), ...(await readDeployments(db, hosts))]);
   const previewed = ofHost(await readPreviews(db, hosts));
@@ -85,7 +85,7 @@ async function readSome(db: Reader, hosts: readonly HostClosures[]): Promise<Map
   );
 }
 
-/** What a status needs of a run; the diff of its results can be large, and is not read. */
+/** Columns that a status needs; the diff can be large and is not read. */
 const COLUMNS = [
   "runs.id",
   "runs.host_id",
@@ -107,12 +107,12 @@ type Row = Pick<
 const withResults = (db: Reader) =>
   db.selectFrom("runs").leftJoin("run_results", "run_results.run_id", "runs.id").select(COLUMNS);
 
-/** Runs that wait or are at work, the oldest first. */
+/** Queued and active runs, the oldest first. */
 function readUnfinished(db: Reader, ids: readonly HostId[]): Promise<Row[]> {
   return withResults(db).where("runs.host_id", "in", ids).where("runs.ended_at", "is", null).orderBy("runs.id").execute();
 }
 
-/** The last run of each of these ops on each host that ended so: one look into an index for each. */
+/** The last run of each op on each host in one of these states: one index lookup each. */
 async function readLast(db: Reader, ids: readonly HostId[], ops: readonly OpName[], states: readonly RunState[]): Promise<Row[]> {
   const rows: Row[] = [];
   for (const op of ops) {
@@ -194,7 +194,7 @@ export async function readDeployments(db: Reader, hosts: readonly HostClosures[]
           .whereRef("same.host_id", "=", "pairs.column1")
           .whereRef("same.closure", "=", "pairs.column2")
           .orderBy("same.run_id", "desc")
-          .limit(MOST_OF_CLOSURE),
+          .limit(MAX_PER_CLOSURE),
       ),
     )
     .selectAll("deployments")
@@ -216,7 +216,7 @@ async function readPreviews(db: Reader, hosts: readonly HostClosures[]) {
           .whereRef("same.previewed_closure", "=", "pairs.column2")
           .where("same.state", "=", "succeeded")
           .orderBy("same.id", "desc")
-          .limit(MOST_OF_CLOSURE),
+          .limit(MAX_PER_CLOSURE),
       ),
     )
     .select(["runs.host_id", "runs.commit_id", "runs.previewed_closure"])
@@ -251,7 +251,7 @@ function runFacts(row: Row): RunFacts {
     firstError: reason === null ? null : shorten(reason, 300),
     closureAtEnd: row.closure_at_end,
     tests: row.tests ?? [],
-    // Until the runs themselves say it better.
+    // Replaced by the run's own summary while it is active.
     word: row.state,
     sentence: `${opDeclaration(row.op).label}.`,
   };

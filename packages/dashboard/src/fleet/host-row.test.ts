@@ -54,7 +54,7 @@ const cases: Case[] = [
     title: "F9: F13: an offline host keeps its status, and its pull can wait in the queue",
     row: row({ input: behind, ...offline }),
     next: start("Queue pull", "pull", { whenBlocked: "queue" }),
-    cause: { lead: "3 commits behind, offline", detail: "the pull can wait in the queue until it comes back" },
+    cause: { lead: "3 commits behind, offline", detail: "the pull can be queued until the host is back" },
     status: "attention",
   },
   {
@@ -82,7 +82,7 @@ const cases: Case[] = [
     title: "F13: tests that have not run are run",
     row: row({ by: runs({ lastTest: null }) }),
     next: start("Run tests", "test", { compartment: "tests" }),
-    cause: { lead: "Switched, not tested", detail: "12 tests wait" },
+    cause: { lead: "Switched, not tested", detail: "12 tests to run" },
     status: "attention",
   },
   {
@@ -248,7 +248,7 @@ test("F13: a reboot that is needed is the next action where the host allows it, 
 
 test("F14: R56: a host that takes signed commits only says that it does not go back, unless its configuration lets it", () => {
   expect(row({ policy: { ...policy, signed: true } }).deniedOps).toEqual({
-    rollback: "This host takes signed commits only, and its own configuration does not let it go back (allowRewind).",
+    rollback: "This host accepts signed commits only, and its configuration does not allow going back (allowRewind).",
   });
   expect(row({ policy: { ...policy, signed: true, allowRewind: true } }).deniedOps).toEqual({});
 });

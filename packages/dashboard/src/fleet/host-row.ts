@@ -14,7 +14,7 @@ import {
 } from "@nixfleet/protocol";
 import { undeclaredSource } from "../sources/index.ts";
 import type { Finding, Findings, HostInput, HostReach, TargetInput } from "../status/index.ts";
-import { deniedOps, HELP_ORDER, nextAction, runningCommit } from "../status/index.ts";
+import { ACTION_ORDER, deniedOps, nextAction, runningCommit } from "../status/index.ts";
 
 export interface RowInput {
   readonly id: HostId;
@@ -28,21 +28,21 @@ export interface RowInput {
   readonly findings: Findings;
   readonly reach: HostReach;
   readonly metrics: Metrics | null;
-  /** The run that is starting or running; else the first that waits. */
+  /** The run that is starting or running; else the first queued one. */
   readonly run: RunSummary | null;
 }
 
-/** Everything that the fleet's table and its list of what needs attention draw of a host. */
-export function hostRow(of: RowInput): HostRow {
-  const { input, target, findings, reach, settings, run } = of;
+/** A host's row in the fleet's table and in its list of hosts that need attention. */
+export function hostRow(host: RowInput): HostRow {
+  const { input, target, findings, reach, settings, run } = host;
   const { facts } = input;
   const commit = target.state === "known" ? target.commit : null;
-  const noTarget = whyNoTarget(target);
+  const noTarget = noTargetReason(target);
   const atWork = run !== null && run.state !== "queued";
   const status = atWork ? "working" : rowStatus(findings);
   const next = nextAction(findings, {
     reachability: reach.state,
-    policy: of.policy,
+    policy: host.policy,
     noTarget,
     hasClone: facts.clone?.commit != null,
     run,
@@ -51,10 +51,10 @@ export function hostRow(of: RowInput): HostRow {
   const runs = runningCommit(input, commit);
   const cloned = facts.clone?.commit ?? null;
   return {
-    id: of.id,
-    name: of.name,
-    sourceId: of.sourceId,
-    platform: facts.platform ?? of.platform,
+    id: host.id,
+    name: host.name,
+    sourceId: host.sourceId,
+    platform: facts.platform ?? host.platform,
     system: facts.system ?? null,
     tags: settings?.tags ?? [],
     location: settings?.location ?? null,
@@ -68,7 +68,7 @@ export function hostRow(of: RowInput): HostRow {
     next,
     deniedOps: deniedOps({
       reachability: reach.state,
-      policy: of.policy,
+      policy: host.policy,
       noTarget,
       hasClone: cloned !== null,
       run: atWork ? run : null,
@@ -77,14 +77,14 @@ export function hostRow(of: RowInput): HostRow {
     relation: (target.state === "known" && cloned !== null ? target.standings.get(cloned)?.relation : undefined) ?? {
       kind: "unknown",
     },
-    ...meters(of.metrics),
+    ...meters(host.metrics),
     cores: facts.cores ?? null,
     run,
     conflict: input.conflict,
   };
 }
 
-function whyNoTarget(target: TargetInput): string | null {
+function noTargetReason(target: TargetInput): string | null {
   switch (target.state) {
     case "known":
       return null;
@@ -96,7 +96,7 @@ function whyNoTarget(target: TargetInput): string | null {
   }
 }
 
-/** What a measurement changes of a row, and nothing else. What was not measured is null, a measured zero is zero (R24). */
+/** The fields of a row that come from a measurement. Null: not measured; a measured zero is zero (R24). */
 export function meters(metrics: Metrics | null): Pick<HostRow, "load" | "memory" | "disk"> {
   const share = ({ used, total }: { used: number; total: number }) => (total > 0 ? Math.min(1, used / total) : null);
   const disks = (metrics?.disks ?? []).map(share).filter((value) => value !== null);
@@ -108,8 +108,8 @@ export function meters(metrics: Metrics | null): Pick<HostRow, "load" | "memory"
 }
 
 /**
- * The worst of the five. A yellow one that asks for nothing (a stale target, which is the fleet's problem and no host's; a host
- * without tests) does not make the host need attention.
+ * The worst of the five. Yellow answers without a cause do not count: a stale target, which concerns the whole fleet, and a host
+ * without tests.
  */
 function rowStatus(findings: Findings): Status {
   const counted = Compartment.options.map((name): Status => {
@@ -122,14 +122,14 @@ function rowStatus(findings: Findings): Status {
 type Cause = NonNullable<Finding["cause"]>;
 
 function cause(findings: Findings, status: Status): Cause | null {
-  const asking = HELP_ORDER.filter(
+  const withCause = ACTION_ORDER.filter(
     (name) => findings[name].cause !== null && ["broken", "attention"].includes(findings[name].answer.status),
   );
-  const first = asking.find((name) => findings[name].answer.status === status);
+  const first = withCause.find((name) => findings[name].answer.status === status);
   const found = first === undefined ? null : findings[first].cause;
   if (found === null || first === undefined) return null;
-  const others = asking.filter((name) => name !== first).flatMap((name) => findings[name].note ?? []);
-  // A failure's own first line says more than what else is yellow.
+  const others = withCause.filter((name) => name !== first).flatMap((name) => findings[name].note ?? []);
+  // The first error line of a failure says more than the other yellow answers.
   const detail =
     status === "broken" && found.detail !== null
       ? found.detail
@@ -140,7 +140,7 @@ function cause(findings: Findings, status: Status): Cause | null {
 function withReach({ lead, detail }: Cause, { state }: HostReach, next: HostRow["next"]): NonNullable<HostRow["cause"]> {
   if (state !== "offline") return { lead, detail };
   const waits =
-    next?.kind === "start" && next.whenBlocked === "queue" ? `the ${next.op} can wait in the queue until it comes back` : null;
+    next?.kind === "start" && next.whenBlocked === "queue" ? `the ${next.op} can be queued until the host is back` : null;
   return { lead: `${lead}, offline`, detail: waits ?? detail };
 }
 

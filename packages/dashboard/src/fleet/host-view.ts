@@ -6,12 +6,12 @@ import type { Store } from "../store/index.ts";
 import type { FleetViewsDeps } from "./fleet-views.ts";
 import type { HostHistory } from "./host-history.ts";
 
-/** Lines of the log that are shown around the first error. */
+/** Log lines to show around the first error. */
 const LINES_AROUND_ERROR = 5;
 
 type HostViewDeps = Pick<FleetViewsDeps, "store" | "presence" | "runs" | "hosts" | "logs">;
 
-/** Everything that a host's page shows, its runs apart. */
+/** The view of a host's page, without its runs. */
 export async function hostView(
   { store, presence, runs, hosts, logs }: HostViewDeps,
   {
@@ -57,7 +57,7 @@ async function aroundFirstError(store: Store, logs: HostViewDeps["logs"], runId:
     .where("run_id", "=", runId)
     .executeTakeFirst();
   if (row === undefined || row.lines === 0) return [];
-  // Without a line that is marked as an error, the last ones tell most.
+  // Without a line marked as an error, show the last ones.
   const middle = row.first_error_line ?? row.lines;
   const from = Math.max(1, Math.min(middle - 2, row.lines - LINES_AROUND_ERROR + 1));
   return (await logs.read(runId, from, LINES_AROUND_ERROR)).lines;

@@ -296,7 +296,7 @@ test("R17: a preview of the target that gave what runs makes the host current, a
     run: { id: failed },
     preview: { commit: T },
     standing: "fresh",
-    sentence: expect.stringContaining("builds exactly what runs"),
+    sentence: expect.stringContaining("builds exactly what the host runs"),
   });
   expect(run).not.toBe(failed);
   expect(await views.generations(id)).toMatchObject([{ number: 287, marks: ["running", "next-boot"], by: null }]);

@@ -11,13 +11,13 @@ import { hostRow, meters, type RowInput } from "./host-row.ts";
 import { hostTarget, trackedSource } from "./host-target.ts";
 import { hostView } from "./host-view.ts";
 
-/** Sentences tell ages in days: this often they are made again. */
-const RETELL_INTERVAL = 60 * 60_000;
-/** A second machine that has not tried again for this long counts as gone, in milliseconds. */
+/** Sentences contain ages in days, so rows are rebuilt this often. */
+const ROW_INTERVAL = 60 * 60_000;
+/** A conflict ends when the second machine has not tried again for this long, in milliseconds. */
 const CONFLICT_LIMIT = 30 * 60_000;
 
-/** What is to be done for a host, from little to much: make its row again, follow its run at work, read all of it. */
-const REFRESH_LEVELS = ["place", "follow", "read"] as const;
+/** How much of a host to refresh, from little to much: rebuild its row, update its active run, read the whole host. */
+const REFRESH_LEVELS = ["row", "run", "host"] as const;
 type RefreshLevel = (typeof REFRESH_LEVELS)[number];
 
 interface Entry {
@@ -27,7 +27,7 @@ interface Entry {
   input: HostInput;
   findings: Findings;
   row: HostRow;
-  turning: { cancel(): void } | undefined;
+  timer: { cancel(): void } | undefined;
 }
 
 export function createFleetViews(deps: FleetViewsDeps): FleetViews {
@@ -35,24 +35,24 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
   const entries = new Map<HostId, Entry>();
   const listeners = new Set<(id: HostId, urgency: Urgency) => void>();
   let ending = new AbortController();
-  let retelling: Recurring | undefined;
-  /** What rows depend on of each source's target, as they last saw it. */
-  const targetsSeen = new Map<SourceId, string>();
+  let rowTimer: Recurring | undefined;
+  /** The last seen state of each source's target, as far as rows depend on it. */
+  const lastTargets = new Map<SourceId, string>();
 
-  const tell = (id: HostId, urgency: Urgency = "soon") => {
+  const notify = (id: HostId, urgency: Urgency = "soon") => {
     for (const listener of listeners) listener(id, urgency);
   };
 
   const queue = createKeyedQueue<HostId, RefreshLevel>({
-    work: async (id, what) => {
+    work: async (id, level) => {
       if (ending.signal.aborted) return;
       const entry = entries.get(id);
-      if (what === "read" || entry === undefined) await read(id);
-      else if (what === "place") await place(id, entry);
-      else await follow(id, entry);
+      if (level === "host" || entry === undefined) await read(id);
+      else if (level === "row") await buildRow(id, entry);
+      else await updateRun(id, entry);
     },
     merge: (first, second) => (REFRESH_LEVELS.indexOf(first) > REFRESH_LEVELS.indexOf(second) ? first : second),
-    // The row stays as it is until the host changes again; the store's own state tells if it cannot be read at all.
+    // The row stays as it is until the host changes again; the store reports storage faults itself.
     onError: (hostId, error) => log.error({ err: error, hostId }, "A host could not be read"),
   });
 
@@ -61,10 +61,10 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
     if (record === null) return forget(id);
     const history = (await readHistories(store.db, [closuresOf(record)])).get(id) ?? NO_HISTORY;
     const run = history.currentRun === null ? null : await runs.summary(history.currentRun);
-    await place(id, { record, history, run });
+    await buildRow(id, { record, history, run });
   }
 
-  /** All hosts at once, by as many statements as for a few. */
+  /** Reads all hosts with as many statements as for a few. */
   async function readAll(): Promise<void> {
     const records = await hosts.list();
     const histories = await readHistories(store.db, records.map(closuresOf));
@@ -73,20 +73,20 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
     for (const record of records) {
       const history = histories.get(record.id) ?? NO_HISTORY;
       const run = history.currentRun === null ? null : (summaries.get(history.currentRun) ?? null);
-      await place(record.id, { record, history, run });
+      await buildRow(record.id, { record, history, run });
     }
   }
 
-  /** The run at work went on: unless it ended, nothing else of the host can have changed by it. */
-  async function follow(id: HostId, entry: Entry): Promise<void> {
+  /** The active run changed: unless it ended, it changed nothing else of the host. */
+  async function updateRun(id: HostId, entry: Entry): Promise<void> {
     const { run } = entry;
     const now = run === null ? null : await runs.summary(run.id);
     if (run === null || now === null || now.state !== run.state) await read(id);
-    else await place(id, { ...entry, run: now });
+    else await buildRow(id, { ...entry, run: now });
   }
 
-  /** Makes the row from what was read, with the target and the link as they are now. */
-  async function place(id: HostId, { record, history, run }: Pick<Entry, "record" | "history" | "run">): Promise<void> {
+  /** Builds the row from the records, with the current target and link. */
+  async function buildRow(id: HostId, { record, history, run }: Pick<Entry, "record" | "history" | "run">): Promise<void> {
     const link = presence.of(id);
     const input: HostInput = {
       name: record.name,
@@ -96,9 +96,9 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
       conflict: link.conflict !== null && clock.now() < link.conflict.at + CONFLICT_LIMIT ? link.conflict.reason : null,
       unsupported: link.connectedSince === null && link.lastRefused?.unsupported === true ? link.lastRefused.reason : null,
     };
-    const to = await hostTarget(sources, record, input);
+    const target = await hostTarget(sources, record, input);
     if (ending.signal.aborted) return;
-    const findings = compartments(input, to, runsInput(history, run), clock.now());
+    const findings = compartments(input, target, runsInput(history, run), clock.now());
     const reach = reachability(
       { connectedSince: link.connectedSince, lastSeenAt: link.lastHeardAt ?? record.lastSeenAt },
       clock.now(),
@@ -112,56 +112,56 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
       policy,
       settings,
       input,
-      target: to,
+      target,
       findings,
       reach,
       metrics: link.metrics,
       run,
     };
     const before = entries.get(id);
-    before?.turning?.cancel();
+    before?.timer?.cancel();
     const row = hostRow(rowInput);
     const conflictEnds =
       input.conflict === null || link.conflict === null ? null : link.conflict.at + CONFLICT_LIMIT - clock.now();
     const overdueAt = undoOverdueAt(input.facts);
     const overdueIn = overdueAt === null || overdueAt < clock.now() ? null : overdueAt - clock.now() + 1;
-    const turns = [reach.changesIn, conflictEnds, overdueIn].filter((ms) => ms !== null);
-    const turning = turns.length === 0 ? undefined : clock.setTimeout(() => void queue.add(id, "place"), Math.min(...turns));
+    const delays = [reach.changesIn, conflictEnds, overdueIn].filter((ms) => ms !== null);
+    const timer = delays.length === 0 ? undefined : clock.setTimeout(() => void queue.add(id, "row"), Math.min(...delays));
     const same = before !== undefined && JSON.stringify(before.row) === JSON.stringify(row);
-    entries.set(id, { record, history, run, input, findings, row: same ? before.row : row, turning });
-    tell(id);
+    entries.set(id, { record, history, run, input, findings, row: same ? before.row : row, timer });
+    notify(id);
   }
 
   function runChanged(id: HostId, runId: RunId): void {
-    void queue.add(id, entries.get(id)?.run?.id === runId ? "follow" : "read");
+    void queue.add(id, entries.get(id)?.run?.id === runId ? "run" : "host");
   }
 
   function forget(id: HostId): void {
-    entries.get(id)?.turning?.cancel();
-    if (entries.delete(id)) tell(id);
+    entries.get(id)?.timer?.cancel();
+    if (entries.delete(id)) notify(id);
   }
 
   function sourceChanged(sourceId: SourceId): void {
     const source = sources.of(sourceId);
-    const seen = source === null ? "" : identity(source.view());
-    if (seen === targetsSeen.get(sourceId)) return;
-    targetsSeen.set(sourceId, seen);
-    for (const [id, { record }] of entries) if (trackedSource(sources, record) === sourceId) void queue.add(id, "place");
+    const seen = source === null ? "" : targetKey(source.view());
+    if (seen === lastTargets.get(sourceId)) return;
+    lastTargets.set(sourceId, seen);
+    for (const [id, { record }] of entries) if (trackedSource(sources, record) === sourceId) void queue.add(id, "row");
   }
 
-  /** Makes every row again without reading anything. */
-  function retell(): void {
-    for (const id of entries.keys()) void queue.add(id, "place");
+  /** Rebuilds every row without reading anything. */
+  function rebuildRows(): void {
+    for (const id of entries.keys()) void queue.add(id, "row");
   }
 
-  function measured(id: HostId): void {
+  function updateMeters(id: HostId): void {
     const entry = entries.get(id);
     if (entry === undefined) return;
     const values = meters(presence.of(id).metrics);
     const { load, memory, disk } = entry.row;
     const same = values.load === load && values.memory === memory && values.disk === disk;
     if (!same) entry.row = { ...entry.row, ...values };
-    tell(id, "later");
+    notify(id, "later");
   }
 
   const views: FleetViews = {
@@ -169,25 +169,25 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
       ending = new AbortController();
       const { signal } = ending;
       const owner = "fleet views";
-      for (const source of sources.list()) targetsSeen.set(source.id, identity(source.view()));
-      bus.on("host.changed", ({ hostId }) => void queue.add(hostId, "read"), { owner, signal });
-      bus.on("presence.changed", ({ hostId }) => void queue.add(hostId, "place"), { owner, signal });
+      for (const source of sources.list()) lastTargets.set(source.id, targetKey(source.view()));
+      bus.on("host.changed", ({ hostId }) => void queue.add(hostId, "host"), { owner, signal });
+      bus.on("presence.changed", ({ hostId }) => void queue.add(hostId, "row"), { owner, signal });
       bus.on("run.changed", ({ hostId, runId }) => void (hostId !== null && runChanged(hostId, runId)), { owner, signal });
-      bus.on("host.removed", ({ hostId }) => void queue.add(hostId, "read"), { owner, signal });
-      bus.on("host.metrics", ({ hostId }) => measured(hostId), { owner, signal });
+      bus.on("host.removed", ({ hostId }) => void queue.add(hostId, "host"), { owner, signal });
+      bus.on("host.metrics", ({ hostId }) => updateMeters(hostId), { owner, signal });
       bus.on("source.changed", ({ sourceId }) => sourceChanged(sourceId), { owner, signal });
-      retelling = every(retell, {
+      rowTimer = every(rebuildRows, {
         clock,
-        interval: RETELL_INTERVAL,
-        onError: (error) => log.error({ err: error }, "Rows could not be made again"),
+        interval: ROW_INTERVAL,
+        onError: (error) => log.error({ err: error }, "Host rows could not be rebuilt"),
       });
       await readAll();
     },
 
     async stop() {
       ending.abort();
-      await retelling?.[Symbol.asyncDispose]();
-      for (const entry of entries.values()) entry.turning?.cancel();
+      await rowTimer?.[Symbol.asyncDispose]();
+      for (const entry of entries.values()) entry.timer?.cancel();
       await queue.settled();
     },
 
@@ -255,8 +255,8 @@ function runsInput(history: HostHistory, run: RunSummary | null): RunsInput {
   return { active: shown, lastFetch, lastSwitch, lastTest };
 }
 
-/** What of a target the rows depend on: a reading that found the same changes none. */
-function identity(view: SourceView): string {
+/** The part of a target that rows depend on: an unchanged one changes no row. */
+function targetKey(view: SourceView): string {
   if (view.state !== "known") return JSON.stringify(view);
   const { commit, lockHash, stale } = view;
   return JSON.stringify([commit, lockHash, stale]);

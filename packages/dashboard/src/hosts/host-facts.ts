@@ -14,7 +14,7 @@ interface Row {
   read_at: number;
 }
 
-/** Rows of `host_facts`; their values passed the schema when they came. */
+/** Parses rows of `host_facts`, whose values were validated when received. */
 export function knownFacts(rows: readonly Row[]): KnownFacts {
   return Object.fromEntries(rows.map((row) => [row.name, { value: JSON.parse(row.value), readAt: row.read_at }])) as KnownFacts;
 }
@@ -28,44 +28,49 @@ const rowsOf = (hostId: HostId, { facts, readAt }: FactsReading) =>
 const ROWS_AT_ONCE = 500;
 
 /** The facts of one reading. */
-export function factsRead(reading: FactsReading): KnownFacts {
+export function factsOfReading(reading: FactsReading): KnownFacts {
   const { readAt } = reading;
   return Object.fromEntries(Object.entries(reading.facts).map(([name, value]) => [name, { value, readAt }])) as KnownFacts;
 }
 
 /**
- * What a host sends now was read within this time, in milliseconds. If it looks older than that beside what is stored, the host's
- * clock was set back since: without this, nothing new would be believed until the clock has caught up.
+ * Maximum age of a reading when it is sent, in milliseconds. If a new reading looks older than this compared with stored facts, the
+ * host's clock was set back; otherwise new facts would be ignored until the clock has caught up.
  */
-const READ_WITHIN = 120_000;
+const MAX_READING_AGE = 120_000;
 
 /**
- * Stores some facts: each replaces the one stored unless that was read later; what the reading does not name stays as it is (R20).
- * `came`: a reading that the host has just taken and sent, or one out of the spool of a run, which may be as old as the run.
+ * Stores some facts: each replaces the stored one unless that was read later; other facts stay as they are (R20).
+ * `arrival`: a reading that the host has just taken and sent, or one from the spool of a run, which may be as old as the run.
  * Publishes `host.changed` if a value changed.
  */
-export async function storeFacts(change: Change, hostId: HostId, reading: FactsReading, came: "now" | "with-run"): Promise<void> {
+export async function storeFacts(
+  change: Change,
+  hostId: HostId,
+  reading: FactsReading,
+  arrival: "now" | "with-run",
+): Promise<void> {
   const stored = knownFacts(await change.db.selectFrom("host_facts").selectAll().where("host_id", "=", hostId).execute());
   const newer = rowsOf(hostId, reading).filter((row) => {
     const late = (stored[row.name as FactName]?.readAt ?? -1) - row.read_at;
-    return late <= 0 || (came === "now" && late > READ_WITHIN);
+    return late <= 0 || (arrival === "now" && late > MAX_READING_AGE);
   });
   await upsert(change, newer);
   const differs = newer.some((row) => JSON.stringify(stored[row.name as FactName]?.value) !== row.value);
   if (differs) change.emit("host.changed", { hostId });
 }
 
-/** Stores the facts of a hello: they are all that the host knows of itself, so what they lack is known no more (R24). */
+/** Stores the facts of a hello, which are complete: facts that it lacks are deleted (R24). */
 export async function replaceFacts(change: Change, hostId: HostId, reading: FactsReading): Promise<void> {
   const rows = rowsOf(hostId, reading);
-  let gone = change.db.deleteFrom("host_facts").where("host_id", "=", hostId);
+  let obsolete = change.db.deleteFrom("host_facts").where("host_id", "=", hostId);
   if (rows.length > 0)
-    gone = gone.where(
+    obsolete = obsolete.where(
       "name",
       "not in",
       rows.map((row) => row.name),
     );
-  await gone.execute();
+  await obsolete.execute();
   await upsert(change, rows);
 }
 

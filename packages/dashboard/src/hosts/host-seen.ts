@@ -3,7 +3,7 @@ import type { Change } from "../store/index.ts";
 import { replaceFacts } from "./host-facts.ts";
 import { sourceIdOf, sourceNameOf } from "./host-source.ts";
 
-/** Stores what a hello says of its host, and that its token was used. */
+/** Stores the content of a hello, and that the token was used. */
 export async function storeHello(
   change: Change,
   hostId: HostId,
@@ -35,7 +35,7 @@ export async function storeHello(
 /** Rows of one statement: SQLite takes 32,766 parameters. */
 const ROWS_AT_ONCE = 500;
 
-/** Records that these hosts are connected, with the tokens that let them in: once a minute for all (R43). */
+/** Records that these hosts are connected and their tokens in use; once a minute for all (R43). */
 export async function storeConnected({ db }: Change, hostIds: readonly HostId[], at: number): Promise<void> {
   for (let first = 0; first < hostIds.length; first += ROWS_AT_ONCE) {
     const some = hostIds.slice(first, first + ROWS_AT_ONCE);
@@ -44,7 +44,7 @@ export async function storeConnected({ db }: Change, hostIds: readonly HostId[],
   }
 }
 
-/** Records when a host was last heard of. Says nothing of its token, which may be a new one by now. */
+/** Records when a host was last seen. Does not touch its token, which may have been replaced. */
 export async function storeLastSeen({ db }: Change, hostId: HostId, at: number): Promise<void> {
   await db.updateTable("hosts").set({ last_seen_at: at }).where("id", "=", hostId).execute();
 }

@@ -10,12 +10,12 @@ export interface SourceName {
 
 /** The id of a source: the same for all URLs of one repository, another one for each of its branches. */
 export function sourceIdOf({ repoUrl, branch }: SourceName): SourceId {
-  // A branch has no line break, so no two sources make the same text.
+  // A branch contains no line break, so the text is unique.
   const hash = createHash("sha256").update(`${branch}\n${canonicalRepoUrl(repoUrl)}`);
   return SourceId.parse(hash.digest("hex").slice(0, 16));
 }
 
-/** The source that a host says it follows; null: it has not said so. An older agent names the branch in its clone only. */
+/** The source that a host reports; null: not reported. Older agents report the branch in the fact `clone` only. */
 export function sourceNameOf(settings: HostSettings | null, clone: Facts["clone"] | undefined): SourceName | null {
   const branch = settings?.branch ?? clone?.branch;
   return settings === null || branch === undefined ? null : { repoUrl: settings.repoUrl, branch };

@@ -8,14 +8,14 @@ export function makeToken(hostName: string, randomBytes: (count: number) => Uint
 }
 
 /**
- * What is stored of a token. A plain hash is enough: 256 random bits cannot be guessed, and looking a hash up takes no time that
- * depends on the token (R51).
+ * The stored form of a token. A plain hash is enough: 256 random bits cannot be guessed, and the time of a hash lookup does not
+ * depend on the token (R51).
  */
 export function hashToken(token: string): string {
   return createHash("sha256").update(token).digest("hex");
 }
 
-/** The name that a token of the right shape carries; it proves nothing. */
+/** The name in a well-formed token; proves nothing. */
 export function nameInToken(token: string): string | null {
   return TOKEN.exec(token)?.[1] ?? null;
 }

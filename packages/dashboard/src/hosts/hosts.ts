@@ -6,20 +6,20 @@ import type { AuditFact, Change, HostsTable, Store } from "../store/index.ts";
 import { type KnownFacts, knownFacts } from "./host-facts.ts";
 import { hashToken, makeToken, nameInToken } from "./host-token.ts";
 
-/** A host as it is stored. What only matters live (link, metrics, conflict) is with the links. */
+/** A host as stored. Live state (link, metrics, conflict) is kept by `links/`. */
 export interface HostRecord {
   id: HostId;
   name: string;
   platform: Platform;
   notes: string;
   addedAt: number;
-  /** The name that its agent goes by; null before its first hello. */
+  /** The agent's own host name; null before its first hello. */
   hostname: string | null;
   policy: HostPolicy | null;
   settings: HostSettings | null;
-  /** The source that it tracks, from its last hello; null: it has not said so yet. */
+  /** The source that it tracks, from its last hello; null: not reported yet. */
   sourceId: SourceId | null;
-  /** Null: it has never been here. */
+  /** Null: it has never connected. */
   firstConnectedAt: number | null;
   /** When it was last connected, to the minute. */
   lastSeenAt: number | null;
@@ -34,10 +34,10 @@ export interface HostTokenRecord {
 
 export type Authentication =
   | { ok: true; hostId: HostId }
-  /** `namedHost`: the host whose name stands in the token, though the token does not open its door. */
+  /** `namedHost`: the host whose name is in the invalid token. */
   | { ok: false; reason: string; namedHost: HostId | null };
 
-/** What the audit trail tells of a change of a host, by the name that the host then has. */
+/** Makes the audit entry for a change of a host, by its name after the change. */
 export type DescribeHostChange = (host: { id: HostId; name: string }) => AuditFact;
 
 /** The records of hosts and their tokens. */
@@ -45,9 +45,9 @@ export interface Hosts {
   /** By name. */
   list(): Promise<HostRecord[]>;
   get(id: HostId): Promise<HostRecord | null>;
-  /** By id, or by name whatever its case. */
+  /** By id, or by name ignoring case. */
   find(idOrName: string): Promise<HostRecord | null>;
-  /** The token is given out here and nowhere else (R51). */
+  /** Returns the token, which is not available again later (R51). */
   add(
     host: { name: string; platform: Platform },
     describe?: DescribeHostChange,
@@ -57,11 +57,11 @@ export interface Hosts {
     change: { name?: string | undefined; notes?: string | undefined },
     describe?: DescribeHostChange,
   ): Promise<{ ok: true } | { ok: false; code: "name-taken" | "host-not-found" }>;
-  /** Removes the host with its facts and token, and ends its link and its runs, whose history stays. False: there is none. */
+  /** Removes the host with its facts and token, and ends its link and its runs, whose history stays. False: no such host. */
   remove(id: HostId, describe?: DescribeHostChange): Promise<boolean>;
   /** Replaces the token; the old one and its link end at once. Null: there is no such host. */
   rotateToken(id: HostId, describe?: DescribeHostChange): Promise<string | null>;
-  /** False: there was none. */
+  /** False: there was no token. */
   revokeToken(id: HostId, describe?: DescribeHostChange): Promise<boolean>;
   token(id: HostId): Promise<HostTokenRecord | null>;
   authenticate(token: string): Promise<Authentication>;
@@ -72,7 +72,7 @@ export interface HostsDeps {
   clock: Clock;
   ids: Ids;
   randomBytes: (count: number) => Uint8Array;
-  /** Ends what is at work on a host that is about to be removed, in the change that removes it. */
+  /** Ends the runs of a host that is about to be removed, in the same change. */
   endRuns(change: Change, hostId: HostId): Promise<void>;
 }
 
@@ -93,7 +93,7 @@ function toRecord(row: Selectable<HostsTable>, facts: KnownFacts): HostRecord {
   };
 }
 
-/** The facts without their times. */
+/** The values of the facts, without times. */
 export function factValues(facts: KnownFacts): Partial<Facts> {
   return Object.fromEntries(Object.entries(facts).map(([name, fact]) => [name, fact.value])) as Partial<Facts>;
 }
@@ -115,7 +115,7 @@ export function createHosts({ store, clock, ids, randomBytes, endRuns }: HostsDe
       .values({ host_id: id, hash: hashToken(token), created_at: clock.now() })
       .execute();
 
-  /** Nothing is told of a host that is not there. */
+  /** Adds the audit entry if the host exists. */
   async function auditHost(change: Change, id: HostId, describe: DescribeHostChange | undefined): Promise<void> {
     if (describe === undefined) return;
     const host = await change.db.selectFrom("hosts").select("name").where("id", "=", id).executeTakeFirst();
@@ -164,7 +164,7 @@ export function createHosts({ store, clock, ids, randomBytes, endRuns }: HostsDe
         const { numUpdatedRows } = await change.db
           .updateTable("hosts")
           .set({
-            // Something must be set: the notes as they are do no harm.
+            // An update must set something: set the notes to themselves.
             notes: notes ?? ((eb) => eb.ref("notes")),
             ...(name === undefined ? {} : { name, name_key: name.toLowerCase() }),
           })

@@ -1,25 +1,25 @@
 import type { FromDashboard, HostId, Metrics } from "@nixfleet/protocol";
 
-/** What is known of a host only live, and stored nowhere. */
+/** Live state of a host, which is not stored. */
 export interface HostPresence {
   /** Null: not connected. */
   readonly connectedSince: number | null;
-  /** Any sign of life on its last link; null: none since this dashboard started. */
+  /** Last sign of life on any link; null: none since this dashboard started. */
   readonly lastHeardAt: number | null;
   readonly metrics: Metrics | null;
-  /** Another machine has tried to be this host, and was refused. */
+  /** Another machine tried to connect as this host and was refused. */
   readonly conflict: {
     readonly at: number;
     readonly reason: string /** Of the process that tried. */;
     readonly instance: string;
   } | null;
-  /** Why its last link was not accepted; null: it was. `unsupported`: since it speaks another protocol. */
+  /** Why its last link was refused; null: it was accepted. `unsupported`: because of its protocol. */
   readonly lastRefused: { readonly at: number; readonly reason: string; readonly unsupported: boolean } | null;
 }
 
 /**
- * Which hosts are connected, and a way to speak to them. Implemented by `links/`; with several processes one implementation may ask
- * the others.
+ * Which hosts are connected, and a way to send to them. Implemented by `links/`; with several processes, an implementation could
+ * ask the others.
  */
 export interface Presence {
   of(hostId: HostId): HostPresence;
@@ -30,7 +30,7 @@ export interface Presence {
   answers(hostId: HostId, signal: AbortSignal): Promise<boolean>;
 }
 
-/** A host of which nothing was heard. */
+/** The presence of a host that has not connected. */
 export const NO_PRESENCE: HostPresence = {
   connectedSince: null,
   lastHeardAt: null,

@@ -9,24 +9,24 @@ type Parsed<N extends RouteName, K extends string> =
 
 type PrincipalOf<R> = R extends { role: null } ? null : R extends { principal: "session" } ? SessionPrincipal : Principal;
 
-/** A request that fits its route, by somebody who may make it. */
+/** A valid and authorized request. */
 export interface Call<N extends RouteName> {
   readonly params: Parsed<N, "params">;
   readonly query: Parsed<N, "query">;
   readonly body: Parsed<N, "body">;
-  /** Who makes it; null only where the route is open to everybody. */
+  /** Null only if the route needs no sign-in. */
   readonly principal: PrincipalOf<Declared<N>>;
   readonly origin: RequestOrigin;
-  /** Names this request across repetitions, if it carries an Idempotency-Key; unique among all principals. */
+  /** Identifies the request across repetitions if it has an Idempotency-Key; unique among all principals. */
   readonly requestKey: string | null;
   /** Aborts when the client goes away. */
   readonly signal: AbortSignal;
 }
 
-/** What a handler gives: the body that the route declares, or one of the problems that it declares. */
+/** The result of a handler: the body or one of the problems that the route declares. */
 export type Answer<N extends RouteName> =
   | { readonly kind: "body"; readonly body: RouteOutput<N>; readonly headers?: Readonly<Record<string, string>> }
-  /** For what is no JSON: a text, a stream. */
+  /** For responses that are not JSON: a text, a stream. */
   | { readonly kind: "raw"; readonly response: Response }
   | Refusal<Declared<N>["problems"][number] | "invalid-request">;
 
@@ -38,7 +38,7 @@ export interface Refusal<C extends ProblemCode> {
 
 export type Handler<N extends RouteName> = (call: Call<N>) => Promise<Answer<N>>;
 
-/** The route did what was asked. */
+/** A successful answer. */
 export function ok<B>(
   body: B,
   headers?: Readonly<Record<string, string>>,
@@ -46,7 +46,7 @@ export function ok<B>(
   return headers === undefined ? { kind: "body", body } : { kind: "body", body, headers };
 }
 
-/** The route did not do it, for this reason. */
+/** A refusal with a problem code. */
 export function refuse<C extends ProblemCode>(code: C, details: ProblemDetails = {}): Refusal<C> {
   return { kind: "problem", code, details };
 }

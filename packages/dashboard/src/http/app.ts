@@ -28,13 +28,13 @@ export interface AppDeps {
   readonly version: string;
   randomBytes(size: number): Buffer;
   readonly checkAnswers?: boolean | undefined;
-  /** Confirms what hosts have activated. */
+  /** Confirms activations of hosts. */
   readonly runs: Pick<Runs, "confirm">;
   /** Registers the handlers of all routes. */
   routes(serve: Serve): void;
 }
 
-/** Everything that is answered over HTTP: the REST interface, its description, health, and the page. */
+/** The HTTP application: REST interface, OpenAPI document, health, and the page. */
 export function createApp(deps: AppDeps): Hono {
   const { authentication, idempotency, origins, health, staticFiles, trustedProxies, log, version, randomBytes } = deps;
   const app = new Hono();
@@ -73,19 +73,19 @@ export function createApp(deps: AppDeps): Hono {
     const answer = staticFiles.answer(path, context.req.raw.headers);
     if (answer !== null) return answer;
     if (staticFiles.count > 0 || /^\/(?:api|agent)(?:\/|$)/.test(path)) return problemResponse("not-found");
-    return context.text("The dashboard runs; its page was not built, or NIXFLEET_WEB_DIR names another directory.\n", 404);
+    return context.text(
+      "The dashboard is running, but its page was not built, or NIXFLEET_WEB_DIR names another directory.\n",
+      404,
+    );
   });
   app.notFound(() => problemResponse("not-found"));
 
   app.onError((error, context) => {
-    // Whoever asked is gone: what was begun for them was given up, and nobody reads the answer.
+    // The client disconnected and its request was aborted: nobody reads the response.
     if (context.req.raw.signal.aborted) return problemResponse("unavailable");
     if (error instanceof StorageUnavailable) return problemResponse("unavailable", { detail: error.message });
     const id = randomBytes(6).toString("hex");
-    log.error(
-      { err: error, id, method: context.req.method, path: context.req.path },
-      "A request failed by a fault of the dashboard",
-    );
+    log.error({ err: error, id, method: context.req.method, path: context.req.path }, "A request failed with an internal error");
     return problemResponse("internal", { id });
   });
   return app;

@@ -2,13 +2,13 @@ import { actorRef, addressOf, subjectOf } from "../actor.ts";
 import { actorOf, type Principal, type RequestOrigin } from "../people/index.ts";
 import type { AuditFact } from "../store/index.ts";
 
-/** What a principal did. `did` goes on where the sentence has named them: “added web1”. */
-export interface PrincipalDid extends Omit<AuditFact, "actor" | "from" | "sentence"> {
-  readonly did: string;
+/** What a principal did. `predicate` completes the sentence that begins with their name: “added web1”. */
+export interface PrincipalAction extends Omit<AuditFact, "actor" | "from" | "sentence"> {
+  readonly predicate: string;
 }
 
-/** What the audit trail tells of it. */
-export function auditFact(principal: Principal, origin: RequestOrigin, { did, ...fact }: PrincipalDid): AuditFact {
+/** The audit entry for it. */
+export function auditFact(principal: Principal, origin: RequestOrigin, { predicate, ...fact }: PrincipalAction): AuditFact {
   const actor = actorOf(principal, origin);
-  return { ...fact, actor: actorRef(actor), sentence: `${subjectOf(actor)} ${did}.`, from: addressOf(actor) };
+  return { ...fact, actor: actorRef(actor), sentence: `${subjectOf(actor)} ${predicate}.`, from: addressOf(actor) };
 }

@@ -1,21 +1,21 @@
 import type { Principal } from "../people/index.ts";
 import { type People, readSessionCookie } from "../people/index.ts";
 
-/** The headers by which a request says who makes it. */
+/** The headers that authenticate a request. */
 export interface Credentials {
   readonly authorization: string | null;
   readonly cookie: string | null;
 }
 
-/** Knows one kind of credentials. Gives whose they are; "wrong": nobody's; "absent": the request has none of this kind. */
+/** Checks one kind of credentials. Returns their principal; "wrong": not valid; "absent": the request has none of this kind. */
 export type Authenticator = (credentials: Credentials) => Promise<Principal | "wrong" | "absent">;
 
-/** Who makes a request; null: nobody who is known. */
+/** Returns the principal of a request; null: not authenticated. */
 export type Authentication = (credentials: Credentials) => Promise<Principal | null>;
 
 /**
- * Asks each authenticator in turn, until one finds credentials of its kind: only those count, right or wrong. A program whose
- * token is wrong is never let in by a cookie that came along, and one whose token is right has the token's rights alone.
+ * Tries each authenticator in turn until one finds credentials of its kind; only those count, valid or not. A request with a wrong
+ * token is never accepted because of a cookie, and one with a valid token has the rights of the token only.
  */
 export function createAuthentication(authenticators: readonly Authenticator[]): Authentication {
   return async (credentials) => {
@@ -28,7 +28,7 @@ export function createAuthentication(authenticators: readonly Authenticator[]): 
   };
 }
 
-/** Knows the cookies of sessions; `secure`: the page is opened by https. */
+/** Authenticates session cookies; `secure`: the page is served over https. */
 export function sessionAuthenticator({ sessions }: Pick<People, "sessions">, secure: boolean): Authenticator {
   return async ({ cookie }) => {
     const secret = readSessionCookie(cookie, secure);

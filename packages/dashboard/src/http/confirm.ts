@@ -4,26 +4,26 @@ import { problemResponse } from "../problem.ts";
 import type { Runs } from "../runs/index.ts";
 import { readBody } from "./request-body.ts";
 
-/** The question is in its address and its header; what a body says is not read, and no more than this is taken. */
+/** Maximum body in bytes. The body is ignored: path and header hold everything. */
 const MAX_BODY = 1024;
-/** Questions that are answered at a time, over all hosts; each waits for a ping at the longest. */
-const MOST_AT_A_TIME = 2000;
-/** Seconds after which who was too many may ask again. */
-const ASK_AGAIN_AFTER = 1;
+/** Concurrent requests over all hosts; each waits at most for a ping. */
+const MAX_PENDING = 2000;
+/** Seconds until a rejected request may be sent again. */
+const RETRY_AFTER = 1;
 
 /**
- * Where a runner asks, over a connection of its own, whether what it has activated can be reached (L22). No session, no Origin: the
- * run's secret is all. Nobody can guess that, so wrong ones are not counted; a limit on them would let a stranger behind the same
- * address keep a host from being confirmed.
+ * A runner asks here, over its own connection, whether its host is still reachable after an activation (L22). Only the run's secret
+ * counts, no session and no Origin. It cannot be guessed, so wrong ones are not counted; a limit would let an attacker behind the
+ * same address keep a host from being confirmed.
  */
 export function serveConfirm(app: Hono, runs: Pick<Runs, "confirm">): void {
-  let asking = 0;
+  let pending = 0;
 
   async function answer(runId: string, request: Request): Promise<Response> {
     const secret = /^Bearer +([\x21-\x7e]{1,200})$/i.exec(request.headers.get("Authorization") ?? "")?.[1];
     if (secret === undefined) return problemResponse("confirm-secret-wrong");
     const body = await readBody(request, MAX_BODY);
-    if (body.kind === "too-large") return problemResponse("too-large", { detail: `At most ${MAX_BODY} bytes are taken.` });
+    if (body.kind === "too-large") return problemResponse("too-large", { detail: `At most ${MAX_BODY} bytes are accepted.` });
     const confirmation = await runs.confirm(runId, secret);
     switch (confirmation.kind) {
       case "confirmed":
@@ -33,19 +33,19 @@ export function serveConfirm(app: Hono, runs: Pick<Runs, "confirm">): void {
       case "not-confirmed":
         return problemResponse("not-confirmed", { detail: confirmation.reason });
       case "too-many":
-        return problemResponse("too-many-attempts", { retryAfter: ASK_AGAIN_AFTER });
+        return problemResponse("too-many-attempts", { retryAfter: RETRY_AFTER });
     }
   }
 
   app.post(confirmPath(":run" as RunId), async (context) => {
-    if (asking >= MOST_AT_A_TIME) {
-      return problemResponse("unavailable", { detail: "Too many hosts ask at once.", retryAfter: ASK_AGAIN_AFTER });
+    if (pending >= MAX_PENDING) {
+      return problemResponse("unavailable", { detail: "Too many confirmation requests at once.", retryAfter: RETRY_AFTER });
     }
-    asking += 1;
+    pending += 1;
     try {
       return await answer(context.req.param("run") ?? "", context.req.raw);
     } finally {
-      asking -= 1;
+      pending -= 1;
     }
   });
 }

@@ -64,7 +64,7 @@ test("R41: a full disk turns it bad with that reason, and space turns it good ag
   expect(http.store.transactions).toBe(transactions + 1);
   expect(await health(http)).toMatchObject({
     status: 503,
-    body: { status: "bad", reason: "The disk under the database is full." },
+    body: { status: "bad", reason: "The disk that holds the database is full." },
   });
   limitPages(1_000_000);
   await http.clock.advanceAsync(2000);
@@ -94,7 +94,7 @@ test("R41: an event loop that stood still for seconds turns it bad, and good aga
   http.clock.advance(1000);
   expect(await health(http)).toMatchObject({
     status: 503,
-    body: { reason: expect.stringMatching(/stood still for 2\d\d\d ms/) },
+    body: { reason: expect.stringMatching(/was blocked for 2\d\d\d ms/) },
   });
   for (let i = 0; i < 3; i++) {
     http.clock.advance(30_000);

@@ -6,9 +6,9 @@ export type HealthReport =
   | { status: "bad"; version: string; reason: string; checks: HealthChecks };
 
 export interface HealthChecks {
-  /** Milliseconds of one small write and the reading of it; null: it failed. */
+  /** Milliseconds for a small write and reading it back; null: failed. */
   readonly database: { readonly milliseconds: number | null };
-  /** Longest time in milliseconds, in the last seconds, for which the process could do nothing else. */
+  /** Longest time in milliseconds for which the event loop was blocked recently. */
   readonly eventLoop: { readonly longestStall: number };
 }
 
@@ -20,14 +20,14 @@ export interface HealthDeps {
   readonly delays: { readonly max: number; reset(): void };
 }
 
-/** Above this many milliseconds the database, or the event loop, stalls. */
-const STALL = 2000;
-/** A report is given again for this long: who asks often does not write often. */
-const FRESH = 1000;
-/** The event loop's longest stall is told for at least this long, so that a check every 30 s sees it. */
+/** Milliseconds above which the database or the event loop counts as stalled. */
+const STALL_LIMIT = 2000;
+/** A report is reused for this long, so that frequent checks do not write often. */
+const REPORT_LIFETIME = 1000;
+/** The longest stall is reported for at least this long, so that a check every 30 s sees it. */
 const STALL_WINDOW = 30_000;
 
-/** Says whether this dashboard can do its work, by doing a little of it (R41). */
+/** Reports whether the dashboard works by exercising its parts (R41). */
 export function createHealth({ store, version, now, delays }: HealthDeps): { report(): Promise<HealthReport> } {
   let latest: { at: number; report: Promise<HealthReport> } | null = null;
   let window = { since: now(), before: 0 };
@@ -45,9 +45,9 @@ export function createHealth({ store, version, now, delays }: HealthDeps): { rep
     return Math.round(longest);
   }
 
-  /** A write that reaches the disk, and its reading. */
-  async function exercise(): Promise<{ milliseconds: number } | { fault: string }> {
-    // A storage that is known to fail is tried by the store itself, with as many bytes as show that it works again.
+  /** Writes a value to disk and reads it back. */
+  async function probeDatabase(): Promise<{ milliseconds: number } | { fault: string }> {
+    // The store itself probes a failed storage, with enough bytes to show that it has recovered.
     if (!store.storage.ok) return { fault: store.storage.reason };
     const value = String(now());
     const start = performance.now();
@@ -62,7 +62,7 @@ export function createHealth({ store, version, now, delays }: HealthDeps): { rep
         { whenUnavailable: "reject-at-once" },
       );
       const read = await store.db.selectFrom("meta").select("value").where("key", "=", "health").executeTakeFirst();
-      if (read?.value !== value) return { fault: "The database does not give back what was written." };
+      if (read?.value !== value) return { fault: "The database did not return what was written." };
       return { milliseconds: Math.round(performance.now() - start) };
     } catch (error) {
       return { fault: messageOf(error) };
@@ -71,23 +71,23 @@ export function createHealth({ store, version, now, delays }: HealthDeps): { rep
 
   async function check(): Promise<HealthReport> {
     const stall = longestStall();
-    const database = await exercise();
+    const database = await probeDatabase();
     const milliseconds = "fault" in database ? null : database.milliseconds;
     const checks: HealthChecks = { database: { milliseconds }, eventLoop: { longestStall: stall } };
     const reason =
       "fault" in database
         ? database.fault
-        : database.milliseconds > STALL
+        : database.milliseconds > STALL_LIMIT
           ? `The database took ${database.milliseconds} ms for a small write.`
-          : stall > STALL
-            ? `The process stood still for ${stall} ms.`
+          : stall > STALL_LIMIT
+            ? `The event loop was blocked for ${stall} ms.`
             : null;
     return reason === null ? { status: "ok", version, checks } : { status: "bad", version, reason, checks };
   }
 
   return {
     report() {
-      if (latest === null || !isWithin(latest.at, FRESH)) latest = { at: now(), report: check() };
+      if (latest === null || !isWithin(latest.at, REPORT_LIFETIME)) latest = { at: now(), report: check() };
       return latest.report;
     },
   };

@@ -1,43 +1,47 @@
 import { type Principal, principalId } from "../people/index.ts";
 import type { Store } from "../store/index.ts";
 
-const KEEP = 24 * 60 * 60_000;
+const LIFETIME = 24 * 60 * 60_000;
 
 export interface StoredAnswer {
   readonly status: number;
   /** Its content type follows from the status: a problem document from 400 on. */
   readonly body: string;
-  /** Seconds; only of answers that are not kept. */
+  /** Seconds; only for answers that are not stored. */
   readonly retryAfter?: number | undefined;
 }
 
 export interface KeyedRequest {
   readonly principal: Principal;
   readonly key: string;
-  /** Method, path and body as they came. */
+  /** Method, path and body as received. */
   readonly text: string;
 }
 
-export type Once = { kind: "answer"; answer: StoredAnswer } | { kind: "mismatch" };
+export type OnceResult = { kind: "answer"; answer: StoredAnswer } | { kind: "mismatch" };
 
 export interface Idempotency {
   /**
-   * Does the work once for a principal's key: the same request, sent again within 24 hours or meanwhile, gets the first answer
-   * (R1). A refusal is given to those who wait for it, and is not kept: nothing was done, so the request may be tried again.
+   * Runs the work once for a principal's key: the same request, repeated within 24 hours or concurrently, gets the first answer
+   * (R1). A refusal is not stored: nothing was done, so the request may be tried again.
    */
-  once(request: KeyedRequest, work: () => Promise<StoredAnswer>): Promise<Once>;
-  /** Drops what is older than 24 hours. */
+  once(request: KeyedRequest, work: () => Promise<StoredAnswer>): Promise<OnceResult>;
+  /** Deletes answers older than 24 hours. */
   sweep(): Promise<void>;
 }
 
 /**
- * Answers of requests with an Idempotency-Key, kept for a day. Request and answer may hold a password or a token, so both are
- * stored in a form that only the principal's own secret opens.
+ * Stores answers to requests with an Idempotency-Key for a day. Request and answer may hold a password or a token, so both are
+ * sealed with the principal's own secret.
  */
 export function createIdempotency({ store, now }: { store: Store; now(): number }): Idempotency {
-  const underWay = new Map<string, { request: string; result: Promise<Once> }>();
+  const inProgress = new Map<string, { request: string; result: Promise<OnceResult> }>();
 
-  async function perform({ principal, key }: KeyedRequest, request: string, work: () => Promise<StoredAnswer>): Promise<Once> {
+  async function perform(
+    { principal, key }: KeyedRequest,
+    request: string,
+    work: () => Promise<StoredAnswer>,
+  ): Promise<OnceResult> {
     const id = principalId(principal);
     const context = `answer ${id} ${key}`;
     const stored = await store.db
@@ -45,7 +49,7 @@ export function createIdempotency({ store, now }: { store: Store; now(): number 
       .selectAll()
       .where("principal", "=", id)
       .where("key", "=", key)
-      .where("created_at", ">", now() - KEEP)
+      .where("created_at", ">", now() - LIFETIME)
       .executeTakeFirst();
     if (stored !== undefined) {
       const body = stored.request === request ? principal.key.unseal(stored.body, context) : null;
@@ -53,29 +57,29 @@ export function createIdempotency({ store, now }: { store: Store; now(): number 
     }
     const answer = await work();
     if (answer.status >= 400) return { kind: "answer", answer };
-    const kept = { request, status: answer.status, body: principal.key.seal(answer.body, context), created_at: now() };
+    const values = { request, status: answer.status, body: principal.key.seal(answer.body, context), created_at: now() };
     await store.change(({ db }) =>
       db
         .insertInto("idempotency")
-        .values({ principal: id, key, ...kept })
-        .onConflict((conflict) => conflict.columns(["principal", "key"]).doUpdateSet(kept))
+        .values({ principal: id, key, ...values })
+        .onConflict((conflict) => conflict.columns(["principal", "key"]).doUpdateSet(values))
         .execute(),
     );
     return { kind: "answer", answer };
   }
 
   return {
-    async once(keyed, work) {
-      const request = keyed.principal.key.fingerprint(keyed.text);
-      const slot = `${principalId(keyed.principal)} ${keyed.key}`;
-      const running = underWay.get(slot);
+    async once(keyedRequest, work) {
+      const request = keyedRequest.principal.key.fingerprint(keyedRequest.text);
+      const slot = `${principalId(keyedRequest.principal)} ${keyedRequest.key}`;
+      const running = inProgress.get(slot);
       if (running !== undefined) return running.request === request ? await running.result : { kind: "mismatch" };
-      const result = perform(keyed, request, work);
-      underWay.set(slot, { request, result });
+      const result = perform(keyedRequest, request, work);
+      inProgress.set(slot, { request, result });
       try {
         return await result;
       } finally {
-        underWay.delete(slot);
+        inProgress.delete(slot);
       }
     },
 
@@ -83,7 +87,7 @@ export function createIdempotency({ store, now }: { store: Store; now(): number 
       await store.change(({ db }) =>
         db
           .deleteFrom("idempotency")
-          .where("created_at", "<=", now() - KEEP)
+          .where("created_at", "<=", now() - LIFETIME)
           .execute(),
       );
     },

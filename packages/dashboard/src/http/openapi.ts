@@ -64,7 +64,7 @@ export function openApiDocument({ version, secure }: { version: string; secure: 
   }
 
   const { schemas } = z.toJSONSchema(registry, {
-    // What is sent: the transforms of texts change no shape, and JSON Schema can only tell of the shape before them.
+    // JSON Schema describes the shape before transforms only; ours change no shape.
     io: "input",
     uri: (id) => `#/components/schemas/${id}`,
   });
@@ -123,7 +123,8 @@ function parameters(schema: z.ZodObject | undefined, place: "path" | "query"): J
 
 function idempotencyHeader(route: Route): Json[] {
   if (route.method !== "post" || route.role === null) return [];
-  const description = "Names this request: sent again within 24 hours, it gets the first answer and does nothing.";
+  const description =
+    "Identifies this request. If it is sent again within 24 hours, it gets the first answer and changes nothing.";
   return [{ name: IDEMPOTENCY_HEADER, in: "header", required: false, description, schema: { type: "string", maxLength: 200 } }];
 }
 
@@ -140,7 +141,7 @@ function problemResponses(codes: readonly ProblemCode[]): Json {
   );
 }
 
-/** Components have no address of their own in OpenAPI. */
+/** Components have no id of their own in OpenAPI. */
 function withoutIdentity(schema: object): Json {
   return Object.fromEntries(Object.entries(schema).filter(([key]) => key !== "$id" && key !== "$schema" && key !== "id"));
 }

@@ -2,14 +2,14 @@
 export interface Origins {
   /** The configured one, for links. */
   readonly own: string;
-  /** Whether the page was opened by https, so that cookies are `Secure`. */
+  /** Whether the page is served over https, so that cookies are `Secure`. */
   readonly secure: boolean;
   has(origin: string | null | undefined): boolean;
 }
 
 /**
- * The configured origin, and this machine's own names for the port that is listened on: a page that a browser loaded from
- * there is this dashboard's, also through an ssh tunnel (which is how the setup link is used on a server).
+ * The configured origin, and loopback names with the listening port: a page loaded from there is this
+ * dashboard's, also through an ssh tunnel (which is how the setup link is used on a server).
  */
 export function createOrigins(configured: string | undefined, port: number): Origins {
   const loopback = ["localhost", "127.0.0.1", "[::1]"].map((name) => new URL(`http://${name}:${port}`).origin);

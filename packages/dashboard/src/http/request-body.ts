@@ -9,10 +9,10 @@ export interface Fault {
 export type BodyRead = { kind: "text"; text: string } | { kind: "too-large" } | { kind: "broken" };
 
 /**
- * Of a body that is too large this much more, in limits, is read and thrown away: a client that still writes when the connection
- * is closed may never read the answer.
+ * Up to this many times the limit of a body that is too large is read and discarded: a client that is still writing when the
+ * connection closes may never read the response.
  */
-const DISCARDED = 16;
+const DISCARD_FACTOR = 16;
 
 /** Reads a body, but never keeps more than `limit` bytes of it, whatever Content-Length says. */
 export async function readBody(request: Request, limit: number): Promise<BodyRead> {
@@ -22,22 +22,22 @@ export async function readBody(request: Request, limit: number): Promise<BodyRea
   try {
     for await (const chunk of request.body) {
       length += chunk.length;
-      if (length > limit * DISCARDED) break;
+      if (length > limit * DISCARD_FACTOR) break;
       if (length <= limit) chunks.push(chunk);
     }
     if (length > limit) return { kind: "too-large" };
     return { kind: "text", text: new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks)) };
   } catch {
-    return { kind: "broken" }; // The client went away, or it is no UTF-8: either way there is nothing to read.
+    return { kind: "broken" }; // The client disconnected, or the body is not UTF-8.
   }
 }
 
-/** JSON text, or the fault that says where it is none. */
+/** Parses JSON, or returns the fault. */
 export function parseJson(text: string): { ok: true; value: unknown } | { ok: false; faults: Fault[] } {
   try {
     return { ok: true, value: JSON.parse(text) };
   } catch {
-    // V8's message quotes the text, in which a password may stand.
+    // V8's message quotes the text, which may contain a password.
     return { ok: false, faults: [{ path: "body", message: "is not JSON" }] };
   }
 }

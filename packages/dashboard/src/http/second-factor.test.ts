@@ -61,7 +61,7 @@ test("R49: a wrong password is in the audit trail with what it was for, and with
   const { ada, dashboard } = at;
   expect(await reboot(ada, { password: WRONG })).toBe("403 second-factor-wrong");
   const entries = await audited(ada);
-  expect(entries[0]).toBe("proof.give failed: ada gave a wrong password to start “Reboot” on web1.");
+  expect(entries[0]).toBe("proof.give failed: ada entered a wrong password to start “Reboot” on web1.");
   expect(JSON.stringify(entries) + dashboard.lines.join()).not.toContain(WRONG);
 });
 
@@ -106,7 +106,7 @@ test("R14: a reboot ends when the host is back with a new boot, and the next run
       if (items[0]?.state === "succeeded" || items[0]?.state === "failed") return items[0];
     }
   };
-  expect(await ended()).toMatchObject({ op: "reboot", state: "succeeded", sentence: "The host is back with a new boot." });
+  expect(await ended()).toMatchObject({ op: "reboot", state: "succeeded", sentence: "The host is back after the reboot." });
   const view = (await (await ada.call("host", { params })).json()) as { facts: { boot: { id: string } } };
   expect(view.facts.boot.id).not.toBe(before);
   expect(view.facts.boot.id).toBe(host().facts.boot?.id);

@@ -11,28 +11,28 @@ import type { Origins } from "./origins.ts";
 import { type Fault, faultsOf, parseJson, readBody } from "./request-body.ts";
 import { crossSiteFault } from "./same-origin.ts";
 
-/** A thousand host names fit; nothing that the page sends is larger. */
+/** Enough for a thousand host names; the page sends nothing larger. */
 const MAX_BODY = 256 * 1024;
 
 export interface ServeDeps {
   readonly app: Hono;
-  /** Says who makes a request. */
+  /** Authenticates requests. */
   readonly authentication: Authentication;
   readonly idempotency: Idempotency;
   readonly origins: Origins;
   readonly log: Logger;
-  /** Where a request comes from, proxies taken into account. */
+  /** The origin of a request, with proxies taken into account. */
   origin(context: Context): RequestOrigin;
-  /** Holds every answer against its schema before it is sent: for tests. */
+  /** Checks every answer against its schema before it is sent; for tests. */
   readonly checkAnswers?: boolean | undefined;
 }
 
-/** Registers one route of the table with the handler that does its work. */
+/** Registers the handler of a route. */
 export type Serve = <N extends RouteName>(name: N, handler: Handler<N>) => void;
 
 /**
- * The one way in which a route of `ROUTES` is served: who asks and whether they may, for a session that changes something its
- * Origin and CSRF token, parameters, query and body against their schemas, Idempotency-Key of a POST; then the handler.
+ * Serves a route of `ROUTES`: authenticates and authorizes the request, checks Origin and CSRF token of a session that changes
+ * something, validates parameters, query and body, handles the Idempotency-Key of a POST, then calls the handler.
  */
 export function createServe(deps: ServeDeps): Serve {
   return (name, handler) => {
@@ -52,13 +52,13 @@ async function answerRoute(deps: ServeDeps, route: Route, handler: AnyHandler, c
   const origin = deps.origin(context);
   const changes = route.method !== "get";
 
-  const admitted = await admit(deps, route, request.headers);
-  if (!admitted.ok) return problemResponse(admitted.code, admitted.details);
-  const { principal } = admitted;
+  const admission = await admit(deps, route, request.headers);
+  if (!admission.ok) return problemResponse(admission.code, admission.details);
+  const { principal } = admission;
 
   const body = changes ? await readBody(request, MAX_BODY) : { kind: "text" as const, text: "" };
   if (body.kind === "too-large") {
-    return problemResponse("too-large", { detail: `At most ${MAX_BODY} bytes are taken.` });
+    return problemResponse("too-large", { detail: `At most ${MAX_BODY} bytes are accepted.` });
   }
   if (body.kind === "broken") return problemResponse("invalid-request", { detail: "The body could not be read as UTF-8." });
 
@@ -86,12 +86,12 @@ async function answerRoute(deps: ServeDeps, route: Route, handler: AnyHandler, c
   return new Response(once.answer.status === 204 ? null : once.answer.body, { status: once.answer.status, headers });
 }
 
-type Admitted =
+type Admission =
   | { ok: true; principal: Principal | null }
   | { ok: false; code: "not-signed-in" | "role-too-low" | "session-needed" | "cross-site"; details?: ProblemDetails };
 
-/** Whether whoever makes a request may use the route at all. */
-async function admit({ authentication, origins }: ServeDeps, route: Route, headers: Headers): Promise<Admitted> {
+/** Whether the principal of a request may use the route. */
+async function admit({ authentication, origins }: ServeDeps, route: Route, headers: Headers): Promise<Admission> {
   let principal: Principal | null = null;
   if (route.role !== null) {
     principal = await authentication({ authorization: headers.get("Authorization"), cookie: headers.get("Cookie") });
@@ -135,7 +135,7 @@ function contentType(status: number): string {
   return status < 400 ? "application/json; charset=utf-8" : "application/problem+json; charset=utf-8";
 }
 
-/** An answer as it can be kept and given again. */
+/** The form of an answer that can be stored and sent again. */
 function storedAnswer(answer: Answer<RouteName>, route: Route, deps: ServeDeps): StoredAnswer {
   switch (answer.kind) {
     case "problem":

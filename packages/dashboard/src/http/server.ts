@@ -16,16 +16,16 @@ export interface Upgrade {
   readonly request: IncomingMessage;
   readonly socket: Duplex;
   readonly head: Buffer;
-  /** Where it comes from, proxies taken into account. */
+  /** The client address, with proxies taken into account. */
   readonly address: string;
 }
 
 export interface HttpServer {
-  /** Listens; gives the port. Rejects if the address is taken or not this machine's. */
+  /** Starts listening and returns the port. Rejects if the address is in use or not available. */
   listen(address: string, port: number): Promise<number>;
-  /** From now on requests are answered. Upgrades that come earlier are refused. */
+  /** Starts to answer requests. Earlier upgrades are refused. */
   open(parts: { app: Hono; origins: Origins; authentication: Authentication; onAgent: OnAgent; onLive: OnLive }): void;
-  /** Takes no more requests, and ends those that are under way after `grace` milliseconds. */
+  /** Accepts no more requests, and ends active ones after `grace` milliseconds. */
   stop(grace: number): Promise<void>;
 }
 
@@ -37,11 +37,11 @@ export interface HttpServerDeps {
   readonly trustedProxies: BlockList | undefined;
 }
 
-/** The HTTP server: its limits, its requests, and what becomes a WebSocket. */
+/** The HTTP server: limits, requests and WebSocket upgrades. */
 export function createHttpServer({ log, trustedProxies }: HttpServerDeps): HttpServer {
   let parts: Parameters<HttpServer["open"]>[0] | null = null;
   const listener = getRequestListener(
-    (request, env) => parts?.app.fetch(request, env) ?? problemResponse("unavailable", { detail: "The dashboard starts." }),
+    (request, env) => parts?.app.fetch(request, env) ?? problemResponse("unavailable", { detail: "The dashboard is starting." }),
     { overrideGlobalObjects: false },
   );
   const server: Server = createServer(
@@ -56,7 +56,7 @@ export function createHttpServer({ log, trustedProxies }: HttpServerDeps): HttpS
   );
 
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
-    // Whoever speaks no HTTP gets one answer and is gone; it is nothing to wake anybody for.
+    // A client that does not speak HTTP gets one response and is disconnected; not worth a warning.
     log.debug({ err: error }, "A request could not be read");
     const code = error.code === "HPE_HEADER_OVERFLOW" ? "too-large" : "invalid-request";
     if (socket.writable) refuseUpgrade(socket, code);
@@ -69,9 +69,9 @@ export function createHttpServer({ log, trustedProxies }: HttpServerDeps): HttpS
     upgraded.add(socket);
     socket.once("close", () => upgraded.delete(socket));
     // Without a listener a reset by the other side would end the process.
-    socket.on("error", (error) => log.debug({ err: error }, "A socket broke while it was upgraded"));
+    socket.on("error", (error) => log.debug({ err: error }, "A socket failed during its upgrade"));
     void upgrade(request, socket, head).catch((error: unknown) => {
-      log.error({ err: error }, "An upgrade failed by a fault of the dashboard");
+      log.error({ err: error }, "An upgrade failed with an internal error");
       refuseUpgrade(socket, "internal");
     });
   });
@@ -87,7 +87,7 @@ export function createHttpServer({ log, trustedProxies }: HttpServerDeps): HttpS
     );
     if (path === AGENT_LINK_PATH) return parts.onAgent({ request, socket, head, address });
     if (path !== LIVE_PATH) return refuseUpgrade(socket, "not-found");
-    // Browsers let any site open a WebSocket with this one's cookies: only the Origin tells (R53).
+    // Browsers let any site open a WebSocket with our cookies, so check the Origin (R53).
     if (!parts.origins.has(request.headers.origin)) return refuseUpgrade(socket, "cross-site");
     const { authorization = null, cookie = null } = request.headers;
     const principal = await parts.authentication({ authorization, cookie });
@@ -106,8 +106,8 @@ export function createHttpServer({ log, trustedProxies }: HttpServerDeps): HttpS
         });
       });
     },
-    open(given) {
-      parts = given;
+    open(openParts) {
+      parts = openParts;
     },
     async stop(grace) {
       parts = null;

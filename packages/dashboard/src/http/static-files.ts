@@ -2,22 +2,22 @@ import { createHash } from "node:crypto";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { extname, join, relative } from "node:path";
 
-interface Encoded {
+interface EncodedBody {
   readonly body: Uint8Array<ArrayBuffer>;
   readonly etag: string;
 }
 
-interface StaticFile extends Encoded {
+interface StaticFile extends EncodedBody {
   readonly type: string;
   readonly immutable: boolean;
-  /** By content coding, as the build left them beside the file. */
-  readonly encoded: ReadonlyMap<"br" | "gzip", Encoded>;
+  /** Compressed versions from the build, by content coding. */
+  readonly encoded: ReadonlyMap<"br" | "gzip", EncodedBody>;
 }
 
 export interface StaticFiles {
-  /** How many files the built page has; 0: it was not built. */
+  /** Number of files of the built page; 0: not built. */
   readonly count: number;
-  /** Answers a GET for a file, or, for the address of a page, with `index.html`; null: there is nothing. */
+  /** Answers a GET for a file, or with `index.html` for a page's path; null: not found. */
   answer(path: string, headers: Headers): Response | null;
 }
 
@@ -34,12 +34,12 @@ const TYPES: Readonly<Record<string, string>> = {
   ".txt": "text/plain; charset=utf-8",
 };
 
-/** A built page is a few megabytes at most: more means that another directory is named. */
+/** A built page has a few megabytes at most; more means a wrong directory. */
 const MAX_BYTES = 64 * 1024 ** 2;
 
 /**
- * Reads the built page into memory once. Only what is found now can be asked for, so no address leads out of the directory,
- * and what is served never is half of one build and half of another.
+ * Reads the built page into memory once. Only these files are served, so no path leads out of the directory, and two builds
+ * are never mixed.
  */
 export async function readStaticFiles(directory: string): Promise<StaticFiles> {
   const files = new Map<string, StaticFile>();
@@ -53,8 +53,8 @@ export async function readStaticFiles(directory: string): Promise<StaticFiles> {
   }
   for (const [path, body] of contents) {
     const type = TYPES[extname(path)];
-    if (type === undefined) continue; // Compressed: it stands beside the file that it is of.
-    const encoded = new Map<"br" | "gzip", Encoded>();
+    if (type === undefined) continue; // A compressed version of another file.
+    const encoded = new Map<"br" | "gzip", EncodedBody>();
     const brotli = contents.get(`${path}.br`);
     const gzip = contents.get(`${path}.gz`);
     if (brotli !== undefined) encoded.set("br", { body: brotli, etag: etagOf(brotli) });
@@ -77,18 +77,18 @@ async function list(directory: string): Promise<string[]> {
     const entries = await readdir(directory, { recursive: true, withFileTypes: true });
     return entries.filter((entry) => entry.isFile()).map((entry) => relative(directory, join(entry.parentPath, entry.name)));
   } catch (error) {
-    // Without a built page the API works all the same; the page's address says so.
+    // The API also works without a built page; the page's path then says so.
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
     throw error;
   }
 }
 
-/** Source maps and the like are no part of the page. */
+/** Source maps and the like are not served. */
 function isServed(name: string): boolean {
   return TYPES[extname(name.replace(/\.(?:br|gz)$/, ""))] !== undefined;
 }
 
-/** Addresses of pages are drawn by the page itself; what looks like a file, or belongs to the API, is not one of them. */
+/** Whether the page itself handles a path: not if it looks like a file or belongs to the API. */
 function isPage(path: string): boolean {
   if (/^\/(?:api|agent|assets)(?:\/|$)/.test(path)) return false;
   // Dots are legal in the names of hosts, so only endings that are served make an address look like a file.
@@ -115,7 +115,7 @@ function respond(file: StaticFile, request: Headers): Response {
   return new Response(chosen.body, { headers });
 }
 
-function choose(file: StaticFile, accepted: string | null): [coding: "br" | "gzip" | null, Encoded] {
+function choose(file: StaticFile, accepted: string | null): [coding: "br" | "gzip" | null, EncodedBody] {
   const codings = (accepted ?? "").split(",").map((part) =>
     part
       .trim()
@@ -124,8 +124,8 @@ function choose(file: StaticFile, accepted: string | null): [coding: "br" | "gzi
   );
   for (const coding of ["br", "gzip"] as const) {
     const encoded = file.encoded.get(coding);
-    const wanted = codings.some(([name, weight]) => name === coding && !/^q=0(?:\.0*)?$/.test(weight ?? ""));
-    if (encoded !== undefined && wanted) return [coding, encoded];
+    const isAccepted = codings.some(([name, weight]) => name === coding && !/^q=0(?:\.0*)?$/.test(weight ?? ""));
+    if (encoded !== undefined && isAccepted) return [coding, encoded];
   }
   return [null, file];
 }

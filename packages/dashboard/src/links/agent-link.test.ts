@@ -440,7 +440,7 @@ test("L19: R51: an agent can speak only for its own host", async () => {
   link.send({ type: "runRefused", runId, code: "op-unknown", reason: "mine now" });
   link.send({ type: "runEvents", runId, events: [{ seq: 1, at: 1, kind: "started", agentVersion: "1" }] });
   const goodbye: Goodbye = await link.next("goodbye");
-  expect(goodbye).toMatchObject({ code: "invalid-message", reason: expect.stringContaining("not of this host") });
+  expect(goodbye).toMatchObject({ code: "invalid-message", reason: expect.stringContaining("belongs to another host") });
   expect(await core.views.summary(runId)).toMatchObject({ state: "starting" });
   victim.socket.terminate();
 });

@@ -10,7 +10,7 @@ import type { LinkTable } from "./link-table.ts";
 import { BATCH_DELAY } from "./message-intake.ts";
 
 /** How long the agent of an open link may take to answer when another one claims its host, in milliseconds. */
-const CLAIM_LIMIT = 5000;
+const CLAIM_TIMEOUT = 5000;
 
 export interface HandshakeDeps {
   store: Store;
@@ -23,31 +23,31 @@ export interface HandshakeDeps {
   isStopping(): boolean;
 }
 
-/** Answers the hello of an agent: lets it in as its host, or sends it away and says why. */
+/** Answers the hello of an agent: accepts it as its host, or rejects it with a reason. */
 export function createHandshake(deps: HandshakeDeps): (link: Link, hello: FromAgentOf<"hello">) => Promise<void> {
   const { store, bus, clock, runs, table, refusals } = deps;
-  /** The link that a host has, being asked whether its agent is still there: one question, however many claim the host. */
-  const questions = new Map<Link, Promise<boolean>>();
+  /** Pings of open links whose hosts others claim: one ping per link, however many claim the host. */
+  const pendingPings = new Map<Link, Promise<boolean>>();
   let nonces = 0;
   const isOver = (link: Link) => link.state === "closed" || deps.isStopping();
 
-  async function greet(link: Link, hello: FromAgentOf<"hello">): Promise<void> {
+  async function answerHello(link: Link, hello: FromAgentOf<"hello">): Promise<void> {
     const { hostId } = link;
     if (hello.protocol !== PROTOCOL_VERSION) {
       const update = hello.protocol > PROTOCOL_VERSION ? "Update the dashboard" : "Update the agent: pull and switch this host";
       const reason = `The agent speaks protocol ${hello.protocol}, this dashboard ${PROTOCOL_VERSION}. ${update}.`;
       link.goodbye("unsupported-protocol", reason, null);
-      refusals.refuse(link, reason, "An agent speaks another protocol", true);
+      refusals.refuse(link, reason, "An agent speaks an unsupported protocol", true);
       return;
     }
-    // The seqs are read before anything waits in line: if more is stored by then, what comes again changes nothing. Between the decision
+    // Read the seqs before anything waits in the queue: events that are stored meanwhile and sent again change nothing. Between the decision
     // whose the host is and the link's place in the table nothing is waited for: of two that come at once, one is there first.
     const stored = await storedSeqs(hostId, hello);
     if (isOver(link)) return;
-    const taken = await takenByAnother(link);
+    const isTaken = await isTakenByAnother(link);
     if (isOver(link)) return;
-    if (taken) {
-      const reason = "Another agent is connected as this host, and answers. Give each machine a host and token of its own.";
+    if (isTaken) {
+      const reason = "Another agent is already connected as this host. Give each machine its own host and token.";
       link.goodbye("conflict", reason, null);
       const conflict = `A second agent, at ${link.address}, claims to be this host.`;
       table.update(hostId, { conflict: { at: clock.now(), reason: conflict, instance: link.instance } });
@@ -57,7 +57,7 @@ export function createHandshake(deps: HandshakeDeps): (link: Link, hello: FromAg
     table.get(hostId)?.terminate();
     table.set(hostId, link);
     const now = clock.now();
-    // Who is let in now was no other machine.
+    // An agent that is accepted now was not a second machine.
     const { conflict } = table.of(hostId);
     table.update(hostId, {
       connectedSince: now,
@@ -76,30 +76,30 @@ export function createHandshake(deps: HandshakeDeps): (link: Link, hello: FromAg
   }
 
   /**
-   * R30: of two links that claim one host, the one that is there stays if its agent answers. An agent that has come back as the same
-   * process has given its old link up itself. Whoever claims the host while another claim is being decided waits for the decision.
+   * R30: of two links that claim one host, the existing one stays if its agent answers. An agent that reconnects as the same process
+   * has given up its old link itself. Claims during an undecided claim wait for the decision.
    */
-  async function takenByAnother(link: Link): Promise<boolean> {
+  async function isTakenByAnother(link: Link): Promise<boolean> {
     for (;;) {
-      const there = table.get(link.hostId);
-      if (there === undefined || there.instance === link.instance) return false;
-      if (await answers(there)) return table.get(link.hostId) === there;
+      const current = table.get(link.hostId);
+      if (current === undefined || current.instance === link.instance) return false;
+      if (await answers(current)) return table.get(link.hostId) === current;
       const now = table.get(link.hostId);
-      if (now === there || now === undefined || link.state === "closed") return false;
+      if (now === current || now === undefined || link.state === "closed") return false;
     }
   }
 
-  function answers(there: Link): Promise<boolean> {
-    const asked = questions.get(there);
-    if (asked !== undefined) return asked;
+  function answers(current: Link): Promise<boolean> {
+    const pending = pendingPings.get(current);
+    if (pending !== undefined) return pending;
     const limit = new AbortController();
-    const timer = clock.setTimeout(() => limit.abort(), CLAIM_LIMIT);
-    const question = there.ping(`claim-${++nonces}`, limit.signal).finally(() => {
+    const timer = clock.setTimeout(() => limit.abort(), CLAIM_TIMEOUT);
+    const ping = current.ping(`claim-${++nonces}`, limit.signal).finally(() => {
       timer.cancel();
-      questions.delete(there);
+      pendingPings.delete(current);
     });
-    questions.set(there, question);
-    return question;
+    pendingPings.set(current, ping);
+    return ping;
   }
 
   async function storedSeqs(hostId: HostId, hello: FromAgentOf<"hello">) {
@@ -110,12 +110,12 @@ export function createHandshake(deps: HandshakeDeps): (link: Link, hello: FromAg
       .select(["id", "stored_seq"])
       .where("id", "in", ids)
       .where("host_id", "=", hostId)
-      // A queued run was never sent: a host that has it got it from a database that is no more.
+      // A queued run was never sent: a host that has it received it before the database was restored to an earlier state.
       .where("state", "!=", "queued")
       .execute();
     const seqs = new Map(rows.map((row) => [row.id, row.stored_seq]));
     return ids.map((runId) => ({ runId, storedSeq: seqs.get(runId) ?? 0, known: seqs.has(runId) }));
   }
 
-  return greet;
+  return answerHello;
 }

@@ -8,11 +8,11 @@ export interface TableEntry {
   ping(nonce: string, signal: AbortSignal): Promise<boolean>;
 }
 
-/** The links of this process that are open, by host, and what is known of hosts only live. */
+/** The open links of this process, by host, and the live state of hosts. */
 export interface LinkTable<E extends TableEntry = TableEntry> extends Presence {
   get(hostId: HostId): E | undefined;
   set(hostId: HostId, entry: E): void;
-  /** Takes this entry out; false if another one is in its place. */
+  /** Removes this entry; false if another one has replaced it. */
   remove(hostId: HostId, entry: E): boolean;
   entries(): IterableIterator<[HostId, E]>;
   readonly size: number;

@@ -9,22 +9,22 @@ import {
 } from "@nixfleet/protocol";
 import type { LinkSocket } from "../server-socket.ts";
 
-/** More than this waiting to leave for one agent, in bytes, means that it does not read. */
+/** An agent with more unsent bytes than this does not read. */
 const SEND_LIMIT = 4 * 1024 * 1024;
 
-/** What a link tells those who run it. */
+/** Callbacks of a link. */
 export interface LinkHandlers {
   /** The first message. The link takes no other until `open` is called. */
   hello(hello: FromAgentOf<"hello">): void;
   /** Any later message but a pong; `size`: its length in characters. */
   message(message: Exclude<FromAgent, { type: "hello" | "pong" }>, size: number): void;
-  /** It sent what no agent sends: it has got its goodbye. */
+  /** The agent sent something invalid; its goodbye has been sent. */
   fault(reason: string): void;
   /** Called exactly once. */
   closed(): void;
 }
 
-/** One agent's link: what may come when, and how it ends (rules L1 to L6). Knows nothing of runs or of the store. */
+/** One agent's link: order of messages, and how it ends (rules L1 to L6). Knows nothing of runs or the store. */
 export interface Link {
   readonly hostId: HostId;
   readonly address: string;
@@ -36,14 +36,14 @@ export interface Link {
   readonly state: "waiting" | "greeted" | "open" | "closed";
   /** Runs whose start was sent over this link: its hello cannot list them. */
   readonly startedRuns: ReadonlySet<RunId>;
-  /** From now on messages are taken. */
+  /** Accepts messages from now on. */
   open(): void;
   send(message: FromDashboard): void;
   /** Resolves to whether the agent answered before `signal` aborted or the link closed. */
   ping(nonce: string, signal: AbortSignal): Promise<boolean>;
-  /** Says why, then closes. */
+  /** Sends a goodbye with the reason, then closes. */
   goodbye(code: Goodbye["code"], reason: string, comeBackAfter: number | null): void;
-  /** Closes without a goodbye: the agent is to come back by its own backoff. */
+  /** Closes without a goodbye: the agent reconnects by its own backoff. */
   close(code: number, reason: string): void;
   /** Ends it without waiting for the other end. */
   terminate(): void;
@@ -71,7 +71,7 @@ export function createLink(
   const pings = new Map<string, (answered: boolean) => void>();
   const gone = Promise.withResolvers<void>();
 
-  const ended = () => {
+  const markClosed = () => {
     if (state === "closed") return;
     state = "closed";
     for (const answer of pings.values()) answer(false);
@@ -90,18 +90,18 @@ export function createLink(
   socket.onFault(fault);
   socket.onClose(() => {
     gone.resolve();
-    ended();
+    markClosed();
   });
   socket.onMessage((text) => {
     if (state === "closed") return;
     link.lastHeardAt = now();
     const read = readFromAgent(text);
     if (read.kind === "invalid") fault(read.reason);
-    else if (state === "waiting") begin(read.kind === "message" ? read.message : null);
-    else if (read.kind === "message") take(read.message, text.length);
+    else if (state === "waiting") receiveHello(read.kind === "message" ? read.message : null);
+    else if (read.kind === "message") receive(read.message, text.length);
   });
 
-  function begin(message: FromAgent | null): void {
+  function receiveHello(message: FromAgent | null): void {
     if (message?.type !== "hello") {
       fault("The first message must be a hello.");
       return;
@@ -111,10 +111,10 @@ export function createLink(
     handlers.hello(message);
   }
 
-  function take(message: FromAgent, size: number): void {
+  function receive(message: FromAgent, size: number): void {
     switch (message.type) {
       case "hello":
-        fault("hello: there is one for each link, and it was there.");
+        fault("hello: already received on this link.");
         break;
       case "pong":
         pings.get(message.nonce)?.(true);
@@ -124,7 +124,7 @@ export function createLink(
       case "metrics":
       case "runEvents":
       case "runRefused":
-        // Before the welcome an agent has nothing to say that it will not say again after it.
+        // Messages before the welcome are ignored: the agent sends their content again after it.
         if (state === "open") handlers.message(message, size);
         break;
       default:
@@ -173,11 +173,11 @@ export function createLink(
     },
     close(code, reason) {
       socket.close(code, reason);
-      ended();
+      markClosed();
     },
     terminate() {
       socket.terminate();
-      ended();
+      markClosed();
     },
   };
   return link;

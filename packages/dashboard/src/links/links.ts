@@ -15,21 +15,21 @@ import { BATCH_DELAY, createMessageIntake } from "./message-intake.ts";
 import { createWatchers } from "./watchers.ts";
 
 /** How long links may take to close when the dashboard stops, in milliseconds. */
-const CLOSE_LIMIT = 2000;
+const CLOSE_TIMEOUT = 2000;
 
 /** The links to all agents. */
 export interface AgentLinks extends AsyncDisposable {
   start(): void;
-  /** Takes over a socket whose host token was accepted. */
+  /** Takes over a socket whose host token is valid. */
   accept(socket: LinkSocket, from: { hostId: HostId; address: string }): void;
-  /** Records why somebody who named this host was not let in; `unsupported`: since it speaks another protocol. */
+  /** Records why an agent that named this host was rejected; `unsupported`: because of its protocol. */
   recordRefused(hostId: HostId, reason: string, unsupported?: boolean): void;
   presence(hostId: HostId): HostPresence;
-  /** Somebody looks at this host: it sends metrics every interval until the returned function is called. */
+  /** While somebody watches this host, it sends metrics every interval. Ends when the returned function is called. */
   watch(hostId: HostId): () => void;
   readonly connected: number;
   readonly stopping: boolean;
-  /** Tells every agent when to come back, spread so that they do not come at once, and closes (R48). */
+  /** Tells every agent when to reconnect, spread over time, and closes (R48). */
   stop(): Promise<void>;
 }
 
@@ -47,42 +47,42 @@ export interface AgentLinksDeps {
 export function createAgentLinks(deps: AgentLinksDeps): AgentLinks {
   const { store, bus, clock, log, runs, table, random } = deps;
   const all = new Set<Link>();
-  /** With those that are closed while their connection is not gone yet. */
+  /** Including closed links whose connection still exists. */
   const connections = new Set<Link>();
   const listening = new AbortController();
   let stopping = false;
 
-  const bug = (what: string) => (error: unknown) => {
-    // The dashboard is stopping: what was not stored was not acknowledged, and comes again.
-    if (!(error instanceof StorageUnavailable)) log.error({ err: error }, what);
+  const logFailure = (message: string) => (error: unknown) => {
+    // The dashboard is stopping: events that were not stored were not acknowledged and are sent again.
+    if (!(error instanceof StorageUnavailable)) log.error({ err: error }, message);
   };
 
   const refusals = createLinkRefusals({ table, bus, clock, log });
   const { watch, isWatched } = createWatchers(table);
-  const greet = createHandshake({ store, bus, clock, runs, table, refusals, isWatched, isStopping: () => stopping });
-  const intake = createMessageIntake({ store, bus, runs, table, refusals, bug });
-  const liveness = createLiveness({ clock, store, table, links: all, bug });
+  const answerHello = createHandshake({ store, bus, clock, runs, table, refusals, isWatched, isStopping: () => stopping });
+  const intake = createMessageIntake({ store, bus, runs, table, refusals, logFailure });
+  const liveness = createLiveness({ clock, store, table, links: all, logFailure });
 
   function accept(socket: LinkSocket, { hostId, address }: { hostId: HostId; address: string }): void {
     const link: Link = createLink(
       socket,
       { hostId, address, now: () => clock.now() },
       {
-        hello: (hello) => void greet(link, hello).catch((error: unknown) => failedHello(link, error)),
+        hello: (hello) => void answerHello(link, hello).catch((error: unknown) => failedHello(link, error)),
         message: (message, size) => intake.receive(link, message, size),
-        fault: (reason) => refusals.refuse(link, reason, "An agent sent what cannot be taken; its link is closed"),
+        fault: (reason) => refusals.refuse(link, reason, "An agent sent an invalid message; its link was closed"),
         closed: () => closed(link),
       },
     );
     all.add(link);
     connections.add(link);
     void link.gone.then(() => connections.delete(link));
-    if (stopping) link.goodbye("shutting-down", "The dashboard is restarting.", spreadReturn());
+    if (stopping) link.goodbye("shutting-down", "The dashboard is restarting.", reconnectDelay());
   }
 
   /** An agent that was not welcomed, or whose hello could not be stored, comes back and says it again. */
   function failedHello(link: Link, error: unknown): void {
-    bug("A hello could not be handled")(error);
+    logFailure("A hello could not be handled")(error);
     if (link.state !== "open" || error instanceof StorageUnavailable) link.close(1011, "Internal error.");
   }
 
@@ -98,11 +98,11 @@ export function createAgentLinks(deps: AgentLinksDeps): AgentLinks {
       batchDelay: BATCH_DELAY,
       whenUnavailable: "wait",
     });
-    Promise.all([stored, runs.linkDown(hostId)]).catch(bug("The end of a link could not be stored"));
+    Promise.all([stored, runs.linkDown(hostId)]).catch(logFailure("The end of a link could not be stored"));
   }
 
-  /** Seconds; the more agents there are, the longer the time over which they come back. */
-  const spreadReturn = () => Math.round((1 + random() * Math.min(30, table.size / 50)) * 10) / 10;
+  /** Seconds; more agents reconnect over a longer time. */
+  const reconnectDelay = () => Math.round((1 + random() * Math.min(30, table.size / 50)) * 10) / 10;
 
   const links: AgentLinks = {
     start() {
@@ -137,9 +137,9 @@ export function createAgentLinks(deps: AgentLinksDeps): AgentLinks {
       stopping = true;
       listening.abort();
       await liveness.stop();
-      for (const link of [...all]) link.goodbye("shutting-down", "The dashboard is restarting.", spreadReturn());
+      for (const link of [...all]) link.goodbye("shutting-down", "The dashboard is restarting.", reconnectDelay());
       const limit = Promise.withResolvers<void>();
-      const timer = clock.setTimeout(limit.resolve, CLOSE_LIMIT);
+      const timer = clock.setTimeout(limit.resolve, CLOSE_TIMEOUT);
       await Promise.race([Promise.all([...connections].map((link) => link.gone)), limit.promise]);
       timer.cancel();
       for (const link of [...connections]) link.terminate();

@@ -7,11 +7,11 @@ import type { LinkTable } from "./link-table.ts";
 import { BATCH_DELAY } from "./message-intake.ts";
 
 /** How long an agent may take to say hello, in milliseconds. */
-const HELLO_LIMIT = 15_000;
+const HELLO_TIMEOUT = 15_000;
 const SWEEP_INTERVAL = 5000;
 const SEEN_INTERVAL = 60_000;
 
-/** What is done as time passes: silent links end, and it is stored which hosts are connected. */
+/** Ends silent links, and stores regularly which hosts are connected. */
 export interface Liveness {
   start(): void;
   stop(): Promise<void>;
@@ -21,14 +21,14 @@ export interface LivenessDeps {
   clock: Clock;
   store: Store;
   table: LinkTable<Link>;
-  /** All links, those that were not greeted yet as well. */
+  /** All links, including those without a hello yet. */
   links: ReadonlySet<Link>;
-  /** Logs a fault of the dashboard's own. */
-  bug(what: string): (error: unknown) => void;
+  /** Logs an internal error. */
+  logFailure(message: string): (error: unknown) => void;
 }
 
-export function createLiveness({ clock, store, table, links, bug }: LivenessDeps): Liveness {
-  const rounds: Recurring[] = [];
+export function createLiveness({ clock, store, table, links, logFailure }: LivenessDeps): Liveness {
+  const checks: Recurring[] = [];
 
   function endSilentLinks(): void {
     const now = clock.now();
@@ -36,7 +36,7 @@ export function createLiveness({ clock, store, table, links, bug }: LivenessDeps
       // The clock was set back: else the link would count as heard until the clock has caught up.
       link.lastHeardAt = Math.min(link.lastHeardAt, now);
       if (now - link.lastHeardAt > SILENCE_LIMIT) link.terminate();
-      else if (link.state === "waiting" && now - link.openedAt > HELLO_LIMIT) link.terminate();
+      else if (link.state === "waiting" && now - link.openedAt > HELLO_TIMEOUT) link.terminate();
     }
   }
 
@@ -48,17 +48,17 @@ export function createLiveness({ clock, store, table, links, bug }: LivenessDeps
 
   return {
     start() {
-      rounds.push(
-        every(endSilentLinks, { clock, interval: SWEEP_INTERVAL, onError: bug("Silent links could not be ended") }),
+      checks.push(
+        every(endSilentLinks, { clock, interval: SWEEP_INTERVAL, onError: logFailure("Silent links could not be ended") }),
         every(recordConnected, {
           clock,
           interval: SEEN_INTERVAL,
-          onError: bug("It could not be stored which hosts are connected"),
+          onError: logFailure("The list of connected hosts could not be stored"),
         }),
       );
     },
     async stop() {
-      for (const round of rounds.splice(0)) await round[Symbol.asyncDispose]();
+      for (const check of checks.splice(0)) await check[Symbol.asyncDispose]();
     },
   };
 }

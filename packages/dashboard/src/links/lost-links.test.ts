@@ -83,7 +83,7 @@ test("R2: R3: the link drops in mid-run and comes back while it still runs, and 
   await lab.core.until("run.logged", async () => (await lab.core.views.view(runId))?.log.lines === 50);
   lab.fleet.host("alpha").dropLink(3_600_000);
   const lost = await lab.core.whenRun(runId, (run) => run.linkLost);
-  expect(lost).toMatchObject({ state: "running", endedAt: null, sentence: expect.stringContaining("goes on there") });
+  expect(lost).toMatchObject({ state: "running", endedAt: null, sentence: expect.stringContaining("continues there") });
   seenLost.resolve();
   lab.fleet.host("alpha").redial();
   expect(await lab.core.whenRun(runId, (run) => !run.linkLost)).toMatchObject({ state: "running" });

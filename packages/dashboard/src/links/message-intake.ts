@@ -6,19 +6,19 @@ import type { Link } from "./link.ts";
 import type { LinkRefusals } from "./link-refusals.ts";
 import type { LinkTable } from "./link-table.ts";
 
-/** What may wait to be stored: of one link twice what an agent may have unacknowledged, and of all. In characters. */
-const WAITING_LIMIT = 2 * MAX_UNACKNOWLEDGED_BYTES;
-const ALL_WAITING_LIMIT = 64 * 1024 * 1024;
-/** How long a change that nobody waits for may wait for others to share its transaction, in milliseconds. */
+/** Limits on unstored messages, in characters: per link twice what an agent may have unacknowledged, and in total. */
+const MAX_WAITING_PER_LINK = 2 * MAX_UNACKNOWLEDGED_BYTES;
+const MAX_WAITING = 64 * 1024 * 1024;
+/** How long a change may wait for others to share its transaction, in milliseconds. */
 export const BATCH_DELAY = 100;
-/** The same for lines of a log, which somebody may be reading. */
+/** The same for log lines, which somebody may be reading live. */
 const LOG_BATCH_DELAY = 25;
 
-/** Takes what agents send over their open links. */
+/** Handles messages of agents from open links. */
 export interface MessageIntake {
-  /** Takes a message of `size` characters. */
+  /** Handles a message of `size` characters. */
   receive(link: Link, message: Exclude<FromAgent, { type: "hello" | "pong" }>, size: number): void;
-  /** The link is closed. */
+  /** Call it when the link is closed. */
   forget(link: Link): void;
 }
 
@@ -28,11 +28,11 @@ export interface MessageIntakeDeps {
   runs: Pick<Runs, "facts" | "events" | "refused">;
   table: LinkTable<Link>;
   refusals: LinkRefusals;
-  /** Logs a fault of the dashboard's own. */
-  bug(what: string): (error: unknown) => void;
+  /** Logs an internal error. */
+  logFailure(message: string): (error: unknown) => void;
 }
 
-export function createMessageIntake({ store, bus, runs, table, refusals, bug }: MessageIntakeDeps): MessageIntake {
+export function createMessageIntake({ store, bus, runs, table, refusals, logFailure }: MessageIntakeDeps): MessageIntake {
   const waitingOf = new Map<Link, number>();
   let waiting = 0;
 
@@ -65,12 +65,12 @@ export function createMessageIntake({ store, bus, runs, table, refusals, bug }: 
     }
   }
 
-  /** Bounds what waits to be stored. An agent whose link is closed for it has lost nothing: it sends again what was not acknowledged. */
+  /** Limits unstored messages by closing the link. Nothing is lost: the agent sends unacknowledged events again. */
   async function bounded(link: Link, size: number, work: () => Promise<void>): Promise<void> {
     const ofLink = (waitingOf.get(link) ?? 0) + size;
-    if (ofLink > WAITING_LIMIT || waiting + size > ALL_WAITING_LIMIT) {
-      refusals.logOnce(link.hostId, "too much waits", "An agent sends more than can be stored; its link is closed");
-      link.close(1013, "Too much waits to be stored. Come back later.");
+    if (ofLink > MAX_WAITING_PER_LINK || waiting + size > MAX_WAITING) {
+      refusals.logOnce(link.hostId, "too much waits", "An agent sends faster than the dashboard can store; its link was closed");
+      link.close(1013, "Too many messages are waiting to be stored. Try again later.");
       return;
     }
     waitingOf.set(link, ofLink);
@@ -78,7 +78,7 @@ export function createMessageIntake({ store, bus, runs, table, refusals, bug }: 
     try {
       await work();
     } catch (error) {
-      bug("What an agent sent could not be stored; its link is closed")(error);
+      logFailure("A message of an agent could not be stored; its link was closed")(error);
       link.close(1011, "Internal error.");
     } finally {
       waiting -= size;
@@ -92,7 +92,7 @@ export function createMessageIntake({ store, bus, runs, table, refusals, bug }: 
     const received = await store.change(
       async (change) => {
         const result = await runs.events(change, link.hostId, runId, events);
-        // Only then: what is acknowledged is on the disk, and its agent forgets it.
+        // Acknowledge only what is on disk, since the agent then forgets it.
         if (result.kind === "stored") change.afterCommit(() => link.send({ type: "ack", runId, storedSeq: result.storedSeq }));
         return result;
       },
@@ -103,10 +103,10 @@ export function createMessageIntake({ store, bus, runs, table, refusals, bug }: 
       case "unknown":
         break;
       case "foreign":
-        fault(link, "runEvents.runId: the run is not of this host.");
+        fault(link, "runEvents.runId: the run belongs to another host.");
         break;
       case "gap":
-        // What is missing is still on the host: the next welcome tells it where to go on.
+        // The missing events are still on the host: the next welcome tells it where to continue.
         fault(link, `runEvents.events.0.seq: ${received.storedSeq + 1} is the next one.`, 5);
         break;
     }
@@ -115,7 +115,7 @@ export function createMessageIntake({ store, bus, runs, table, refusals, bug }: 
   function fault(link: Link, reason: string, comeBackAfter: number | null = null): void {
     if (link.state === "closed") return;
     link.goodbye("invalid-message", reason, comeBackAfter);
-    refusals.refuse(link, reason, "An agent sent what cannot be taken; its link is closed");
+    refusals.refuse(link, reason, "An agent sent an invalid message; its link was closed");
   }
 
   return {

@@ -8,10 +8,10 @@ import { refuseUpgrade } from "../problem.ts";
 import { linkSocket } from "../server-socket.ts";
 import type { AgentLinks } from "./links.ts";
 
-/** Seconds after which a dashboard that restarts is probably back. */
-const COME_BACK_AFTER = 5;
-/** Seconds after which an agent whose token could not be checked tries again. */
-const TRY_AGAIN_AFTER = 10;
+/** Seconds until a restarting dashboard is probably back. */
+const RESTART_RETRY_AFTER = 5;
+/** Seconds until an agent should retry if its token could not be checked. */
+const FAULT_RETRY_AFTER = 10;
 
 export interface AgentUpgradeDeps {
   hosts: Hosts;
@@ -19,12 +19,12 @@ export interface AgentUpgradeDeps {
   log: Logger;
 }
 
-/** Takes the upgrade requests of the agents' path: an agent without a valid token gets an HTTP answer and no WebSocket. */
+/** Handles upgrade requests of agents: without a valid token, the answer is an HTTP error and no WebSocket. */
 export type AgentUpgrade = (upgrade: {
   request: IncomingMessage;
   socket: Duplex;
   head: Buffer;
-  /** Where it comes from, trusted proxies taken into account. */
+  /** The client address, with trusted proxies taken into account. */
   address: string;
 }) => void;
 
@@ -39,7 +39,7 @@ export function createAgentUpgrade({ hosts, links, log }: AgentUpgradeDeps): Age
 
   async function upgrade({ request, socket, head, address }: Parameters<AgentUpgrade>[0]): Promise<void> {
     if (links.stopping) {
-      refuseUpgrade(socket, "shutting-down", { retryAfter: COME_BACK_AFTER });
+      refuseUpgrade(socket, "shutting-down", { retryAfter: RESTART_RETRY_AFTER });
       return;
     }
     const token = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? "")?.[1];
@@ -47,34 +47,34 @@ export function createAgentUpgrade({ hosts, links, log }: AgentUpgradeDeps): Age
       refuseUpgrade(socket, "token-missing");
       return;
     }
-    const who = await hosts.authenticate(token);
-    if (!who.ok) {
-      if (who.namedHost !== null) links.recordRefused(who.namedHost, who.reason);
-      refuseUpgrade(socket, "token-wrong", { detail: who.reason });
+    const authenticated = await hosts.authenticate(token);
+    if (!authenticated.ok) {
+      if (authenticated.namedHost !== null) links.recordRefused(authenticated.namedHost, authenticated.reason);
+      refuseUpgrade(socket, "token-wrong", { detail: authenticated.reason });
       return;
     }
     const offered = (request.headers["sec-websocket-protocol"] ?? "").split(",").map((name) => name.trim());
     if (!offered.includes(AGENT_SUBPROTOCOL)) {
       const reason = `The agent speaks ${offered.join(", ").slice(0, 100) || "no protocol"}, this dashboard ${AGENT_SUBPROTOCOL}. Update the older one.`;
-      links.recordRefused(who.hostId, reason, true);
+      links.recordRefused(authenticated.hostId, reason, true);
       refuseUpgrade(socket, "unsupported-protocol", { detail: reason });
       return;
     }
     if (socket.destroyed) return;
     server.handleUpgrade(request, socket, head, (webSocket) => {
-      links.accept(linkSocket(webSocket), { hostId: who.hostId, address });
+      links.accept(linkSocket(webSocket), { hostId: authenticated.hostId, address });
     });
   }
 
-  return (asked) => {
-    const { socket } = asked;
-    // A caller that hangs up while its token is looked up is no fault of ours.
+  return (incoming) => {
+    const { socket } = incoming;
+    // A client may hang up while its token is looked up.
     const gone = () => socket.destroy();
     socket.on("error", gone);
-    upgrade(asked)
+    upgrade(incoming)
       .catch((error: unknown) => {
-        log.error({ err: error }, "An agent could not be let in");
-        refuseUpgrade(socket, "unavailable", { detail: "The token could not be checked.", retryAfter: TRY_AGAIN_AFTER });
+        log.error({ err: error }, "The connection of an agent could not be accepted");
+        refuseUpgrade(socket, "unavailable", { detail: "The token could not be checked.", retryAfter: FAULT_RETRY_AFTER });
       })
       .finally(() => socket.off("error", gone));
   };

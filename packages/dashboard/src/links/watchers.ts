@@ -1,9 +1,9 @@
 import type { HostId } from "@nixfleet/protocol";
 import type { Presence } from "../hosts/index.ts";
 
-/** Which hosts somebody looks at: their agents measure more often meanwhile. */
+/** Which hosts are being watched: their agents measure more often. */
 export interface Watchers {
-  /** Somebody looks at this host, until the returned function is called. */
+  /** Watches this host until the returned function is called. */
   watch(hostId: HostId): () => void;
   isWatched(hostId: HostId): boolean;
 }

@@ -3,27 +3,27 @@ import type { Clock, TextSocket } from "@nixfleet/runtime";
 import type { Logger } from "../logger.ts";
 import type { Topic, TopicMember } from "./topic.ts";
 
-/** With this many bytes on their way to a browser it gets no more deltas, but a fresh snapshot once it has taken them (R39). */
+/** A browser with more unsent bytes than this gets no deltas, but a new snapshot once it has caught up (R39). */
 export const HIGH_WATER = 512 * 1024;
-/** With no more than this on its way, a browser that was slow gets the next snapshot or piece of a log. */
+/** A slow browser gets the next snapshot or piece of a log when its unsent bytes fall to this. */
 const LOW_WATER = 64 * 1024;
-/** How often a slow browser is looked at, in milliseconds. */
+/** How often a slow browser is checked, in milliseconds. */
 const DRAIN_INTERVAL = 100;
-/** A browser that takes nothing for this long is gone: it comes back by itself, in milliseconds. */
-const STALL_LIMIT = 120_000;
-/** Characters of a log in one message, if a line is not longer by itself. */
+/** A browser that reads nothing for this long is disconnected; it reconnects by itself. In milliseconds. */
+const STALL_TIMEOUT = 120_000;
+/** Maximum characters of a log in one message, unless a single line is longer. */
 const LOG_PIECE = 128 * 1024;
-/** After a piece of a log the next one follows in this many milliseconds: lines come in bunches. */
+/** Milliseconds between two pieces of a log, so that lines are batched. */
 const LOG_INTERVAL = 50;
-const MOST_TOPICS = 50;
-const LONGEST_MESSAGE = 4096;
+const MAX_TOPICS = 50;
+const MAX_MESSAGE_LENGTH = 4096;
 
 export interface ClientDeps {
   socket: TextSocket;
   clock: Clock;
   log: Logger;
   hello: { version: string };
-  /** Takes hold of a topic; it is let go with `release`. */
+  /** Acquires a topic; free it with `release`. */
   acquire(name: TopicName): Topic;
   release(name: TopicName): void;
   logs: { lines(runId: RunId, from: number): AsyncGenerator<NumberedLine[]> };
@@ -34,16 +34,16 @@ export interface ClientDeps {
 
 /** One browser's socket. */
 export interface LiveClient {
-  /** The log of a run grew. */
-  logged(runId: RunId): void;
+  /** Call it when the log of a run has grown. */
+  onLogGrown(runId: RunId): void;
   close(code: number, reason: string): void;
 }
 
-/** What a browser follows. */
+/** A topic that a browser follows. */
 interface Subscription extends TopicMember {
   readonly name: TopicName;
   readonly topic: Topic;
-  /** It was not given a delta, or no snapshot yet: only a whole snapshot helps. */
+  /** It missed a delta or has no snapshot yet, so it needs a whole snapshot. */
   behind: boolean;
   left: boolean;
   logFeed: LogFeed | null;
@@ -51,40 +51,40 @@ interface Subscription extends TopicMember {
 
 interface LogFeed {
   readonly runId: RunId;
-  /** The line to be sent next. */
+  /** The next line to send. */
   next: number;
-  /** There may be more. */
+  /** There may be more lines. */
   grew: boolean;
   pumping: boolean;
-  resting: { cancel(): void } | undefined;
+  pauseTimer: { cancel(): void } | undefined;
 }
 
 export function createLiveClient(deps: ClientDeps): LiveClient {
   const { socket, clock, log } = deps;
   const subscriptions = new Map<string, Subscription>();
   let closed = false;
-  let draining: { cancel(): void } | undefined;
+  let drainTimer: { cancel(): void } | undefined;
   let stalled: { since: number; amount: number } | null = null;
 
-  const say = (message: ToBrowser) => socket.send(JSON.stringify(message));
+  const send = (message: ToBrowser) => socket.send(JSON.stringify(message));
 
   function subscribe(name: TopicName, fromLine: number | undefined): void {
     let subscription = subscriptions.get(name);
     if (subscription === undefined) {
-      if (subscriptions.size >= MOST_TOPICS) {
-        say({ type: "problem", reason: `More than ${MOST_TOPICS} topics at once are not followed.` });
+      if (subscriptions.size >= MAX_TOPICS) {
+        send({ type: "problem", reason: `At most ${MAX_TOPICS} topics can be followed at once.` });
         return;
       }
-      subscription = enter(name);
+      subscription = join(name);
     }
-    subscription.logFeed?.resting?.cancel();
+    subscription.logFeed?.pauseTimer?.cancel();
     subscription.logFeed = fromLine === undefined || !name.startsWith("run:") ? null : newFeed(name.slice(4) as RunId, fromLine);
     subscription.behind = true;
-    const mine = subscription;
-    void mine.topic.ready.then(() => catchUp(mine));
+    const current = subscription;
+    void current.topic.ready.then(() => catchUp(current));
   }
 
-  function enter(name: TopicName): Subscription {
+  function join(name: TopicName): Subscription {
     const topic = deps.acquire(name);
     const subscription: Subscription = {
       name,
@@ -92,14 +92,14 @@ export function createLiveClient(deps: ClientDeps): LiveClient {
       behind: true,
       left: false,
       logFeed: null,
-      delta(text) {
+      sendDelta(text) {
         if (subscription.behind) return;
         if (socket.bufferedAmount > HIGH_WATER) {
           subscription.behind = true;
           watchDrain();
         } else socket.send(text);
       },
-      gone(text) {
+      sendGone(text) {
         socket.send(text);
         leave(subscription);
       },
@@ -112,13 +112,13 @@ export function createLiveClient(deps: ClientDeps): LiveClient {
   function leave(subscription: Subscription): void {
     if (subscription.left) return;
     subscription.left = true;
-    subscription.logFeed?.resting?.cancel();
+    subscription.logFeed?.pauseTimer?.cancel();
     subscriptions.delete(subscription.name);
     subscription.topic.leave(subscription);
     deps.release(subscription.name);
   }
 
-  /** Gives what is missing, as far as the browser has taken what it was given before. */
+  /** Sends what is missing, if the browser has read what was sent before. */
   function catchUp(subscription: Subscription): void {
     if (closed || subscription.left) return;
     if (subscription.behind) {
@@ -137,59 +137,59 @@ export function createLiveClient(deps: ClientDeps): LiveClient {
       }
     }
     const { logFeed } = subscription;
-    if (logFeed?.grew && !logFeed.pumping && logFeed.resting === undefined) {
+    if (logFeed?.grew && !logFeed.pumping && logFeed.pauseTimer === undefined) {
       pump(subscription, logFeed).catch((error: unknown) => {
         log.error({ err: error, runId: logFeed.runId }, "A log could not be read for a browser");
-        // It asks again, from the line that it has, when it comes back.
+        // After reconnecting it asks again, from the last line it has.
         close(1011, "The log could not be read.");
       });
     }
   }
 
-  /** Sends lines of a log until it has no more or the browser takes no more; goes on from there when it does (R39). */
+  /** Sends lines of a log until there are no more or the browser is too slow; continues when it has caught up (R39). */
   async function pump(subscription: Subscription, feed: LogFeed): Promise<void> {
     feed.pumping = true;
     feed.grew = false;
     const last = await deps.lastLine(feed.runId);
-    const wanted = () => !closed && !subscription.left && subscription.logFeed === feed;
+    const isCurrent = () => !closed && !subscription.left && subscription.logFeed === feed;
     let full = false;
     if (feed.next <= last) {
       chunks: for await (const chunk of deps.logs.lines(feed.runId, feed.next)) {
         for (const lines of pieces(chunk)) {
-          if (!wanted()) break chunks;
+          if (!isCurrent()) break chunks;
           if (socket.bufferedAmount > LOW_WATER) {
             full = true;
             break chunks;
           }
           const end = lines.at(-1)?.n ?? 0;
-          say({ type: "log", topic: subscription.name, lines, last: Math.max(last, end) });
+          send({ type: "log", topic: subscription.name, lines, last: Math.max(last, end) });
           feed.next = end + 1;
         }
       }
-    } else if (wanted()) say({ type: "log", topic: subscription.name, lines: [], last });
+    } else if (isCurrent()) send({ type: "log", topic: subscription.name, lines: [], last });
     feed.pumping = false;
-    if (!wanted()) return;
+    if (!isCurrent()) return;
     if (full) {
       feed.grew = true;
       watchDrain();
       return;
     }
-    feed.resting = clock.setTimeout(() => {
-      feed.resting = undefined;
+    feed.pauseTimer = clock.setTimeout(() => {
+      feed.pauseTimer = undefined;
       catchUp(subscription);
     }, LOG_INTERVAL);
   }
 
-  /** There is no event for a socket that has drained: while something waits for that, it is looked at. */
+  /** Sockets have no drain event, so poll while something waits. */
   function watchDrain(): void {
-    if (closed || draining !== undefined) return;
-    draining = clock.setTimeout(() => {
-      draining = undefined;
+    if (closed || drainTimer !== undefined) return;
+    drainTimer = clock.setTimeout(() => {
+      drainTimer = undefined;
       if (closed) return;
       const amount = socket.bufferedAmount;
       if (amount > LOW_WATER) {
         if (stalled === null || amount < stalled.amount) stalled = { since: clock.now(), amount };
-        else if (clock.now() - stalled.since > STALL_LIMIT) {
+        else if (clock.now() - stalled.since > STALL_TIMEOUT) {
           socket.terminate();
           return;
         }
@@ -218,28 +218,28 @@ export function createLiveClient(deps: ClientDeps): LiveClient {
 
   function close(code: number, reason: string): void {
     if (!closed) socket.close(code, reason);
-    ended();
+    markClosed();
   }
 
-  function ended(): void {
+  function markClosed(): void {
     if (closed) return;
     closed = true;
-    draining?.cancel();
+    drainTimer?.cancel();
     for (const subscription of [...subscriptions.values()]) leave(subscription);
     deps.onClosed();
   }
 
-  socket.onClose(ended);
+  socket.onClose(markClosed);
   socket.onMessage((text) => {
     if (closed) return;
     const message = read(text);
-    if (message === null) close(1008, "The message does not fit.");
+    if (message === null) close(1008, "The message is not valid.");
     else take(message);
   });
-  say({ type: "hello", serverTime: clock.now(), version: deps.hello.version });
+  send({ type: "hello", serverTime: clock.now(), version: deps.hello.version });
 
   return {
-    logged(runId) {
+    onLogGrown(runId) {
       const subscription = subscriptions.get(`run:${runId}`);
       if (subscription?.logFeed == null) return;
       subscription.logFeed.grew = true;
@@ -250,11 +250,11 @@ export function createLiveClient(deps: ClientDeps): LiveClient {
 }
 
 function newFeed(runId: RunId, next: number): LogFeed {
-  return { runId, next, grew: true, pumping: false, resting: undefined };
+  return { runId, next, grew: true, pumping: false, pauseTimer: undefined };
 }
 
 function read(text: string): FromBrowser | null {
-  if (text.length > LONGEST_MESSAGE) return null;
+  if (text.length > MAX_MESSAGE_LENGTH) return null;
   try {
     return FromBrowser.safeParse(JSON.parse(text)).data ?? null;
   } catch (error) {

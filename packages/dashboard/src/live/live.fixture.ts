@@ -43,7 +43,7 @@ export function arrangeSource({
   };
   const topic = createTopic({ name, source, clock, log: quiet });
   const deltas: Extract<ToBrowser, { type: "delta" }>[] = [];
-  const member = { delta: (text: string) => void deltas.push(JSON.parse(text)), gone: () => {} };
+  const member = { sendDelta: (text: string) => void deltas.push(JSON.parse(text)), sendGone: () => {} };
   topic.join(member);
   return {
     clock,

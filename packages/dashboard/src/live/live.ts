@@ -5,26 +5,26 @@ import { createLiveClient, type LiveClient } from "./client.ts";
 import { createTopic, type Topic } from "./topic.ts";
 import { type SourceDeps, sourceOf } from "./topic-sources.ts";
 
-/** Sockets of one session at a time: tabs of one browser. */
-const MOST_OF_SESSION = 50;
+/** Concurrent sockets of one session, such as tabs of one browser. */
+const MAX_SOCKETS_PER_SESSION = 50;
 
 export interface LiveDeps extends SourceDeps {
   clock: Clock;
   log: Logger;
   logs: { lines(runId: RunId, from: number): AsyncGenerator<NumberedLine[]> };
-  /** The dashboard's version: a page that was loaded from another one loads itself anew. */
+  /** The dashboard's version: a page of another version reloads itself. */
   version: string;
 }
 
-/** The browsers' sockets: snapshots and deltas of what they follow. */
+/** The browsers' sockets: snapshots and deltas of the topics they follow. */
 export interface Live extends AsyncDisposable {
   start(): void;
   /** Takes over the socket of a browser that is signed in. */
   accept(socket: TextSocket, session: { sessionId: string }): void;
   readonly connected: number;
-  /** Topics that are held at the moment. */
+  /** Number of topics in use. */
   readonly topics: number;
-  /** Tells every browser to come back, and closes. */
+  /** Tells every browser to reconnect, and closes. */
   stop(): Promise<void>;
 }
 
@@ -35,22 +35,22 @@ export function createLive(deps: LiveDeps): Live {
   let ending = new AbortController();
 
   function acquire(name: TopicName): Topic {
-    let held = topics.get(name);
-    if (held === undefined) {
-      held = { topic: createTopic({ name, source: sourceOf(name, deps), clock, log }), holders: 0 };
-      topics.set(name, held);
+    let entry = topics.get(name);
+    if (entry === undefined) {
+      entry = { topic: createTopic({ name, source: sourceOf(name, deps), clock, log }), holders: 0 };
+      topics.set(name, entry);
     }
-    held.holders += 1;
-    return held.topic;
+    entry.holders += 1;
+    return entry.topic;
   }
 
   function release(name: TopicName): void {
-    const held = topics.get(name);
-    if (held === undefined) return;
-    held.holders -= 1;
-    if (held.holders > 0) return;
+    const entry = topics.get(name);
+    if (entry === undefined) return;
+    entry.holders -= 1;
+    if (entry.holders > 0) return;
     topics.delete(name);
-    held.topic.close();
+    entry.topic.close();
   }
 
   const live: Live = {
@@ -60,7 +60,7 @@ export function createLive(deps: LiveDeps): Live {
       bus.on(
         "run.logged",
         ({ runId }) => {
-          for (const client of clients.keys()) client.logged(runId);
+          for (const client of clients.keys()) client.onLogGrown(runId);
         },
         options,
       );
@@ -78,7 +78,7 @@ export function createLive(deps: LiveDeps): Live {
     accept(socket, { sessionId }) {
       if (ending.signal.aborted) return socket.close(LIVE_CLOSE.shuttingDown, "The dashboard is restarting.");
       const ofSession = [...clients.values()].filter((session) => session === sessionId).length;
-      if (ofSession >= MOST_OF_SESSION) return socket.close(1013, "Too many pages of this session are open.");
+      if (ofSession >= MAX_SOCKETS_PER_SESSION) return socket.close(1013, "Too many pages of this session are open.");
       const client: LiveClient = createLiveClient({
         socket,
         clock,

@@ -58,7 +58,7 @@ export function sourceOf(topic: Topic, deps: SourceDeps): TopicSource {
 
 const after = (key: string) => key.slice(key.indexOf(":") + 1);
 
-/** Rows of all hosts, the runs at work or waiting, the declared sources, and the dashboard itself. */
+/** Rows of all hosts, the active and queued runs, the declared sources, and the dashboard itself. */
 function fleetSource({ store, bus, views, runs, sources, server }: SourceDeps): TopicSource {
   const unfinished = (summary: RunSummary | null | undefined) =>
     summary == null || isTerminal(summary.state) ? undefined : summary;

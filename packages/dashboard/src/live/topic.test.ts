@@ -18,7 +18,7 @@ test("T2: a log that grows before its topic was read for the first time brings n
   browser.take();
   browser.say({ type: "subscribe", topic: `run:${RUN}`, fromLine: 1 });
   await clock.advanceAsync(500);
-  browser.client.logged(RUN);
+  browser.client.onLogGrown(RUN);
   await clock.advanceAsync(0);
   expect(topic.snapshot()).toBeNull();
   expect(browser.take()).toEqual([]);
@@ -168,7 +168,7 @@ test("T8: a log goes on where it grows, and from another line where that is aske
   expect(sent()).toEqual([51]);
   // It rests for a moment, and goes on with what came meanwhile.
   held = Promise.withResolvers();
-  browser.client.logged(RUN);
+  browser.client.onLogGrown(RUN);
   await clock.advanceAsync(10);
   expect(sent()).toEqual([]);
   await clock.advanceAsync(50);

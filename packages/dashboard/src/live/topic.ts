@@ -3,15 +3,15 @@ import type { Clock } from "@nixfleet/runtime";
 import type { Urgency } from "../fleet/index.ts";
 import type { Logger } from "../logger.ts";
 
-/** Over time, one delta of a topic in this many milliseconds at most. */
+/** Minimum milliseconds between deltas of a topic, on average. */
 export const DELTA_INTERVAL = 100;
-/** After a time of rest so many deltas may follow one another sooner. */
+/** Number of deltas that may follow sooner after an idle time. */
 export const DELTA_BURST = 10;
-/** A change is one to a reader and several to us: a run's state is stored first, and the row that tells of it is read after it. */
-const GATHER = 20;
-/** What may wait is read with the next change that may not, or so many milliseconds after the last reading. */
+/** Milliseconds to wait for related changes: the state of a run is stored before the host's row that shows it is read. */
+const GATHER_DELAY = 20;
+/** Changes that can wait are read with the next urgent one, or this many milliseconds after the last reading. */
 export const LATER_INTERVAL = 1000;
-/** What could not be read is tried again after this many milliseconds. */
+/** Milliseconds until a failed reading is retried. */
 const RETRY_INTERVAL = 1000;
 
 /** Values of a topic by key, each of the type that the protocol declares under its key; undefined: the key goes. */
@@ -25,26 +25,26 @@ export interface TopicSource {
   all(): Promise<ReadonlyMap<string, unknown> | null>;
   /** The values of keys that may have changed; undefined: the key goes. Null: the host or run has gone. */
   some(keys: ReadonlySet<string>): Promise<ReadonlyMap<string, unknown> | null>;
-  /** Milliseconds between two deltas over time, if it is to be longer than for others. */
+  /** Milliseconds between deltas, if longer than for other topics. */
   readonly interval?: number;
-  /** Tells of keys that may have changed, until the returned function is called. */
+  /** Reports keys that may have changed, until the returned function is called. */
   listen(touch: (key: string, urgency: Urgency) => void): () => void;
 }
 
-/** Who follows a topic. All three are handed the text of a message, made once for all. */
+/** A follower of a topic. Each callback gets the text of a message, which is serialized once for all. */
 export interface TopicMember {
-  delta(text: string): void;
-  gone(text: string): void;
+  sendDelta(text: string): void;
+  sendGone(text: string): void;
 }
 
 /** The state of one topic, shared by all who follow it. */
 export interface Topic {
-  /** Resolves once there is a state to be given out. */
+  /** Resolves once the state was read. */
   readonly ready: Promise<void>;
   /** The whole state as a message; or that there is no such host or run. Null: it was not read yet, `ready` tells when it is. */
   snapshot(): string | null;
   readonly isGone: boolean;
-  /** From now on the member gets each delta that follows the present snapshot. */
+  /** The member gets each delta after the current snapshot. */
   join(member: TopicMember): void;
   leave(member: TopicMember): void;
   readonly members: number;
@@ -60,30 +60,30 @@ export interface TopicDeps {
 
 export function createTopic({ name, source, clock, log }: TopicDeps): Topic {
   const { interval = DELTA_INTERVAL } = source;
-  /** Serialised once, however many follow. */
+  /** Each value is serialized once for all members. */
   const values = new Map<string, { value: unknown; json: string }>();
   const members = new Set<TopicMember>();
-  const touched = new Set<string>();
+  const touchedKeys = new Set<string>();
   let version = 0;
   let gone = false;
   let loaded = false;
   let closed = false;
   let flushing = false;
   let due: { at: number; cancel(): void } | undefined;
-  let pressing = false;
-  /** No reading before this time, after one that failed. */
-  let notBefore = Number.NEGATIVE_INFINITY;
+  let urgent = false;
+  /** After a failed reading: no new one before this time. */
+  let retryAt = Number.NEGATIVE_INFINITY;
   let lastReading = Number.NEGATIVE_INFINITY;
-  /** When all that was sent would have been sent, had it been sent evenly (the generic cell rate algorithm). */
-  let evenly = Number.NEGATIVE_INFINITY;
+  /** Theoretical arrival time of the generic cell rate algorithm. */
+  let theoreticalArrival = Number.NEGATIVE_INFINITY;
   let snapshotText: string | null = null;
 
   const message = (body: Extract<ToBrowser, { type: "gone" }>) => JSON.stringify(body);
   const goneText = message({ type: "gone", topic: name });
 
   const stopListening = source.listen((key, urgency) => {
-    touched.add(key);
-    if (urgency === "soon") pressing = true;
+    touchedKeys.add(key);
+    if (urgency === "soon") urgent = true;
     schedule();
   });
 
@@ -92,8 +92,8 @@ export function createTopic({ name, source, clock, log }: TopicDeps): Topic {
   async function load(): Promise<void> {
     while (!closed && !loaded) {
       try {
-        // What is touched from here on is read again with the first delta.
-        touched.clear();
+        // Keys that are touched from here on are read again with the first delta.
+        touchedKeys.clear();
         const all = await source.all();
         if (all === null) end();
         else for (const [key, value] of all) values.set(key, { value, json: JSON.stringify(value) });
@@ -104,14 +104,14 @@ export function createTopic({ name, source, clock, log }: TopicDeps): Topic {
         await new Promise<void>((resolve) => clock.setTimeout(resolve, RETRY_INTERVAL));
       }
     }
-    if (touched.size > 0) schedule();
+    if (touchedKeys.size > 0) schedule();
   }
 
   function schedule(): void {
-    if (!loaded || closed || gone || flushing || touched.size === 0) return;
+    if (!loaded || closed || gone || flushing || touchedKeys.size === 0) return;
     const now = clock.now();
-    const wanted = pressing ? now + GATHER : lastReading + LATER_INTERVAL;
-    const at = Math.max(now, wanted, notBefore, evenly - (DELTA_BURST - 1) * interval);
+    const earliest = urgent ? now + GATHER_DELAY : lastReading + LATER_INTERVAL;
+    const at = Math.max(now, earliest, retryAt, theoreticalArrival - (DELTA_BURST - 1) * interval);
     if (due !== undefined && due.at <= at) return;
     due?.cancel();
     due = { at, cancel: clock.setTimeout(() => void flush(), at - now).cancel };
@@ -120,10 +120,10 @@ export function createTopic({ name, source, clock, log }: TopicDeps): Topic {
   async function flush(): Promise<void> {
     due = undefined;
     flushing = true;
-    const keys = new Set(touched);
-    const wasPressing = pressing;
-    touched.clear();
-    pressing = false;
+    const keys = new Set(touchedKeys);
+    const wasUrgent = urgent;
+    touchedKeys.clear();
+    urgent = false;
     lastReading = clock.now();
     try {
       const some = await source.some(keys);
@@ -132,9 +132,9 @@ export function createTopic({ name, source, clock, log }: TopicDeps): Topic {
       else apply(some);
     } catch (error) {
       log.error({ err: error, topic: name }, "A topic could not be read");
-      for (const key of keys) touched.add(key);
-      pressing ||= wasPressing;
-      notBefore = clock.now() + RETRY_INTERVAL;
+      for (const key of keys) touchedKeys.add(key);
+      urgent ||= wasUrgent;
+      retryAt = clock.now() + RETRY_INTERVAL;
     } finally {
       flushing = false;
       schedule();
@@ -157,16 +157,16 @@ export function createTopic({ name, source, clock, log }: TopicDeps): Topic {
     if (set.length === 0 && unset.length === 0) return;
     version += 1;
     snapshotText = null;
-    evenly = Math.max(clock.now(), evenly) + interval;
+    theoreticalArrival = Math.max(clock.now(), theoreticalArrival) + interval;
     if (members.size === 0) return;
     const text = `{"type":"delta","topic":${JSON.stringify(name)},"version":${version},"set":{${set.join(",")}},"unset":${JSON.stringify(unset)}}`;
-    for (const member of [...members]) member.delta(text);
+    for (const member of [...members]) member.sendDelta(text);
   }
 
   function end(): void {
     gone = true;
     values.clear();
-    for (const member of [...members]) member.gone(goneText);
+    for (const member of [...members]) member.sendGone(goneText);
   }
 
   return {

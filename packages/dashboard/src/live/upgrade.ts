@@ -5,10 +5,10 @@ import { WebSocketServer } from "ws";
 import { linkSocket } from "../server-socket.ts";
 import type { Live } from "./live.ts";
 
-/** A browser says which topics it wants, and nothing longer than that. */
+/** Browsers only send short subscribe messages. */
 const LARGEST_MESSAGE = 16 * 1024;
 
-/** Makes the WebSocket of a browser whose session and Origin were checked. */
+/** Upgrades the connection of a browser whose session and Origin were checked. */
 export type LiveUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer, session: { sessionId: string }) => void;
 
 export function createLiveUpgrade({ live }: { live: Live }): LiveUpgrade {

@@ -4,24 +4,24 @@ import type { Bus } from "../bus.ts";
 import type { Logger } from "../logger.ts";
 import type { Store } from "../store/index.ts";
 
-/** One point of the history stands for this many milliseconds. */
+/** Milliseconds that one point of the history covers. */
 export const SPAN = 5 * 60_000;
 const DAY = 24 * 60 * 60_000;
-/** Spans that are kept in memory while nothing can be stored. */
-const MOST_UNSTORED = 12;
+/** Maximum spans in memory while nothing can be stored. */
+const MAX_UNSTORED_SPANS = 12;
 /** Rows of one statement: SQLite takes 32,766 parameters. */
 const ROWS_AT_ONCE = 500;
 
 type Point = RouteOutput<"hostMetrics">["items"][number];
 const FIELDS = ["cpu", "load", "memory", "networkIn", "networkOut"] as const;
-/** A sum and a count for each field, one after the other: 80 bytes a host. */
+/** Alternating sum and count of each field: 80 bytes per host. */
 type Sums = Float64Array;
 
-/** A day of five-minute means of what hosts measure. In memory are only the sums of the present span (R43). */
+/** Five-minute averages of host measurements over a day. Only the sums of the current span are in memory (R43). */
 export interface MetricsHistory extends AsyncDisposable {
   start(): void;
   stop(): Promise<void>;
-  /** The last day of a host, oldest first, the present span included. A span in which nothing was measured is not there. */
+  /** The last day of a host, oldest first, including the current span. Spans without measurements are missing. */
   read(hostId: HostId): Promise<Point[]>;
 }
 
@@ -34,14 +34,14 @@ export interface MetricsHistoryDeps {
 }
 
 export function createMetricsHistory({ store, bus, clock, log, presence }: MetricsHistoryDeps): MetricsHistory {
-  /** By the beginning of its span; more than the present one only while nothing can be stored. */
+  /** By start of the span; more than the current one only while nothing can be stored. */
   const spans = new Map<number, Map<HostId, Sums>>();
   let ending = new AbortController();
-  let rounds: Recurring | undefined;
+  let storeTimer: Recurring | undefined;
 
   const spanOf = (time: number) => Math.floor(time / SPAN) * SPAN;
 
-  function measured(hostId: HostId): void {
+  function addMeasurement(hostId: HostId): void {
     const { metrics } = presence.of(hostId);
     if (metrics === null) return;
     const at = spanOf(clock.now());
@@ -50,15 +50,15 @@ export function createMetricsHistory({ store, bus, clock, log, presence }: Metri
     const sums = hosts.get(hostId) ?? new Float64Array(2 * FIELDS.length);
     hosts.set(hostId, sums);
     for (const [place, value] of valuesOf(metrics).entries()) {
-      // What was not measured is not counted; a measured zero is (R24).
+      // Count measured zeros, but not missing values (R24).
       if (value === undefined) continue;
       sums[2 * place] = (sums[2 * place] ?? 0) + value;
       sums[2 * place + 1] = (sums[2 * place + 1] ?? 0) + 1;
     }
   }
 
-  /** Stores every span that has ended, and forgets what is older than a day: one transaction for all hosts. */
-  async function storeEnded(now: number, all = false): Promise<void> {
+  /** Stores every finished span and deletes those older than a day, in one transaction for all hosts. */
+  async function storeFinishedSpans(now: number, all = false): Promise<void> {
     const ended = [...spans.keys()].filter((at) => all || at + SPAN <= now);
     if (ended.length === 0) return;
     try {
@@ -73,7 +73,7 @@ export function createMetricsHistory({ store, bus, clock, log, presence }: Metri
           await trx
             .insertInto("metrics_history")
             .values(rows.slice(first, first + ROWS_AT_ONCE))
-            // The dashboard was restarted within the span.
+            // The dashboard was restarted during the span.
             .onConflict((conflict) => conflict.columns(["host_id", "at"]).doNothing())
             .execute();
         }
@@ -85,7 +85,7 @@ export function createMetricsHistory({ store, bus, clock, log, presence }: Metri
       for (const at of ended) spans.delete(at);
     } catch (error) {
       log.warn({ err: error }, "Measurements could not be stored; they are kept for an hour");
-      for (const at of [...spans.keys()].sort((a, b) => a - b).slice(0, -MOST_UNSTORED)) spans.delete(at);
+      for (const at of [...spans.keys()].sort((a, b) => a - b).slice(0, -MAX_UNSTORED_SPANS)) spans.delete(at);
     }
   }
 
@@ -93,7 +93,7 @@ export function createMetricsHistory({ store, bus, clock, log, presence }: Metri
     start() {
       ending = new AbortController();
       const options = { owner: "metrics history", signal: ending.signal };
-      bus.on("host.metrics", ({ hostId }) => measured(hostId), options);
+      bus.on("host.metrics", ({ hostId }) => addMeasurement(hostId), options);
       bus.on(
         "host.removed",
         ({ hostId }) => {
@@ -101,7 +101,7 @@ export function createMetricsHistory({ store, bus, clock, log, presence }: Metri
         },
         options,
       );
-      rounds = every(() => storeEnded(clock.now()), {
+      storeTimer = every(() => storeFinishedSpans(clock.now()), {
         clock,
         // At the end of each span, by the clock.
         interval: () => spanOf(clock.now()) + SPAN - clock.now(),
@@ -112,8 +112,8 @@ export function createMetricsHistory({ store, bus, clock, log, presence }: Metri
     async stop() {
       if (ending.signal.aborted) return;
       ending.abort();
-      await rounds?.[Symbol.asyncDispose]();
-      await storeEnded(clock.now(), true);
+      await storeTimer?.[Symbol.asyncDispose]();
+      await storeFinishedSpans(clock.now(), true);
     },
 
     async read(hostId) {

@@ -19,11 +19,11 @@ export interface OpenPeopleDeps {
   randomBytes(size: number): Buffer;
   readonly cost?: Argon2Cost | undefined;
   readonly limits?: LoginLimits | undefined;
-  /** Replaces those of `cost`. */
+  /** Replaces the default made from `cost`. */
   readonly passwords?: Passwords | undefined;
 }
 
-/** The people, put together from their parts. */
+/** Creates the people part from its components. */
 export function openPeople({ store, log, now, randomBytes, cost, limits, passwords }: OpenPeopleDeps): People {
   return createPeople({
     store,

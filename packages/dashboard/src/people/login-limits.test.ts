@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { createLoginLimits } from "./login-limits.ts";
 
-function limitsAt(start = 0, more: { remembered?: number } = {}) {
+function limitsAt(start = 0, more: { maxEntries?: number } = {}) {
   let time = start;
   const limits = createLoginLimits({ now: () => time, ...more });
   return {
@@ -84,7 +84,7 @@ test("R52: a lockout ends: an hour after the last failure all is forgotten", () 
 test("R52: memory is bounded whatever names and addresses come", () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(fc.string(), fc.ipV6(), fc.boolean()), { minLength: 200, maxLength: 300 }), (attempts) => {
-      const { limits } = limitsAt(0, { remembered: 20 });
+      const { limits } = limitsAt(0, { maxEntries: 20 });
       for (const [account, address, right] of attempts) {
         const attempt = limits.begin(account, address);
         if (attempt.ok && right) attempt.succeeded();

@@ -2,11 +2,11 @@ import { isIPv6 } from "node:net";
 
 /** How fast one account or one address may guess. */
 export interface LimitRule {
-  /** Attempts that may fail before the first delay. */
+  /** Failed attempts allowed before the first delay. */
   readonly free: number;
   /** Milliseconds of the first delay; each further failure doubles it. */
   readonly firstDelay: number;
-  /** Milliseconds that no delay exceeds: nobody is ever locked out for good. */
+  /** Maximum delay in milliseconds: nobody is locked out for good. */
   readonly longestDelay: number;
 }
 
@@ -15,12 +15,12 @@ export interface LoginLimitsDeps {
   now(): number;
   readonly account?: LimitRule;
   readonly address?: LimitRule;
-  /** Accounts, and addresses, that are remembered at most. */
-  readonly remembered?: number;
+  /** Maximum number of remembered accounts, and of addresses. */
+  readonly maxEntries?: number;
 }
 
 export type Attempt =
-  /** May be tried. It counts as failed until `succeeded` is called, so that a burst cannot outrun the count. */
+  /** Allowed. Counts as failed until `succeeded` is called, so that a burst cannot outrun the count. */
   | { ok: true; succeeded(): void }
   /** Seconds, rounded up. */
   | { ok: false; retryAfter: number };
@@ -37,7 +37,7 @@ const minute = 60 * second;
 /** A failure is forgotten after this long without another one. */
 const MEMORY = 60 * minute;
 
-/** Short for accounts, since a stranger can fail on purpose to keep the owner out; long for addresses. */
+/** Short for accounts, since an attacker can fail on purpose to lock the owner out; long for addresses. */
 const ACCOUNT_RULE: LimitRule = { free: 5, firstDelay: second, longestDelay: minute };
 const ADDRESS_RULE: LimitRule = { free: 20, firstDelay: second, longestDelay: 15 * minute };
 
@@ -46,33 +46,33 @@ export function createLoginLimits({
   now,
   account: accountRule = ACCOUNT_RULE,
   address: addressRule = ADDRESS_RULE,
-  remembered = 10_000,
+  maxEntries = 10_000,
 }: LoginLimitsDeps): LoginLimits {
-  const accounts = createCounter(accountRule, remembered, now);
-  const addresses = createCounter(addressRule, remembered, now);
-  // Where an account has signed in from is counted apart, so that strangers who fail on purpose do not keep its owner out.
+  const accounts = createCounter(accountRule, maxEntries, now);
+  const addresses = createCounter(addressRule, maxEntries, now);
+  // Addresses that an account has signed in from are counted separately, so that attackers cannot lock its owner out.
   const known = new Set<string>();
   return {
     begin(account, address) {
       const network = networkOf(address);
       const name = account === null ? null : account.trim().normalize("NFKC").toLowerCase();
       const pair = name === null ? null : `${name}\0${network}`;
-      const counted = pair !== null && known.has(pair) ? pair : name;
-      const wait = Math.max(counted === null ? 0 : accounts.wait(counted), addresses.wait(network));
+      const accountKey = pair !== null && known.has(pair) ? pair : name;
+      const wait = Math.max(accountKey === null ? 0 : accounts.wait(accountKey), addresses.wait(network));
       if (wait > 0) return { ok: false, retryAfter: Math.ceil(wait / second) };
-      if (counted !== null) accounts.count(counted);
+      if (accountKey !== null) accounts.count(accountKey);
       addresses.count(network);
       return {
         ok: true,
         succeeded() {
-          if (counted !== null) accounts.forget(counted);
+          if (accountKey !== null) accounts.forget(accountKey);
           if (pair !== null) {
             known.delete(pair);
             known.add(pair);
-            forgetOldest(known, remembered);
+            forgetOldest(known, maxEntries);
           }
-          // Only this attempt is taken back: an account of one's own must not clear the way to guess at others.
-          addresses.takeBack(network);
+          // Uncount only this attempt: an own account must not reset the limit for guessing at others.
+          addresses.uncount(network);
         },
       };
     },
@@ -80,8 +80,8 @@ export function createLoginLimits({
   };
 }
 
-function createCounter(rule: LimitRule, remembered: number, now: () => number) {
-  // In the order of the last failure, so that the first entry is the one to give up.
+function createCounter(rule: LimitRule, maxEntries: number, now: () => number) {
+  // Ordered by last failure, so that the first entry is dropped first.
   const entries = new Map<string, { failures: number; last: number }>();
   const find = (key: string) => {
     const entry = entries.get(key);
@@ -101,9 +101,9 @@ function createCounter(rule: LimitRule, remembered: number, now: () => number) {
       const failures = (find(key)?.failures ?? 0) + 1;
       entries.delete(key);
       entries.set(key, { failures, last: now() });
-      forgetOldest(entries, remembered);
+      forgetOldest(entries, maxEntries);
     },
-    takeBack(key: string): void {
+    uncount(key: string): void {
       const entry = find(key);
       if (entry === undefined) return;
       entry.failures -= 1;
@@ -114,7 +114,7 @@ function createCounter(rule: LimitRule, remembered: number, now: () => number) {
   };
 }
 
-/** Drops entries in the order in which they came until no more than `limit` are left. */
+/** Drops the oldest entries until at most `limit` are left. */
 function forgetOldest(entries: Set<string> | Map<string, unknown>, limit: number): void {
   for (const key of entries.keys()) {
     if (entries.size <= limit) return;
@@ -122,7 +122,7 @@ function forgetOldest(entries: Set<string> | Map<string, unknown>, limit: number
   }
 }
 
-/** One IPv4 address, or the /64 of an IPv6 one: whoever has one address of it has them all. */
+/** An IPv4 address, or the /64 of an IPv6 address, which usually belongs to one client. */
 function networkOf(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
   if (mapped?.[1] !== undefined) return mapped[1];

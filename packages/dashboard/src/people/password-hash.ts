@@ -8,7 +8,7 @@ export interface Argon2Cost {
   readonly parallelism: number;
 }
 
-/** What OWASP's Password Storage Cheat Sheet asks for at least: 19 MiB, 2 passes; about 45 ms of one core. */
+/** The minimum of OWASP's Password Storage Cheat Sheet: 19 MiB, 2 passes; about 45 ms of one core. */
 export const ARGON2_COST: Argon2Cost = { memory: 19_456, passes: 2, parallelism: 1 };
 
 const HASH_BYTES = 32;
@@ -24,7 +24,7 @@ const derive = promisify(argon2);
 
 /**
  * Hashes a password with argon2id (RFC 9106) into a PHC string: `$argon2id$v=19$m=…,t=…,p=…$salt$hash`.
- * The password is normalised first (NFKC), so that it does not matter on which keyboard an accent is typed.
+ * The password is normalised first (NFKC), so that the encoding of accents does not matter.
  */
 export async function hashPassword(
   password: string,
@@ -36,7 +36,7 @@ export async function hashPassword(
   return `$argon2id$v=19$m=${cost.memory},t=${cost.passes},p=${cost.parallelism}$${base64(salt)}$${base64(hash)}`;
 }
 
-/** Whether the password is the one of the hash. Takes as long for a wrong one. Throws if the hash cannot be read. */
+/** Whether the password matches the hash, in constant time. Throws if the hash is malformed. */
 export async function verifyPassword(password: string, phc: string): Promise<boolean> {
   const parsed = parsePasswordHash(phc);
   if (!parsed.ok) throw new Error(`A password hash cannot be read: ${parsed.fault}`);
@@ -45,8 +45,8 @@ export async function verifyPassword(password: string, phc: string): Promise<boo
 }
 
 /**
- * Reads a PHC string of argon2id. Costs are bounded, since whoever can write the hash could otherwise make every sign-in
- * take the machine's memory.
+ * Reads a PHC string of argon2id. Costs are limited, so that a hash cannot make every sign-in exhaust the machine's
+ * memory.
  */
 export function parsePasswordHash(phc: string): { ok: true; value: PasswordHash } | { ok: false; fault: string } {
   const match = /^\$argon2id\$v=19\$m=(\d{1,8}),t=(\d{1,4}),p=(\d{1,3})\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{22,86})$/.exec(

@@ -5,9 +5,9 @@ export interface PasswordsDeps {
   randomBytes(size: number): Buffer;
   /** Cost of new hashes. */
   readonly cost?: Argon2Cost;
-  /** Hashes that are computed at a time: each takes its memory and a thread. */
+  /** Concurrent hashes: each takes memory and a thread. */
   readonly parallel?: number;
-  /** Callers that may wait for their turn. */
+  /** Maximum number of waiting callers. */
   readonly waiting?: number;
 }
 
@@ -15,30 +15,30 @@ export interface Passwords {
   /** A PHC string, or null while too many wait. */
   hash(password: string): Promise<string | null>;
   /**
-   * Whether the password fits; null while too many wait. Without a hash (an unknown name) the same work is done for nothing,
-   * so that the time of the answer does not tell which names exist.
+   * Whether the password matches; null while too many wait. Without a hash (an unknown name) the same work is done, so that
+   * response times do not reveal which names exist.
    */
   verify(password: string, hash: string | null): Promise<boolean | null>;
-  /** The hash that an unknown name is measured against: of the cost that real ones have. */
+  /** The hash that unknown names are checked against, with the same cost as real ones. */
   readonly decoy: string;
   isCurrent(hash: string): boolean;
 }
 
-/** Hashes and verifies passwords, a few at a time, so that a flood of sign-ins takes bounded memory and leaves the disk its threads. */
+/** Hashes and verifies passwords, a few at a time, so that many sign-ins use limited memory and leave threads for the disk. */
 export function createPasswords({ randomBytes, cost = ARGON2_COST, parallel = 2, waiting = 32 }: PasswordsDeps): Passwords {
   const base64 = (size: number) => randomBytes(size).toString("base64").replace(/=+$/, "");
   const decoy = `$argon2id$v=19$m=${cost.memory},t=${cost.passes},p=${cost.parallelism}$${base64(16)}$${base64(32)}`;
   const limiter = createLimiter({ concurrent: parallel, waiting });
 
-  async function inTurn<T>(work: () => Promise<T>): Promise<T | null> {
+  async function limited<T>(work: () => Promise<T>): Promise<T | null> {
     const result = await limiter.run(work);
     return result.kind === "done" ? result.value : null;
   }
 
   return {
     decoy,
-    hash: (password) => inTurn(() => hashPassword(password, randomBytes, cost)),
-    verify: (password, hash) => inTurn(async () => (await verifyPassword(password, hash ?? decoy)) && hash !== null),
+    hash: (password) => limited(() => hashPassword(password, randomBytes, cost)),
+    verify: (password, hash) => limited(async () => (await verifyPassword(password, hash ?? decoy)) && hash !== null),
     isCurrent(hash) {
       const parsed = parsePasswordHash(hash);
       if (!parsed.ok) return false;

@@ -9,7 +9,7 @@ import type { Logger } from "../logger.ts";
 import { openTestStore } from "../store/store.fixture.ts";
 import { hashPassword, openPeople, proofOf, type RequestOrigin, readSessionCookie, type SessionPrincipal } from "./index.ts";
 import { createPasswords, type Passwords } from "./passwords.ts";
-import { SESSION_IDLE, SESSION_LONGEST } from "./sessions.ts";
+import { SESSION_IDLE_TIMEOUT, SESSION_MAX_AGE } from "./sessions.ts";
 
 const cost = { memory: 64, passes: 1, parallelism: 1 };
 const day = 24 * 3_600_000;
@@ -134,9 +134,9 @@ test("R52: guessing is slowed down per account and per address, and audited with
 
 test("R53: a session ends after 7 days without use, and after 30 in any case", async () => {
   const { people, clock, session } = await withAdmin();
-  clock.advance(SESSION_IDLE - 1);
+  clock.advance(SESSION_IDLE_TIMEOUT - 1);
   expect(await people.sessions.find(secretOf(session))).toMatchObject({ name: "Alice" });
-  for (let at = SESSION_IDLE - 1; at + 6 * day < SESSION_LONGEST; at += 6 * day) {
+  for (let at = SESSION_IDLE_TIMEOUT - 1; at + 6 * day < SESSION_MAX_AGE; at += 6 * day) {
     clock.advance(6 * day);
     expect(await people.sessions.find(secretOf(session))).toMatchObject({ name: "Alice" });
   }
@@ -144,13 +144,13 @@ test("R53: a session ends after 7 days without use, and after 30 in any case", a
   expect(await people.sessions.find(secretOf(session))).toBe(null);
 
   const idle = await people.signIn({ name: "Alice", password: "correct horse battery" }, from);
-  clock.advance(SESSION_IDLE);
+  clock.advance(SESSION_IDLE_TIMEOUT);
   expect(idle.kind === "signed-in" && (await people.sessions.find(secretOf(idle.session)))).toBe(null);
 });
 
 test("R53: sessions whose time is over are removed, and said to have ended", async () => {
   const { people, clock, session, store, ended } = await withAdmin();
-  clock.advance(SESSION_IDLE);
+  clock.advance(SESSION_IDLE_TIMEOUT);
   await people.sessions.sweep();
   expect(ended).toEqual([session.sessionId]);
   expect(await store.db.selectFrom("sessions").selectAll().execute()).toEqual([]);

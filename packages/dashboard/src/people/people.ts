@@ -34,13 +34,13 @@ export type ProofResult =
   | { kind: "too-many-attempts"; retryAfter: number };
 
 export interface People {
-  /** Whether nobody can administer this dashboard yet. */
+  /** Whether there is no administrator yet. */
   setupNeeded(): Promise<boolean>;
   /** A new one-time token for the setup link, valid for an hour; null: there is an administrator. */
   issueSetupToken(): Promise<string | null>;
   /**
-   * Makes the settings true: the declared administrator has this hash (another one than before ends the sessions); whom the
-   * settings declare no more cannot sign in.
+   * Applies the settings: sets the hash of the declared administrator (a new hash ends the sessions). A person who is no longer
+   * declared cannot sign in.
    */
   declareAdmin(declared: { name: string; hash: string } | null): Promise<void>;
   setup(request: { token: string; name: string; password: string }, origin: RequestOrigin): Promise<SetupResult>;
@@ -52,11 +52,11 @@ export interface People {
     origin: RequestOrigin,
   ): Promise<PasswordResult>;
   /**
-   * Whether the person's proof is right: checked before an op that asks for it (R49). `what` is what they want to do, as the audit
-   * trail tells it of a wrong one: “start …”. Counts against the limits of the sign-in.
+   * Whether the person's proof is correct; checked before an op that requires one (R49). `purpose` is used in the audit entry of
+   * a wrong proof: “start …”. Counts against the sign-in limits.
    */
-  prove(person: PersonActor, what: string): Promise<ProofResult>;
-  /** Ends a session of the same person; false: there is none of this id. */
+  prove(person: PersonActor, purpose: string): Promise<ProofResult>;
+  /** Ends a session of the same person; false: not found. */
   endSession(session: SessionPrincipal, sessionId: string, origin: RequestOrigin): Promise<boolean>;
   readonly sessions: Pick<Sessions, "find" | "list" | "sweep">;
 }
@@ -72,9 +72,9 @@ export interface PeopleDeps {
 }
 
 /** Seconds to wait while too many passwords are being hashed. */
-const BUSY = 2;
+const BUSY_RETRY_AFTER = 2;
 
-/** The people of this dashboard: who they are, how they come in, what they may do. */
+/** The people of this dashboard: accounts, sign-in, sessions and roles. */
 export function createPeople(deps: PeopleDeps): People {
   const { store, sessions, passwords, limits, setupLink, now, randomBytes } = deps;
 
@@ -92,7 +92,7 @@ export function createPeople(deps: PeopleDeps): People {
     return store.db.selectFrom("people").selectAll().where("name_key", "=", keyOf(name)).executeTakeFirst();
   }
 
-  /** Writes a person whose name may be taken by one that can no longer sign in. */
+  /** Writes a person, replacing one of the same name who can no longer sign in. */
   async function putPerson(trx: Transaction<Database>, name: string, hash: string, declared: boolean): Promise<PeopleTable> {
     const values = { name, role: "admin", password_hash: hash, declared: declared ? 1 : 0 };
     return trx
@@ -113,7 +113,7 @@ export function createPeople(deps: PeopleDeps): People {
     return person.name === declared.name && person.role === "admin" && person.password_hash === declared.hash;
   }
 
-  /** Records an attempt that failed. `person` null: by somebody who is not known here. */
+  /** Records a failed attempt. `person` null: not identified. */
   async function recordFailure(
     person: Pick<PeopleTable, "id" | "name"> | null,
     action: string,
@@ -156,8 +156,8 @@ export function createPeople(deps: PeopleDeps): People {
     },
 
     async setup({ token, name, password }, origin) {
-      // Nobody guesses the token, so who has it is never kept waiting for those who have not; they are counted by address alone.
-      if (!setupLink.fits(token)) {
+      // The token cannot be guessed, so a valid one is never delayed. Attempts without it are counted by address only.
+      if (!setupLink.isValid(token)) {
         const attempt = limits.begin(null, origin.address);
         if (!attempt.ok) return { kind: "too-many-attempts", retryAfter: attempt.retryAfter };
         if (await usableAdmin(store.db)) {
@@ -168,12 +168,12 @@ export function createPeople(deps: PeopleDeps): People {
         return { kind: "setup-link-invalid" };
       }
       const hash = await passwords.hash(password);
-      if (hash === null) return { kind: "too-many-attempts", retryAfter: BUSY };
+      if (hash === null) return { kind: "too-many-attempts", retryAfter: BUSY_RETRY_AFTER };
       const session = await store.change(async (change) => {
-        // Of two who hold the link and send it at once, one becomes the administrator.
-        if ((await usableAdmin(change.db)) || !setupLink.fits(token)) return null;
+        // If two people use the link at once, one becomes the administrator.
+        if ((await usableAdmin(change.db)) || !setupLink.isValid(token)) return null;
         const person = await putPerson(change.db, name, hash, false);
-        auditDone(change, personRef(person), "dashboard.setup", `${name} became the administrator by the setup link.`, origin);
+        auditDone(change, personRef(person), "dashboard.setup", `${name} became the administrator with the setup link.`, origin);
         change.afterCommit(() => setupLink.use());
         return await sessions.begin(change, { id: person.id, name, role: "admin" }, origin);
       });
@@ -185,18 +185,18 @@ export function createPeople(deps: PeopleDeps): People {
       if (!attempt.ok) return { kind: "too-many-attempts", retryAfter: attempt.retryAfter };
       const person = await findByName(name);
       const hash = person?.password_hash ?? null;
-      const right = await passwords.verify(password, hash);
-      if (right === null) return { kind: "too-many-attempts", retryAfter: BUSY };
-      if (!right || person === undefined || hash === null) {
-        // What was typed as an unknown name is not told: it may be a password.
+      const isCorrect = await passwords.verify(password, hash);
+      if (isCorrect === null) return { kind: "too-many-attempts", retryAfter: BUSY_RETRY_AFTER };
+      if (!isCorrect || person === undefined || hash === null) {
+        // Do not record an unknown name: it may be a password typed by mistake.
         if (person === undefined)
-          await recordFailure(null, "session.start", "Somebody tried to sign in with a name that is not known.", origin);
+          await recordFailure(null, "session.start", "Somebody tried to sign in with an unknown name.", origin);
         else await recordFailure(person, "session.start", `Somebody tried to sign in as ${person.name} and was refused.`, origin);
         return { kind: "wrong-credentials" };
       }
       attempt.succeeded();
-      // Hashed again where the cost has been raised since; what the settings declare is theirs.
-      const renewed = person.declared === 0 && !passwords.isCurrent(hash) ? await passwords.hash(password) : null;
+      // Hash again if the cost was raised since; a declared hash is left alone.
+      const newHash = person.declared === 0 && !passwords.isCurrent(hash) ? await passwords.hash(password) : null;
       const session = await store.change(async (change) => {
         const stored = await change.db
           .selectFrom("people")
@@ -204,8 +204,8 @@ export function createPeople(deps: PeopleDeps): People {
           .where("id", "=", person.id)
           .executeTakeFirst();
         if (stored?.password_hash !== hash) return null;
-        if (renewed !== null)
-          await change.db.updateTable("people").set({ password_hash: renewed }).where("id", "=", person.id).execute();
+        if (newHash !== null)
+          await change.db.updateTable("people").set({ password_hash: newHash }).where("id", "=", person.id).execute();
         auditDone(change, personRef(person), "session.start", `${person.name} signed in.`, origin);
         return await sessions.begin(change, { id: person.id, name: person.name, role: RoleSchema.parse(person.role) }, origin);
       });
@@ -223,16 +223,21 @@ export function createPeople(deps: PeopleDeps): People {
       const attempt = limits.begin(session.name, origin.address);
       if (!attempt.ok) return { kind: "too-many-attempts", retryAfter: attempt.retryAfter };
       const person = await store.db.selectFrom("people").selectAll().where("id", "=", session.personId).executeTakeFirstOrThrow();
-      const right = await passwords.verify(current, person.password_hash);
-      if (right === null) return { kind: "too-many-attempts", retryAfter: BUSY };
-      if (!right) {
-        await recordFailure(person, "password.change", `${session.name} gave a wrong password to change it.`, origin);
+      const isCorrect = await passwords.verify(current, person.password_hash);
+      if (isCorrect === null) return { kind: "too-many-attempts", retryAfter: BUSY_RETRY_AFTER };
+      if (!isCorrect) {
+        await recordFailure(
+          person,
+          "password.change",
+          `${session.name} entered a wrong password to change the password.`,
+          origin,
+        );
         return { kind: "wrong-credentials" };
       }
       attempt.succeeded();
       if (person.declared === 1) return { kind: "password-declared" };
       const hash = await passwords.hash(next);
-      if (hash === null) return { kind: "too-many-attempts", retryAfter: BUSY };
+      if (hash === null) return { kind: "too-many-attempts", retryAfter: BUSY_RETRY_AFTER };
       const changed = await store.change(async (change) => {
         const { numUpdatedRows } = await change.db
           .updateTable("people")
@@ -249,15 +254,15 @@ export function createPeople(deps: PeopleDeps): People {
       return changed ? { kind: "changed" } : { kind: "wrong-credentials" };
     },
 
-    async prove({ id, name, proof, address }, what) {
+    async prove({ id, name, proof, address }, purpose) {
       if (proof === null) return { kind: "wrong" };
       const attempt = limits.begin(name, address);
       if (!attempt.ok) return { kind: "too-many-attempts", retryAfter: attempt.retryAfter };
       const person = await store.db.selectFrom("people").select("password_hash").where("id", "=", id).executeTakeFirst();
-      const right = await passwords.verify(proof.password(), person?.password_hash ?? null);
-      if (right === null) return { kind: "too-many-attempts", retryAfter: BUSY };
-      if (!right) {
-        await recordFailure({ id, name }, "proof.give", `${name} gave a wrong password to ${what}.`, { address });
+      const isCorrect = await passwords.verify(proof.password(), person?.password_hash ?? null);
+      if (isCorrect === null) return { kind: "too-many-attempts", retryAfter: BUSY_RETRY_AFTER };
+      if (!isCorrect) {
+        await recordFailure({ id, name }, "proof.give", `${name} entered a wrong password to ${purpose}.`, { address });
         return { kind: "wrong" };
       }
       attempt.succeeded();
@@ -272,7 +277,7 @@ export function createPeople(deps: PeopleDeps): People {
           change,
           actorRef(actorOf(session, origin)),
           "session.end",
-          `${session.name} ended another session of theirs.`,
+          `${session.name} ended another of their sessions.`,
           origin,
         );
         return true;
@@ -287,7 +292,7 @@ function personRef({ id, name }: { id: string; name: string }): ActorRef {
   return { kind: "person", id, name };
 }
 
-/** Two people never differ by case, white space or the way an accent is encoded alone. */
+/** Names that differ only by case, white space or the encoding of accents are equal. */
 function keyOf(name: string): string {
   return name.trim().normalize("NFKC").toLowerCase();
 }

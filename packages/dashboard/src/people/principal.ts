@@ -3,7 +3,7 @@ import type { Actor, Proof } from "../actor.ts";
 import type { SealingKey } from "./sealing-key.ts";
 import type { SessionKey } from "./session-key.ts";
 
-/** Who makes a request, as its credentials have shown. */
+/** The authenticated author of a request. */
 export type Principal = SessionPrincipal | TokenPrincipal;
 
 /** A person in a browser, by the session's cookie. */
@@ -25,14 +25,14 @@ export interface TokenPrincipal {
   readonly key: SealingKey;
 }
 
-/** Where a request comes from. */
+/** The origin of a request. */
 export interface RequestOrigin {
   readonly address: string;
-  /** `User-Agent` as it came. */
+  /** `User-Agent` as received. */
   readonly agent: string;
 }
 
-/** The session or token, as a text that no other one has. */
+/** A unique text for the session or token. */
 export function principalId(principal: Principal): string {
   switch (principal.kind) {
     case "session":
@@ -42,7 +42,7 @@ export function principalId(principal: Principal): string {
   }
 }
 
-/** Who acts when a principal makes a request. A token has no proof to give. */
+/** The actor of a principal's request. A token gives no proof. */
 export function actorOf(
   principal: Principal,
   { address }: Pick<RequestOrigin, "address">,
@@ -58,6 +58,6 @@ export function actorOf(
 }
 
 /** The proof that a request carries in its body; null: none. */
-export function proofOf(given: { password: string } | undefined): Proof | null {
-  return given === undefined ? null : { password: () => given.password };
+export function proofOf(body: { password: string } | undefined): Proof | null {
+  return body === undefined ? null : { password: () => body.password };
 }

@@ -4,15 +4,15 @@ const NONCE = 12;
 const TAG = 16;
 
 /**
- * What a principal's secret is good for beside proving who it is. The dashboard stores no such secret, so nobody can read from
- * the database what was sealed by it. The secret itself is in the functions alone: no log and no JSON text of a key shows it.
+ * Uses of a principal's secret other than authentication. The dashboard does not store the secret, so sealed data cannot be read
+ * from the database. The secret is held in closures only: no log and no JSON text of a key shows it.
  */
 export interface SealingKey {
   /** Encrypts a text; `context` says what it is. */
   seal(text: string, context: string): string;
-  /** The text; null: it was sealed by another key or for another context, or was changed. */
+  /** The text; null: sealed by another key or for another context, or changed. */
   unseal(sealed: string, context: string): string | null;
-  /** A fingerprint that tells nothing of the text to anybody without the secret. */
+  /** A fingerprint that reveals nothing about the text without the secret. */
   fingerprint(text: string): string;
 }
 

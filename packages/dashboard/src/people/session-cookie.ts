@@ -1,6 +1,6 @@
 import { parse } from "hono/utils/cookie";
 
-/** `__Host-` binds the cookie to this origin; browsers take it by https only, so on plain http it goes without. */
+/** `__Host-` binds the cookie to this origin; browsers accept it over https only, so plain http goes without. */
 function nameOf(secure: boolean): string {
   return secure ? "__Host-nixfleet" : "nixfleet";
 }

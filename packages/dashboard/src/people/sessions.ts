@@ -8,23 +8,23 @@ import { createSessionKey } from "./session-key.ts";
 const minute = 60_000;
 const day = 24 * 60 * minute;
 /** A session ends after this long without a request … */
-export const SESSION_IDLE = 7 * day;
+export const SESSION_IDLE_TIMEOUT = 7 * day;
 /** … and after this long in any case. */
-export const SESSION_LONGEST = 30 * day;
+export const SESSION_MAX_AGE = 30 * day;
 /** A session's last use is written once in this time, not with every request (R43). */
-const TOUCH_EVERY = minute;
-/** Of one person; those that were used longest ago end for a new one. */
+const TOUCH_INTERVAL = minute;
+/** Per person; a new session ends the least recently used one. */
 const MAX_SESSIONS = 50;
 
 export interface Sessions {
-  /** Makes a session, of whose secret only a hash is stored. Those that were used longest ago make room. */
+  /** Creates a session; only a hash of its secret is stored. The least recently used sessions make room. */
   begin(change: Change, person: Person, origin: RequestOrigin): Promise<SessionPrincipal>;
-  /** Whose cookie this is; null: nobody's, or the session has ended. */
+  /** The session of a cookie; null: unknown or ended. */
   find(secret: string): Promise<SessionPrincipal | null>;
   list(session: SessionPrincipal): Promise<SessionListing[]>;
   /** Ends sessions of a person: this one, or all but that one. Gives how many ended. */
   end(change: Change, personId: string, which: { only: string } | { allBut: string | null }): Promise<number>;
-  /** Ends those whose time is over. */
+  /** Ends expired sessions. */
   sweep(): Promise<void>;
 }
 
@@ -55,16 +55,16 @@ export function createSessions({ store, log, now, randomBytes }: SessionsDeps): 
     name,
     role,
     sessionId,
-    key: createSessionKey(secret, SESSION_LONGEST, randomBytes),
+    key: createSessionKey(secret, SESSION_MAX_AGE, randomBytes),
   });
 
   async function touch(id: string, createdAt: number): Promise<void> {
     const at = now();
-    const times = { last_seen_at: at, expires_at: Math.min(at + SESSION_IDLE, createdAt + SESSION_LONGEST) };
+    const times = { last_seen_at: at, expires_at: Math.min(at + SESSION_IDLE_TIMEOUT, createdAt + SESSION_MAX_AGE) };
     try {
       await store.change(({ db }) => db.updateTable("sessions").set(times).where("id", "=", id).execute());
     } catch (error) {
-      // With a full disk people must still be able to look: the session only ends earlier than it could.
+      // With a full disk people must still be able to use the page; the session only ends earlier.
       log.warn({ err: error }, "The last use of a session could not be stored");
     }
   }
@@ -92,7 +92,7 @@ export function createSessions({ store, log, now, randomBytes }: SessionsDeps): 
           person_id: person.id,
           created_at: at,
           last_seen_at: at,
-          expires_at: at + SESSION_IDLE,
+          expires_at: at + SESSION_IDLE_TIMEOUT,
           address,
           agent: printable(agent),
         })
@@ -101,7 +101,7 @@ export function createSessions({ store, log, now, randomBytes }: SessionsDeps): 
     },
 
     async find(secret) {
-      // Whatever is longer or shorter was not made here; hashing a megabyte for it would be work for nothing.
+      // Reject anything of another length before hashing it.
       if (!/^[A-Za-z0-9_-]{43}$/.test(secret)) return null;
       const row = await store.db
         .selectFrom("sessions")
@@ -111,7 +111,7 @@ export function createSessions({ store, log, now, randomBytes }: SessionsDeps): 
         .where("sessions.hash", "=", digest(secret))
         .executeTakeFirst();
       if (row === undefined || now() >= row.expires_at) return null;
-      if (now() - row.last_seen_at >= TOUCH_EVERY) await touch(row.id, row.created_at);
+      if (now() - row.last_seen_at >= TOUCH_INTERVAL) await touch(row.id, row.created_at);
       const person = { id: row.person_id, name: row.name, role: RoleSchema.parse(row.role) };
       return principal(person, row.id, secret);
     },

@@ -1,14 +1,14 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 
-const VALID = 60 * 60_000;
+const TOKEN_LIFETIME = 60 * 60_000;
 
-/** The one-time link by which the first administrator is made. Only the token's hash is kept, in memory: a restart makes a new one. */
+/** The one-time link that creates the first administrator. Only the token's hash is kept, in memory: a restart issues a new one. */
 export interface SetupLink {
-  /** Makes a new token, valid for an hour; one made before is worth nothing from then on. */
+  /** Issues a new token, valid for an hour; invalidates earlier ones. */
   issue(): string;
   /** Whether this is the token, neither expired nor used. It stays valid until `use`. */
-  fits(token: string): boolean;
-  /** The link has done its work. */
+  isValid(token: string): boolean;
+  /** Invalidates the token after its use. */
   use(): void;
 }
 
@@ -17,10 +17,10 @@ export function createSetupLink({ now, randomBytes }: { now(): number; randomByt
   return {
     issue() {
       const token = randomBytes(32).toString("base64url");
-      current = { hash: digest(token), until: now() + VALID };
+      current = { hash: digest(token), until: now() + TOKEN_LIFETIME };
       return token;
     },
-    fits: (token) => current !== null && now() < current.until && timingSafeEqual(digest(token), current.hash),
+    isValid: (token) => current !== null && now() < current.until && timingSafeEqual(digest(token), current.hash),
     use() {
       current = null;
     },

@@ -24,38 +24,38 @@ import {
   startedAtOf,
 } from "./run.ts";
 
-/** How long a run may wait for its host, in milliseconds: seven days, from when nothing else holds it. */
+/** How long a run may wait for its host, in milliseconds: seven days after nothing else holds it. */
 export const QUEUE_LIMIT = 7 * 24 * 60 * 60_000;
-/** How long after its deadline the host may still report that it ended the run itself, in milliseconds. */
+/** How long after the deadline the host may still report that it stopped the run itself, in milliseconds. */
 export const REPORT_GRACE = 60_000;
-/** How long facts may take to come after a run that ended well without bringing them, in milliseconds. */
+/** How long to wait for facts after a successful run that did not bring them, in milliseconds. */
 export const PROOF_LIMIT = 60_000;
 
-/** What happens to a run. */
+/** An input to the state machine of a run. */
 export type RunSignal =
-  /** The host is connected and has no other run at work, and the pre-checks hold. The secret is for its confirmation alone. */
+  /** The host is connected and idle, and the pre-checks pass. The secret is used to confirm this run only. */
   | { kind: "dispatch"; confirmSecret: string }
   | { kind: "blocked"; reason: QueueReason }
-  /** What held it holds it no more. */
+  /** The hold has ended. */
   | { kind: "release" }
-  /** A pre-check of the dashboard, or the agent itself, says no. */
+  /** Refused by a pre-check of the dashboard or by the agent. */
   | { kind: "refuse"; by: "dashboard" | "agent"; code: RefusalCode; reason: string }
   | { kind: "cancel"; by: string }
   /** The host was removed from the dashboard. */
   | { kind: "hostRemoved" }
-  /** A hello came; `known`: as what it lists the run, null if it does not. */
+  /** A hello arrived; `known`: the state in which it lists the run, null if it does not. */
   | { kind: "linkUp"; known: "queued" | "active" | "finished" | null }
   | { kind: "linkDown" }
-  /** An event of its spool, each exactly once and in order; `facts`: what is known of the host by then, the event's own proof included. */
+  /** An event of its spool, exactly once and in order; `facts`: all facts known of the host, including the event's proof. */
   | { kind: "report"; event: RunEvent; facts: KnownFacts }
   | { kind: "facts"; facts: KnownFacts }
   /** Time has passed. */
   | { kind: "tick" };
 
-/** What is to be done once the change is stored. Sent over the host's link; if it is gone by then, the next hello repairs that. */
+/** Messages to send once the change is stored. If the host's link is gone by then, the next hello repairs that. */
 export type RunEffect = "sendStart" | "sendCancel";
 
-export interface Advanced {
+export interface AdvanceResult {
   /** The same object when nothing changed. */
   run: Run;
   effects: readonly RunEffect[];
@@ -63,9 +63,9 @@ export interface Advanced {
 
 /**
  * The life of a run as a pure function (R11): every signal at any time is legal, states only move forward, a terminal state is final,
- * and each state before it has a time at which it ends though nobody speaks (`dueAt`).
+ * and each state before it ends at a certain time even without any signal (`dueAt`).
  */
-export function advance(run: Run, signal: RunSignal, now: number): Advanced {
+export function advance(run: Run, signal: RunSignal, now: number): AdvanceResult {
   switch (run.stage) {
     case "queued":
       return whileQueued(run, signal, now);
@@ -76,11 +76,11 @@ export function advance(run: Run, signal: RunSignal, now: number): Advanced {
     case "proving":
       return whileProving(run, signal, now);
     case "ended":
-      return afterTheEnd(run, signal);
+      return whileEnded(run, signal);
   }
 }
 
-/** When `advance` must be given a tick though nothing else happens; null: ended. */
+/** When `advance` needs a tick if nothing else happens; null: ended. */
 export function dueAt(run: Run): number | null {
   switch (run.stage) {
     case "queued":
@@ -96,18 +96,18 @@ export function dueAt(run: Run): number | null {
   }
 }
 
-/** A run that something holds without an end of its own is not given up for waiting. */
+/** A run under a hold without an end never expires. */
 const queueEnd = (run: QueuedRun) => (run.hold === null ? run.waitingSince + QUEUE_LIMIT : null);
 const startOf = (run: ActiveRun) => startedAtOf(run) ?? run.sentAt;
 const slowAt = (run: ActiveRun) => startOf(run) + run.deadline / 2;
 const lostAt = (run: ActiveRun) => startOf(run) + run.deadline + REPORT_GRACE;
 
-const same = (run: Run, ...effects: RunEffect[]): Advanced => ({ run, effects });
-const changed = (run: Run, ...effects: RunEffect[]): Advanced => ({ run, effects });
+const unchanged = (run: Run, ...effects: RunEffect[]): AdvanceResult => ({ run, effects });
+const changed = (run: Run, ...effects: RunEffect[]): AdvanceResult => ({ run, effects });
 
-const nothing: RunOutcome = { code: null, reason: null, firstError: null, reported: false };
+const NO_OUTCOME: RunOutcome = { code: null, reason: null, firstError: null, reported: false };
 
-function end(run: QueuedRun | ActiveRun, state: TerminalState, outcome: RunOutcome, endedAt: number): Advanced {
+function end(run: QueuedRun | ActiveRun, state: TerminalState, outcome: RunOutcome, endedAt: number): AdvanceResult {
   const { id, hostId, hostName, request, sourceId, commit, deadline, createdAt, actor, force } = run;
   const order = { id, hostId, hostName, request, sourceId, commit, deadline, createdAt, actor, force };
   const phases = phasesOf(run).map((phase) => (phase.endedAt === null ? { ...phase, endedAt } : phase));
@@ -127,7 +127,7 @@ function end(run: QueuedRun | ActiveRun, state: TerminalState, outcome: RunOutco
   return changed(ended);
 }
 
-function whileQueued(run: QueuedRun, signal: RunSignal, now: number): Advanced {
+function whileQueued(run: QueuedRun, signal: RunSignal, now: number): AdvanceResult {
   switch (signal.kind) {
     case "dispatch": {
       const { queueReason: _, hold: __, waitingSince: ___, ...order } = run;
@@ -144,42 +144,47 @@ function whileQueued(run: QueuedRun, signal: RunSignal, now: number): Advanced {
       return changed(sent, "sendStart");
     }
     case "blocked":
-      return run.queueReason === signal.reason ? same(run) : changed({ ...run, queueReason: signal.reason });
+      return run.queueReason === signal.reason ? unchanged(run) : changed({ ...run, queueReason: signal.reason });
     case "release":
-      return run.hold === null ? same(run) : changed({ ...run, hold: null, waitingSince: now });
+      return run.hold === null ? unchanged(run) : changed({ ...run, hold: null, waitingSince: now });
     case "refuse":
-      return end(run, "refused", { ...nothing, code: signal.code, reason: signal.reason }, now);
+      return end(run, "refused", { ...NO_OUTCOME, code: signal.code, reason: signal.reason }, now);
     case "cancel":
-      return cancelled(run, { at: now, by: signal.by }, now);
+      return endAsCancelled(run, { at: now, by: signal.by }, now);
     case "hostRemoved":
-      return end(run, "cancelled", { ...nothing, code: "host-removed", reason: FAILURES["host-removed"].sentence }, now);
+      return end(run, "cancelled", { ...NO_OUTCOME, code: "host-removed", reason: FAILURES["host-removed"].sentence }, now);
     case "linkUp":
-      // It was never sent: the host has it from a dashboard whose database was put back to an earlier time.
-      return signal.known === "queued" || signal.known === "active" ? same(run, "sendCancel") : same(run);
+      // It was never sent: the dashboard's database was restored to an earlier state.
+      return signal.known === "queued" || signal.known === "active" ? unchanged(run, "sendCancel") : unchanged(run);
     case "tick": {
       if (run.hold?.until != null && now >= run.hold.until) return changed({ ...run, hold: null, waitingSince: now });
       const limit = queueEnd(run);
-      if (limit === null || now < limit) return same(run);
-      return end(run, "refused", { ...nothing, code: "queue-expired", reason: REFUSALS["queue-expired"].sentence }, now);
+      if (limit === null || now < limit) return unchanged(run);
+      return end(run, "refused", { ...NO_OUTCOME, code: "queue-expired", reason: REFUSALS["queue-expired"].sentence }, now);
     }
     case "linkDown":
     case "report":
     case "facts":
-      return same(run);
+      return unchanged(run);
   }
 }
 
-function whileStarting(run: StartingRun, signal: RunSignal, now: number): Advanced {
+function whileStarting(run: StartingRun, signal: RunSignal, now: number): AdvanceResult {
   switch (signal.kind) {
     case "refuse":
-      return end(run, "refused", { ...nothing, code: signal.code, reason: signal.reason, reported: signal.by === "agent" }, now);
+      return end(
+        run,
+        "refused",
+        { ...NO_OUTCOME, code: signal.code, reason: signal.reason, reported: signal.by === "agent" },
+        now,
+      );
     case "linkUp":
       if (signal.known !== null) return linkUp(run);
-      // The start did not reach the host. It goes out again, unless nobody wants it any more.
-      if (run.cancel !== null) return cancelled(run, run.cancel, now);
+      // The start did not reach the host. Send it again, unless it was cancelled.
+      if (run.cancel !== null) return endAsCancelled(run, run.cancel, now);
       return changed(run.linkLost ? { ...run, linkLost: false } : run, "sendStart");
     case "report": {
-      // The first event says that the runner has it; a run that never got as far has its end as first event.
+      // The first event shows that the runner took it; a run that never started has its end as first event.
       const startedAt = hostTime(run, signal.event.at, now);
       const running: RunningRun = {
         ...run,
@@ -194,9 +199,9 @@ function whileStarting(run: StartingRun, signal: RunSignal, now: number): Advanc
       return onEvent(running, run, signal.event, signal.facts, now);
     }
     case "tick":
-      return now < lostAt(run) ? same(run) : lost(run, "no-report", now);
+      return now < lostAt(run) ? unchanged(run) : endAsLost(run, "no-report", now);
     case "hostRemoved":
-      return lost(run, "host-removed", now);
+      return endAsLost(run, "host-removed", now);
     case "cancel":
       return cancel(run, signal.by, now);
     case "linkDown":
@@ -205,21 +210,21 @@ function whileStarting(run: StartingRun, signal: RunSignal, now: number): Advanc
     case "blocked":
     case "release":
     case "facts":
-      return same(run);
+      return unchanged(run);
   }
 }
 
-function whileRunning(run: RunningRun, signal: RunSignal, now: number): Advanced {
+function whileRunning(run: RunningRun, signal: RunSignal, now: number): AdvanceResult {
   switch (signal.kind) {
     case "report":
       return onEvent(run, run, signal.event, signal.facts, now);
     case "linkUp":
-      return signal.known !== null ? linkUp(run) : lost(run, "state-lost", now);
+      return signal.known !== null ? linkUp(run) : endAsLost(run, "state-lost", now);
     case "tick":
-      if (now >= lostAt(run)) return lost(run, "no-report", now);
-      return !run.slow && now >= slowAt(run) ? changed({ ...run, slow: true }) : same(run);
+      if (now >= lostAt(run)) return endAsLost(run, "no-report", now);
+      return !run.slow && now >= slowAt(run) ? changed({ ...run, slow: true }) : unchanged(run);
     case "hostRemoved":
-      return lost(run, "host-removed", now);
+      return endAsLost(run, "host-removed", now);
     case "cancel":
       return cancel(run, signal.by, now);
     case "linkDown":
@@ -229,43 +234,43 @@ function whileRunning(run: RunningRun, signal: RunSignal, now: number): Advanced
     case "dispatch":
     case "blocked":
     case "release":
-      return same(run);
+      return unchanged(run);
   }
 }
 
-function whileProving(run: ProvingRun, signal: RunSignal, now: number): Advanced {
+function whileProving(run: ProvingRun, signal: RunSignal, now: number): AdvanceResult {
   switch (signal.kind) {
     case "linkUp":
-      // Its end is stored and acknowledged: the host need not know of it any more.
+      // Its end is stored and acknowledged, so the host may have forgotten it.
       return signal.known !== null ? linkUp(run) : changed(run.linkLost ? { ...run, linkLost: false } : run);
     case "facts":
       return prove(run, signal.facts, now);
     case "tick":
-      return now < run.awaitedProof.until ? same(run) : unproven(run);
+      return now < run.awaitedProof.until ? unchanged(run) : endUnproven(run);
     case "hostRemoved":
-      return unproven(run);
+      return endUnproven(run);
     case "linkDown":
       return linkDown(run);
-    // The end is known, only its proof is not: there is nothing to stop.
+    // The host has finished; only the proof is missing, so there is nothing to stop.
     case "cancel":
     case "report":
     case "refuse":
     case "dispatch":
     case "blocked":
     case "release":
-      return same(run);
+      return unchanged(run);
   }
 }
 
-function afterTheEnd(run: EndedRun, signal: RunSignal): Advanced {
+function whileEnded(run: EndedRun, signal: RunSignal): AdvanceResult {
   switch (signal.kind) {
     case "linkUp":
-      // What has ended here is not to go on there.
-      return signal.known === "queued" || signal.known === "active" ? same(run, "sendCancel") : same(run);
+      // A run that has ended here must not continue on the host.
+      return signal.known === "queued" || signal.known === "active" ? unchanged(run, "sendCancel") : unchanged(run);
     case "report":
-      return signal.event.kind === "finished" ? late(run, describe(signal.event.outcome)) : same(run);
+      return signal.event.kind === "finished" ? recordLateReport(run, describe(signal.event.outcome)) : unchanged(run);
     case "refuse":
-      return signal.by === "agent" ? late(run, `The host refused it: ${signal.reason}`) : same(run);
+      return signal.by === "agent" ? recordLateReport(run, `The host refused it: ${signal.reason}`) : unchanged(run);
     case "dispatch":
     case "blocked":
     case "release":
@@ -274,13 +279,13 @@ function afterTheEnd(run: EndedRun, signal: RunSignal): Advanced {
     case "linkDown":
     case "facts":
     case "tick":
-      return same(run);
+      return unchanged(run);
   }
 }
 
-/** A report that came too late is kept, once, and changes nothing else (R12). */
-function late(run: EndedRun, report: string): Advanced {
-  return run.outcome.reported || run.lateReport !== null ? same(run) : changed({ ...run, lateReport: report });
+/** Records the first report that arrives after the end; changes nothing else (R12). */
+function recordLateReport(run: EndedRun, report: string): AdvanceResult {
+  return run.outcome.reported || run.lateReport !== null ? unchanged(run) : changed({ ...run, lateReport: report });
 }
 
 function describe(outcome: Outcome): string {
@@ -299,43 +304,53 @@ function describe(outcome: Outcome): string {
   }
 }
 
-function linkUp(run: ActiveRun): Advanced {
-  // Asked for while the host was away, it is sent now.
+function linkUp(run: ActiveRun): AdvanceResult {
+  // A cancellation that was requested while the host was away is sent now.
   const effects: RunEffect[] = run.cancel === null || run.stage === "proving" ? [] : ["sendCancel"];
   return changed(run.linkLost ? { ...run, linkLost: false } : run, ...effects);
 }
 
-function linkDown(run: ActiveRun): Advanced {
-  return run.linkLost ? same(run) : changed({ ...run, linkLost: true });
+function linkDown(run: ActiveRun): AdvanceResult {
+  return run.linkLost ? unchanged(run) : changed({ ...run, linkLost: true });
 }
 
-function cancel(run: StartingRun | RunningRun, by: string, now: number): Advanced {
-  // Asked again, it is sent again: the first may have been lost with a link.
+function cancel(run: StartingRun | RunningRun, by: string, now: number): AdvanceResult {
+  // Send it again on each request: the first may have been lost with a link.
   return changed(run.cancel === null ? { ...run, cancel: { at: now, by } } : run, "sendCancel");
 }
 
-/** Ends a run that never began. */
-function cancelled(run: QueuedRun | StartingRun, request: CancelRequest, now: number): Advanced {
-  const reason = request.by === null ? "It was cancelled." : `Cancelled by ${request.by} before it began.`;
-  const { run: ended } = end(run, "cancelled", { ...nothing, code: "cancelled-by-person", reason }, now);
+/** Ends a run that never started. */
+function endAsCancelled(run: QueuedRun | StartingRun, request: CancelRequest, now: number): AdvanceResult {
+  const reason = request.by === null ? "It was cancelled." : `Cancelled by ${request.by} before it started.`;
+  const { run: ended } = end(run, "cancelled", { ...NO_OUTCOME, code: "cancelled-by-person", reason }, now);
   return changed({ ...(ended as EndedRun), cancel: request });
 }
 
-function lost(run: ActiveRun, code: FailureCode & ("no-report" | "state-lost" | "host-removed"), now: number): Advanced {
-  return end(run, "lost", { ...nothing, code, reason: FAILURES[code].sentence }, now);
+function endAsLost(
+  run: ActiveRun,
+  code: FailureCode & ("no-report" | "state-lost" | "host-removed"),
+  now: number,
+): AdvanceResult {
+  return end(run, "lost", { ...NO_OUTCOME, code, reason: FAILURES[code].sentence }, now);
 }
 
-/** A time by the host's clock, which may be wrong, held between what must be before it and now. */
+/** Clamps a time by the host's clock, which may be wrong, between the preceding time and now. */
 function hostTime(run: ActiveRun, at: number, now: number): number {
   const earliest = phasesOf(run).at(-1)?.startedAt ?? startOf(run);
   return Math.min(Math.max(at, earliest), now);
 }
 
-/** More than any op has; a host that sends more keeps the last ones. */
+/** More than any op has; of more, the last ones are kept. */
 const MAX_PHASES = 50;
 
-/** `before`: the run as it was before this event made it a running one. */
-function onEvent(run: RunningRun, before: StartingRun | RunningRun, event: RunEvent, facts: KnownFacts, now: number): Advanced {
+/** `before`: the run before this event turned it into a running one. */
+function onEvent(
+  run: RunningRun,
+  before: StartingRun | RunningRun,
+  event: RunEvent,
+  facts: KnownFacts,
+  now: number,
+): AdvanceResult {
   switch (event.kind) {
     case "phase": {
       const at = hostTime(run, event.at, now);
@@ -346,11 +361,11 @@ function onEvent(run: RunningRun, before: StartingRun | RunningRun, event: RunEv
       return changed({ ...run, armed: { until: event.until, back: event.back } });
     case "deployed": {
       const { closure, commit, mode } = event.deployment;
-      // It follows only what was confirmed, or needs no confirmation (E13).
+      // Sent only once the activation is confirmed, or needs no confirmation (E13).
       return changed({ ...run, deployed: { closure, commit, mode }, armed: null });
     }
     case "finished":
-      return finished(run, before, event, facts, now);
+      return onFinished(run, before, event, facts, now);
     case "started":
     case "command":
     case "log":
@@ -360,26 +375,26 @@ function onEvent(run: RunningRun, before: StartingRun | RunningRun, event: RunEv
     case "testResult":
     case "warning":
     case "restart":
-      // Kept beside the state of the run; all that they say of it is that it is at work.
+      // Stored apart from the state; for the state they only mean that the run is active.
       return changed(run);
   }
 }
 
-function finished(
+function onFinished(
   run: RunningRun,
   before: StartingRun | RunningRun,
   event: RunEvent & { kind: "finished" },
   facts: KnownFacts,
   now: number,
-): Advanced {
+): AdvanceResult {
   const { outcome } = event;
   const endedAt = hostTime(run, event.at, now);
   switch (outcome.state) {
     case "succeeded": {
-      // The proof was read after the work and before this event was written, whichever of both clock readings is the later one.
+      // The proof was read after the work and before this event was written, whichever clock reading is later.
       const since = Math.min(event.at, event.proof?.readAt ?? event.at);
       const awaitedProof = { hostTime: since, endedAt, until: now + PROOF_LIMIT, reason: outcome.reason ?? null };
-      // A run that ends with its first event was running for no time at all.
+      // A run that ends with its first event passes through running in no time.
       return prove({ ...run, stage: "proving", awaitedProof }, facts, now);
     }
     case "failed":
@@ -393,28 +408,28 @@ function finished(
       return end(
         before,
         "cancelled",
-        { ...nothing, code: "cancelled-by-person", reason: outcome.reason, reported: true },
+        { ...NO_OUTCOME, code: "cancelled-by-person", reason: outcome.reason, reported: true },
         endedAt,
       );
     case "refused":
-      return end(before, "refused", { ...nothing, code: outcome.code, reason: outcome.reason, reported: true }, endedAt);
+      return end(before, "refused", { ...NO_OUTCOME, code: outcome.code, reason: outcome.reason, reported: true }, endedAt);
   }
 }
 
-function prove(run: ProvingRun, facts: KnownFacts, now: number): Advanced {
+function prove(run: ProvingRun, facts: KnownFacts, now: number): AdvanceResult {
   const { reason, endedAt, hostTime: since, until } = run.awaitedProof;
   const check = postCheck(run, facts, since);
   switch (check.kind) {
     case "met":
-      return end(run, "succeeded", { ...nothing, reason, reported: true }, endedAt);
+      return end(run, "succeeded", { ...NO_OUTCOME, reason, reported: true }, endedAt);
     case "missed":
       return end(run, "failed", { code: "post-check-failed", reason: check.reason, firstError: null, reported: true }, endedAt);
     case "unknown":
-      return now < until ? same(run) : unproven(run);
+      return now < until ? unchanged(run) : endUnproven(run);
   }
 }
 
-function unproven(run: ProvingRun): Advanced {
+function endUnproven(run: ProvingRun): AdvanceResult {
   const { endedAt, hostTime: since } = run.awaitedProof;
   const check = postCheck(run, {}, since);
   const reason = check.kind === "met" ? null : check.reason;

@@ -3,7 +3,7 @@ import { type Behaviour, createHealthyHost, type Step } from "@nixfleet/testkit"
 import { expect, test } from "vitest";
 import { ADA, type Core, type CoreOptions, openCore, openFleet } from "../core.fixture.ts";
 import { dial } from "../links/bare-agent.fixture.ts";
-import { createConfirmations, PING_LIMIT } from "./confirmation.ts";
+import { createConfirmations, PING_TIMEOUT } from "./confirmation.ts";
 import { openHistory } from "./history.fixture.ts";
 
 const NOBODY = "01j0000000000000000000000z" as RunId;
@@ -187,7 +187,7 @@ test("L22: an agent that does not answer within three seconds has not answered; 
   };
   const silent = confirm(runId, "secret");
   const signal = await asked.promise;
-  at.clock.advance(PING_LIMIT - 1);
+  at.clock.advance(PING_TIMEOUT - 1);
   expect(signal.aborted).toBe(false);
   at.clock.advance(1);
   expect(await silent).toEqual({ kind: "not-confirmed", reason: "The host's agent is connected, but does not answer." });
@@ -258,7 +258,7 @@ test("R37: a switch that nobody confirms ends rolled-back, and says what was und
   expect(await core.whenEnded(runId)).toMatchObject({
     state: "rolled-back",
     sentence:
-      "The switch to 7f3a91c was undone. The dashboard was not reached within 120 s. The host runs what it ran before, nixos-system-alpha.",
+      "The switch to 7f3a91c was undone. The dashboard was not reached within 120 s. The host is back on the previous system, nixos-system-alpha.",
   });
   expect(await core.views.view(runId)).toMatchObject({
     armed: null,

@@ -5,23 +5,23 @@ import type { Presence } from "../hosts/index.ts";
 import type { Store } from "../store/index.ts";
 
 /** How long the host's agent may take to answer the ping, in milliseconds. */
-export const PING_LIMIT = 3000;
-/** Of one run so many questions are answered at a time: a runner asks one after the other. */
-const MOST_OF_RUN = 4;
+export const PING_TIMEOUT = 3000;
+/** Concurrent pings for one run: a runner asks one at a time. */
+const MAX_PINGS_PER_RUN = 4;
 
 export type Confirmation =
   | { kind: "confirmed" }
-  /** Whoever asks does not know the secret of a run that is at work. Whether there is such a run is not told. */
+  /** The secret is not that of an active run. Does not reveal whether the run exists. */
   | { kind: "secret-wrong" }
   | { kind: "not-confirmed"; reason: string }
-  /** The run asks more often than it is answered. */
+  /** Too many requests for this run at once. */
   | { kind: "too-many" };
 
-/** Whether what a run has activated can still be reached (L22). */
+/** Whether a host is still reachable after an activation (L22). */
 export interface Confirmations {
   /**
-   * Confirms if the run is at work and its host's link answers a ping now. It changes nothing, and may be asked as often as one
-   * likes; the host alone decides what follows.
+   * Confirms if the run is active and its host's link answers a ping now. Changes nothing and can be repeated; the host alone
+   * decides what to do.
    */
   confirm(runId: string, secret: string): Promise<Confirmation>;
 }
@@ -35,9 +35,9 @@ export interface ConfirmationsDeps {
 export function createConfirmations({ store, clock, presence }: ConfirmationsDeps): Confirmations {
   const pending = new Map<string, number>();
 
-  async function answers(hostId: HostId): Promise<boolean> {
+  async function ping(hostId: HostId): Promise<boolean> {
     const limit = new AbortController();
-    const timer = clock.setTimeout(() => limit.abort(), PING_LIMIT);
+    const timer = clock.setTimeout(() => limit.abort(), PING_TIMEOUT);
     try {
       return await presence.answers(hostId, limit.signal);
     } finally {
@@ -45,13 +45,13 @@ export function createConfirmations({ store, clock, presence }: ConfirmationsDep
     }
   }
 
-  /** Null: too many ask for this run already. Counts only who has its secret, so that nobody else can use up what it may ask. */
-  async function answersFor(runId: string, hostId: HostId): Promise<boolean | null> {
+  /** Null: too many requests for this run. Only requests with its secret count, so nobody else can use up the limit. */
+  async function pingForRun(runId: string, hostId: HostId): Promise<boolean | null> {
     const others = pending.get(runId) ?? 0;
-    if (others >= MOST_OF_RUN) return null;
+    if (others >= MAX_PINGS_PER_RUN) return null;
     pending.set(runId, others + 1);
     try {
-      return await answers(hostId);
+      return await ping(hostId);
     } finally {
       const left = (pending.get(runId) ?? 1) - 1;
       if (left > 0) pending.set(runId, left);
@@ -68,17 +68,17 @@ export function createConfirmations({ store, clock, presence }: ConfirmationsDep
 
   async function confirm(runId: string, secret: string): Promise<Confirmation> {
     if (!RunId.safeParse(runId).success) return { kind: "secret-wrong" };
-    // Compared also where there is nothing to compare with: how long it takes tells nothing of what is there.
+    // Compare even without a stored secret, so that timing does not reveal whether the run exists.
     const before = await read(runId);
     if (!isSecret(secret, before?.confirm_secret ?? null) || before === undefined) return { kind: "secret-wrong" };
     if (before.cancel_requested_at !== null) return notConfirmed("The run is being cancelled.");
     const hostId = before.host_id;
-    if (hostId === null) return notConfirmed("It is no run of a host.");
+    if (hostId === null) return notConfirmed("This is not a run of a host.");
     if (!presence.isConnected(hostId)) return notConfirmed("The host's agent is not connected.");
-    const answered = await answersFor(runId, hostId);
-    if (answered === null) return { kind: "too-many" };
-    if (!answered) return notConfirmed("The host's agent is connected, but does not answer.");
-    // It may have ended, or be cancelled, while the host was asked.
+    const isReachable = await pingForRun(runId, hostId);
+    if (isReachable === null) return { kind: "too-many" };
+    if (!isReachable) return notConfirmed("The host's agent is connected, but does not answer.");
+    // It may have ended or been cancelled during the ping.
     const now = await read(runId);
     if (now === undefined || isTerminal(now.state)) return notConfirmed("The run has ended.");
     if (now.cancel_requested_at !== null) return notConfirmed("The run is being cancelled.");
@@ -90,7 +90,7 @@ export function createConfirmations({ store, clock, presence }: ConfirmationsDep
 
 const notConfirmed = (reason: string): Confirmation => ({ kind: "not-confirmed", reason });
 
-function isSecret(given: string, expected: string | null): boolean {
+function isSecret(secret: string, expected: string | null): boolean {
   const digest = (text: string) => createHash("sha256").update(text).digest();
-  return timingSafeEqual(digest(given), digest(expected ?? "")) && expected !== null;
+  return timingSafeEqual(digest(secret), digest(expected ?? "")) && expected !== null;
 }

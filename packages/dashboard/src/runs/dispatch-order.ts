@@ -1,17 +1,17 @@
 import type { QueueReason, RunId } from "@nixfleet/protocol";
 import { isActive, type QueuedRun, type Run } from "./run.ts";
 
-/** What becomes of the runs that wait on one host. */
+/** How the queued runs of one host proceed. */
 export interface DispatchOrder {
-  /** Those that may start now, in order: the first whose pre-checks hold does. */
+  /** Runs that may start now, in order: the first whose pre-checks pass does. */
   readonly next: readonly QueuedRun[];
-  /** Why each of the others waits. */
+  /** The reason why each of the others waits. */
   readonly waiting: ReadonlyMap<RunId, QueueReason>;
 }
 
 /**
- * The order among the queued and held runs of one host, as a pure function: the oldest first, and one that something holds keeps none
- * behind it from its turn. `unfinished`: those of its runs that have not ended about which something is to be decided, the oldest first.
+ * The order among the queued and held runs of one host, as a pure function: the oldest first. A held run does not block the ones
+ * behind it. `unfinished`: those of its runs that have not ended about which something is to be decided, the oldest first.
  */
 export function dispatchOrder(unfinished: readonly Run[], connected: boolean): DispatchOrder {
   const waiting = new Map<RunId, QueueReason>();

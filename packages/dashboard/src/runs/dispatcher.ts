@@ -12,30 +12,30 @@ import { changedColumns, type RunRow, runOf } from "./records.ts";
 import type { QueuedRun, Run } from "./run.ts";
 import { trackedSource } from "./tracked-source.ts";
 
-/** What is at work on each host and what follows it. All within the caller's change, which publishes and sends what follows. */
+/** The active run of each host and its successors. Everything happens within the caller's change, which also publishes and sends. */
 export interface Dispatcher {
-  /** Gives a signal to a run, stores what it changes, and gives the host its next run if this one ended. */
+  /** Applies a signal to a run, stores the result, and dispatches the host's next run if this one ended. */
   apply(change: Change, row: RunRow, signal: RunSignal): Promise<void>;
-  /** Publishes a run that was stored by the caller: `before` is what it was, null for a new one. */
+  /** Publishes a run that the caller stored; `before`: the run before the change, null for a new one. */
   publish(change: Change, before: Run | null, run: Run, effects: readonly RunEffect[]): void;
   /**
-   * Gives the host its next run if it can take one, and tells the others why they wait. Changes follow one another, so no two
+   * Dispatches the host's next run if the host is idle, and records why the others wait. Changes follow one another, so no two
    * dispatches see the same idle host; the index `runs_one_active` would refuse the second in any case (R12).
    */
   pump(change: Change, hostId: HostId): Promise<void>;
-  /** The host is about to be removed: its runs end, and their history stays. */
+  /** Ends the runs of a host that is about to be removed; their history stays. */
   endRuns(change: Change, hostId: HostId): Promise<void>;
 }
 
 const unfinished = (db: Reader, hostId: HostId) =>
   db.selectFrom("runs").where("host_id", "=", hostId).where("ended_at", "is", null);
 
-/** Runs of the host that are at work. */
+/** Active runs of the host. */
 export function activeRuns(db: Reader, hostId: HostId): Promise<RunRow[]> {
   return unfinished(db, hostId).where("state", "in", ["starting", "running"]).selectAll().execute();
 }
 
-/** Whether a run of the host waits or is at work. */
+/** Whether the host has a queued or active run. */
 export async function hasUnfinishedRun(db: Reader, hostId: HostId): Promise<boolean> {
   return (await unfinished(db, hostId).select("id").limit(1).executeTakeFirst()) !== undefined;
 }
@@ -44,7 +44,7 @@ export async function hasUnfinishedRun(db: Reader, hostId: HostId): Promise<bool
 const TURNS_AT_ONCE = 20;
 
 /**
- * The unfinished runs of a host about which something is to be decided, the oldest first: those at work, the first ones that may start,
+ * The unfinished runs of a host that may need a decision, the oldest first: active ones, the first ones that may start,
  * and those that do not say yet why they wait. However many wait, few are read.
  */
 function runsToOrder(db: Reader, hostId: HostId, connected: boolean): Promise<RunRow[]> {
@@ -75,14 +75,13 @@ export interface DispatcherDeps {
   clock: Clock;
   presence: Presence;
   randomBytes(size: number): Buffer;
-  /** There is a run that is due then. */
+  /** Makes sure that due runs are checked at this time. */
   wakeAt(at: number): void;
 }
 
-const OTHER_SOURCE =
-  "The host follows another source since this was asked for, and the commit is of the one before. Start it again.";
+const OTHER_SOURCE = "The host follows another source than when this run was requested. Start it again.";
 
-/** 256 random bits cannot be guessed, however often somebody asks. */
+/** 256 random bits cannot be guessed. */
 const SECRET_BYTES = 32;
 
 export function createDispatcher({ log, clock, presence, randomBytes, wakeAt }: DispatcherDeps): Dispatcher {
@@ -94,7 +93,7 @@ export function createDispatcher({ log, clock, presence, randomBytes, wakeAt }: 
     if (due !== null) change.afterCommit(() => wakeAt(due));
   }
 
-  /** Stores and publishes what a signal changes of a run. */
+  /** Applies a signal to a run, stores and publishes the result. */
   async function advanceRun(change: Change, before: Run, signal: RunSignal): Promise<Run> {
     const { run, effects } = advance(before, signal, clock.now());
     if (run !== before) {
@@ -131,17 +130,17 @@ export function createDispatcher({ log, clock, presence, randomBytes, wakeAt }: 
     }
   }
 
-  /** A run that this program cannot read stops none behind it. */
+  /** A run that this program cannot read does not block the ones behind it. */
   function readable(row: RunRow): Run | null {
     try {
       return runOf(row);
     } catch (error) {
-      log.error({ err: error, runId: row.id }, "A queued run cannot be read, and is passed over");
+      log.error({ err: error, runId: row.id }, "A queued run could not be read and was skipped");
       return null;
     }
   }
 
-  /** Whether a run whose turn has come goes to its host: what holds by then may be another than when it was asked for. */
+  /** The signal for a run whose turn has come. Pre-checks run again: the state may have changed since the request. */
   async function startSignal({ db }: Change, run: QueuedRun, hostId: HostId): Promise<RunSignal> {
     try {
       const known = await readPreCheckFacts(db, hostId, run.commit);
@@ -153,7 +152,7 @@ export function createDispatcher({ log, clock, presence, randomBytes, wakeAt }: 
     } catch (error) {
       if (error instanceof StorageUnavailable) throw error;
       log.error({ err: error, runId: run.id }, "A queued run could not be checked");
-      return { kind: "refuse", by: "dashboard", code: "op-unknown", reason: "This dashboard cannot run it any more." };
+      return { kind: "refuse", by: "dashboard", code: "op-unknown", reason: "This dashboard no longer knows this operation." };
     }
   }
 
@@ -174,7 +173,7 @@ export function createDispatcher({ log, clock, presence, randomBytes, wakeAt }: 
   return { apply, publish, pump, endRuns };
 }
 
-/** The log of a run that has ended may be packed, and counts for its age from then on. */
+/** Lets the log of an ended run be packed, and starts its age for retention. */
 export async function markLogEnded({ db }: Change, runId: RunId, endedAt: number): Promise<void> {
   await db
     .updateTable("run_logs")
@@ -198,7 +197,7 @@ function startMessage(run: Run): FromDashboard {
   const { op, args } = run.request;
   const { id: runId, commit, deadline, actor, force } = run;
   const confirmSecret = "confirmSecret" in run ? run.confirmSecret : null;
-  // A run that an earlier version has sent has none, and asks for none.
+  // A run that an earlier version sent has no secret.
   const secret = confirmSecret === null ? {} : { confirmSecret };
   return { type: "startRun", runId, op, args, commit, deadline, askedBy: actor.name, force, ...secret };
 }

@@ -3,10 +3,10 @@ import { opDeclaration } from "@nixfleet/protocol";
 import type { Reader } from "../store/index.ts";
 import { opOf, phasesOf, type Run } from "./run.ts";
 
-/** Runs that an estimate looks back on. */
-const LOOK_BACK = 10;
-/** Before this share of a phase is done, its own speed says less than history. */
-const TELLING_SHARE = 0.1;
+/** Number of earlier runs that an estimate uses. */
+const RUNS_FOR_ESTIMATE = 10;
+/** Below this share, history predicts a phase better than its own progress. */
+const MIN_SHARE = 0.1;
 
 /** How long an op usually takes on a host, in milliseconds, from its last runs that succeeded there. */
 export interface Estimates {
@@ -22,7 +22,7 @@ export async function readEstimates(db: Reader, hostId: HostId, op: OpName): Pro
     .where("op", "=", op)
     .where("state", "=", "succeeded")
     .orderBy("id", "desc")
-    .limit(LOOK_BACK)
+    .limit(RUNS_FOR_ESTIMATE)
     .execute();
   const totals: number[] = [];
   const phases = new Map<Phase, number[]>();
@@ -36,20 +36,20 @@ export async function readEstimates(db: Reader, hostId: HostId, op: OpName): Pro
   return { total: median(totals), phases: Object.fromEntries(medians) as Estimates["phases"] };
 }
 
-/** One slow run among many says little about the next: the middle one counts. */
+/** The median, so that one slow run does not count much. */
 function median(values: readonly number[]): number | null {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = Math.floor((sorted.length - 1) / 2);
   return sorted[middle] ?? null;
 }
 
-/** The phases that the op has, with those that ran, in order; how far each is. */
+/** The declared phases of the op and those that ran, in order, with their progress. */
 export function phaseViews(run: Run, share: number | null, estimates: Estimates): PhaseView[] {
   const ended = run.stage === "ended";
   const phases = phasesOf(run);
   const ran = new Map(phases.map((record) => [record.phase, record]));
   const last = phases.at(-1)?.phase;
-  const broken = brokenPhase(run);
+  const failed = failedPhase(run);
   const declared = [...opDeclaration(opOf(run)).phases];
   const order = declared.concat([...ran.keys()].filter((phase) => !declared.includes(phase)));
   const reached = Math.max(-1, ...[...ran.keys()].map((phase) => order.indexOf(phase)));
@@ -62,20 +62,20 @@ export function phaseViews(run: Run, share: number | null, estimates: Estimates)
       const skipped = ended || place < reached;
       return { ...view, state: skipped ? "skipped" : "to-come", startedAt: null, endedAt: null };
     }
-    const state = current ? "current" : phase === broken ? "failed" : "done";
+    const state = current ? "current" : phase === failed ? "failed" : "done";
     return { ...view, state, startedAt: record.startedAt, endedAt: record.endedAt };
   });
 }
 
-/** The phase in which a run that did not end well went wrong: the last one, but for an undo that brought back what ran before. */
-function brokenPhase(run: Run): Phase | undefined {
+/** The phase in which an unsuccessful run failed: the last one, or the one before a successful undo. */
+function failedPhase(run: Run): Phase | undefined {
   if (run.stage !== "ended" || run.state === "succeeded") return undefined;
   const { state, phases } = run;
   const undone = state === "rolled-back" && phases.at(-1)?.phase === "undo";
   return phases.at(undone ? -2 : -1)?.phase;
 }
 
-/** Milliseconds that a run probably still takes; null: nothing is known of one of the phases to come. */
+/** Estimated milliseconds until a run ends; null: a remaining phase has no estimate. */
 export function remaining(run: Run, phases: readonly PhaseView[], now: number): number | null {
   if ((run.stage !== "running" && run.stage !== "proving") || run.linkLost) return null;
   let sum = 0;
@@ -85,7 +85,7 @@ export function remaining(run: Run, phases: readonly PhaseView[], now: number): 
       sum += estimate;
     } else if (state === "current") {
       const elapsed = now - (startedAt ?? now);
-      if (share !== null && share >= TELLING_SHARE) sum += (elapsed / share) * (1 - share);
+      if (share !== null && share >= MIN_SHARE) sum += (elapsed / share) * (1 - share);
       else if (estimate !== null) sum += Math.max(0, estimate - elapsed);
       else return null;
     }

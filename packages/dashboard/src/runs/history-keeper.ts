@@ -12,9 +12,9 @@ const RETAIN_INTERVAL = 60 * 60_000;
 /** Packs the logs of runs that have ended, and removes logs and runs that are too old or too many (R44, R69). */
 export interface HistoryKeeper extends AsyncDisposable {
   start(): void;
-  /** Packs what waits now. */
+  /** Packs all logs that are due now. */
   pack(): Promise<void>;
-  /** Removes what is beyond the limits now. */
+  /** Removes everything beyond the limits now. */
   retain(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -34,8 +34,8 @@ export function createHistoryKeeper({ store, bus, clock, log, limits }: HistoryK
   const rounds: Recurring[] = [];
 
   function failed(error: unknown): void {
-    // What could not be stored is tried again with the next round; the store itself says that nothing can be.
-    if (!(error instanceof StorageUnavailable)) log.error({ err: error }, "The history of runs could not be kept in order");
+    // Retried in the next round; the store itself reports the storage fault.
+    if (!(error instanceof StorageUnavailable)) log.error({ err: error }, "Packing and pruning the history of runs failed");
   }
 
   async function packAll(): Promise<void> {
@@ -45,7 +45,7 @@ export function createHistoryKeeper({ store, bus, clock, log, limits }: HistoryK
         await packLog(store, run, signal);
       } catch (error) {
         if (error instanceof StorageUnavailable) throw error;
-        log.error({ err: error, runId: run.runId }, "A log could not be packed; it is tried again in an hour");
+        log.error({ err: error, runId: run.runId }, "A log could not be packed; retrying in an hour");
         await postponePacking(store, run.runId, clock.now());
       }
     }

@@ -9,21 +9,21 @@ import type { LogLimits } from "./log-append.ts";
 import type { RunRow } from "./records.ts";
 import { storeEvents } from "./store-events.ts";
 
-export type ReceivedEvents =
+export type EventsResult =
   | { kind: "stored"; storedSeq: number }
   /** There is no such run, or it was never sent. */
   | { kind: "unknown" }
-  /** The run is another host's. */
+  /** The run belongs to another host. */
   | { kind: "foreign" }
   /** Events before these are missing. */
   | { kind: "gap"; storedSeq: number };
 
-/** What hosts report. Where no change is given, each run gets one of its own: one that cannot be read stops none of the others. */
+/** Handles reports of hosts. Without a given change, each run gets its own, so that one broken run does not block the others. */
 export interface HostReports {
   /** The host has said which runs it has. `startedSince`: runs that were sent to it after that, of which it has said nothing. */
   linkUp(hostId: HostId, listed: readonly UnacknowledgedRun[], startedSince: ReadonlySet<RunId>): Promise<void>;
   linkDown(hostId: HostId): Promise<void>;
-  events(change: Change, hostId: HostId, runId: RunId, events: readonly RunEvent[]): Promise<ReceivedEvents>;
+  events(change: Change, hostId: HostId, runId: RunId, events: readonly RunEvent[]): Promise<EventsResult>;
   refused(change: Change, hostId: HostId, runId: RunId, code: RefusalCode, reason: string): Promise<void>;
   /** Stores facts of a host; a run that waits for their proof may end. */
   facts(change: Change, hostId: HostId, reading: FactsReading): Promise<void>;
@@ -37,35 +37,35 @@ export interface HostReportsDeps {
   logLimits: LogLimits;
 }
 
-/** How long a change that nobody waits for may wait for others to share its transaction, in milliseconds. */
+/** How long a change may wait for others to share its transaction, in milliseconds. */
 const BATCH_DELAY = 100;
 
 export function createHostReports(
   { store, clock, log, presence, logLimits }: HostReportsDeps,
   dispatcher: Dispatcher,
 ): HostReports {
-  /** Gives an input to a run of the host, if it is still there by then. */
-  async function applyAlone(hostId: HostId, runId: RunId, input: (row: RunRow) => RunSignal | null): Promise<void> {
+  /** Applies a signal to a run of the host, if the run still exists. */
+  async function signalRun(hostId: HostId, runId: RunId, signalOf: (row: RunRow) => RunSignal | null): Promise<void> {
     try {
       await store.change(
         async (change) => {
           const row = await rowOfHost(change, hostId, runId);
-          const given = row === undefined ? null : input(row);
-          if (row !== undefined && given !== null) await dispatcher.apply(change, row, given);
+          const signal = row === undefined ? null : signalOf(row);
+          if (row !== undefined && signal !== null) await dispatcher.apply(change, row, signal);
         },
         { batchDelay: BATCH_DELAY, whenUnavailable: "wait" },
       );
     } catch (error) {
       if (error instanceof StorageUnavailable) throw error;
-      log.error({ err: error, hostId, runId }, "A run could not be told of its host's link");
+      log.error({ err: error, hostId, runId }, "A run could not be updated after its host's link changed");
     }
   }
 
-  /** Gives an input to each of these runs, then the host its next one if any waits. */
-  async function tell(hostId: HostId, more: Iterable<RunId>, input: (row: RunRow) => RunSignal | null): Promise<void> {
-    const atWork = (await activeRuns(store.db, hostId)).map(({ id }) => id);
+  /** Applies a signal to active and listed runs, then dispatches the host's next run. */
+  async function signalRuns(hostId: HostId, listed: Iterable<RunId>, signalOf: (row: RunRow) => RunSignal | null): Promise<void> {
+    const active = (await activeRuns(store.db, hostId)).map(({ id }) => id);
     const mayWait = await hasUnfinishedRun(store.db, hostId);
-    await Promise.all([...new Set([...atWork, ...more])].map((id) => applyAlone(hostId, id, input)));
+    await Promise.all([...new Set([...active, ...listed])].map((id) => signalRun(hostId, id, signalOf)));
     if (!mayWait) return;
     await store.change((change) => dispatcher.pump(change, hostId), { batchDelay: BATCH_DELAY, whenUnavailable: "wait" });
   }
@@ -73,14 +73,14 @@ export function createHostReports(
   return {
     async linkUp(hostId, listed, startedSince) {
       const known = new Map(listed.map((entry) => [entry.runId, entry.state]));
-      await tell(hostId, known.keys(), ({ id }) => {
+      await signalRuns(hostId, known.keys(), ({ id }) => {
         const state = known.get(id) ?? null;
         return state === null && startedSince.has(id) ? null : { kind: "linkUp", known: state };
       });
     },
 
-    // It may be back by the time that this is stored.
-    linkDown: (hostId) => tell(hostId, [], () => (presence.isConnected(hostId) ? null : { kind: "linkDown" })),
+    // The host may have reconnected by the time this is stored.
+    linkDown: (hostId) => signalRuns(hostId, [], () => (presence.isConnected(hostId) ? null : { kind: "linkDown" })),
 
     async events(change, hostId, runId, events) {
       const row = await change.db.selectFrom("runs").selectAll().where("id", "=", runId).executeTakeFirst();
@@ -120,7 +120,7 @@ export function createHostReports(
   };
 }
 
-/** The row of a run if it is this host's: a host speaks for nobody else (R51). */
+/** The row of a run if it belongs to this host: a host reports for itself only (R51). */
 async function rowOfHost({ db }: Change, hostId: HostId, runId: RunId): Promise<RunRow | undefined> {
   return await db.selectFrom("runs").selectAll().where("id", "=", runId).where("host_id", "=", hostId).executeTakeFirst();
 }

@@ -89,9 +89,9 @@ function cut(
     const size = Buffer.byteLength(line.text);
     const reason =
       bytes + size > runBytes
-        ? `The log of this run has reached its limit of ${runBytes} bytes (NIXFLEET_LOG_RUN_BYTES). What follows is not kept.`
+        ? `The log of this run has reached its limit of ${runBytes} bytes (NIXFLEET_LOG_RUN_BYTES). Later lines are dropped.`
         : used + size > hostBytes
-          ? `The logs of this host have reached their limit of ${hostBytes} bytes (NIXFLEET_LOG_HOST_BYTES). What follows is not kept.`
+          ? `The logs of this host have reached their limit of ${hostBytes} bytes (NIXFLEET_LOG_HOST_BYTES). Later lines are dropped.`
           : null;
     if (reason !== null) {
       kept.push({ at: at.now, stream: "agent", text: reason, level: "warning" });

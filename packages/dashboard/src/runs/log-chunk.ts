@@ -4,8 +4,8 @@ import type { LogLine } from "@nixfleet/protocol";
 import type { LogChunksTable, LogMarks } from "../store/index.ts";
 
 /**
- * Lines as they are in the database: a JSON text per line, `[at, stream, text, level or 0, continues or 0]` with what is 0 at the
- * end left out. JSON keeps every text exactly, also half a surrogate pair (R8); one line each lets a reader stop early.
+ * Lines as they are in the database: a JSON text per line, `[at, stream, text, level or 0, continues or 0]` without trailing
+ * zeros. JSON keeps every text exactly, even half a surrogate pair (R8); one text per line lets a reader stop early.
  */
 type Packed = [at: number, stream: LogLine["stream"], text: string, level?: LogLine["level"] | 0, continues?: 1];
 
@@ -46,9 +46,9 @@ export async function decode(codec: LogChunksTable["codec"], data: Uint8Array): 
   return codec === "zstd" ? await decompressAsync(data) : data;
 }
 
-/** Lines in one chunk at most: what a reader of one line has to unpack. */
+/** Maximum lines of a chunk, which a reader of one line has to unpack. */
 export const CHUNK_LINES = 2000;
-/** Characters of text in one chunk at most, unless it is a single line. */
+/** Maximum characters of text in a chunk, unless it is a single line. */
 export const CHUNK_CHARACTERS = 512 * 1024;
 
 /** Consecutive lines in parts that each fit a chunk. */
@@ -67,7 +67,7 @@ export function* chunksOf(lines: readonly LogLine[]): Generator<LogLine[]> {
   if (part.length > 0) yield part;
 }
 
-/** Null: none has. */
+/** Null: no line has a level. */
 export function markLines(lines: readonly LogLine[]): LogMarks | null {
   const marks: LogMarks = { errors: [], warnings: [], noise: [] };
   lines.forEach(({ level }, place) => {
@@ -78,7 +78,7 @@ export function markLines(lines: readonly LogLine[]): LogMarks | null {
   return marks.errors.length + marks.warnings.length + marks.noise.length === 0 ? null : marks;
 }
 
-/** Adds a range behind the others, or lengthens the last one that it goes on from. */
+/** Appends a range, or extends the last one if it continues it. */
 export function addNoise(ranges: [number, number][], [from, to]: readonly [number, number]): void {
   const last = ranges.at(-1);
   if (last !== undefined && last[1] + 1 === from) last[1] = to;

@@ -2,18 +2,18 @@ import type { LogOutline, NumberedLine, RunId } from "@nixfleet/protocol";
 import type { Store } from "../store/index.ts";
 import { addNoise, decode, unpackLines } from "./log-chunk.ts";
 
-/** Search answers with this many lines at most, as the route's description says. */
+/** Maximum matches of a search, as the route's description says. */
 const SEARCH_LIMIT = 10_000;
 const OUTLINE_LEVELS = 1000;
 const OUTLINE_NOISE = 10_000;
 
 /** Reads the logs of runs. A line is known by its number, from 1. */
 export interface RunLogs {
-  /** Consecutive lines from line `from`, at most `limit` of them, and the number of the last line that there is. */
+  /** Consecutive lines from line `from`, at most `limit`, and the number of the last line in the log. */
   read(runId: RunId, from: number, limit: number): Promise<{ lines: NumberedLine[]; last: number }>;
-  /** Chunk by chunk, to the last line that is stored when it gets there. */
+  /** Chunk by chunk, up to the last line stored when it gets there. */
   lines(runId: RunId, from?: number): AsyncGenerator<NumberedLine[]>;
-  /** Numbers of the lines that contain a text, whatever its case. A line that came in pieces counts by its first piece. */
+  /** Numbers of the lines that contain a text, ignoring case. A line in pieces has the number of its first piece. */
   search(runId: RunId, text: string, signal?: AbortSignal): Promise<{ lines: number[]; truncated: boolean }>;
   outline(runId: RunId): Promise<LogOutline>;
 }
@@ -25,7 +25,7 @@ export function createRunLogs(store: Store): RunLogs {
     let row = await of().where("first_line", "<=", from).orderBy("first_line", "desc").executeTakeFirst();
     let next = from;
     while (true) {
-      // The one before may end above `from`; a log that begins later, since its first part was discarded, begins where it begins.
+      // The previous chunk may end before `from`; a log whose first part was discarded begins later.
       if (row === undefined || row.first_line + row.count <= next) {
         row = await of().where("first_line", ">=", next).orderBy("first_line").executeTakeFirst();
       }
@@ -35,7 +35,7 @@ export function createRunLogs(store: Store): RunLogs {
       const wanted = first < next ? lines.slice(next - first) : lines;
       next = first + row.count;
       yield wanted;
-      // Others have their turn between two chunks.
+      // Yield to the event loop between two chunks.
       await new Promise((resolve) => setImmediate(resolve));
     }
   }
@@ -60,7 +60,7 @@ export function createRunLogs(store: Store): RunLogs {
     async search(runId, text, signal) {
       const wanted = text.toLowerCase();
       const found: number[] = [];
-      // Of a line in pieces: its number, whether it was counted, and the end of it that a match may begin in.
+      // State of a line in pieces: its number, whether it matched, and its end, in which a match may begin.
       let line = { n: 0, found: false, tail: "", open: false };
       for await (const lines of chunks(runId, 1)) {
         signal?.throwIfAborted();

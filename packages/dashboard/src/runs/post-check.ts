@@ -5,7 +5,7 @@ import { opOf, type ProvingRun } from "./run.ts";
 export type PostCheck =
   | { kind: "met" }
   | { kind: "missed"; reason: string }
-  /** A fact that decides has not been read since the work ended. */
+  /** The deciding fact has not been read since the work ended. */
   | { kind: "unknown"; reason: string };
 
 const short = (commit: string | null | undefined) => (commit == null ? "nothing" : shortCommit(commit));
@@ -23,7 +23,7 @@ export function postCheck(run: ProvingRun, facts: KnownFacts, since: number): Po
     case "clone-at-commit": {
       const clone = facts.clone;
       if (clone === undefined || clone.readAt < since) {
-        return { kind: "unknown", reason: "The host has not told where its clone stands after the run." };
+        return { kind: "unknown", reason: "The host has not reported its clone since the run ended." };
       }
       const at = clone.value;
       if (run.commit === null || at.commit === run.commit) return { kind: "met" };
@@ -31,17 +31,17 @@ export function postCheck(run: ProvingRun, facts: KnownFacts, since: number): Po
     }
 
     case "system-is-closure": {
-      // An op that cannot name what it activated has activated nothing (R45).
+      // An op that does not report what it activated has activated nothing (R45).
       if (run.deployed === null) return { kind: "missed", reason: "The host reported no activation." };
       if (run.commit !== null && run.deployed.commit !== run.commit) {
         return { kind: "missed", reason: `The host deployed ${short(run.deployed.commit)} instead of ${short(run.commit)}.` };
       }
-      const wrong = otherThanAsked(run.request, run.deployed.closure, facts);
-      if (wrong !== null) return { kind: "missed", reason: wrong };
+      const mismatch = requestMismatch(run.request, run.deployed.closure, facts);
+      if (mismatch !== null) return { kind: "missed", reason: mismatch };
       const name = run.deployed.mode === "boot" ? "profile" : "running";
       const fact = facts[name];
       if (fact === undefined || fact.readAt < since) {
-        return { kind: "unknown", reason: "The host has not told what it runs after the run." };
+        return { kind: "unknown", reason: "The host has not reported what it runs since the run ended." };
       }
       const { closure } = fact.value;
       if (closure === run.deployed.closure) return { kind: "met" };
@@ -51,14 +51,14 @@ export function postCheck(run: ProvingRun, facts: KnownFacts, since: number): Po
   }
 }
 
-/** A switch that is bound to a closure, and a rollback to a generation (R34), name what they activate before they do. */
-function otherThanAsked(request: OpRequest, closure: string, { generations }: KnownFacts): string | null {
+/** Why the activated closure is not the requested one, for a switch to a closure and a rollback to a generation (R34); null: it is. */
+function requestMismatch(request: OpRequest, closure: string, { generations }: KnownFacts): string | null {
   if (request.op === "switch") {
-    const { closure: asked } = request.args;
-    return asked === undefined || asked === closure ? null : `The host activated ${closure} instead of ${asked}.`;
+    const { closure: requested } = request.args;
+    return requested === undefined || requested === closure ? null : `The host activated ${closure} instead of ${requested}.`;
   }
   if (request.op !== "rollback") return null;
-  const asked = generations?.value.find(({ number }) => number === request.args.generation)?.closure;
-  if (asked === undefined || asked === closure) return null;
-  return `The host activated ${closure} instead of generation ${request.args.generation}, ${asked}.`;
+  const requested = generations?.value.find(({ number }) => number === request.args.generation)?.closure;
+  if (requested === undefined || requested === closure) return null;
+  return `The host activated ${closure} instead of generation ${request.args.generation}, ${requested}.`;
 }

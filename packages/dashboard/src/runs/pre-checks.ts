@@ -9,17 +9,17 @@ import {
 } from "@nixfleet/protocol";
 import type { KnownFacts } from "../hosts/index.ts";
 
-/** What is known of a host and the target when a run is asked for, and again when it is about to be sent. */
+/** Facts about a host and the target, read when a run is requested and again before it is sent. */
 export interface PreCheckFacts {
   platform: Platform;
   /** Ops that the host's own configuration allows; null before its first hello. */
   allowedOps: readonly string[] | null;
   facts: KnownFacts;
-  /** Commits for which the closure that is asked about was deployed on this host, or given by a preview; null: one that is not known. */
+  /** Commits that a closure was deployed from on this host, or built from in a preview; null: an unknown commit. */
   deployedCommits: (closure: string) => readonly (string | null)[];
   /** The commit that the run is about; null: the target is not known. */
   commit: string | null;
-  /** Why the target is not known, as a sentence, if there is more to say than the refusal does. */
+  /** Why the target is not known, as a sentence that replaces the refusal's own. */
   noTarget?: string | null;
 }
 
@@ -53,8 +53,8 @@ function targetKnown(request: OpRequest, { commit, noTarget }: PreCheckFacts): R
 }
 
 /**
- * A switch would change nothing: the closure that it would make current is there, and was deployed from this commit or names it as
- * its own revision. A mode that only tries (`test`) or only sets the next boot (`boot`) asks for the link that it changes.
+ * A switch would change nothing: the closure that it would activate is current, and was deployed from this commit or names it as
+ * its revision. The modes `test` and `boot` compare only the link that they change.
  */
 function notAlreadyCurrent(request: OpRequest, { commit, facts, deployedCommits }: PreCheckFacts): Refusal | null {
   if (request.op !== "switch" || commit === null) return null;
@@ -62,7 +62,7 @@ function notAlreadyCurrent(request: OpRequest, { commit, facts, deployedCommits 
   const profile = facts.profile?.value;
   const closure = request.args.mode === "boot" ? profile?.closure : running?.closure;
   if (closure === undefined) return null;
-  // A switch also sets the profile, where there is one: after a `test` it still has something to do.
+  // A switch also sets the profile, so after a `test` it still has something to do.
   if (request.args.mode === "switch" && profile !== undefined && profile.closure !== closure) return null;
   const revision = closure === running?.closure ? running.revision : undefined;
   return deployedCommits(closure).includes(commit) || revision === commit ? refusal("already-current") : null;
@@ -74,7 +74,7 @@ export function commitOf(request: OpRequest, target: string | null): string | nu
   return needsCommit(request) ? target : null;
 }
 
-/** A generation is looked at as it is: no commit is built for it. */
+/** A preview of a generation builds no commit. */
 function needsCommit(request: OpRequest): boolean {
   if (request.op === "preview" && request.args.generation !== undefined) return false;
   return opDeclaration(request.op).preChecks.includes("target-known");

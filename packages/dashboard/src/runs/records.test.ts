@@ -32,5 +32,5 @@ test.each<[string, Run]>([
 
 test("an ended run that does not say how it ended was not written by this program", () => {
   const row = { ...newRow(endedRun("failed"), { number: 1, subject: null }), run_outcome: null } as RunRow;
-  expect(() => runOf(row)).toThrow("does not say when and how");
+  expect(() => runOf(row)).toThrow("has ended without a time or an outcome");
 });

@@ -6,7 +6,7 @@ import { phasesOf, type Run, type RunOrder } from "./run.ts";
 
 export type RunRow = Selectable<RunsTable>;
 
-/** What a run has brought about. */
+/** The results of a run. */
 export interface RunResults {
   command: string[] | null;
   progress: BuildProgress | null;
@@ -18,7 +18,7 @@ export interface RunResults {
 
 const NO_RESULTS: RunResults = { command: null, progress: null, tests: [], warnings: [], preview: null, diff: null };
 
-/** The counts of a run that has written nothing. */
+/** The log counts of a run without output. */
 export const NO_LOG: Omit<RunLogsTable, "run_id"> = {
   lines: 0,
   bytes: 0,
@@ -32,7 +32,7 @@ export const NO_LOG: Omit<RunLogsTable, "run_id"> = {
   ended_at: null,
 };
 
-/** A row that no run can have; it was not written by this program. */
+/** A row that no run can have, so this program did not write it. */
 export class BrokenRun extends Error {
   override name = "BrokenRun";
 }
@@ -84,7 +84,7 @@ export function runOf(row: RunRow): Run {
     return { ...running, stage: "proving", awaitedProof: row.awaited_proof };
   }
   if (row.ended_at === null || row.run_outcome === null) {
-    throw new BrokenRun(`Run ${row.id} has ended, and does not say when and how`);
+    throw new BrokenRun(`Run ${row.id} has ended without a time or an outcome`);
   }
   return {
     ...order,
@@ -160,7 +160,7 @@ export function newRow(
   } as Insertable<RunsTable>;
 }
 
-/** What a run has brought about; nothing where nothing is stored of it. */
+/** Reads the results of a run; empty if none are stored. */
 export async function readResults(db: Reader, runId: string): Promise<RunResults> {
   const row = await db
     .selectFrom("run_results")
@@ -174,6 +174,6 @@ function resultsOf({ command, progress, tests, run_warnings, preview, diff }: Se
   return { command, progress, tests, warnings: run_warnings, preview, diff };
 }
 
-/** What a summary needs of a run's results: how far its current phase is. */
+/** The part of a run's results that a summary needs: progress of the current phase. */
 export type RunShare = Pick<RunResults, "progress" | "tests">;
 export const NO_SHARE: RunShare = { progress: null, tests: [] };

@@ -23,16 +23,16 @@ import type { TargetCommits } from "./target-commits.ts";
 import { noTargetOf, trackedSource } from "./tracked-source.ts";
 import { titleOf } from "./wording.ts";
 
-/** What is asked for, of one host or of several alike. */
+/** A request to run an op, for one host or several. */
 export interface RunRequest {
   readonly op: string;
   readonly args: unknown;
   /** What to do when the host is offline or busy. */
   readonly whenBlocked: "queue" | "refuse";
   readonly force: boolean;
-  /** Names the request: asked again under the same name, it gives the run that it gave before (R1). */
+  /** Identifies the request: repeated with the same key, it returns the same run (R1). */
   readonly requestKey?: string | null;
-  /** Holds the run in the queue until it is released, or until its time. */
+  /** Holds the run in the queue until it is released or the hold ends. */
   readonly hold?: RunHold | null;
 }
 
@@ -41,27 +41,27 @@ export interface NamedHost {
   readonly name: string;
 }
 
-/** What became of a request for one host. */
+/** The result of a request for one host. */
 export type StartResult = { ok: true; runId: RunId } | { ok: false; code: "host-not-found" } | ({ ok: false } & Refusal);
 
-/** Why nothing was even tried: the actor's proof is missing, wrong, or given too often. */
+/** Why the request was not attempted: the actor's proof is missing or wrong, or was tried too often. */
 export type ProofProblem = { kind: "required" } | { kind: "wrong" } | { kind: "too-many-attempts"; retryAfter: number };
 
 export type AskResult<T> = { kind: "answered"; result: T } | { kind: "unproven"; problem: ProofProblem };
 
-/** Whether a person's proof holds. `what` is what they want to do, for the audit trail. */
+/** Whether a person's proof is correct. `purpose` is what they want to do, for the audit trail. */
 export type VerifyProof = (
   person: PersonActor,
-  what: string,
+  purpose: string,
 ) => Promise<{ kind: "proven" } | { kind: "wrong" } | { kind: "too-many-attempts"; retryAfter: number }>;
 
-/** What actors ask of runs. Role, proof, refusal and audit entry are decided here, for all of them (R74). */
+/** Commands of actors on runs. Decides role, proof, refusal and audit entry for all kinds of actors (R74). */
 export interface RunCommands {
   ask(actor: Actor, request: RunRequest, host: NamedHost): Promise<AskResult<StartResult>>;
-  /** The same of several hosts, each by itself; the proof is asked for once. */
+  /** The same for several hosts, each handled separately; the proof is checked once. */
   askMany(actor: Actor, request: RunRequest, hosts: readonly NamedHost[]): Promise<AskResult<StartResult[]>>;
   cancel(actor: Actor, runId: RunId): Promise<{ ok: true } | { ok: false; code: "run-not-found" | "run-ended" }>;
-  /** Lets go what holds a queued run; false: nothing does. */
+  /** Releases a held run; false: it is not held. */
   release(runId: RunId): Promise<boolean>;
 }
 
@@ -76,24 +76,24 @@ export interface RunCommandsDeps {
   deadlines?: Partial<Record<OpName, number>>;
 }
 
-/** For this long a request that is asked again is the same request, in milliseconds. */
-const REQUEST_KEPT = 24 * 60 * 60_000;
+/** How long a request key identifies the same request, in milliseconds. */
+const REQUEST_KEY_LIFETIME = 24 * 60 * 60_000;
 
 const refuse = (code: RefusalCode, reason: string = REFUSALS[code].sentence) => ({ ok: false, code, reason }) as const;
 
 export function createRunCommands(deps: RunCommandsDeps, dispatcher: Dispatcher): RunCommands {
   const { store, clock, ids, presence, verifyProof, sources, deadlines = {} } = deps;
 
-  /** The run that this request has started, also if the process ended before it could say so. */
-  async function startedBefore({ db }: Change, requestKey: string): Promise<RunId | null> {
+  /** The run that this request started, even if the process ended before it could answer. */
+  async function findByRequestKey({ db }: Change, requestKey: string): Promise<RunId | null> {
     const row = await db.selectFrom("runs").select(["id", "created_at"]).where("request_key", "=", requestKey).executeTakeFirst();
     if (row === undefined) return null;
-    if (clock.now() - row.created_at < REQUEST_KEPT) return row.id;
+    if (clock.now() - row.created_at < REQUEST_KEY_LIFETIME) return row.id;
     await db.updateTable("runs").set({ request_key: null }).where("id", "=", row.id).execute();
     return null;
   }
 
-  const factOf = (actor: Actor, action: string, host: NamedHost | null, sentence: string): Omit<AuditFact, "outcome"> => ({
+  const auditFactOf = (actor: Actor, action: string, host: NamedHost | null, sentence: string): Omit<AuditFact, "outcome"> => ({
     actor: actorRef(actor),
     action,
     sentence,
@@ -101,10 +101,10 @@ export function createRunCommands(deps: RunCommandsDeps, dispatcher: Dispatcher)
     from: addressOf(actor),
   });
 
-  /** Null: the actor may go on; else what to answer. A refusal is recorded for each host. */
+  /** Null: the actor may proceed; otherwise the answer. A refusal is recorded for each host. */
   async function checkActor(actor: Actor, op: string, hosts: readonly NamedHost[]): Promise<AskResult<Refusal> | null> {
     const known = OpName.safeParse(op);
-    // Refused for that below, with all else that does not fit.
+    // An unknown op is refused below, with the other invalid requests.
     if (!known.success) return null;
     const authorization = authorize(actor, known.data);
     switch (authorization.kind) {
@@ -119,37 +119,41 @@ export function createRunCommands(deps: RunCommandsDeps, dispatcher: Dispatcher)
       }
       case "verify": {
         const where = hosts.length === 1 ? (hosts[0]?.name ?? "a host") : `${hosts.length} hosts`;
-        const verdict = await verifyProof(authorization.person, `start ${labelOf(op)} on ${where}`);
-        return verdict.kind === "proven" ? null : { kind: "unproven", problem: verdict };
+        const proof = await verifyProof(authorization.person, `start ${labelOf(op)} on ${where}`);
+        return proof.kind === "proven" ? null : { kind: "unproven", problem: proof };
       }
     }
   }
 
   async function recordRefusal(actor: Actor, op: string, host: NamedHost, { reason }: Refusal): Promise<void> {
-    const sentence = `${subjectOf(actor)} asked for ${labelOf(op)} on ${host.name} and was refused: ${reason}`;
-    await store.change(async (change) => change.audit({ ...factOf(actor, "run.start", host, sentence), outcome: "refused" }));
+    const sentence = `${subjectOf(actor)} requested ${labelOf(op)} on ${host.name} and was refused: ${reason}`;
+    await store.change(async (change) =>
+      change.audit({ ...auditFactOf(actor, "run.start", host, sentence), outcome: "refused" }),
+    );
   }
 
-  async function start(actor: Actor, asked: RunRequest, host: NamedHost): Promise<StartResult> {
-    const { op, args, whenBlocked, force, requestKey = null, hold = null } = asked;
+  async function start(actor: Actor, runRequest: RunRequest, host: NamedHost): Promise<StartResult> {
+    const { op, args, whenBlocked, force, requestKey = null, hold = null } = runRequest;
     const parsed = parseOpRequest(op, args);
     if (!parsed.ok) return refuse(parsed.code, parsed.reason);
     const { request } = parsed;
-    // Git is asked before the change, which waits for nothing but the database.
-    const givenCommit = commitOf(request, null);
-    const trackedNow = givenCommit === null ? null : await trackedSource(store.db, host.id);
-    const givenSubject =
-      givenCommit === null || trackedNow === null ? null : await sources.subjectOf(trackedNow.sourceId, givenCommit);
+    // Query git before the change, which must wait for nothing but the database.
+    const requestedCommit = commitOf(request, null);
+    const trackedSourceNow = requestedCommit === null ? null : await trackedSource(store.db, host.id);
+    const requestedSubject =
+      requestedCommit === null || trackedSourceNow === null
+        ? null
+        : await sources.subjectOf(trackedSourceNow.sourceId, requestedCommit);
     const runId = ids.run();
 
     return await store.change(async (change): Promise<StartResult> => {
-      const before = requestKey === null ? null : await startedBefore(change, requestKey);
+      const before = requestKey === null ? null : await findByRequestKey(change, requestKey);
       if (before !== null) return { ok: true, runId: before };
       const tracked = await trackedSource(change.db, host.id);
       if (tracked === null) return { ok: false, code: "host-not-found" };
       const target = sources.targetOf(tracked.sourceId);
       const commit = commitOf(request, target.state === "known" ? target.commit : null);
-      const subject = target.state === "known" && commit === target.commit ? target.subject : givenSubject;
+      const subject = target.state === "known" && commit === target.commit ? target.subject : requestedSubject;
       const known = await readPreCheckFacts(change.db, host.id, commit);
       if (known === null) return { ok: false, code: "host-not-found" };
       const noTarget = target.state === "undeclared" ? noTargetOf(tracked, known.facts) : null;
@@ -180,15 +184,15 @@ export function createRunCommands(deps: RunCommandsDeps, dispatcher: Dispatcher)
         .insertInto("runs")
         .values(newRow(run, { number: (last?.number ?? 0) + 1, subject, requestKey }))
         .execute();
-      const sentence = `${subjectOf(actor)} asked for ${labelOf(op)} on ${host.name}${force ? ", by force" : ""}.`;
-      change.audit({ ...factOf(actor, "run.start", host, sentence), runId, outcome: "done" });
+      const sentence = `${subjectOf(actor)} requested ${labelOf(op)} on ${host.name}${force ? " with force" : ""}.`;
+      change.audit({ ...auditFactOf(actor, "run.start", host, sentence), runId, outcome: "done" });
       dispatcher.publish(change, null, run, []);
       await dispatcher.pump(change, host.id);
       return { ok: true, runId };
     });
   }
 
-  /** Starts what the actor may start, and records what is refused. */
+  /** Starts the run unless denied, and records a refusal. */
   async function askOne(actor: Actor, request: RunRequest, host: NamedHost, denied: Refusal | null): Promise<StartResult> {
     const result: StartResult = denied === null ? await start(actor, request, host) : { ok: false, ...denied };
     if (!result.ok && result.code !== "host-not-found") await recordRefusal(actor, request.op, host, result);
@@ -197,9 +201,9 @@ export function createRunCommands(deps: RunCommandsDeps, dispatcher: Dispatcher)
 
   const commands: RunCommands = {
     async ask(actor, request, host) {
-      const asked = await commands.askMany(actor, request, [host]);
-      if (asked.kind === "unproven") return asked;
-      const [result = { ok: false, code: "host-not-found" }] = asked.result;
+      const answer = await commands.askMany(actor, request, [host]);
+      if (answer.kind === "unproven") return answer;
+      const [result = { ok: false, code: "host-not-found" }] = answer.result;
       return { kind: "answered", result };
     },
 
@@ -209,7 +213,7 @@ export function createRunCommands(deps: RunCommandsDeps, dispatcher: Dispatcher)
       const denied = checked?.result ?? null;
       const results: StartResult[] = [];
       for (const host of hosts) {
-        // Each host's run is found again by its own key.
+        // Each host's run has its own key.
         const key = request.requestKey ?? null;
         const requestKey = key === null ? null : `${key} ${host.id}`;
         results.push(await askOne(actor, { ...request, requestKey }, host, denied));
@@ -226,7 +230,7 @@ export function createRunCommands(deps: RunCommandsDeps, dispatcher: Dispatcher)
         const host = run.hostId === null ? null : { id: run.hostId, name: run.hostName ?? run.hostId };
         const where = host === null ? "" : ` on ${host.name}`;
         const sentence = `${subjectOf(actor)} cancelled “${titleOf(run.request, run.commit)}”${where}.`;
-        change.audit({ ...factOf(actor, "run.cancel", host, sentence), runId, outcome: "done" });
+        change.audit({ ...auditFactOf(actor, "run.cancel", host, sentence), runId, outcome: "done" });
         await dispatcher.apply(change, row, { kind: "cancel", by: actor.name });
         return { ok: true };
       });

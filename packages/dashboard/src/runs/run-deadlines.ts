@@ -5,18 +5,18 @@ import { dueAt } from "./advance.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { runOf } from "./records.ts";
 
-/** Runs that are due at a time. */
+/** Maximum due runs handled at once. */
 const RUNS_AT_ONCE = 200;
-/** After a round that failed, the next one comes after this many milliseconds: one failed wake is never the last. */
+/** Milliseconds between a failed round and the next: a failed wake is never the last. */
 const RETRY_INTERVAL = 5000;
 
 const LONGEST_SLEEP = 60 * 60_000;
 
-/** Runs that are due get their tick, though nobody speaks (R11). */
+/** Gives due runs their tick when no signal arrives (R11). */
 export interface RunDeadlines {
-  /** There is a run that is due then. */
+  /** Makes sure that due runs are checked at this time. */
   wakeAt(at: number): void;
-  /** Looks for runs that are due now, then sleeps until the next one is. */
+  /** Handles runs that are due now, then sleeps until the next one is due. */
   wake(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -29,26 +29,26 @@ export interface RunDeadlinesDeps {
 }
 
 export function createRunDeadlines({ store, clock, log, dispatcher }: RunDeadlinesDeps): RunDeadlines {
-  /** When the next run is due, for all that is known. */
+  /** When the next known run is due. */
   let nextAt = Number.POSITIVE_INFINITY;
-  const rounds = every(
+  const wakeUps = every(
     async () => {
       nextAt = Number.POSITIVE_INFINITY;
-      expect((await tickDue()) ?? Number.POSITIVE_INFINITY);
+      expectRunAt((await tickDue()) ?? Number.POSITIVE_INFINITY);
     },
     {
       clock,
       // Never longer than an hour: the clock may jump.
       interval: (last) => (last === "failed" ? RETRY_INTERVAL : Math.min(Math.max(0, nextAt - clock.now()), LONGEST_SLEEP)),
-      onError: (error) => log.error({ err: error }, "Runs that are due could not be looked at; trying again"),
+      onError: (error) => log.error({ err: error }, "Due runs could not be checked; retrying"),
     },
   );
 
-  function expect(at: number): void {
+  function expectRunAt(at: number): void {
     nextAt = Math.min(nextAt, at);
   }
 
-  /** Ticks every run that is due; gives when the next one is, null: none. One run that cannot be ticked stops none behind it. */
+  /** Ticks every due run and returns when the next one is due, null: none. A run that cannot be ticked does not block the others. */
   async function tickDue(): Promise<number | null> {
     const now = clock.now();
     const due = await store.db
@@ -78,8 +78,7 @@ export function createRunDeadlines({ store, clock, log, dispatcher }: RunDeadlin
         .catch((error: unknown) => {
           failed = true;
           // The store itself tells that nothing can be stored.
-          if (!(error instanceof StorageUnavailable))
-            log.error({ err: error, runId: id }, "A run that is due could not be looked at");
+          if (!(error instanceof StorageUnavailable)) log.error({ err: error, runId: id }, "A due run could not be checked");
         }),
     );
     await Promise.all(ticks);
@@ -97,12 +96,12 @@ export function createRunDeadlines({ store, clock, log, dispatcher }: RunDeadlin
   return {
     wakeAt(at) {
       if (at >= nextAt) return;
-      expect(at);
-      rounds.reschedule();
+      expectRunAt(at);
+      wakeUps.reschedule();
     },
-    wake: () => rounds.runNow(),
+    wake: () => wakeUps.runNow(),
     async stop() {
-      await rounds[Symbol.asyncDispose]();
+      await wakeUps[Symbol.asyncDispose]();
     },
   };
 }

@@ -20,15 +20,15 @@ export interface RunFilter {
   hostId?: HostId | undefined;
   op?: OpName | undefined;
   state?: RunState | undefined;
-  /** Of the page before. */
+  /** From the previous page. */
   cursor?: string | undefined;
   limit: number;
 }
 
-/** What pages show of runs. */
+/** Runs as pages show them. */
 export interface RunViews {
   summary(runId: RunId): Promise<RunSummary | null>;
-  /** Of several at once, by id; those that are not there are left out. */
+  /** Several at once, by id; unknown ids are left out. */
   summaries(runIds: readonly RunId[]): Promise<Map<RunId, RunSummary>>;
   view(runId: RunId): Promise<RunView | null>;
   /** Newest first. */
@@ -54,7 +54,7 @@ export function createRunViews({ store, clock }: { store: Store; clock: Clock })
   const estimatesOf = async (run: Run): Promise<Estimates> =>
     run.hostId === null ? NO_ESTIMATES : await readEstimates(store.db, run.hostId, opOf(run));
 
-  /** How far the current phase is: nothing is read for a run that has none. */
+  /** Progress of the current phase; reads nothing for a run without one. */
   async function readShare(run: Run): Promise<RunShare> {
     if (!isActive(run) || phasesOf(run).length === 0) return NO_SHARE;
     const row = await store.db
@@ -67,7 +67,7 @@ export function createRunViews({ store, clock }: { store: Store; clock: Clock })
 
   async function summarize(row: NamedRow): Promise<RunSummary> {
     const run = runOf(row);
-    // What has ended needs no estimate.
+    // An ended run needs no estimate.
     const estimates = run.stage === "ended" ? NO_ESTIMATES : await estimatesOf(run);
     return summaryOf(row, run, await readShare(run), estimates, clock.now());
   }
@@ -186,7 +186,7 @@ function outcomeOf(run: Run, firstErrorLine: number | null): RunOutcomeView | nu
   return { code, sentence: explained.sentence, next: explained.next, reason, firstError, firstErrorLine };
 }
 
-/** The same again, for a run that did not get done. */
+/** The action that repeats an unsuccessful run. */
 function retryOf(run: Run): NextAction | null {
   if (run.stage !== "ended" || run.state === "succeeded") return null;
   const { op, args } = run.request;

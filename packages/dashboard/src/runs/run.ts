@@ -2,91 +2,91 @@ import type { HostId, OpName, OpRequest, QueueReason, RunHold, RunId, SourceId, 
 import type { ActorRef } from "../actor.ts";
 import type { ArmedSwitch, AwaitedProof, PhaseRecord, RunDeployment, RunOutcome } from "../store/index.ts";
 
-/** What was asked for: it never changes. Times are the dashboard's. */
+/** The request behind a run, which never changes. Times are by the dashboard's clock. */
 export interface RunOrder {
   readonly id: RunId;
   /** Null: the dashboard's own run. */
   readonly hostId: HostId | null;
-  /** The host's name when the run was made. */
+  /** The host's name when the run was created. */
   readonly hostName: string | null;
   readonly request: OpRequest;
   readonly sourceId: SourceId | null;
-  /** The commit that it is about; null for an op that needs none. */
+  /** Null for an op that needs no commit. */
   readonly commit: string | null;
   /** Milliseconds that it may take on the host. */
   readonly deadline: number;
   readonly createdAt: number;
-  /** Who asked for it. */
+  /** Who requested it. */
   readonly actor: ActorRef;
-  /** Checks that may be skipped are. */
+  /** Skips the checks that can be skipped. */
   readonly force: boolean;
 }
 
-/** Who asked to cancel it, and when. */
+/** Who requested the cancellation, and when. */
 export interface CancelRequest {
   readonly at: number;
   readonly by: string | null;
 }
 
-/** Waits for its host, for a run before it, or for what holds it. */
+/** Waits for its host, for an earlier run, or for its hold to end. */
 export interface QueuedRun extends RunOrder {
   readonly stage: "queued";
   readonly state: "queued";
   readonly queueReason: QueueReason;
   readonly hold: RunHold | null;
-  /** Since when nothing but its host keeps it waiting, or is to. */
+  /** Since when nothing but its host keeps it waiting. */
   readonly waitingSince: number;
 }
 
-/** Sent to the host, of which the host knows or may know. */
+/** Sent to the host, which has or may have received it. */
 interface SentRun extends RunOrder {
   readonly sentAt: number;
   readonly cancel: CancelRequest | null;
-  /** The host has gone meanwhile; says nothing about the outcome (R2). */
+  /** The host has disconnected since; says nothing about the outcome (R2). */
   readonly linkLost: boolean;
-  /** What the host shows when it asks to be confirmed; null: an earlier version sent it without one. */
+  /** Sent by the host with its request to be confirmed; null: started by an earlier version without one. */
   readonly confirmSecret: string | null;
 }
 
-/** Sent, and not begun for all that is known. */
+/** Sent, not known to have started. */
 export interface StartingRun extends SentRun {
   readonly stage: "starting";
   readonly state: "starting";
 }
 
-/** What a run has done so far. */
+/** Progress of a run so far. */
 interface Progress {
   readonly startedAt: number;
-  /** Past half of its deadline: informs, ends nothing (R15). */
+  /** Past half of its deadline: for information only (R15). */
   readonly slow: boolean;
   readonly phases: readonly PhaseRecord[];
   readonly deployed: RunDeployment | null;
-  /** The host's dead-man switch is armed by this run; null: it is not, or not any more. */
+  /** The dead-man switch that this run armed; null: not armed. */
   readonly armed: ArmedSwitch | null;
 }
 
-/** At work on the host. */
+/** Active on the host. */
 export interface RunningRun extends SentRun, Progress {
   readonly stage: "running";
   readonly state: "running";
 }
 
-/** Done by the host's account; what it reads of itself decides. For everybody else it is still running. */
+/** Finished according to the host; facts must prove it. To everybody else it is still running. */
 export interface ProvingRun extends SentRun, Progress {
   readonly stage: "proving";
   readonly state: "running";
   readonly awaitedProof: AwaitedProof;
 }
 
-/** Over, for good. */
+/** Ended for good. */
 export interface EndedRun extends RunOrder {
   readonly stage: "ended";
   readonly state: TerminalState;
   readonly endedAt: number;
   readonly outcome: RunOutcome;
-  /** What the host reported after the run had ended without it. */
+  /** A report of the host that arrived after the run had ended. */
   readonly lateReport: string | null;
-  /** Null: it never was. */
+  /** Null: it was never sent. */
   readonly sentAt: number | null;
   readonly startedAt: number | null;
   readonly cancel: CancelRequest | null;
@@ -94,13 +94,13 @@ export interface EndedRun extends RunOrder {
   readonly deployed: RunDeployment | null;
 }
 
-/** One execution of one op: what `advance` decides on and changes. */
+/** One execution of one op, as `advance` takes and returns it. */
 export type Run = QueuedRun | StartingRun | RunningRun | ProvingRun | EndedRun;
 
-/** The host has it, or may have it. */
+/** The host has received it, or may have. */
 export type ActiveRun = StartingRun | RunningRun | ProvingRun;
 
-/** A run that nobody has sent yet. */
+/** Creates a queued run. */
 export function newRun(order: RunOrder, wait: { queueReason: QueueReason; hold?: RunHold | null }): QueuedRun {
   return {
     ...order,
@@ -114,7 +114,7 @@ export function newRun(order: RunOrder, wait: { queueReason: QueueReason; hold?:
 
 export const opOf = (run: RunOrder): OpName => run.request.op;
 
-/** The phases that a run went through; none before it began. */
+/** The phases that a run went through; none before it started. */
 export function phasesOf(run: Run): readonly PhaseRecord[] {
   switch (run.stage) {
     case "queued":

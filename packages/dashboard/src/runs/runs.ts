@@ -6,9 +6,9 @@ import type { LogLimits } from "./log-append.ts";
 import { createRunCommands, type RunCommands, type RunCommandsDeps } from "./run-commands.ts";
 import { createRunDeadlines } from "./run-deadlines.ts";
 
-/** Runs: who may start, what is at work on each host, what waits behind it, and how each ends. */
+/** Runs: authorization, dispatching, reports of hosts, and outcomes. */
 export interface Runs extends RunCommands, HostReports, Confirmations, Pick<Dispatcher, "endRuns">, AsyncDisposable {
-  /** After a restart: no host is connected, and time has passed. */
+  /** Call it after a restart: no host is connected, and deadlines may have passed. */
   start(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -31,7 +31,7 @@ export function createRuns(deps: RunsDeps): Runs {
     ...createConfirmations({ store, clock, presence }),
     endRuns: dispatcher.endRuns,
     async start() {
-      // Nobody is connected yet: runs at work have lost their link, and what waits says so.
+      // No host is connected yet: active runs have lost their link, and queued ones wait for their host.
       const rows = await store.db
         .selectFrom("runs")
         .select("host_id")

@@ -1,30 +1,30 @@
 import type { LogLine, RunEvent, RunId } from "@nixfleet/protocol";
 import type { Updateable } from "kysely";
-import { factsRead, type KnownFacts, knownFacts, storeFacts } from "../hosts/index.ts";
+import { factsOfReading, type KnownFacts, knownFacts, storeFacts } from "../hosts/index.ts";
 import type { Change, RunResultsTable, RunsTable } from "../store/index.ts";
 import { advance, type RunEffect } from "./advance.ts";
 import { appendLines, type LogLimits } from "./log-append.ts";
 import { changedColumns, type RunResults, type RunRow, readResults, runOf } from "./records.ts";
 import { endedAtOf, type Run } from "./run.ts";
 
-/** What is kept of what a host may send without end. */
-const KEPT_TESTS = 1000;
-const KEPT_WARNINGS = 200;
+/** Limits on data that a host could send without end. */
+const MAX_TESTS = 1000;
+const MAX_WARNINGS = 200;
 
 export interface StoredEvents {
   run: Run;
   before: Run;
   effects: readonly RunEffect[];
-  /** Seq of the last event that is stored now. */
+  /** Seq of the last stored event. */
   storedSeq: number;
   /** Number of the log's last line if it grew. */
   lastLine: number | null;
-  /** Anything that a page shows of the run changed, its log apart. */
+  /** Something that a page shows of the run changed, other than its log. */
   changed: boolean;
 }
 
-/** What came of the host's events beside the run's state. */
-interface Collected {
+/** Content of the host's events besides the state of the run. */
+interface EventContent {
   lines: LogLine[];
   results: Updateable<RunResultsTable>;
   columns: Updateable<RunsTable>;
@@ -32,9 +32,8 @@ interface Collected {
 
 /**
  * Stores the events of one run that are not stored yet and lets each of them have its effect, all in the caller's change.
- * `events` follow one another; those up to the row's `stored_seq` were stored before and change nothing (R1, R12). The first of the
- * others must be the next one: null if it is not. Nothing follows the host's own report of the end (E6): what does is acknowledged and
- * dropped.
+ * `events` are consecutive. Events up to the row's `stored_seq` were stored before and change nothing (R1, R12). Returns null if the
+ * first new one is not the next. Events after the host's own report of the end (E6) are acknowledged and dropped.
  */
 export async function storeEvents(
   change: Change,
@@ -43,42 +42,42 @@ export async function storeEvents(
   { now, limits }: { now: number; limits: LogLimits },
 ): Promise<StoredEvents | null> {
   const before = runOf(row);
-  const fresh = events.filter((event) => event.seq > row.stored_seq);
-  const storedSeq = fresh.at(-1)?.seq ?? row.stored_seq;
+  const newEvents = events.filter((event) => event.seq > row.stored_seq);
+  const storedSeq = newEvents.at(-1)?.seq ?? row.stored_seq;
   const unchanged: StoredEvents = { run: before, before, effects: [], storedSeq, lastLine: null, changed: false };
-  if (fresh.length === 0) return unchanged;
-  if (fresh.some((event, place) => event.seq !== row.stored_seq + 1 + place)) return null;
+  if (newEvents.length === 0) return unchanged;
+  if (newEvents.some((event, place) => event.seq !== row.stored_seq + 1 + place)) return null;
 
-  const collected: Collected = { lines: [], results: {}, columns: {} };
-  const results = fresh.some(addsToResults) ? await readResults(change.db, row.id) : null;
+  const content: EventContent = { lines: [], results: {}, columns: {} };
+  const results = newEvents.some(addsToResults) ? await readResults(change.db, row.id) : null;
   let run = before;
   const effects: RunEffect[] = [];
-  for (const event of fresh) {
+  for (const event of newEvents) {
     if (isReported(run)) break;
-    const facts = await collect(change, row, event, collected, results);
+    const facts = await collect(change, row, event, content, results);
     const next = advance(run, { kind: "report", event, facts }, now);
     run = next.run;
     effects.push(...next.effects);
   }
 
-  if (Object.keys(collected.results).length > 0) await storeResults(change, row.id, collected.results);
+  if (Object.keys(content.results).length > 0) await storeResults(change, row.id, content.results);
   const lastLine =
-    collected.lines.length === 0
+    content.lines.length === 0
       ? null
-      : await appendLines(change, { runId: row.id, hostId: row.host_id, endedAt: endedAtOf(run) }, collected.lines, {
+      : await appendLines(change, { runId: row.id, hostId: row.host_id, endedAt: endedAtOf(run) }, content.lines, {
           now,
           limits,
         });
   await change.db
     .updateTable("runs")
-    .set({ ...collected.columns, ...(run === before ? {} : changedColumns(run)), stored_seq: storedSeq })
+    .set({ ...content.columns, ...(run === before ? {} : changedColumns(run)), stored_seq: storedSeq })
     .where("id", "=", row.id)
     .execute();
-  const changed = run !== before || Object.keys(collected.columns).length > 0 || Object.keys(collected.results).length > 0;
+  const changed = run !== before || Object.keys(content.columns).length > 0 || Object.keys(content.results).length > 0;
   return { ...unchanged, run, effects, lastLine, changed };
 }
 
-/** The host has said how the run ended there. */
+/** Whether the host has reported how the run ended. */
 function isReported(run: Run): boolean {
   switch (run.stage) {
     case "queued":
@@ -94,12 +93,12 @@ function isReported(run: Run): boolean {
 
 const addsToResults = ({ kind }: RunEvent) => kind === "testResult" || kind === "warning";
 
-/** Takes what an event brings beside the run's state; gives what is known of the host if that decides. */
+/** Collects the content of an event; returns the known facts of the host if the event needs them. */
 async function collect(
   change: Change,
   row: RunRow,
   event: RunEvent,
-  { lines, results, columns }: Collected,
+  { lines, results, columns }: EventContent,
   before: RunResults | null,
 ): Promise<KnownFacts> {
   switch (event.kind) {
@@ -117,19 +116,19 @@ async function collect(
       return {};
     case "preview":
       results.preview = event.preview;
-      // It says something of the commit that was asked about, and of no other.
+      // Valid for the requested commit only.
       if (event.preview.commit !== null && event.preview.commit === row.commit_id) {
         columns.previewed_closure = event.preview.closure;
       }
       return {};
     case "testResult": {
       const tests = results.tests ?? before?.tests ?? [];
-      if (tests.length < KEPT_TESTS) results.tests = [...tests, event.result];
+      if (tests.length < MAX_TESTS) results.tests = [...tests, event.result];
       return {};
     }
     case "warning": {
       const warnings = results.run_warnings ?? before?.warnings ?? [];
-      if (warnings.length < KEPT_WARNINGS) results.run_warnings = [...warnings, event.message];
+      if (warnings.length < MAX_WARNINGS) results.run_warnings = [...warnings, event.message];
       return {};
     }
     case "deployed":
@@ -145,7 +144,7 @@ async function collect(
   }
 }
 
-/** What is known of the host when its run has ended there: what the event proves was read after the work. */
+/** The known facts of the host when its run has ended, including the event's proof. */
 async function factsAtEnd(
   change: Change,
   row: RunRow,
@@ -159,8 +158,8 @@ async function factsAtEnd(
     columns.closure_at_end = proof.facts.running?.closure ?? null;
   }
   const facts = knownFacts(await change.db.selectFrom("host_facts").selectAll().where("host_id", "=", hostId).execute());
-  // The runner read the proof after its work, whatever the host's clock says of the facts before.
-  return proof === undefined ? facts : { ...facts, ...factsRead(proof) };
+  // The runner read the proof after its work, whatever the clock says about earlier facts.
+  return proof === undefined ? facts : { ...facts, ...factsOfReading(proof) };
 }
 
 async function storeResults({ db }: Change, runId: RunId, results: Updateable<RunResultsTable>): Promise<void> {

@@ -5,7 +5,7 @@ import type { Reader } from "../store/index.ts";
 
 /** The source that a host tracks. */
 export interface TrackedSource {
-  /** Null: the host has not said which one. */
+  /** Null: the host has not reported one. */
   readonly sourceId: SourceId | null;
   readonly settings: HostSettings | null;
 }
@@ -17,7 +17,7 @@ export async function trackedSource(db: Reader, hostId: HostId): Promise<Tracked
   return { sourceId: row.source_id, settings: row.settings };
 }
 
-/** Why there is no target for a host that tracks a source which is not declared here; null: the host does not say which one. */
+/** Why a host that tracks an undeclared source has no target; null: the host has not reported its source. */
 export function noTargetOf({ settings }: TrackedSource, facts: KnownFacts): string | null {
   const source = sourceNameOf(settings, facts.clone?.value);
   return source === null ? null : undeclaredSource(source);

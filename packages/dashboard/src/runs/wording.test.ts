@@ -27,10 +27,10 @@ test.each<[string, OpRequest, string | null]>([
 
 test("R37: a run that was rolled back says what was undone, why, the first error, and what runs now", () => {
   expect(outcomeSentence(undone(switching, "nginx.service failed", "nginx: [emerg] no such file."))).toBe(
-    "The switch to 7f3a91c was undone. nginx.service failed. nginx: [emerg] no such file. The host runs what it ran before, nixos-system-alpha-26.11.",
+    "The switch to 7f3a91c was undone. nginx.service failed. nginx: [emerg] no such file. The host is back on the previous system, nixos-system-alpha-26.11.",
   );
   expect(outcomeSentence(undone(rollback, "Nobody confirmed it."))).toBe(
-    "The rollback to generation 12 was undone. Nobody confirmed it. The host runs what it ran before, nixos-system-alpha-26.11.",
+    "The rollback to generation 12 was undone. Nobody confirmed it. The host is back on the previous system, nixos-system-alpha-26.11.",
   );
   // Not twice, where the host's own reason names what runs.
   expect(outcomeSentence(undone(switching, `Nobody confirmed it. The host runs ${BACK} again.`))).toBe(

@@ -18,7 +18,7 @@ import { type ActiveRun, type EndedRun, phasesOf, type QueuedRun, type Run } fro
 
 const short = (commit: string | null) => (commit === null ? "an unknown commit" : shortCommit(commit));
 
-/** What a run does, as a heading. */
+/** The title of a run. */
 export function titleOf(request: OpRequest, commit: string | null): string {
   switch (request.op) {
     case "pull":
@@ -55,10 +55,10 @@ export const STATUS_OF = {
   cancelled: "unknown",
 } as const satisfies Record<RunState, Status>;
 
-const WAITS = {
-  "host-offline": () => "Waits until the host connects.",
-  "host-busy": () => "Waits for the run before it on this host.",
-  held: ({ hold }) => hold?.reason ?? "Waits for its turn.",
+const QUEUE_SENTENCES = {
+  "host-offline": () => "Waiting for the host to connect.",
+  "host-busy": () => "Waiting for another run on this host.",
+  held: ({ hold }) => hold?.reason ?? "Waiting for its turn.",
 } as const satisfies Record<QueueReason, (run: QueuedRun) => string>;
 
 /** The share of the current phase that is done; null: its length is not known. */
@@ -73,7 +73,7 @@ export function shareOf(run: Run, { progress, tests }: RunShare): number | null 
   return phase.phase === "test" && last !== undefined ? Math.min(1, last.number / last.total) : null;
 }
 
-/** State in a word or two, for where there is room for no more. */
+/** The state in a word or two, for small spaces. */
 export function wordOf(run: Run, share: number | null): string {
   if (run.stage !== "running" && run.stage !== "proving") return run.state.replace("-", " ");
   if (run.cancel !== null) return "cancelling";
@@ -82,14 +82,15 @@ export function wordOf(run: Run, share: number | null): string {
   return share === null ? PHASE_LABELS[phase] : `${PHASE_LABELS[phase]} ${Math.round(share * 100)} %`;
 }
 
-/** What is so now, or how it ended. */
+/** The current state or the outcome, as a sentence. */
 export function sentenceOf(run: Run, share: RunShare): string {
   switch (run.stage) {
     case "queued":
-      return WAITS[run.hold === null ? run.queueReason : "held"](run);
+      return QUEUE_SENTENCES[run.hold === null ? run.queueReason : "held"](run);
     case "starting":
-      if (run.linkLost) return "The host was sent this run and is not connected now. Whether it began is known when it is back.";
-      return run.cancel === null ? "Sent to the host, which has not begun yet." : "Cancelling before it begins.";
+      if (run.linkLost)
+        return "The run was sent to the host, which is now disconnected. Whether it started is known once the host is back.";
+      return run.cancel === null ? "Sent to the host, not started yet." : "Cancelling before it starts.";
     case "running":
     case "proving":
       return workingSentence(run, share);
@@ -99,13 +100,13 @@ export function sentenceOf(run: Run, share: RunShare): string {
 }
 
 function workingSentence(run: Exclude<ActiveRun, { stage: "starting" }>, { progress, tests }: RunShare): string {
-  if (run.linkLost) return "The host is not connected. The run goes on there, and its outcome comes when the host is back.";
-  if (run.cancel !== null) return "The host is stopping it.";
+  if (run.linkLost) return "The host is not connected. The run continues there, and its outcome arrives when the host is back.";
+  if (run.cancel !== null) return "The host is stopping the run.";
   if (run.stage === "proving") return "The host reports that it is done. Waiting for the facts that prove it.";
   const phase = run.phases.at(-1)?.phase;
   switch (phase) {
     case undefined:
-      return "The host has begun.";
+      return "Started on the host.";
     case "fetch":
       return "Fetching the config repository.";
     case "verify":
@@ -115,25 +116,25 @@ function workingSentence(run: Exclude<ActiveRun, { stage: "starting" }>, { progr
     case "build":
       return buildSentence(progress);
     case "diff":
-      return "Comparing what was built with what runs.";
+      return "Comparing the new closure with the running one.";
     case "activate":
       return "Activating.";
     case "confirm":
-      return "Confirming that the host works and still reaches the dashboard. If it does not in time, it goes back to what ran before.";
+      return "Confirming that the host works and still reaches the dashboard. Otherwise it goes back to the previous system.";
     case "undo":
-      return "Going back to what ran before.";
+      return "Going back to the previous system.";
     case "test": {
       const last = tests.at(-1);
       return last === undefined ? "Running the host's tests." : `Test ${last.number} of ${last.total} is done.`;
     }
     case "restart":
-      return "The agent restarts.";
+      return "Restarting the agent.";
     case "reboot":
-      return "The machine reboots.";
+      return "Rebooting the machine.";
     case "collect":
       return "Removing old generations and freeing the store.";
     case "refresh":
-      return "Reading every fact of the host.";
+      return "Reading all facts of the host.";
   }
 }
 
@@ -150,32 +151,32 @@ function buildSentence(progress: RunShare["progress"]): string {
   return parts.length === 0 ? "Building." : `${parts.join(", ")}.`.replace(/^./, (first) => first.toUpperCase());
 }
 
-/** How a run ended, in the host's own words where it has some. */
+/** How a run ended, in the host's own words if there are any. */
 export function outcomeSentence(run: EndedRun): string {
   const { outcome } = run;
-  if (run.state === "succeeded") return outcome.reason ?? reached(run);
-  // The host's own reason says more than the code's general sentence.
+  if (run.state === "succeeded") return outcome.reason ?? successSentence(run);
+  // The host's reason is more specific than the code's sentence.
   const reason = outcome.reason || explain(run).sentence;
   const first = outcome.firstError;
-  const told = first && !reason.includes(first) ? `${sentence(reason)} ${first}` : reason;
-  return run.state === "rolled-back" ? `${activationOf(run)} was undone. ${sentence(told)}${runsAgain(run, told)}` : told;
+  const text = first && !reason.includes(first) ? `${sentence(reason)} ${first}` : reason;
+  return run.state === "rolled-back" ? `${activationOf(run)} was undone. ${sentence(text)}${describeRestored(run, text)}` : text;
 }
 
-/** What a run activated, as the subject of a sentence. */
+/** The activation of a run, as the subject of a sentence. */
 function activationOf({ request, commit }: Run): string {
   return request.op === "rollback" ? `The rollback to generation ${request.args.generation}` : `The switch to ${short(commit)}`;
 }
 
-/** A run that ended rolled back left running what its dead-man switch named (E14). Nothing where the host says so itself. */
-function runsAgain({ outcome }: EndedRun, told: string): string {
+/** The closure that runs after a rollback, from the dead-man switch (E14); empty if the host's reason already names it. */
+function describeRestored({ outcome }: EndedRun, text: string): string {
   const back = outcome.back ?? null;
-  if (back !== null && told.includes(storeName(back))) return "";
-  return ` The host runs what it ran before${back === null ? "" : `, ${storeName(back)}`}.`;
+  if (back !== null && text.includes(storeName(back))) return "";
+  return ` The host is back on the previous system${back === null ? "" : `, ${storeName(back)}`}.`;
 }
 
-/** What a run that succeeded has brought about: its post-check has seen it. */
-function reached({ request, commit, deployed }: EndedRun): string {
-  // Also where a switch was asked for: what must not be activated while the machine runs waits for its next boot.
+/** The result of a successful run, as its post-check confirmed it. */
+function successSentence({ request, commit, deployed }: EndedRun): string {
+  // Also for a plain switch: some changes must not be activated while the machine runs and wait for the next boot.
   const nextBoot = deployed?.mode === "boot";
   switch (request.op) {
     case "pull":
@@ -187,22 +188,22 @@ function reached({ request, commit, deployed }: EndedRun): string {
         : `The host runs ${short(commit)}.`;
     case "preview":
       return request.args.generation === undefined
-        ? `What a switch to ${short(commit)} would change is known, and nothing was changed.`
-        : `What a rollback to generation ${request.args.generation} would change is known, and nothing was changed.`;
+        ? `The preview of a switch to ${short(commit)} is ready. Nothing was changed.`
+        : `The preview of a rollback to generation ${request.args.generation} is ready. Nothing was changed.`;
     case "rollback":
       return nextBoot
         ? `Generation ${request.args.generation} starts at the next boot.`
         : `The host runs generation ${request.args.generation}.`;
     case "reboot":
-      return "The host is back with a new boot.";
+      return "The host is back after the reboot.";
     case "collect-garbage":
-      return "Old generations are removed, and the store is freed of what nothing needs.";
+      return "Old generations and unneeded store paths were removed.";
     case "test":
-      return "Every test passed.";
+      return "All tests passed.";
     case "refresh":
-      return "Every fact was read again.";
+      return "All facts were read again.";
     case "restart-agent":
-      return "The agent runs as a new process.";
+      return "The agent was restarted.";
   }
 }
 

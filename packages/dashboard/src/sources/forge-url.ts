@@ -1,11 +1,11 @@
-/** Where a commit's page lies below a repository's, by a part of the server's name. */
+/** Path of a commit's page below the repository's, by a part of the server's name. */
 const FORGES: readonly [name: RegExp, path: string][] = [
   [/(^|[.-])gitlab([.-]|$)/, "/-/commit/"],
   [/(^|[.-])bitbucket([.-]|$)/, "/commits/"],
   [/(^|[.-])(github|gitea|forgejo|codeberg)([.-]|$)/, "/commit/"],
 ];
 
-/** The page of a commit on its forge; null where the URL does not tell which forge it is. */
+/** The web page of a commit; null: the forge is not known. */
 export function commitUrl(repoUrl: string, commit: string): string | null {
   const page = repositoryPage(repoUrl);
   if (page === null) return null;
@@ -20,7 +20,7 @@ function repositoryPage(repoUrl: string): URL | null {
   if (parsed === null || !["https:", "http:", "ssh:"].includes(parsed.protocol)) return null;
   const path = parsed.pathname.replace(/\/+$/, "").replace(/\.git$/, "");
   if (!/^\/[^/]+\/.+/.test(path)) return null;
-  // ssh has a port of its own; the pages are behind https.
+  // ssh uses another port; web pages use https.
   const origin = parsed.protocol === "ssh:" ? `https://${parsed.hostname}` : parsed.origin;
   return URL.parse(`${origin}${path}`);
 }

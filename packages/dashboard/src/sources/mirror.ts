@@ -12,10 +12,10 @@ import {
   succeeded,
 } from "@nixfleet/runtime";
 
-/** Longest subject and author that are kept, in characters. */
-const LONGEST_TEXT = 300;
+/** Maximum length of subject and author, in characters. */
+const MAX_TEXT_LENGTH = 300;
 
-export interface CommitNote {
+export interface CommitInfo {
   commit: Commit;
   subject: string;
   author: string;
@@ -23,29 +23,29 @@ export interface CommitNote {
 }
 
 export interface MirrorDeps {
-  /** A directory that is this mirror's alone; it is made, and made anew if it is damaged or of another repository. */
+  /** A directory that is this mirror's alone; created if missing, recreated if damaged or of another repository. */
   directory: string;
   repoUrl: string;
   branch: string;
-  /** Reaches the repository and nothing else. */
+  /** May connect to the repository only. */
   git: Git;
-  /** Reaches nothing: a question about a commit that a host made up must not turn into a request to the server. */
+  /** Has no network access: a query for a commit that a host made up must not cause a request to the server. */
   localGit: Git;
 }
 
-export type Reading<T> = { ok: true; value: T } | { ok: false; failure: GitFailure };
+export type ReadResult<T> = { ok: true; value: T } | { ok: false; failure: GitFailure };
 
 /** A bare mirror of one branch, without the content of files (blobless) where the server can leave it out. */
 export interface Mirror {
-  /** Reads the branch from the server; gives its tip. */
-  fetch(signal: AbortSignal): Promise<Reading<CommitNote>>;
-  /** The lock file at a commit, null: it has none. May ask the server for its content. */
-  lock(commit: Commit, signal: AbortSignal): Promise<Reading<FlakeLockRead | null>>;
-  /** What is said of a commit; null: the mirror does not have it. */
-  note(commit: Commit): Promise<CommitNote | null>;
-  /** What `to` has and `from` lacks, newest first, at most `most`; null: the mirror does not have one of them. */
-  between(from: Commit, to: Commit, most: number): Promise<{ commits: CommitNote[]; complete: boolean } | null>;
-  /** Where a commit stands to another one, and the date of the first commit that it lacks. */
+  /** Fetches the branch from the server and returns its tip. */
+  fetch(signal: AbortSignal): Promise<ReadResult<CommitInfo>>;
+  /** The lock file at a commit; null: none. May fetch its content from the server. */
+  lock(commit: Commit, signal: AbortSignal): Promise<ReadResult<FlakeLockRead | null>>;
+  /** Author, subject and date of a commit; null: not in the mirror. */
+  info(commit: Commit): Promise<CommitInfo | null>;
+  /** Commits that `to` has and `from` lacks, newest first, at most `most`; null: one of them is not in the mirror. */
+  between(from: Commit, to: Commit, most: number): Promise<{ commits: CommitInfo[]; complete: boolean } | null>;
+  /** How a commit relates to another one, and the date of the first commit that it lacks. */
   relate(commit: Commit, target: Commit): Promise<{ relation: CommitRelation; lackingSince: number | null }>;
 }
 
@@ -55,23 +55,23 @@ export function createMirror({ directory, repoUrl, branch, git, localGit }: Mirr
     failure: explainGitFailure(stderr, repoUrl),
   });
 
-  /** Makes the repository where it is missing, damaged, or of another URL. */
-  async function prepare(signal: AbortSignal): Promise<Reading<null>> {
+  /** Creates the repository if it is missing, damaged, or of another URL. */
+  async function prepare(signal: AbortSignal): Promise<ReadResult<null>> {
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const url = await localGit(["config", "--file", `${directory}/config`, "--get", "remote.origin.url"], { signal });
     if (succeeded(url) && url.stdout.trim() === repoUrl) return { ok: true, value: null };
-    // What was not read for want of time says nothing against the mirror.
+    // A timeout does not mean that the mirror is damaged.
     if (signal.aborted) return failed("fatal: operation timed out");
     await rm(directory, { recursive: true, force: true });
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const settings: readonly (readonly [string, string])[] = [
       ["remote.origin.promisor", "true"],
       ["remote.origin.partialCloneFilter", "blob:none"],
-      // The last one: with it, the mirror counts as made.
+      // Set last: with it, the mirror counts as complete.
       ["remote.origin.url", repoUrl],
     ];
-    const made = await localGit(["init", "--quiet", "--template=", "--bare", directory], { signal });
-    if (!succeeded(made)) return failed(made.stderr);
+    const initialized = await localGit(["init", "--quiet", "--template=", "--bare", directory], { signal });
+    if (!succeeded(initialized)) return failed(initialized.stderr);
     for (const [name, value] of settings) {
       const set = await localGit(["config", name, value], { cwd: directory, signal });
       if (!succeeded(set)) return failed(set.stderr);
@@ -79,7 +79,7 @@ export function createMirror({ directory, repoUrl, branch, git, localGit }: Mirr
     return { ok: true, value: null };
   }
 
-  async function fetchOnce(signal: AbortSignal): Promise<Reading<CommitNote>> {
+  async function fetchOnce(signal: AbortSignal): Promise<ReadResult<CommitInfo>> {
     const prepared = await prepare(signal);
     if (!prepared.ok) return prepared;
     const ref = `refs/heads/${branch}`;
@@ -103,14 +103,14 @@ export function createMirror({ directory, repoUrl, branch, git, localGit }: Mirr
   }
 
   /** `name` is a ref of the mirror's own making or a whole commit id, so never an option. */
-  async function describe(name: string, signal?: AbortSignal): Promise<CommitNote | null> {
-    const shown = await localGit(["log", "-1", "--no-show-signature", NOTE_FORMAT, "--end-of-options", name], {
+  async function describe(name: string, signal?: AbortSignal): Promise<CommitInfo | null> {
+    const logged = await localGit(["log", "-1", "--no-show-signature", COMMIT_FORMAT, "--end-of-options", name], {
       cwd: directory,
       signal,
       captureBytes: 64 * 1024,
     });
-    if (!succeeded(shown)) return null;
-    return noteOf(shown.stdout);
+    if (!succeeded(logged)) return null;
+    return parseCommit(logged.stdout);
   }
 
   return {
@@ -132,20 +132,20 @@ export function createMirror({ directory, repoUrl, branch, git, localGit }: Mirr
       return { ok: true, value: read.kind === "too-large" ? FLAKE_LOCK_TOO_LARGE : readFlakeLock(read.bytes) };
     },
 
-    note: (commit) => describe(commit),
+    info: (commit) => describe(commit),
 
     async between(from, to, most) {
       const listed = await localGit(
-        ["log", `--max-count=${most + 1}`, "--no-show-signature", NOTE_FORMAT, "--end-of-options", `${from}..${to}`],
-        { cwd: directory, captureBytes: (most + 1) * LONGEST_NOTE },
+        ["log", `--max-count=${most + 1}`, "--no-show-signature", COMMIT_FORMAT, "--end-of-options", `${from}..${to}`],
+        { cwd: directory, captureBytes: (most + 1) * MAX_COMMIT_LINE },
       );
       if (!succeeded(listed)) return null;
-      const notes = listed.stdout
+      const commits = listed.stdout
         .split("\n")
         .filter((line) => line !== "")
-        .map(noteOf)
-        .filter((note) => note !== null);
-      return { commits: notes.slice(0, most), complete: notes.length <= most };
+        .map(parseCommit)
+        .filter((info) => info !== null);
+      return { commits: commits.slice(0, most), complete: commits.length <= most };
     },
 
     async relate(commit, target) {
@@ -167,25 +167,25 @@ export function createMirror({ directory, repoUrl, branch, git, localGit }: Mirr
   };
 }
 
-/** What git prints of a commit: one line, since a subject has none of its own. */
-const NOTE_FORMAT = "--format=%H%x00%ct%x00%an%x00%s";
-/** Bytes of such a line that are read: names and subjects are cut much shorter. */
-const LONGEST_NOTE = 16 * 1024;
+/** One line per commit: a subject contains no line break. */
+const COMMIT_FORMAT = "--format=%H%x00%ct%x00%an%x00%s";
+/** Maximum bytes of such a line; names and subjects are cut much shorter. */
+const MAX_COMMIT_LINE = 16 * 1024;
 
-function noteOf(line: string): CommitNote | null {
+function parseCommit(line: string): CommitInfo | null {
   const [id, seconds, author = "", ...subject] = line.replace(/\n$/, "").split("\0");
   const commit = CommitSchema.safeParse(id);
   if (!commit.success) return null;
   return {
     commit: commit.data,
-    // Git takes any number for a date.
+    // Git accepts any number as a date.
     committedAt: Math.min(Math.max(0, Number(seconds) * 1000 || 0), 8.64e15),
     author: printable(author),
     subject: printable(subject.join(" ")),
   };
 }
 
-/** One line of somebody's commit, as text that acts nowhere (R50). */
+/** Makes text of a commit safe to display (R50). */
 function printable(text: string): string {
-  return plainText(LONGEST_TEXT).parse(shorten(text.trim(), LONGEST_TEXT));
+  return plainText(MAX_TEXT_LENGTH).parse(shorten(text.trim(), MAX_TEXT_LENGTH));
 }

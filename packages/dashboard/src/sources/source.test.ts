@@ -7,7 +7,7 @@ import { createFakeClock, createGitFixture, createTempDir, type GitFixture } fro
 import { expect, test } from "vitest";
 import { sourceIdOf } from "../hosts/index.ts";
 import { openTestStore, quiet } from "../store/store.fixture.ts";
-import { GRACE, type Source } from "./source.ts";
+import { GRACE_PERIOD, type Source } from "./source.ts";
 import { createSources } from "./sources.ts";
 
 const MINUTE = 60_000;
@@ -218,7 +218,7 @@ test("R19: a failed reading keeps the last good value and its age; only after th
   await using _ = scope;
   const commit = await git.commit("first", {});
   // Staleness alone tells of itself here: no reading comes in between.
-  const source = make({ interval: 10 * GRACE });
+  const source = make({ interval: 10 * GRACE_PERIOD });
   await source.start();
   await source.refresh();
   const readAt = clock.now();
@@ -232,7 +232,7 @@ test("R19: a failed reading keeps the last good value and its age; only after th
 
   const stale = until((view) => view.state === "known" && view.stale);
   const before = told();
-  clock.advance(GRACE);
+  clock.advance(GRACE_PERIOD);
   await stale;
   expect(told()).toBeGreaterThan(before);
   expect(source.view()).toMatchObject({ commit, fetchedAt: readAt, stale: true });
@@ -251,7 +251,7 @@ test("R19: the last good value outlives a restart, with its age; another reposit
   const readAt = clock.now();
   await before.stop();
   await rename(git.origin, `${git.origin}.away`);
-  clock.advance(GRACE + 1);
+  clock.advance(GRACE_PERIOD + 1);
 
   const after = make();
   await after.start();

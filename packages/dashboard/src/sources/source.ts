@@ -23,20 +23,20 @@ import type { Bus } from "../bus.ts";
 import type { Logger } from "../logger.ts";
 import type { Store } from "../store/index.ts";
 import { commitUrl } from "./forge-url.ts";
-import { type CommitNote, createMirror, type Mirror } from "./mirror.ts";
+import { type CommitInfo, createMirror, type Mirror } from "./mirror.ts";
 
-/** For this long after the last good reading, a failure to read is no news: what was read counts as current (R19). */
-export const GRACE = 15 * 60_000;
-/** One reading takes no longer, in milliseconds. */
-const FETCH_DEADLINE = 2 * 60_000;
-/** Commits whose standing and note are kept. */
-const MOST_KEPT = 5000;
-/** Questions to git at a time. */
-const MOST_QUESTIONS = 2;
-/** Commits between two that are told. */
-const MOST_COMMITS = 200;
+/** For this long after the last successful fetch, a failed one does not make the target stale (R19). */
+export const GRACE_PERIOD = 15 * 60_000;
+/** Maximum duration of a fetch, in milliseconds. */
+const FETCH_TIMEOUT = 2 * 60_000;
+/** Maximum commits whose standing and info are cached. */
+const MAX_CACHED = 5000;
+/** Concurrent git queries. */
+const MAX_CONCURRENT_QUERIES = 2;
+/** Maximum commits listed between two. */
+const MAX_COMMITS = 200;
 
-/** A source as the dashboard's own settings declare it. */
+/** A source declared in the dashboard's settings. */
 export interface DeclaredSource {
   readonly url: string;
   readonly branch: string;
@@ -46,9 +46,9 @@ export interface DeclaredSource {
 export interface SourceDeps {
   declared: DeclaredSource;
   id: SourceId;
-  /** The mirror's own. */
+  /** Directory of the mirror. */
   directory: string;
-  /** Milliseconds between the end of one reading and the next. */
+  /** Milliseconds between the end of a fetch and the next one. */
   interval: number;
   store: Store;
   bus: Bus;
@@ -58,7 +58,7 @@ export interface SourceDeps {
   env: Readonly<Record<string, string | undefined>>;
 }
 
-/** Where a commit stands to the target, and since when something is missing in it. */
+/** How a commit relates to the target, and since when it lacks something. */
 export interface Standing {
   readonly relation: CommitRelation;
   /** Date of the first commit of the target that it lacks; null: it lacks none, or that is not known. */
@@ -66,34 +66,34 @@ export interface Standing {
 }
 
 /**
- * A config repository and a branch of it. Its target is the tip of the branch: what the hosts that track it should run. All answers but
- * `refresh` are given from what is known already.
+ * A config repository and a branch of it. Its target is the tip of the branch, which its hosts should run. Only `refresh` connects to
+ * the repository.
  */
 export interface Source extends AsyncDisposable {
   readonly id: SourceId;
   readonly url: string;
   readonly branch: string;
-  /** Takes up what was last known, and begins to read the config repository. */
+  /** Loads the last known target and begins to fetch the config repository. */
   start(): Promise<void>;
   stop(): Promise<void>;
   view(): SourceView;
-  /** Reads the config repository now. A reading that had begun before this call is not enough: it may have missed the change. */
+  /** Fetches the config repository now, even if a fetch is in progress, which may miss the latest change. */
   refresh(): Promise<SourceView>;
-  /** Where a commit stands to the target. Asks the mirror only, never the network (R40). */
+  /** How a commit relates to the target. Reads the mirror only, never the network (R40). */
   standing(commit: Commit): Promise<Standing>;
   /**
-   * What one commit has and the other lacks, newest first. Asks the mirror only. Not complete: there are more than it gives, or the
-   * mirror does not have one of the two; `from` null: it is not known.
+   * Commits that `to` has and `from` lacks, newest first. Reads the mirror only. Not complete: there are more, or one of the two is
+   * not in the mirror; `from` null: not known.
    */
   commits(from: Commit | null, to: Commit): Promise<{ items: CommitView[]; complete: boolean }>;
-  /** Subject of a commit; null: the mirror does not have it. */
+  /** Subject of a commit; null: not in the mirror. */
   subject(commit: Commit): Promise<string | null>;
 }
 
-/** What pages ask of a source. */
+/** The read-only part of a source, for pages. */
 export type SourceReader = Pick<Source, "id" | "view" | "standing" | "commits" | "subject">;
 
-const Known = z.object({
+const StoredTarget = z.object({
   commit: Commit,
   subject: z.string(),
   author: z.string(),
@@ -102,7 +102,7 @@ const Known = z.object({
   lockHash: z.string().nullable(),
   inputs: z.record(z.string(), LockInput),
 });
-type Known = z.infer<typeof Known>;
+type StoredTarget = z.infer<typeof StoredTarget>;
 
 const unknownStanding: Standing = { relation: { kind: "unknown" }, lackingSince: null };
 
@@ -117,24 +117,24 @@ export function createSource(deps: SourceDeps): Source {
     localGit: createGit({ exec, env }),
   });
 
-  let known: Known | null = null;
+  let known: StoredTarget | null = null;
   let problem: { sentence: string; next: string } | null = null;
-  let readings: Recurring | null = null;
-  let turningStale: { cancel(): void } | undefined;
+  let fetchLoop: Recurring | null = null;
+  let staleTimer: { cancel(): void } | undefined;
 
-  const questions = createLimiter({ concurrent: MOST_QUESTIONS });
+  const limiter = createLimiter({ concurrent: MAX_CONCURRENT_QUERIES });
   const standings = new Map<Commit, Promise<Standing>>();
-  const notes = new Map<Commit, Promise<CommitNote | null>>();
-  const betweens = new Map<string, ReturnType<Mirror["between"]>>();
-  const ask = <T>(kept: Map<string, Promise<T>>, about: string, question: () => Promise<T>): Promise<T> => {
-    const answered = kept.get(about);
-    if (answered !== undefined) return answered;
-    const answer = questions.run(question);
-    kept.set(about, answer);
-    // A question that broke is asked again next time.
-    answer.catch(() => kept.delete(about));
-    const oldest = kept.keys().next().value;
-    if (kept.size > MOST_KEPT && oldest !== undefined) kept.delete(oldest);
+  const commitInfos = new Map<Commit, Promise<CommitInfo | null>>();
+  const ranges = new Map<string, ReturnType<Mirror["between"]>>();
+  const cached = <T>(cache: Map<string, Promise<T>>, key: string, query: () => Promise<T>): Promise<T> => {
+    const cachedAnswer = cache.get(key);
+    if (cachedAnswer !== undefined) return cachedAnswer;
+    const answer = limiter.run(query);
+    cache.set(key, answer);
+    // Do not cache a failed query.
+    answer.catch(() => cache.delete(key));
+    const oldest = cache.keys().next().value;
+    if (cache.size > MAX_CACHED && oldest !== undefined) cache.delete(oldest);
     return answer;
   };
 
@@ -142,7 +142,7 @@ export function createSource(deps: SourceDeps): Source {
 
   async function read(stopping: AbortSignal): Promise<void> {
     const deadline = new AbortController();
-    const timer = clock.setTimeout(() => deadline.abort(), FETCH_DEADLINE);
+    const timer = clock.setTimeout(() => deadline.abort(), FETCH_TIMEOUT);
     const signal = AbortSignal.any([deadline.signal, stopping]);
     try {
       const tip = await mirror.fetch(signal);
@@ -157,9 +157,12 @@ export function createSource(deps: SourceDeps): Source {
     }
   }
 
-  function broke(error: unknown): void {
-    log.error({ err: error, sourceId: id }, "Reading the config repository broke");
-    failed({ sentence: `Reading the config repository broke: ${messageOf(error)}`, next: "See the dashboard's log." });
+  function onReadError(error: unknown): void {
+    log.error({ err: error, sourceId: id }, "Reading the config repository failed unexpectedly");
+    failed({
+      sentence: `Reading the config repository failed unexpectedly: ${messageOf(error)}`,
+      next: "See the dashboard's log.",
+    });
     changed();
   }
 
@@ -169,13 +172,13 @@ export function createSource(deps: SourceDeps): Source {
     problem = failure;
   }
 
-  /** `lock` is undefined where the commit is the one that was known already. */
-  async function succeeded(tip: CommitNote, lock: FlakeLockRead | null | undefined): Promise<void> {
+  /** `lock` undefined: the commit has not changed. */
+  async function succeeded(tip: CommitInfo, lock: FlakeLockRead | null | undefined): Promise<void> {
     const moved = tip.commit !== known?.commit;
-    const kept = { lockHash: known?.lockHash ?? null, inputs: known?.inputs ?? {} };
+    const previous = { lockHash: known?.lockHash ?? null, inputs: known?.inputs ?? {} };
     const content =
       lock === undefined
-        ? kept
+        ? previous
         : lock?.ok === true
           ? { lockHash: lock.hash, inputs: lock.inputs }
           : { lockHash: null, inputs: {} };
@@ -183,16 +186,16 @@ export function createSource(deps: SourceDeps): Source {
       log.warn({ sourceId: id, commit: tip.commit, fault: lock.fault }, "The target's flake.lock cannot be read");
     known = { ...tip, fetchedAt: clock.now(), ...content, inputs: z.record(z.string(), LockInput).parse(content.inputs) };
     problem = null;
-    // Whatever was not there before may have come with this reading.
+    // Commits that were unknown before may have arrived with this fetch.
     if (moved) standings.clear();
     else for (const [commit, standing] of standings) if ((await standing).relation.kind === "unknown") standings.delete(commit);
-    for (const [commit, note] of notes) if ((await note) === null) notes.delete(commit);
-    for (const [pair, between] of betweens) if ((await between) === null) betweens.delete(pair);
-    watchStaleness();
-    await keep(known);
+    for (const [commit, info] of commitInfos) if ((await info) === null) commitInfos.delete(commit);
+    for (const [pair, range] of ranges) if ((await range) === null) ranges.delete(pair);
+    scheduleStale();
+    await saveTarget(known);
   }
 
-  async function keep(value: Known): Promise<void> {
+  async function saveTarget(value: StoredTarget): Promise<void> {
     const row = { id, url, branch, state: JSON.stringify(value) };
     try {
       await store.change(({ db }) =>
@@ -203,18 +206,18 @@ export function createSource(deps: SourceDeps): Source {
           .execute(),
       );
     } catch (error) {
-      // It counts all the same; it is kept only to bridge a restart, and the storage's own state tells that nothing can be stored.
+      // Stored only for the next start. The target is valid anyway, and the store reports storage faults itself.
       log.warn({ err: error, sourceId: id }, "The target could not be stored");
     }
   }
 
-  const isStale = () => known !== null && clock.now() - known.fetchedAt > GRACE;
+  const isStale = () => known !== null && clock.now() - known.fetchedAt > GRACE_PERIOD;
 
-  function watchStaleness(): void {
-    turningStale?.cancel();
+  function scheduleStale(): void {
+    staleTimer?.cancel();
     if (known === null) return;
-    const left = known.fetchedAt + GRACE - clock.now();
-    if (left >= 0) turningStale = clock.setTimeout(changed, left + 1);
+    const left = known.fetchedAt + GRACE_PERIOD - clock.now();
+    if (left >= 0) staleTimer = clock.setTimeout(changed, left + 1);
   }
 
   function view(): SourceView {
@@ -229,36 +232,36 @@ export function createSource(deps: SourceDeps): Source {
     branch,
 
     async start() {
-      if (readings !== null) return;
+      if (fetchLoop !== null) return;
       const row = await store.db.selectFrom("sources").select("state").where("id", "=", id).executeTakeFirst();
-      const stored = row?.state == null ? null : Known.safeParse(JSON.parse(row.state));
+      const stored = row?.state == null ? null : StoredTarget.safeParse(JSON.parse(row.state));
       if (stored?.success) known = stored.data;
-      watchStaleness();
-      readings = every(read, { interval, clock, onError: broke, immediately: true });
+      scheduleStale();
+      fetchLoop = every(read, { interval, clock, onError: onReadError, immediately: true });
     },
 
     async stop() {
-      await readings?.[Symbol.asyncDispose]();
-      readings = null;
-      turningStale?.cancel();
+      await fetchLoop?.[Symbol.asyncDispose]();
+      fetchLoop = null;
+      staleTimer?.cancel();
     },
 
     view,
 
     async refresh() {
-      await readings?.runNow();
+      await fetchLoop?.runNow();
       return view();
     },
 
     async standing(commit) {
       if (known === null) return unknownStanding;
       const { commit: goal } = known;
-      return ask(standings, commit, () => mirror.relate(commit, goal));
+      return cached(standings, commit, () => mirror.relate(commit, goal));
     },
 
     async commits(from, to) {
       if (from === to) return { items: [], complete: true };
-      const found = from === null ? null : await ask(betweens, `${from}..${to}`, () => mirror.between(from, to, MOST_COMMITS));
+      const found = from === null ? null : await cached(ranges, `${from}..${to}`, () => mirror.between(from, to, MAX_COMMITS));
       if (found === null) return { items: [], complete: false };
       const items = found.commits.map(
         ({ commit, subject, author, committedAt: at }): CommitView => ({
@@ -274,7 +277,7 @@ export function createSource(deps: SourceDeps): Source {
 
     async subject(commit) {
       if (commit === known?.commit) return known.subject;
-      return (await ask(notes, commit, () => mirror.note(commit)))?.subject ?? null;
+      return (await cached(commitInfos, commit, () => mirror.info(commit)))?.subject ?? null;
     },
 
     [Symbol.asyncDispose]: () => source.stop(),

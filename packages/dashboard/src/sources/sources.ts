@@ -5,28 +5,28 @@ import { sourceIdOf } from "../hosts/index.ts";
 import { createSource, type DeclaredSource, type Source, type SourceDeps, type SourceReader } from "./source.ts";
 
 export interface SourcesDeps extends Omit<SourceDeps, "declared" | "id" | "directory"> {
-  /** What is read; a source that is declared twice counts once. */
+  /** The declared sources; duplicates count once. */
   declared: readonly DeclaredSource[];
-  /** For the mirrors, and for nothing else: what is no mirror of a declared source is removed from it. */
+  /** For mirrors only: anything else in it is removed. */
   directory: string;
 }
 
-/** The sources that this dashboard reads. Hosts may track others, of which nothing is known here. */
+/** The sources that this dashboard reads. Hosts may track others, which are not known here. */
 export interface Sources extends AsyncDisposable {
   start(): Promise<void>;
   stop(): Promise<void>;
-  /** In the order in which they were declared. */
+  /** In the order of declaration. */
   list(): readonly Source[];
   /**
-   * The declared source of this id; null: there is none. A host that has not said yet which source it tracks (null)
-   * counts to the only one.
+   * The declared source of this id; null: there is none. A host that has not reported its source yet (null) belongs to
+   * the only one.
    */
   of(id: SourceId | null): Source | null;
   /** The declared source, where there is exactly one. */
   readonly only: Source | null;
 }
 
-/** What pages ask of the sources. */
+/** The read-only part of the sources, for pages. */
 export interface SourcesReader {
   list(): readonly SourceReader[];
   of(id: SourceId | null): SourceReader | null;
@@ -41,25 +41,25 @@ export function createSources({ declared, directory, ...deps }: SourcesDeps): So
   }
   const all = [...sources.values()];
   const only = all.length === 1 ? (all[0] ?? null) : null;
-  let removing: Promise<void> = Promise.resolve();
+  let cleanup: Promise<void> = Promise.resolve();
 
-  /** Removes the mirrors of sources that are declared no more. */
-  async function removeOthers(): Promise<void> {
+  /** Removes mirrors of sources that are no longer declared. */
+  async function removeOldMirrors(): Promise<void> {
     const kept = new Set([...sources.keys()].map((id) => mirrorOf(directory, id)));
-    const there = (await readdir(directory)).map((name) => join(directory, name));
-    for (const path of there) if (!kept.has(path)) await rm(path, { recursive: true, force: true });
+    const paths = (await readdir(directory)).map((name) => join(directory, name));
+    for (const path of paths) if (!kept.has(path)) await rm(path, { recursive: true, force: true });
   }
 
   const set: Sources = {
     async start() {
-      removing = removeOthers().catch((error: unknown) => {
+      cleanup = removeOldMirrors().catch((error: unknown) => {
         if ((error as NodeJS.ErrnoException).code !== "ENOENT") log.warn({ err: error }, "An old mirror could not be removed");
       });
       for (const source of all) await source.start();
     },
     async stop() {
       await Promise.all(all.map((source) => source.stop()));
-      await removing;
+      await cleanup;
     },
     list: () => all,
     of: (id) => (id === null ? only : (sources.get(id) ?? null)),

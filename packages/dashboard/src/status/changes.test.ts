@@ -45,28 +45,28 @@ interface Case {
 const cases: Case[] = [
   {
     title: "without a preview one is offered",
-    of: { shown: null },
+    of: { lastPreview: null },
     standing: "none",
-    says: /^No preview was made yet\./,
+    says: /^No preview yet\./,
     does: "preview Preview refuse",
   },
   {
     title: "while the first preview is at work, that is what is opened",
-    of: { shown: null, row: row({ run: atWork("preview") }) },
+    of: { lastPreview: null, row: row({ run: atWork("preview") }) },
     standing: "none",
-    says: /^The first preview of this host is at work\.$/,
+    says: /^The first preview of this host is running\.$/,
     does: `open ${runId}`,
   },
   {
     title: "of the target, against what runs: a switch to exactly this",
     standing: "fresh",
-    says: /^A switch to 7777777 changes no version of a package and touches no unit\.$/,
+    says: /^A switch to 7777777 changes no package version and touches no unit\.$/,
     does: "switch Switch to this refuse",
   },
   {
     title: "it counts packages and units, and tells of a reboot",
     of: {
-      shown: shown(
+      lastPreview: shown(
         {
           units: { stop: ["a.service"], start: [], restart: ["nginx.service", "b.service"], reload: [] },
           reboot: { needed: true, reasons: ["kernel 6.18.2 to 6.18.3"] },
@@ -86,44 +86,44 @@ const cases: Case[] = [
   },
   {
     title: "without a diff and units it still says that something changes",
-    of: { shown: shown({ units: null }, null) },
+    of: { lastPreview: shown({ units: null }, null) },
     standing: "fresh",
     says: /^A switch to 7777777 activates another closure\.$/,
     does: "switch Switch to this refuse",
   },
   {
     title: "what gives the closure that runs needs no switch",
-    of: { shown: shown({ closure: closure("c") }) },
+    of: { lastPreview: shown({ closure: closure("c") }) },
     standing: "fresh",
-    says: /builds exactly what runs/,
+    says: /builds exactly what the host runs/,
     does: null,
   },
   {
     title: "after the switch to it, what was previewed runs",
     of: { running: closure("d") },
     standing: "fresh",
-    says: /runs exactly what was previewed of 7777777/,
+    says: /already runs the previewed closure of 7777777/,
     does: null,
   },
   {
     title: "a newer target asks for a new preview",
     of: { target: A },
     standing: "target-moved",
-    says: /^It shows 7777777, but the target is aaaaaaa by now\.$/,
+    says: /^This preview shows 7777777, but the target is now aaaaaaa\.$/,
     does: "preview Preview again refuse",
   },
   {
     title: "a host that something else switched asks for a new preview",
     of: { running: closure("e") },
     standing: "host-changed",
-    says: /runs something else by now/,
+    says: /has changed since this preview/,
     does: "preview Preview again refuse",
   },
   {
     title: "what would remove the agent is not offered, and says why",
-    of: { shown: shown({ agent: "missing" }) },
+    of: { lastPreview: shown({ agent: "missing" }) },
     standing: "fresh",
-    says: /does not contain this agent any more, so the host would be out of reach\.$/,
+    says: /no longer contains this agent, so the host would be unreachable\.$/,
     does: null,
   },
   {
@@ -142,7 +142,7 @@ const cases: Case[] = [
   },
   {
     title: "a host that has never been here can be asked for nothing",
-    of: { shown: null, row: row({ reachability: { state: "never" } }) },
+    of: { lastPreview: null, row: row({ reachability: { state: "never" } }) },
     standing: "none",
     says: /^No preview/,
     does: null,
@@ -157,7 +157,7 @@ const cases: Case[] = [
 ];
 
 test.each(cases)("$title", ({ of = {}, standing, says, does }) => {
-  const found = changes({ shown: shown(), running: closure("c"), target: T, row: row(), ...of });
+  const found = changes({ lastPreview: shown(), running: closure("c"), target: T, row: row(), ...of });
   const { action } = found;
   const done =
     action === null
@@ -170,7 +170,7 @@ test.each(cases)("$title", ({ of = {}, standing, says, does }) => {
 });
 
 test("the switch that is offered is bound to the commit and the closure that were shown", () => {
-  expect(changes({ shown: shown(), running: closure("c"), target: T, row: row() }).action).toMatchObject({
+  expect(changes({ lastPreview: shown(), running: closure("c"), target: T, row: row() }).action).toMatchObject({
     op: "switch",
     args: { mode: "switch", commit: T, closure: closure("d") },
   });

@@ -8,64 +8,64 @@ import {
   type Preview,
   shortCommit,
 } from "@nixfleet/protocol";
-import { count, listed } from "./compartments/wording.ts";
+import { count, joinNames } from "./compartments/wording.ts";
 
-/** What the rule needs to know of a host, of the target, and of the last preview that succeeded. */
+/** Facts about a host, its target and its last successful preview. */
 export interface ChangesInput {
-  readonly shown: { readonly preview: Preview; readonly diff: ClosureDiff | null } | null;
-  /** The closure that runs now; null: not known, or nothing does. */
+  readonly lastPreview: { readonly preview: Preview; readonly diff: ClosureDiff | null } | null;
+  /** The closure that runs now; null: none, or not known. */
   readonly running: string | null;
   /** Null: not known. */
   readonly target: Commit | null;
-  /** The host's row: what it is at, whether it is there, and what cannot be started. */
+  /** From the host's row: its active run, reachability and denied ops. */
   readonly row: Pick<HostRow, "run" | "deniedOps"> & { readonly reachability: Pick<HostRow["reachability"], "state"> };
 }
 
-/** What a preview comes to by now, and the one thing to do with it. */
+/** Whether the last preview still applies, its summary, and the suggested action. */
 export function changes(input: ChangesInput): Pick<ChangesView, "standing" | "sentence" | "action"> {
-  const standing = standingOf(input);
-  return { standing, sentence: sentenceOf(input, standing), action: actionOf(input, standing) };
+  const standing = findStanding(input);
+  return { standing, sentence: describeStanding(input, standing), action: findAction(input, standing) };
 }
 
-function standingOf({ shown, running, target }: ChangesInput): ChangesView["standing"] {
-  if (shown === null) return "none";
-  const { commit, against, closure } = shown.preview;
+function findStanding({ lastPreview, running, target }: ChangesInput): ChangesView["standing"] {
+  if (lastPreview === null) return "none";
+  const { commit, against, closure } = lastPreview.preview;
   if (target !== null && commit !== target) return "target-moved";
-  // What was previewed runs by now, or ran already: it says so, rather than that something else happened to the host.
+  // If the previewed closure runs by now, say so rather than that the host has changed.
   return running === against || running === closure ? "fresh" : "host-changed";
 }
 
-function sentenceOf({ shown, running, target, row }: ChangesInput, standing: ChangesView["standing"]): string {
-  if (shown === null) {
+function describeStanding({ lastPreview, running, target, row }: ChangesInput, standing: ChangesView["standing"]): string {
+  if (lastPreview === null) {
     return row.run?.op === "preview" && row.run.state !== "queued"
-      ? "The first preview of this host is at work."
-      : "No preview was made yet. It shows what a switch would change, and changes nothing.";
+      ? "The first preview of this host is running."
+      : "No preview yet. A preview shows what a switch would change, without changing anything.";
   }
-  const { preview, diff } = shown;
+  const { preview, diff } = lastPreview;
   const at = preview.commit === null ? "it" : shortCommit(preview.commit);
   switch (standing) {
     case "none":
     case "target-moved":
-      return `It shows ${at}, but the target is ${target === null ? "another commit" : shortCommit(target)} by now.`;
+      return `This preview shows ${at}, but the target is now ${target === null ? "another commit" : shortCommit(target)}.`;
     case "host-changed":
-      return "The host runs something else by now than what this was compared with.";
+      return "The host has changed since this preview.";
     case "fresh":
-      if (running !== preview.closure) return whatChanges(preview, diff, at);
+      if (running !== preview.closure) return describeChanges(preview, diff, at);
       return preview.against === preview.closure
-        ? `${at} builds exactly what runs: there is nothing to switch to.`
-        : `The host runs exactly what was previewed of ${at}.`;
+        ? `${at} builds exactly what the host runs. There is nothing to switch to.`
+        : `The host already runs the previewed closure of ${at}.`;
   }
 }
 
-/** In numbers: the page beside it has the names. */
-function whatChanges({ units, reboot, agent }: Preview, diff: ClosureDiff | null, at: string): string {
+/** Counts only: the page lists the names. */
+function describeChanges({ units, reboot, agent }: Preview, diff: ClosureDiff | null, at: string): string {
   const parts: string[] = [];
   if (diff !== null) {
     const { added, removed, changed } = diff;
     if (changed.length > 0) parts.push(`changes ${count(changed.length, "package")}`);
     if (added.length > 0) parts.push(`adds ${count(added.length, "package")}`);
     if (removed.length > 0) parts.push(`removes ${count(removed.length, "package")}`);
-    if (parts.length === 0) parts.push("changes no version of a package");
+    if (parts.length === 0) parts.push("changes no package version");
   }
   if (units !== null) {
     const touched = UNIT_VERBS.flatMap(([kind, verb]) =>
@@ -74,8 +74,8 @@ function whatChanges({ units, reboot, agent }: Preview, diff: ClosureDiff | null
     parts.push(...(touched.length > 0 ? touched : ["touches no unit"]));
   }
   if (reboot.needed) parts.push("needs a reboot");
-  const missing = agent === "missing" ? " It does not contain this agent any more, so the host would be out of reach." : "";
-  return `A switch to ${at} ${parts.length > 0 ? listed(parts, parts.length) : "activates another closure"}.${missing}`;
+  const missing = agent === "missing" ? " It no longer contains this agent, so the host would be unreachable." : "";
+  return `A switch to ${at} ${parts.length > 0 ? joinNames(parts, parts.length) : "activates another closure"}.${missing}`;
 }
 
 const UNIT_VERBS = [
@@ -85,7 +85,7 @@ const UNIT_VERBS = [
   ["reload", "reloads"],
 ] as const;
 
-function actionOf({ shown, running, row }: ChangesInput, standing: ChangesView["standing"]): NextAction | null {
+function findAction({ lastPreview, running, row }: ChangesInput, standing: ChangesView["standing"]): NextAction | null {
   if (row.run !== null) return { kind: "open-run", label: "Open run", runId: row.run.id };
   if (row.reachability.state === "never") return null;
   const waits = row.reachability.state !== "online";
@@ -93,10 +93,10 @@ function actionOf({ shown, running, row }: ChangesInput, standing: ChangesView["
     row.deniedOps[op] === undefined
       ? { kind: "start", label, op, args, whenBlocked: waits ? "queue" : "refuse", compartment: null }
       : null;
-  if (shown === null) return start("preview", waits ? "Queue preview" : "Preview", {});
+  if (lastPreview === null) return start("preview", waits ? "Queue preview" : "Preview", {});
   if (standing !== "fresh") return start("preview", waits ? "Queue preview" : "Preview again", {});
-  const { commit, closure, agent } = shown.preview;
-  // A switch that would cut the host off is not what the page offers; who wants it asks for it by force.
+  const { commit, closure, agent } = lastPreview.preview;
+  // The page does not offer a switch that would cut the host off; it needs force.
   if (running === closure || commit === null || agent === "missing") return null;
   return start("switch", waits ? "Queue switch" : "Switch to this", { mode: "switch", commit, closure });
 }

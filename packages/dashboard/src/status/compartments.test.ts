@@ -315,14 +315,14 @@ const cases: Case[] = [
       generations: [{ number: 287, at: now, closure: closure("c"), current: true }],
     }),
     is: { system: ["attention", "drift"] },
-    says: { system: /without making a generation, so it lasts until the next boot/ },
+    says: { system: /without creating a generation, so it lasts until the next boot/ },
   },
   {
     title: "F8: R37: what waits for its confirmation is blue while its run is at work",
     host: host({ deadman: { runId, until: now + 60_000, back: closure("b") } }),
     runs: runs({ active: run({ state: "running", word: "Activate", sentence: "Activating" }) }),
     is: { system: ["working", "confirming"] },
-    says: { system: /without one the host goes back to nixos-system-csb1\.$/ },
+    says: { system: /Otherwise the host goes back to nixos-system-csb1\.$/ },
   },
   {
     title: "R37: what waits for a confirmation though no run is at work is yellow: the host goes back by itself",
@@ -509,7 +509,7 @@ const cases: Case[] = [
     host: host({ lock: { hash: hash("2"), inputs: { constructor: { revision: "1" } } } }),
     target: target({ inputs: {} }),
     is: { lock: ["attention", "1 input"] },
-    says: { lock: /constructor \(gone in the target\)/ },
+    says: { lock: /constructor \(removed in the target\)/ },
   },
 ];
 
@@ -533,9 +533,9 @@ cases.push(
     },
     says: {
       git: new RegExp(`^${follows}NIXFLEET_REPO_URL`),
-      lock: new RegExp(`^It is not compared\\. ${follows}`),
-      system: new RegExp(`^It is not compared\\. ${follows}`),
-      tests: /^They are proven with the system\. Last: 12 passed\.$/,
+      lock: new RegExp(`^Not compared\\. ${follows}`),
+      system: new RegExp(`^Not compared\\. ${follows}`),
+      tests: /^Proven together with System\. Last: 12 passed\.$/,
     },
   },
   {
@@ -645,9 +645,9 @@ test("F1: words keep to 14 characters, sentences end, and a green answer rests o
       if (to.state === "unknown-source") {
         expect(["attention", "broken"]).toContain(found.git.answer.status);
         // No op from here helps, but where the clone or a switch has failed.
-        if (found.git.answer.status !== "broken") expect(found.git.help).toBeNull();
-        if (lastSwitch === null) expect(found.system.help).toBeNull();
-        expect(found.lock.help).toBeNull();
+        if (found.git.answer.status !== "broken") expect(found.git.action).toBeNull();
+        if (lastSwitch === null) expect(found.system.action).toBeNull();
+        expect(found.lock.action).toBeNull();
       }
     }),
     { numRuns: 2000 },

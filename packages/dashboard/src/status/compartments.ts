@@ -6,12 +6,12 @@ import { lockFinding } from "./compartments/lock.ts";
 import { runsCommit } from "./compartments/running.ts";
 import { systemFinding } from "./compartments/system.ts";
 import { testsFinding } from "./compartments/tests.ts";
-import { working } from "./compartments/wording.ts";
+import { workingFinding } from "./compartments/wording.ts";
 
 export type Findings = Readonly<Record<Compartment, Finding>>;
 
-/** Which answer a run at work is about to change; null: none, since it changes nothing that they tell of. */
-const WORKED_ON = {
+/** The compartment that an active run of an op is about to change; null: none. */
+const CHANGED_COMPARTMENT = {
   pull: "git",
   preview: null,
   switch: "system",
@@ -24,8 +24,8 @@ const WORKED_ON = {
 } as const satisfies Record<OpName, Compartment | null>;
 
 /**
- * The five answers about a host, from what was reported and stored: nothing is asked of the host for them (R21). Words have at
- * most 14 characters. Git comes before Lock before System before Tests: each is green only if the one before it is.
+ * The five answers about a host, computed from stored facts without asking the host (R21). Words have at most
+ * 14 characters. Git comes before Lock before System before Tests: each is green only if the one before it is.
  */
 export function compartments(host: HostInput, target: TargetInput, runs: RunsInput, now: number): Findings {
   const runsTarget = target.state === "known" && runsCommit(host, target.commit);
@@ -33,7 +33,7 @@ export function compartments(host: HostInput, target: TargetInput, runs: RunsInp
   const lock = lockFinding(host, target, now);
   const cloneAtTarget =
     target.state === "known" && host.facts.clone?.problem === undefined && host.facts.clone?.commit === target.commit;
-  // A stale target leaves Lock unproven; System then says the same of itself.
+  // With a stale target Lock is not proven, and System says the same.
   const lockEqual = lock.answer.status === "ok" || (target.state === "known" && target.stale && lock.answer.status === "unknown");
   const system = systemFinding(host, target, runs, { cloneAtTarget, lockEqual }, now);
   const tests = testsFinding(host, runs, system);
@@ -41,8 +41,8 @@ export function compartments(host: HostInput, target: TargetInput, runs: RunsInp
   const findings: Findings = { agent, git, lock, system, tests };
   const { active } = runs;
   if (active === null) return findings;
-  const at = WORKED_ON[active.op];
-  // What waits for its confirmation says so in words of its own.
+  const at = CHANGED_COMPARTMENT[active.op];
+  // An activation that waits for its confirmation has its own answer.
   if (at === null || findings[at].answer.status === "working") return findings;
-  return { ...findings, [at]: working(active) };
+  return { ...findings, [at]: workingFinding(active) };
 }

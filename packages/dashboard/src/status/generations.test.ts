@@ -73,7 +73,7 @@ test("a commit that only an earlier deployment names is still known, and what th
 
 test("R34: a collected generation cannot be gone back to, and says why", () => {
   const [, collected] = generations(input({}, { generations: [made(11, "c"), made(10, null)] }));
-  expect(collected).toMatchObject({ closure: null, rollback: null, denied: expect.stringContaining("was collected") });
+  expect(collected).toMatchObject({ closure: null, rollback: null, denied: expect.stringContaining("was garbage-collected") });
 });
 
 test("of several generations with the closure that runs, the current one runs; without one the newest", () => {

@@ -10,12 +10,12 @@ import {
   REFUSALS,
 } from "@nixfleet/protocol";
 
-/** A deployment from here, and who asked for it. */
+/** A deployment from this dashboard, and its actor. */
 export interface DeploymentBy extends Deployment {
   readonly by: string;
 }
 
-/** What the rule needs to know of a host. */
+/** Facts about a host. */
 export interface GenerationsInput {
   readonly facts: Pick<Partial<Facts>, "generations" | "running" | "profile" | "booted">;
   readonly platform: HostRow["platform"];
@@ -24,13 +24,13 @@ export interface GenerationsInput {
   readonly row: Pick<HostRow, "deniedOps"> & { readonly reachability: Pick<HostRow["reachability"], "state"> };
 }
 
-/** A host's generations but for the subjects of their commits, newest first: by number, not by name (R34). */
+/** A host's generations without commit subjects, newest first: by number, not by name (R34). */
 export function generations(input: GenerationsInput): Omit<GenerationView, "subject">[] {
   const known = [...(input.facts.generations ?? [])].sort((a, b) => b.number - a.number);
-  const marked = marks(input, known);
+  const marksByNumber = marks(input, known);
   return known.map((generation) => {
     const { number, at, closure = null } = generation;
-    const deployment = madeBy(generation, input.deployments);
+    const deployment = deploymentOf(generation, input.deployments);
     return {
       number,
       at,
@@ -38,8 +38,8 @@ export function generations(input: GenerationsInput): Omit<GenerationView, "subj
       commit: commitOf(generation, input.deployments),
       by: deployment?.by ?? null,
       runId: deployment?.runId ?? null,
-      marks: [...(marked.get(number) ?? [])],
-      ...way(generation, input),
+      marks: [...(marksByNumber.get(number) ?? [])],
+      ...rollbackOf(generation, input),
     };
   });
 }
@@ -60,15 +60,15 @@ function marks({ facts, platform, deployments }: GenerationsInput, known: readon
   mark(numberOf(facts.running?.closure), "running");
   if (PLATFORM_TRAITS[platform].bootsFromProfile) mark(current, "next-boot");
   mark(numberOf(facts.booted?.closure), "booted");
-  // Only what was confirmed is recorded, so the last one that was not a trial is known to be good.
-  const good = deployments.find(({ mode }) => mode !== "test");
-  const byNumber = known.find(({ number, closure }) => number === good?.generation && closure === good.closure);
-  mark(byNumber?.number ?? numberOf(good?.closure), "last-known-good");
+  // Only confirmed activations are recorded, so the last one that was not a trial is known to be good.
+  const lastGood = deployments.find(({ mode }) => mode !== "test");
+  const byNumber = known.find(({ number, closure }) => number === lastGood?.generation && closure === lastGood.closure);
+  mark(byNumber?.number ?? numberOf(lastGood?.closure), "last-known-good");
   return found;
 }
 
-/** The deployment that made a generation: the first with its number and closure; later ones went back to it. */
-function madeBy({ number, closure }: Generation, deployments: readonly DeploymentBy[]): DeploymentBy | undefined {
+/** The deployment that made a generation: the first with its number and closure; later ones rolled back to it. */
+function deploymentOf({ number, closure }: Generation, deployments: readonly DeploymentBy[]): DeploymentBy | undefined {
   if (closure === undefined) return undefined;
   return deployments.findLast(
     (deployment) => deployment.closure === closure && (deployment.generation === undefined || deployment.generation === number),
@@ -80,26 +80,26 @@ function commitOf({ commit, closure }: Generation, deployments: readonly Deploym
   return deployments.find((deployment) => deployment.closure === closure && deployment.commit !== null)?.commit ?? null;
 }
 
-function way(
+function rollbackOf(
   { number, closure }: Generation,
   { facts, row }: GenerationsInput,
 ): { rollback: NextAction | null; denied: string | null } {
   if (closure === undefined) {
-    return { rollback: null, denied: "Its closure was collected: the store does not have it any more." };
+    return { rollback: null, denied: "Its closure was garbage-collected." };
   }
   const runs = closure === facts.running?.closure;
   if (runs && (facts.profile === undefined || facts.profile.closure === closure)) return { rollback: null, denied: null };
   if (row.reachability.state === "never") return { rollback: null, denied: REFUSALS["host-offline"].sentence };
   const denied = row.deniedOps.rollback;
   if (denied !== undefined) return { rollback: null, denied };
-  const waits = row.reachability.state !== "online";
+  const offline = row.reachability.state !== "online";
   return {
     rollback: {
       kind: "start",
-      label: waits ? `Queue roll back to ${number}` : `Roll back to ${number}`,
+      label: offline ? `Queue roll back to ${number}` : `Roll back to ${number}`,
       op: "rollback",
       args: { generation: number },
-      whenBlocked: waits ? "queue" : "refuse",
+      whenBlocked: offline ? "queue" : "refuse",
       compartment: null,
     },
     denied: null,

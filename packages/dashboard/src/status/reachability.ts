@@ -1,15 +1,15 @@
 import type { Reachability, Timestamp } from "@nixfleet/protocol";
 
-/** A host that has gone counts as stale for this long, then as offline; in milliseconds. */
+/** A host that disconnected counts as stale for this long, then as offline; in milliseconds. */
 export const STALE_LIMIT = 5 * 60_000;
 
 export interface HostReach {
   readonly state: Reachability;
-  /** Online: since its link is open. Else since it was last heard of. */
+  /** Online: when its link was opened. Otherwise: when it was last seen. */
   readonly since: Timestamp | null;
 }
 
-/** Whether a host can be spoken to. It says nothing about its configuration. `changesIn`: milliseconds until time alone changes it. */
+/** Whether a host is reachable; says nothing about its configuration. `changesIn`: milliseconds until the passage of time changes it. */
 export function reachability(
   host: { readonly connectedSince: Timestamp | null; readonly lastSeenAt: Timestamp | null },
   now: number,

@@ -4,21 +4,21 @@ import type { Transaction } from "kysely";
 import type { ActorRef } from "../actor.ts";
 import type { AuditTable, Database } from "./schema.ts";
 
-/** What somebody did, as the audit trail tells it. */
+/** An entry for the audit trail. */
 export interface AuditFact {
   readonly actor: ActorRef;
   /** `thing.verb`: host.add, run.start, session.start, … */
   readonly action: string;
-  /** One sentence for a person. Holds no secret. */
+  /** One sentence for a person, without secrets. */
   readonly sentence: string;
   readonly hosts?: readonly { id: string; name: string }[];
   readonly runId?: RunId | null;
-  /** The address that it came from. */
+  /** The address of the request. */
   readonly from?: string | null;
   readonly outcome: AuditEntry["outcome"];
 }
 
-/** What the first entry holds as the hash of the one before. */
+/** The previous hash in the first entry. */
 export const AUDIT_GENESIS = "0".repeat(64);
 
 /** Stores an entry behind the last one, chained to it by its hash. The caller is the only writer. */
@@ -46,7 +46,7 @@ export async function appendAuditEntry(trx: Transaction<Database>, fact: AuditFa
   return row;
 }
 
-/** The hash that chains an entry to the one before. Entries of earlier versions name no kind of actor, and are hashed without it. */
+/** The hash that chains an entry to the one before. Entries of earlier versions have no kind of actor and are hashed without it. */
 export function auditHash(row: Omit<AuditTable, "hash">): string {
   const { previous, seq, at, who, action, sentence, hosts, run_id, address, outcome, actor_kind, actor_id } = row;
   const actor = actor_kind === null ? [] : [actor_kind, actor_id];

@@ -5,28 +5,28 @@ import { type Change, type EffectSinks, type OpenChange, openChange } from "./ch
 import type { Database } from "./schema.ts";
 import { StorageUnavailable } from "./storage-fault.ts";
 
-/** A transaction takes no further work after this many milliseconds: the process does nothing else meanwhile. */
-const TRANSACTION_TIME = 20;
-/** While another program holds the lock, the next trial comes after this many milliseconds. */
-const LOCKED_RETRY = 50;
-/** For this long a change that is not told otherwise waits for another program's lock, in milliseconds. */
-const LOCKED_PATIENCE = 2000;
+/** A transaction takes no further work after this many milliseconds, since it blocks the process. */
+const MAX_TRANSACTION_TIME = 20;
+/** Milliseconds between attempts while another program holds the lock. */
+const LOCK_RETRY_INTERVAL = 50;
+/** How long a change waits for another program's lock by default, in milliseconds. */
+const LOCK_TIMEOUT = 2000;
 
 export interface ChangeOptions {
   /**
    * May wait this many milliseconds to share its transaction with later changes: each transaction is flushed to disk, which takes a
-   * disk's time and stops the process meanwhile (R43). A change without it takes all that wait along. Order is kept either way.
+   * disk's time and stops the process meanwhile (R43). A change without a delay takes all waiting changes along. Order is kept either way.
    */
   readonly batchDelay?: number;
   /**
    * While nothing can be stored: `reject` at once (the default; another program's lock is waited for, up to two seconds), or `wait`
-   * in its place until something can. The caller bounds how much waits.
+   * in its place until something can. The caller limits how much waits.
    */
   readonly whenUnavailable?: "reject" | "wait" | "reject-at-once";
 }
 
-/** What the queue tells about the storage. */
-export interface StorageReports {
+/** Learns from the queue whether the storage works. */
+export interface StorageMonitor {
   readonly available: boolean;
   failed(fault: StorageUnavailable): void;
   succeeded(): void;
@@ -43,15 +43,15 @@ interface Unit {
 /** All changes, one after another in the order of the calls; several may share a transaction. */
 export interface ChangeQueue {
   change<T>(work: (change: Change) => Promise<T>, options?: ChangeOptions): Promise<T>;
-  /** The storage can be written again: what waits goes on. */
+  /** The storage is writable again: continues with waiting changes. */
   resume(): void;
   /** Whether the caller is within the work of a change. */
   readonly inChange: boolean;
   /** Transactions since the start. */
   readonly transactions: number;
-  /** Changes that are not stored yet. */
+  /** Number of changes that are not stored yet. */
   readonly waiting: number;
-  /** Stores what waits, unless nothing can be stored, and takes no more. What is left is rejected with StorageUnavailable. */
+  /** Stores waiting changes if possible and accepts no more. The rest is rejected with StorageUnavailable. */
   close(): Promise<void>;
 }
 
@@ -64,7 +64,7 @@ export function createChangeQueue({
   db: Kysely<Database>;
   clock: Clock;
   sinks: EffectSinks;
-  storage: StorageReports;
+  storage: StorageMonitor;
 }): ChangeQueue {
   const scope = new AsyncLocalStorage<{ open: boolean }>();
   let queue: Unit[] = [];
@@ -74,17 +74,17 @@ export function createChangeQueue({
   let closed = false;
   let transactions = 0;
 
-  /** Begins a transaction with what waits: now, or after this turn of the event loop, so that what other sockets have read comes along. */
-  function flushSoon(gather: boolean): void {
+  /** Begins a transaction with waiting changes: now, or after this turn of the event loop, to include what other sockets have read. */
+  function flushSoon(afterThisTurn: boolean): void {
     if (stalled || flushing !== null || queue.length === 0) return;
     timer?.cancel();
     timer = undefined;
-    const start = gather ? new Promise<void>((resolve) => setImmediate(resolve)) : Promise.resolve();
-    void occupy(start.then(flush));
+    const start = afterThisTurn ? new Promise<void>((resolve) => setImmediate(resolve)) : Promise.resolve();
+    void runExclusively(start.then(flush));
   }
 
-  /** One transaction at a time. Afterwards comes what has been asked for meanwhile. */
-  function occupy(work: Promise<void>): Promise<void> {
+  /** Runs one transaction at a time, then continues with changes that were requested meanwhile. */
+  function runExclusively(work: Promise<void>): Promise<void> {
     flushing = work.finally(() => {
       flushing = null;
       flushSoon(true);
@@ -111,29 +111,29 @@ export function createChangeQueue({
     const { taken, fault } = await transaction(batch);
     queue = [...batch.slice(taken), ...queue];
     if (fault === null) return;
-    // Nothing of the transaction was stored: who does not wait is told, the others keep their places.
+    // Nothing of the transaction was stored: changes that do not wait are rejected, the others keep their places.
     const now = clock.now();
     queue = queue.filter((unit) => {
-      const wait = waitsFor(unit, fault, now);
+      const wait = keepsWaiting(unit, fault, now);
       if (!wait) unit.reject(fault);
       return wait;
     });
     stalled = true;
     if (!fault.locked) return;
     timer?.cancel();
-    timer = { at: now + LOCKED_RETRY, cancel: clock.setTimeout(resume, LOCKED_RETRY).cancel };
+    timer = { at: now + LOCK_RETRY_INTERVAL, cancel: clock.setTimeout(resume, LOCK_RETRY_INTERVAL).cancel };
   }
 
-  /** Does units in one transaction until its time is over. A unit that throws is undone alone; a storage fault undoes all of them. */
+  /** Runs units in one transaction until its time is over. A unit that throws is undone alone; a storage fault undoes all of them. */
   async function transaction(units: readonly Unit[]): Promise<{ taken: number; fault: StorageUnavailable | null }> {
     const done: { unit: Unit; opened: OpenChange; result: unknown }[] = [];
     const failed: { unit: Unit; error: unknown }[] = [];
-    const within = { open: true };
+    const scopeState = { open: true };
     const alone = units.length === 1;
     let taken = 0;
     transactions += 1;
     try {
-      await scope.run(within, () =>
+      await scope.run(scopeState, () =>
         db.transaction().execute(async (trx) => {
           const start = clock.now();
           for (const unit of units) {
@@ -144,10 +144,10 @@ export function createChangeQueue({
               await opened.seal();
               return result;
             };
-            const outcome = alone ? { ok: true as const, value: await run() } : await separately(trx, run);
+            const outcome = alone ? { ok: true as const, value: await run() } : await inSavepoint(trx, run);
             if (outcome.ok) done.push({ unit, opened, result: outcome.value });
             else failed.push({ unit, error: outcome.error });
-            if (clock.now() - start > TRANSACTION_TIME) break;
+            if (clock.now() - start > MAX_TRANSACTION_TIME) break;
           }
         }),
       );
@@ -156,14 +156,14 @@ export function createChangeQueue({
         storage.failed(error);
         return { taken: 0, fault: error };
       }
-      // The commit itself failed, or the only unit did: none of these is stored. Where not even the beginning worked, the first one is
-      // told, since it would be tried without end.
+      // The commit itself failed, or the only unit did: none of these is stored. If even the beginning failed, the first one is
+      // rejected, since it would be retried forever.
       taken = Math.max(taken, 1);
       done.length = 0;
       failed.length = 0;
       for (const unit of units.slice(0, taken)) failed.push({ unit, error });
     } finally {
-      within.open = false;
+      scopeState.open = false;
     }
     if (done.length > 0) storage.succeeded();
     for (const { unit, opened, result } of done) {
@@ -177,14 +177,14 @@ export function createChangeQueue({
   return {
     change(work, { batchDelay, whenUnavailable = "reject" } = {}) {
       if (scope.getStore()?.open) {
-        return Promise.reject(new Error("A change inside of a change would wait for itself: use the change that is under way"));
+        return Promise.reject(new Error("A change within a change would wait for itself: use the outer one"));
       }
       if (closed) return Promise.reject(new StorageUnavailable("The dashboard is stopping."));
       return new Promise((resolve, reject) => {
         const unit: Unit = { work, whenUnavailable, since: clock.now(), resolve, reject };
-        // Whoever waits for the storage keeps its place; one that does not wait is tried by itself, since it may be what makes room.
+        // Changes that wait for the storage keep their places; one that does not wait is tried alone, since it may free space.
         if (stalled && whenUnavailable !== "wait" && !storage.available) {
-          void tryAlone(unit);
+          void runAlone(unit);
           return;
         }
         queue.push(unit);
@@ -214,9 +214,9 @@ export function createChangeQueue({
     },
   };
 
-  async function tryAlone(unit: Unit): Promise<void> {
+  async function runAlone(unit: Unit): Promise<void> {
     while (flushing !== null) await flushing;
-    await occupy(
+    await runExclusively(
       transaction([unit]).then(({ fault }) => {
         if (fault !== null) unit.reject(fault);
       }),
@@ -224,19 +224,19 @@ export function createChangeQueue({
   }
 }
 
-function waitsFor({ whenUnavailable, since }: Unit, { locked }: StorageUnavailable, now: number): boolean {
+function keepsWaiting({ whenUnavailable, since }: Unit, { locked }: StorageUnavailable, now: number): boolean {
   switch (whenUnavailable) {
     case "wait":
       return true;
     case "reject":
-      return locked && now - since < LOCKED_PATIENCE;
+      return locked && now - since < LOCK_TIMEOUT;
     case "reject-at-once":
       return false;
   }
 }
 
-/** Does work within a savepoint of its own: if it throws, nothing but it is undone. */
-async function separately<T>(
+/** Runs work in its own savepoint: if it throws, only its effects are undone. */
+async function inSavepoint<T>(
   trx: Transaction<Database>,
   work: () => Promise<T>,
 ): Promise<{ ok: true; value: T } | { ok: false; error: unknown }> {
@@ -246,7 +246,7 @@ async function separately<T>(
     await sql`release savepoint unit`.execute(trx);
     return { ok: true, value };
   } catch (error) {
-    // The whole transaction is undone by the database itself, or will be.
+    // The database undoes the whole transaction.
     if (error instanceof StorageUnavailable) throw error;
     await sql`rollback to savepoint unit`.execute(trx);
     await sql`release savepoint unit`.execute(trx);

@@ -172,7 +172,7 @@ test("a storage that fails rejects those that do not wait; the others keep their
   }, wait);
   await expect(store.change((change) => put(change, "z", 500_000))).rejects.toThrow(StorageUnavailable);
   const small = store.change((change) => put(change, "b"), wait);
-  expect(store.storage).toMatchObject({ ok: false, reason: "The disk under the database is full." });
+  expect(store.storage).toMatchObject({ ok: false, reason: "The disk that holds the database is full." });
   // One that does not wait is tried at once all the same: it may be what makes room.
   expect(await store.change((change) => put(change, "room"))).toBe("room");
   expect(store.waiting).toBe(2);

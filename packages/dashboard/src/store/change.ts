@@ -6,8 +6,8 @@ import { type AuditFact, appendAuditEntry } from "./audit-chain.ts";
 import type { Database } from "./schema.ts";
 
 /**
- * One unit of work (R73): what it writes, and what follows from that. Everything but `db` is kept until the transaction is stored
- * durably, then released in the order of the calls; if the transaction is undone, it is dropped.
+ * One unit of work (R73): its writes and their effects. Effects are held until the transaction is stored durably, then released in the
+ * order of the calls; if the transaction is undone, they are dropped.
  */
 export interface Change {
   /** The transaction that this change writes in. */
@@ -18,7 +18,7 @@ export interface Change {
   send(hostId: HostId, message: FromDashboard): void;
   /** Adds an entry to the audit trail, in the same transaction. */
   audit(fact: AuditFact): void;
-  /** Calls a function once the change is stored. For what is neither an event nor a message to a host. */
+  /** Calls a function once the change is stored, for effects that are neither events nor messages to hosts. */
   afterCommit(effect: () => void): void;
 }
 
@@ -30,12 +30,12 @@ export interface EffectSinks {
   now(): number;
 }
 
-/** A change whose work is under way. */
+/** A change in progress. */
 export interface OpenChange {
   readonly change: Change;
-  /** To be called when the work is done, before the commit: writes the audit entries. */
+  /** Call when the work is done, before the commit: writes the audit entries. */
   seal(): Promise<void>;
-  /** To be called once, after the commit. An effect that throws is logged and keeps no other from its turn. */
+  /** Call once, after the commit. An effect that throws is logged and does not stop the others. */
   release(): void;
 }
 
@@ -45,7 +45,7 @@ export function openChange(db: Transaction<Database>, sinks: EffectSinks): OpenC
   let sealed = false;
 
   const add = (effect: () => void): number => {
-    if (sealed) throw new Error("The change is over: what follows from it must be said before its work ends");
+    if (sealed) throw new Error("The change is over: add its effects before its work ends");
     return effects.push(effect) - 1;
   };
 
@@ -66,7 +66,7 @@ export function openChange(db: Transaction<Database>, sinks: EffectSinks): OpenC
         const { seq, hash } = await appendAuditEntry(db, fact, at);
         effects[place] = () => {
           const { actor, action, from = null, outcome } = fact;
-          // Whoever rewrites the whole chain in the database does not reach the program's log.
+          // Rewriting the whole chain in the database does not change the program's log.
           sinks.log.info({ seq, who: actor.name, action, from, outcome, hash }, "Audit");
           sinks.publish("audit.added", { seq });
         };

@@ -37,7 +37,7 @@ const JSON_COLUMNS = {
   tests: true,
 } as const satisfies Record<ColumnsOf<"json">, true>;
 
-/** Columns that hold truth as 0 or 1. */
+/** Columns that hold booleans as 0 or 1. */
 const BOOLEAN_COLUMNS = {
   discarded: true,
   force: true,

@@ -6,7 +6,7 @@ export interface ColumnTypes {
   bytes: ColumnDataType | ReturnType<typeof sql>;
 }
 
-/** The first schema. Released schemas are never edited: what changes comes as the next migration. */
+/** The first schema. Released schemas are never edited: changes come as the next migration. */
 export async function createSpine(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
   await db.schema
     .createTable("meta")
@@ -89,7 +89,7 @@ export async function createSpine(db: Kysely<unknown>, types: ColumnTypes): Prom
     .addColumn("log_compacted", "integer", (column) => column.notNull().defaultTo(0))
     .addColumn("log_discarded", "integer", (column) => column.notNull().defaultTo(0))
     .execute();
-  // At most one run of a host is at work, whoever dispatches (R12).
+  // A host has at most one active run (R12).
   await sql`create unique index runs_one_active on runs (host_id) where state in ('starting', 'running')`.execute(db);
   await sql`create index runs_due on runs (due_at) where due_at is not null`.execute(db);
   await db.schema.createIndex("runs_by_host").on("runs").columns(["host_id", "id"]).execute();

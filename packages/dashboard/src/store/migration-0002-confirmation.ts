@@ -7,7 +7,7 @@ export async function addConfirmation(db: Kysely<unknown>): Promise<void> {
   }
   await sql`create index runs_previewed on runs (host_id, previewed_closure) where previewed_closure is not null`.execute(db);
 
-  // SQLite cannot drop the NOT NULL of a column: the table is made anew (https://www.sqlite.org/lang_altertable.html, section 7).
+  // SQLite cannot drop the NOT NULL of a column: the table is created again (https://www.sqlite.org/lang_altertable.html, section 7).
   await db.schema
     .createTable("deployments_anew")
     .addColumn("run_id", "text", (column) => column.primaryKey().references("runs.id").onDelete("cascade"))

@@ -14,7 +14,7 @@ export function migrations(types: ColumnTypes): Record<string, Migration> {
   };
 }
 
-/** The database holds a schema that this program does not know: a newer program wrote it. */
+/** The schema of the database is not known to this program: a newer version wrote it. */
 export class NewerSchemaError extends Error {
   override name = "NewerSchemaError";
   constructor(unknown: readonly string[]) {

@@ -14,15 +14,15 @@ import { StorageUnavailable } from "./storage-fault.ts";
 
 /** How often a storage that failed is tried again, in milliseconds. */
 const PROBE_INTERVAL = 2000;
-/** Another program's lock is a fault to be shown after this many milliseconds; a shorter one is only waited for. */
+/** A lock of another program that lasts longer than this, in milliseconds, is shown as a fault. */
 const LOCK_SHOWN_AFTER = 500;
 /** How long the start waits for another program's lock, in milliseconds. */
-const OPEN_PATIENCE = 60_000;
+const OPEN_TIMEOUT = 60_000;
 const OPEN_RETRY = 250;
 
 export type StorageState = { ok: true } | { ok: false; reason: string; since: number };
 
-/** Reads of the database: what of Kysely cannot write. */
+/** The part of Kysely that cannot write. */
 export type Reader = Pick<Kysely<Database>, "selectFrom" | "with" | "fn">;
 
 export interface Store extends AsyncDisposable {
@@ -36,13 +36,13 @@ export interface Store extends AsyncDisposable {
    * or another program's lock is in the way.
    */
   change<T>(work: (change: Change) => Promise<T>, options?: ChangeOptions): Promise<T>;
-  /** Not ok from a change that did not reach the disk until one does. A difference is told as `storage.changed`. */
+  /** Not ok from a change that did not reach the disk until one does. Each difference is published as `storage.changed`. */
   readonly storage: StorageState;
   /** Transactions since the start (R43). */
   readonly transactions: number;
   /** Changes that are not stored yet. */
   readonly waiting: number;
-  /** Stores what waits, unless nothing can be stored, and ends. */
+  /** Stores waiting changes if possible, then closes the database. */
   close(): Promise<void>;
 }
 
@@ -95,7 +95,7 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
   open = true;
 
   let storage: StorageState = { ok: true };
-  /** Since when another program's lock is waited for; it is not shown yet. */
+  /** Since when another program's lock blocks changes. */
   let lockedSince: number | null = null;
   let closed = false;
 
@@ -108,8 +108,8 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
         return storage.ok;
       },
       succeeded() {
-        // A full disk may still have room for a small change; a lock that is gone is gone.
-        if (lockedSince !== null) works();
+        // A full disk may still have room for a small change, so only a released lock counts as recovery here.
+        if (lockedSince !== null) markRecovered();
       },
       failed(fault) {
         if (fault.locked) {
@@ -126,18 +126,18 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
     },
   });
 
-  function works(): void {
+  function markRecovered(): void {
     lockedSince = null;
     if (storage.ok) return;
     storage = { ok: true };
-    log.info("The database can be written again");
+    log.info("The database is writable again");
     bus.emit("storage.changed", {});
     queue.resume();
   }
 
   /**
-   * Takes space and gives it back: a change that fits into a page that is there already would prove nothing, so only this tells that a
-   * storage that failed works again.
+   * Allocates space and frees it again. A change that fits into an existing page would prove nothing, so only this shows that a failed
+   * storage has recovered.
    */
   async function probeStorage(): Promise<void> {
     if (storage.ok) return;
@@ -155,7 +155,7 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
       await queue.change(({ db: trx }) => trx.deleteFrom("meta").where("key", "=", "storage-probe").execute(), {
         whenUnavailable: "reject-at-once",
       });
-      works();
+      markRecovered();
     } catch (error) {
       // Still failing: the next probe comes. Anything else would be a bug of this program.
       if (!(error instanceof StorageUnavailable)) throw error;
@@ -165,12 +165,12 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
   const probe = every(probeStorage, {
     clock,
     interval: () => (storage.ok ? Number.POSITIVE_INFINITY : PROBE_INTERVAL),
-    onError: (error) => log.error({ err: error }, "The storage could not be probed"),
+    onError: (error) => log.error({ err: error }, "Probing the storage failed"),
   });
 
   const store: Store = {
     get db() {
-      if (queue.inChange) throw new Error("Inside of a change only its own db may be used");
+      if (queue.inChange) throw new Error("Within a change only its own db may be used");
       return db;
     },
     change: queue.change,
@@ -198,14 +198,14 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
 /** Tries again while another program holds the database's lock, for a minute at most. */
 async function whileLocked<T>(clock: Clock, log: Logger, work: () => Promise<T>): Promise<T> {
   const start = clock.now();
-  for (let told = false; ; ) {
+  for (let warned = false; ; ) {
     try {
       return await work();
     } catch (error) {
       const fault = lockedFault(error);
-      if (fault === null || clock.now() - start > OPEN_PATIENCE) throw error;
-      if (!told) log.warn({ err: fault }, "Another program has locked the database; waiting up to a minute for it");
-      told = true;
+      if (fault === null || clock.now() - start > OPEN_TIMEOUT) throw error;
+      if (!warned) log.warn({ err: fault }, "Another program has locked the database; waiting up to a minute for it");
+      warned = true;
       await new Promise<void>((resolve) => clock.setTimeout(resolve, OPEN_RETRY));
     }
   }

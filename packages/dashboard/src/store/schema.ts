@@ -21,9 +21,9 @@ import type {
 import type { ArmedSwitch, AwaitedProof, LogMarks, PhaseRecord, RunDeployment, RunOutcome } from "./stored-values.ts";
 
 /**
- * Tables of the database, the same in every dialect. Times are milliseconds since 1970. Rows carry ids of their own kinds, JSON as
- * values and truth as booleans: `columns.ts` names the columns that are stored as text or number. What is read was written by this
- * program through a schema of the protocol, so it is not parsed by one again.
+ * Tables of the database, the same in every dialect. Times are milliseconds since 1970. Rows have branded ids, parsed JSON and
+ * booleans: `columns.ts` lists the columns that are stored as text or number. Values were validated by a schema of the protocol before
+ * they were written, so they are not validated again.
  */
 export interface Database {
   meta: MetaTable;
@@ -56,7 +56,7 @@ export interface SourcesTable {
   id: SourceId;
   url: string;
   branch: string;
-  /** JSON of what was last read of it; null: nothing yet. */
+  /** JSON of the last known target; null: never read. */
   state: string | null;
 }
 
@@ -68,13 +68,13 @@ export interface HostsTable {
   platform: Platform;
   notes: string;
   added_at: number;
-  /** The name that its agent goes by, from its last hello. */
+  /** The agent's own host name, from its last hello. */
   hostname: string | null;
   /** From its last hello. */
   policy: HostPolicy | null;
   /** From its last hello. */
   settings: HostSettings | null;
-  /** What it follows, from its last hello; null: it has not said so. */
+  /** The source that it tracks, from its last hello; null: not reported. */
   source_id: SourceId | null;
   first_connected_at: number | null;
   /** Written when the link ends, and once a minute for all that are connected (R43). */
@@ -99,32 +99,32 @@ export interface HostTokensTable {
   last_used_from: string | null;
 }
 
-/** The state machine of a run. What it brought about is in `run_results`, its output in `run_logs` and `log_chunks`. */
+/** The state machine of a run. Its results are in `run_results`, its output in `run_logs` and `log_chunks`. */
 export interface RunsTable {
   id: RunId;
   /** Counts from 1, for people. */
   number: number;
   /** Stays when the host is removed; null: the dashboard's own run. */
   host_id: HostId | null;
-  /** The host's name when the run was made, for when the host is gone. */
+  /** The host's name when the run was created, in case the host is removed. */
   host_name: string | null;
   op: OpName;
   args: Record<string, unknown>;
   force: boolean;
   state: RunState;
   queue_reason: QueueReason | null;
-  /** What holds a queued run beside the state of its host. */
+  /** Why a queued run is held, apart from the state of its host. */
   hold: RunHold | null;
-  /** Since when a queued run is held by nothing but its host; null: since it was made, or it is not queued. */
+  /** Since when a queued run waits only for its host; null: since its creation, or not queued. */
   waiting_since: number | null;
   actor_kind: ActorKind;
   actor_id: string | null;
   actor_name: string;
-  /** Names the request that asked for it, so that the same request asked again finds it (R1). */
+  /** Identifies the request, so that a repetition finds the same run (R1). */
   request_key: string | null;
   /** The source whose commit it is about. */
   source_id: SourceId | null;
-  /** The commit that it is about: of its arguments, else the target when it was asked for. */
+  /** The commit of its arguments, else the target when it was requested. */
   commit_id: Commit | null;
   subject: string | null;
   /** Milliseconds that it may take on the host. */
@@ -142,27 +142,27 @@ export interface RunsTable {
   slow: boolean;
   phases: PhaseRecord[];
   deployed: RunDeployment | null;
-  /** The host says that it succeeded, and the proof is still to come. */
+  /** The host reports success, and its proof is awaited. */
   awaited_proof: AwaitedProof | null;
   /** The armed dead-man switch. Null: it is not armed, or the run has ended. */
   armed: ArmedSwitch | null;
-  /** What the host shows to be confirmed; null: not sent yet, or ended. */
+  /** The secret for its confirmation; null: not sent yet, or ended. */
   confirm_secret: string | null;
   run_outcome: RunOutcome | null;
   late_report: string | null;
-  /** When `advance` must look at it again though nothing was reported; null: ended. */
+  /** When `advance` needs a tick if nothing is reported; null: ended. */
   due_at: number | null;
-  /** Last seq of its events that is stored. */
+  /** Seq of its last stored event. */
   stored_seq: number;
-  /** What ran on the host when the run had ended there, by its own proof: what it says holds for this closure. */
+  /** The closure that ran on the host when the run ended, from its proof. Its results hold for this closure. */
   closure_at_end: string | null;
-  /** The closure that a preview of `commit_id` gave. */
+  /** The closure that a preview of `commit_id` built. */
   previewed_closure: string | null;
-  /** When its results and its log were removed for their age or number; null: they were not. */
+  /** When its results and log were removed by retention; null: they are still there. */
   pruned_at: number | null;
 }
 
-/** What a run brought about, written as its events come. Small columns first: reading them does not read the large ones. */
+/** The results of a run, written as its events arrive. Small columns first: reading them does not read the large ones. */
 export interface RunResultsTable {
   run_id: RunId;
   /** The last command that the runner started. */
@@ -185,11 +185,11 @@ export interface RunLogsTable {
   first_error_line: number | null;
   /** Bytes that its chunks take in the database. */
   stored: number;
-  /** The limit of this run or of its host was reached: what came after is not there. */
+  /** The limit of this run or its host was reached: later lines were dropped. */
   truncated: boolean;
   /** The log was removed. */
   discarded: boolean;
-  /** When its plain chunks are to be joined and compressed; null: there are none. */
+  /** When to join and compress its plain chunks; null: there are none. */
   pack_after: number | null;
   /** When its run ended, 0 while it is being removed; null: its run is at work, or nothing of it is stored. The oldest go first. */
   ended_at: number | null;
@@ -207,13 +207,13 @@ export interface LogChunksTable {
   marks: LogMarks | null;
 }
 
-/** Kept sums: bytes that the logs of a host's runs take in the database. `host_id` is empty for the dashboard's own runs. */
+/** Running totals: bytes that the logs of a host's runs take in the database. `host_id` is empty for the dashboard's own runs. */
 export interface LogUsageTable {
   host_id: string;
   stored: number;
 }
 
-/** What this project activated, on which host, for which commit: from the `deployed` events of runs. */
+/** Activations by NixFleet, from the `deployed` events of runs. */
 export interface DeploymentsTable {
   run_id: RunId;
   host_id: HostId;
@@ -248,7 +248,7 @@ export interface AuditTable {
   hash: string;
 }
 
-/** Which hosts an entry names, for finding it by one. */
+/** The hosts that an entry names, to search by host. */
 export interface AuditHostsTable {
   seq: number;
   host_id: string;
@@ -262,7 +262,7 @@ export interface PeopleTable {
   /** Lower case of the name. */
   name_key: string;
   role: string;
-  /** PHC string of argon2id; null: cannot sign in, since the settings declare this person no more. */
+  /** PHC string of argon2id; null: cannot sign in, since the settings no longer declare this person. */
   password_hash: string | null;
   /** The settings declare this person and the password. */
   declared: number;
@@ -282,20 +282,20 @@ export interface SessionsTable {
   agent: string;
 }
 
-/** Answers to requests with an Idempotency-Key, to be given again. */
+/** Stored answers to requests with an Idempotency-Key. */
 export interface IdempotencyTable {
   /** Whose request it was: kind and id. */
   principal: string;
   key: string;
-  /** Tells one request from another: a fingerprint of method, path and body, keyed by the principal's secret. */
+  /** Identifies the request: a fingerprint of method, path and body, keyed by the principal's secret. */
   request: string;
   status: number;
-  /** Encrypted with a key that only the principal's secret gives. */
+  /** Encrypted with a key derived from the principal's secret. */
   body: string;
   created_at: number;
 }
 
-/** Means over five minutes. */
+/** Averages over five minutes. */
 export interface MetricsHistoryTable {
   host_id: HostId;
   at: number;

@@ -1,4 +1,4 @@
-/** Nothing can be stored or read now. What was to be stored is not; the caller may try again later. */
+/** Nothing can be stored or read now, and nothing was stored. The caller may try again later. */
 export class StorageUnavailable extends Error {
   override name = "StorageUnavailable";
   /** Another program holds the database's lock: it is worth trying again at once. */
@@ -16,13 +16,13 @@ const STORAGE_FAULTS: Readonly<Record<number, string>> = {
   5: LOCKED,
   6: LOCKED,
   8: "The database cannot be written: it is read-only.",
-  10: "The disk under the database fails.",
+  10: "The disk that holds the database reports errors.",
   11: "The database file is damaged.",
-  13: "The disk under the database is full.",
+  13: "The disk that holds the database is full.",
   14: "The database file cannot be opened.",
   // Others were quicker for seconds (https://www.sqlite.org/rescode.html#protocol).
   15: LOCKED,
-  26: "The database file is no database.",
+  26: "The database file is not a database.",
 };
 
 /** The error of a statement as StorageUnavailable where the storage is at fault; any other error as it is. */

@@ -47,7 +47,7 @@ test("a change inside of a change, or a read beside it, is refused instead of wa
   const { store } = await open();
   await using _ = store;
   await store.change(async () => {
-    await expect(store.change(async () => {})).rejects.toThrow("use the change that is under way");
+    await expect(store.change(async () => {})).rejects.toThrow("use the outer one");
     expect(() => store.db).toThrow("only its own db");
   });
   await store.db.selectFrom("meta").selectAll().execute();
@@ -74,7 +74,7 @@ test("a full disk is a state that is said, loses nothing that was stored, and en
       .execute(),
   );
   await expect(big).rejects.toThrow(StorageUnavailable);
-  expect(store.storage).toMatchObject({ ok: false, reason: "The disk under the database is full." });
+  expect(store.storage).toMatchObject({ ok: false, reason: "The disk that holds the database is full." });
   limit(1_000_000);
   await back;
   expect(changes).toEqual([false, true]);

@@ -2,7 +2,7 @@ import type { Deployment, FailureCode, Phase, RefusalCode } from "@nixfleet/prot
 
 // Values of JSON columns whose shape is the dashboard's own. What the protocol declares is stored as it declares it.
 
-/** A phase that began, by the dashboard's clock: what the host says is held between the run's sending and now. */
+/** A phase that began. Times of the host are clamped between the time when the run was sent and now. */
 export interface PhaseRecord {
   phase: Phase;
   startedAt: number;
@@ -15,21 +15,21 @@ export interface RunOutcome {
   reason: string | null;
   /** The tool's own first line. */
   firstError: string | null;
-  /** The host said so; false: the dashboard did, without the host. */
+  /** Reported by the host; false: decided by the dashboard without the host. */
   reported: boolean;
   /** The closure that runs again, of a run that was rolled back. */
   back?: string | null;
 }
 
-/** The host says that the work ended well; facts that it read then or later decide whether the goal is met (R22). */
+/** The host reports success; facts that it read then or later decide whether the goal is met (R22). */
 export interface AwaitedProof {
   /** When the work ended, by the host's clock, as the facts' reading times are. */
   hostTime: number;
   /** When it ended, by the dashboard's clock. */
   endedAt: number;
-  /** When waiting ends. */
+  /** When the dashboard stops waiting. */
   until: number;
-  /** What the host said of its end, kept until the end is certain. */
+  /** The host's reason, kept until the end is certain. */
   reason: string | null;
 }
 

@@ -77,7 +77,7 @@ const BEHIND: Partial<Record<Compartment, CompartmentAnswer>> = {
   git: answer("attention", "3 behind", "The clone is 3 commits behind the target."),
   lock: answer("attention", "2 inputs", "nixpkgs and nixfleet differ from the target’s."),
   system: answer("unknown", "not yet", "Pull first."),
-  tests: answer("unknown", "not yet", "They run once the target is active."),
+  tests: answer("unknown", "not yet", "Tests run once the target is active."),
 };
 
 function phases(now: number): PhaseView[] {
@@ -171,7 +171,7 @@ export function pictureFleet(now: number): { rows: HostRow[]; runs: RunSummary[]
     state: "queued",
     status: "unknown",
     word: "queued",
-    sentence: "Waits until the host is back.",
+    sentence: "Waiting for the host to connect.",
     queueReason: "host-offline",
     createdAt: now - 8 * MINUTE,
     startedAt: null,
@@ -187,7 +187,7 @@ export function pictureFleet(now: number): { rows: HostRow[]; runs: RunSummary[]
         cause: { lead: "Switch failed", detail: "nginx.service: host not found in upstream “grafana.internal”" },
         compartments: {
           system: answer("broken", "failed", "The switch to 7f3a91c failed 12 min ago in activate."),
-          tests: answer("unknown", "not run", "They run once the target is active. Last: 9 passed on generation 287."),
+          tests: answer("unknown", "not run", "Tests run once the target is active. Last: 9 passed on generation 287."),
         },
         next: { kind: "start", label: "Retry", op: "switch", args: {}, whenBlocked: "refuse", compartment: "system" },
         runs: { commit: OLD, since: now - 6 * DAY, generation: 287 },
@@ -225,7 +225,7 @@ export function pictureFleet(now: number): { rows: HostRow[]; runs: RunSummary[]
         reachability: { state: "offline", since: now - 3 * HOUR },
         status: "attention",
         since: now - 3 * HOUR,
-        cause: { lead: "3 commits behind, offline", detail: "the pull can wait in the queue until it comes back" },
+        cause: { lead: "3 commits behind, offline", detail: "the pull can be queued until the host is back" },
         compartments: BEHIND,
         next: { kind: "start", label: "Queue pull", op: "pull", args: {}, whenBlocked: "queue", compartment: "git" },
         deniedOps: { refresh: "The host is not connected.", "restart-agent": "The host is not connected." },

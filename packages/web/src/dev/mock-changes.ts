@@ -109,7 +109,7 @@ export function changesOf(row: HostRow, now: number): ChangesView {
     commits: [],
     commitsComplete: true,
     standing: "none",
-    sentence: "No preview was made yet. It shows what a switch would change, and changes nothing.",
+    sentence: "No preview yet. A preview shows what a switch would change, without changing anything.",
     action: start("preview", "Preview"),
   };
   const fresh: ChangesView = {
@@ -149,7 +149,7 @@ export function changesOf(row: HostRow, now: number): ChangesView {
           sentence: "Nix could not evaluate the configuration.",
         }),
         standing: "target-moved",
-        sentence: "It shows e91d0aa, but the target is 7f3a91c by now.",
+        sentence: "This preview shows e91d0aa, but the target is now 7f3a91c.",
         action: start("preview", "Preview again"),
       };
     case "bld0":
@@ -172,7 +172,7 @@ export function changesOf(row: HostRow, now: number): ChangesView {
           ],
           remaining: 118_000,
         }),
-        sentence: "The first preview of this host is at work.",
+        sentence: "The first preview of this host is running.",
         action: { kind: "open-run", label: "Open run", runId: previewRun(row).id },
       };
     case "csb0":
@@ -186,7 +186,7 @@ export function changesOf(row: HostRow, now: number): ChangesView {
         }),
         diff: { ...PICTURE_DIFF, added: [], removed: [], changed: [], sizeAfter: PICTURE_DIFF.sizeBefore ?? 0 },
         commits: [],
-        sentence: "7f3a91c builds exactly what runs: there is nothing to switch to.",
+        sentence: "7f3a91c builds exactly what the host runs. There is nothing to switch to.",
         action: null,
       };
     case "mon0":
@@ -194,7 +194,7 @@ export function changesOf(row: HostRow, now: number): ChangesView {
         ...fresh,
         preview: preview(row.name, { agent: "missing", units: null, reboot: { needed: false, reasons: [] } }),
         sentence:
-          "A switch to 7f3a91c changes 51 packages, adds 3 packages and removes 1 package. It does not contain this agent any more, so the host would be out of reach.",
+          "A switch to 7f3a91c changes 51 packages, adds 3 packages and removes 1 package. It no longer contains this agent, so the host would be unreachable.",
         commits: [],
         commitsComplete: false,
         action: null,
@@ -234,7 +234,7 @@ export function generationsOf(row: HostRow, now: number): GenerationView[] {
               ...(start("switch", `Roll back to ${number}`, { generation: number }) as Extract<NextAction, { kind: "start" }>),
               op: "rollback",
             },
-      denied: collected ? "Its closure was collected: the store does not have it any more." : index === 0 ? null : denied,
+      denied: collected ? "Its closure was garbage-collected." : index === 0 ? null : denied,
     };
   });
 }

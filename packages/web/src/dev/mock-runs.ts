@@ -57,7 +57,7 @@ export function specialRuns(row: HostRow, now: number): RunView[] {
         state: "rolled-back",
         status: "broken",
         word: "rolled back",
-        sentence: `The switch to 7f3a91c was undone. The dashboard did not confirm it within 2 minutes. The host runs what it ran before, nixos-system-${row.name}-26.05.`,
+        sentence: `The switch to 7f3a91c was undone. The dashboard did not confirm it within 2 minutes. The host is back on the previous system, nixos-system-${row.name}-26.05.`,
         phases: phasesUpTo(now, {
           fetch: "done",
           verify: "done",
@@ -163,7 +163,7 @@ export function specialRuns(row: HostRow, now: number): RunView[] {
       state: "running",
       status: "working",
       word: "Reboot",
-      sentence: "The machine reboots.",
+      sentence: "Rebooting the machine.",
       endedAt: null,
       linkLost: true,
       phases: phasesUpTo(now, { reboot: "current" }),

@@ -15,11 +15,11 @@ export interface HostRoutesDeps {
 
 /** Hosts, their tokens and their measurements. */
 export function serveHosts(serve: Serve, { hosts, views, metricsHistory }: HostRoutesDeps): void {
-  /** What the audit trail tells of a change of a host. */
+  /** The audit entry for a change of a host. */
   const describeBy =
-    (principal: Principal, origin: RequestOrigin, action: string, did: (name: string) => string): DescribeHostChange =>
+    (principal: Principal, origin: RequestOrigin, action: string, predicate: (name: string) => string): DescribeHostChange =>
     (host) =>
-      auditFact(principal, origin, { action, did: did(host.name), outcome: "done", hosts: [host] });
+      auditFact(principal, origin, { action, predicate: predicate(host.name), outcome: "done", hosts: [host] });
 
   async function viewOf(id: HostId) {
     const view = await views.view(id);
@@ -33,7 +33,7 @@ export function serveHosts(serve: Serve, { hosts, views, metricsHistory }: HostR
       principal,
       origin,
       "host.add",
-      (name) => `added ${name} (${PLATFORM_LABELS[body.platform]}) and made its token`,
+      (name) => `added ${name} (${PLATFORM_LABELS[body.platform]}) and created its token`,
     );
     const added = await hosts.add(body, describe);
     if (!added.ok) return refuse(added.code);
@@ -74,7 +74,7 @@ export function serveHosts(serve: Serve, { hosts, views, metricsHistory }: HostR
   serve("removeHost", async ({ params, principal, origin }) => {
     const host = await hosts.find(params.host);
     if (host === null) return refuse("host-not-found");
-    const describe = describeBy(principal, origin, "host.remove", (name) => `removed ${name} with its runs`);
+    const describe = describeBy(principal, origin, "host.remove", (name) => `removed ${name}`);
     if (!(await hosts.remove(host.id, describe))) return refuse("host-not-found");
     return ok(undefined);
   });

@@ -11,7 +11,7 @@ export interface RunRoutesDeps {
   readonly runViews: RunViews;
 }
 
-/** One host of a request for many, as the answer tells of it. */
+/** The result for one host of a request for several. */
 interface StartedHost {
   host: string;
   run: RunSummary | null;
@@ -25,7 +25,7 @@ const NO_HOST = { code: "host-not-found", sentence, next };
 export function serveRuns(serve: Serve, { hosts, runs, runViews }: RunRoutesDeps): void {
   async function summaryOf(runId: RunId): Promise<RunSummary> {
     const summary = await runViews.summary(runId);
-    if (summary === null) throw new Error(`The run ${runId} was just there and is gone`);
+    if (summary === null) throw new Error(`The run ${runId} has just disappeared`);
     return summary;
   }
 
@@ -33,9 +33,9 @@ export function serveRuns(serve: Serve, { hosts, runs, runViews }: RunRoutesDeps
     const host = await hosts.find(params.host);
     if (host === null) return refuse("host-not-found");
     const { proof, ...request } = body;
-    const asked = await runs.ask(actorOf(principal, origin, proofOf(proof)), { ...request, requestKey }, host);
-    if (asked.kind === "unproven") return refuseUnproven(asked.problem);
-    const { result } = asked;
+    const answer = await runs.ask(actorOf(principal, origin, proofOf(proof)), { ...request, requestKey }, host);
+    if (answer.kind === "unproven") return refuseUnproven(answer.problem);
+    const { result } = answer;
     if (result.ok) return ok(await summaryOf(result.runId));
     if (result.code === "host-not-found") return refuse("host-not-found");
     return refuse("run-refused", { detail: result.reason, refusal: result.code, next: REFUSALS[result.code].next });
@@ -45,9 +45,9 @@ export function serveRuns(serve: Serve, { hosts, runs, runViews }: RunRoutesDeps
     const { hosts: names, proof, ...request } = body;
     const found = await findAll(hosts, names);
     const known = found.flatMap(({ host }) => host ?? []);
-    const asked = await runs.askMany(actorOf(principal, origin, proofOf(proof)), { ...request, requestKey }, known);
-    if (asked.kind === "unproven") return refuseUnproven(asked.problem);
-    const results = new Map(known.map(({ id }, place) => [id, asked.result[place]]));
+    const answer = await runs.askMany(actorOf(principal, origin, proofOf(proof)), { ...request, requestKey }, known);
+    if (answer.kind === "unproven") return refuseUnproven(answer.problem);
+    const results = new Map(known.map(({ id }, place) => [id, answer.result[place]]));
     const items: StartedHost[] = [];
     for (const { name, host } of found) {
       const result = host === null ? undefined : results.get(host.id);
@@ -106,7 +106,7 @@ function refuseUnproven(problem: ProofProblem): Refusal<"second-factor-required"
   }
 }
 
-/** The hosts of these names; one that is named twice, by id and by name, once. */
+/** Finds hosts by id or name, each host once. */
 async function findAll(hosts: Pick<Hosts, "find">, names: readonly string[]) {
   const seen = new Set<HostId>();
   const found: { name: string; host: { id: HostId; name: string } | null }[] = [];

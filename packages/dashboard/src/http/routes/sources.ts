@@ -11,7 +11,7 @@ export interface SourceRoutesDeps {
   readonly store: Pick<Store, "change">;
 }
 
-/** The declared sources, and what their hosts should run. */
+/** The declared sources and their targets. */
 export function serveSources(serve: Serve, { sources, store }: SourceRoutesDeps): void {
   async function refresh(source: Source, principal: Principal, origin: RequestOrigin): Promise<SourceView> {
     const view = await source.refresh();
@@ -19,7 +19,7 @@ export function serveSources(serve: Serve, { sources, store }: SourceRoutesDeps)
     const title = sourceTitle({ repoUrl: source.url, branch: source.branch });
     const fact = auditFact(principal, origin, {
       action: "source.refresh",
-      did: `refreshed ${title}${failed ? ", which failed" : ""}`,
+      predicate: `refreshed ${title}${failed ? ", which failed" : ""}`,
       outcome: failed ? "failed" : "done",
     });
     await store.change(async (change) => change.audit(fact));

@@ -22,11 +22,11 @@ export function agentFinding({ facts, conflict, unsupported }: HostInput, target
     return finding(
       "attention",
       "not restarted",
-      `${agent.version} still runs, though the running configuration installs another agent. Restart it.`,
+      `${agent.version} is still running, but the running configuration installs another agent. Restart the agent.`,
       {
         cause: { lead: "The agent was not restarted", detail: "the running configuration installs another one", since: null },
         note: "the agent was not restarted",
-        help: { label: "Restart agent", op: "restart-agent", args: {} },
+        action: { label: "Restart agent", op: "restart-agent", args: {} },
       },
     );
   }
@@ -36,26 +36,27 @@ export function agentFinding({ facts, conflict, unsupported }: HostInput, target
       ? facts.lock.inputs[OWN_INPUT]
       : undefined;
   if (pinned?.revision === undefined) {
-    // Without a pin and without a store path there is nothing to hold it against but the protocol, which it speaks.
+    // Without a pin and a store path, all that can be checked is the protocol, which it speaks.
     const proven = agent.storePath !== undefined && agent.storePath === agent.installedPath;
-    const how = proven ? "as the running configuration installs it" : "and speaks this dashboard's protocol";
+    const how = proven ? "as installed by the running configuration" : "and speaks this dashboard's protocol";
     return finding("ok", "current", `${agent.version} runs, ${how}.`);
   }
-  if (agent.revision === pinned.revision) return finding("ok", "current", `${agent.version} runs, which the target pins.`);
+  if (agent.revision === pinned.revision)
+    return finding("ok", "current", `${agent.version} runs, the version that the target pins.`);
   if (runsTarget || !isOlder(agent.revision, cloned, pinned)) {
-    return finding("ok", "current", `${agent.version} runs, which is no older than what the target pins.`);
+    return finding("ok", "current", `${agent.version} runs, no older than the version that the target pins.`);
   }
   return finding("attention", "outdated", `${agent.version} runs, and the target pins a newer one. Pull and switch to get it.`, {
-    // Pull and switch are what Git, Lock and System ask for; it has no action of its own.
+    // No action of its own: Git, Lock and System suggest pull and switch.
     cause: { lead: "A newer agent is pinned", detail: `${agent.version} runs`, since: pinned.lastModified ?? null },
     note: "a newer agent is pinned",
   });
 }
 
-/** Whether the agent is older than what the target pins, as far as the two lock files date it. Versions say nothing (R23). */
+/** Whether the agent is older than what the target pins, by the dates in the two lock files. Versions say nothing (R23). */
 function isOlder(revision: string | undefined, cloned: LockInput | undefined, pinned: LockInput): boolean {
   if (cloned?.revision === undefined) return true;
-  // The clone already pins what the target does: it waits for the switch.
+  // The clone already has the target's pin: only the switch is missing.
   if (cloned.revision === pinned.revision) return revision !== undefined;
   if (cloned.lastModified === undefined || pinned.lastModified === undefined) return true;
   return cloned.lastModified < pinned.lastModified;

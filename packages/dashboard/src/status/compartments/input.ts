@@ -13,21 +13,21 @@ import type {
 import type { SourceName } from "../../hosts/index.ts";
 import type { Standing } from "../../sources/index.ts";
 
-/** What the compartments need to know of a host. */
+/** Facts about a host, for its compartments. */
 export interface HostInput {
   readonly name: string;
   readonly facts: Partial<Facts>;
-  /** What was activated from here, newest first. */
+  /** Deployments from this dashboard, newest first. */
   readonly deployments: readonly Deployment[];
-  /** Which commits gave which closure in a preview, newest first. */
+  /** Closures that previews built, with their commits; newest first. */
   readonly previews: readonly { readonly commit: Commit; readonly closure: string }[];
-  /** A second machine claims to be this host: in which words. */
+  /** A second machine claims to be this host: the sentence to show. */
   readonly conflict: string | null;
-  /** Its agent was turned away because of its protocol version: in which words. */
+  /** Its agent was rejected for its protocol version: the sentence to show. */
   readonly unsupported: string | null;
 }
 
-/** What the compartments need to know of the target of the host's source. */
+/** The target of the host's source, for its compartments. */
 export type TargetInput =
   | { readonly state: "not-configured" }
   /** The host tracks a source that is not declared here. */
@@ -41,14 +41,14 @@ export type TargetInput =
       readonly inputs: Readonly<Record<string, LockInput>>;
       /** The grace period for failed fetches is over. */
       readonly stale: boolean;
-      /** By commit; one that is not in it counts as unknown to the mirror. */
+      /** By commit; a commit without an entry is not known to the mirror. */
       readonly standings: ReadonlyMap<Commit, Standing>;
     };
 
 export type KnownTarget = Extract<TargetInput, { state: "known" }>;
 export type UnknownSource = Extract<TargetInput, { state: "unknown-source" }>;
 
-/** A run, as far as it says something about the host's status. */
+/** The parts of a run that the host's status depends on. */
 export interface RunFacts {
   readonly id: RunId;
   readonly op: OpName;
@@ -60,14 +60,14 @@ export interface RunFacts {
   readonly phase: string | null;
   /** Code of its failure or refusal. */
   readonly code: string | null;
-  /** Why it ended so, as a sentence. */
+  /** The reason for its outcome, as a sentence. */
   readonly reason: string | null;
   /** The tool's own first line of failure, else the reason. */
   readonly firstError: string | null;
-  /** What ran on the host when the run had ended (its proof). */
+  /** The closure that ran on the host when the run ended, from its proof. */
   readonly closureAtEnd: string | null;
   readonly tests: readonly TestResult[];
-  /** How it is shown while it is active. */
+  /** Shown while it is active. */
   readonly word: string;
   readonly sentence: string;
 }
@@ -75,28 +75,28 @@ export interface RunFacts {
 export interface RunsInput {
   /** The run that is starting or running. */
   readonly active: RunFacts | null;
-  /** The last one that fetched a commit (pull, preview or switch), however it ended: also refused by the host. */
+  /** The last pull, preview or switch with any outcome, also refused by the host. */
   readonly lastFetch: RunFacts | null;
-  /** The last one that was to change what runs, a switch or a rollback, and ended other than refused. */
+  /** The last switch or rollback that was not refused. */
   readonly lastSwitch: RunFacts | null;
   readonly lastTest: RunFacts | null;
 }
 
-/** The action that a compartment asks for, before policy and reachability have their say. */
+/** The action that a compartment suggests, before policy and reachability are considered. */
 export interface SuggestedAction {
   readonly label: string;
   readonly op: OpName;
   readonly args: Readonly<Record<string, unknown>>;
 }
 
-/** One of the five answers, with what follows from it for the host as a whole. */
+/** One of the five answers, with its consequences for the whole host. */
 export interface Finding {
   readonly answer: CompartmentAnswer;
-  /** Why the host needs attention; null: it does not, for all that this compartment knows. */
+  /** Why the host needs attention; null: this compartment needs none. */
   readonly cause: { readonly lead: string; readonly detail: string | null; readonly since: Timestamp | null } | null;
-  /** The same in a few words, for when another compartment gives the cause. */
+  /** The same in a few words, used when another compartment gives the cause. */
   readonly note: string | null;
-  readonly help: SuggestedAction | null;
-  /** The run whose failure it tells of. */
+  readonly action: SuggestedAction | null;
+  /** The failed run that this is about. */
   readonly failedRun: RunId | null;
 }

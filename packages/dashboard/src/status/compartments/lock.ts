@@ -1,42 +1,44 @@
 import { type LockInput, sentence } from "@nixfleet/protocol";
-import { noTarget } from "./git.ts";
+import { noTargetFinding } from "./git.ts";
 import type { Finding, HostInput, KnownTarget, TargetInput } from "./input.ts";
-import { count, finding, listed, NOT_PROVEN } from "./wording.ts";
+import { count, finding, joinNames, NOT_PROVEN } from "./wording.ts";
 
 const day = 86_400_000;
 
 /** Does the `flake.lock` in the host's clone equal the target's? */
 export function lockFinding({ facts }: HostInput, target: TargetInput, now: number): Finding {
   const { lock, clone } = facts;
-  if (target.state === "unknown-source") return noTarget(target);
-  if (clone?.commit === null) return finding("unknown", "not yet", "It is compared once the host has a clone.");
+  if (target.state === "unknown-source") return noTargetFinding(target);
+  if (clone?.commit === null) return finding("unknown", "not yet", "Checked after the first pull.");
   if (lock === undefined) return finding("unknown", "not yet", "The host has not reported its flake.lock yet.");
-  if (target.state !== "known") return noTarget(target);
+  if (target.state !== "known") return noTargetFinding(target);
   if ("problem" in lock) {
     if (lock.problem.code === "lock-missing") {
-      return target.lockHash === null ? finding("ok", "none", "Neither the host nor the target has a flake.lock.") : missing();
+      return target.lockHash === null
+        ? finding("ok", "none", "Neither the host nor the target has a flake.lock.")
+        : missingFinding();
     }
-    return broken("unreadable", sentence(lock.problem.message), "flake.lock cannot be read");
+    return brokenFinding("unreadable", sentence(lock.problem.message), "flake.lock cannot be read");
   }
-  if (lock.hash === target.lockHash) return equal(target, now);
-  const names = differing(lock.inputs, target.inputs);
+  if (lock.hash === target.lockHash) return equalFinding(target, now);
+  const names = differingInputs(lock.inputs, target.inputs);
   if (names.length === 0) {
-    return differs(
+    return differsFinding(
       "differs",
-      "The flake.lock is not the target's, though every input has the same revision.",
+      "flake.lock differs from the target's, but every input has the same revision.",
       "flake.lock differs",
     );
   }
-  const named = listed(names.map((name) => distance(name, own(lock.inputs, name), own(target.inputs, name))));
+  const description = joinNames(names.map((name) => describeDifference(name, own(lock.inputs, name), own(target.inputs, name))));
   const n = count(names.length, "input");
-  return differs(
+  return differsFinding(
     n,
-    `${named} ${names.length === 1 ? "differs" : "differ"} from the target's.`,
+    `${description} ${names.length === 1 ? "differs" : "differ"} from the target's.`,
     `${count(names.length, "lock input")} ${names.length === 1 ? "differs" : "differ"}`,
   );
 }
 
-function equal(target: KnownTarget, now: number): Finding {
+function equalFinding(target: KnownTarget, now: number): Finding {
   const inputs = Object.entries(target.inputs);
   if (target.stale) {
     return finding(
@@ -60,28 +62,28 @@ function equal(target: KnownTarget, now: number): Finding {
   );
 }
 
-function missing(): Finding {
-  return broken("missing", "The host's clone has no flake.lock, but the target has one.", "flake.lock is missing");
+function missingFinding(): Finding {
+  return brokenFinding("missing", "The host's clone has no flake.lock, but the target has one.", "flake.lock is missing");
 }
 
-function broken(word: string, text: string, lead: string): Finding {
+function brokenFinding(word: string, text: string, lead: string): Finding {
   return finding("broken", word, `${text} A pull restores it.`, {
     cause: { lead, detail: text, since: null },
     note: lead,
-    help: { label: "Pull", op: "pull", args: {} },
+    action: { label: "Pull", op: "pull", args: {} },
   });
 }
 
-function differs(word: string, text: string, note: string): Finding {
+function differsFinding(word: string, text: string, note: string): Finding {
   return finding("attention", word, text, {
     cause: { lead: note, detail: text, since: null },
     note,
-    help: { label: "Pull", op: "pull", args: {} },
+    action: { label: "Pull", op: "pull", args: {} },
   });
 }
 
-/** Names of the inputs that only one side has, or that stand at another revision; in order of the alphabet. */
-function differing(here: Readonly<Record<string, LockInput>>, there: Readonly<Record<string, LockInput>>): string[] {
+/** Names of inputs that only one side has or whose revisions differ, sorted. */
+function differingInputs(here: Readonly<Record<string, LockInput>>, there: Readonly<Record<string, LockInput>>): string[] {
   const names = [...new Set([...Object.keys(here), ...Object.keys(there)])].sort();
   return names.filter((name) => {
     const [a, b] = [own(here, name), own(there, name)];
@@ -89,14 +91,14 @@ function differing(here: Readonly<Record<string, LockInput>>, there: Readonly<Re
   });
 }
 
-/** A host names its inputs; one that is called `constructor` is not to find anything else. */
+/** Hosts choose input names: one called `constructor` must not find an inherited property. */
 function own<T>(record: Readonly<Record<string, T>>, name: string): T | undefined {
   return Object.hasOwn(record, name) ? record[name] : undefined;
 }
 
-function distance(name: string, here: LockInput | undefined, there: LockInput | undefined): string {
+function describeDifference(name: string, here: LockInput | undefined, there: LockInput | undefined): string {
   if (here === undefined) return `${name} (new in the target)`;
-  if (there === undefined) return `${name} (gone in the target)`;
+  if (there === undefined) return `${name} (removed in the target)`;
   if (here.lastModified === undefined || there.lastModified === undefined) return name;
   const days = Math.round((there.lastModified - here.lastModified) / day);
   if (days === 0) return name;

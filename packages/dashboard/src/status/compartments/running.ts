@@ -1,23 +1,23 @@
 import type { Commit, Deployment, Timestamp } from "@nixfleet/protocol";
 import type { HostInput } from "./input.ts";
 
-/** What runs on a host, and how that is known. */
+/** The running system of a host, and how it is known. */
 export type Running =
   /** Its running closure has not been reported. */
   | { readonly kind: "unknown" }
-  /** This project activated the closure; `deployments` of this very closure, newest first. */
+  /** NixFleet activated the closure; `deployments` of exactly this closure, newest first. */
   | { readonly kind: "deployed"; readonly closure: string; readonly deployments: readonly [Deployment, ...Deployment[]] }
-  /** Somebody else did, and the system itself names the commit that it was built from. */
+  /** Something else did, and the system itself names the commit that it was built from. */
   | { readonly kind: "named"; readonly closure: string; readonly commit: Commit }
-  /** Somebody else did, and a preview of this commit gave this very closure. */
+  /** Something else did, and a preview of this commit built exactly this closure. */
   | { readonly kind: "previewed"; readonly closure: string; readonly commit: Commit }
-  /** Somebody else did. `drift`: after this project had deployed another closure (R17). */
+  /** Something else did. `drift`: after NixFleet had deployed another closure (R17). */
   | { readonly kind: "foreign"; readonly closure: string; readonly drift: boolean };
 
-type What = Pick<HostInput, "facts" | "deployments" | "previews">;
+type RunningInput = Pick<HostInput, "facts" | "deployments" | "previews">;
 
-/** Finds out by store path what runs: names and commits of a clone prove nothing (R16, R17). */
-export function whatRuns({ facts, deployments, previews }: What): Running {
+/** Identifies the running system by store path: names and the commit of the clone prove nothing (R16, R17). */
+export function runningSystem({ facts, deployments, previews }: RunningInput): Running {
   if (facts.running === undefined) return { kind: "unknown" };
   const { closure, revision } = facts.running;
   const [first, ...more] = deployments.filter((deployment) => deployment.closure === closure);
@@ -28,15 +28,15 @@ export function whatRuns({ facts, deployments, previews }: What): Running {
   return { kind: "foreign", closure, drift: deployments.length > 0 };
 }
 
-/** The commit that the running system was built from, and since when it runs; nulls where that is not known. */
-export function runningCommit(host: What, target: Commit | null): { commit: Commit | null; since: Timestamp | null } {
-  const running = whatRuns(host);
+/** The commit that the running system was built from, and since when it runs; null: not known. */
+export function runningCommit(host: RunningInput, target: Commit | null): { commit: Commit | null; since: Timestamp | null } {
+  const running = runningSystem(host);
   const since = host.facts.running?.since ?? null;
-  // One closure can be what several commits build: the target counts before all others.
+  // Several commits can build one closure: prefer the target.
   if (target !== null && runsCommit(host, target)) return { commit: target, since };
   switch (running.kind) {
     case "deployed": {
-      // Of a generation that was gone back to no commit may be known, though an earlier deployment names it.
+      // A rollback may not know its commit, though an earlier deployment of the closure does.
       const deployment = running.deployments.find(({ commit }) => commit !== null) ?? running.deployments[0];
       return { commit: deployment.commit, since: since ?? deployment.at };
     }
@@ -49,9 +49,9 @@ export function runningCommit(host: What, target: Commit | null): { commit: Comm
   }
 }
 
-/** Whether the running closure was deployed from this commit, names it as what it was built from, or was given by a preview of it. */
-export function runsCommit(host: What, commit: Commit): boolean {
-  const running = whatRuns(host);
+/** Whether the running closure was deployed from this commit, names it, or was built by a preview of it. */
+export function runsCommit(host: RunningInput, commit: Commit): boolean {
+  const running = runningSystem(host);
   if (running.kind === "unknown") return false;
   if (host.previews.some((shown) => shown.closure === running.closure && shown.commit === commit)) return true;
   if (running.kind === "deployed") return running.deployments.some((deployment) => deployment.commit === commit);

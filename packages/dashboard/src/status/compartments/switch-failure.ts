@@ -4,23 +4,23 @@ import { runsCommit } from "./running.ts";
 import { finding } from "./wording.ts";
 
 /**
- * What the last switch or rollback left to mend; null: it succeeded, or what runs now came after it. A failure stands until a newer switch
- * of whoever: a new target does not mend it.
+ * The failure of the last switch or rollback that is still to be fixed; null: it succeeded, or something else was activated since. Any newer
+ * switch resolves a failure; a new target does not.
  */
 export function switchFailure(host: HostInput, run: RunFacts, target: TargetInput): Finding | null {
   const { running } = host.facts;
-  // By what ran then and runs now, not by time: the host's clock and this one may differ.
+  // Compared by closure, not by time: the clocks of host and dashboard may differ.
   if (running !== undefined && run.closureAtEnd !== null && running.closure !== run.closureAtEnd) return null;
-  const to = nameOf(run);
+  const to = describeRun(run);
   const phase = run.phase === null ? "" : ` in ${run.phase}`;
-  // Of a run that was undone the reason says more than the tool's line; both together say all.
+  // For an undone run the reason says more than the tool's first error line; show both.
   const reasons = [run.reason, run.firstError].filter((text) => text !== null);
   const why = [...new Set(reasons)].map((text) => ` ${sentence(text)}`).join("");
   const verb = run.op === "rollback" ? "Rollback" : "Switch";
   const error = run.firstError === null ? "" : ` ${sentence(run.firstError)}`;
   const same = target.state === "known" && target.commit === run.commit;
   const mode = run.args["mode"];
-  const help: SuggestedAction =
+  const action: SuggestedAction =
     run.op === "rollback"
       ? { label: "Retry", op: "rollback", args: run.args }
       : { label: same ? "Retry" : "Switch", op: "switch", args: mode === undefined || mode === "switch" ? {} : { mode } };
@@ -28,29 +28,29 @@ export function switchFailure(host: HostInput, run: RunFacts, target: TargetInpu
     finding("broken", word, text, {
       cause: { lead, detail: run.firstError, since: run.endedAt },
       note: lead,
-      help,
+      action,
       failedRun: run.id,
     });
   switch (run.state) {
     case "failed":
       return broken("failed", `${to} failed${phase}.${error}`, `${verb} failed`);
     case "rolled-back":
-      // The host came home, and the target is another by now, which it runs: nothing is left to mend.
+      // The host was rolled back and now runs a different, newer target: nothing is left to fix.
       if (target.state === "known" && !same && runsCommit(host, target.commit)) return null;
-      return broken("rolled back", `${to} was undone.${why}${runsNow(host, why)}`, `${verb} was rolled back`);
+      return broken("rolled back", `${to} was undone.${why}${describeRunning(host, why)}`, `${verb} was rolled back`);
     case "timed-out":
       return broken("timed out", `${to} took longer than its deadline and was stopped${phase}.${error}`, `${verb} took too long`);
     case "lost": {
-      // What the host reports decides (R2): if it runs the target now, the outcome is known after all.
+      // The host's report decides (R2): if it runs the target now, the outcome is known.
       if (target.state === "known" && runsCommit(host, target.commit)) return null;
       return finding(
         "attention",
         "outcome lost",
-        `${to} ended without a report: whether it was activated is not known.${error}`,
+        `${to} ended without a report. It is not known whether it was activated.${error}`,
         {
           cause: { lead: "The last switch was lost", detail: run.firstError, since: run.endedAt },
           note: "the last switch was lost",
-          help,
+          action,
         },
       );
     }
@@ -59,11 +59,11 @@ export function switchFailure(host: HostInput, run: RunFacts, target: TargetInpu
       return finding(
         "attention",
         "half switched",
-        `${to} was cancelled while it activated: services may be stopped. Switch again.`,
+        `${to} was cancelled during activation: services may be stopped. Switch again.`,
         {
-          cause: { lead: "Cancelled while it activated", detail: "the system may be half switched", since: run.endedAt },
+          cause: { lead: "Cancelled during activation", detail: "the system may be half switched", since: run.endedAt },
           note: "may be half switched",
-          help: { ...help, label: "Switch" },
+          action: { ...action, label: "Switch" },
         },
       );
     case "queued":
@@ -75,16 +75,16 @@ export function switchFailure(host: HostInput, run: RunFacts, target: TargetInpu
   }
 }
 
-function nameOf({ op, args, commit }: RunFacts): string {
+function describeRun({ op, args, commit }: RunFacts): string {
   if (op === "rollback") return `The rollback to generation ${String(args["generation"])}`;
   return commit === null ? "The last switch" : `The switch to ${shortCommit(commit)}`;
 }
 
-/** What runs after an undo, by what the host reports of itself; nothing where the run's own reason says it. */
-function runsNow({ facts }: HostInput, told: string): string {
+/** The running system after an undo, as the host reports it; empty if the run's reason already says it. */
+function describeRunning({ facts }: HostInput, reason: string): string {
   const { running, profile } = facts;
-  if (running === undefined) return " What runs now has not been reported.";
-  if (told.includes(storeName(running.closure))) return "";
+  if (running === undefined) return " The host has not reported what it runs now.";
+  if (reason.includes(storeName(running.closure))) return "";
   if (profile?.generation !== undefined && profile.closure === running.closure) {
     return ` The host runs generation ${profile.generation} again.`;
   }

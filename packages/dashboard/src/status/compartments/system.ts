@@ -1,22 +1,22 @@
 import { sentence, shortCommit, storeName } from "@nixfleet/protocol";
-import { noTarget } from "./git.ts";
+import { noTargetFinding } from "./git.ts";
 import type { Finding, HostInput, KnownTarget, RunFacts, RunsInput, SuggestedAction, TargetInput } from "./input.ts";
-import { runningCommit, runsCommit, whatRuns } from "./running.ts";
+import { runningCommit, runningSystem, runsCommit } from "./running.ts";
 import { switchFailure } from "./switch-failure.ts";
 import { count, finding, NOT_PROVEN } from "./wording.ts";
 
 const switchNow: SuggestedAction = { label: "Switch", op: "switch", args: {} };
 const reboot: SuggestedAction = { label: "Reboot", op: "reboot", args: {} };
-/** After the end of its window an undo needs some time, and clocks differ: only then it is overdue. In milliseconds. */
+/** Time that an undo may take after the end of its window, clock differences included, before it is overdue. In milliseconds. */
 const UNDO_TIME = 3 * 60_000;
 
-/** When an armed dead-man switch that nobody answers for turns from waiting into overdue; null: none is armed. */
+/** When an armed dead-man switch without an active run becomes overdue; null: none is armed. */
 export function undoOverdueAt({ deadman }: HostInput["facts"]): number | null {
   return deadman == null ? null : deadman.until + UNDO_TIME;
 }
 
-/** What the answers before this one found: System is green only if Git and Lock are. */
-export interface Before {
+/** Results of Git and Lock: System is green only if both are. */
+export interface PrecedingAnswers {
   readonly cloneAtTarget: boolean;
   readonly lockEqual: boolean;
 }
@@ -26,45 +26,45 @@ export function systemFinding(
   host: HostInput,
   target: TargetInput,
   { active, lastSwitch }: RunsInput,
-  before: Before,
+  preceding: PrecedingAnswers,
   now: number,
 ): Finding {
-  const waiting = armed(host, active, now);
-  if (waiting !== null) return waiting;
+  const armed = armedFinding(host, active, now);
+  if (armed !== null) return armed;
   const failure = lastSwitch === null ? null : switchFailure(host, lastSwitch, target);
   if (failure !== null) return failure;
-  // A switch from here would go to a target that is not the host's: nothing is to be asked for, also where it drifted.
-  if (target.state === "unknown-source") return noTarget(target);
-  const running = whatRuns(host);
-  if (running.kind === "unknown") return nothingRuns(host);
+  // A switch from here would use a target that is not the host's: suggest nothing, even if it drifted.
+  if (target.state === "unknown-source") return noTargetFinding(target);
+  const running = runningSystem(host);
+  if (running.kind === "unknown") return neverSwitchedFinding(host);
   const { since = null } = host.facts.running ?? {};
   if (running.kind === "foreign") {
     const text = running.drift
-      ? `${drifted(host, running.closure)} A switch brings it back to the target.`
-      : "What runs was deployed outside NixFleet, and does not name its commit. A switch proves it.";
+      ? `${describeDrift(host, running.closure)} A switch brings it back to the target.`
+      : "The running system was deployed outside NixFleet and does not name its commit. A switch brings it to the target.";
     const lead = running.drift ? "Switched by something else" : "Deployed outside NixFleet";
     return finding("attention", running.drift ? "drift" : "from outside", text, {
-      cause: { lead, detail: "what runs here is not known to any commit", since },
+      cause: { lead, detail: "the running closure belongs to no known commit", since },
       note: lead.toLowerCase().replace("nixfleet", "NixFleet"),
-      // Before the clone is at the target, a pull is what helps first.
-      help: switchNow,
+      // While the clone is behind, Git suggests a pull first.
+      action: switchNow,
     });
   }
-  if (target.state !== "known") return noTarget(target);
-  if (!before.cloneAtTarget || !before.lockEqual) {
-    return finding("unknown", "not yet", "It is compared once the clone is at the target.");
+  if (target.state !== "known") return noTargetFinding(target);
+  if (!preceding.cloneAtTarget || !preceding.lockEqual) {
+    return finding("unknown", "not yet", "Checked after the next pull.");
   }
-  if (!runsCommit(host, target.commit)) return notSwitched(host, target);
+  if (!runsCommit(host, target.commit)) return notSwitchedFinding(host, target);
   return target.stale
     ? finding("unknown", NOT_PROVEN, "It runs the last known target, but the config repository has not been read for a while.")
-    : finished(host, target);
+    : targetRunsFinding(host, target);
 }
 
 /**
- * A dead-man switch that is armed. While the run that armed it is at work it is part of that; without one nobody will confirm, and the host must come
- * back by itself.
+ * An armed dead-man switch. While the run that armed it is active it is part of that run; otherwise nobody will confirm it, and the host
+ * must go back by itself.
  */
-function armed({ facts }: HostInput, active: RunFacts | null, now: number): Finding | null {
+function armedFinding({ facts }: HostInput, active: RunFacts | null, now: number): Finding | null {
   const { deadman } = facts;
   if (deadman == null) return null;
   const back = storeName(deadman.back);
@@ -72,25 +72,25 @@ function armed({ facts }: HostInput, active: RunFacts | null, now: number): Find
     return finding(
       "working",
       "confirming",
-      `What was activated waits for its confirmation; without one the host goes back to ${back}.`,
+      `The activation is waiting to be confirmed. Otherwise the host goes back to ${back}.`,
     );
   }
   const overdue = now > (undoOverdueAt(facts) ?? now);
   const text = overdue
-    ? `The host should have gone back to ${back} by now, and has not said so. Look at it by other means: nixfleet-agent status and undo work without the dashboard.`
-    : `What was activated was not confirmed, and no run is at work that could be: the host goes back to ${back} by itself.`;
+    ? `The host should have gone back to ${back} by now, but has not reported it. Log in to the host: nixfleet-agent status and undo work without the dashboard.`
+    : `The activation was not confirmed, and no active run can confirm it: the host goes back to ${back} by itself.`;
   return finding(overdue ? "broken" : "attention", overdue ? "undo overdue" : "not confirmed", text, {
     cause: {
-      lead: overdue ? "Has not gone back in time" : "Goes back to what ran before",
+      lead: overdue ? "Has not gone back in time" : "Goes back to the previous system",
       detail: `to ${back}`,
       since: deadman.until,
     },
-    note: overdue ? "has not gone back in time" : "goes back to what ran before",
+    note: overdue ? "has not gone back in time" : "goes back to the previous system",
   });
 }
 
-/** What runs instead of what was deployed from here, and how it came about as far as the host's generations tell. */
-function drifted({ facts, deployments }: HostInput, closure: string): string {
+/** Describes what runs instead of the last deployment, and how that happened as far as the host's generations show. */
+function describeDrift({ facts, deployments }: HostInput, closure: string): string {
   const [last] = deployments;
   const deployed =
     last?.commit == null ? "what was deployed from here" : `${shortCommit(last.commit)}, the last commit deployed from here`;
@@ -99,22 +99,22 @@ function drifted({ facts, deployments }: HostInput, closure: string): string {
     facts.generations === undefined
       ? "something else switched it"
       : generation === undefined
-        ? "something else activated it without making a generation, so it lasts until the next boot"
+        ? "something else activated it without creating a generation, so it lasts until the next boot"
         : `something else switched it to generation ${generation.number}`;
   return `The host runs ${storeName(closure)} instead of ${deployed}: ${how}.`;
 }
 
-/** A host that has reported, and runs nothing that its platform links to: its configuration was never activated. */
-function nothingRuns({ facts }: HostInput): Finding {
+/** For a host that reports no running closure: no configuration was ever activated. */
+function neverSwitchedFinding({ facts }: HostInput): Finding {
   if (facts.agent === undefined) return finding("unknown", "not yet", "The host has not reported what it runs yet.");
-  return finding("attention", "not switched", "No configuration has been activated on this host yet. A switch does.", {
+  return finding("attention", "not switched", "No configuration has been activated on this host yet. A switch activates one.", {
     cause: { lead: "Never switched", detail: "no configuration has been activated here yet", since: null },
     note: "never switched",
-    help: switchNow,
+    action: switchNow,
   });
 }
 
-function notSwitched(host: HostInput, target: KnownTarget): Finding {
+function notSwitchedFinding(host: HostInput, target: KnownTarget): Finding {
   const { commit } = runningCommit(host, null);
   const { closure } = host.facts.profile ?? {};
   const nextBoot = host.deployments.some((deployment) => deployment.closure === closure && deployment.commit === target.commit);
@@ -130,7 +130,7 @@ function notSwitched(host: HostInput, target: KnownTarget): Finding {
           since: null,
         },
         note: "waits for a reboot",
-        help: reboot,
+        action: reboot,
       },
     );
   }
@@ -140,18 +140,18 @@ function notSwitched(host: HostInput, target: KnownTarget): Finding {
   return finding("attention", "not switched", `${shortCommit(target.commit)} is pulled, but the host still runs ${runs}${far}.`, {
     cause: { lead: "Pulled, not switched", detail: `runs ${runs}${far}`, since: standing?.lackingSince ?? null },
     note: "not switched",
-    help: switchNow,
+    action: switchNow,
   });
 }
 
-/** It runs the target's closure: is that all? */
-function finished({ facts }: HostInput, target: KnownTarget): Finding {
+/** The host runs the target's closure; checks what is left to finish. */
+function targetRunsFinding({ facts }: HostInput, target: KnownTarget): Finding {
   const at = shortCommit(target.commit);
   if (facts.profile !== undefined && facts.profile.closure !== facts.running?.closure) {
     return finding(
       "attention",
       "until reboot",
-      `It runs what ${at} builds, but another generation starts at the next boot. A switch keeps it.`,
+      `It runs what ${at} builds, but another generation starts at the next boot. A switch makes it permanent.`,
       {
         cause: {
           lead: "Runs the target until the next boot",
@@ -159,7 +159,7 @@ function finished({ facts }: HostInput, target: KnownTarget): Finding {
           since: facts.running?.since ?? null,
         },
         note: "only until the next boot",
-        help: switchNow,
+        action: switchNow,
       },
     );
   }
@@ -172,7 +172,7 @@ function finished({ facts }: HostInput, target: KnownTarget): Finding {
         since: facts.running?.since ?? null,
       },
       note: "needs a reboot",
-      help: reboot,
+      action: reboot,
     });
   }
   return finding("ok", "current", `It runs what ${at} builds.`);

@@ -1,31 +1,27 @@
 import { sentence } from "@nixfleet/protocol";
 import type { Finding, HostInput, RunFacts, RunsInput, SuggestedAction } from "./input.ts";
-import { count, finding, listed, NOT_COMPARED, NOT_PROVEN } from "./wording.ts";
+import { count, finding, joinNames, NOT_COMPARED, NOT_PROVEN } from "./wording.ts";
 
 const runTests: SuggestedAction = { label: "Run tests", op: "test", args: {} };
 
 /** Do the host's own tests pass on what runs now? Green only if System is. */
 export function testsFinding(host: HostInput, { lastTest }: RunsInput, system: Finding): Finding {
-  const last = lastTest !== null && isAboutWhatRuns(host, lastTest) ? lastTest : null;
+  const last = lastTest !== null && coversRunningSystem(host, lastTest) ? lastTest : null;
   // A failure on the running closure is true whatever the target is.
   if (last !== null) {
-    const failure = failureOf(last);
+    const failure = failureFinding(last);
     if (failure !== null) return failure;
   }
-  const { word: ofSystem } = system.answer;
-  if (ofSystem === NOT_PROVEN || ofSystem === NOT_COMPARED) {
-    return finding(
-      "unknown",
-      ofSystem,
-      `They are proven with the system.${lastTest === null ? "" : ` Last: ${tally(lastTest)}.`}`,
-    );
+  const { word: systemWord } = system.answer;
+  if (systemWord === NOT_PROVEN || systemWord === NOT_COMPARED) {
+    return finding("unknown", systemWord, `Proven together with System.${lastTest === null ? "" : ` Last: ${tally(lastTest)}.`}`);
   }
   if (system.answer.status !== "ok") {
     const word = system.answer.status === "broken" ? "not run" : "not yet";
     return finding(
       "unknown",
       word,
-      `They run once the target is active.${lastTest === null ? "" : ` Last: ${tally(lastTest)}.`}`,
+      `Tests run once the target is active.${lastTest === null ? "" : ` Last: ${tally(lastTest)}.`}`,
     );
   }
   const { tests } = host.facts;
@@ -35,12 +31,8 @@ export function testsFinding(host: HostInput, { lastTest }: RunsInput, system: F
   }
   if (tests === undefined) return finding("unknown", "not yet", "The host has not reported its tests yet.");
   if (tests.defined === 0 || last?.state === "succeeded") {
-    // Yellow, since nothing proves that the host works; but nothing is broken, so it asks nobody for attention.
-    return finding(
-      "attention",
-      "no tests",
-      `No tests are defined: hosts/${host.name}/tests/T*.sh in the config repository would run here.`,
-    );
+    // Yellow because nothing proves that the host works; but nothing is broken, so the host needs no attention.
+    return finding("attention", "no tests", `No tests are defined. Add hosts/${host.name}/tests/T*.sh to the config repository.`);
   }
   const why =
     last?.state === "cancelled"
@@ -55,28 +47,28 @@ export function testsFinding(host: HostInput, { lastTest }: RunsInput, system: F
     {
       cause: {
         lead: "Switched, not tested",
-        detail: count(tests.defined, "test") + (tests.defined === 1 ? " waits" : " wait"),
+        detail: `${count(tests.defined, "test")} to run`,
         since: host.facts.running?.since ?? null,
       },
       note: "tests have not run",
-      help: runTests,
+      action: runTests,
     },
   );
 }
 
-/** Tests tell of the closure that ran when they ended, and only until it is deployed again. */
-function isAboutWhatRuns({ facts, deployments }: HostInput, run: RunFacts): boolean {
+/** A test result holds for the closure that ran when the tests ended, until that closure is deployed again. */
+function coversRunningSystem({ facts, deployments }: HostInput, run: RunFacts): boolean {
   const closure = facts.running?.closure;
   if (closure === undefined || run.closureAtEnd !== closure) return false;
   const deployed = deployments.find((deployment) => deployment.closure === closure);
-  // Ids sort by time, and are all of one clock.
+  // Run ids sort by time, by one clock.
   return deployed === undefined || run.id > deployed.runId;
 }
 
-function failureOf(run: RunFacts): Finding | null {
+function failureFinding(run: RunFacts): Finding | null {
   if (run.state !== "failed" && run.state !== "timed-out") return null;
   const failed = run.tests.filter(({ outcome }) => outcome === "failed" || outcome === "timed-out").map(({ script }) => script);
-  const help: SuggestedAction = { ...runTests, label: "Retry" };
+  const action: SuggestedAction = { ...runTests, label: "Retry" };
   if (failed.length === 0) {
     const word = run.state === "timed-out" ? "timed out" : "failed";
     const text =
@@ -86,16 +78,16 @@ function failureOf(run: RunFacts): Finding | null {
     return finding("broken", word, text, {
       cause: { lead: text.split(".")[0] ?? text, detail: run.firstError, since: run.endedAt },
       note: "tests failed",
-      help,
+      action,
     });
   }
-  const names = listed(failed);
+  const names = joinNames(failed);
   const lead = `${count(failed.length, "test")} failed`;
   const error = run.firstError === null ? "" : ` ${sentence(run.firstError)}`;
   return finding("broken", `${failed.length} failed`, `${names} failed, ${run.tests.length - failed.length} passed.${error}`, {
     cause: { lead, detail: names, since: run.endedAt },
     note: lead,
-    help,
+    action,
   });
 }
 
