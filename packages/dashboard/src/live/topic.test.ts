@@ -82,7 +82,7 @@ test("T1: the fifty-first topic is not followed, and the browser is told; one th
   for (let place = 0; place < 50; place++) await follow(place);
   browser.take();
   await follow(50);
-  expect(browser.take()).toEqual([{ type: "problem", reason: "More than 50 topics at once are not followed." }]);
+  expect(browser.take()).toEqual([{ type: "problem", reason: "At most 50 topics can be followed at once." }]);
   expect(browser.closed()).toBeNull();
   browser.say({ type: "unsubscribe", topic: `run:${RUN.slice(0, -2)}00` });
   await follow(50);

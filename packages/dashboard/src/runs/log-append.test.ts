@@ -25,7 +25,7 @@ test("R69: a log at the limit of its run says so in its last line, and takes no 
   expect(await at.append(runId, host, [line("€"), line("ab"), line("c"), line("")], { limits })).toBe(4);
   expect(await at.append(runId, host, [line("d")], { limits })).toBeNull();
   expect(await at.append(runId, host, [line("")], { limits: NO_LIMITS })).toBeNull();
-  const notice = "The log of this run has reached its limit of 10 bytes (NIXFLEET_LOG_RUN_BYTES). What follows is not kept.";
+  const notice = "The log of this run has reached its limit of 10 bytes (NIXFLEET_LOG_RUN_BYTES). Later lines are dropped.";
   expect(await at.text(runId)).toEqual(["12345", "€", "ab", notice]);
   expect(await at.row(runId)).toMatchObject({ lines: 4, truncated: true, warnings: 1, bytes: 10 + notice.length });
   const { lines } = await createRunLogs(at.store).read(runId, 4, 1);

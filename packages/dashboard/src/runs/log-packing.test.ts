@@ -119,7 +119,7 @@ test("a chunk that cannot be unpacked stops no other log, and is tried again an 
   await using keeper = createHistoryKeeper({ store: at.store, bus: at.bus, clock: at.clock, log, limits: KEEP_ALL });
   at.clock.advance(10_000);
   await keeper.pack();
-  expect(errors).toEqual(["A log could not be packed; it is tried again in an hour"]);
+  expect(errors).toEqual(["A log could not be packed; retrying in an hour"]);
   expect(await at.codecs(behind)).toEqual(["zstd 3"]);
   // Nothing of it was lost by the trial.
   expect(await at.codecs(poisoned)).toEqual(["plain 1", "plain 1", "plain 1"]);

@@ -74,7 +74,7 @@ test.each(ALLOWED)(
         actor_id: actor.id,
         who: actor.name,
         action: "run.start",
-        sentence: `${subject} asked for “Run tests” on ${name}.`,
+        sentence: `${subject} requested “Run tests” on ${name}.`,
         outcome: "done",
         address: "address" in actor ? actor.address : null,
         run_id: expect.any(String),
@@ -151,7 +151,7 @@ test.each(REFUSED)(
         actor_id: actor.id,
         who: actor.name,
         action: "run.start",
-        sentence: `${subject} asked for “${label}” on ${name} and was refused: ${reason}`,
+        sentence: `${subject} requested “${label}” on ${name} and was refused: ${reason}`,
         outcome: "refused",
         address: "address" in actor ? actor.address : null,
         run_id: null,
@@ -196,8 +196,8 @@ test("R74: what does not fit, or cannot be done now, is refused and recorded onc
     const code = asked.kind === "answered" && !asked.result.ok ? asked.result.code : asked.kind;
     return [code, entries.map(({ outcome, sentence }) => [outcome, sentence.slice(0, 31)])];
   };
-  const once = [["refused", "ada asked for “Run tests” on al"]];
-  expect(await ask({ op: "format-disk" })).toEqual(["op-unknown", [["refused", "ada asked for an unknown op on "]]]);
+  const once = [["refused", "ada requested “Run tests” on al"]];
+  expect(await ask({ op: "format-disk" })).toEqual(["op-unknown", [["refused", "ada requested an unknown op on "]]]);
   expect(await ask({ args: { path: "/" } })).toEqual(["arguments-invalid", once]);
   expect(await ask({ whenBlocked: "refuse" })).toEqual(["host-offline", once]);
   const nobody = { id: "01j0000000000000000000000z" as HostId, name: "nobody" };
