@@ -2,7 +2,7 @@ import { configDefaults, defineConfig } from "vitest/config";
 import { LAB_TESTS } from "./lab/vitest.config.ts";
 
 /** Bounds that only a test that hangs reaches; no promise is measured by them. */
-const bounds = { testTimeout: 60_000, hookTimeout: 60_000, teardownTimeout: 10_000 };
+const bounds = { testTimeout: 120_000, hookTimeout: 120_000, teardownTimeout: 10_000 };
 
 export default defineConfig({
   test: {
@@ -39,7 +39,6 @@ export default defineConfig({
           pool: "forks",
           isolate: false,
           ...bounds,
-          testTimeout: 120_000,
         },
       },
     ],

@@ -147,7 +147,7 @@ test("S7, S8: whatever is written and sent before the power goes, what was sent 
         }
       }
     }),
-    { numRuns: 60 },
+    { numRuns: 25 },
   );
 });
 
