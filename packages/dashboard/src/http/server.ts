@@ -11,6 +11,12 @@ import type { Authentication } from "./authentication.ts";
 import { clientAddress } from "./client-address.ts";
 import type { Origins } from "./origins.ts";
 
+/**
+ * The answer before `open` and after `stop`. It names a time, so that agents come back soon instead of by their backoff, which grows with
+ * each refusal: a host within its confirm window has no half a minute left (R68).
+ */
+const NOT_OPEN = { detail: "The dashboard is starting or stopping.", retryAfter: 1 };
+
 /** A request that wants to become a WebSocket. */
 export interface Upgrade {
   readonly request: IncomingMessage;
@@ -41,7 +47,7 @@ export interface HttpServerDeps {
 export function createHttpServer({ log, trustedProxies }: HttpServerDeps): HttpServer {
   let parts: Parameters<HttpServer["open"]>[0] | null = null;
   const listener = getRequestListener(
-    (request, env) => parts?.app.fetch(request, env) ?? problemResponse("unavailable", { detail: "The dashboard is starting." }),
+    (request, env) => parts?.app.fetch(request, env) ?? problemResponse("unavailable", NOT_OPEN),
     { overrideGlobalObjects: false },
   );
   const server: Server = createServer(
@@ -77,7 +83,7 @@ export function createHttpServer({ log, trustedProxies }: HttpServerDeps): HttpS
   });
 
   async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    if (parts === null) return refuseUpgrade(socket, "unavailable");
+    if (parts === null) return refuseUpgrade(socket, "unavailable", NOT_OPEN);
     const path = (request.url ?? "").split("?")[0];
     const forwarded = request.headers["x-forwarded-for"];
     const address = clientAddress(
