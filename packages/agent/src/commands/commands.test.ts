@@ -5,6 +5,7 @@ import { createTempDir, type TempDir } from "@nixfleet/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type AgentHost, createAgentHost, nextRunId } from "../daemon/agent.fixture.ts";
 import { writeArmed } from "../deadman/record.ts";
+import { sampleArmed } from "../spool/armed.fixture.ts";
 import { createDaemonFiles } from "../spool/daemon-files.ts";
 import { runnerLayout } from "../spool/layout.ts";
 import { createLedger } from "../spool/ledger.ts";
@@ -112,20 +113,10 @@ test("status reports what is armed, which units failed and what this host allows
     NIXFLEET_SIGNING_REQUIRED: "true",
   };
   await mkdir(runnerDir);
-  await writeArmed(runnerLayout(runnerDir), {
-    runId,
-    armedAt: 0,
-    until: Date.UTC(2100, 0, 1),
-    bootId: "b",
-    back,
-    profile: null,
-    failedUnits: null,
-    asks: "nothing",
-    host: { platform: "nixos", hostname: "gate", systemRoot: "", env: {} },
-    activation: { closure: back, commit: null, mode: "switch", unit: null },
-    timer: null,
-    undo: [{ launcher: [], argv: ["true"], env: {}, unit: null }],
-  });
+  await writeArmed(
+    runnerLayout(runnerDir),
+    sampleArmed({ runId, back, next: back, systemRoot: "", until: Date.UTC(2100, 0, 1) }),
+  );
   // What a daemon that was taken over has put into its queue reaches a terminal as text only (R50).
   const request = {
     op: "pull",

@@ -6,9 +6,10 @@ import type { RunId, StorePath } from "@nixfleet/protocol";
 import { type Exec, identifyProcess, isAlive, type LockResult, takeLock } from "@nixfleet/runtime";
 import { createFakeClock, createFaultyDisk, createTempDir, type FakeClock } from "@nixfleet/testkit";
 import { expect, onTestFinished, test } from "vitest";
+import { sampleArmed } from "../spool/armed.fixture.ts";
 import { exists } from "../spool/exists.ts";
 import { runnerLayout } from "../spool/layout.ts";
-import type { ArmedDeadman, UndoRecord } from "../spool/shapes.ts";
+import type { UndoRecord } from "../spool/shapes.ts";
 import { beginWhileArmed, disarm, restartWhileArmed } from "./arm.ts";
 import { withDeadmanLock } from "./lock.ts";
 import { readArmed, readUndoRecord, writeArmed, writeUndoRecord } from "./record.ts";
@@ -36,20 +37,7 @@ async function createArmedHost({ exitCode }: { exitCode?: number } = {}) {
   onTestFinished(() => dir[Symbol.asyncDispose]());
   const layout = runnerLayout(dir.path);
   await mkdir(layout.run(runId).dir, { recursive: true });
-  const armed: ArmedDeadman = {
-    runId,
-    armedAt: 1,
-    until: 2,
-    bootId: "this",
-    back: old,
-    profile: null,
-    failedUnits: null,
-    asks: "nothing",
-    host: { platform: "nixos", hostname: "gate", systemRoot: dir.path, env: {} },
-    activation: { closure: next, commit: null, mode: "switch", unit: null },
-    timer: null,
-    undo: [{ launcher: [], argv: ["/activate"], env: {}, unit: null }],
-  };
+  const armed = sampleArmed({ runId, back: old, next, systemRoot: dir.path });
   await writeArmed(layout, armed);
   let programs = 0;
   const exec: Exec = ({ signal }) => {

@@ -6,6 +6,7 @@ import type { RunId, StorePath } from "@nixfleet/protocol";
 import { type Exec, identifyProcess, isAlive } from "@nixfleet/runtime";
 import { createFakeClock, createTempDir } from "@nixfleet/testkit";
 import { expect, onTestFinished, test } from "vitest";
+import { sampleArmed } from "../spool/armed.fixture.ts";
 import { runnerLayout } from "../spool/layout.ts";
 import type { ArmedDeadman, UndoRecord } from "../spool/shapes.ts";
 import { readUndoRecord, writeArmed, writeUndoRecord } from "./record.ts";
@@ -31,21 +32,7 @@ async function createHost(change: (closures: { old: StorePath; next: StorePath }
   const runnerDir = join(dir.path, "runner");
   const layout = runnerLayout(runnerDir);
   await mkdir(layout.run(runId).dir, { recursive: true });
-  const armed: ArmedDeadman = {
-    runId,
-    armedAt: 1,
-    until: 2,
-    bootId: "this",
-    back: old,
-    profile: null,
-    failedUnits: null,
-    asks: "nothing",
-    host: { platform: "nixos", hostname: "gate", systemRoot: dir.path, env: {} },
-    activation: { closure: next, commit: null, mode: "switch", unit: null },
-    timer: null,
-    undo: [{ launcher: [], argv: ["/activate"], env: {}, unit: null }],
-    ...change({ old, next }),
-  };
+  const armed = sampleArmed({ runId, back: old, next, systemRoot: dir.path, ...change({ old, next }) });
   await writeArmed(layout, armed);
   const programs: string[] = [];
   const exec: Exec = ({ argv }) => {

@@ -4,6 +4,7 @@ import { systemClock } from "@nixfleet/runtime";
 import { createTempDir } from "@nixfleet/testkit";
 import { expect, onTestFinished, test } from "vitest";
 import { removeArmed, writeArmed } from "../deadman/record.ts";
+import { sampleArmed } from "../spool/armed.fixture.ts";
 import { runnerLayout } from "../spool/layout.ts";
 import type { ArmedDeadman } from "../spool/shapes.ts";
 import { confirm } from "./confirm.ts";
@@ -27,20 +28,7 @@ async function createArmedRun({
   onTestFinished(() => dir[Symbol.asyncDispose]());
   const layout = runnerLayout(dir.path);
   await mkdir(layout.run(runId).dir, { recursive: true });
-  const armed: ArmedDeadman = {
-    runId,
-    armedAt: 1,
-    until: 2,
-    bootId: "this",
-    back: old,
-    profile: null,
-    failedUnits: null,
-    asks,
-    host: { platform: "nixos", hostname: "gate", systemRoot: dir.path, env: {} },
-    activation: { closure: next, commit: null, mode: "switch", unit: null },
-    timer: null,
-    undo: [{ launcher: [], argv: ["/activate"], env: {}, unit: null }],
-  };
+  const armed = sampleArmed({ runId, back: old, next, systemRoot: dir.path, asks });
   await writeArmed(layout, armed);
   const stop = new AbortController();
   const context = {

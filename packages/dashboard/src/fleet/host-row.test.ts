@@ -72,7 +72,7 @@ const cases: Case[] = [
     status: "broken",
   },
   {
-    title: "a failed switch of an older commit is switched anew after a pull, not retried",
+    title: "a failed switch of an older commit is switched again after a pull, not retried",
     row: row({ input: behind, by: runs({ lastSwitch: run({ state: "failed", commit: A, firstError: "no" }) }) }),
     next: start("Pull", "pull"),
     cause: { lead: "Switch failed", detail: "no" },
@@ -101,7 +101,7 @@ const cases: Case[] = [
     status: "broken",
   },
   {
-    title: "F11: a host without tests is current: nothing on it is to be mended",
+    title: "F11: a host without tests is current: nothing on it is to be fixed",
     row: row({ input: host({ tests: { defined: 0 } }), by: runs({ lastTest: null }) }),
     next: null,
     cause: null,

@@ -7,7 +7,7 @@ trusted.addSubnet("10.0.0.0", 8, "ipv4");
 trusted.addAddress("fd00::1", "ipv6");
 
 test.for([
-  ["192.0.2.1", "198.51.100.1", "192.0.2.1", "a stranger's header says nothing"],
+  ["192.0.2.1", "198.51.100.1", "192.0.2.1", "an untrusted header is ignored"],
   ["10.0.0.1", "198.51.100.1", "198.51.100.1", "a proxy's header does"],
   ["10.0.0.1", "6.6.6.6, 198.51.100.1", "198.51.100.1", "what the client wrote before it does not"],
   ["10.0.0.1", "198.51.100.1, 10.0.0.2", "198.51.100.1", "a chain of proxies is followed"],

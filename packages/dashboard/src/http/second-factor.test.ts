@@ -71,12 +71,12 @@ test("R49: an op that asks for no proof takes none from anybody, and a proof doe
   expect(await codeOf(ada.call("startRun", { params, body: { op: "refresh" } }))).toBe("done");
   const body = { op: "reboot", proof: { password: PASSWORD } };
   const address = `${dashboard.origin}/api/v1/hosts/web1/runs`;
-  const stranger = await fetch(address, {
+  const anonymous = await fetch(address, {
     method: "POST",
     headers: { Origin: dashboard.origin, [CSRF_HEADER]: ada.csrf, "Content-Type": "application/json" },
     body: JSON.stringify(body),
   });
-  expect(stranger.status).toBe(401);
+  expect(anonymous.status).toBe(401);
 });
 
 test("R1: R58: the same click, tried again with the password, starts one reboot, and the password is stored nowhere", async () => {

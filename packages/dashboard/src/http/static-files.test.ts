@@ -28,7 +28,7 @@ async function builtPage() {
   };
 }
 
-test("the addresses of pages, also with a dot in a host's name, give the page, which is asked for anew each time", async () => {
+test("the addresses of pages, also with a dot in a host's name, give the page, which is validated each time", async () => {
   await using page = await builtPage();
   for (const path of ["/", "/hosts/pi.example", "/runs/01abc", "/hosts/a.b?tab=runs"]) {
     const response = await page.get(path);
@@ -42,7 +42,7 @@ test("the addresses of pages, also with a dot in a host's name, give the page, w
   expect((await page.get("/", { "If-None-Match": etag })).status).toBe(304);
 });
 
-test("hashed assets are kept for ever, other files are asked for anew, and an asset that is gone is no page", async () => {
+test("hashed assets are kept for ever, other files are validated each time, and an asset that is gone is no page", async () => {
   await using page = await builtPage();
   const asset = await page.get("/assets/index-B1x2Y3z4.js");
   expect(asset.headers.get("Cache-Control")).toBe("public, max-age=31536000, immutable");

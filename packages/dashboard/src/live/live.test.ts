@@ -119,10 +119,10 @@ function arrangeTopic() {
     });
     return browser;
   };
-  const set = (key: string, value: unknown, haste: Urgency = "soon") => {
+  const set = (key: string, value: unknown, urgency: Urgency = "soon") => {
     if (value === undefined) truth.delete(key);
     else truth.set(key, value);
-    touch(key, haste);
+    touch(key, urgency);
   };
   return { clock, truth, connect, set };
 }
@@ -132,7 +132,7 @@ const step = fc.oneof(
     do: fc.constant("set" as const),
     key: fc.constantFrom("a", "b", "c", "d"),
     value: fc.option(fc.integer({ min: 0, max: 3 }), { nil: undefined, freq: 2 }),
-    haste: fc.constantFrom<Urgency>("soon", "later"),
+    urgency: fc.constantFrom<Urgency>("soon", "later"),
   }),
   fc.record({ do: fc.constant("pass" as const), ms: fc.constantFrom(0, 1, 60, 150) }),
   fc.record({ do: fc.constant("take" as const), who: fc.nat(2), count: fc.constantFrom(1, 2, 100) }),
@@ -150,7 +150,7 @@ test("T3: snapshot and deltas give every browser the server's state, however the
       const at = (who: number) => browsers[who] as (typeof browsers)[0];
       for (const who of following) at(who).say({ type: "subscribe", topic: "fleet" });
       for (const action of steps) {
-        if (action.do === "set") set(action.key, action.value, action.haste);
+        if (action.do === "set") set(action.key, action.value, action.urgency);
         else if (action.do === "clog") set(action.key, "x".repeat(HIGH_WATER));
         else if (action.do === "pass") await clock.advanceAsync(action.ms);
         else if (action.do === "take") at(action.who).take(action.count);

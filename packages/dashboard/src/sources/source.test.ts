@@ -277,7 +277,7 @@ test("a branch that does not exist is told, with what to do", async () => {
   });
 });
 
-test("a damaged mirror is made anew", async () => {
+test("a damaged mirror is cloned again", async () => {
   const { scope, git, make, dir } = await arrange();
   await using _ = scope;
   const commit = await git.commit("first", {});
