@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isAlive, type ProcessIdentity } from "@nixfleet/runtime";
 import { compileCache, createTempDir, signIn } from "@nixfleet/testkit";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 
 interface Demo {
   child: ChildProcess;
@@ -56,6 +56,10 @@ test("the demo starts with three hosts online, ends all that it started, and con
     await once(first.child, "exit");
   }
   const left = programsOf(root);
+  // The next start ends them; if it is not reached, they would live on.
+  onTestFinished(() => {
+    for (const program of left) if (isAlive(program)) process.kill(program.pid, "SIGKILL");
+  });
   expect(left.filter(isAlive)).toHaveLength(4);
 
   const second = await startDemo(root, 0);
