@@ -249,8 +249,15 @@ export async function createHost({ lab, cable, rootFilesystem }: HostDeps, optio
     },
     async fillDisk(path) {
       const filler = onSmallDisk(path);
-      // In large pieces first, then in such as the last page takes.
-      const script = 'for size in 64k 4k 1; do dd if=/dev/zero bs=$size count=100000 >> "$1" 2> /dev/null; done; true';
+      // In large pieces first, then in such as the last page takes; again while programs on the host free what they held.
+      const script = `for round in 1 2 3 4 5 6 7 8 9 10; do
+          for size in 64k 4k 1; do dd if=/dev/zero bs=$size count=100000 >> "$1" 2> /dev/null; done
+          sleep 0.1
+          dd if=/dev/zero of="$1.probe" bs=4k count=1 2> /dev/null || { rm -f "$1.probe"; exit 0; }
+          rm "$1.probe"
+        done
+        echo "Something on the host goes on to free space." >&2
+        exit 1`;
       await run(["sh", "-c", script, "fill", filler]);
     },
     async freeDisk(path) {

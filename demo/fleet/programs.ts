@@ -1,4 +1,4 @@
-import { createWriteStream, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createProcessTree, describeEnd, exec, identifyProcess, isAlive, processIdentitySchema } from "@nixfleet/runtime";
@@ -16,29 +16,26 @@ export interface ProgramSpec {
 }
 
 /**
- * Runs a program until the signal ends it, its output appended to its log. Its process is recorded, so that a later start
- * can end it if this one is killed. Rejects when a program that is not to be restarted ends by itself.
+ * Runs a program until the signal ends it, its output appended to its log: by the program itself, not through a pipe, which
+ * would end it at its next line once the demo is killed. Its process is recorded, so that a later start can end it then. Rejects when a program that is not to be restarted ends by itself.
  */
 export async function runProgram(spec: ProgramSpec, places: Places, signal: AbortSignal): Promise<void> {
   const logPath = places.log(spec.name);
   mkdirSync(dirname(logPath), { recursive: true });
-  const log = createWriteStream(logPath, { flags: "a" });
-  const write = (chunk: Buffer) => log.write(chunk);
   try {
     while (!signal.aborted) {
       const { argv, env, cwd = checkout, graceMs } = spec;
-      const running = exec({ argv, env, cwd, signal, graceMs, captureBytes: 0, onStdout: write, onStderr: write });
+      const running = exec({ argv: ["/bin/sh", "-c", 'exec >> "$0" 2>&1 "$@"', logPath, ...argv], env, cwd, signal, graceMs });
       writeDown(places, spec.name, running.pid);
       const { end, aborted } = await running.result;
       if (aborted) return;
-      log.write(`-- ${spec.name} ended: ${describeEnd(end)}\n`);
+      appendFileSync(logPath, `-- ${spec.name} ended: ${describeEnd(end)}\n`);
       if (spec.restart === "never") throw new Error(`${spec.name} ended: ${describeEnd(end)}\n${tail(logPath)}`);
       // An agent that asks for a restart (101) gets it at once, one that fell over after a breath.
       if (end.kind !== "exited" || end.exitCode !== 101) await pause(1000, signal);
     }
   } finally {
     rmSync(pidFile(places, spec.name), { force: true });
-    log.end();
   }
 }
 
