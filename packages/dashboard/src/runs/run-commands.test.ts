@@ -237,6 +237,17 @@ test.each(ALLOWED)(
   },
 );
 
+test("However many runs are held, the next one starts if nothing else is in its way; behind it, no more can wait", async () => {
+  await using at = await open();
+  at.connected.add(at.alpha.id);
+  const hold = { by: "window", reason: "Waits for its window.", until: null } as const;
+  for (let place = 0; place < MAX_QUEUED_RUNS; place++) await at.commands.ask(ada, { ...runTests, hold }, at.alpha);
+  expect(at.started()).toEqual([]);
+  expect(await at.commands.ask(ada, runTests, at.alpha)).toMatchObject({ result: { ok: true } });
+  expect(at.started()).toMatchObject([{ type: "startRun", op: "test" }]);
+  expect(await at.commands.ask(ada, runTests, at.alpha)).toMatchObject({ result: { ok: false, code: "queue-full" } });
+});
+
 test("R1: asked again under its name, of one host or of several, a request gives the runs that it gave before, for a day", async () => {
   await using at = await open();
   const named = { ...runTests, requestKey: "k1" };
