@@ -29,8 +29,8 @@ export function dispatchOrder(unfinished: readonly Run[], connected: boolean): D
 
 /**
  * Maximum number of runs that may wait for one host, held ones included. People queue a few and a rollout one or two, so only a program
- * that repeats its request reaches it. Each time the host connects or disconnects, the reason why each run waits is written again, which takes
- * 10 ms for so many.
+ * that repeats its request reaches it. Each time the host connects or disconnects, the reason why each run waits is written again:
+ * about 10 ms for a full queue.
  */
 export const MAX_QUEUED_RUNS = 100;
 
