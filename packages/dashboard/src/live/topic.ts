@@ -11,8 +11,8 @@ export const DELTA_BURST = 10;
 const GATHER_DELAY = 20;
 /** Changes that can wait are read with the next urgent one, or this many milliseconds after the last reading. */
 export const LATER_INTERVAL = 1000;
-/** Milliseconds until a failed reading is retried: no sooner than a change that can wait is read, so urgent ones need no care then. */
-export const RETRY_INTERVAL = LATER_INTERVAL;
+/** Milliseconds until a failed reading is retried. No shorter than `LATER_INTERVAL`, so a retry reads urgent and other changes alike. */
+export const RETRY_INTERVAL = 1000;
 
 /** Values of a topic by key, each of the type that the protocol declares under its key; undefined: the key goes. */
 export interface TopicValues<T extends TopicName> extends ReadonlyMap<string, unknown> {
