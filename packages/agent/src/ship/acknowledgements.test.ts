@@ -71,6 +71,27 @@ test("two writes never overlap: an older one cannot come last", async () => {
   expect(writes.map(({ runs }) => runs[idOf(1)])).toEqual([1, 2]);
 });
 
+test("an acknowledgement that arrives during a write is written a second after it", async () => {
+  const { acknowledgements, clock, writes } = setUp();
+  acknowledgements.set(idOf(1), 1);
+  await clock.advanceAsync(1000);
+  acknowledgements.set(idOf(1), 2);
+  await clock.advanceAsync(5000);
+  expect(writes).toHaveLength(1);
+  writes[0]?.end.resolve();
+  await clock.advanceAsync(999);
+  expect(writes).toHaveLength(1);
+  await clock.advanceAsync(1);
+  expect(writes.map(({ runs }) => runs[idOf(1)])).toEqual([1, 2]);
+});
+
+test("once disposed, what is acknowledged leaves no timer", async () => {
+  const { acknowledgements, clock, writes } = setUp();
+  await acknowledgements[Symbol.asyncDispose]();
+  acknowledgements.set(idOf(1), 1);
+  expect([clock.waiting, writes]).toEqual([0, []]);
+});
+
 test("what a full disk did not take is written with the next acknowledgement, and is counted meanwhile", async () => {
   const { acknowledgements, clock, writes, events } = setUp();
   acknowledgements.set(idOf(1), 1);
@@ -78,6 +99,8 @@ test("what a full disk did not take is written with the next acknowledgement, an
   writes[0]?.end.reject(new Error("no space left on device"));
   await clock.advanceAsync(0);
   expect(events).toEqual(["acknowledgements-not-written"]);
+  // It does not fill the log with trials.
+  expect(clock.waiting).toBe(0);
   expect([acknowledgements.get(idOf(1)), acknowledgements.has(idOf(1)), acknowledgements.has(idOf(2))]).toEqual([1, true, false]);
   const flushed = acknowledgements.flush();
   await clock.advanceAsync(0);
