@@ -1,4 +1,4 @@
-import { link, mkdir, readdir, writeFile } from "node:fs/promises";
+import { link, mkdir, readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { RunId } from "@nixfleet/protocol";
 import { createTempDir } from "@nixfleet/testkit";
@@ -47,6 +47,18 @@ test("S2: a daemon that starts removes what a killed one was writing into the qu
   for (const name of [".hidden", "x.tmp"]) await writeFile(join(layout.queue, name), "");
   await files.prepare();
   expect((await readdir(layout.queue)).sort()).toEqual([".hidden", `${first}.json`, "x.tmp"]);
+});
+
+test("S1: what the daemon leaves for a runner of another user is for the group as well, and for nobody else", async () => {
+  const { files, layout } = await createQueue();
+  await files.putRequest(requestOf(first));
+  await files.askCancel(first);
+  await files.writeAcknowledged({ runs: {} });
+  const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
+  for (const path of [layout.request(first), layout.cancelRequest(first), layout.acknowledged])
+    expect(await modeOf(path), path).toBe(0o640);
+  const umask = process.umask();
+  for (const path of [layout.queue, layout.cancel]) expect(await modeOf(path), path).toBe(0o770 & ~umask);
 });
 
 test("a cancel is asked for one run, and is gone with it", async () => {
