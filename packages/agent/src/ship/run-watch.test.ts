@@ -134,7 +134,7 @@ function setUpWithoutKernel() {
     onChange: (runId) => void calls.push(`change ${runId.at(-1)}`),
     onEnd: (runId) => void calls.push(`end ${runId.at(-1)}`),
   });
-  return { watch, present, ended, lists, calls, holdLists: () => (isHeld = true) };
+  return { watch, present, ended, lists, calls, holdLists: (hold: boolean) => (isHeld = hold) };
 }
 
 test("where the kernel gives no watch, each scan looks at every run that is active, and sees the end of one", async () => {
@@ -151,7 +151,7 @@ test("where the kernel gives no watch, each scan looks at every run that is acti
 
 test("a scan that is asked for during another one sees what the other one no longer could", async () => {
   const { watch, present, lists, calls, holdLists } = setUpWithoutKernel();
-  holdLists();
+  holdLists(true);
   const first = watch.scan();
   while (lists.length < 1) await new Promise((resolve) => setImmediate(resolve));
   present.push(idOf(7));
@@ -167,11 +167,12 @@ test("a watch that is closed during a scan waits for that one alone, and knows o
   const { watch, present, lists, holdLists } = setUpWithoutKernel();
   present.push(idOf(8));
   await watch.scan();
-  holdLists();
-  void watch.scan();
+  holdLists(true);
   void watch.scan();
   while (lists.length < 2) await new Promise((resolve) => setImmediate(resolve));
+  void watch.scan();
   const closed = watch[Symbol.asyncDispose]();
+  holdLists(false);
   lists[1]?.resolve();
   await closed;
   expect(lists).toHaveLength(2);
