@@ -40,6 +40,36 @@ test("what waits in the queue are the requests, oldest first: not a call for a r
   expect(await files.isWakeLeft()).toBe(false);
 });
 
+test("what cannot simply be taken out of the queue is moved beside it whole, and a person is told of it", async () => {
+  const { stateDir, layout } = await createQueue();
+  const { queue } = await openQueue(stateDir);
+  if (queue === undefined) throw new Error("there is no queue");
+  await using _queue = queue;
+  const fill = async (name: string) => {
+    await mkdir(join(layout.queue, name));
+    await writeFile(join(layout.queue, name, "inside"), "x");
+  };
+  await mkdir(join(layout.queue, "empty"));
+  expect(await queue.take("empty")).toBeUndefined();
+  expect(await queue.take("gone")).toBeUndefined();
+  expect(await readdir(layout.queue)).toEqual([]);
+
+  await fill("full");
+  expect(await queue.take("full")).toBe('"full" could not be removed and was moved to "refused-full" beside the queue.');
+  expect(await readdir(join(stateDir, "refused-full"))).toEqual(["inside"]);
+  expect(await readdir(layout.queue)).toEqual([]);
+
+  await fill("full");
+  expect(await queue.take("full")).toBe('"full" can be neither removed nor moved: it stays in the queue.');
+  expect(await readdir(join(layout.queue, "full"))).toEqual(["inside"]);
+
+  // The longest name that there can be leaves room for the prefix, and is not shown whole.
+  const long = "n".repeat(255);
+  await fill(long);
+  expect(await queue.take(long)).toContain(`"${"n".repeat(100)}" could not be removed`);
+  expect(await readdir(join(stateDir, `refused-${"n".repeat(200)}`))).toEqual(["inside"]);
+});
+
 test("S2: a daemon that starts removes what a killed one was writing into the queue, and nothing else", async () => {
   const { files, layout } = await createQueue();
   await files.putRequest(requestOf(first));
