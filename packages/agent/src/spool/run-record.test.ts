@@ -11,6 +11,7 @@ import { pruneSpools } from "./prune.ts";
 import { beginRun, createProcessRecord, finishRun, reserveSpace, writeOutcome } from "./run-record.ts";
 import type { RunProcess } from "./shapes.ts";
 import { repairEvents } from "./torn-events.ts";
+import { setUsualUmask } from "./umask.fixture.ts";
 
 const runId = "01jd0000000000000000000001" as RunId;
 const closure = "/nix/store/sn3sxk6b7myhr3sdbn7rri2y00ww7n6p-nixos-system";
@@ -41,11 +42,11 @@ function createSmallDisk(directory: string) {
     },
     async open(path, flags, mode) {
       const file = await machineDisk.open(path, flags, mode);
-      const writeFile = file.writeFile.bind(file);
+      const writeAll = file.writeFile.bind(file);
       return Object.assign(file, {
         async writeFile(data: string | Uint8Array) {
           if (used() + Buffer.byteLength(data) > capacity) throw full();
-          await writeFile(data);
+          await writeAll(data);
         },
       });
     },
@@ -117,16 +118,17 @@ test("S17: where there is room for little more than the outcome, the lines that 
 });
 
 test("S1: what the runner leaves for a daemon of another user is for the group to read, and for nobody else", async () => {
+  setUsualUmask();
   const { run, clock } = await createRun();
   await beginRun(run, { ...request, runId });
   const writer = createEventWriter({ path: run.events, clock });
   const runner = { pid: 1, startedAt: "1" } as unknown as RunProcess["runner"];
   createProcessRecord(run, { runner, startedAt: 1, deadlineAt: 2, child: null, activation: null });
   const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
-  for (const path of [run.events, run.process]) expect(await modeOf(path), path).toBe(0o640 & ~process.umask());
+  for (const path of [run.request, run.events, run.process]) expect(await modeOf(path), path).toBe(0o640);
   await finishRun(run, writer, succeeded, clock);
   writer.close();
-  for (const path of [run.request, run.outcome]) expect(await modeOf(path), path).toBe(0o640);
+  expect(await modeOf(run.outcome)).toBe(0o640);
 });
 
 test("S12: of a run that is over no process is known any more", async () => {
