@@ -48,6 +48,44 @@ test("a run whose end is sent and not stored yet is kept: neither a part of it t
   expect(shipper.pending()).toEqual([runId]);
 });
 
+test("a run that had ended when the daemon started is sent as well, unless all of it is stored", async () => {
+  const { shipper, spools, acked, sent } = setUpShipper();
+  for (const [n, storedSeq] of [
+    [1, 0],
+    [2, 1],
+    [3, 2],
+  ] as const) {
+    spools.set(idOf(n), [eventOf(1), finishedOf(2)]);
+    acked.set(idOf(n), storedSeq);
+    shipper.add(idOf(n), 2);
+  }
+  expect(shipper.pending()).toEqual([idOf(1), idOf(2)]);
+  shipper.onWelcome([1, 2].map((n) => ({ runId: idOf(n), storedSeq: n - 1, known: true })));
+  await shipper.settled();
+  expect(sent()).toEqual([1, 2, 2]);
+});
+
+test("a frame that the link does not take is kept, not offered again before anything has changed, and sent first then", async () => {
+  let isUp = false;
+  let offers = 0;
+  const isTaken = () => {
+    offers++;
+    if (offers > 10) throw new Error("it is offered without end");
+    return isUp;
+  };
+  const { shipper, spools, welcome, sent } = setUpShipper({ isTaken });
+  spools.set(runId, eventsOf(1));
+  shipper.add(runId);
+  welcome(0);
+  await shipper.settled();
+  expect(offers).toBe(1);
+  isUp = true;
+  spools.set(runId, eventsOf(1, 2));
+  shipper.changed(runId);
+  await shipper.settled();
+  expect(sent()).toEqual([1, 2]);
+});
+
 test("the window is filled to its last byte, and no further", async () => {
   const bytesOf = (seq: number) => Buffer.byteLength(JSON.stringify({ type: "runEvents", runId, events: eventsOf(seq) }));
   for (const [room, expected] of [
@@ -64,6 +102,25 @@ test("the window is filled to its last byte, and no further", async () => {
     await shipper.settled();
     expect(sent(), `${room}`).toEqual(expected);
   }
+});
+
+test("what is acknowledged leaves the window, and nothing else of what is on the wire does", async () => {
+  const bytes = Buffer.byteLength(JSON.stringify({ type: "runEvents", runId, events: eventsOf(1) }));
+  const { shipper, spools, welcome, ack, sent } = setUpShipper({ limit: 2 * bytes });
+  shipper.add(runId);
+  welcome(0);
+  for (const seqs of [[1], [1, 2], [1, 2, 3, 4]]) {
+    spools.set(runId, eventsOf(...seqs));
+    shipper.changed(runId);
+    await shipper.settled();
+  }
+  expect(sent()).toEqual([1, 2]);
+  ack(1);
+  await shipper.settled();
+  expect(sent()).toEqual([]);
+  ack(2);
+  await shipper.settled();
+  expect(sent()).toEqual([3, 4]);
 });
 
 test("what a lost link had on the wire makes the window of the next one no larger", async () => {

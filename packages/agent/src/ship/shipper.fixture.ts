@@ -8,11 +8,12 @@ export const runId = idOf(1);
 export const eventOf = (seq: number, message = "x".repeat(200)): RunEvent => ({ seq, at: 1, kind: "warning", message });
 export const finishedOf = (seq: number): RunEvent => ({ seq, at: 1, kind: "finished", outcome: { state: "succeeded" } });
 
-/** A shipper over spools in memory, on a link that is always up. Nothing runs between two calls that do not wait. */
+/** A shipper over spools in memory, on a link that takes every frame, unless `isTaken` says otherwise. Nothing runs between two calls that do not wait. */
 export function setUpShipper({
   limit,
   isByHand = async () => false,
-}: Partial<Pick<ShipperDeps, "limit"> & ShipperDeps["spool"]> = {}) {
+  isTaken = () => true,
+}: Partial<Pick<ShipperDeps, "limit"> & ShipperDeps["spool"]> & { isTaken?: () => boolean } = {}) {
   const spools = new Map<RunId, RunEvent[]>();
   const acked = new Map<RunId, number>();
   const frames: FromAgentOf<"runEvents">[] = [];
@@ -36,7 +37,7 @@ export function setUpShipper({
       },
     },
     acknowledgements: { get: (id) => acked.get(id) ?? 0, set: (id, seq) => void acked.set(id, seq) },
-    send: (frame) => frames.push(JSON.parse(frame)) > 0,
+    send: (frame) => isTaken() && frames.push(JSON.parse(frame)) > 0,
     log: createLog({ level: "error", clock: createFakeClock(), write: () => {}, secrets: [] }),
     onFault: (_, reason) => {
       throw new Error(reason);
