@@ -55,6 +55,13 @@ test("S14: what waits is written at the end, and leaves no timer", async () => {
   expect(clock.waiting).toBe(0);
 });
 
+test("S14: a daemon that hears of nothing new leaves the file of the one before as it is", async () => {
+  const { acknowledgements, writes } = setUp({ before: { kind: "ok", value: { runs: { [idOf(1)]: 7 } } } });
+  await acknowledgements.load();
+  await acknowledgements[Symbol.asyncDispose]();
+  expect(writes).toEqual([]);
+});
+
 test("two writes never overlap: an older one cannot come last", async () => {
   const { acknowledgements, clock, writes } = setUp();
   acknowledgements.set(idOf(1), 1);

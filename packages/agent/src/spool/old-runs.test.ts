@@ -1,4 +1,4 @@
-import { appendFile, mkdir, readdir, rm } from "node:fs/promises";
+import { appendFile, mkdir, readdir, rm, truncate, writeFile } from "node:fs/promises";
 import type { RunId } from "@nixfleet/protocol";
 import { createFakeClock, createTempDir } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
@@ -77,4 +77,32 @@ test("runs are directories named by an id, oldest first; a spool without a run i
   expect(await runs.reader.runs()).toEqual([first, second]);
   expect(await runs.reader.has(first)).toBe(true);
   expect(await runs.reader.lastSeq(first)).toBe(0);
+  await rm(runs.layout.runs, { recursive: true });
+  await mkdir(runs.layout.runs);
+  await writeFile(runs.layout.run(first).dir, "");
+  expect(await runs.reader.runs()).toEqual([]);
+  await rm(runs.layout.runs, { recursive: true });
+  await writeFile(runs.layout.runs, "");
+  await expect(runs.reader.runs()).rejects.toThrow("ENOTDIR");
+});
+
+test("S15: events go after 24 h, or where there are more than 256 MiB of them; request and outcome go after 30 days", async () => {
+  await using runs = await createRuns();
+  const hour = 3_600_000;
+  const old = await runs.addRun(first);
+  const prune = (age: number) => pruneSpools(runs.dir.path, { [first]: 2 }, runs.clock.now() + age);
+  await truncate(old.events, 256 * 1024 * 1024);
+  await prune(24 * hour);
+  expect(await readdir(old.dir)).toContain("events.jsonl");
+  await prune(24 * hour + 1);
+  expect((await readdir(old.dir)).sort()).toEqual(["outcome.json", "request.json"]);
+
+  await writeFile(old.events, "");
+  await truncate(old.events, 256 * 1024 * 1024 + 1);
+  await prune(0);
+  expect((await readdir(old.dir)).sort()).toEqual(["outcome.json", "request.json"]);
+  await prune(30 * 24 * hour);
+  expect(await runs.reader.has(first)).toBe(true);
+  await prune(30 * 24 * hour + 1);
+  expect(await runs.reader.has(first)).toBe(false);
 });

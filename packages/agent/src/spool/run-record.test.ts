@@ -1,5 +1,6 @@
-import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { RunEventBody, RunId } from "@nixfleet/protocol";
 import { type Disk, machineDisk } from "@nixfleet/runtime";
 import { createFakeClock, createFaultyDisk, createTempDir } from "@nixfleet/testkit";
@@ -7,11 +8,14 @@ import { expect, onTestFinished, test } from "vitest";
 import { createEventWriter } from "./event-writer.ts";
 import { runnerLayout } from "./layout.ts";
 import { pruneSpools } from "./prune.ts";
-import { finishRun, reserveSpace, writeOutcome } from "./run-record.ts";
+import { beginRun, createProcessRecord, finishRun, reserveSpace, writeOutcome } from "./run-record.ts";
+import type { RunProcess } from "./shapes.ts";
 import { repairEvents } from "./torn-events.ts";
+import { setUsualUmask } from "./umask.fixture.ts";
 
 const runId = "01jd0000000000000000000001" as RunId;
 const closure = "/nix/store/sn3sxk6b7myhr3sdbn7rri2y00ww7n6p-nixos-system";
+const request = { op: "switch", args: {}, commit: null, deadline: 1000, askedBy: "ada", force: false, receivedAt: 0 };
 const succeeded = { outcome: { state: "succeeded" }, proof: undefined } as const;
 
 async function createRun() {
@@ -24,6 +28,32 @@ async function createRun() {
   return { dir, run, disk, clock };
 }
 
+/** A disk for the files of one directory, which has no more room for them once it was filled. */
+function createSmallDisk(directory: string) {
+  let capacity = Number.POSITIVE_INFINITY;
+  const used = () => readdirSync(directory).reduce((sum, name) => sum + statSync(join(directory, name)).size, 0);
+  const full = () => Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
+  const disk: Disk = {
+    ...machineDisk,
+    writeSync(fd, bytes, offset, length) {
+      const room = Math.min(length, capacity - used());
+      if (room <= 0) throw full();
+      return machineDisk.writeSync(fd, bytes, offset, room);
+    },
+    async open(path, flags, mode) {
+      const file = await machineDisk.open(path, flags, mode);
+      const writeAll = file.writeFile.bind(file);
+      return Object.assign(file, {
+        async writeFile(data: string | Uint8Array) {
+          if (used() + Buffer.byteLength(data) > capacity) throw full();
+          await writeAll(data);
+        },
+      });
+    },
+  };
+  return { disk, fill: () => (capacity = used()) };
+}
+
 test("S17: what cannot be held back leaves nothing that takes room", async () => {
   const { run, disk } = await createRun();
   disk.failWhen(({ kind }) => (kind === "write" ? "ENOSPC" : undefined));
@@ -33,7 +63,36 @@ test("S17: what cannot be held back leaves nothing that takes room", async () =>
   await expect(reserveSpace(run, disk)).rejects.toThrow("EIO");
 });
 
-test("S17: the end of a run has the room that was held back, and gives all of it back", async () => {
+test("S17: 512 KiB are held back, and not of zeros, which a file system may store without any blocks", async () => {
+  const { run, disk } = await createRun();
+  expect(await reserveSpace(run, disk)).toBe(true);
+  const reserved = await readFile(run.reserve);
+  expect(reserved).toHaveLength(512 * 1024);
+  expect(reserved.includes(0)).toBe(false);
+});
+
+test("S17: what is held back is enough for the latest output, the end of a run and its outcome, without any wait", async () => {
+  const { run, clock } = await createRun();
+  const { disk, fill } = createSmallDisk(run.dir);
+  expect(await reserveSpace(run, disk)).toBe(true);
+  const writer = createEventWriter({ path: run.events, clock, disk });
+  writer.append({ kind: "started", agentVersion: "0.1.0" });
+  fill();
+  for (let n = 0; n < 5000; n++) writer.log({ at: 1, stream: "build", text: `line ${n} ${"€".repeat(100)}` });
+  await finishRun(run, writer, succeeded, clock, disk);
+  writer.close();
+  const events = (await readFile(run.events, "utf8"))
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  const lines = events.flatMap((event) => (event.kind === "log" ? event.lines : []));
+  expect(lines.at(-1).text).toContain("line 4999 ");
+  expect(lines.length).toBeGreaterThan(500);
+  expect(events.at(-1)).toMatchObject({ kind: "finished" });
+  expect(await readdir(run.dir)).toContain("outcome.json");
+});
+
+test("S17: the end of a run gives all of the room that was held back all of it back", async () => {
   const { run, disk, clock } = await createRun();
   expect(await reserveSpace(run, disk)).toBe(true);
   const writer = createEventWriter({ path: run.events, clock, disk });
@@ -56,6 +115,20 @@ test("S17: where there is room for little more than the outcome, the lines that 
   writer.close();
   const events = (await readFile(run.events, "utf8")).trimEnd().split("\n");
   expect(events.map((line) => JSON.parse(line).kind)).toEqual(["warning", "finished"]);
+});
+
+test("S1: what the runner leaves for a daemon of another user is for the group to read, and for nobody else", async () => {
+  setUsualUmask();
+  const { run, clock } = await createRun();
+  await beginRun(run, { ...request, runId });
+  const writer = createEventWriter({ path: run.events, clock });
+  const runner = { pid: 1, startedAt: "1" } as unknown as RunProcess["runner"];
+  createProcessRecord(run, { runner, startedAt: 1, deadlineAt: 2, child: null, activation: null });
+  const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
+  for (const path of [run.request, run.events, run.process]) expect(await modeOf(path), path).toBe(0o640);
+  await finishRun(run, writer, succeeded, clock);
+  writer.close();
+  expect(await modeOf(run.outcome)).toBe(0o640);
 });
 
 test("S12: of a run that is over no process is known any more", async () => {

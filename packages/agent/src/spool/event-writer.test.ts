@@ -1,0 +1,133 @@
+import { mkdir, readFile } from "node:fs/promises";
+import type { BuildProgress, LogLine, RunEvent, RunId } from "@nixfleet/protocol";
+import { type Disk, machineDisk } from "@nixfleet/runtime";
+import { createFakeClock, createTempDir } from "@nixfleet/testkit";
+import { expect, onTestFinished, test } from "vitest";
+import { createEventWriter } from "./event-writer.ts";
+import { runnerLayout } from "./layout.ts";
+
+const runId = "01jd0000000000000000000001" as RunId;
+const lineOf = (text: string): LogLine => ({ at: 1, stream: "build", text });
+const progressOf = (done: number) => (): BuildProgress => ({
+  builds: { done, expected: 9, running: 0, failed: 0 },
+  copies: { done: 0, expected: 0 },
+  bytes: { done: 0, expected: 0 },
+  now: [],
+});
+
+/** A writer on a disk that is full while `isFull` is set. `tries` counts its writes, also those that failed. */
+async function createWriter() {
+  const dir = await createTempDir();
+  onTestFinished(() => dir[Symbol.asyncDispose]());
+  const run = runnerLayout(dir.path).run(runId);
+  await mkdir(run.dir, { recursive: true });
+  const state = { isFull: false, tries: 0 };
+  const disk: Disk = {
+    ...machineDisk,
+    writeSync(fd, bytes, offset, length) {
+      state.tries++;
+      if (state.isFull) throw Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
+      return machineDisk.writeSync(fd, bytes, offset, length);
+    },
+  };
+  const clock = createFakeClock();
+  const writer = createEventWriter({ path: run.events, clock, disk });
+  onTestFinished(() => writer.close());
+  const events = async (): Promise<RunEvent[]> =>
+    (await readFile(run.events, "utf8"))
+      .split("\n")
+      .filter(Boolean)
+      .map((line) => JSON.parse(line));
+  return { writer, clock, state, events };
+}
+
+test("S17: a full disk is tried again once a second, neither for each line nor sooner", async () => {
+  const { writer, clock, state, events } = await createWriter();
+  state.isFull = true;
+  writer.append({ kind: "phase", phase: "fetch" });
+  expect(state.tries).toBe(1);
+  for (const seconds of [1, 2, 3]) {
+    writer.log(lineOf("meanwhile"));
+    writer.append({ kind: "phase", phase: "build" });
+    clock.advance(999);
+    expect(state.tries).toBe(seconds);
+    clock.advance(1);
+    expect(state.tries).toBe(seconds + 1);
+  }
+  state.isFull = false;
+  clock.advance(1000);
+  expect((await events()).map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+  expect(clock.waiting).toBe(0);
+  // From now on there is room, so nothing waits.
+  writer.append({ kind: "phase", phase: "diff" });
+  expect(await events()).toHaveLength(8);
+});
+
+test("an event that is larger than a usual batch is written whole, and so is what waited before it", async () => {
+  const { writer, events } = await createWriter();
+  const lines = Array.from({ length: 5 }, () => lineOf("€".repeat(60_000)));
+  writer.log(lineOf("before"));
+  writer.append({ kind: "log", lines });
+  writer.append({ kind: "phase", phase: "build" });
+  expect(await events()).toMatchObject([
+    { seq: 1, kind: "log", lines: [lineOf("before")] },
+    { seq: 2, kind: "log", lines },
+    { seq: 3, kind: "phase" },
+  ]);
+});
+
+test("what was flushed waits for nothing any more: no timer is left, and nothing is written twice", async () => {
+  const { writer, clock, state, events } = await createWriter();
+  for (const way of ["flush", "sync"] as const) {
+    writer.log(lineOf(way));
+    expect(writer[way]()).toBe(true);
+    expect(clock.waiting, way).toBe(0);
+  }
+  expect(writer.flush()).toBe(true);
+  clock.advance(1000);
+  expect([state.tries, (await events()).length, writer.lastSeq()]).toEqual([2, 2, 2]);
+});
+
+test("the latest progress is written a quarter of a second after the one before, with what it has become by then", async () => {
+  const { writer, clock, events } = await createWriter();
+  let done = 1;
+  writer.progress(() => progressOf(done)());
+  done = 2;
+  writer.progress(() => progressOf(done)());
+  done = 3;
+  clock.advance(249);
+  expect(await events()).toHaveLength(1);
+  clock.advance(1);
+  expect(await events()).toMatchObject([{ progress: { builds: { done: 1 } } }, { progress: { builds: { done: 3 } } }]);
+  expect(clock.waiting).toBe(0);
+  clock.advance(250);
+  done = 4;
+  writer.progress(() => progressOf(done)());
+  expect(await events()).toHaveLength(3);
+});
+
+test("an end that a full disk does not take says so, whether it is to be written or to be kept", async () => {
+  const { writer, state } = await createWriter();
+  state.isFull = true;
+  writer.log(lineOf("x"));
+  expect([writer.flush(), writer.sync()]).toEqual([false, false]);
+  expect(writer.lastSeq()).toBe(0);
+  state.isFull = false;
+  expect([writer.sync(), writer.lastSeq()]).toEqual([true, 1]);
+});
+
+test("a writer continues behind what an earlier one has written", async () => {
+  const dir = await createTempDir();
+  onTestFinished(() => dir[Symbol.asyncDispose]());
+  const run = runnerLayout(dir.path).run(runId);
+  await mkdir(run.dir, { recursive: true });
+  const clock = createFakeClock();
+  const first = createEventWriter({ path: run.events, clock });
+  first.append({ kind: "phase", phase: "fetch" });
+  first.close();
+  const second = createEventWriter({ path: run.events, clock, lastSeq: first.lastSeq() });
+  second.append({ kind: "phase", phase: "build" });
+  second.close();
+  const seqs = (await readFile(run.events, "utf8")).trimEnd().split("\n");
+  expect(seqs.map((line) => JSON.parse(line).seq)).toEqual([1, 2]);
+});
