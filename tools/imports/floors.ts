@@ -13,7 +13,8 @@ export const FLOOR_PLANS: readonly FloorPlan[] = [
   {
     root: "packages/agent/src",
     floors: [
-      ["disks", "environment", "log", "memory-flags", "version"],
+      ["escape-sequences"],
+      ["disks", "environment", "error-lines", "log", "memory-flags", "version"],
       ["launchd", "link", "nix", "spool", "systemd"],
       ["git", "platforms", "settings", "ship"],
       ["deadman", "facts"],

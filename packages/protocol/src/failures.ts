@@ -78,7 +78,10 @@ export const FAILURES = {
   },
   "collect-failed": { sentence: "Nix could not collect garbage.", next: "Read Nix's message in the log." },
   "tests-failed": { sentence: "A test of the host failed.", next: "Read the test's output in the log." },
-  "disk-full": { sentence: "The host's disk is full.", next: "Free space on the host, then try again." },
+  "disk-full": {
+    sentence: "A disk of the host is full.",
+    next: "Free space on the file system that the error names (the store, /boot, /tmp), then try again.",
+  },
   "nix-missing": { sentence: "Nix cannot be run on this host.", next: "Run nixfleet-agent check on the host." },
   "post-check-failed": {
     sentence: "The run reported success, but the host is not in the expected state.",

@@ -101,7 +101,7 @@ export const TestResult = z.lazy(() =>
 );
 export type TestResult = z.infer<typeof TestResult>;
 
-/** How a run ended on the host. `reason` is one sentence; `firstError` is the tool's own first line. */
+/** How a run ended on the host. `reason` is one sentence; `firstError` is the line of a tool that a reader would point at. */
 export const Outcome = z.lazy(() =>
   z.discriminatedUnion("state", [
     z.object({ state: z.literal("succeeded"), reason: plainText(500).optional() }),
@@ -110,6 +110,7 @@ export const Outcome = z.lazy(() =>
       code: FailureCode,
       reason: plainText(2000),
       firstError: plainText(2000).optional(),
+      firstErrorLine: z.number().int().min(1).optional().describe("Its line in the log, from 1"),
       exitCode: z.number().int().optional(),
     }),
     z.object({ state: z.literal("cancelled"), reason: plainText(500) }),

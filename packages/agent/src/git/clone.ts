@@ -173,7 +173,7 @@ export function createClone({ git, dir, url, branch, log }: CloneDeps): Clone {
       // git-ls-remote(1): status 2 when the repository answers and has no such ref.
       if (result.end.kind === "exited" && result.end.exitCode === 2) {
         const firstError = `couldn't find remote ref refs/heads/${branch}`;
-        return { code: "branch-missing", reason: `The branch does not exist in the repository (${url}): ${branch}`, firstError };
+        return { code: "branch-missing", reason: `The branch does not exist in the repository (${url}): ${branch}.`, firstError };
       }
       return explain(result, url);
     },
@@ -184,9 +184,8 @@ function explain(result: ExecResult, url: string): GitFault {
   if (result.end.kind === "spawn-failed") {
     return { code: "git-failed", reason: `git cannot be run: ${result.end.message}.`, firstError: result.end.message };
   }
-  const { code, sentence } = explainGitFailure(result.stderr, url);
-  const firstError = sentence.slice(sentence.indexOf(": ") + 2);
-  return { code, reason: shorten(sentence, 2000), firstError };
+  const { code, sentence, line } = explainGitFailure(result.stderr, url);
+  return { code, reason: shorten(sentence, 2000), firstError: line };
 }
 
 function missing(commit: Commit, branch: string): GitFault {

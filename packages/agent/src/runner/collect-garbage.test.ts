@@ -93,7 +93,7 @@ test("what Nix says when it fails comes first, and the host takes the next run",
   expect(await host.outcome(runId)).toMatchObject({
     state: "failed",
     code: "collect-failed",
-    firstError: "error: cannot open lock",
+    firstError: "cannot open lock",
     exitCode: 1,
   });
   expect((await host.doRun("refresh")).outcome).toEqual({ state: "succeeded" });

@@ -1,4 +1,4 @@
-import { type FailureCode, type Outcome, type Phase, shorten } from "@nixfleet/protocol";
+import { type FailureCode, type Outcome, type Phase, sentence, shorten } from "@nixfleet/protocol";
 import { createGit, type Exec, type ExecResult, identifyProcess, type RunningProcess } from "@nixfleet/runtime";
 import { type Clone, createClone } from "../git/clone.ts";
 import type { EventWriter } from "../spool/event-writer.ts";
@@ -139,7 +139,7 @@ export function failure(
   return {
     state: "failed",
     code,
-    reason: shorten(reason, 2000),
+    reason: shorten(sentence(reason), 2000),
     ...(firstError === undefined ? {} : { firstError: shorten(firstError, 2000) }),
     ...(exitCode === undefined ? {} : { exitCode }),
   };

@@ -1,6 +1,7 @@
 import { type BuildProgress, type LogLine, MAX_LINE_PIECE } from "@nixfleet/protocol";
 import { createLineSplitter } from "@nixfleet/runtime";
-import { createNixLog, type NixLog, stripColours } from "../nix/log-stream.ts";
+import { plainLine, saysError } from "../error-lines.ts";
+import { createNixLog, type NixLog } from "../nix/log-stream.ts";
 import type { Redactor } from "./redactor.ts";
 
 export interface OutputDeps {
@@ -17,9 +18,6 @@ export interface Output {
   end(): void;
 }
 
-const ERROR = /^(error|fatal)\b:?/i;
-const WARNING = /^warning\b:?/i;
-
 /** The output of a program that writes plain lines. */
 export function createPlainOutput(deps: OutputDeps, stream: LogLine["stream"], onLine?: (text: string) => void): Output {
   const splitter = createLineSplitter(({ text, continues }) => {
@@ -34,9 +32,8 @@ export function createPlainOutput(deps: OutputDeps, stream: LogLine["stream"], o
 }
 
 function levelOf(text: string): LogLine["level"] {
-  const first = text.charCodeAt(0) === 0x1b ? stripColours(text) : text;
-  if (ERROR.test(first)) return "error";
-  return WARNING.test(first) ? "warning" : undefined;
+  if (saysError(text)) return "error";
+  return /^warning\b/i.test(plainLine(text.slice(0, 100))) ? "warning" : undefined;
 }
 
 /** A message of Nix holds a whole line of a build, so it can be longer than a line of the log. */

@@ -28,7 +28,7 @@ test("R33: each script counts, in order; one that fails is named, and the others
   expect(outcome).toMatchObject({
     state: "failed",
     code: "tests-failed",
-    reason: "2 of 4 tests failed: T02-broken.sh, T03-slow.sh",
+    reason: "2 of 4 tests failed: T02-broken.sh, T03-slow.sh.",
     firstError: "the port is closed",
   });
   const lines = logText(events);

@@ -1,4 +1,5 @@
 import type { Commit, Outcome } from "@nixfleet/protocol";
+import { exists } from "../spool/exists.ts";
 import { build, evaluate, type Step } from "./build.ts";
 import type { RunContext } from "./context.ts";
 import { syncClone } from "./sync.ts";
@@ -29,8 +30,20 @@ export async function buildTarget(
   const evaluated = await evaluate(context, commit);
   if (!evaluated.ok) return evaluated;
   context.phase("build");
-  const built = await build(context, evaluated.value);
+  const built = await buildKept(context, evaluated.value, commit);
   return built.ok ? { ok: true, value: { closure: built.value, commit } } : built;
+}
+
+/**
+ * Builds a derivation that an evaluation of this run has made. Nothing roots it in between, so a garbage collection at that moment
+ * removes it: then it is made again.
+ */
+async function buildKept(context: RunContext, derivation: string, commit: Commit): Promise<Step<string>> {
+  const built = await build(context, derivation);
+  if (built.ok || built.outcome.state !== "failed" || (await exists(derivation))) return built;
+  context.log("A garbage collection has removed what was evaluated. It is evaluated again.");
+  const again = await evaluate(context, commit);
+  return again.ok ? build(context, again.value) : again;
 }
 
 function stop(outcome: Outcome): { ok: false; outcome: Outcome } {

@@ -430,7 +430,7 @@ test("progress of a run at work is followed without reading its host again; its 
 });
 
 test("R61: while a host suffers from a failed switch, its page has the lines around the first error", async () => {
-  const { scope, views, store, add, report, done } = await arrange();
+  const { scope, views, store, add, report, done, publish } = await arrange();
   await using _ = scope;
   await views.start();
   const id = await add("csb1");
@@ -447,6 +447,18 @@ test("R61: while a host suffers from a failed switch, its page has the lines aro
 
   const view = await views.view(id);
   expect(view?.failureLog.map(({ n, text }) => [n, text])).toEqual([38, 39, 40, 41, 42].map((n) => [n, `line ${n}`]));
+
+  // R71: the line that the host names comes before the first one that is marked.
+  const run_outcome = {
+    code: "build-failed" as const,
+    reason: "It failed.",
+    firstError: "line 70",
+    firstErrorLine: 70,
+    reported: true,
+  };
+  await store.change(({ db }) => db.updateTable("runs").set({ run_outcome }).where("id", "=", runId).execute());
+  publish("run.changed", { runId, hostId: id });
+  expect((await views.view(id))?.failureLog.map(({ n }) => n)).toEqual([68, 69, 70, 71, 72]);
 
   await done(id, switching, { state: "succeeded" });
   expect(await views.view(id)).toMatchObject({ failure: null, failureLog: [] });

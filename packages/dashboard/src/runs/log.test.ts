@@ -150,6 +150,9 @@ test("R44: a log is there from line 1, by line, searchable whatever the case, wi
   const usage = await at.store.db.selectFrom("log_usage").select("stored").executeTakeFirst();
   expect(usage?.stored).toBe((await stored())?.stored);
   expect((await at.views.view(runId))?.log).toMatchObject({ lines: 3003, errors: 3, warnings: 1, discarded: false });
+  // R71: it succeeded, so that none of these lines is its error. If it had failed, the first one would be.
+  expect((await at.views.view(runId))?.outcome).toMatchObject({ firstErrorLine: null });
+  await at.store.change(({ db }) => db.updateTable("runs").set({ state: "failed" }).where("id", "=", runId).execute());
   expect((await at.views.view(runId))?.outcome).toMatchObject({ firstErrorLine: 1000 });
 });
 

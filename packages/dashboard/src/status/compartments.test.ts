@@ -232,6 +232,21 @@ const cases: Case[] = [
     },
   },
   {
+    title: "R71: a first error that the reason has told already is not told again",
+    runs: runs({
+      lastSwitch: run({
+        state: "rolled-back",
+        phase: "undo",
+        reason: "The activation failed: no such file.",
+        firstError: "no such file",
+      }),
+    }),
+    is: { system: ["broken", "rolled back"] },
+    says: {
+      system: /^The switch to 7777777 was undone\. The activation failed: no such file\. The host runs generation 287 again\.$/,
+    },
+  },
+  {
     title: "a switch that was rolled back to what has no generation names the closure that runs",
     host: host({ profile: { closure: closure("d"), generation: 288 } }),
     runs: runs({ lastSwitch: run({ state: "rolled-back", reason: "Nobody confirmed it." }) }),

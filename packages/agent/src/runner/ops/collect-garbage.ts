@@ -3,6 +3,7 @@ import { describeEnd, type ExecResult, succeeded } from "@nixfleet/runtime";
 import { nixEnvironment } from "../../nix/environment.ts";
 import { listGenerations } from "../../platforms/links.ts";
 import { failure, type RunContext, STOPPED } from "../context.ts";
+import { createErrorFinder } from "../first-error.ts";
 import { createPlainOutput } from "../output.ts";
 import type { OpImplementation } from "./implementation.ts";
 
@@ -68,12 +69,9 @@ interface NixRun {
 }
 
 async function nix(context: RunContext, argv: [string, ...string[]]): Promise<NixRun> {
-  let firstError: string | undefined;
-  const readLine = (text: string) => {
-    if (firstError === undefined && /^error\b/i.test(text)) firstError = text.slice(0, 2000);
-  };
+  const found = createErrorFinder();
   const output = createPlainOutput(context.output, "nix");
-  const errors = createPlainOutput(context.output, "nix", readLine);
+  const errors = createPlainOutput(context.output, "nix", found.read);
   const result = await context.command({
     argv,
     env: nixEnvironment(context.deps.env),
@@ -86,7 +84,7 @@ async function nix(context: RunContext, argv: [string, ...string[]]): Promise<Ni
   });
   output.end();
   errors.end();
-  return { result, firstError };
+  return { result, firstError: found.first() };
 }
 
 function nixFailureOf({ redact }: RunContext, { result, firstError }: NixRun, removed: number): Outcome | undefined {

@@ -3,6 +3,7 @@ import { type Outcome, shorten, type TestResult } from "@nixfleet/protocol";
 import { succeeded } from "@nixfleet/runtime";
 import { listTestScripts, type TestScript } from "../../git/test-scripts.ts";
 import { failure, type RunContext, STOPPED } from "../context.ts";
+import { createErrorFinder } from "../first-error.ts";
 import { createPlainOutput } from "../output.ts";
 import { refuseUnsigned } from "../sync.ts";
 import type { OpImplementation } from "./implementation.ts";
@@ -50,12 +51,9 @@ async function runScript(
   const began = clock.now();
   const timeout = new AbortController();
   const timer = clock.setTimeout(() => timeout.abort(), script.timeout);
-  let last: string | undefined;
-  const remember = (text: string) => {
-    if (text.trim() !== "") last = text.slice(0, 2000);
-  };
-  const output = createPlainOutput(context.output, "test", remember);
-  const errors = createPlainOutput(context.output, "test", remember);
+  const found = createErrorFinder();
+  const output = createPlainOutput(context.output, "test", found.read);
+  const errors = createPlainOutput(context.output, "test", found.read);
   context.log(`${script.name} begins.`);
   const result = await context.command({
     argv: (await canRun(script.path)) ? [script.path] : ["/bin/sh", script.path],
@@ -71,7 +69,8 @@ async function runScript(
   output.end();
   errors.end();
   const milliseconds = Math.max(0, clock.now() - began);
-  const firstError = last === undefined ? undefined : context.redact(last);
+  const said = found.first();
+  const firstError = said === undefined ? undefined : context.redact(said);
   if (succeeded(result)) return { outcome: "passed", milliseconds, firstError };
   if (!result.aborted) {
     const why = result.end.kind === "spawn-failed" ? result.end.message : firstError;
