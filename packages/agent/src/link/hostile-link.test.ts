@@ -6,8 +6,8 @@ import { AGENT_SUBPROTOCOL, MAX_FRAME_BYTES } from "@nixfleet/protocol";
 import { systemClock } from "@nixfleet/runtime";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createLog } from "../log.ts";
-import { createLink, type Link } from "./link.ts";
 import { hello, welcome } from "./link.fixture.ts";
+import { createLink, type Link } from "./link.ts";
 import { createWsDial } from "./ws-dial.ts";
 
 // A dashboard that is no WebSocket server but bytes: it opens the link as RFC 6455 has it, and then reads nothing of it any more.

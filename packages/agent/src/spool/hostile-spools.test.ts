@@ -6,8 +6,9 @@ import { createSpoolReader } from "./event-reader.ts";
 import { createEventWriter } from "./event-writer.ts";
 import { runnerLayout } from "./layout.ts";
 import { pruneSpools, type Retention } from "./prune.ts";
-import { listRuns } from "./run-directories.ts";
+import { listRuns, MOST_FINISHED_RUNS } from "./run-directories.ts";
 import { beginRun, finishRun } from "./run-record.ts";
+import { MAX_FILE_BYTES } from "./shapes.ts";
 
 // A dashboard that starts runs and stores nothing, or a daemon that says so.
 
@@ -75,6 +76,11 @@ test("S15: a reader of the events that are cut meanwhile reads them to their end
   const rest = await cursor.read(1e9);
   expect([first, rest].flatMap((read) => (read.kind === "events" ? read.events : []))).toEqual(whole);
   expect(await readFile(eventsOf(1), "utf8")).not.toContain("x".repeat(300));
+});
+
+test("S15: the acknowledgements of all runs that are kept fit into the file that the runner reads", () => {
+  const runs = Array.from({ length: MOST_FINISHED_RUNS }, (_, number) => [idOf(number), 9_999_999]);
+  expect(JSON.stringify({ runs: Object.fromEntries(runs) }).length).toBeLessThan(MAX_FILE_BYTES);
 });
 
 test("R56 S15: however many runs nobody stores, or are said to be stored, the bounds hold and the newest run stays whole", async () => {

@@ -4,7 +4,7 @@ import { cutOutput } from "./cut-output.ts";
 import { createSpoolReader } from "./event-reader.ts";
 import { exists } from "./exists.ts";
 import { type RunLayout, runnerLayout } from "./layout.ts";
-import { listRuns } from "./run-directories.ts";
+import { listRuns, MOST_FINISHED_RUNS } from "./run-directories.ts";
 import { type AcknowledgedSeqs, RunOutcome } from "./shapes.ts";
 import { readUntrustedJson } from "./untrusted-json.ts";
 
@@ -27,7 +27,7 @@ export const RETENTION: Retention = {
   events: 24 * hour,
   eventBytes: 256 * 1024 * 1024,
   record: 30 * 24 * hour,
-  records: 5000,
+  records: MOST_FINISHED_RUNS,
   unstoredBytes: 256 * 1024 * 1024,
 };
 
