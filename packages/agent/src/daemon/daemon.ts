@@ -3,7 +3,7 @@ import type { Clock } from "@nixfleet/runtime";
 import type { FactKeeper } from "../facts/fact-keeper.ts";
 import type { MetricsReader } from "../facts/metrics.ts";
 import type { Problems } from "../facts/problems.ts";
-import { limitLog } from "../limited-log.ts";
+
 import { createLink, type DaemonMessage } from "../link/link.ts";
 import type { Dial } from "../link/link-socket.ts";
 import type { Log } from "../log.ts";
@@ -19,6 +19,7 @@ import { createBackground } from "./background.ts";
 import { createFactReports } from "./fact-reports.ts";
 import { createHello } from "./hello.ts";
 import type { Instance } from "./instance.ts";
+import { limitLog } from "./limited-log.ts";
 import { createMetricReports } from "./metric-reports.ts";
 import { createPeriodicChecks } from "./periodic-checks.ts";
 import { createRenewal } from "./renewal.ts";

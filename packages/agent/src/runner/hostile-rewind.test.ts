@@ -23,9 +23,7 @@ beforeEach(async () => {
   temp = await createTempDir("nixfleet-rewind-");
   flake = await createFlakeFixture();
   ran = join(temp.path, "ran");
-  key = join(temp.path, "ada");
-  const argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "ada", "-f", key] as const;
-  expect(succeeded(await exec({ argv, env: { PATH: process.env["PATH"] ?? "" } }).result)).toBe(true);
+  key = await makeKey();
   const [type, text] = (await readFile(`${key}.pub`, "utf8")).split(" ");
   const allowedSignersFile = join(temp.path, "signers");
   await writeFile(allowedSignersFile, `ada@fleet.example namespaces="git" ${type} ${text}\n`);
@@ -35,6 +33,13 @@ afterEach(async () => {
   await flake[Symbol.asyncDispose]();
   await temp[Symbol.asyncDispose]();
 });
+
+async function makeKey(): Promise<string> {
+  const path = join(temp.path, "ada");
+  const argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "ada", "-f", path] as const;
+  expect(succeeded(await exec({ argv, env: { PATH: process.env["PATH"] ?? "" } }).result)).toBe(true);
+  return path;
+}
 
 /** Commits a version of the host, signed, and pushes it. */
 async function commitVersion(version: string, isSigned = true): Promise<Commit> {

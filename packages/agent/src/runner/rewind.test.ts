@@ -1,8 +1,7 @@
-import type { Commit } from "@nixfleet/protocol";
 import { expect, test } from "vitest";
 import { type CommitHistory, type CommitUse, commitFloors, generationNeeds } from "./rewind.ts";
 
-const commit = (digit: string) => digit.repeat(40) as Commit;
+const commit = (digit: string) => digit.repeat(40);
 const [deployed, running, tip] = [commit("1"), commit("2"), commit("3")];
 const known: CommitHistory = { deployed, running, tip };
 

@@ -1,5 +1,5 @@
 import type { Clock } from "@nixfleet/runtime";
-import type { Log, LogFields, LogLevel } from "./log.ts";
+import type { Log, LogFields, LogLevel } from "../log.ts";
 
 /** Lines of one event that are written in each minute. */
 const MOST_LINES = 60;

@@ -1,7 +1,7 @@
 import { createFakeClock } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
+import { createLog } from "../log.ts";
 import { limitLog } from "./limited-log.ts";
-import { createLog } from "./log.ts";
 
 test("R56: what another party can make happen without end is sixty lines a minute of each event, and then how many there were", () => {
   const clock = createFakeClock();
