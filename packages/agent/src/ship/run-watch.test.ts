@@ -136,6 +136,7 @@ function setUpWithoutKernel() {
     onRun: (runId) => void calls.push(`run ${runId.at(-1)}`),
     onChange: (runId) => void calls.push(`change ${runId.at(-1)}`),
     onEnd: (runId) => void calls.push(`end ${runId.at(-1)}`),
+    onGone: () => {},
   });
   return { watch, present, ended, lists, calls, holdLists: (hold: boolean) => (isHeld = hold) };
 }

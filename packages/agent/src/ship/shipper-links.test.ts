@@ -141,7 +141,7 @@ test("a message holds at most a thousand events, and an event that fits into no 
 });
 
 test("R56: of a thousand runs that nobody acknowledges one is held in memory, and an acknowledgement lets the next ones go", async () => {
-  const { shipper, spools, frames, openCursors, ack } = setUp({ limit: 10_000 });
+  const { shipper, spools, frames, openCursors, ack } = setUpShipper({ limit: 10_000 });
   const ids = Array.from({ length: 1000 }, (_, number) => idOf(number + 1));
   for (const id of ids) {
     spools.set(id, [eventOf(1, "x".repeat(2000)), finishedOf(2)]);
@@ -161,7 +161,7 @@ test("R56: of a thousand runs that nobody acknowledges one is held in memory, an
 });
 
 test("R56 S15: a run whose spool was removed is pending no more, and holds no file open", async () => {
-  const { shipper, spools, welcome, openCursors } = setUp();
+  const { shipper, spools, welcome, openCursors } = setUpShipper();
   spools.set(runId, [eventOf(1)]);
   shipper.add(runId);
   welcome(0);
@@ -174,7 +174,7 @@ test("R56 S15: a run whose spool was removed is pending no more, and holds no fi
 });
 
 test("a run of a person whose events were pruned is not pending for ever", async () => {
-  const { shipper } = setUp({ isByHand: async () => true });
+  const { shipper } = setUpShipper({ isByHand: async () => true });
   shipper.add(runId, 4);
   shipper.onWelcome([]);
   await shipper.settled();
