@@ -204,7 +204,7 @@ in
     allowRewind = mkOption {
       type = types.bool;
       default = false;
-      description = "Whether a forced switch may go back to an older commit. Rollbacks to a generation of this host need no permission.";
+      description = "Whether a forced switch may go back to an older commit. A rollback to a generation of this host needs it only where `signing.required` is set; then the generation's commit must be signed, too.";
       example = true;
     };
 
@@ -212,7 +212,7 @@ in
       required = mkOption {
         type = types.bool;
         default = false;
-        description = "Whether only commits that one of the keys below has signed are deployed.";
+        description = "Whether only commits that one of the keys below has signed are deployed, evaluated or tested. Unless `allowRewind` is set, none of these goes behind what was deployed last.";
         example = true;
       };
       allowedSigners = mkOption {

@@ -31,9 +31,14 @@ export type GitFault = { code: FailureCode; reason: string; firstError: string }
 export type SyncResult =
   /** `fetched`: the repository was read for it. */
   | { kind: "at"; commit: Commit; fetched: boolean }
-  | { kind: "refused"; code: RefusalCode; reason: string }
+  | ({ kind: "refused" } & CommitRefusal)
   | { kind: "failed"; fault: GitFault }
   | { kind: "stopped" };
+
+/** Why a commit is not to be trusted; undefined: it is. */
+export type CommitCheck = (commit: Commit, git: Git) => Promise<string | undefined>;
+
+export type CommitRefusal = { code: RefusalCode; reason: string };
 
 export interface SyncRequest {
   /** Null: the tip of the branch. */
@@ -42,8 +47,8 @@ export interface SyncRequest {
   fetch: "always" | "if-missing";
   signal: AbortSignal;
   onStderr(chunk: Buffer): void;
-  /** Asked about the commit before any of its files is taken out; a sentence says why it is not to be trusted. */
-  verify?: ((commit: Commit, git: Git) => Promise<string | undefined>) | undefined;
+  /** Asked about the commit before any of its files is taken out. `tip`: the branch's, as fetched last. */
+  admit?: ((commit: Commit, fetched: { git: Git; tip: Commit }) => Promise<CommitRefusal | undefined>) | undefined;
 }
 
 export interface Clone {
@@ -59,7 +64,7 @@ export interface Clone {
   /** A file of the commit that the clone is at, as committed; at most `limit` bytes. */
   readFile(path: string, limit: number): Promise<BlobRead>;
   /** Why a commit of the clone is not to be trusted; undefined: it is. */
-  verify(commit: Commit, check: NonNullable<SyncRequest["verify"]>): Promise<string | undefined>;
+  verify(commit: Commit, check: CommitCheck): Promise<string | undefined>;
   /** Why the branch cannot be read from the repository; undefined: it can. Changes nothing. */
   probe(signal: AbortSignal): Promise<GitFault | undefined>;
 }
@@ -107,8 +112,9 @@ export function createClone({ git, dir, url, branch, log }: CloneDeps): Clone {
       const fault = await fetch(request);
       if (fault !== undefined) return fault;
     }
-    const commit = request.commit ?? (await readCommit(TIP));
-    if (commit === null) return damaged("the fetched branch cannot be read");
+    const tip = await readCommit(TIP);
+    if (tip === null) return damaged("the fetched branch cannot be read");
+    const commit = request.commit ?? tip;
     const onBranch = await isAncestor(commit, TIP);
     if (onBranch !== true) {
       const check = await inClone(["fsck", "--connectivity-only", "--no-dangling", "--no-progress", TIP], { signal });
@@ -117,9 +123,9 @@ export function createClone({ git, dir, url, branch, log }: CloneDeps): Clone {
       const reason = `${commit} is in the repository's history, but not on the branch ${branch}.`;
       return { kind: "refused", code: "commit-not-on-branch", reason };
     }
-    const distrust = await request.verify?.(commit, inClone);
+    const refusal = await request.admit?.(commit, { git: inClone, tip });
     if (signal.aborted) return { kind: "stopped" };
-    if (distrust !== undefined) return { kind: "refused", code: "unsigned-commit", reason: distrust };
+    if (refusal !== undefined) return { kind: "refused", ...refusal };
     for (const args of [
       ["checkout", "--quiet", "--force", "--detach", commit],
       ["clean", "--quiet", "-ffdx"],

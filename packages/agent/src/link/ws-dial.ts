@@ -104,7 +104,7 @@ const RefusalDocument = z.object({ title: plainText(500), detail: plainText(500)
 
 function explainResponse({ statusCode = 0, headers }: IncomingMessage, reason: string | undefined): DialFailure {
   const named = Number(headers["retry-after"]);
-  const retryAfter = Number.isInteger(named) && named >= 0 ? { retryAfter: Math.min(named, 86_400) } : {};
+  const retryAfter = Number.isInteger(named) && named >= 0 ? { retryAfter: named } : {};
   const why = reason === undefined ? "." : `: ${reason}`;
   if (statusCode === 401 || statusCode === 403) {
     return {

@@ -5,7 +5,7 @@ import type { EventWriter } from "../spool/event-writer.ts";
 import { type RunLayout, type RunnerLayout, runnerLayout } from "../spool/layout.ts";
 import { createLedger, type Ledger } from "../spool/ledger.ts";
 import { createProcessRecord } from "../spool/run-record.ts";
-import type { ActivationRecord, RunProcess, RunRequest } from "../spool/shapes.ts";
+import type { ActivationRecord, RequestRecord, RunProcess } from "../spool/shapes.ts";
 import type { RunnerDeps } from "./deps.ts";
 import type { OutputDeps } from "./output.ts";
 import type { Redactor } from "./redactor.ts";
@@ -16,7 +16,7 @@ const GRACE_MS = 2000;
 /** All that an op needs while it runs. */
 export interface RunContext {
   readonly deps: RunnerDeps;
-  readonly request: RunRequest;
+  readonly request: RequestRecord;
   readonly layout: RunnerLayout;
   readonly run: RunLayout;
   readonly events: EventWriter;
@@ -44,7 +44,7 @@ export interface RunContext {
 
 export interface RunContextDeps {
   deps: RunnerDeps;
-  request: RunRequest;
+  request: RequestRecord;
   events: EventWriter;
   signal: AbortSignal;
   deadlineAt: number;

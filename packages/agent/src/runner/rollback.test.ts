@@ -2,6 +2,7 @@ import { rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { succeeded } from "@nixfleet/runtime";
 import { expect, test } from "vitest";
+import { runByHand } from "./by-hand.ts";
 import { createTestHost, eventsOf, type TestHost } from "./host.fixture.ts";
 import { createRunningHost } from "./running-host.fixture.ts";
 
@@ -84,7 +85,7 @@ test("a generation of which no commit is known is deployed as that", async () =>
   expect(eventsOf(await host.events(runId), "deployed")[0]?.deployment).toMatchObject({ closure: first, commit: null });
 });
 
-test("R56: where commits must be signed, only a host that allows to go back does so", async () => {
+test("R34 R56: where commits must be signed, a dashboard goes back to signed ones where it may; a person on the host always does", async () => {
   const { host, first, second } = await runningHost(off);
   const generation = await host.deps.platform.generation();
   expect((await host.doRun("switch", {}, { commit: second })).outcome).toEqual({ state: "succeeded" });
@@ -94,7 +95,19 @@ test("R56: where commits must be signed, only a host that allows to go back does
   expect(await host.outcome(strict)).toMatchObject({ state: "refused", code: "not-fast-forward" });
   const allowed = await host.ask("rollback", { generation });
   await host.run({ config: { ...host.config, signing, allowRewind: true } });
-  expect(await host.outcome(allowed)).toEqual({ state: "succeeded" });
+  expect(await host.outcome(allowed)).toMatchObject({ state: "refused", code: "unsigned-commit" });
+  const byHand = await runByHand(
+    { ...host.deps, config: { ...host.config, signing } },
+    {
+      ask: async () => ({ op: "rollback", args: { generation: generation ?? 0 } }),
+      force: false,
+      askedBy: "ada",
+      cancelled: new AbortController().signal,
+      onWait: () => {},
+      onBegin: () => {},
+    },
+  );
+  expect(byHand).toMatchObject({ kind: "ended", outcome: { state: "succeeded" } });
   expect(await host.deps.platform.runningClosure()).toBe(first);
 });
 

@@ -1,7 +1,8 @@
-import type { Commit, Outcome } from "@nixfleet/protocol";
+import type { Commit } from "@nixfleet/protocol";
 import { exists } from "../spool/exists.ts";
 import { build, evaluate, type Step } from "./build.ts";
 import type { RunContext } from "./context.ts";
+import type { CommitUse } from "./rewind.ts";
 import { syncClone } from "./sync.ts";
 
 export interface Target {
@@ -11,21 +12,14 @@ export interface Target {
 
 /**
  * Fetches, verifies, evaluates and builds the host's configuration at a commit: the one asked for, else the target, else the tip of
- * the branch. `mayUse` looks at a commit that is there and
- * verified: what it gives ends the run before anything of the commit is evaluated.
+ * the branch. What the host's policy refuses for this use is neither taken out nor evaluated.
  */
-export async function buildTarget(
-  context: RunContext,
-  commitOption: Commit | undefined,
-  mayUse: (commit: Commit) => Promise<Outcome | undefined> = async () => undefined,
-): Promise<Step<Target>> {
+export async function buildTarget(context: RunContext, commitOption: Commit | undefined, use: CommitUse): Promise<Step<Target>> {
   const wanted = commitOption ?? context.request.commit;
   context.phase("fetch");
-  const synced = await syncClone(context, wanted, wanted === null ? "always" : "if-missing");
+  const synced = await syncClone(context, { commit: wanted, fetch: wanted === null ? "always" : "if-missing", use });
   if (!synced.ok) return synced;
   const { commit } = synced;
-  const unusable = await mayUse(commit);
-  if (unusable !== undefined) return stop(unusable);
   context.phase("evaluate");
   const evaluated = await evaluate(context, commit);
   if (!evaluated.ok) return evaluated;
@@ -44,8 +38,4 @@ async function buildKept(context: RunContext, derivation: string, commit: Commit
   context.log("A garbage collection has removed what was evaluated. It is evaluated again.");
   const again = await evaluate(context, commit);
   return again.ok ? build(context, again.value) : again;
-}
-
-function stop(outcome: Outcome): { ok: false; outcome: Outcome } {
-  return { ok: false, outcome };
 }

@@ -33,6 +33,8 @@ export interface RunLayout {
   readonly request: string;
   readonly events: string;
   readonly outcome: string;
+  /** There once the output in the events was cut, so that it is done once. */
+  readonly outputCut: string;
   /** Which processes work on it: for whoever finds the run after its runner was killed. */
   readonly process: string;
   /** Space held back, so that the end of the run can be written when the disk is full. */
@@ -86,6 +88,7 @@ export function runnerLayout(runnerDir: string): RunnerLayout {
         request: join(dir, "request.json"),
         events: join(dir, "events.jsonl"),
         outcome: join(dir, "outcome.json"),
+        outputCut: join(dir, "output-cut"),
         process: join(dir, "process.json"),
         reserve: join(dir, "reserve"),
         result: join(dir, "result"),

@@ -209,6 +209,9 @@ test("S15: with the events goes all that only they need, roots of the garbage co
   await writeOutcome(run, { outcome: { state: "succeeded" }, lastSeq: 7, endedAt: 1000 }, clock);
   const keep = { events: 1000, eventBytes: 1e9, record: 1e9 };
   await pruneSpools(dir.path, { [runId]: 6 }, 1e6, keep);
+  // What nobody has stored stays; the closures that it built are not held back by it.
+  expect((await readdir(run.dir)).sort()).toEqual(["activation.log", "events.jsonl", "outcome.json", "request.json", "undo.log"]);
+  for (const path of [run.result, run.previous]) await writeFile(path, "x");
   await pruneSpools(dir.path, { [runId]: 7 }, 2000, keep);
   expect(await readdir(run.dir)).toHaveLength(7);
   await pruneSpools(dir.path, { [runId]: 7 }, 2001, keep);

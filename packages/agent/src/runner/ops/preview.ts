@@ -6,6 +6,8 @@ import { reportDiff, type Step } from "../build.ts";
 import { type RunContext, STOPPED } from "../context.ts";
 import { findGeneration, type KnownGeneration } from "../generations.ts";
 import { createPlainOutput } from "../output.ts";
+import { refuseGeneration } from "../rewind.ts";
+import { checkSignature } from "../sync.ts";
 import { buildTarget } from "../target-closure.ts";
 import type { OpImplementation } from "./implementation.ts";
 
@@ -15,14 +17,19 @@ export const preview: OpImplementation<"preview"> = async (context, args) => {
   const other = args.against === undefined ? undefined : await findGeneration(context, args.against);
   if (other?.ok === false) return other.outcome;
   const found: Step<KnownGeneration> =
-    args.generation === undefined ? await buildTarget(context, args.commit) : await findGeneration(context, args.generation);
+    args.generation === undefined
+      ? await buildTarget(context, args.commit, "run")
+      : await findGeneration(context, args.generation);
   if (!found.ok) return found.outcome;
   const { closure, commit } = found.value;
   context.phase("diff");
   const against = other === undefined ? await platform.runningClosure() : other.value.closure;
   await reportDiff(context, closure, against);
   // Only against what runs: an activator compares itself with that, and with nothing else.
-  const units = other === undefined ? await readUnits(context, closure) : null;
+  const units =
+    other === undefined && (await mayRunActivator(context, args.generation, found.value))
+      ? await readUnits(context, closure)
+      : null;
   if (context.signal.aborted) return STOPPED;
   const reasons = await platform.rebootReasons(closure);
   const shown: Preview = {
@@ -36,6 +43,14 @@ export const preview: OpImplementation<"preview"> = async (context, args) => {
   context.events.append({ kind: "preview", preview: shown });
   return { state: "succeeded" };
 };
+
+/** A generation's activator is a program of that time: it runs where a rollback to the generation would be accepted. */
+async function mayRunActivator(context: RunContext, generation: number | undefined, known: KnownGeneration): Promise<boolean> {
+  if (generation === undefined) return true;
+  const refused = await refuseGeneration(context, known, generation, (commit) => checkSignature(context, commit));
+  if (refused !== undefined) context.warn(`The changes to units are not known: ${refused.reason}`);
+  return refused === undefined;
+}
 
 /** What the closure's own activator says it would do to units. It informs only: a failure is a warning. */
 async function readUnits(context: RunContext, closure: string): Promise<UnitChanges | null> {

@@ -4,6 +4,8 @@ import { type RunContext, STOPPED } from "../context.ts";
 import { deploy } from "../deploy.ts";
 import { findGeneration } from "../generations.ts";
 import { guard, withFinish } from "../guards.ts";
+import { refuseGeneration } from "../rewind.ts";
+import { checkSignature } from "../sync.ts";
 import type { OpImplementation } from "./implementation.ts";
 
 /** Activates an earlier generation: the closure that its number stands for, by that closure's own activator. */
@@ -12,7 +14,9 @@ export const rollback: OpImplementation<"rollback"> = async (context, { generati
   const found = await findGeneration(context, generation);
   if (!found.ok) return found.outcome;
   const { closure, commit } = found.value;
-  const refused = refuseUnsigned(context, generation) ?? (await refuseCurrent(context, closure, generation));
+  const refused =
+    (await refuseGeneration(context, found.value, generation, (known) => checkSignature(context, known))) ??
+    (await refuseCurrent(context, closure, generation));
   if (refused !== undefined) return refused;
   context.phase("diff");
   await reportDiff(context, closure, await platform.runningClosure());
@@ -21,13 +25,6 @@ export const rollback: OpImplementation<"rollback"> = async (context, { generati
   if (guarded.kind === "refused") return guarded.outcome;
   return withFinish(await deploy(context, { closure, commit, generation, mode: guarded.mode }), guarded.finish);
 };
-
-/** Whoever controls the dashboard must not reintroduce an old vulnerability by an old generation where commits are checked. */
-function refuseUnsigned({ deps: { config } }: RunContext, generation: number): Outcome | undefined {
-  if (!config.signing.required || config.allowRewind) return undefined;
-  const reason = `This host accepts signed commits only and never goes back; generation ${generation} would be a step back.`;
-  return { state: "refused", code: "not-fast-forward", reason };
-}
 
 /** What runs and is booted next already needs no activation, unless somebody insists. */
 async function refuseCurrent(

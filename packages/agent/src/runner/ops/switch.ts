@@ -1,6 +1,5 @@
-import type { Commit, Outcome } from "@nixfleet/protocol";
 import { reportDiff } from "../build.ts";
-import { type RunContext, STOPPED } from "../context.ts";
+import { STOPPED } from "../context.ts";
 import { deploy } from "../deploy.ts";
 import { guard, withFinish } from "../guards.ts";
 import { buildTarget } from "../target-closure.ts";
@@ -12,7 +11,7 @@ export const switchOp: OpImplementation<"switch"> = async (context, { mode, comm
   if (!platform.modes.includes(mode)) {
     return { state: "refused", code: "arguments-invalid", reason: `The platform ${platform.name} has no mode ${mode}.` };
   }
-  const built = await buildTarget(context, commitOption, (commit) => refuseRewind(context, commit));
+  const built = await buildTarget(context, commitOption, "activate");
   if (!built.ok) return built.outcome;
   const { closure, commit } = built.value;
   if (previewed !== undefined && previewed !== closure) {
@@ -25,12 +24,3 @@ export const switchOp: OpImplementation<"switch"> = async (context, { mode, comm
   if (guarded.kind === "refused") return guarded.outcome;
   return withFinish(await deploy(context, { closure, commit, mode: guarded.mode }), guarded.finish);
 };
-
-/** A stolen dashboard must not reintroduce an old vulnerability: going back takes the host's permission and a person who insists. */
-async function refuseRewind({ ledger, clone, deps, request }: RunContext, commit: Commit): Promise<Outcome | undefined> {
-  const last = (await ledger.read()).findLast((deployment) => deployment.commit !== null)?.commit;
-  if (last === undefined || last === null || (await clone.contains(commit, last))) return undefined;
-  if (deps.config.allowRewind && request.force) return undefined;
-  const reason = `${commit} is not a descendant of ${last}, which was deployed here last.`;
-  return { state: "refused", code: "not-fast-forward", reason };
-}

@@ -5,17 +5,18 @@ import { listTestScripts, type TestScript } from "../../git/test-scripts.ts";
 import { failure, type RunContext, STOPPED } from "../context.ts";
 import { createErrorFinder } from "../first-error.ts";
 import { createPlainOutput } from "../output.ts";
-import { refuseUnsigned } from "../sync.ts";
+import { recheckClone } from "../sync.ts";
 import type { OpImplementation } from "./implementation.ts";
 
 /** Runs the host's own tests at the commit that the clone is at. All of them, also after one that failed. */
 export const test: OpImplementation<"test"> = async (context) => {
   const { clone, layout, deps, signal } = context;
-  if ((await clone.head()) === null) {
+  const head = await clone.head();
+  if (head === null) {
     return { state: "refused", code: "no-clone", reason: "The host has no clone of the config repository yet." };
   }
-  const unsigned = await refuseUnsigned(context);
-  if (unsigned !== undefined) return unsigned;
+  const refused = await recheckClone(context, head);
+  if (refused !== undefined) return refused;
   context.phase("test");
   const scripts = await listTestScripts(layout.clone, deps.config.hostname);
   if (scripts.length === 0) return { state: "succeeded", reason: "no tests" };
