@@ -93,9 +93,10 @@ export function createDarwinPlatform({ hostname, flakeAttr, systemRoot, env, exe
     profileClosure: system.closure,
     generation: system.generation,
     profile: system.path,
-    setProfile: system.set,
     activation,
-    undo: (before) => [...system.putBack(before), activation(before.closure)],
+    permanentSteps: system.set,
+    undo: (before) => [...system.putBack(before), { kind: "activation", ...activation(before.closure) }],
+    differences: system.differences,
     dryActivation: () => undefined,
     installedAgent: (closure) => readServiceFiles(join(closure, "Library/LaunchDaemons"), isAgentPlist),
     async failedUnits() {

@@ -9,6 +9,7 @@ import { createSystemd, hasUserManager } from "../systemd/systemd.ts";
 import { readServiceFiles } from "./installed-agent.ts";
 import { generationNumber, linkedAt, listGenerations, resolveClosure } from "./links.ts";
 import type { Platform, SystemFacts } from "./platform.ts";
+import { compareClosures } from "./system-profile.ts";
 
 export interface HomeManagerDeps {
   hostname: string;
@@ -83,19 +84,22 @@ export function createHomeManagerPlatform(deps: HomeManagerDeps): Platform {
     profileClosure: async () => (await profile())?.closure,
     generation: async () => generationOf(await profile()),
     profile: async () => (await profile())?.link,
-    setProfile: async () => undefined,
     activation: (closure) => ({
       argv: [activator(closure)],
       env: activationEnv,
       ...inUnit(UNIT),
     }),
+    permanentSteps: async () => [],
     undo: ({ closure }) => [
       {
+        kind: "activation",
         argv: [activator(closure)],
         env: activationEnv,
         ...inUnit(UNDO_UNIT),
       },
     ],
+    differences: async (meant) =>
+      compareClosures(meant, { running: (await running())?.closure, profile: (await profile())?.closure }),
     dryActivation: () => undefined,
     installedAgent: (closure) =>
       isDarwin

@@ -1,5 +1,5 @@
 import type { Outcome } from "@nixfleet/protocol";
-import { disarm } from "../deadman/arm.ts";
+import { beginWhileArmed, disarm } from "../deadman/arm.ts";
 import { type UndoCause, undoOutcome } from "../deadman/decide.ts";
 import { readUndoRecord } from "../deadman/record.ts";
 import { readUndoOutput, undo } from "../deadman/undo.ts";
@@ -7,8 +7,9 @@ import type { ArmedDeadman, UndoRecord } from "../spool/shapes.ts";
 import type { ActivationResult } from "./activate.ts";
 import { confirm } from "./confirm.ts";
 import { failure, type RunContext, STOPPED } from "./context.ts";
-import { recordDeployment } from "./deployment.ts";
+import { type DeploymentPlan, recordDeployment } from "./deployment.ts";
 import { createPlainOutput } from "./output.ts";
+import { makePermanent } from "./permanent.ts";
 import { hasAgentToTry, tryAgent } from "./try-agent.ts";
 
 interface Details {
@@ -16,30 +17,23 @@ interface Details {
   exitCode?: number;
 }
 
+interface ArmedActivation {
+  plan: DeploymentPlan;
+  activated: ActivationResult;
+  /** Milliseconds that are left of the confirm window. */
+  window: number;
+}
+
 /**
- * What follows an activation whose dead-man switch is armed: it is confirmed and disarmed, or undone. A run that is stopped is
- * left armed: it ends at once, and whoever has ended it undoes. `window`: milliseconds that are left of it.
+ * What follows an activation whose dead-man switch is armed: it is confirmed, made permanent and disarmed, or undone. A run that
+ * is stopped is left armed: it ends at once, and whoever has ended it undoes.
  */
 export async function finishArmed(
   context: RunContext,
   armed: ArmedDeadman,
-  activated: ActivationResult,
-  window: number,
+  { plan, activated, window }: ArmedActivation,
 ): Promise<Outcome> {
-  switch (activated.kind) {
-    case "stopped":
-      return stopped(armed, "during the activation, which can leave the system half switched");
-    case "withdrawn":
-      return rollBackRun(context, armed, null);
-    case "failed": {
-      // An undo that has begun ends the activation: that it did not end well is no cause then.
-      if ((await readUndoRecord(context.run)) !== undefined) return rollBackRun(context, armed, null);
-      const { kind: _, code, reason, ...details } = activated;
-      return rollBackRun(context, armed, { code, reason }, details);
-    }
-    case "active":
-      break;
-  }
+  if (activated.kind !== "active") return undoActivation(context, armed, activated);
   const endsAt = performance.now() + window;
   context.phase("confirm");
   let confirmation = await confirm(context, armed, window);
@@ -57,11 +51,32 @@ export async function finishArmed(
       break;
   }
   const { runnerDir } = context.deps.config;
-  if (!(await disarm({ runnerDir, exec: context.deps.exec, clock: context.deps.clock }, armed))) {
-    return rollBackRun(context, armed, null);
-  }
+  const deps = { runnerDir, exec: context.deps.exec, clock: context.deps.clock };
+  const permanent = await makePermanent(context, plan, (start) => beginWhileArmed(deps, armed.runId, start));
+  if (permanent.kind !== "active") return undoActivation(context, armed, permanent);
+  if (!(await disarm(deps, armed))) return rollBackRun(context, armed, null);
   await recordDeployment(context, armed.activation);
   return { state: "succeeded" };
+}
+
+/** What did not come about is undone, unless the run was stopped: then whoever has stopped it does that. */
+async function undoActivation(
+  context: RunContext,
+  armed: ArmedDeadman,
+  ended: Exclude<ActivationResult, { kind: "active" }>,
+): Promise<Outcome> {
+  switch (ended.kind) {
+    case "stopped":
+      return stopped(armed, "during the activation, which can leave the system half switched");
+    case "withdrawn":
+      return rollBackRun(context, armed, null);
+    case "failed": {
+      // An undo that has begun ends the activation: that it did not end well is no cause then.
+      if ((await readUndoRecord(context.run)) !== undefined) return rollBackRun(context, armed, null);
+      const { kind: _, code, reason, ...details } = ended;
+      return rollBackRun(context, armed, { code, reason }, details);
+    }
+  }
 }
 
 /** How a run ends that was stopped while it was armed. Why it was stopped is for the executor to say. */

@@ -151,12 +151,12 @@ test("R37: an undo that is killed in the middle is done again, for the reason th
   const before = (await host.activations()).length;
   // The timer's own process holds the lock while it works.
   const undoer = await until(() => lockOwner(layout.deadmanLock));
-  await until(async () => (await host.activations()).length > before && (await host.activations()).at(-1) === `switch ${first}`);
+  await until(async () => (await host.activations()).length > before && (await host.activations()).at(-1) === `test ${first}`);
   process.kill(undoer.pid, "SIGKILL");
   expect(await exists(layout.deadman)).toBe(true);
   await host.run();
   expect(await expectTruth(host, runId, { first })).toMatchObject({ state: "rolled-back", code: "not-confirmed" });
-  expect((await host.activations()).slice(before).filter((line) => line === `switch ${first}`)).toHaveLength(2);
+  expect((await host.activations()).slice(before).filter((line) => line === `test ${first}`)).toHaveLength(2);
 });
 
 test("R1, R37: runners killed at any moment of a switch, whatever the dashboard says: one outcome, and it is what runs", async () => {

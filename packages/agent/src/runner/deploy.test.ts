@@ -248,7 +248,7 @@ test("R37: a confirmation that comes after an undo changes nothing", async () =>
   await dashboard.askedTimes(1);
   const { runnerDir } = host.config;
   const undone = await undo({ runnerDir, exec: host.deps.exec, clock: systemClock, log: () => {} }, { why: "person" });
-  expect(undone).toMatchObject({ kind: "undone", undone: { running: first, left: null, exitCodes: [0, 0, 0] } });
+  expect(undone).toMatchObject({ kind: "undone", undone: { running: first, left: null, exitCodes: [0, 0, 0, 0] } });
   dashboard.release(200);
   await done;
   expect(await host.outcome(runId)).toMatchObject({ state: "rolled-back", code: "cancelled-by-person" });

@@ -3,11 +3,13 @@ import type { Outcome } from "@nixfleet/protocol";
 import { type ArmDeps, arm, beginWhileArmed } from "../deadman/arm.ts";
 import { nixEnvironment } from "../nix/environment.ts";
 import type { ArmedDeadman } from "../spool/shapes.ts";
-import { type ActivationResult, activate, deadmanHost } from "./activate.ts";
+import { type ActivationResult, activate } from "./activate.ts";
 import { finishArmed, rollBackRun } from "./armed-deployment.ts";
 import { failure, type RunContext, STOPPED } from "./context.ts";
 import { requestHealth } from "./dashboard-requests.ts";
 import { type DeploymentPlan, isActivated, recordDeployment } from "./deployment.ts";
+import { makePermanent } from "./permanent.ts";
+import { type Begin, deadmanHost } from "./tracked-program.ts";
 
 /**
  * Activates a closure so that the host is never left out of reach: arm the dead-man switch, activate, confirm, disarm; or undo.
@@ -30,12 +32,10 @@ export async function deploy(context: RunContext, plan: DeploymentPlan): Promise
   context.events.append({ kind: "armed", until: armed.armed.until, back: armed.armed.back });
   context.events.sync();
   try {
-    const activated = await activate(context, plan, {
-      begin: (start) => beginWhileArmed(armDeps(context), armed.armed.runId, start),
-      failedBefore: armed.armed.failedUnits,
-    });
+    const begin: Begin = (start) => beginWhileArmed(armDeps(context), armed.armed.runId, start);
+    const activated = await activate(context, plan, { begin, failedBefore: armed.armed.failedUnits });
     const left = confirmTimeout * 1000 - (performance.now() - armedAt);
-    return await finishArmed(context, armed.armed, activated, Math.max(0, left));
+    return await finishArmed(context, armed.armed, { plan, activated, window: Math.max(0, left) });
   } catch (error) {
     // A fault of this program: what it has begun does not stay half done.
     const reason = `Internal error: ${context.redact((error as Error).message)}`;
@@ -45,7 +45,9 @@ export async function deploy(context: RunContext, plan: DeploymentPlan): Promise
 }
 
 async function deployUnarmed(context: RunContext, plan: DeploymentPlan): Promise<Outcome> {
-  const activated = await activate(context, plan, { begin: async (start) => start(), failedBefore: undefined });
+  const begin: Begin = async (start) => start();
+  let activated = await activate(context, plan, { begin, failedBefore: undefined });
+  if (activated.kind === "active") activated = await makePermanent(context, plan, begin);
   if (await isActivated(context, plan)) await recordDeployment(context, plan);
   return toOutcome(context, activated);
 }
@@ -70,7 +72,7 @@ async function toOutcome(context: RunContext, activated: ActivationResult): Prom
 async function armFor(context: RunContext, plan: DeploymentPlan, back: string) {
   const { platform, config } = context.deps;
   const { request, run } = context;
-  const { closure, commit, mode } = plan;
+  const { closure, commit, mode, generation } = plan;
   await rootPreviousClosure(context, back);
   // There from now on: an undo on a full disk cannot make it.
   await writeFile(run.undoOutput, "", { mode: 0o640 });
@@ -88,8 +90,14 @@ async function armFor(context: RunContext, plan: DeploymentPlan, back: string) {
     failedUnits: failedUnits === undefined ? null : failedUnits.slice(0, 500),
     asks: await chooseConfirmation(context),
     host: deadmanHost(context),
-    activation: { closure, commit, mode, unit: platform.activation(closure, mode).unit },
-    undo: platform.undo(before, mode).map((step) => ({
+    activation: {
+      closure,
+      commit,
+      mode,
+      unit: mode === "boot" ? null : platform.activation(closure, mode).unit,
+      ...(generation !== undefined && { generation }),
+    },
+    undo: platform.undo(before, { closure, mode }).map((step) => ({
       ...step,
       launcher: [...step.launcher],
       argv: [...step.argv],

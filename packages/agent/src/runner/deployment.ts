@@ -8,7 +8,7 @@ export interface DeploymentPlan {
   commit: Commit | null;
   mode: ActivationMode;
   /** The generation of the profile that is chosen; absent: there will be a new one. */
-  generation?: number;
+  generation?: number | undefined;
 }
 
 /** Whether the closure is what the mode was to bring about. */
@@ -25,7 +25,8 @@ export async function recordDeployment(
   { closure, commit, mode }: DeploymentPlan,
 ): Promise<void> {
   const { deps, request } = context;
-  const generation = mode === "test" ? undefined : await deps.platform.generation();
+  const isPermanent = (await deps.platform.profileClosure()) === closure;
+  const generation = mode === "test" || !isPermanent ? undefined : await deps.platform.generation();
   const deployment: Deployment = {
     closure,
     commit,

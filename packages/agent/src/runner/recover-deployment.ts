@@ -9,13 +9,14 @@ import { exists } from "../spool/exists.ts";
 import { wait } from "../spool/run-record.ts";
 import type { ActivationRecord, ArmedDeadman, RunProcess, UndoRecord } from "../spool/shapes.ts";
 import type { RepairedEvents } from "../spool/torn-events.ts";
-import { activationResult, deadmanHost, readActivationStatus } from "./activate.ts";
+import { activationResult } from "./activate.ts";
 import { finishArmed, rollBackRun, stopped } from "./armed-deployment.ts";
 import { failure, type RunContext } from "./context.ts";
 import { isActivated, recordDeployment } from "./deployment.ts";
 import { createErrorFinder } from "./first-error.ts";
 import { createPlainOutput } from "./output.ts";
 import { tailFile } from "./tail-file.ts";
+import { deadmanHost, readExitCode } from "./tracked-program.ts";
 
 const POLL_MS = 200;
 
@@ -98,7 +99,7 @@ async function resumeDeployment(
     firstError,
     failedBefore: armed.failedUnits,
   });
-  return finishArmed(context, armed, activated, windowLeft(armed, context.deps.clock.now()));
+  return finishArmed(context, armed, { plan: activation, activated, window: windowLeft(armed, context.deps.clock.now()) });
 }
 
 /** There was no dead-man switch: what runs now is reported, and nothing else is done. */
@@ -156,7 +157,7 @@ async function follow(
     await stopUnit(deps.exec, activation.unit, deadmanHost(context));
   }
   await tail.end();
-  return { exitCode: await readActivationStatus(run.activationStatus), firstError: errors.first(), wasStopped };
+  return { exitCode: await readExitCode(run.activationStatus), firstError: errors.first(), wasStopped };
 }
 
 function activationState({ exitCode }: ActivationEnd): "succeeded" | "failed" | "unknown" {

@@ -42,6 +42,9 @@ export interface RunLayout {
   /** What the activation prints, and how it ended: files, so that it does not depend on the runner's life. */
   readonly activationOutput: string;
   readonly activationStatus: string;
+  /** The same of the program that makes it permanent. */
+  readonly permanentOutput: string;
+  readonly permanentStatus: string;
   /** Garbage-collector root of what ran before. */
   readonly previous: string;
   /** What an undo printed, and how it ended. */
@@ -91,6 +94,8 @@ export function runnerLayout(runnerDir: string): RunnerLayout {
         result: join(dir, "result"),
         activationOutput: join(dir, "activation.log"),
         activationStatus: join(dir, "activation.status"),
+        permanentOutput: join(dir, "permanent.log"),
+        permanentStatus: join(dir, "permanent.status"),
         previous: join(dir, "previous"),
         undoOutput: join(dir, "undo.log"),
         undone: join(dir, "undo.json"),

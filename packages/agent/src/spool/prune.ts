@@ -41,7 +41,7 @@ export async function pruneSpools(
     }
     bytes += await sizeOf(run.events);
     if (age > events || bytes > eventBytes) {
-      for (const path of [run.events, run.activationOutput, run.undoOutput, run.result, run.previous])
+      for (const path of [run.events, run.activationOutput, run.permanentOutput, run.undoOutput, run.result, run.previous])
         await rm(path, { force: true });
     }
   }

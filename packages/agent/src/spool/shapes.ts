@@ -57,6 +57,7 @@ export const ActivationRecord = z.lazy(() =>
     commit: Commit.nullable(),
     mode: z.enum(["switch", "boot", "test"]),
     unit: z.string().max(200).nullable(),
+    generation: z.number().int().min(0).optional().describe("The generation that was chosen; absent: there will be a new one"),
   }),
 );
 export type ActivationRecord = z.infer<typeof ActivationRecord>;

@@ -1,0 +1,70 @@
+import { describeEnd } from "@nixfleet/runtime";
+import type { ActivationCommand } from "../platforms/platform.ts";
+import type { ActivationResult } from "./activate.ts";
+import type { RunContext } from "./context.ts";
+import type { DeploymentPlan } from "./deployment.ts";
+import { createErrorFinder } from "./first-error.ts";
+import { createPlainOutput } from "./output.ts";
+import { type Begin, prepareTrack, runTracked, type TrackedEnd } from "./tracked-program.ts";
+
+const FAULTS = {
+  profile: "The profile could not be set",
+  "boot-entry": "The boot entry could not be installed",
+  activation: "The activation could not be made permanent",
+} as const;
+
+/**
+ * Makes what was activated permanent: what the next boot brings is the closure from here on. It can be repeated: a generation that
+ * is there already is not made twice.
+ */
+export async function makePermanent(context: RunContext, plan: DeploymentPlan, begin: Begin): Promise<ActivationResult> {
+  const { closure, mode, generation } = plan;
+  for (const step of await context.deps.platform.permanentSteps(closure, mode, generation)) {
+    const ended = step.kind === "profile" ? await runNix(context, step, begin) : await runInstaller(context, step, begin);
+    switch (ended.kind) {
+      case "stopped":
+      case "withdrawn":
+        return ended;
+      case "no-exit-code":
+        return failed(`${FAULTS[step.kind]}: it left no exit code.`, ended.firstError);
+      case "ended": {
+        if (ended.end.kind === "spawn-failed" && step.kind === "profile") {
+          return { kind: "failed", code: "nix-missing", reason: `Nix cannot be run: ${ended.end.message}.` };
+        }
+        const exitCode = ended.end.kind === "exited" ? ended.end.exitCode : undefined;
+        if (exitCode !== 0) return failed(`${FAULTS[step.kind]}: ${describeEnd(ended.end)}.`, ended.firstError, exitCode);
+      }
+    }
+  }
+  return { kind: "active" };
+}
+
+function failed(reason: string, firstError: string | undefined, exitCode?: number): ActivationResult {
+  return {
+    kind: "failed",
+    code: "activation-failed",
+    reason,
+    ...(firstError === undefined ? {} : { firstError }),
+    ...(exitCode === undefined ? {} : { exitCode }),
+  };
+}
+
+/** The boot loader's installer is ended by nobody's death but its own: half a boot menu is worse than none. */
+async function runInstaller(context: RunContext, step: ActivationCommand, begin: Begin): Promise<TrackedEnd> {
+  const track = { output: context.run.permanentOutput, status: context.run.permanentStatus };
+  await prepareTrack(track);
+  return runTracked(context, step, { track, begin });
+}
+
+async function runNix(context: RunContext, { argv, env }: ActivationCommand, begin: Begin): Promise<TrackedEnd> {
+  const errors = createErrorFinder();
+  const output = createPlainOutput(context.output, "nix", errors.read);
+  const running = await begin(() =>
+    context.begin({ argv, env, signal: context.signal, onStderr: (chunk) => output.write(chunk) }),
+  );
+  if (running === undefined) return { kind: "withdrawn" };
+  const result = await running.result;
+  output.end();
+  if (result.aborted) return { kind: "stopped" };
+  return { kind: "ended", end: result.end, firstError: errors.first() };
+}
