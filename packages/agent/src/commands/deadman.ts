@@ -1,7 +1,9 @@
 import { RunId } from "@nixfleet/protocol";
-import { bootId, exec, lockOwner, systemClock } from "@nixfleet/runtime";
-import { bootUndoes } from "../deadman/decide.ts";
+import { exec, lockOwner, systemClock } from "@nixfleet/runtime";
+import { bootUndoes, millisecondsLeft } from "../deadman/decide.ts";
+import { momentNow, monotonicNow } from "../deadman/moment.ts";
 import { readArmed } from "../deadman/record.ts";
+import { KEEPS_TIME } from "../deadman/timer.ts";
 import { type UndoRequest, undo } from "../deadman/undo.ts";
 import { stateDirsOf } from "../settings.ts";
 import { runnerLayout } from "../spool/layout.ts";
@@ -39,19 +41,25 @@ export async function deadman(command: DeadmanCommand, env: Environment): Promis
 
 async function atBoot(runnerDir: string): Promise<UndoRequest> {
   const runnerLives = (await lockOwner(runnerLayout(runnerDir).lock)) !== undefined;
-  const at = { bootId: bootId(), now: systemClock.now(), runnerLives };
+  const at = { ...momentNow(systemClock), runnerLives };
   return { why: "boot", applies: (armed) => bootUndoes(armed, at) };
 }
 
-/** Waits by the monotonic clock, so that nobody's wall clock makes it early or late. Undefined: it is disarmed before that. */
+/**
+ * Waits by the monotonic clock, so that nobody's wall clock makes it early or late: so many seconds, and then for as long as the
+ * record says, since its window may have been extended meanwhile. Undefined: it is disarmed before that.
+ */
 async function whenTimeIsUp(runnerDir: string, { run, after }: { run: string; after: number }): Promise<UndoRequest | undefined> {
   const runId = RunId.parse(run);
   const layout = runnerLayout(runnerDir);
-  const until = performance.now() + after * 1000;
-  for (let left = after * 1000; left > 0; left = until - performance.now()) {
+  const until = monotonicNow() + after * 1000;
+  process.stdout.write(KEEPS_TIME);
+  for (;;) {
     const armed = await readArmed(layout);
     if (armed.kind === "missing" || (armed.kind === "ok" && armed.value.runId !== runId)) return undefined;
+    const extended = armed.kind === "ok" && armed.value.timers > 1 ? millisecondsLeft(armed.value, momentNow(systemClock)) : 0;
+    const left = Math.max(until - monotonicNow(), extended);
+    if (left <= 0) return { why: "timer", applies: (found) => found.runId === runId };
     await wait(systemClock, Math.min(left, POLL_MS));
   }
-  return { why: "timer", applies: (armed) => armed.runId === runId };
 }

@@ -1,7 +1,18 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import type { UndoRecord } from "../spool/shapes.ts";
-import { bootUndoes, type Continuation, continueAfterKill, type InterruptedRun, undoOutcome, windowLeft } from "./decide.ts";
+import {
+  bootUndoes,
+  type Continuation,
+  continueAfterKill,
+  extendsWindow,
+  type InterruptedRun,
+  type Moment,
+  millisecondsLeft,
+  undoOutcome,
+  undoSteps,
+  windowLeft,
+} from "./decide.ts";
 
 const back = "/nix/store/sn3sxk6b7myhr3sdbn7rri2y00ww7n6p-nixos-system-gate-25.11";
 const undone: UndoRecord = {
@@ -16,26 +27,90 @@ const undone: UndoRecord = {
   left: null,
 };
 
+const minutes = 60_000;
+/** Armed at 1,000,000 of the wall clock for two minutes; the monotonic clock of its boot stood at 50,000. */
+const armed = {
+  armedIn: "this",
+  until: 1_000_000 + 2 * minutes,
+  dueAt: 50_000 + 2 * minutes,
+  window: 2 * minutes,
+  windows: 1,
+};
+const at = (change: Partial<Moment> = {}): Moment => ({ bootId: "this", now: 1_000_000, monotonic: 50_000, ...change });
+
 test("R6: a boot undoes what another boot has armed, and in its own boot only what nobody works on and whose time is over", () => {
-  const armed = { bootId: "this", until: 100 };
-  expect(bootUndoes(armed, { bootId: "another", now: 50, runnerLives: false })).toBe(true);
-  expect(bootUndoes(armed, { bootId: "another", now: 0, runnerLives: true })).toBe(true);
-  expect(bootUndoes(armed, { bootId: "this", now: 99, runnerLives: false })).toBe(false);
-  expect(bootUndoes(armed, { bootId: "this", now: 100, runnerLives: false })).toBe(true);
-  // A process with a clock an hour ahead has armed it, or has not: what is running is left alone.
-  expect(bootUndoes(armed, { bootId: "this", now: 3_600_100, runnerLives: true })).toBe(false);
+  const undoes = (change: Partial<Moment>, runnerLives = false) => bootUndoes(armed, { ...at(change), runnerLives });
+  expect(undoes({ bootId: "another" })).toBe(true);
+  expect(undoes({ bootId: "another", now: 0 }, true)).toBe(true);
+  expect(undoes({ monotonic: armed.dueAt - 1 })).toBe(false);
+  expect(undoes({ monotonic: armed.dueAt })).toBe(true);
+  expect(undoes({ monotonic: armed.dueAt + 1 }, true)).toBe(false);
 });
 
-test("R37: what is left of a confirm window is never more than the whole of it and never less than nothing, wherever the clock was set", () => {
-  const armed = { armedAt: 1_000_000, until: 1_120_000 };
-  expect(windowLeft(armed, 1_030_000)).toBe(90_000);
+test("R70: in the boot that armed it, a wall clock that jumps makes a window neither shorter nor longer", () => {
   fc.assert(
-    fc.property(fc.integer(), (now) => {
-      const left = windowLeft(armed, now);
-      expect(left).toBeGreaterThanOrEqual(0);
-      expect(left).toBeLessThanOrEqual(120_000);
+    fc.property(fc.integer(), fc.integer({ min: 0, max: 10 * minutes }), (now, passed) => {
+      const moment = at({ now, monotonic: 50_000 + passed });
+      expect(millisecondsLeft(armed, moment)).toBe(Math.max(0, 2 * minutes - passed));
+      expect(bootUndoes(armed, { ...moment, runnerLives: false })).toBe(passed >= 2 * minutes);
     }),
   );
+  // What was armed in another boot, or by an agent that knew no other clock, is due as the wall clock says.
+  expect(millisecondsLeft(armed, at({ bootId: "another", now: armed.until - 5 }))).toBe(5);
+  expect(millisecondsLeft({ ...armed, dueAt: null }, at({ now: armed.until - 7, monotonic: 0 }))).toBe(7);
+});
+
+test("R37: what is left of a confirm window is never more than the whole of it and never less than nothing, wherever the clocks stand", () => {
+  expect(windowLeft(armed, at({ monotonic: 50_000 + 30_000 }))).toBe(90_000);
+  fc.assert(
+    fc.property(fc.integer(), fc.integer(), fc.boolean(), fc.integer({ min: 1, max: 5 }), (now, monotonic, isOld, windows) => {
+      const left = windowLeft({ ...armed, windows, dueAt: isOld ? null : armed.dueAt }, at({ now, monotonic }));
+      expect(left).toBeGreaterThanOrEqual(0);
+      expect(left).toBeLessThanOrEqual(windows * 2 * minutes);
+    }),
+  );
+});
+
+const steps = (["profile", "activation", "boot-entry"] as const).map((kind) => ({
+  kind,
+  launcher: [],
+  argv: [kind] as [string],
+  env: {},
+  unit: null,
+}));
+
+test.for([
+  ["in the window", { stage: "activation" }, {}, ["activation"]],
+  ["in the last steps", { stage: "permanent" }, {}, ["profile", "activation", "boot-entry"]],
+  ["after a boot into what ran", { stage: "activation" }, { bootId: "next" }, []],
+  [
+    "after a boot into what ran, profile and boot entry in between",
+    { stage: "permanent" },
+    { bootId: "next" },
+    ["profile", "boot-entry"],
+  ],
+  [
+    "after a boot into the new one",
+    { stage: "permanent" },
+    { bootId: "next", running: "/new" },
+    ["profile", "activation", "boot-entry"],
+  ],
+  ["after a boot into something else", { stage: "activation" }, { bootId: "next", running: undefined }, ["activation"]],
+  ["after a boot that activates nothing", { stage: "activation" }, { bootId: "next", bootActivates: false }, ["activation"]],
+] as const)("R82: %s, an undo does what the deployment and the boot leave to do, and no more", ([, of, seen, kinds]) => {
+  const host = { bootId: "this", running: back as string | undefined, bootActivates: true, ...seen };
+  expect(undoSteps({ undo: steps, armedIn: "this", back, ...of }, host).map(({ kind }) => kind)).toEqual(kinds);
+});
+
+test.for([
+  ["the dashboard refuses connections", { last: "dashboard-away" }, true],
+  ["that is so for the fifth window", { last: "dashboard-away", windows: 5 }, false],
+  ["the host has no link yet", { last: "not-linked" }, true],
+  ["a new agent has no link, and the dashboard was there all the time", { last: "not-linked", isAgentOnTrial: true }, false],
+  ["a new agent has no link, and the dashboard was away", { last: "not-linked", isAgentOnTrial: true, wasAway: true }, true],
+  ["nothing proves the path", { last: "none", wasAway: true }, false],
+] as const)("R68: a window that ends while %s", ([, change, extended]) => {
+  expect(extendsWindow({ wasAway: false, isAgentOnTrial: false, windows: 1, ...change })).toBe(extended);
 });
 
 const left: InterruptedRun = {
@@ -102,7 +177,7 @@ interface Model {
 type Step = (model: Model) => void;
 
 /** The steps of an undo under its lock; without a record there is nothing to do. */
-const undoSteps: Step[] = [
+const undoModelSteps: Step[] = [
   (model) => {
     if (model.armed) model.undo = "begun";
   },
@@ -166,7 +241,7 @@ function recover(model: Model, confirmed: boolean): void {
     isActive: model.running === "new",
   });
   const undoAll = () => {
-    for (const step of undoSteps) step(model);
+    for (const step of undoModelSteps) step(model);
     model.ends.push(model.running === "old" ? "rolled-back" : "undo-failed");
   };
   switch (next) {
@@ -224,7 +299,7 @@ test("R1, R37: whatever is killed when, and whoever comes first: one end, it is 
           // The lock: while somebody undoes, the runner starts nothing and disarms nothing.
           if (who === "runner" && undoer.length === 0) runner.shift()?.(model);
           if (who === "timer" && model.armedIn === model.boot) {
-            if (undoer.length === 0 && model.armed) undoer = [...undoSteps];
+            if (undoer.length === 0 && model.armed) undoer = [...undoModelSteps];
             undoer.shift()?.(model);
           }
           if (who === "power") {
@@ -235,9 +310,12 @@ test("R1, R37: whatever is killed when, and whoever comes first: one end, it is 
           if (
             who === "boot" &&
             model.armed &&
-            bootUndoes({ bootId: String(model.armedIn), until: 9 }, { bootId: String(model.boot), now: 0, runnerLives: false })
+            bootUndoes(
+              { armedIn: String(model.armedIn), until: 9, dueAt: null },
+              { bootId: String(model.boot), now: 0, monotonic: 0, runnerLives: false },
+            )
           ) {
-            for (const step of undoSteps) step(model);
+            for (const step of undoModelSteps) step(model);
           }
         }
         for (const step of undoer) step(model);

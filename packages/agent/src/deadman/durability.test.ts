@@ -4,6 +4,7 @@ import type { RunId, StorePath } from "@nixfleet/protocol";
 import type { Exec } from "@nixfleet/runtime";
 import { createFakeClock, createFaultyDisk, createTempDir } from "@nixfleet/testkit";
 import { expect, onTestFinished, test } from "vitest";
+import { OVERDUE } from "../spool/armed.fixture.ts";
 import { exists } from "../spool/exists.ts";
 import { runnerLayout } from "../spool/layout.ts";
 import { atEveryPowerLoss, createPromises } from "../spool/power-loss.fixture.ts";
@@ -28,9 +29,10 @@ async function createHost({ exitCode = 0 } = {}) {
   const programs: string[] = [];
   const exec: Exec = ({ argv }) => {
     programs.push(argv.join(" "));
-    started.made(argv[0]);
+    started.made(argv.filter((word) => /^(systemd-run|systemctl|stop|show)$/.test(word)).join(" "));
     const end = { kind: "exited", exitCode } as const;
-    return { pid: undefined, result: Promise.resolve({ end, aborted: false, stdout: "", stderr: "no", truncated: false }) };
+    const stdout = argv.includes("show") ? "LoadState=loaded\nActiveState=active\nSubState=waiting\n" : "";
+    return { pid: undefined, result: Promise.resolve({ end, aborted: false, stdout, stderr: "no", truncated: false }) };
   };
   const deps = {
     runnerDir: join(dir.path, "runner"),
@@ -43,14 +45,16 @@ async function createHost({ exitCode = 0 } = {}) {
   };
   const what = {
     runId,
-    bootId: "this",
+    armedIn: "this",
     back: old,
+    excepted: [],
+    ignoredUnits: [],
     profile: null,
     failedUnits: null,
     asks: "nothing" as const,
     host: { platform: "home-manager" as const, hostname: "gate", systemRoot: dir.path, env: { HOME: dir.path } },
     activation: { closure: next, commit: null, mode: "switch" as const, unit: null },
-    undo: [{ launcher: [], argv: ["/activate"], env: {}, unit: null }],
+    undo: [{ kind: "activation" as const, launcher: [], argv: ["/activate"], env: {}, unit: null }],
   };
   return { deps, disk, layout, what, programs, started };
 }
@@ -98,15 +102,15 @@ test("S11: what was disarmed is not armed after a power loss, and its timer is s
   const armed = await arm(deps, what, 120);
   if (!armed.ok) throw new Error(armed.reason);
   expect(await disarm(deps, armed.armed)).toBe(true);
-  expect(programs.slice(1)).toEqual([`systemctl --user stop ${timerUnit}.timer`]);
+  expect(programs.slice(2)).toEqual([`systemctl --user stop ${timerUnit}.timer`]);
   await atEveryPowerLoss(disk, async ({ root, at }) => {
-    if (started.until(at).includes("systemctl")) expect(await exists(layoutAt(root).deadman)).toBe(false);
+    if (started.until(at).includes("systemctl stop")) expect(await exists(layoutAt(root).deadman)).toBe(false);
   });
 });
 
 test("S11: whenever the power goes in an undo, it is still armed or its note says that it finished", async () => {
   const { deps, disk, layout, what, programs, started } = await createHost();
-  await writeArmed(layout, { ...what, armedAt: 1, until: 2, timer: timerUnit }, disk);
+  await writeArmed(layout, { ...what, ...OVERDUE, timer: timerUnit }, disk);
   const begun = disk.operations.length;
   expect(await undo(deps, { why: "timer" })).toMatchObject({ kind: "undone" });
   expect(programs.at(-1)).toBe(`systemctl --user stop ${timerUnit}.timer`);
@@ -115,7 +119,7 @@ test("S11: whenever the power goes in an undo, it is still armed or its note say
     const isArmed = await exists(layoutAt(root).deadman);
     if (!isArmed)
       expect(await readUndoRecord(layoutAt(root).run(runId))).toMatchObject({ why: "timer", endedAt: expect.any(Number) });
-    if (started.until(at).includes("systemctl")) expect(isArmed).toBe(false);
+    if (started.until(at).includes("systemctl stop")) expect(isArmed).toBe(false);
   });
 });
 

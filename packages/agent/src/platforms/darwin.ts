@@ -85,6 +85,7 @@ export function createDarwinPlatform({ hostname, flakeAttr, systemRoot, env, exe
     name: "darwin",
     ...PLATFORM_TRAITS.darwin,
     unitsFailedExitCode: undefined,
+    bootActivates: false,
     sessionEnv: {},
     serviceManager: systemRoot === "" ? launchd : undefined,
     attributes: [flakeAttr ?? `darwinConfigurations."${hostname}".system`],

@@ -122,7 +122,9 @@ function recording(answer: (argv: readonly string[]) => string) {
 }
 
 test("failed units and running activations are read from the user's own systemd", async () => {
-  const { asked, exec: recorder } = recording((argv) => (argv.includes("show") ? "active\n" : '[{"unit":"sync.service"}]'));
+  const { asked, exec: recorder } = recording((argv) =>
+    argv.includes("show") ? "active\n" : '[{"unit":"sync.service","active":"failed","sub":"failed"}]',
+  );
   const platform = homeManager({ exec: recorder, isUserSystemd: true });
   expect(await platform.failedUnits()).toEqual(["sync.service"]);
   expect(await platform.activationInProgress()).toBe("nixfleet-home-activation.service is running");

@@ -73,6 +73,7 @@ export function createHomeManagerPlatform(deps: HomeManagerDeps): Platform {
     name: "home-manager",
     ...PLATFORM_TRAITS["home-manager"],
     unitsFailedExitCode: undefined,
+    bootActivates: false,
     sessionEnv: isDarwin ? {} : { XDG_RUNTIME_DIR: `/run/user/${uid}` },
     serviceManager: isDarwin && systemRoot === "" ? launchd : systemd,
     attributes:
@@ -99,7 +100,11 @@ export function createHomeManagerPlatform(deps: HomeManagerDeps): Platform {
       },
     ],
     differences: async (meant) =>
-      compareClosures(meant, { running: (await running())?.closure, profile: (await profile())?.closure }),
+      compareClosures(
+        meant,
+        { running: (await running())?.closure, profile: (await profile())?.closure },
+        PLATFORM_TRAITS["home-manager"],
+      ),
     dryActivation: () => undefined,
     installedAgent: (closure) =>
       isDarwin

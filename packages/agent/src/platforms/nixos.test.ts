@@ -308,6 +308,8 @@ test("failed units are the system's own, as systemctl lists them; absent without
     return { pid: undefined, result: Promise.resolve({ end, aborted: false, stdout, stderr: "", truncated: false }) };
   };
   expect(await nixos("", true, { exec: recording }).failedUnits()).toEqual(["backup.service"]);
-  expect(asked).toEqual([["systemctl", "list-units", "--failed", "--output=json", "--no-pager"]]);
+  expect(asked).toEqual([
+    ["systemctl", "list-units", "--state=failed,auto-restart,auto-restart-queued", "--output=json", "--no-pager"],
+  ]);
   expect(await nixos("", false, { exec: recording }).failedUnits()).toBeUndefined();
 });

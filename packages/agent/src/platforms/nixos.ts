@@ -11,7 +11,7 @@ import { bootDefault } from "./boot-default.ts";
 import { bootDifferences, bootFiles, inhibitorsBetween } from "./closure-parts.ts";
 import { readServiceFiles } from "./installed-agent.ts";
 import { listGenerations, resolve, resolveClosure } from "./links.ts";
-import type { ActivationMode, Before, Difference, HostStep, MeantState, Platform } from "./platform.ts";
+import type { ActivationMode, Difference, HostStep, MeantState, Platform } from "./platform.ts";
 import { flockHolder } from "./switch-lock.ts";
 import { createSystemProfile, rememberByClosure } from "./system-profile.ts";
 
@@ -61,6 +61,7 @@ export function createNixosPlatform(deps: NixosDeps): Platform {
     ...PLATFORM_TRAITS.nixos,
     // switch-to-configuration's own source: `exit 4`.
     unitsFailedExitCode: 4,
+    bootActivates: true,
     sessionEnv: {},
     serviceManager: systemd,
     attributes: [flakeAttr ?? `nixosConfigurations."${hostname}".config.system.build.toplevel`],

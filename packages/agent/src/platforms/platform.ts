@@ -73,6 +73,8 @@ export interface Platform extends PlatformTraits {
   readonly serviceManager: ServiceManager | undefined;
   /** Attribute paths of the flake that may hold what to build, the first that exists counts. */
   readonly attributes: readonly string[];
+  /** Whether a boot activates all of the closure that it boots, so that nothing of an earlier activation outlives it. */
+  readonly bootActivates: boolean;
   /** How a closure may be activated. */
   readonly modes: readonly ActivationMode[];
   /** The closure that runs now; undefined if none does, or if it cannot be read. */

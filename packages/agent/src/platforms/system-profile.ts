@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { nixEnvironment } from "../nix/environment.ts";
 import { generationNumber, linkedAt, listGenerations, resolveClosure } from "./links.ts";
-import type { ActivationMode, Before, Difference, HostStep, MeantState, SystemFacts } from "./platform.ts";
+import type { ActivationMode, Before, Difference, HostStep, MeantState, Platform, SystemFacts } from "./platform.ts";
 
 /**
  * Points a profile to one of its generations if it does not do so yet. Nix opens its database before it touches a link, and cannot
@@ -67,7 +67,11 @@ export function createSystemProfile({ systemRoot, env, readRevision }: SystemPro
       return [byNix, step("/bin/sh", "-c", LINK, "nixfleet-profile", profile, link, was.closure)];
     },
     differences: async (meant) =>
-      compareClosures(meant, { running: await resolveClosure(current), profile: await resolveClosure(profile) }),
+      compareClosures(
+        meant,
+        { running: await resolveClosure(current), profile: await resolveClosure(profile) },
+        { bootsFromProfile: true },
+      ),
     async readFacts() {
       const facts: SystemFacts = { generations: await listGenerations(profile) };
       const running = await resolveClosure(current);
@@ -92,6 +96,7 @@ export function createSystemProfile({ systemRoot, env, readRevision }: SystemPro
 export function compareClosures(
   meant: MeantState,
   seen: { running: string | undefined; profile: string | undefined },
+  { bootsFromProfile }: Pick<Platform, "bootsFromProfile">,
 ): Difference[] {
   const differences: Difference[] = [];
   if (seen.running !== meant.running) {
@@ -99,7 +104,8 @@ export function compareClosures(
     differences.push({ what: "running", sentence });
   }
   if (meant.profile !== null && seen.profile !== meant.profile) {
-    const sentence = `The profile points to ${seen.profile ?? "nothing"}, and not to ${meant.profile}.`;
+    const boots = bootsFromProfile ? ": the next boot would bring that" : "";
+    const sentence = `The profile points to ${seen.profile ?? "nothing"}, and not to ${meant.profile}${boots}.`;
     differences.push({ what: "profile", sentence });
   }
   return differences;

@@ -1,9 +1,10 @@
-import type { FailureCode } from "@nixfleet/protocol";
+import { type FailureCode, shorten } from "@nixfleet/protocol";
 import { describeEnd, type ExecEnd } from "@nixfleet/runtime";
+import { judgeFailedUnits, type UnitReport } from "../platforms/failed-units.ts";
 import type { RunContext } from "./context.ts";
-import { type DeploymentPlan, isActivated } from "./deployment.ts";
-import { newlyFailed } from "./failed-units.ts";
+import { type DeploymentPlan, deploymentUnit, isActivated } from "./deployment.ts";
 import { type Begin, prepareTrack, runTracked } from "./tracked-program.ts";
+import { createUnitReports } from "./unit-reports.ts";
 
 /** How an activation ended, as far as it is known. */
 export type ActivationResult =
@@ -29,13 +30,21 @@ export async function activate(
   const activation = mode === "boot" ? undefined : platform.activation(closure, mode);
   const track = { output: context.run.activationOutput, status: context.run.activationStatus };
   await prepareTrack(track);
-  const record = { closure, commit, mode, unit: activation?.unit ?? null, ...(generation !== undefined && { generation }) };
+  const record = {
+    closure,
+    commit,
+    mode,
+    unit: await deploymentUnit(platform, plan),
+    ...(generation !== undefined && { generation }),
+  };
   if (!context.recordActivation(record)) {
     const reason = "The disk has no room to write down that an activation begins, so nothing was activated.";
     return { kind: "failed", code: "disk-full", reason };
   }
   if (activation === undefined) return { kind: "active" };
-  const ended = await runTracked(context, activation, { track, begin });
+  const reports = createUnitReports();
+  const { signal } = context;
+  const ended = await runTracked(context, activation, { track, begin, signal, readLine: reports.readLine });
   switch (ended.kind) {
     case "stopped":
     case "withdrawn":
@@ -45,7 +54,7 @@ export async function activate(
       return { kind: "failed", code: "activation-failed", reason, ...(ended.firstError && { firstError: ended.firstError }) };
     }
     case "ended":
-      return activationResult(context, plan, { ...ended, failedBefore });
+      return activationResult(context, plan, { ...ended, failedBefore, reported: reports.report() });
   }
 }
 
@@ -53,7 +62,7 @@ export async function activate(
 export async function activationResult(
   context: Pick<RunContext, "deps" | "redact">,
   plan: DeploymentPlan,
-  ended: { end: ExecEnd; firstError: string | undefined; failedBefore: FailedUnitsBefore },
+  ended: { end: ExecEnd; firstError: string | undefined; failedBefore: FailedUnitsBefore; reported: UnitReport },
 ): Promise<ActivationResult> {
   const { platform, config } = context.deps;
   const { end } = ended;
@@ -69,15 +78,14 @@ export async function activationResult(
     const reason = `The activation reported success, but ${goal} ${plan.closure}.`;
     return { kind: "failed", code: "activation-failed", reason, exitCode: 0 };
   }
-  const { failedBefore } = ended;
+  const { failedBefore, reported } = ended;
   const didAll = exitCode !== undefined && exitCode === platform.unitsFailedExitCode && isActive;
   if (failedBefore !== undefined && didAll) {
     const now = await platform.failedUnits();
-    const failed = newlyFailed(failedBefore, now, config.ignoreFailedUnits);
-    // All was done, and whatever failed had failed before or may fail.
-    if (now !== undefined && failedBefore !== null && failed.length === 0) return { kind: "active" };
-    const which = failed.length === 0 ? "" : `: ${failed.join(", ")}`;
-    return { kind: "failed", code: "units-failed", reason: `The activation reported that units failed${which}.`, ...details };
+    const ignored = config.ignoreFailedUnits;
+    const verdict = judgeFailedUnits({ before: failedBefore, now, ignored, reported });
+    if (verdict.kind === "accepted") return { kind: "active" };
+    return { ...verdict, reason: shorten(context.redact(verdict.reason), 1000), ...details };
   }
   return { kind: "failed", code: "activation-failed", reason: `The activation ended with ${describeEnd(end)}.`, ...details };
 }

@@ -1,9 +1,10 @@
 import { readFile, writeFile } from "node:fs/promises";
 import type { RunEvent, RunId } from "@nixfleet/protocol";
-import { lockOwner, systemClock } from "@nixfleet/runtime";
+import { lockOwner } from "@nixfleet/runtime";
 import type { FixtureHost } from "@nixfleet/testkit";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
+import { monotonicNow } from "../deadman/moment.ts";
 import { readDeadmanFact } from "../deadman/record.ts";
 import { exists } from "../spool/exists.ts";
 import { runnerLayout } from "../spool/layout.ts";
@@ -52,7 +53,7 @@ async function pretendAnotherBoot(host: TestHost, runId: RunId): Promise<void> {
   const layout = runnerLayout(host.config.runnerDir);
   for (const path of [layout.deadman, layout.run(runId).process]) {
     const text = await readFile(path, "utf8");
-    await writeFile(path, text.replaceAll(/"bootId":"[^"]*"/g, '"bootId":"the-boot-before"'));
+    await writeFile(path, text.replaceAll(/"(bootId|armedIn)":"[^"]*"/g, '"$1":"the-boot-before"'));
   }
 }
 
@@ -189,8 +190,8 @@ test("R1, R37: runners killed at any moment of a switch, whatever the dashboard 
           await kill(runner);
         }
         // The window ends at once for the last runner: its clock says so.
-        const clock = { ...systemClock, now: () => Date.now() + 61_000 };
-        await host.run(answer === 200 ? {} : { clock, config: { ...host.config, confirmTimeout: 1 } });
+        const later = { monotonicNow: () => monotonicNow() + 61_000 };
+        await host.run(answer === 200 ? {} : { ...later, config: { ...host.config, confirmTimeout: 1 } });
         const outcome = await expectTruth(host, runId, { first: back });
         if (outcome.state === "succeeded") expect([answer, fails]).toEqual([200, false]);
         else if (outcome.state === "failed") expect(outcome.code).toBe("runner-killed");

@@ -7,6 +7,12 @@ import { createErrorFinder } from "./first-error.ts";
 import { createPlainOutput } from "./output.ts";
 import { type Begin, prepareTrack, runTracked, type TrackedEnd } from "./tracked-program.ts";
 
+/** `signal`: what stops it. A deployment that is armed has none: it is confirmed by then, and the dead-man switch ends what hangs. */
+interface Control {
+  begin: Begin;
+  signal?: AbortSignal;
+}
+
 const FAULTS = {
   profile: "The profile could not be set",
   "boot-entry": "The boot entry could not be installed",
@@ -17,10 +23,10 @@ const FAULTS = {
  * Makes what was activated permanent: what the next boot brings is the closure from here on. It can be repeated: a generation that
  * is there already is not made twice.
  */
-export async function makePermanent(context: RunContext, plan: DeploymentPlan, begin: Begin): Promise<ActivationResult> {
+export async function makePermanent(context: RunContext, plan: DeploymentPlan, control: Control): Promise<ActivationResult> {
   const { closure, mode, generation } = plan;
   for (const step of await context.deps.platform.permanentSteps(closure, mode, generation)) {
-    const ended = step.kind === "profile" ? await runNix(context, step, begin) : await runInstaller(context, step, begin);
+    const ended = step.kind === "profile" ? await runNix(context, step, control) : await runInstaller(context, step, control);
     switch (ended.kind) {
       case "stopped":
       case "withdrawn":
@@ -50,17 +56,17 @@ function failed(reason: string, firstError: string | undefined, exitCode?: numbe
 }
 
 /** The boot loader's installer is ended by nobody's death but its own: half a boot menu is worse than none. */
-async function runInstaller(context: RunContext, step: ActivationCommand, begin: Begin): Promise<TrackedEnd> {
+async function runInstaller(context: RunContext, step: ActivationCommand, control: Control): Promise<TrackedEnd> {
   const track = { output: context.run.permanentOutput, status: context.run.permanentStatus };
   await prepareTrack(track);
-  return runTracked(context, step, { track, begin });
+  return runTracked(context, step, { track, ...control });
 }
 
-async function runNix(context: RunContext, { argv, env }: ActivationCommand, begin: Begin): Promise<TrackedEnd> {
+async function runNix(context: RunContext, { argv, env }: ActivationCommand, { begin, signal }: Control): Promise<TrackedEnd> {
   const errors = createErrorFinder();
   const output = createPlainOutput(context.output, "nix", errors.read);
   const running = await begin(() =>
-    context.begin({ argv, env, signal: context.signal, onStderr: (chunk) => output.write(chunk) }),
+    context.begin({ argv, env, ...(signal && { signal }), onStderr: (chunk) => output.write(chunk) }),
   );
   if (running === undefined) return { kind: "withdrawn" };
   const result = await running.result;

@@ -3,9 +3,9 @@ import { type ExecEnd, type RunningProcess, succeeded } from "@nixfleet/runtime"
 import { isUnitActive, stopUnit } from "../deadman/activation-unit.ts";
 import { pickVariables } from "../environment.ts";
 import type { ActivationCommand } from "../platforms/platform.ts";
+import type { ArmedDeadman } from "../spool/armed-deadman.ts";
 import { exists } from "../spool/exists.ts";
 import { wait } from "../spool/run-record.ts";
-import type { ArmedDeadman } from "../spool/shapes.ts";
 import type { RunContext } from "./context.ts";
 import { createErrorFinder } from "./first-error.ts";
 import { createPlainOutput } from "./output.ts";
@@ -31,6 +31,14 @@ export interface Track {
   status: string;
 }
 
+interface TrackedRun {
+  track: Track;
+  begin: Begin;
+  /** Ends the program, with its unit. */
+  signal?: AbortSignal;
+  readLine?: (text: string) => void;
+}
+
 /** How a tracked program ended. */
 export type TrackedEnd =
   | { kind: "ended"; end: ExecEnd; firstError: string | undefined }
@@ -51,9 +59,9 @@ export async function prepareTrack({ output, status }: Track): Promise<void> {
 export async function runTracked(
   context: RunContext,
   command: ActivationCommand,
-  { track, begin, readLine = () => {} }: { track: Track; begin: Begin; readLine?: (text: string) => void },
+  { track, begin, signal, readLine = () => {} }: TrackedRun,
 ): Promise<TrackedEnd> {
-  const { signal, deps } = context;
+  const { deps } = context;
   const errors = createErrorFinder();
   const read = (text: string) => {
     errors.read(text);
@@ -72,7 +80,7 @@ export async function runTracked(
         argv: [...command.launcher, ...tracked, ...command.argv] as [string, ...string[]],
         env: command.env,
         cwd: "/",
-        signal,
+        ...(signal && { signal }),
         onStdout: (chunk) => launcher.write(chunk),
         onStderr: (chunk) => launcher.write(chunk),
       },
@@ -81,20 +89,20 @@ export async function runTracked(
   );
   if (running === undefined) return { kind: "withdrawn" };
   const tail = tailFile(track.output, output, deps.clock);
-  signal.addEventListener("abort", stop);
+  signal?.addEventListener("abort", stop);
   const launched = await running.result;
   // systemd-run loses its unit when systemd re-executes itself, which a switch can make it do.
   const isAlone = async () =>
     (await exists(track.output)) &&
     !(await exists(track.status)) &&
     (await isUnitActive(deps.exec, command.unit, deadmanHost(context)));
-  while (!signal.aborted && (await isAlone())) await wait(deps.clock, POLL_MS);
-  signal.removeEventListener("abort", stop);
+  while (!signal?.aborted && (await isAlone())) await wait(deps.clock, POLL_MS);
+  signal?.removeEventListener("abort", stop);
   await stopping;
   launcher.end();
   await tail.end();
   const exitCode = await readExitCode(track.status);
-  if (launched.aborted || (exitCode === undefined && signal.aborted)) return { kind: "stopped" };
+  if (launched.aborted || (exitCode === undefined && signal?.aborted)) return { kind: "stopped" };
   const firstError = errors.first();
   if (exitCode === undefined && succeeded(launched)) return { kind: "no-exit-code", firstError };
   return { kind: "ended", end: exitCode === undefined ? launched.end : { kind: "exited", exitCode }, firstError };

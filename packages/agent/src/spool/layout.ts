@@ -45,8 +45,8 @@ export interface RunLayout {
   /** The same of the program that makes it permanent. */
   readonly permanentOutput: string;
   readonly permanentStatus: string;
-  /** Garbage-collector root of what ran before. */
-  readonly previous: string;
+  /** Garbage-collector roots of what ran before, of what is deployed, and of the agent that would undo. */
+  readonly roots: string;
   /** What an undo printed, and how it ended. */
   readonly undoOutput: string;
   readonly undone: string;
@@ -96,7 +96,7 @@ export function runnerLayout(runnerDir: string): RunnerLayout {
         activationStatus: join(dir, "activation.status"),
         permanentOutput: join(dir, "permanent.log"),
         permanentStatus: join(dir, "permanent.status"),
-        previous: join(dir, "previous"),
+        roots: join(dir, "roots"),
         undoOutput: join(dir, "undo.log"),
         undone: join(dir, "undo.json"),
       };

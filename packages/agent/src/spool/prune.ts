@@ -41,8 +41,8 @@ export async function pruneSpools(
     }
     bytes += await sizeOf(run.events);
     if (age > events || bytes > eventBytes) {
-      for (const path of [run.events, run.activationOutput, run.permanentOutput, run.undoOutput, run.result, run.previous])
-        await rm(path, { force: true });
+      for (const path of [run.events, run.activationOutput, run.permanentOutput, run.undoOutput, run.result, run.roots])
+        await rm(path, { recursive: true, force: true });
     }
   }
 }

@@ -131,7 +131,7 @@ test("S8: whole events behind one that is missing are cut off with it", async ()
 
 test("S15: with the events goes all that only they need, roots of the garbage collector too; request and outcome stay", async () => {
   const { dir, run, clock } = await createRun();
-  const needed = [run.events, run.activationOutput, run.permanentOutput, run.undoOutput, run.result, run.previous];
+  const needed = [run.events, run.activationOutput, run.permanentOutput, run.undoOutput, run.result, run.roots];
   for (const path of [...needed, run.request]) await writeFile(path, "x");
   await writeOutcome(run, { outcome: { state: "succeeded" }, lastSeq: 7, endedAt: 1000 }, clock);
   const keep = { events: 1000, eventBytes: 1e9, record: 1e9 };

@@ -2,6 +2,7 @@ import type { Commit, Outcome } from "@nixfleet/protocol";
 import { reportDiff } from "../build.ts";
 import { type RunContext, STOPPED } from "../context.ts";
 import { deploy } from "../deploy.ts";
+import { seeSystem } from "../deployment.ts";
 import { guard, withFinish } from "../guards.ts";
 import { buildTarget } from "../target-closure.ts";
 import type { OpImplementation } from "./implementation.ts";
@@ -12,6 +13,7 @@ export const switchOp: OpImplementation<"switch"> = async (context, { mode, comm
   if (!platform.modes.includes(mode)) {
     return { state: "refused", code: "arguments-invalid", reason: `The platform ${platform.name} has no mode ${mode}.` };
   }
+  const seen = await seeSystem(platform);
   const built = await buildTarget(context, commitOption, (commit) => refuseRewind(context, commit));
   if (!built.ok) return built.outcome;
   const { closure, commit } = built.value;
@@ -23,7 +25,7 @@ export const switchOp: OpImplementation<"switch"> = async (context, { mode, comm
   if (context.signal.aborted) return STOPPED;
   const guarded = await guard(context, closure, mode);
   if (guarded.kind === "refused") return guarded.outcome;
-  return withFinish(await deploy(context, { closure, commit, mode: guarded.mode }), guarded.finish);
+  return withFinish(await deploy(context, { closure, commit, mode: guarded.mode }, seen), guarded.finish);
 };
 
 /** A stolen dashboard must not reintroduce an old vulnerability: going back takes the host's permission and a person who insists. */
