@@ -36,6 +36,7 @@ case "\$1" in
     ln -sfn $out "\$root/run/current-system" ;;
   boot)
     echo "updating the boot loader..."
+    sleep $bootEntrySeconds
     exit ;;
   *) echo "usage: switch-to-configuration switch|boot|test" >&2; exit 1 ;;
 esac

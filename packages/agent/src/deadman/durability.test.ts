@@ -8,9 +8,10 @@ import { OVERDUE } from "../spool/armed.fixture.ts";
 import { exists } from "../spool/exists.ts";
 import { runnerLayout } from "../spool/layout.ts";
 import { atEveryPowerLoss, createPromises } from "../spool/power-loss.fixture.ts";
+import type { UndoRecord } from "../spool/shapes.ts";
 import { createSystemd } from "../systemd/systemd.ts";
-import { arm, disarm, restartWhileArmed } from "./arm.ts";
-import { readArmed, readUndoRecord, writeArmed } from "./record.ts";
+import { arm, disarm, extendArmed, restartWhileArmed } from "./arm.ts";
+import { readArmed, readUndoRecord, writeArmed, writeUndoRecord } from "./record.ts";
 import { createDeadmanTimer, type TimerDeps } from "./timer.ts";
 import { undo } from "./undo.ts";
 
@@ -58,6 +59,17 @@ async function createHost({ exitCode = 0 } = {}) {
   };
   return { deps, disk, layout, what, programs, started };
 }
+
+const NOT_ENDED = {
+  why: "timer",
+  cause: null,
+  startedAt: 1,
+  endedAt: null,
+  child: null,
+  exitCodes: [],
+  running: null,
+  left: null,
+} as const satisfies Partial<UndoRecord>;
 
 const layoutAt = (root: string) => runnerLayout(join(root, "runner"));
 
@@ -131,4 +143,59 @@ test("S11: that the daemon was told to make way is known after a power loss", as
   expect(await restartWhileArmed(deps, armed.armed)).toBe(false);
   await using left = await disk.afterPowerLoss(disk.operations.length, () => "lost");
   expect(await readArmed(layoutAt(left.path))).toMatchObject({ kind: "ok", value: { restarted: true } });
+});
+
+test("R68, S11: whatever stops an extension, a timer is active that undoes when the record says so: the new one starts first, the old one stops last", async () => {
+  const { deps, disk, what, programs, started, layout } = await createHost();
+  const armed = await arm(deps, what, 120);
+  if (!armed.ok) throw new Error(armed.reason);
+  const begun = programs.length;
+  const extended = await extendArmed(deps, runId, { milliseconds: 240_000, windows: 2 });
+  expect(extended).toMatchObject({ windows: 2, timers: 2, timer: `${timerUnit}-2`, stage: "activation" });
+  const isNew = (read: Awaited<ReturnType<typeof readArmed>>) => read.kind === "ok" && read.value.timers === 2;
+  expect(isNew(await readArmed(layout))).toBe(true);
+  expect(programs.slice(begun).map((call) => call.replace(/ --(quiet|no|collect|desc|on|timer|set).*/, ""))).toEqual([
+    `systemctl --user stop ${timerUnit}-2.timer`,
+    "systemd-run --user",
+    `systemctl --user show --property=LoadState,ActiveState,SubState ${timerUnit}-2.timer`,
+    `systemctl --user stop ${timerUnit}.timer`,
+  ]);
+  await atEveryPowerLoss(disk, async ({ root, at }) => {
+    const read = await readArmed(layoutAt(root));
+    expect(read.kind).not.toBe("refused");
+    const calls = started.until(at);
+    if (isNew(read)) expect(calls.filter((call) => call === "systemd-run")).toHaveLength(2);
+    if (calls.filter((call) => call === "systemctl stop").length === 2) expect(isNew(read)).toBe(true);
+  });
+});
+
+test("R68: a timer that cannot be started, or an undo that has begun, extends nothing", async () => {
+  const { deps, what, layout } = await createHost();
+  const armed = await arm(deps, what, 120);
+  if (!armed.ok) throw new Error(armed.reason);
+  const end = { kind: "exited", exitCode: 1 } as const;
+  const refusing: typeof deps = {
+    ...deps,
+    exec: () => ({
+      pid: undefined,
+      result: Promise.resolve({ end, aborted: false, stdout: "", stderr: "no bus", truncated: false }),
+    }),
+  };
+  const timers = {
+    createTimer: (given: TimerDeps) => createDeadmanTimer(given, createSystemd({ exec: refusing.exec, scope: "user", env: {} })),
+  };
+  expect(await extendArmed({ ...refusing, ...timers }, runId, { milliseconds: 240_000 })).toMatchObject({ kind: "fault" });
+  expect(await readArmed(layout)).toEqual({ kind: "ok", value: armed.armed });
+  await writeUndoRecord(layout.run(runId), { ...NOT_ENDED, exitCodes: [], back: old });
+  expect(await extendArmed(deps, runId, { milliseconds: 240_000 })).toEqual({ kind: "not-armed" });
+});
+
+test("R82: the last steps are recorded before they begin; a window that is long enough keeps its timer", async () => {
+  const { deps, what, programs } = await createHost();
+  const armed = await arm(deps, what, 600);
+  if (!armed.ok) throw new Error(armed.reason);
+  const begun = programs.length;
+  const permanent = await extendArmed(deps, runId, { milliseconds: 120_000, stage: "permanent" });
+  expect(permanent).toMatchObject({ stage: "permanent", timers: 1, until: armed.armed.until, dueAt: armed.armed.dueAt });
+  expect(programs).toHaveLength(begun);
 });

@@ -16,7 +16,9 @@ const LISTED = /^warning: the following (user )?units failed: (.+)$/;
  */
 const JOBS = [
   /^Failed to (?:start|stop|restart|reload) (?:user unit )?([\w@.:\\-]+\.[a-z]+)(?::|$)/,
-  /^(?:Job|A dependency job) for ([\w@.:\\-]+\.[a-z]+) (?:failed|canceled)/,
+  /^(?:Job|A dependency job) for ([\w@.:\\-]+\.[a-z]+) (?:failed|timed out|canceled)/,
+  /^Assertion failed on job for ([\w@.:\\-]+\.[a-z]+)\.$/,
+  /^([\w@.:\\-]+\.[a-z]+) is not active, cannot reload\.$/,
 ];
 const USER = /^warning: user activation for (\S+) failed$/;
 /** Its exit code 2 is overwritten by the one for failed units. */
