@@ -40,9 +40,10 @@ export async function findDifferences(
   return [...links.map(({ sentence }: Difference) => sentence), ...failed];
 }
 
-/** What an undo is to have brought back. */
-export function restored(armed: ArmedDeadman): Comparison {
-  const { back, profile, activation, excepted, failedUnits, ignoredUnits } = armed;
+/** What an undo in this boot is to have brought back. Which units had failed before says nothing of those of another boot. */
+export function restored(armed: ArmedDeadman, bootId: string): Comparison {
+  const { back, profile, activation, excepted, ignoredUnits, armedIn } = armed;
+  const failedUnits = armedIn === bootId ? armed.failedUnits : null;
   // A trial touches no profile: whoever has set another one since was not this run.
   const meant = { running: back, profile: activation.mode === "test" ? null : profile, replaced: activation.closure };
   return { meant, excepted, failedUnits, ignoredUnits };

@@ -32,7 +32,7 @@ async function createHost({ exitCode = 0 } = {}) {
     programs.push(argv.join(" "));
     started.made(argv.filter((word) => /^(systemd-run|systemctl|stop|show)$/.test(word)).join(" "));
     const end = { kind: "exited", exitCode } as const;
-    const stdout = argv.includes("show") ? "LoadState=loaded\nActiveState=active\nSubState=waiting\n" : "";
+    const stdout = argv.includes("show") ? "ActiveState=active\nSubState=waiting\n" : "";
     return { pid: undefined, result: Promise.resolve({ end, aborted: false, stdout, stderr: "no", truncated: false }) };
   };
   const deps = {
@@ -157,7 +157,7 @@ test("R68, S11: whatever stops an extension, a timer is active that undoes when 
   expect(programs.slice(begun).map((call) => call.replace(/ --(quiet|no|collect|desc|on|timer|set).*/, ""))).toEqual([
     `systemctl --user stop ${timerUnit}-2.timer`,
     "systemd-run --user",
-    `systemctl --user show --property=LoadState,ActiveState,SubState ${timerUnit}-2.timer`,
+    `systemctl --user show --property=ActiveState,SubState ${timerUnit}-2.timer`,
     `systemctl --user stop ${timerUnit}.timer`,
   ]);
   await atEveryPowerLoss(disk, async ({ root, at }) => {

@@ -111,7 +111,7 @@ async function activatePrevious(
   }
   const reactivated = steps.some(({ kind }) => kind === "activation");
   if (await hasOtherDaemon(platform, armed, { why, reactivated })) await restartDaemon(exec, armed.host);
-  const differences = await findDifferences(platform, restored(armed), clock);
+  const differences = await findDifferences(platform, restored(armed, bootId()), clock);
   const left = differences.length === 0 ? null : shorten(differences.join(" "), 2000);
   if (left !== null) log(left);
   const now = (await platform.runningClosure()) ?? null;

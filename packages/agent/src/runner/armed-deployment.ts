@@ -1,5 +1,5 @@
 import type { Outcome } from "@nixfleet/protocol";
-import { beginWhileArmed, disarm, extendArmed } from "../deadman/arm.ts";
+import { beginWhileArmed, disarm, extendArmed, type NotChanged } from "../deadman/arm.ts";
 import { deployed, findDifferences } from "../deadman/compare.ts";
 import { type UndoCause, undoOutcome } from "../deadman/decide.ts";
 import { readUndoRecord } from "../deadman/record.ts";
@@ -18,6 +18,8 @@ import { hasAgentToTry, tryAgent } from "./try-agent.ts";
 
 /** The least time that a confirmed deployment has to become permanent: a boot loader's installer may be slow. Milliseconds. */
 const PERMANENT_LIMIT = 120_000;
+/** What is enough of it where no more can be had. */
+const LEAST_PERMANENT = 20_000;
 /** From a cancel to the end of its run, in milliseconds: within the 5 s of R9. */
 const STOP_LIMIT = 4000;
 
@@ -57,7 +59,7 @@ export async function finishArmed(
   }
   const { clock, exec, config, platform } = context.deps;
   const deps = { runnerDir: config.runnerDir, exec, clock };
-  const permanent = await extendArmed(deps, armed.runId, { milliseconds: PERMANENT_LIMIT, stage: "permanent" });
+  const permanent = await beginLastSteps(context, armed);
   if ("kind" in permanent) {
     if (permanent.kind === "not-armed") return rollBackRun(context, armed, null);
     const reason = `The dead-man switch could not be extended for the last steps: ${permanent.reason}`;
@@ -70,6 +72,18 @@ export async function finishArmed(
   if (!(await disarm(deps, armed))) return rollBackRun(context, armed, null);
   await recordDeployment(context, armed.activation);
   return { state: "succeeded" };
+}
+
+/** Records that profile and boot entry may be touched from here on, with time enough for it. */
+async function beginLastSteps({ deps }: RunContext, { runId, activation }: ArmedDeadman): Promise<ArmedDeadman | NotChanged> {
+  const arming = { runnerDir: deps.config.runnerDir, exec: deps.exec, clock: deps.clock };
+  const stage = activation.mode === "test" ? "activation" : "permanent";
+  // A trial has no last steps, and a timer that cannot be started now does not matter where enough of the window is left.
+  for (const milliseconds of stage === "permanent" ? [PERMANENT_LIMIT, LEAST_PERMANENT] : []) {
+    const begun = await extendArmed(arming, runId, { milliseconds, stage });
+    if (!("kind" in begun) || begun.kind === "not-armed" || milliseconds === LEAST_PERMANENT) return begun;
+  }
+  return extendArmed(arming, runId, { milliseconds: 0, stage });
 }
 
 async function confirmActivation(context: RunContext, armed: ArmedDeadman, milliseconds: number): Promise<Confirmation> {

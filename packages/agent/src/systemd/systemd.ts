@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { describeEnd, type Exec, type ExecResult, succeeded } from "@nixfleet/runtime";
 import { pickVariables } from "../environment.ts";
 import { FAILED_STATES, failedOf, parseListedUnits, parseResults, parseUnitStates, type UnitState } from "./show.ts";
@@ -8,6 +9,9 @@ import { FAILED_STATES, failedOf, parseListedUnits, parseResults, parseUnitState
 const READ_LIMIT = 10_000;
 const START_LIMIT = 30_000;
 const STOP_LIMIT = 60_000;
+/** What decides whether a switch begins is asked more than once: systemd is silent while it loads its units again. */
+const READ_TRIES = 5;
+const READ_PAUSE = 200;
 
 /** The system's service manager, or the user's own. */
 export type SystemdScope = "system" | "user";
@@ -102,9 +106,13 @@ export function createSystemd({ exec, scope, env }: SystemdDeps): Systemd {
     },
     restart: async (unit) => succeeded(await run("systemctl", ["restart", "--no-block", unit], START_LIMIT)),
     async isTimerWaiting(unit) {
-      const result = await run("systemctl", ["show", "--property=LoadState,ActiveState,SubState", unit], READ_LIMIT);
-      const said = new Set(result.stdout.split("\n").map((line) => line.trim()));
-      return succeeded(result) && said.has("ActiveState=active") && said.has("SubState=waiting");
+      for (let tries = 1; ; tries++) {
+        const result = await run("systemctl", ["show", "--property=ActiveState,SubState", unit], READ_LIMIT);
+        const said = new Set(result.stdout.split("\n").map((line) => line.trim()));
+        if (succeeded(result)) return said.has("ActiveState=active") && said.has("SubState=waiting");
+        if (tries === READ_TRIES) return false;
+        await sleep(READ_PAUSE);
+      }
     },
     async startTimer({ unit, description, seconds, env: variables, argv }) {
       const words = [
