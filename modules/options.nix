@@ -265,8 +265,9 @@ in
 
     activationCommand = nullOrOption types.str {
       description = ''
-        Program that activates instead of the platform's own steps, for those who want `nixos-rebuild` itself to run. It gets
-        the closure and the mode (switch, boot or test) as arguments. Undoing never uses it.
+        Program that activates and installs the boot entry instead of the platform's own, for those who want a tool of their own to run. It gets
+        the closure and a word as arguments: `test` to activate, `boot` to install the boot entry once that is confirmed, and `switch` where
+        the platform has neither. Undoing never uses it.
       '';
       example = literalExpression ''"''${pkgs.writeShellScript "activate" "exec \"$1\"/bin/switch-to-configuration \"$2\""}"'';
     };

@@ -164,7 +164,7 @@ const hostSettings = defineSettings({
   activationCommand: {
     env: "NIXFLEET_ACTIVATION_COMMAND",
     schema: absolutePath,
-    help: "program that activates instead of the platform's own steps; it gets the closure and the mode as arguments",
+    help: "program that activates instead of the platform's own; it gets the closure and test, boot or switch as arguments",
   },
   stateDir: { env: "NIXFLEET_STATE_DIR", schema: absolutePath, help: "directory that the daemon writes" },
   runnerDir: {

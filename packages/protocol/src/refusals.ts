@@ -74,6 +74,11 @@ export const REFUSALS = {
     next: "Wait until it has ended, then start the run again.",
     skippable: false,
   },
+  "system-changed": {
+    sentence: "Something else changed what the host runs while this run was at work.",
+    next: "Look at what the host runs now, then start the run again.",
+    skippable: false,
+  },
   "closure-changed": {
     sentence: "The commit builds a different closure than the preview showed.",
     next: "Preview again, and switch to the result.",

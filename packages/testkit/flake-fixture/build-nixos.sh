@@ -28,13 +28,16 @@ if [ "\$1" = dry-activate ]; then
   exit
 fi
 echo "\$1 $out" >> "\$root/activations"
-echo "activating the configuration..."
-sleep $activationSeconds
 case "\$1" in
   switch | test)
+    echo "activating the configuration..."
+    sleep $activationSeconds
     mkdir -p "\$root/run"
     ln -sfn $out "\$root/run/current-system" ;;
-  boot) echo "updating the boot loader..." ;;
+  boot)
+    echo "updating the boot loader..."
+    sleep $bootEntrySeconds
+    exit ;;
   *) echo "usage: switch-to-configuration switch|boot|test" >&2; exit 1 ;;
 esac
 if [ -n "$failActivation" ]; then

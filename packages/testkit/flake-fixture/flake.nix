@@ -36,7 +36,7 @@
           // {
             host = name;
             revision = self.rev or "";
-            inherit (host) kernel agent;
+            inherit (host) kernel agent bootEntrySeconds;
             inhibitors = if host.inhibitors == { } then "" else builtins.toJSON host.inhibitors;
           }
         );

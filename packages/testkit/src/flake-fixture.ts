@@ -26,6 +26,8 @@ export interface FixtureHost {
   inhibitors?: Record<string, string>;
   /** How long the activation takes. Default 0. */
   activationSeconds?: number;
+  /** How long the boot entry's installer takes. Default 0. */
+  bootEntrySeconds?: number;
   /** Scripts below hosts/<name>/tests, by file name. Default none. */
   tests?: Record<string, string>;
 }
@@ -109,6 +111,7 @@ const defaults = {
   agent: "",
   inhibitors: {},
   activationSeconds: 0,
+  bootEntrySeconds: 0,
 } satisfies FixtureHost;
 
 /** This machine's system, as Nix names it. */

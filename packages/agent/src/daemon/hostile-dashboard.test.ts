@@ -85,7 +85,7 @@ async function ask(op: string, args: object = {}, more: object = {}): Promise<Ou
 
 async function activations(): Promise<string[]> {
   const text = await readFile(join(host.root, "system/activations"), "utf8").catch(() => "");
-  return text.split("\n").filter((line) => line !== "");
+  return text.split("\n").filter((line) => line !== "" && !line.startsWith("boot "));
 }
 
 const running = () => readlink(join(host.root, "system/run/current-system"));

@@ -6,6 +6,7 @@ import { createTempDir } from "@nixfleet/testkit";
 import { builtProgram } from "@nixfleet/testkit/built-programs";
 import * as fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
+import { OVERDUE } from "../spool/armed.fixture.ts";
 import { exists } from "../spool/exists.ts";
 import { runnerLayout } from "../spool/layout.ts";
 import { arm, beginWhileArmed, disarm } from "./arm.ts";
@@ -37,6 +38,7 @@ async function createHost() {
   };
   const env = { PATH: process.env["PATH"] ?? "" };
   const step = (script: string) => ({
+    kind: "activation" as const,
     launcher: [],
     argv: ["/bin/sh", "-c", script, "step", current, old, next],
     env,
@@ -45,8 +47,10 @@ async function createHost() {
   const goBack = step('echo undone; ln -sfn "$2" "$1"');
   const what = {
     runId,
-    bootId: bootId(),
+    armedIn: bootId(),
     back: old,
+    excepted: [],
+    ignoredUnits: [],
     profile: null,
     failedUnits: null,
     asks: "nothing" as const,
@@ -91,7 +95,7 @@ test("what cannot be timed is not armed, and what is armed is not armed again", 
   await mkdir(layout.deadmanProgram);
   await expect(arm(deps, what, 3600)).rejects.toThrow("EISDIR");
   expect(await exists(layout.deadman)).toBe(false);
-  await writeArmed(layout, { ...what, armedAt: 1, until: 2, timer: null });
+  await writeArmed(layout, { ...what, ...OVERDUE });
   expect(await arm(deps, what, 3600)).toMatchObject({
     ok: false,
     code: "internal",
@@ -101,7 +105,7 @@ test("what cannot be timed is not armed, and what is armed is not armed again", 
 
 test("a step that fails is tried once more and stops no other; what is not as it was is reported", async () => {
   const { deps, what, layout, run, step, goBack, running, old } = await createHost();
-  const armed = { ...what, armedAt: 1, until: 2, timer: null };
+  const armed = { ...what, ...OVERDUE };
   await writeArmed(layout, {
     ...armed,
     undo: [step("echo again; exit 7"), { ...goBack, argv: ["/nonexistent/activate"] }, goBack],
@@ -119,7 +123,7 @@ test("a step that fails is tried once more and stops no other; what is not as it
 
 test("what the next boot would bring is held against what it was before, unless the activation was for this boot only", async () => {
   const { deps, what, layout, running, old } = await createHost();
-  const armed = { ...what, profile: old, armedAt: 1, until: 2, timer: null };
+  const armed = { ...what, ...OVERDUE, profile: old };
   await writeArmed(layout, armed);
   const result = await undo(deps, { why: "timer" });
   expect(result).toMatchObject({ undone: { running: old, left: expect.stringContaining("The profile points to nothing") } });
@@ -130,7 +134,7 @@ test("what the next boot would bring is held against what it was before, unless 
 
 test("an undo works where neither its output nor its note can be written, and where the run's directory is gone", async () => {
   const { deps, what, layout, run, running, old, next, current } = await createHost();
-  const armed = { ...what, armedAt: 1, until: 2, timer: null };
+  const armed = { ...what, ...OVERDUE };
   for (const spoil of [
     () => mkdir(run.undoOutput),
     () => rm(run.undone).then(() => mkdir(run.undone)),
@@ -160,7 +164,7 @@ test("R37: of a confirmation and undos at the same moment exactly one wins, each
   await fc.assert(
     fc.asyncProperty(fc.scheduler(), fc.integer({ min: 1, max: 3 }), async (scheduler, undoers) => {
       const { deps, what, layout, running, old, next } = await createHost();
-      const armed = { ...what, armedAt: 1, until: 2, timer: null };
+      const armed = { ...what, ...OVERDUE };
       await writeArmed(layout, armed);
       const start = (name: string) => scheduler.schedule(Promise.resolve(), name);
       const confirmed = start("confirm").then(() => disarm(deps, armed));

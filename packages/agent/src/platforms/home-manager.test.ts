@@ -98,10 +98,10 @@ test("R37: an undo is the previous generation's own activation and nothing else,
   const before = { closure, profile: { closure, generation: 3 } };
   expect(
     homeManager()
-      .undo(before, "switch")
+      .undo(before, { closure: `${closure}-next`, mode: "switch" })
       .map(({ argv }) => argv),
   ).toEqual([[`${closure}/activate`]]);
-  const [inUnit] = homeManager({ isUserSystemd: true }).undo(before, "switch");
+  const [inUnit] = homeManager({ isUserSystemd: true }).undo(before, { closure: `${closure}-next`, mode: "switch" });
   expect(inUnit?.launcher.slice(0, 2)).toEqual(["systemd-run", "--user"]);
   expect(inUnit?.launcher).toContain("--unit=nixfleet-home-undo");
   expect(inUnit).toMatchObject({ argv: [`${closure}/activate`], unit: "nixfleet-home-undo" });
@@ -122,7 +122,9 @@ function recording(answer: (argv: readonly string[]) => string) {
 }
 
 test("failed units and running activations are read from the user's own systemd", async () => {
-  const { asked, exec: recorder } = recording((argv) => (argv.includes("show") ? "active\n" : '[{"unit":"sync.service"}]'));
+  const { asked, exec: recorder } = recording((argv) =>
+    argv.includes("show") ? "active\n" : '[{"unit":"sync.service","active":"failed","sub":"failed"}]',
+  );
   const platform = homeManager({ exec: recorder, isUserSystemd: true });
   expect(await platform.failedUnits()).toEqual(["sync.service"]);
   expect(await platform.activationInProgress()).toBe("nixfleet-home-activation.service is running");
@@ -157,6 +159,6 @@ test("what is the machine's is not the user's: no reboot, no boot partition, no 
   const platform = homeManager();
   expect(platform.reboot).toBeUndefined();
   expect(platform.dryActivation(closure)).toBeUndefined();
-  expect(await platform.setProfile(closure, "switch")).toBeUndefined();
+  expect(await platform.permanentSteps(closure, "switch")).toEqual([]);
   expect([await platform.bootSpace(closure), await platform.rebootReasons(closure)]).toEqual([undefined, []]);
 });

@@ -9,6 +9,7 @@ import { createSystemd, hasUserManager } from "../systemd/systemd.ts";
 import { readServiceFiles } from "./installed-agent.ts";
 import { generationNumber, linkedAt, listGenerations, resolveClosure } from "./links.ts";
 import type { Platform, SystemFacts } from "./platform.ts";
+import { compareClosures } from "./system-profile.ts";
 
 export interface HomeManagerDeps {
   hostname: string;
@@ -72,6 +73,7 @@ export function createHomeManagerPlatform(deps: HomeManagerDeps): Platform {
     name: "home-manager",
     ...PLATFORM_TRAITS["home-manager"],
     unitsFailedExitCode: undefined,
+    bootActivates: false,
     sessionEnv: isDarwin ? {} : { XDG_RUNTIME_DIR: `/run/user/${uid}` },
     serviceManager: isDarwin && systemRoot === "" ? launchd : systemd,
     attributes:
@@ -83,19 +85,26 @@ export function createHomeManagerPlatform(deps: HomeManagerDeps): Platform {
     profileClosure: async () => (await profile())?.closure,
     generation: async () => generationOf(await profile()),
     profile: async () => (await profile())?.link,
-    setProfile: async () => undefined,
     activation: (closure) => ({
       argv: [activator(closure)],
       env: activationEnv,
       ...inUnit(UNIT),
     }),
+    permanentSteps: async () => [],
     undo: ({ closure }) => [
       {
+        kind: "activation",
         argv: [activator(closure)],
         env: activationEnv,
         ...inUnit(UNDO_UNIT),
       },
     ],
+    differences: async (meant) =>
+      compareClosures(
+        meant,
+        { running: (await running())?.closure, profile: (await profile())?.closure },
+        PLATFORM_TRAITS["home-manager"],
+      ),
     dryActivation: () => undefined,
     installedAgent: (closure) =>
       isDarwin

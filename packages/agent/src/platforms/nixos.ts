@@ -7,10 +7,11 @@ import { type DiskDeps, freeBytes, systemDisks } from "../disks.ts";
 import { pickVariables } from "../environment.ts";
 import { isAgentUnit } from "../systemd/agent-units.ts";
 import { createSystemd, isSystemdBooted } from "../systemd/systemd.ts";
+import { bootDefault } from "./boot-default.ts";
 import { bootDifferences, bootFiles, inhibitorsBetween } from "./closure-parts.ts";
 import { readServiceFiles } from "./installed-agent.ts";
-import { listGenerations, resolveClosure } from "./links.ts";
-import type { ActivationMode, Before, Platform, UndoStep } from "./platform.ts";
+import { listGenerations, resolve, resolveClosure } from "./links.ts";
+import type { ActivationMode, Difference, HostStep, MeantState, Platform } from "./platform.ts";
 import { flockHolder } from "./switch-lock.ts";
 import { createSystemProfile, rememberByClosure } from "./system-profile.ts";
 
@@ -45,10 +46,14 @@ export function createNixosPlatform(deps: NixosDeps): Platform {
     readRevision: rememberByClosure((closure) => configurationRevision(exec, closure, ownEnv)),
   });
   const booted = () => resolveClosure(join(systemRoot, "/run/booted-system"));
-  const inUnit = (unit: string) => ({
-    launcher: systemd?.launcher({ unit, variables: Object.keys(passedOn) }) ?? [],
+  const inUnit = (unit: string, passed: object = passedOn) => ({
+    launcher: systemd?.launcher({ unit, variables: Object.keys(passed) }) ?? [],
     unit: systemd === undefined ? null : unit,
   });
+  // A check that a closure runs before a switch must not keep a host from coming back to it (switch-to-configuration, NIXOS_NO_CHECK).
+  const undoPassedOn = { ...passedOn, NIXOS_NO_CHECK: "1" };
+  const undoEnv = { ...ownEnv, ...undoPassedOn };
+  const inUndoUnit = inUnit(UNDO_UNIT, undoPassedOn);
   const activator = (closure: string) => join(closure, "bin/switch-to-configuration");
 
   return {
@@ -56,6 +61,7 @@ export function createNixosPlatform(deps: NixosDeps): Platform {
     ...PLATFORM_TRAITS.nixos,
     // switch-to-configuration's own source: `exit 4`.
     unitsFailedExitCode: 4,
+    bootActivates: true,
     sessionEnv: {},
     serviceManager: systemd,
     attributes: [flakeAttr ?? `nixosConfigurations."${hostname}".config.system.build.toplevel`],
@@ -64,22 +70,30 @@ export function createNixosPlatform(deps: NixosDeps): Platform {
     profileClosure: system.closure,
     generation: system.generation,
     profile: system.path,
-    setProfile: system.set,
-    activation: (closure, mode) => ({
-      argv: [activator(closure), mode],
-      env: ownEnv,
-      ...inUnit(UNIT),
-    }),
-    undo(before, mode) {
-      const steps = undoModes(before, mode).map(
-        ({ closure, how }): UndoStep => ({
-          argv: [activator(closure), how],
-          env: ownEnv,
-          ...inUnit(UNDO_UNIT),
-        }),
-      );
-      return mode === "test" ? steps : [...system.putBack(before), ...steps];
+    activation: (closure) => ({ argv: [activator(closure), "test"], env: ownEnv, ...inUnit(UNIT) }),
+    async permanentSteps(closure, mode, generation) {
+      if (mode === "test") return [];
+      const entry = { argv: [activator(closure), "boot"] as const, env: ownEnv, ...inUnit(UNIT) };
+      return [...(await system.set(closure, mode, generation)), { kind: "boot-entry", ...entry }];
     },
+    undo(before, { mode }) {
+      const step = (kind: HostStep["kind"], closure: string, how: ActivationMode): HostStep => ({
+        kind,
+        argv: [activator(closure), how],
+        env: undoEnv,
+        ...inUndoUnit,
+      });
+      const activation = step("activation", before.closure, "test");
+      if (mode === "test") return [activation];
+      // Where the profile named another closure, one that only waited for its boot, that one is booted next again.
+      const entry = step("boot-entry", before.profile?.closure ?? before.closure, "boot");
+      return [...system.putBack(before), ...(mode === "boot" ? [] : [activation]), entry];
+    },
+    differences: async (meant) => [
+      ...(await system.differences(meant)),
+      ...(await linkDifferences(systemRoot, meant)),
+      ...(await bootDifference(systemRoot, meant)),
+    ],
     dryActivation: (closure) => ({ argv: [activator(closure), "dry-activate"], env: ownEnv, launcher: [], unit: null }),
     installedAgent: (closure) => readServiceFiles(join(closure, "etc/systemd/system"), isAgentUnit),
     failedUnits: async () => systemd?.failedUnits(),
@@ -130,19 +144,19 @@ export function createNixosPlatform(deps: NixosDeps): Platform {
   };
 }
 
-/**
- * Which closures an undo activates, and how. What ran before is activated again. Where the profile named another closure, one
- * that only waits for its boot, that one becomes what the boot loader starts, as it was.
- */
-function undoModes({ closure, profile }: Before, mode: ActivationMode): { closure: string; how: ActivationMode }[] {
-  if (mode === "test") return [{ closure, how: "test" }];
-  const next = profile?.closure ?? closure;
-  if (mode === "boot") return [{ closure: next, how: "boot" }];
-  if (next === closure) return [{ closure, how: "switch" }];
-  return [
-    { closure, how: "test" },
-    { closure: next, how: "boot" },
-  ];
+/** `/etc/static` leads to the `etc` of what runs: the activation links it, and all else of /etc through it. */
+async function linkDifferences(systemRoot: string, { running }: MeantState): Promise<Difference[]> {
+  const link = join(systemRoot, "/etc/static");
+  const [seen, meant] = [await resolve(link), await resolve(join(running, "etc"))];
+  if (meant === undefined || seen === meant) return [];
+  return [{ what: "/etc/static", sentence: `${link} leads to ${seen ?? "nothing"}, and not to ${meant}.` }];
+}
+
+/** What the machine boots by default is what the profile names. */
+async function bootDifference(systemRoot: string, { profile }: MeantState): Promise<Difference[]> {
+  const booted = profile === null ? undefined : await bootDefault(systemRoot);
+  if (booted === undefined || booted === profile) return [];
+  return [{ what: "boot entry", sentence: `The default boot entry starts ${booted}, and not ${profile}.` }];
 }
 
 const versionJson = z.object({ configurationRevision: Commit });

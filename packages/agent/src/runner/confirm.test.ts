@@ -5,10 +5,11 @@ import { createTempDir } from "@nixfleet/testkit";
 import { expect, onTestFinished, test } from "vitest";
 import { removeArmed, writeArmed } from "../deadman/record.ts";
 import { sampleArmed } from "../spool/armed.fixture.ts";
+import type { ArmedDeadman } from "../spool/armed-deadman.ts";
 import { runnerLayout } from "../spool/layout.ts";
-import type { ArmedDeadman } from "../spool/shapes.ts";
 import { confirm } from "./confirm.ts";
 import { createConfirmDashboard, SECRET } from "./confirm-dashboard.fixture.ts";
+import { createConfirmWindow } from "./confirm-window.ts";
 import type { RunContext } from "./context.ts";
 
 const runId = "01jd0000000000000000000001" as RunId;
@@ -50,7 +51,7 @@ async function createArmedRun({
 test("R9: a run that is cancelled while the dashboard is asked to confirm is not confirmed", async () => {
   const dashboard = await createConfirmDashboard("silent");
   const { context, armed, stop } = await createArmedRun({ asks: "confirm", url: dashboard.url });
-  const confirmation = confirm(context, armed, 600_000);
+  const confirmation = confirm(context, armed, createConfirmWindow(context, armed, 600_000));
   await dashboard.askedTimes(1);
   stop.abort("cancelled");
   dashboard.release(200);
@@ -65,15 +66,15 @@ test("R9: a run that is cancelled while all holds already is not confirmed eithe
       return [];
     },
   });
-  expect(await confirm(context, armed, 600_000)).toEqual({ kind: "stopped" });
+  expect(await confirm(context, armed, createConfirmWindow(context, armed, 600_000))).toEqual({ kind: "stopped" });
 });
 
 test("R37: what was undone meanwhile is not confirmed, though the dashboard says yes", async () => {
   const dashboard = await createConfirmDashboard(409);
   const { context, armed, layout } = await createArmedRun({ asks: "confirm", url: dashboard.url });
-  const confirmation = confirm(context, armed, 600_000);
+  const confirmation = confirm(context, armed, createConfirmWindow(context, armed, 600_000));
   await dashboard.askedTimes(1);
-  await removeArmed(layout);
+  await removeArmed(layout, runId);
   dashboard.answer = 200;
   expect(await confirmation).toMatchObject({ kind: "undone", cause: { code: "not-confirmed" } });
 });

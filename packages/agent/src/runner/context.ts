@@ -22,6 +22,8 @@ export interface RunContext {
   readonly events: EventWriter;
   /** Aborted by a cancel or the deadline. */
   readonly signal: AbortSignal;
+  /** Milliseconds since that; 0 where it was not. */
+  sinceStop(): number;
   readonly clone: Clone;
   readonly ledger: Ledger;
   readonly output: OutputDeps;
@@ -97,7 +99,13 @@ export function createRunContext({
     credentials: config.credentials,
   });
 
+  let stoppedAt: number | undefined;
+  signal.addEventListener("abort", () => {
+    stoppedAt = performance.now();
+  });
+
   return {
+    sinceStop: () => (stoppedAt === undefined ? 0 : performance.now() - stoppedAt),
     deps,
     request,
     layout,

@@ -1,5 +1,5 @@
 import type { Commit, Deployment } from "@nixfleet/protocol";
-import type { ActivationMode } from "../platforms/platform.ts";
+import type { ActivationMode, Platform } from "../platforms/platform.ts";
 import type { RunContext } from "./context.ts";
 
 /** What is to run, or to be booted, and the commit that it was built from; null: a generation of which no commit is known. */
@@ -8,7 +8,26 @@ export interface DeploymentPlan {
   commit: Commit | null;
   mode: ActivationMode;
   /** The generation of the profile that is chosen; absent: there will be a new one. */
-  generation?: number;
+  generation?: number | undefined;
+}
+
+/** What a run sees of a host at its start. */
+export interface SeenSystem {
+  running: string | undefined;
+  profile: string | undefined;
+}
+
+export async function seeSystem(platform: Pick<Platform, "runningClosure" | "profileClosure">): Promise<SeenSystem> {
+  return { running: await platform.runningClosure(), profile: await platform.profileClosure() };
+}
+
+/** The service unit in which a deployment's activation runs, or in mode `boot` its installer; null: none. */
+export async function deploymentUnit(
+  platform: Pick<Platform, "activation" | "permanentSteps">,
+  { closure, mode, generation }: DeploymentPlan,
+): Promise<string | null> {
+  if (mode !== "boot") return platform.activation(closure, mode).unit;
+  return (await platform.permanentSteps(closure, mode, generation)).at(-1)?.unit ?? null;
 }
 
 /** Whether the closure is what the mode was to bring about. */
@@ -25,7 +44,8 @@ export async function recordDeployment(
   { closure, commit, mode }: DeploymentPlan,
 ): Promise<void> {
   const { deps, request } = context;
-  const generation = mode === "test" ? undefined : await deps.platform.generation();
+  const isPermanent = (await deps.platform.profileClosure()) === closure;
+  const generation = mode === "test" || !isPermanent ? undefined : await deps.platform.generation();
   const deployment: Deployment = {
     closure,
     commit,

@@ -34,6 +34,8 @@ export interface RunnerDeps {
   program: AgentProgram;
   exec: Exec;
   clock: Clock;
+  /** The monotonic clock of this boot, in milliseconds. Absent: the machine's. */
+  monotonicNow?: () => number;
   /** Where the queue is emptied and runs are begun. Absent: the disk of this machine. */
   disk?: Disk;
   /** The runner's own environment: programs get a chosen part of it. */

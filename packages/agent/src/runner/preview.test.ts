@@ -48,7 +48,7 @@ test("a preview builds and tells packages with sizes, units, reboot and agent, a
   expect(diff?.added[0]?.size).toBeGreaterThan(0);
   expect(facts?.running?.closure).toBe(running);
   expect(facts?.profile).toMatchObject({ closure: running, generation: 1 });
-  expect(await host.activations()).toEqual([`switch ${running}`]);
+  expect(await host.activations()).toEqual([`test ${running}`]);
 });
 
 test("a generation is previewed by its number, and compared with another one where that is asked for", async () => {

@@ -37,7 +37,7 @@ test("R34: a rollback goes to the chosen number by that closure's own activator;
   const events = await host.events(back.runId);
   expect(eventsOf(events, "phase").map(({ phase }) => phase)).toEqual(["diff", "activate"]);
   expect(eventsOf(events, "deployed")[0]?.deployment).toMatchObject({ closure: a.closure, commit: a.commit, generation: 9 });
-  expect((await host.activations()).at(-1)).toBe(`switch ${a.closure}`);
+  expect((await host.activations()).at(-1)).toBe(`test ${a.closure}`);
   const facts = eventsOf(events, "finished")[0]?.proof?.facts;
   expect(facts?.running?.closure).toBe(a.closure);
   expect(facts?.profile).toEqual({ closure: a.closure, generation: 9 });
@@ -63,7 +63,7 @@ test("R34: a generation that was never there or was collected is refused, and so
   const current = { generation: 2 };
   expect((await host.doRun("rollback", current)).outcome).toMatchObject({ state: "refused", code: "already-current" });
   expect((await host.doRun("rollback", current, { force: true })).outcome).toEqual({ state: "succeeded" });
-  expect(await host.activations()).toEqual([`switch ${a.closure}`, `switch ${b.closure}`, `switch ${b.closure}`]);
+  expect(await host.activations()).toEqual([`test ${a.closure}`, `test ${b.closure}`, `test ${b.closure}`]);
 });
 
 test("what runs, while another generation waits for its boot, can be chosen: the next boot is then of it", async () => {

@@ -18,7 +18,8 @@ test("a switch fetches, evaluates, builds, diffs, activates, and proves what run
   expect(eventsOf(events, "phase").map(({ phase }) => phase)).toEqual(["fetch", "evaluate", "build", "diff", "activate"]);
   const [deployed] = eventsOf(events, "deployed");
   const closure = deployed?.deployment.closure;
-  expect(await host.activations()).toEqual([`switch ${closure}`]);
+  expect(await host.activations()).toEqual([`test ${closure}`]);
+  expect(await host.bootEntries()).toEqual([closure]);
   expect(deployed?.deployment).toMatchObject({ commit, runId, mode: "switch", generation: 1 });
   expect(eventsOf(events, "diff")[0]?.diff.added.map(({ name }) => name)).toContain("part1");
   const [finished] = eventsOf(events, "finished");
@@ -31,7 +32,7 @@ test("a switch fetches, evaluates, builds, diffs, activates, and proves what run
   });
   expect(logText(events)).toContain("part1> part 1 line 1");
   expect(eventsOf(events, "progress").at(-1)?.progress.builds).toMatchObject({ done: 4, expected: 4, running: 0, failed: 0 });
-  expect(eventsOf(events, "command").at(-1)?.argv).toEqual([`${closure}/bin/switch-to-configuration`, "switch"]);
+  expect(eventsOf(events, "command").at(-1)?.argv).toEqual([`${closure}/bin/switch-to-configuration`, "boot"]);
   expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));
 });
 
@@ -82,7 +83,7 @@ test("a switch bound to a previewed closure refuses when the commit builds anoth
   const shown = await host.doRun("preview", {}, { commit });
   const closure = eventsOf(await host.events(shown.runId), "preview")[0]?.preview.closure;
   expect((await host.doRun("switch", { closure }, { commit })).outcome).toEqual({ state: "succeeded" });
-  expect(await host.activations()).toEqual([...before, `switch ${closure}`]);
+  expect(await host.activations()).toEqual([...before, `test ${closure}`]);
 });
 
 test("a closure without this agent is refused where the running one has it, unless a person insists", async () => {

@@ -44,8 +44,11 @@ export interface RunLayout {
   /** What the activation prints, and how it ended: files, so that it does not depend on the runner's life. */
   readonly activationOutput: string;
   readonly activationStatus: string;
-  /** Garbage-collector root of what ran before. */
-  readonly previous: string;
+  /** The same of the program that makes it permanent. */
+  readonly permanentOutput: string;
+  readonly permanentStatus: string;
+  /** Garbage-collector roots of what ran before, of what is deployed, and of the agent that would undo. */
+  readonly roots: string;
   /** What an undo printed, and how it ended. */
   readonly undoOutput: string;
   readonly undone: string;
@@ -94,7 +97,9 @@ export function runnerLayout(runnerDir: string): RunnerLayout {
         result: join(dir, "result"),
         activationOutput: join(dir, "activation.log"),
         activationStatus: join(dir, "activation.status"),
-        previous: join(dir, "previous"),
+        permanentOutput: join(dir, "permanent.log"),
+        permanentStatus: join(dir, "permanent.status"),
+        roots: join(dir, "roots"),
         undoOutput: join(dir, "undo.log"),
         undone: join(dir, "undo.json"),
       };

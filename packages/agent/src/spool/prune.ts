@@ -64,7 +64,8 @@ export async function pruneSpools(
         continue;
       }
       stored += await sizeOf(run.events);
-      if (age > events || stored > eventBytes) await removeFiles(run, [run.events, run.activationOutput, run.undoOutput]);
+      if (age > events || stored > eventBytes)
+        await removeFiles(run, [run.events, run.activationOutput, run.permanentOutput, run.undoOutput]);
     } else {
       const size = await sizeOf(run.events);
       if (!isNewest && unstored + size > unstoredBytes && !(await exists(run.outputCut))) {
@@ -81,7 +82,7 @@ export async function pruneSpools(
 
 /** Removes files of a run and its roots: what it built, and what ran before it, may be collected. */
 async function removeFiles(run: RunLayout, paths: readonly string[]): Promise<void> {
-  for (const path of [...paths, run.result, run.previous]) await rm(path, { force: true });
+  for (const path of [...paths, run.result, run.roots]) await rm(path, { recursive: true, force: true });
 }
 
 /** There is no room for the shorter copy: at twice the bound the runs go, which takes none. */

@@ -2,6 +2,7 @@ import type { Outcome } from "@nixfleet/protocol";
 import { reportDiff } from "../build.ts";
 import { type RunContext, STOPPED } from "../context.ts";
 import { deploy } from "../deploy.ts";
+import { seeSystem } from "../deployment.ts";
 import { findGeneration } from "../generations.ts";
 import { guard, withFinish } from "../guards.ts";
 import { refuseGeneration } from "../rewind.ts";
@@ -11,6 +12,7 @@ import type { OpImplementation } from "./implementation.ts";
 /** Activates an earlier generation: the closure that its number stands for, by that closure's own activator. */
 export const rollback: OpImplementation<"rollback"> = async (context, { generation }) => {
   const { platform } = context.deps;
+  const seen = await seeSystem(platform);
   const found = await findGeneration(context, generation);
   if (!found.ok) return found.outcome;
   const { closure, commit } = found.value;
@@ -23,7 +25,7 @@ export const rollback: OpImplementation<"rollback"> = async (context, { generati
   if (context.signal.aborted) return STOPPED;
   const guarded = await guard(context, closure, "switch");
   if (guarded.kind === "refused") return guarded.outcome;
-  return withFinish(await deploy(context, { closure, commit, generation, mode: guarded.mode }), guarded.finish);
+  return withFinish(await deploy(context, { closure, commit, generation, mode: guarded.mode }, seen), guarded.finish);
 };
 
 /** What runs and is booted next already needs no activation, unless somebody insists. */

@@ -1,6 +1,7 @@
 import { reportDiff } from "../build.ts";
 import { STOPPED } from "../context.ts";
 import { deploy } from "../deploy.ts";
+import { seeSystem } from "../deployment.ts";
 import { guard, withFinish } from "../guards.ts";
 import { buildTarget } from "../target-closure.ts";
 import type { OpImplementation } from "./implementation.ts";
@@ -11,6 +12,7 @@ export const switchOp: OpImplementation<"switch"> = async (context, { mode, comm
   if (!platform.modes.includes(mode)) {
     return { state: "refused", code: "arguments-invalid", reason: `The platform ${platform.name} has no mode ${mode}.` };
   }
+  const seen = await seeSystem(platform);
   const built = await buildTarget(context, commitOption, "activate");
   if (!built.ok) return built.outcome;
   const { closure, commit } = built.value;
@@ -22,5 +24,5 @@ export const switchOp: OpImplementation<"switch"> = async (context, { mode, comm
   if (context.signal.aborted) return STOPPED;
   const guarded = await guard(context, closure, mode);
   if (guarded.kind === "refused") return guarded.outcome;
-  return withFinish(await deploy(context, { closure, commit, mode: guarded.mode }), guarded.finish);
+  return withFinish(await deploy(context, { closure, commit, mode: guarded.mode }, seen), guarded.finish);
 };
