@@ -1,11 +1,13 @@
 /** Builds a system closure of what a host's configuration says, with the files by which a NixOS is recognised, booted and switched. */
-import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 interface Configuration {
   release: string;
   /** Units by name. @agent@ in one stands for the agent's store path. */
   units: Record<string, string>;
+  /** Names of units of Debian's that are this configuration's too. */
+  debianUnits: string[];
   /** More files below /etc, with the same @agent@. */
   etc: Record<string, string>;
   /** Shell text that the activation runs once /etc is that of the new closure. */
@@ -60,7 +62,15 @@ for (const target of targets) link(`etc/systemd/system/${target}`, join(debian, 
 link("etc/systemd/system/default.target", join(debian, "multi-user.target"));
 for (const [name, text] of Object.entries(host.units)) {
   write(`etc/systemd/system/${name}`, text.replaceAll("@agent@", agent));
-  // systemd.unit(5), "[Install]": done at build time, as nothing is enabled by hand on NixOS.
+  install(name, text);
+}
+for (const name of host.debianUnits) {
+  link(`etc/systemd/system/${name}`, join(debian, name));
+  install(name, readFileSync(join(debian, name), "utf8"));
+}
+
+/** systemd.unit(5), "[Install]": done at build time, as nothing is enabled by hand on NixOS. */
+function install(name: string, text: string): void {
   for (const [, key = "", wanted = ""] of text.matchAll(/^(WantedBy|RequiredBy)=(.*)$/gm)) {
     const folder = key === "WantedBy" ? "wants" : "requires";
     for (const target of wanted.split(/\s+/).filter(Boolean))
