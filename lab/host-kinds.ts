@@ -4,10 +4,10 @@
  */
 export const HOST_KINDS = {
   /** The oldest Nix that the agent works with: one user's own, without a daemon, and with all features switched on. */
-  bookworm: { nixDaemon: false, keepsBootId: false },
+  bookworm: { nixDaemon: false, keepsBootId: false, isStable: true },
   /** Nix behind its daemon, as on every NixOS, with no feature switched on. */
-  trixie: { nixDaemon: true, keepsBootId: true },
-  forky: { nixDaemon: true, keepsBootId: true },
+  trixie: { nixDaemon: true, keepsBootId: true, isStable: true },
+  forky: { nixDaemon: true, keepsBootId: true, isStable: false },
 } as const satisfies Record<string, HostKindTraits>;
 
 interface HostKindTraits {
@@ -18,6 +18,8 @@ interface HostKindTraits {
    * off again; since 257 at the latest it stays, and nothing can be mounted there any more (seen with 252, 257 and 262).
    */
   readonly keepsBootId: boolean;
+  /** Whether the versions of its programs stay as they are. */
+  readonly isStable: boolean;
 }
 
 /** The name of Debian's release. */
