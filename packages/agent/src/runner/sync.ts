@@ -30,6 +30,15 @@ export async function syncClone(
   return cloneOutcome(result, context);
 }
 
+/** Recreates the clone if it is damaged, at a commit that it has. Returns whether it was. */
+export async function recreateIfDamaged({ clone, signal, ...context }: RunContext, commit: Commit): Promise<boolean> {
+  const output = createPlainOutput(context.output, "git");
+  const result = await clone.sync({ commit, fetch: "if-missing", signal, onStderr: (chunk) => output.write(chunk) });
+  output.end();
+  // What is whole needs no fetch.
+  return result.kind === "at" && result.fetched;
+}
+
 /** Why what the clone is at may not be run; undefined: it may. For what runs something of the clone without fetching it first. */
 export async function refuseUnsigned(context: RunContext): Promise<Outcome | undefined> {
   const { clone, deps } = context;

@@ -1,7 +1,7 @@
 import type { Commit, Outcome } from "@nixfleet/protocol";
 import { build, evaluate, type Step } from "./build.ts";
 import type { RunContext } from "./context.ts";
-import { syncClone } from "./sync.ts";
+import { recreateIfDamaged, syncClone } from "./sync.ts";
 
 export interface Target {
   closure: string;
@@ -26,11 +26,21 @@ export async function buildTarget(
   const unusable = await mayUse(commit);
   if (unusable !== undefined) return stop(unusable);
   context.phase("evaluate");
-  const evaluated = await evaluate(context, commit);
+  const evaluated = await evaluateClone(context, commit);
   if (!evaluated.ok) return evaluated;
   context.phase("build");
   const built = await build(context, evaluated.value);
   return built.ok ? { ok: true, value: { closure: built.value, commit } } : built;
+}
+
+/**
+ * Newer versions of Nix read files out of the clone's objects while they evaluate, and die of SIGBUS where these are cut short
+ * meanwhile (seen with 2.34.8; 2.8 takes all files first). So what failed may have been the clone: then it is tried again with a new one.
+ */
+async function evaluateClone(context: RunContext, commit: Commit): Promise<Step<string>> {
+  const evaluated = await evaluate(context, commit);
+  if (evaluated.ok || evaluated.outcome.state !== "failed") return evaluated;
+  return (await recreateIfDamaged(context, commit)) ? evaluate(context, commit) : evaluated;
 }
 
 function stop(outcome: Outcome): { ok: false; outcome: Outcome } {
