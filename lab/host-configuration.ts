@@ -22,6 +22,12 @@ export interface HostConfiguration {
   etc: Record<string, string>;
   /** Shell text for the activation, run as root (as the user, for a home). */
   activation: string;
+  /** Shell text by name, before a switch: one that fails refuses it. */
+  preSwitchChecks: Record<string, string>;
+  /** What may not change under a running system, by name (`system.switch.inhibitors`). */
+  inhibitors: Record<string, string>;
+  /** Another one than the running system's can only be booted. */
+  initInterface: string;
   /** Where the way to the closure waits while /run/lab/hold-<gate> is there. */
   gates: Gate[];
 }
@@ -59,6 +65,9 @@ export function plainHost(platform: HostConfiguration["platform"] = "nixos", kin
     debianUnits: HOST_KINDS[kind].nixDaemon && !isHome ? ["nix-daemon.socket", "nix-daemon.service"] : [],
     etc: isHome ? { ".config/motd": "Good morning\n" } : { motd: "Welcome\n" },
     activation: "",
+    preSwitchChecks: {},
+    inhibitors: {},
+    initInterface: "systemd 2",
     gates: [],
   };
 }
