@@ -12,7 +12,7 @@ import { createHost, type Host, type HostOptions } from "./host.ts";
 import { type HostConfiguration, plainHost } from "./host-configuration.ts";
 import { DEFAULT_KIND, type HostKind } from "./host-kinds.ts";
 import { activateHome, installNixos, makeUser } from "./install.ts";
-import { installNeeded, raiseLimits } from "./machine.ts";
+import { installNeeded } from "./machine.ts";
 import { createNetwork } from "./network.ts";
 import { createPlaces } from "./places.ts";
 import { openRootFilesystem } from "./root-filesystem.ts";
@@ -64,8 +64,7 @@ export async function startLab(say: (sentence: string) => void = () => {}): Prom
   const places = createPlaces();
   await using stack = new AsyncDisposableStack();
   await installNeeded(say);
-  await raiseLimits(say);
-  const claim = stack.use(await claimLab(places));
+  const claim = stack.use(await claimLab(places, say));
   const network = await createNetwork(claim);
   const config = await createConfigRepository(join(claim.directory, "git"));
   const git = stack.use(await startGitServer(config.git.origin, network.address));

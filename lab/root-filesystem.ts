@@ -12,8 +12,8 @@ import type { Places } from "./places.ts";
 
 export interface RootFilesystemDeps {
   places: Pick<Places, "roots" | "labs">;
-  /** The directory of the lab that overlays hosts on it. The root file system stays for as long as that is there. */
-  labDirectory: string;
+  /** The directory of the lab that overlays hosts on it. The root file system stays for as long as that is there. None: nobody does yet. */
+  labDirectory?: string;
   say: (sentence: string) => void;
   /** Fills an empty directory with the root file system. */
   fill?: (root: string, kind: HostKind) => Promise<void>;
@@ -32,10 +32,13 @@ export async function openRootFilesystem(kind: HostKind, deps: RootFilesystemDep
   const name = await nameOf(kind);
   const root = join(places.roots, name);
   await mkdir(places.roots, { recursive: true });
-  await mkdir(join(labDirectory, USES), { recursive: true });
   {
     await using _uses = await waitForLock(join(places.roots, "uses.lock"));
-    await writeFile(join(labDirectory, USES, name), "");
+    if (labDirectory !== undefined) {
+      await mkdir(join(labDirectory, USES), { recursive: true });
+      await writeFile(join(labDirectory, USES, name), "");
+    }
+    await mkdir(places.labs, { recursive: true });
     await removeUnused(places);
   }
   await using _maker = await waitForLock(makerLock(root));
