@@ -26,9 +26,12 @@ export function program(name: string, ...args: readonly string[]): number {
   return spawnSync(name, args, { stdio: "inherit" }).status ?? 1;
 }
 
+/** Runs a program and returns what it prints. */
+export const readOutput = (name: string, ...args: readonly string[]) => spawnSync(name, args, { encoding: "utf8" }).stdout;
+
 export function createSystemd(command: readonly [string, ...string[]], noun = ""): Systemd {
   const [name, ...before] = command;
-  const read = (...args: readonly string[]) => spawnSync(name, [...before, ...args], { encoding: "utf8" }).stdout;
+  const read = (...args: readonly string[]) => readOutput(name, ...before, ...args);
   return {
     noun,
     run: (...args) => program(name, ...before, ...args),

@@ -1,7 +1,6 @@
-import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { type Plan, planSwitch } from "./plan.mts";
-import { createSystemd, type Systemd, say, sortNames, tell } from "./systemd.mts";
+import { createSystemd, readOutput, type Systemd, say, sortNames, tell } from "./systemd.mts";
 import { compareDirectories, readUnit } from "./unit-directory.mts";
 
 const UNITS = "etc/systemd/user";
@@ -9,7 +8,7 @@ const UNITS = "etc/systemd/user";
 /** Users whose service managers run, as logind lists them. */
 function listUsers(): { uid: number; name: string }[] {
   const manager = ["org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager"];
-  const { stdout } = spawnSync("busctl", ["--json=short", "call", ...manager, "ListUsers"], { encoding: "utf8" });
+  const stdout = readOutput("busctl", "--json=short", "call", ...manager, "ListUsers");
   const [users = []] = (JSON.parse(stdout) as { data: [number, string, string][][] }).data;
   return users.map(([uid, name]) => ({ uid, name }));
 }
