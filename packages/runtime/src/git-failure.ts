@@ -93,6 +93,8 @@ const rules: readonly Rule[] = [
     code: "clone-corrupt",
     phrases: [
       ["object file ", " is empty"],
+      ["index file ", " is too small"],
+      "did not send all necessary objects",
       ["loose object ", " is corrupt"],
       ["packfile ", " is corrupt"],
       ["packfile ", " cannot be"],

@@ -148,6 +148,19 @@ async function damageObjects(bench: Bench): Promise<void> {
   }
 }
 
+test("R31: a clone of which one pack is cut short is recreated, since git would complain of that pack for ever", async () => {
+  await using bench = await createBench();
+  await bench.pull();
+  for (const kind of ["pack", "idx"]) {
+    await writeFile(join(bench.dir, `.git/objects/pack/pack-${"0".repeat(40)}.${kind}`), "");
+  }
+  expect((await inClone(bench, "status")).stderr).toMatch(/^error: index file .* is too small/);
+
+  await expectHealed(bench);
+
+  expect((await inClone(bench, "status")).stderr).toBe("");
+});
+
 test("R31: a shallow clone becomes whole, and a shallow repository is taken as it is", async () => {
   await using bench = await createBench();
   await bench.origin.commit("second", { "b.nix": "2\n" });

@@ -101,7 +101,10 @@ export function createClone({ git, dir, url, branch, log }: CloneDeps): Clone {
     const options = ["--force", "--no-tags", "--no-write-fetch-head", ...(isShallow ? ["--unshallow"] : ["--update-shallow"])];
     const refspec = `+refs/heads/${branch}:${TIP}`;
     const result = await inClone(["fetch", ...options, "--end-of-options", url, refspec], { signal, onStderr });
-    return succeeded(result) ? undefined : failed(result);
+    if (succeeded(result)) return undefined;
+    const fault = failed(result);
+    // A branch is fetched, no commit by its hash: an object that git lacks then is one of the clone's own.
+    return fault.kind === "failed" && fault.fault.code === "commit-missing" ? { ...fault, kind: "damaged" } : fault;
   };
 
   const attempt = async (request: SyncRequest): Promise<Attempt> => {
@@ -135,6 +138,9 @@ export function createClone({ git, dir, url, branch, log }: CloneDeps): Clone {
     }
     const status = await inClone(["status", "--porcelain", "--ignored", "--untracked-files=all"], { signal });
     if (!succeeded(status)) return failed(status);
+    // Git does without a pack that is cut short, and says so each time.
+    const complaint = /^error: .*$/m.exec(status.stderr)?.[0];
+    if (complaint !== undefined) return damaged(complaint);
     if ((await readCommit("HEAD")) !== commit || status.stdout !== "") return damaged("its files are not those of the commit");
     return { kind: "at", commit, fetched: mustFetch };
   };

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { readFile, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { RunId } from "@nixfleet/protocol";
+import { isAlive } from "@nixfleet/runtime";
 import { expect, test } from "vitest";
 import { readUndoRecord } from "../deadman/record.ts";
 import { exists } from "../spool/exists.ts";
@@ -88,7 +89,7 @@ test.for(["what ran", "the new one"])(
       await until(async () => (await calls()) > at);
       const child = (await readUndoRecord(layout.run(runId)))?.child;
       await kill(unit);
-      if (child != null) process.kill(-child.pid, "SIGKILL");
+      if (child != null && isAlive(child)) process.kill(-child.pid, "SIGKILL");
       expect(await exists(layout.deadman)).toBe(true);
       expect(await readUndoRecord(layout.run(runId))).toMatchObject({ why: "boot", endedAt: null });
     }

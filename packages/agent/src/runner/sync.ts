@@ -56,6 +56,15 @@ export async function recheckClone(context: RunContext, head: Commit): Promise<O
   return synced.ok ? undefined : synced.outcome;
 }
 
+/** Recreates the clone if it is damaged, at a commit that it has. Returns whether it was. */
+export async function recreateIfDamaged({ clone, signal, ...context }: RunContext, commit: Commit): Promise<boolean> {
+  const output = createPlainOutput(context.output, "git");
+  const result = await clone.sync({ commit, fetch: "if-missing", signal, onStderr: (chunk) => output.write(chunk) });
+  output.end();
+  // What is whole needs no fetch.
+  return result.kind === "at" && result.fetched;
+}
+
 /** Why a commit of the clone is not signed by one whom this host trusts; undefined: it is. */
 export function checkSignature(context: RunContext, commit: Commit): Promise<string | undefined> {
   return context.clone.verify(commit, signatureCheck(context));

@@ -3,7 +3,7 @@ import { exists } from "../spool/exists.ts";
 import { build, evaluate, type Step } from "./build.ts";
 import type { RunContext } from "./context.ts";
 import type { CommitUse } from "./rewind.ts";
-import { syncClone } from "./sync.ts";
+import { recreateIfDamaged, syncClone } from "./sync.ts";
 
 export interface Target {
   closure: string;
@@ -21,7 +21,7 @@ export async function buildTarget(context: RunContext, commitOption: Commit | un
   if (!synced.ok) return synced;
   const { commit } = synced;
   context.phase("evaluate");
-  const evaluated = await evaluate(context, commit);
+  const evaluated = await evaluateClone(context, commit);
   if (!evaluated.ok) return evaluated;
   context.phase("build");
   const built = await buildKept(context, evaluated.value, commit);
@@ -36,6 +36,16 @@ async function buildKept(context: RunContext, derivation: string, commit: Commit
   const built = await build(context, derivation);
   if (built.ok || built.outcome.state !== "failed" || (await exists(derivation))) return built;
   context.log("A garbage collection has removed what was evaluated. It is evaluated again.");
-  const again = await evaluate(context, commit);
+  const again = await evaluateClone(context, commit);
   return again.ok ? build(context, again.value) : again;
+}
+
+/**
+ * Newer versions of Nix read files out of the clone's objects while they evaluate, and die of SIGBUS where these are cut short
+ * meanwhile (seen with 2.34.8; 2.8 takes all files first). So what failed may have been the clone: then it is tried again with a new one.
+ */
+async function evaluateClone(context: RunContext, commit: Commit): Promise<Step<string>> {
+  const evaluated = await evaluate(context, commit);
+  if (evaluated.ok || evaluated.outcome.state !== "failed") return evaluated;
+  return (await recreateIfDamaged(context, commit)) ? evaluate(context, commit) : evaluated;
 }
