@@ -1,4 +1,5 @@
 import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { BuildProgress, LogLine, RunEvent, RunId } from "@nixfleet/protocol";
 import { type Disk, machineDisk } from "@nixfleet/runtime";
 import { createFakeClock, createTempDir } from "@nixfleet/testkit";
@@ -131,6 +132,19 @@ test("the latest progress is written a quarter of a second after the one before,
   writer.progress(() => progressOf(done)());
   clock.advance(250);
   expect((await events()).at(-1)).toMatchObject({ progress: { builds: { done: 5 } } });
+  clock.advance(249);
+  done = 6;
+  writer.progress(() => progressOf(done)());
+  expect(await events()).toHaveLength(4);
+  clock.advance(1);
+  expect(await events()).toHaveLength(5);
+});
+
+test.each(["flush", "sync"] as const)("a progress that is held back is written by a %s", async (way) => {
+  const { writer, events } = await createWriter();
+  for (const done of [1, 2]) writer.progress(progressOf(done));
+  writer[way]();
+  expect(await events()).toMatchObject([{ progress: { builds: { done: 1 } } }, { progress: { builds: { done: 2 } } }]);
 });
 
 test("a progress that another event has brought out early is written once, and the next one waits as long as ever", async () => {
@@ -158,6 +172,28 @@ test("an end that a full disk does not take says so, whether it is to be written
   expect(writer.lastSeq()).toBe(0);
   state.isFull = false;
   expect([writer.sync(), writer.lastSeq()]).toEqual([true, 1]);
+});
+
+test("a writer that is closed leaves no file open", async () => {
+  const dir = await createTempDir();
+  onTestFinished(() => dir[Symbol.asyncDispose]());
+  const open = new Set<number>();
+  const disk: Disk = {
+    ...machineDisk,
+    openSync(path, flags, mode) {
+      const fd = machineDisk.openSync(path, flags, mode);
+      open.add(fd);
+      return fd;
+    },
+    closeSync(fd) {
+      machineDisk.closeSync(fd);
+      open.delete(fd);
+    },
+  };
+  const writer = createEventWriter({ path: join(dir.path, "events.jsonl"), clock: createFakeClock(), disk });
+  expect(open.size).toBe(1);
+  writer.close();
+  expect(open.size).toBe(0);
 });
 
 test("a writer continues behind what an earlier one has written", async () => {

@@ -23,6 +23,7 @@ test("a ledger that is not there has no deployments, and is made with the first:
   const ledger = createLedger(path);
   expect(await ledger.read()).toEqual([]);
   await ledger.add(deployment(1));
+  expect(await readFile(path, "utf8")).toBe(`${JSON.stringify(deployment(1))}\n`);
   expect(await ledger.read()).toEqual([deployment(1)]);
   expect((await stat(path)).mode & 0o777).toBe(0o640);
 });
@@ -48,6 +49,10 @@ test("S13: a ledger beyond a mebibyte is written again with the last ones, and s
 test("S13: lines that are no deployments, torn or of another kind, cost only themselves", async () => {
   const path = await createPath();
   const ledger = createLedger(path);
+  await writeFile(path, "{");
+  await ledger.add(deployment(2));
+  expect(await ledger.read()).toEqual([deployment(2)]);
+  await writeFile(path, "");
   await appendFile(path, `{"closure":"/nix\n\n{"other":1}\n${textOf(1)}`);
   await ledger.add(deployment(1));
   expect(await ledger.read()).toEqual([deployment(0), deployment(1)]);

@@ -141,7 +141,6 @@ test("S12: of a run that is over no process is known any more", async () => {
 test("an events' writer that is closed leaves no timer", async () => {
   const { run, clock } = await createRun();
   const writer = createEventWriter({ path: run.events, clock });
-  writer.log({ at: 1, stream: "build", text: "x" });
   const progress = {
     builds: { done: 0, expected: 1, running: 0, failed: 0 },
     copies: { done: 0, expected: 0 },
@@ -149,6 +148,8 @@ test("an events' writer that is closed leaves no timer", async () => {
     now: [],
   };
   for (let i = 0; i < 2; i++) writer.progress(() => progress);
+  writer.log({ at: 1, stream: "build", text: "x" });
+  expect(clock.waiting).toBe(2);
   writer.close();
   expect(clock.waiting).toBe(0);
 });
