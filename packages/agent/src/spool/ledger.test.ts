@@ -1,6 +1,7 @@
 import { appendFile, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Deployment, RunId } from "@nixfleet/protocol";
+import { type Disk, machineDisk } from "@nixfleet/runtime";
 import { createTempDir } from "@nixfleet/testkit";
 import { expect, onTestFinished, test } from "vitest";
 import { createLedger } from "./ledger.ts";
@@ -44,6 +45,30 @@ test("S13: a ledger beyond a mebibyte is written again with the last ones, and s
   const lines = (await readFile(path, "utf8")).trimEnd().split("\n");
   expect(lines.map((line) => JSON.parse(line).at)).toEqual(Array.from({ length: 501 }, (_, n) => n + 8500));
   expect((await stat(path)).mode & 0o777).toBe(0o640);
+});
+
+test("a ledger that was added to leaves no file open", async () => {
+  const path = await createPath();
+  let open = 0;
+  const disk: Disk = {
+    ...machineDisk,
+    async open(name, flags, mode) {
+      const file = await machineDisk.open(name, flags, mode);
+      open++;
+      const close = file.close.bind(file);
+      return Object.assign(file, {
+        close() {
+          open--;
+          return close();
+        },
+      });
+    },
+  };
+  const ledger = createLedger(path, disk);
+  await ledger.add(deployment(1));
+  await writeFile(path, textOf(9000));
+  await ledger.add(deployment(9000));
+  expect(open).toBe(0);
 });
 
 test("S13: lines that are no deployments, torn or of another kind, cost only themselves", async () => {

@@ -42,6 +42,13 @@ test("R8: a log event takes 64 Ki characters, 32 more for each line, and says th
   expect(shapeOf(pending)).toEqual([64, 2, 1]);
 });
 
+test.each([
+  [60 * 1024, false],
+  [60 * 1024 + 1, true],
+])("R8: a first line that counts as %i characters fills its event: %s", (size, isFull) => {
+  expect(createPendingEvents().addLine(lineOf("x".repeat(size - 32)))).toBe(isFull);
+});
+
 test("lines come behind the event that was added before them, and an event behind its lines", () => {
   const pending = createPendingEvents();
   pending.addLine(lineOf("a"));
