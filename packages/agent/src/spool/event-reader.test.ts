@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { appendFile, link, mkdir, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -58,6 +59,8 @@ test("a reader gets as many whole events as fit to the last byte, and at least o
   ] as const) {
     await using cursor = reader.openEvents(runId, 0);
     expect(await cursor.read(bytes), `${bytes}`).toMatchObject({ kind: "events", events: seqs.map((seq) => ({ seq })) });
+    const left = [1, 2, 3].slice(seqs.length).map((seq) => ({ seq }));
+    expect(await cursor.read(300), `after ${bytes}`).toMatchObject({ kind: "events", events: left });
   }
 });
 
@@ -85,6 +88,7 @@ test("the last seq is that of the last whole event, however long it is and howev
     [lineOf(1) + longLineOf(2), 2],
     [lineOf(1) + lineOf(2) + "x".repeat(MiB - 1), 2],
     [longLineOf(1) + longLineOf(2) + "x".repeat(MiB - 1), 2],
+    [Array.from({ length: 6 }, (_, n) => longLineOf(n + 1)).join("") + lineOf(7), 7],
     [`${lineOf(1)}nothing of a runner\n`, 0],
     ["\n", 0],
   ];
@@ -103,6 +107,7 @@ test("S16: what is no file of the runner's is refused, is not left open, and is 
   const kinds: Record<string, () => Promise<unknown>> = {
     "a symbolic link": () => symlink(join(dir.path, "other"), run.events),
     "a second name": () => link(join(dir.path, "other"), run.events),
+    "a pipe": async () => execFileSync("mkfifo", [run.events]),
     "a directory": () => mkdir(run.events),
     "a socket": async () => {
       const server = createServer();
