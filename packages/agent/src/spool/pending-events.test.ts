@@ -105,6 +105,18 @@ test("S17: what has got to the disk is not counted among what waits", () => {
   expect(linesOf(pending)).toHaveLength(128);
 });
 
+test("S17: events that are no lines do not count, neither while they wait nor when they have got to the disk", () => {
+  const pending = createPendingEvents();
+  for (let n = 0; n < 100; n++) pending.add(1, { kind: "phase", phase: "build" });
+  for (let n = 0; n < 128; n++) pending.addLine(lineOf("x".repeat(1024 - 32)));
+  pending.cut();
+  expect(linesOf(pending)).toHaveLength(128);
+  pending.drop(100);
+  pending.addLine(lineOf(""));
+  pending.cut();
+  expect(linesOf(pending)).toHaveLength(64);
+});
+
 test("S17: for the end of a run all lines can be cut, however few; other events stay, and of progress the latest", () => {
   const pending = createPendingEvents();
   pending.add(1, progressOf(1));
