@@ -4,9 +4,9 @@ import { appendFile, link, mkdir, rm, symlink, truncate, writeFile } from "node:
 import { createServer } from "node:net";
 import { join } from "node:path";
 import type { RunId } from "@nixfleet/protocol";
-import { type Disk, machineDisk } from "@nixfleet/runtime";
 import { createTempDir } from "@nixfleet/testkit";
 import { expect, onTestFinished, test } from "vitest";
+import { createCountingDisk } from "./counting-disk.fixture.ts";
 import { createSpoolReader } from "./event-reader.ts";
 import { runnerLayout } from "./layout.ts";
 
@@ -28,23 +28,8 @@ async function createRun() {
   onTestFinished(() => dir[Symbol.asyncDispose]());
   const run = runnerLayout(dir.path).run(runId);
   await mkdir(run.dir, { recursive: true });
-  let opened = 0;
-  let closed = 0;
-  const disk: Disk = {
-    ...machineDisk,
-    async open(path, flags, mode) {
-      const file = await machineDisk.open(path, flags, mode);
-      opened++;
-      const close = file.close.bind(file);
-      return Object.assign(file, {
-        close() {
-          closed++;
-          return close();
-        },
-      });
-    },
-  };
-  return { dir, run, reader: createSpoolReader(dir.path, disk), leftOpen: () => opened - closed };
+  const { disk, leftOpen } = createCountingDisk();
+  return { dir, run, reader: createSpoolReader(dir.path, disk), leftOpen };
 }
 
 test("a reader gets as many whole events as fit to the last byte, and at least one", async () => {

@@ -4,6 +4,7 @@ import type { BuildProgress, LogLine, RunEvent, RunId } from "@nixfleet/protocol
 import { type Disk, machineDisk } from "@nixfleet/runtime";
 import { createFakeClock, createTempDir } from "@nixfleet/testkit";
 import { expect, onTestFinished, test } from "vitest";
+import { createCountingDisk } from "./counting-disk.fixture.ts";
 import { createEventWriter } from "./event-writer.ts";
 import { runnerLayout } from "./layout.ts";
 
@@ -177,23 +178,11 @@ test("an end that a full disk does not take says so, whether it is to be written
 test("a writer that is closed leaves no file open", async () => {
   const dir = await createTempDir();
   onTestFinished(() => dir[Symbol.asyncDispose]());
-  const open = new Set<number>();
-  const disk: Disk = {
-    ...machineDisk,
-    openSync(path, flags, mode) {
-      const fd = machineDisk.openSync(path, flags, mode);
-      open.add(fd);
-      return fd;
-    },
-    closeSync(fd) {
-      machineDisk.closeSync(fd);
-      open.delete(fd);
-    },
-  };
+  const { disk, leftOpen } = createCountingDisk();
   const writer = createEventWriter({ path: join(dir.path, "events.jsonl"), clock: createFakeClock(), disk });
-  expect(open.size).toBe(1);
+  expect(leftOpen()).toBe(1);
   writer.close();
-  expect(open.size).toBe(0);
+  expect(leftOpen()).toBe(0);
 });
 
 test("a writer continues behind what an earlier one has written", async () => {

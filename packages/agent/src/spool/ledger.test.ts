@@ -1,9 +1,9 @@
 import { appendFile, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Deployment, RunId } from "@nixfleet/protocol";
-import { type Disk, machineDisk } from "@nixfleet/runtime";
 import { createTempDir } from "@nixfleet/testkit";
 import { expect, onTestFinished, test } from "vitest";
+import { createCountingDisk } from "./counting-disk.fixture.ts";
 import { createLedger } from "./ledger.ts";
 import { setUsualUmask } from "./umask.fixture.ts";
 
@@ -49,26 +49,12 @@ test("S13: a ledger beyond a mebibyte is written again with the last ones, and s
 
 test("a ledger that was added to leaves no file open", async () => {
   const path = await createPath();
-  let open = 0;
-  const disk: Disk = {
-    ...machineDisk,
-    async open(name, flags, mode) {
-      const file = await machineDisk.open(name, flags, mode);
-      open++;
-      const close = file.close.bind(file);
-      return Object.assign(file, {
-        close() {
-          open--;
-          return close();
-        },
-      });
-    },
-  };
+  const { disk, leftOpen } = createCountingDisk();
   const ledger = createLedger(path, disk);
   await ledger.add(deployment(1));
   await writeFile(path, textOf(9000));
   await ledger.add(deployment(9000));
-  expect(open).toBe(0);
+  expect(leftOpen()).toBe(0);
 });
 
 test("S13: lines that are no deployments, torn or of another kind, cost only themselves", async () => {
