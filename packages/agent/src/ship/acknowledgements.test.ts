@@ -43,6 +43,12 @@ test("S14: acknowledgements within a second are written together, and nothing is
   await acknowledgements.flush();
   expect(writes).toHaveLength(1);
   expect(clock.waiting).toBe(0);
+  // The next ones wait as long as the first.
+  acknowledgements.set(idOf(1), 3);
+  await clock.advanceAsync(999);
+  expect(writes).toHaveLength(1);
+  await clock.advanceAsync(1);
+  expect(writes[1]?.runs).toMatchObject({ [idOf(1)]: 3 });
 });
 
 test("S14: what waits is written at the end, and leaves no timer", async () => {

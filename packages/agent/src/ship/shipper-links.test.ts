@@ -137,6 +137,7 @@ test("a message holds at most a thousand events, and an event that fits into no 
   expect(Math.max(...frames.map(({ events }) => events.length))).toBeLessThanOrEqual(1000);
   const events = frames.flatMap((frame) => frame.events);
   expect(events.map(({ seq }) => seq)).toEqual(Array.from({ length: 2502 }, (_, n) => n + 1));
+  expect(events.toSpliced(2500, 1)).toEqual([...small, eventOf(2502, "behind it")]);
   expect(events[2500]).toMatchObject({ kind: "warning", message: expect.stringContaining("larger than") });
 });
 

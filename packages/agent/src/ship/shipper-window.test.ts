@@ -123,6 +123,22 @@ test("what is acknowledged leaves the window, and nothing else of what is on the
   expect(sent()).toEqual([3, 4]);
 });
 
+test("what waited for room on a lost link is not sent ahead of what comes before it on the next one", async () => {
+  const { shipper, spools, welcome, sent } = setUpShipper({ limit: 400 });
+  shipper.add(runId);
+  welcome(0);
+  for (const seqs of [[1], [1, 2]]) {
+    spools.set(runId, eventsOf(...seqs));
+    shipper.changed(runId);
+    await shipper.settled();
+  }
+  expect(sent()).toEqual([1]);
+  shipper.onDown();
+  welcome(0);
+  await shipper.settled();
+  expect(sent()).toEqual([1, 2]);
+});
+
 test("what a lost link had on the wire makes the window of the next one no larger", async () => {
   const { shipper, spools, welcome, ack, sent } = setUpShipper({ limit: 1000 });
   spools.set(runId, eventsOf(1, 2, 3));

@@ -1,11 +1,12 @@
+import { execFileSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { appendFile, link, mkdir, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import type { RunId } from "@nixfleet/protocol";
-import { type Disk, machineDisk } from "@nixfleet/runtime";
 import { createTempDir } from "@nixfleet/testkit";
 import { expect, onTestFinished, test } from "vitest";
+import { createCountingDisk } from "./counting-disk.fixture.ts";
 import { createSpoolReader } from "./event-reader.ts";
 import { runnerLayout } from "./layout.ts";
 
@@ -27,23 +28,8 @@ async function createRun() {
   onTestFinished(() => dir[Symbol.asyncDispose]());
   const run = runnerLayout(dir.path).run(runId);
   await mkdir(run.dir, { recursive: true });
-  let opened = 0;
-  let closed = 0;
-  const disk: Disk = {
-    ...machineDisk,
-    async open(path, flags, mode) {
-      const file = await machineDisk.open(path, flags, mode);
-      opened++;
-      const close = file.close.bind(file);
-      return Object.assign(file, {
-        close() {
-          closed++;
-          return close();
-        },
-      });
-    },
-  };
-  return { dir, run, reader: createSpoolReader(dir.path, disk), leftOpen: () => opened - closed };
+  const { disk, leftOpen } = createCountingDisk();
+  return { dir, run, reader: createSpoolReader(dir.path, disk), leftOpen };
 }
 
 test("a reader gets as many whole events as fit to the last byte, and at least one", async () => {
@@ -58,6 +44,8 @@ test("a reader gets as many whole events as fit to the last byte, and at least o
   ] as const) {
     await using cursor = reader.openEvents(runId, 0);
     expect(await cursor.read(bytes), `${bytes}`).toMatchObject({ kind: "events", events: seqs.map((seq) => ({ seq })) });
+    const left = [1, 2, 3].slice(seqs.length).map((seq) => ({ seq }));
+    expect(await cursor.read(300), `after ${bytes}`).toMatchObject({ kind: "events", events: left });
   }
 });
 
@@ -85,6 +73,7 @@ test("the last seq is that of the last whole event, however long it is and howev
     [lineOf(1) + longLineOf(2), 2],
     [lineOf(1) + lineOf(2) + "x".repeat(MiB - 1), 2],
     [longLineOf(1) + longLineOf(2) + "x".repeat(MiB - 1), 2],
+    [Array.from({ length: 6 }, (_, n) => longLineOf(n + 1)).join("") + lineOf(7), 7],
     [`${lineOf(1)}nothing of a runner\n`, 0],
     ["\n", 0],
   ];
@@ -103,6 +92,7 @@ test("S16: what is no file of the runner's is refused, is not left open, and is 
   const kinds: Record<string, () => Promise<unknown>> = {
     "a symbolic link": () => symlink(join(dir.path, "other"), run.events),
     "a second name": () => link(join(dir.path, "other"), run.events),
+    "a pipe": async () => execFileSync("mkfifo", [run.events]),
     "a directory": () => mkdir(run.events),
     "a socket": async () => {
       const server = createServer();

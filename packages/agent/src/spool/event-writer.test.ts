@@ -1,8 +1,10 @@
 import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { BuildProgress, LogLine, RunEvent, RunId } from "@nixfleet/protocol";
 import { type Disk, machineDisk } from "@nixfleet/runtime";
 import { createFakeClock, createTempDir } from "@nixfleet/testkit";
 import { expect, onTestFinished, test } from "vitest";
+import { createCountingDisk } from "./counting-disk.fixture.ts";
 import { createEventWriter } from "./event-writer.ts";
 import { runnerLayout } from "./layout.ts";
 
@@ -63,6 +65,29 @@ test("S17: a full disk is tried again once a second, neither for each line nor s
   expect(await events()).toHaveLength(8);
 });
 
+test("lines wait 50 ms for others, also those that come after a flush", async () => {
+  const { writer, clock, state, events } = await createWriter();
+  for (const tries of [0, 2]) {
+    writer.log(lineOf("a"));
+    writer.log(lineOf("b"));
+    clock.advance(49);
+    expect(state.tries).toBe(tries);
+    clock.advance(1);
+    expect(state.tries).toBe(tries + 1);
+    writer.log(lineOf("c"));
+    writer.append({ kind: "phase", phase: "build" });
+    expect(state.tries).toBe(tries + 2);
+  }
+  expect((await events()).map((event) => (event.kind === "log" ? event.lines.length : event.kind))).toEqual([
+    2,
+    1,
+    "phase",
+    2,
+    1,
+    "phase",
+  ]);
+});
+
 test("an event that is larger than a usual batch is written whole, and so is what waited before it", async () => {
   const { writer, events } = await createWriter();
   const lines = Array.from({ length: 5 }, () => lineOf("€".repeat(60_000)));
@@ -104,6 +129,40 @@ test("the latest progress is written a quarter of a second after the one before,
   done = 4;
   writer.progress(() => progressOf(done)());
   expect(await events()).toHaveLength(3);
+  done = 5;
+  writer.progress(() => progressOf(done)());
+  clock.advance(250);
+  expect((await events()).at(-1)).toMatchObject({ progress: { builds: { done: 5 } } });
+  clock.advance(249);
+  done = 6;
+  writer.progress(() => progressOf(done)());
+  expect(await events()).toHaveLength(4);
+  clock.advance(1);
+  expect(await events()).toHaveLength(5);
+});
+
+test.each(["flush", "sync"] as const)("a progress that is held back is written by a %s", async (way) => {
+  const { writer, events } = await createWriter();
+  for (const done of [1, 2]) writer.progress(progressOf(done));
+  writer[way]();
+  expect(await events()).toMatchObject([{ progress: { builds: { done: 1 } } }, { progress: { builds: { done: 2 } } }]);
+});
+
+test("a progress that another event has brought out early is written once, and the next one waits as long as ever", async () => {
+  const { writer, clock, events } = await createWriter();
+  writer.progress(progressOf(1));
+  clock.advance(100);
+  writer.progress(progressOf(2));
+  clock.advance(100);
+  writer.append({ kind: "phase", phase: "build" });
+  writer.append({ kind: "phase", phase: "diff" });
+  writer.progress(progressOf(3));
+  clock.advance(249);
+  const kinds = async () =>
+    (await events()).map((event) => (event.kind === "progress" ? event.progress.builds.done : event.kind));
+  expect(await kinds()).toEqual([1, 2, "phase", "phase"]);
+  clock.advance(1);
+  expect(await kinds()).toEqual([1, 2, "phase", "phase", 3]);
 });
 
 test("an end that a full disk does not take says so, whether it is to be written or to be kept", async () => {
@@ -114,6 +173,16 @@ test("an end that a full disk does not take says so, whether it is to be written
   expect(writer.lastSeq()).toBe(0);
   state.isFull = false;
   expect([writer.sync(), writer.lastSeq()]).toEqual([true, 1]);
+});
+
+test("a writer that is closed leaves no file open", async () => {
+  const dir = await createTempDir();
+  onTestFinished(() => dir[Symbol.asyncDispose]());
+  const { disk, leftOpen } = createCountingDisk();
+  const writer = createEventWriter({ path: join(dir.path, "events.jsonl"), clock: createFakeClock(), disk });
+  expect(leftOpen()).toBe(1);
+  writer.close();
+  expect(leftOpen()).toBe(0);
 });
 
 test("a writer continues behind what an earlier one has written", async () => {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Deployment, RunId } from "@nixfleet/protocol";
 import { createTempDir } from "@nixfleet/testkit";
 import { expect, onTestFinished, test } from "vitest";
+import { createCountingDisk } from "./counting-disk.fixture.ts";
 import { createLedger } from "./ledger.ts";
 import { setUsualUmask } from "./umask.fixture.ts";
 
@@ -23,6 +24,7 @@ test("a ledger that is not there has no deployments, and is made with the first:
   const ledger = createLedger(path);
   expect(await ledger.read()).toEqual([]);
   await ledger.add(deployment(1));
+  expect(await readFile(path, "utf8")).toBe(`${JSON.stringify(deployment(1))}\n`);
   expect(await ledger.read()).toEqual([deployment(1)]);
   expect((await stat(path)).mode & 0o777).toBe(0o640);
 });
@@ -45,9 +47,23 @@ test("S13: a ledger beyond a mebibyte is written again with the last ones, and s
   expect((await stat(path)).mode & 0o777).toBe(0o640);
 });
 
+test("a ledger that was added to leaves no file open", async () => {
+  const path = await createPath();
+  const { disk, leftOpen } = createCountingDisk();
+  const ledger = createLedger(path, disk);
+  await ledger.add(deployment(1));
+  await writeFile(path, textOf(9000));
+  await ledger.add(deployment(9000));
+  expect(leftOpen()).toBe(0);
+});
+
 test("S13: lines that are no deployments, torn or of another kind, cost only themselves", async () => {
   const path = await createPath();
   const ledger = createLedger(path);
+  await writeFile(path, "{");
+  await ledger.add(deployment(2));
+  expect(await ledger.read()).toEqual([deployment(2)]);
+  await writeFile(path, "");
   await appendFile(path, `{"closure":"/nix\n\n{"other":1}\n${textOf(1)}`);
   await ledger.add(deployment(1));
   expect(await ledger.read()).toEqual([deployment(0), deployment(1)]);

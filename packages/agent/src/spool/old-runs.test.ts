@@ -6,7 +6,7 @@ import { createSpoolReader } from "./event-reader.ts";
 import { createEventWriter } from "./event-writer.ts";
 import { type RunLayout, runnerLayout } from "./layout.ts";
 import { pruneSpools } from "./prune.ts";
-import { beginRun, finishRun } from "./run-record.ts";
+import { beginRun, finishRun, writeOutcome } from "./run-record.ts";
 
 const first = "01jd0000000000000000000001" as RunId;
 const second = "01jd0000000000000000000002" as RunId;
@@ -47,6 +47,17 @@ test("a run whose events went earlier keeps its record, and no other from going,
   await pruneSpools(runs.dir.path, { [first]: 2, [second]: 2 }, runs.clock.now(), keep);
   expect(await readdir(next.dir)).not.toContain("events.jsonl");
   expect(await readdir(old.dir)).toContain("outcome.json");
+});
+
+test("S15: a run of which nothing is acknowledged stays, however few events it has", async () => {
+  await using runs = await createRuns();
+  const run = runs.layout.run(first);
+  await beginRun(run, { ...request, runId: first });
+  await writeOutcome(run, { outcome: { state: "succeeded" }, lastSeq: 1, endedAt: 0 }, runs.clock);
+  await pruneSpools(runs.dir.path, {}, 1e12, { events: 0, eventBytes: 0, record: 0 });
+  expect(await runs.reader.runs()).toEqual([first]);
+  await pruneSpools(runs.dir.path, { [first]: 1 }, 1e12, { events: 0, eventBytes: 0, record: 0 });
+  expect(await runs.reader.runs()).toEqual([]);
 });
 
 test("only a run whose request says so was asked for by hand", async () => {

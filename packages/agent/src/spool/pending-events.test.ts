@@ -42,6 +42,13 @@ test("R8: a log event takes 64 Ki characters, 32 more for each line, and says th
   expect(shapeOf(pending)).toEqual([64, 2, 1]);
 });
 
+test.each([
+  [60 * 1024, false],
+  [60 * 1024 + 1, true],
+])("R8: a first line that counts as %i characters fills its event: %s", (size, isFull) => {
+  expect(createPendingEvents().addLine(lineOf("x".repeat(size - 32)))).toBe(isFull);
+});
+
 test("lines come behind the event that was added before them, and an event behind its lines", () => {
   const pending = createPendingEvents();
   pending.addLine(lineOf("a"));
@@ -96,6 +103,18 @@ test("S17: what has got to the disk is not counted among what waits", () => {
   for (let n = 0; n < 128; n++) pending.addLine(lineOf(text));
   pending.cut();
   expect(linesOf(pending)).toHaveLength(128);
+});
+
+test("S17: events that are no lines do not count, neither while they wait nor when they have got to the disk", () => {
+  const pending = createPendingEvents();
+  for (let n = 0; n < 100; n++) pending.add(1, { kind: "phase", phase: "build" });
+  for (let n = 0; n < 128; n++) pending.addLine(lineOf("x".repeat(1024 - 32)));
+  pending.cut();
+  expect(linesOf(pending)).toHaveLength(128);
+  pending.drop(100);
+  pending.addLine(lineOf(""));
+  pending.cut();
+  expect(linesOf(pending)).toHaveLength(64);
 });
 
 test("S17: for the end of a run all lines can be cut, however few; other events stay, and of progress the latest", () => {

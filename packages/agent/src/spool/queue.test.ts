@@ -8,6 +8,7 @@ import { isCancelAsked, openQueue, queuedRuns, removeCancel } from "./daemon-ent
 import { createDaemonFiles } from "./daemon-files.ts";
 import { createSpoolReader } from "./event-reader.ts";
 import { daemonLayout, runnerLayout } from "./layout.ts";
+import { RunRequest } from "./shapes.ts";
 import { setUsualUmask } from "./umask.fixture.ts";
 import { parseUntrustedJson, readUntrustedJson } from "./untrusted-json.ts";
 
@@ -118,6 +119,18 @@ test("S16: why a file is refused is said in a bounded text, whatever is in it", 
   const read = parseUntrustedJson({ kind: "ok", bytes: Buffer.from(JSON.stringify({ runId: "x", ...keys })) }, "/x", schema);
   expect(read).toMatchObject({ kind: "refused", reason: expect.stringContaining("does not fit: ") });
   expect(read.kind === "refused" && read.reason.length).toBe("/x does not fit: ".length + 1000);
+});
+
+test("S16: a file of up to 256 KiB is read, and a larger one is refused", async () => {
+  const { layout } = await createQueue();
+  const path = layout.request(first);
+  for (const [bytes, kind] of [
+    [256 * 1024, "ok"],
+    [256 * 1024 + 1, "refused"],
+  ] as const) {
+    await writeFile(path, JSON.stringify(requestOf(first)).padEnd(bytes));
+    expect(await readUntrustedJson(path, RunRequest)).toMatchObject({ kind });
+  }
 });
 
 test("S16: a file in what is no directory is missing; one behind a link that leads to itself is refused", async () => {

@@ -1,10 +1,11 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
-import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { RunEventBody, RunId } from "@nixfleet/protocol";
 import { type Disk, machineDisk } from "@nixfleet/runtime";
 import { createFakeClock, createFaultyDisk, createTempDir } from "@nixfleet/testkit";
 import { expect, onTestFinished, test } from "vitest";
+import { createCountingDisk } from "./counting-disk.fixture.ts";
 import { createEventWriter } from "./event-writer.ts";
 import { runnerLayout } from "./layout.ts";
 import { pruneSpools } from "./prune.ts";
@@ -59,13 +60,17 @@ test("S17: what cannot be held back leaves nothing that takes room", async () =>
   disk.failWhen(({ kind }) => (kind === "write" ? "ENOSPC" : undefined));
   expect(await reserveSpace(run, disk)).toBe(false);
   expect(await readdir(run.dir)).toEqual([]);
+  disk.failWhen(({ kind }) => (kind === "create" ? "ENOSPC" : undefined));
+  expect(await reserveSpace(run, disk)).toBe(false);
   disk.failWhen(({ kind }) => (kind === "write" ? "EIO" : undefined));
   await expect(reserveSpace(run, disk)).rejects.toThrow("EIO");
 });
 
 test("S17: 512 KiB are held back, and not of zeros, which a file system may store without any blocks", async () => {
-  const { run, disk } = await createRun();
+  const { run } = await createRun();
+  const { disk, leftOpen } = createCountingDisk();
   expect(await reserveSpace(run, disk)).toBe(true);
+  expect(leftOpen()).toBe(0);
   const reserved = await readFile(run.reserve);
   expect(reserved).toHaveLength(512 * 1024);
   expect(reserved.includes(0)).toBe(false);
@@ -90,6 +95,32 @@ test("S17: what is held back is enough for the latest output, the end of a run a
   expect(lines.length).toBeGreaterThan(500);
   expect(events.at(-1)).toMatchObject({ kind: "finished" });
   expect(await readdir(run.dir)).toContain("outcome.json");
+});
+
+test("S17: an outcome that a full disk does not take is tried again once a second", async () => {
+  const { run, disk, clock } = await createRun();
+  let tries = 0;
+  disk.failWhen(({ kind, path }) => {
+    if (kind !== "create" || !path.includes("outcome.json")) return undefined;
+    tries++;
+    return "ENOSPC";
+  });
+  const written = writeOutcome(run, { outcome: { state: "succeeded" }, lastSeq: 1, endedAt: 1 }, clock, disk);
+  const untilItWaits = async () => {
+    while (clock.waiting === 0) await new Promise((resolve) => setImmediate(resolve));
+  };
+  for (const seconds of [1, 2]) {
+    await untilItWaits();
+    expect(tries).toBe(seconds);
+    clock.advance(999);
+    expect(clock.waiting).toBe(1);
+    clock.advance(1);
+  }
+  await untilItWaits();
+  disk.failWhen(undefined);
+  clock.advance(1000);
+  await written;
+  expect(await readdir(run.dir)).toEqual(["outcome.json"]);
 });
 
 test("S17: the end of a run gives all of the room that was held back all of it back", async () => {
@@ -120,6 +151,7 @@ test("S17: where there is room for little more than the outcome, the lines that 
 test("S1: what the runner leaves for a daemon of another user is for the group to read, and for nobody else", async () => {
   setUsualUmask();
   const { run, clock } = await createRun();
+  await rm(run.dir, { recursive: true });
   await beginRun(run, { ...request, runId });
   const writer = createEventWriter({ path: run.events, clock });
   const runner = { pid: 1, startedAt: "1" } as unknown as RunProcess["runner"];
@@ -129,6 +161,7 @@ test("S1: what the runner leaves for a daemon of another user is for the group t
   await finishRun(run, writer, succeeded, clock);
   writer.close();
   expect(await modeOf(run.outcome)).toBe(0o640);
+  expect(await modeOf(run.dir)).toBe(0o750);
 });
 
 test("S12: of a run that is over no process is known any more", async () => {
@@ -141,7 +174,6 @@ test("S12: of a run that is over no process is known any more", async () => {
 test("an events' writer that is closed leaves no timer", async () => {
   const { run, clock } = await createRun();
   const writer = createEventWriter({ path: run.events, clock });
-  writer.log({ at: 1, stream: "build", text: "x" });
   const progress = {
     builds: { done: 0, expected: 1, running: 0, failed: 0 },
     copies: { done: 0, expected: 0 },
@@ -149,6 +181,8 @@ test("an events' writer that is closed leaves no timer", async () => {
     now: [],
   };
   for (let i = 0; i < 2; i++) writer.progress(() => progress);
+  writer.log({ at: 1, stream: "build", text: "x" });
+  expect(clock.waiting).toBe(2);
   writer.close();
   expect(clock.waiting).toBe(0);
 });
