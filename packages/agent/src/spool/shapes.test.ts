@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type * as z from "zod";
-import { AcknowledgedSeqs, ArmedDeadman, DaemonStatus, RequestRecord, RunOutcome, RunProcess, UndoRecord } from "./shapes.ts";
+import { ArmedDeadman } from "./armed-deadman.ts";
+import { AcknowledgedSeqs, DaemonStatus, RequestRecord, RunOutcome, RunProcess, UndoRecord } from "./shapes.ts";
 
 const runId = "01jd0000000000000000000001";
 const path = "/nix/store/sn3sxk6b7myhr3sdbn7rri2y00ww7n6p-nixos-system";
@@ -75,7 +76,15 @@ const FILES: Record<string, { schema: z.ZodType; largest: object; beyond: [strin
       runId,
       armedAt: 0,
       until: 0,
-      bootId: text(100),
+      format: 2,
+      armedIn: text(100),
+      window: 0,
+      windows: 1,
+      timers: 1,
+      dueAt: null,
+      stage: "activation",
+      excepted: list(50, text(300)),
+      ignoredUnits: list(500, text(256)),
       back: path,
       profile: null,
       failedUnits: list(500, text(256)),
@@ -85,6 +94,7 @@ const FILES: Record<string, { schema: z.ZodType; largest: object; beyond: [strin
       restarted: true,
       timer: text(200),
       undo: list(10, {
+        kind: "activation",
         launcher: list(100, text(4000)),
         argv: list(100, text(4000)),
         env: { PATH: text(10_000) },
@@ -92,7 +102,14 @@ const FILES: Record<string, { schema: z.ZodType; largest: object; beyond: [strin
       }),
     },
     beyond: [
-      ["bootId", text(101)],
+      ["armedIn", text(101)],
+      ["window", -1],
+      ["windows", 0],
+      ["timers", 0],
+      ["excepted", [text(301)]],
+      ["excepted", list(51, "x")],
+      ["ignoredUnits", [text(257)]],
+      ["ignoredUnits", list(501, "x")],
       ["failedUnits", [text(257)]],
       ["failedUnits", list(501, "x")],
       ["host.hostname", text(256)],
@@ -101,7 +118,7 @@ const FILES: Record<string, { schema: z.ZodType; largest: object; beyond: [strin
       ["restarted", false],
       ["timer", text(201)],
       ["undo", []],
-      ["undo", list(11, { launcher: [], argv: ["x"], env: {}, unit: null })],
+      ["undo", list(11, { kind: "activation", launcher: [], argv: ["x"], env: {}, unit: null })],
       ["undo.0.launcher", [text(4001)]],
       ["undo.0.launcher", list(101, "x")],
       ["undo.0.argv", [text(4001)]],
