@@ -4,7 +4,7 @@ import { type RunnerLayout, runnerLayout } from "../spool/layout.ts";
 import { withDeadmanLock } from "./lock.ts";
 import { momentNow, monotonicNow } from "./moment.ts";
 import { type AgentProgram, writeDeadmanProgram } from "./program.ts";
-import { readArmed, readArmedOf, readUndoRecord, removeArmed, writeArmed } from "./record.ts";
+import { readArmed, readArmedOf, readUndoRecord, removeArmed, replaceArmed, writeArmed } from "./record.ts";
 import { restartDaemon } from "./restart-daemon.ts";
 import { createDeadmanTimer, stopTimer } from "./timer.ts";
 
@@ -103,7 +103,7 @@ export function extendArmed(
     const dueAt = at.monotonic + more.milliseconds;
     if (armed.dueAt !== null && armed.dueAt >= dueAt) {
       const same: ArmedDeadman = { ...armed, windows, stage };
-      await writeArmed(layout, same, deps.disk);
+      await replaceArmed(layout, same, deps.disk);
       return same;
     }
     const timer = timerOf(deps, armed);
@@ -119,7 +119,7 @@ export function extendArmed(
       timer: timer.unitOf(next),
       timers: next.number,
     };
-    await writeArmed(layout, extended, deps.disk);
+    await replaceArmed(layout, extended, deps.disk);
     await stopTimer(deps.exec, armed.timer, armed.host);
     return extended;
   });
@@ -159,7 +159,7 @@ export function restartWhileArmed(
   return withDeadmanLock(layout, clock, async () => {
     const armed = await stillArmed(layout, runId);
     if (armed === undefined) return false;
-    await writeArmed(layout, { ...armed, restarted: true }, disk);
+    await replaceArmed(layout, { ...armed, restarted: true }, disk);
     return await restartDaemon(exec, host);
   });
 }

@@ -10,7 +10,9 @@ import { OVERDUE } from "../spool/armed.fixture.ts";
 import { exists } from "../spool/exists.ts";
 import { runnerLayout } from "../spool/layout.ts";
 import { arm, beginWhileArmed, disarm } from "./arm.ts";
+import { monotonicNow } from "./moment.ts";
 import { readArmed, readDeadmanFact, readUndoRecord, writeArmed } from "./record.ts";
+import { KEEPS_TIME } from "./timer.ts";
 import { undo } from "./undo.ts";
 
 const hash = "sn3sxk6b7myhr3sdbn7rri2y00ww7n6p";
@@ -72,6 +74,26 @@ test("R37: nothing but time: without a runner, a daemon or a setting, the armed 
   expect(await running()).toBe(old);
   expect(await readUndoRecord(run)).toMatchObject({ why: "timer", exitCodes: [0], running: old, left: null });
   expect(await readFile(run.undoOutput, "utf8")).toBe("undone\n");
+});
+
+test("R68: a timer that fires while its window is extended waits for what the record says by then", async () => {
+  const { deps, what, layout, running, old, next } = await createHost();
+  const dueAt = monotonicNow() + 3_600_000;
+  const armed = { ...what, ...OVERDUE, timers: 2, windows: 2, dueAt };
+  await writeArmed(layout, armed);
+  const argv: [string, ...string[]] = [...deps.program, "deadman", "--run", runId, "--after", "0"];
+  const said = Promise.withResolvers<void>();
+  const timer = exec({
+    argv,
+    env: { ...what.host.env, NIXFLEET_RUNNER_DIR: deps.runnerDir },
+    onStdout: (chunk) => chunk.toString().includes(KEEPS_TIME) && said.resolve(),
+  });
+  await said.promise;
+  expect(await running()).toBe(next);
+  expect(await exists(layout.deadman)).toBe(true);
+  await writeArmed(layout, { ...armed, dueAt: monotonicNow() });
+  expect((await timer.result).end).toEqual({ kind: "exited", exitCode: 0 });
+  expect(await running()).toBe(old);
 });
 
 test("what is disarmed is not undone by anybody, and its timer ends by itself", async () => {

@@ -20,7 +20,7 @@ const [old, next] = ["old", "new"].map((name) => `/nix/store/sn3sxk6b7myhr3sdbn7
 const timerUnit = `nixfleet-deadman-${runId}`;
 
 /** A host on a disk that forgets, whose time a systemd keeps. Programs are only recorded, and end with `exitCode`. */
-async function createHost({ exitCode = 0 } = {}) {
+async function createHost({ exitCode = 0, timerState = "waiting" } = {}) {
   const dir = await createTempDir();
   onTestFinished(() => dir[Symbol.asyncDispose]());
   const layout = runnerLayout(join(dir.path, "runner"));
@@ -32,7 +32,7 @@ async function createHost({ exitCode = 0 } = {}) {
     programs.push(argv.join(" "));
     started.made(argv.filter((word) => /^(systemd-run|systemctl|stop|show)$/.test(word)).join(" "));
     const end = { kind: "exited", exitCode } as const;
-    const stdout = argv.includes("show") ? "ActiveState=active\nSubState=waiting\n" : "";
+    const stdout = argv.includes("show") ? `ActiveState=active\nSubState=${timerState}\n` : "";
     return { pid: undefined, result: Promise.resolve({ end, aborted: false, stdout, stderr: "no", truncated: false }) };
   };
   const deps = {
@@ -86,13 +86,12 @@ test("S10: whenever the power goes, what undoes is on the disk before the time i
   });
 });
 
-test("S10: what cannot be timed is armed neither now nor after a power loss", async () => {
-  const { deps, disk, layout, what } = await createHost({ exitCode: 1 });
-  expect(await arm(deps, what, 120)).toMatchObject({
-    ok: false,
-    code: "internal",
-    reason: expect.stringContaining("systemd-run: no"),
-  });
+test.for([
+  [{ exitCode: 1 }, "systemd-run: no"],
+  [{ timerState: "dead" }, `systemd does not say that ${timerUnit}.timer is waiting`],
+] as const)("S10, R82: what cannot be timed (%o) is armed neither now nor after a power loss", async ([host, reason]) => {
+  const { deps, disk, layout, what } = await createHost(host);
+  expect(await arm(deps, what, 120)).toMatchObject({ ok: false, code: "internal", reason: expect.stringContaining(reason) });
   expect(await exists(layout.deadman)).toBe(false);
   await using left = await disk.afterPowerLoss(disk.operations.length, () => "lost");
   expect(await exists(layoutAt(left.path).deadman)).toBe(false);

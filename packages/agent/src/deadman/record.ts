@@ -26,6 +26,25 @@ export function writeArmed(layout: Pick<RunnerLayout, "deadman">, armed: ArmedDe
   return writeAtomic(layout.deadman, `${JSON.stringify(withFirstFormat(armed))}\n`, { mode, disk });
 }
 
+/** The same for one that is there already. On a full disk it takes what the run holds back for its own end. */
+export function replaceArmed(
+  layout: Pick<RunnerLayout, "deadman" | "run">,
+  armed: ArmedDeadman,
+  disk: Disk = machineDisk,
+): Promise<void> {
+  return withReserve(layout.run(armed.runId), disk, () => writeArmed(layout, armed, disk));
+}
+
+async function withReserve(run: Pick<RunLayout, "reserve">, disk: Disk, write: () => Promise<void>): Promise<void> {
+  try {
+    await write();
+  } catch (error) {
+    if (!isDiskFull(error)) throw error;
+    await disk.rm(run.reserve, { force: true });
+    await write();
+  }
+}
+
 /** On the disk when it returns: no boot undoes any more, and nothing is kept from the garbage collector for that. */
 export async function removeArmed(
   layout: Pick<RunnerLayout, "deadman" | "run">,
@@ -51,15 +70,8 @@ export async function writeUndoRecord(
   undone: UndoRecord,
   disk: Disk = machineDisk,
 ): Promise<string | undefined> {
-  const write = () => writeAtomic(run.undone, `${JSON.stringify(undone)}\n`, { mode, disk });
   try {
-    try {
-      await write();
-    } catch (error) {
-      if (!isDiskFull(error)) throw error;
-      await disk.rm(run.reserve, { force: true });
-      await write();
-    }
+    await withReserve(run, disk, () => writeAtomic(run.undone, `${JSON.stringify(undone)}\n`, { mode, disk }));
     return undefined;
   } catch (error) {
     return (error as Error).message;

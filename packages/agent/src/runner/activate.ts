@@ -3,6 +3,7 @@ import { describeEnd, type ExecEnd } from "@nixfleet/runtime";
 import { judgeFailedUnits, type UnitReport } from "../platforms/failed-units.ts";
 import type { RunContext } from "./context.ts";
 import { type DeploymentPlan, deploymentUnit, isActivated } from "./deployment.ts";
+import { permanentTrack } from "./permanent.ts";
 import { type Begin, prepareTrack, runTracked } from "./tracked-program.ts";
 import { createUnitReports } from "./unit-reports.ts";
 
@@ -30,6 +31,7 @@ export async function activate(
   const activation = mode === "boot" ? undefined : platform.activation(closure, mode);
   const track = { output: context.run.activationOutput, status: context.run.activationStatus };
   await prepareTrack(track);
+  await prepareTrack(permanentTrack(context));
   const record = {
     closure,
     commit,

@@ -99,7 +99,8 @@ async function runNix(
 /** Less than this is free where Nix cannot even open its database, in bytes. */
 const FULL = 1024 * 1024;
 
-async function isStoreFull({ deps: { env } }: Pick<RunContext, "deps">): Promise<boolean> {
+/** Whether the disk of the store is as full as that. */
+export async function isStoreFull({ deps: { env } }: Pick<RunContext, "deps">): Promise<boolean> {
   return (await freeBytes(env["NIX_STORE_DIR"] ?? "/nix/store").catch(() => FULL)) < FULL;
 }
 

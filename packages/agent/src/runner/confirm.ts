@@ -1,7 +1,9 @@
 import { shorten } from "@nixfleet/protocol";
 import type { PathEvidence, UndoCause } from "../deadman/decide.ts";
+import { monotonicNow } from "../deadman/moment.ts";
 import { readArmedOf } from "../deadman/record.ts";
 import { newlyFailed } from "../platforms/failed-units.ts";
+import type { Platform } from "../platforms/platform.ts";
 import type { ArmedDeadman } from "../spool/armed-deadman.ts";
 import { wait } from "../spool/run-record.ts";
 import type { ConfirmWindow } from "./confirm-window.ts";
@@ -12,6 +14,10 @@ import { failingHealthChecks } from "./health-checks.ts";
 
 /** Between two rounds, in milliseconds. */
 const PAUSE = 1000;
+/** How long all has to hold after a unit was seen being restarted: one that crashes again and again runs in between. Milliseconds. */
+const SETTLING = 5000;
+
+const NOTHING_FOUND: UndoCause = { code: "not-confirmed", reason: "The confirm window was over before anything was found." };
 
 export type Confirmation =
   /** All holds at one time. It is still to be disarmed. */
@@ -31,22 +37,27 @@ export type Confirmation =
 export async function confirm(context: RunContext, armed: ArmedDeadman, window: ConfirmWindow): Promise<Confirmation> {
   const { signal, layout, request } = context;
   let missing: UndoCause | null = null;
+  let settledAt = 0;
   for (;;) {
     if ((await readArmedOf(layout, request.runId)) === undefined) return { kind: "undone", cause: missing };
     using round = startRound(context, window);
     const finding = await checkAll(context, armed, round.signal);
     if (signal.aborted) return { kind: "stopped" };
-    if (finding === undefined) return { kind: "holds" };
-    if (finding.final) return { kind: "refused", cause: finding.cause };
+    const now = (context.deps.monotonicNow ?? monotonicNow)();
+    if (finding === undefined && now >= settledAt) return { kind: "holds" };
+    if (finding?.final) return { kind: "refused", cause: finding.cause };
     // What a check that was cut off by the window's end says is no finding.
     if (!round.isOver()) {
-      if (missing?.reason !== finding.cause.reason) context.log(`Not yet: ${finding.cause.reason}`);
-      missing = finding.cause;
-      if (await window.saw(finding.path)) continue;
+      if (finding !== undefined) {
+        if (missing?.reason !== finding.cause.reason) context.log(`Not yet: ${finding.cause.reason}`);
+        missing = finding.cause;
+        if (finding.cause.code === "units-failed") settledAt = now + SETTLING;
+      }
+      if (await window.saw(finding?.path ?? "none")) continue;
       await Promise.race([wait(context.deps.clock, PAUSE), aborted(round.signal)]);
       if (signal.aborted) return { kind: "stopped" };
     }
-    if (round.isOver()) return { kind: "refused", cause: missing ?? finding.cause };
+    if (round.isOver()) return { kind: "refused", cause: missing ?? finding?.cause ?? NOTHING_FOUND };
   }
 }
 
@@ -84,7 +95,7 @@ async function checkAll(context: RunContext, armed: ArmedDeadman, signal: AbortS
       `${failed.length === 1 ? "A unit" : "Units"} failed after the activation: ${failed.join(", ")}.`,
       1000,
     );
-    return { cause: { code: "units-failed", reason }, final: true, path: "none" };
+    return { cause: { code: "units-failed", reason }, final: await haveGivenUp(platform, failed), path: "none" };
   }
   const faults = await failingHealthChecks(config.healthChecks, { exec: context.execute, env, signal });
   if (faults.length > 0) {
@@ -95,6 +106,13 @@ async function checkAll(context: RunContext, armed: ArmedDeadman, signal: AbortS
   if (answer.kind === "yes") return undefined;
   const reason = shorten(`The dashboard did not confirm: ${context.redact(answer.reason)}.`, 1000);
   return { cause: { code: "not-confirmed", reason }, final: false, path: answer.path };
+}
+
+/** Whether one of these units stays failed. One that is being restarted may still come to itself, as any service that was killed does. */
+async function haveGivenUp({ serviceManager }: Pick<Platform, "serviceManager">, units: readonly string[]): Promise<boolean> {
+  if (serviceManager?.kind !== "systemd") return true;
+  const states = await serviceManager.unitStates(units);
+  return "error" in states || units.some((unit) => states.get(unit)?.active === "failed");
 }
 
 /** What the dashboard says; a run that does not depend on it is told yes. */

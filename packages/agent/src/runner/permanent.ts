@@ -1,16 +1,23 @@
 import { describeEnd } from "@nixfleet/runtime";
+import { nixFailureCode } from "../nix/nix-failure.ts";
 import type { ActivationCommand } from "../platforms/platform.ts";
 import type { ActivationResult } from "./activate.ts";
+import { isStoreFull } from "./build.ts";
 import type { RunContext } from "./context.ts";
 import type { DeploymentPlan } from "./deployment.ts";
 import { createErrorFinder } from "./first-error.ts";
 import { createPlainOutput } from "./output.ts";
-import { type Begin, prepareTrack, runTracked, type TrackedEnd } from "./tracked-program.ts";
+import { type Begin, reuseTrack, runTracked, type Track, type TrackedEnd } from "./tracked-program.ts";
 
 /** `signal`: what stops it. A deployment that is armed has none: it is confirmed by then, and the dead-man switch ends what hangs. */
 interface Control {
   begin: Begin;
   signal?: AbortSignal;
+}
+
+/** Where the program that installs the boot entry leaves its output and its end. Prepared before anything is activated. */
+export function permanentTrack({ run }: Pick<RunContext, "run">): Track {
+  return { output: run.permanentOutput, status: run.permanentStatus };
 }
 
 const FAULTS = {
@@ -32,33 +39,39 @@ export async function makePermanent(context: RunContext, plan: DeploymentPlan, c
       case "withdrawn":
         return ended;
       case "no-exit-code":
-        return failed(`${FAULTS[step.kind]}: it left no exit code.`, ended.firstError);
+        return failed(context, `${FAULTS[step.kind]}: it left no exit code.`, ended);
       case "ended": {
         if (ended.end.kind === "spawn-failed" && step.kind === "profile") {
           return { kind: "failed", code: "nix-missing", reason: `Nix cannot be run: ${ended.end.message}.` };
         }
         const exitCode = ended.end.kind === "exited" ? ended.end.exitCode : undefined;
-        if (exitCode !== 0) return failed(`${FAULTS[step.kind]}: ${describeEnd(ended.end)}.`, ended.firstError, exitCode);
+        if (exitCode !== 0) return failed(context, `${FAULTS[step.kind]}: ${describeEnd(ended.end)}.`, ended, exitCode);
       }
     }
   }
   return { kind: "active" };
 }
 
-function failed(reason: string, firstError: string | undefined, exitCode?: number): ActivationResult {
+async function failed(
+  context: RunContext,
+  reason: string,
+  { firstError }: { firstError: string | undefined },
+  exitCode?: number,
+): Promise<ActivationResult> {
+  const isFull = firstError !== undefined && nixFailureCode(firstError, "build", await isStoreFull(context)) === "disk-full";
   return {
     kind: "failed",
-    code: "activation-failed",
+    code: isFull ? "disk-full" : "activation-failed",
     reason,
-    ...(firstError === undefined ? {} : { firstError }),
+    ...(firstError === undefined ? {} : { firstError: context.redact(firstError) }),
     ...(exitCode === undefined ? {} : { exitCode }),
   };
 }
 
 /** The boot loader's installer is ended by nobody's death but its own: half a boot menu is worse than none. */
 async function runInstaller(context: RunContext, step: ActivationCommand, control: Control): Promise<TrackedEnd> {
-  const track = { output: context.run.permanentOutput, status: context.run.permanentStatus };
-  await prepareTrack(track);
+  const track = permanentTrack(context);
+  await reuseTrack(track);
   return runTracked(context, step, { track, ...control });
 }
 

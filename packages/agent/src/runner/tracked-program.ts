@@ -1,4 +1,4 @@
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { type ExecEnd, type RunningProcess, succeeded } from "@nixfleet/runtime";
 import { isUnitActive, stopUnit } from "../deadman/activation-unit.ts";
 import { pickVariables } from "../environment.ts";
@@ -49,10 +49,17 @@ export type TrackedEnd =
   /** What it is part of was undone before it could begin. */
   | { kind: "withdrawn" };
 
-/** Makes the room for an exit code, and removes the files of an earlier program. */
+/** Makes the room for an exit code, and removes the files of an earlier program. The output is there once the program has begun. */
 export async function prepareTrack({ output, status }: Track): Promise<void> {
   for (const path of [output, status]) await rm(path, { force: true });
   await writeFile(`${status}.new`, ROOM, { mode: 0o640 });
+}
+
+/** The same for a track that was prepared before, in the room that it has already: the disk may be full by now. */
+export async function reuseTrack(track: Track): Promise<void> {
+  await rm(track.output, { force: true });
+  if (await exists(track.status)) await rename(track.status, `${track.status}.new`);
+  else if (!(await exists(`${track.status}.new`))) await prepareTrack(track);
 }
 
 /** Runs a program apart from the runner, in its unit where it has one, and reports its output as the activation's. */
