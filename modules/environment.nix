@@ -146,6 +146,7 @@ rec {
       NIXFLEET_KNOWN_HOSTS_FILE = cfg.knownHostsFile;
       NIXFLEET_GIT_CREDENTIALS_FILE = cfg.gitCredentialsFile;
       NIXFLEET_ACTIVATION_COMMAND = cfg.activationCommand;
+      NIXFLEET_BACKUP_FILE_EXTENSION = cfg.backupFileExtension;
     };
 
   # What the daemon alone reads, but for the token.

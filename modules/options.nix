@@ -277,6 +277,15 @@ in
       example = literalExpression ''"''${pkgs.writeShellScript "activate" "exec \"$1\"/bin/switch-to-configuration \"$2\""}"'';
     };
 
+    backupFileExtension = nullOrOption (types.strMatching "[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}") {
+      description = ''
+        Home Manager: a file that is in the way of one of its links is moved to its name with a dot and this behind it, as with
+        `home-manager switch -b`. If null, a switch that would need that fails before it changes anything. The undo of a switch moves
+        the files back. NixOS and nix-darwin have no use for it.
+      '';
+      example = "backup";
+    };
+
     runner = {
       memoryMax = nullOrOption types.str {
         description = "Memory that fetching, evaluating and building may use at most (`MemoryMax=` of systemd.resource-control(5)). launchd has no such limit.";
