@@ -44,7 +44,9 @@
     {
       nixosModules = modulesFor ./modules/nixos.nix;
       darwinModules = modulesFor ./modules/darwin.nix;
-      homeManagerModules = modulesFor ./modules/home-manager.nix;
+      homeModules = modulesFor ./modules/home-manager.nix;
+      # Their name before flake-parts and Home Manager agreed on the other.
+      homeManagerModules = self.homeModules;
 
       packages = eachSystem (
         system: pkgs:

@@ -15,8 +15,12 @@ let
     optionals
     ;
 
-  # An empty variable counts as not set for the agent, so one is never written.
-  written = filterAttrs (_: value: value != null && value != "");
+  # An empty variable counts as not set for the agent, so one is never written. A path of the Nix language becomes one of the store.
+  written =
+    variables:
+    builtins.mapAttrs (_: value: if builtins.isPath value then "${value}" else value) (
+      filterAttrs (_: value: value != null && value != "") variables
+    );
   words = concatStringsSep ",";
   bool = value: if value then "true" else "false";
 
@@ -27,12 +31,35 @@ let
   knownOps = builtins.fromJSON (builtins.readFile ./ops.json);
   unknownOps = builtins.filter (op: !builtins.elem op knownOps) cfg.allowedOps;
 
+  # In a home, agenix gives paths that only a shell can read: below the directory that a session of the user's has, named by a
+  # variable on Linux and by a command on macOS (`userDirectory` in modules/age-home.nix of agenix, as of February 2026).
+  sessionDirectory =
+    if platform != "home-manager" then
+      null
+    else if pkgs.stdenv.hostPlatform.isDarwin then
+      {
+        named = "\\$\\([^()]*getconf DARWIN_USER_TEMP_DIR\\)";
+        shell = "\"$(/usr/bin/getconf DARWIN_USER_TEMP_DIR)\"";
+      }
+    else
+      {
+        named = "\\$XDG_RUNTIME_DIR|\\$\\{XDG_RUNTIME_DIR}";
+        shell = "\"$XDG_RUNTIME_DIR\"";
+      };
+  # What follows the session's directory in a path that begins with it; null: another path.
+  inSession =
+    file:
+    let
+      found = builtins.match "(${sessionDirectory.named})(/.*)" file;
+    in
+    if sessionDirectory == null || found == null then null else builtins.elemAt found 1;
+
   # Secrets are files outside of the store: what is in the store, every user of the machine and of its caches can read.
   secretAssertions =
     name: file:
     optionals (file != null) [
       {
-        assertion = hasPrefix "/" file;
+        assertion = hasPrefix "/" file || inSession file != null;
         message = "services.nixfleet-agent.${name} is ${file}: an absolute path is expected.";
       }
       {
@@ -119,6 +146,7 @@ rec {
       NIXFLEET_KNOWN_HOSTS_FILE = cfg.knownHostsFile;
       NIXFLEET_GIT_CREDENTIALS_FILE = cfg.gitCredentialsFile;
       NIXFLEET_ACTIVATION_COMMAND = cfg.activationCommand;
+      NIXFLEET_BACKUP_FILE_EXTENSION = cfg.backupFileExtension;
     };
 
   # What the daemon alone reads, but for the token.
@@ -140,12 +168,25 @@ rec {
 
   exports =
     variables:
-    concatStringsSep "\n" (
-      lib.mapAttrsToList (name: value: "export ${name}=${lib.escapeShellArg value}") variables
-    );
+    let
+      quoted =
+        value:
+        let
+          rest = inSession value;
+        in
+        if rest == null then lib.escapeShellArg value else sessionDirectory.shell + lib.escapeShellArg rest;
+    in
+    concatStringsSep "\n" (lib.mapAttrsToList (name: value: "export ${name}=${quoted value}") variables);
 
-  # systemd reads % in a value as the beginning of a specifier.
-  forSystemd = builtins.mapAttrs (_: builtins.replaceStrings [ "%" ] [ "%%" ]);
+  # systemd reads % in a value as the beginning of a specifier; %t is the directory of the user's session (systemd.unit(5)).
+  forSystemd = builtins.mapAttrs (
+    _: value:
+    let
+      rest = inSession value;
+      escaped = builtins.replaceStrings [ "%" ] [ "%%" ] (if rest == null then value else rest);
+    in
+    if rest == null then escaped else "%t${escaped}"
+  );
 
   assertions =
     secretAssertions "tokenFile" cfg.tokenFile

@@ -20,6 +20,11 @@ let
     description = "absolute path outside of the store, as a string";
   };
 
+  # Both fit: one of the Nix language is copied into the store.
+  publicFile = types.either types.path types.str // {
+    description = "path, or absolute path as a string";
+  };
+
   nullOrOption =
     type: attributes:
     mkOption (
@@ -124,7 +129,7 @@ in
       example = "/run/agenix/nixfleet-deploy-key";
     };
 
-    knownHostsFile = nullOrOption types.str {
+    knownHostsFile = nullOrOption publicFile {
       description = "Host keys of the git server, as ssh(1) has them in known_hosts. Unknown keys are never accepted.";
       example = literalExpression ''"''${pkgs.writeText "known-hosts" "git.example.org ssh-ed25519 AAAA…"}"'';
     };
@@ -263,13 +268,22 @@ in
       example = [ "fwupd-refresh.service" ];
     };
 
-    activationCommand = nullOrOption types.str {
+    activationCommand = nullOrOption publicFile {
       description = ''
         Program that activates and installs the boot entry instead of the platform's own, for those who want a tool of their own to run. It gets
         the closure and a word as arguments: `test` to activate, `boot` to install the boot entry once that is confirmed, and `switch` where
         the platform has neither. Undoing never uses it.
       '';
       example = literalExpression ''"''${pkgs.writeShellScript "activate" "exec \"$1\"/bin/switch-to-configuration \"$2\""}"'';
+    };
+
+    backupFileExtension = nullOrOption (types.strMatching "[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}") {
+      description = ''
+        Home Manager: a file that is in the way of one of its links is moved to its name with a dot and this behind it, as with
+        `home-manager switch -b`. If null, a switch that would need that fails before it changes anything. The undo of a switch moves
+        the files back. NixOS and nix-darwin have no use for it.
+      '';
+      example = "backup";
     };
 
     runner = {

@@ -41,6 +41,7 @@ export const everything: ModuleRequest = {
     ],
     ignoreFailedUnits: ["fwupd-refresh.service", "logrotate.service"],
     activationCommand: "/etc/nixfleet/activate",
+    backupFileExtension: "before.home-manager",
     runner: { memoryMax: "4G", memoryHigh: "75%", cpuQuota: "200%", nice: 10 },
     logLevel: "debug",
     user: "fleet",

@@ -130,6 +130,11 @@ test.each(ways)(
       exitCode: 0,
     });
     expect(readFileSync(join(web1.systemRoot, "run/current-system/etc/motd"), "utf8")).toContain("documentation");
+    const profile = join(web1.systemRoot, "nix/var/nix/profiles/system");
+    await inside(web1, "nix-env", "-p", profile, "--set", again);
+    expect(readlinkSync(profile)).toBe("system-2-link");
+    await inside(web1, "nix-env", "-p", profile, "--switch-generation", "1");
+    expect(readlinkSync(profile)).toBe("system-1-link");
   },
   180_000,
 );

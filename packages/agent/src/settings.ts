@@ -166,6 +166,12 @@ const hostSettings = defineSettings({
     schema: absolutePath,
     help: "program that activates instead of the platform's own; it gets the closure and test, boot or switch as arguments",
   },
+  backupFileExtension: {
+    env: "NIXFLEET_BACKUP_FILE_EXTENSION",
+    schema: z.string().regex(/^[\w-][\w.-]{0,63}$/, "up to 64 letters, digits and . _ - are expected"),
+    help: "Home Manager: appended to the names of files that are in the way of its links; else it does not activate",
+    example: "backup",
+  },
   stateDir: { env: "NIXFLEET_STATE_DIR", schema: absolutePath, help: "directory that the daemon writes" },
   runnerDir: {
     env: "NIXFLEET_RUNNER_DIR",

@@ -42,7 +42,19 @@
         );
       };
       darwin = _: host: { system = build "darwin-system-25.11" ./build-darwin.sh (activation host); };
-      home = _: host: { activationPackage = build "home-manager-generation" ./build-home.sh (activation host); };
+      home = _: host: {
+        activationPackage = build "home-manager-generation" ./build-home.sh (
+          activation host
+          // {
+            inherit (host) homeManager;
+            activate = ./activate-home.sh;
+            files = build "home-manager-files" ./build-home-files.sh {
+              inherit (host) version;
+              names = host.files;
+            };
+          }
+        );
+      };
       hosts =
         if data.evaluationError != "" then builtins.throw data.evaluationError else data.hosts;
       named =

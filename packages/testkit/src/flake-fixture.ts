@@ -16,7 +16,7 @@ export interface FixtureHost {
   version?: string;
   /** The number of the package whose build fails, from 1. */
   failingPackage?: number;
-  /** The activation prints a failed unit and exits 4, as switch-to-configuration does. */
+  /** The activation prints a failed unit and exits 4, as switch-to-configuration does; a home's fails past its write boundary. */
   failActivation?: boolean;
   /** Content of the kernel: another one needs a reboot. Default "6.12.40". */
   kernel?: string;
@@ -24,7 +24,11 @@ export interface FixtureHost {
   agent?: string;
   /** `system.switch.inhibitors`, by name. Default none. */
   inhibitors?: Record<string, string>;
-  /** How long the activation takes. Default 0. */
+  /** Of a home: the version of Home Manager that its activation is of. 25.11 is that of every later one. Default "25.11". */
+  homeManager?: "24.11" | "25.05" | "25.11";
+  /** Of a home: names of the files that it links, all with the version in them, beside `.version`. Default none. */
+  files?: string[];
+  /** How long the activation takes; a home's, past its write boundary. Default 0. */
   activationSeconds?: number;
   /** How long the boot entry's installer takes. Default 0. */
   bootEntrySeconds?: number;
@@ -93,7 +97,7 @@ const BUILDERS: Record<Platform, string> = {
 };
 
 function templates(): FileChanges {
-  const names = ["flake.nix", "build-package.sh", ...Object.values(BUILDERS)];
+  const names = ["flake.nix", "build-package.sh", ...Object.values(BUILDERS), "build-home-files.sh", "activate-home.sh"];
   return Object.fromEntries(
     names.map((name) => [name, readFileSync(new URL(`../flake-fixture/${name}`, import.meta.url), "utf8")]),
   );
@@ -112,6 +116,8 @@ const defaults = {
   inhibitors: {},
   activationSeconds: 0,
   bootEntrySeconds: 0,
+  homeManager: "25.11",
+  files: [],
 } satisfies FixtureHost;
 
 /** This machine's system, as Nix names it. */

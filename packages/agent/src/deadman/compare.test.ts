@@ -27,7 +27,7 @@ test.for([
   ["test", { running: old, profile: null, replaced: next }, { running: next, profile: null, replaced: old }],
   ["boot", { running: old, profile: old, replaced: next }, { running: old, profile: next, replaced: null }],
 ] as const)("R63: what a deployment in mode %s is meant to leave behind, undone or not", ([mode, undone, done]) => {
-  expect(restored(armed(mode), "this").meant).toEqual(undone);
+  expect(restored(armed(mode), "this").meant).toEqual({ ...undone, after: "undo" });
   expect(deployed(armed(mode)).meant).toEqual(done);
 });
 
@@ -63,7 +63,7 @@ async function differencesOf(host: SeenHost, comparison: Comparison = restored(a
 test("R63: what differed before the activation already is not held against its undo; all else is told", async () => {
   const { host, asked } = createHost();
   expect(await differencesOf(host)).toEqual(["The profile is another."]);
-  expect(asked).toEqual([{ running: old, profile: old, replaced: next }]);
+  expect(asked).toEqual([{ running: old, profile: old, replaced: next, after: "undo" }]);
 });
 
 test("R63: units that have failed since differ, unless they come to themselves in time, had failed before, or may fail", async () => {

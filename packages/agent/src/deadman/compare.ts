@@ -45,7 +45,8 @@ export function restored(armed: ArmedDeadman, bootId: string): Comparison {
   const { back, profile, activation, excepted, ignoredUnits, armedIn } = armed;
   const failedUnits = armedIn === bootId ? armed.failedUnits : null;
   // A trial touches no profile: whoever has set another one since was not this run.
-  const meant = { running: back, profile: activation.mode === "test" ? null : profile, replaced: activation.closure };
+  const set = activation.mode === "test" ? null : profile;
+  const meant = { running: back, profile: set, replaced: activation.closure, after: "undo" as const };
   return { meant, excepted, failedUnits, ignoredUnits };
 }
 

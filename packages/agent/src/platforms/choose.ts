@@ -15,6 +15,8 @@ export interface ChoosePlatformDeps {
   exec: Exec;
   /** A program that activates and installs the boot entry instead of the platform's own; it gets the closure, and `test`, `boot` or `switch`. */
   activationCommand?: string | undefined;
+  /** What Home Manager appends to the names of files that are in its way. */
+  backupFileExtension?: string | undefined;
 }
 
 /** The platform that a host is. */

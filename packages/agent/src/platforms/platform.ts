@@ -48,6 +48,8 @@ export interface MeantState {
   profile: string | null;
   /** The closure of which nothing is to be left: the one that was undone, or that ran before; null: none. */
   replaced: string | null;
+  /** What came before. Absent: a deployment, of which a closure's own programs may have changed something since; or nothing yet. */
+  after?: "undo";
 }
 
 /** Something on the host that is not as it was meant. */

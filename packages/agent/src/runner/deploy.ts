@@ -119,7 +119,7 @@ async function armFor(context: RunContext, plan: DeploymentPlan, back: string): 
     profile: profile ?? null,
     failedUnits: failedUnits === undefined ? null : failedUnits.slice(0, 500),
     ignoredUnits: config.ignoreFailedUnits.slice(0, 500),
-    excepted: (await platform.differences(meant)).map((difference) => difference.what).slice(0, 50),
+    excepted: (await platform.differences(meant)).map((difference) => difference.what).slice(0, 500),
     asks: await chooseConfirmation(context),
     host: deadmanHost(context),
     activation: {

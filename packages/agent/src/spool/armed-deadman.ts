@@ -58,7 +58,7 @@ export const ArmedDeadman = z.lazy(() =>
     stage: z
       .enum(["activation", "permanent"])
       .describe("How far the deployment may have come: profile and boot entry are touched in the second alone"),
-    excepted: z.array(z.string().max(300)).max(50).describe("What differed before already (`Difference.what`)"),
+    excepted: z.array(z.string().max(300)).max(500).describe("What differed before already (`Difference.what`)"),
     ignoredUnits: z.array(z.string().max(256)).max(500).describe("May fail"),
     undo: z
       .array(program().extend({ kind: z.enum(["activation", "profile", "boot-entry"]) }))

@@ -57,3 +57,17 @@ export function parseUnitStates(text: string): ReadonlyMap<string, UnitState> {
     ),
   );
 }
+
+/** Properties by name, in systemd's words. */
+export type Properties = Readonly<Partial<Record<string, string>>>;
+
+/** Reads what `systemctl show` prints: one set of properties for each unit. */
+export function parseProperties(text: string): readonly Properties[] {
+  return text.trim() === "" ? [] : blocksOf(text.trim());
+}
+
+/** Milliseconds since 1970 of a point in time as `--timestamp=us+utc` has it: `Sun 2026-11-29 19:58:14.355030 UTC`. */
+export function parseTimestamp(text: string | undefined): number | undefined {
+  const found = /^\w{3} (\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d{1,9})?) UTC$/.exec(text ?? "");
+  return found === null ? undefined : Date.parse(`${found[1]}T${found[2]}Z`);
+}

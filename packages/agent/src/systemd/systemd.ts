@@ -3,7 +3,16 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describeEnd, type Exec, type ExecResult, succeeded } from "@nixfleet/runtime";
 import { pickVariables } from "../environment.ts";
-import { FAILED_STATES, failedOf, parseListedUnits, parseResults, parseUnitStates, type UnitState } from "./show.ts";
+import {
+  FAILED_STATES,
+  failedOf,
+  type Properties,
+  parseListedUnits,
+  parseProperties,
+  parseResults,
+  parseUnitStates,
+  type UnitState,
+} from "./show.ts";
 
 /** Milliseconds that systemctl may take to read something, to start something, and to stop a unit. */
 const READ_LIMIT = 10_000;
@@ -46,6 +55,11 @@ export interface Systemd {
   failedUnits(): Promise<string[] | undefined>;
   /** What systemd has loaded of these units and how active they are, by name; else its error message. */
   unitStates(units: readonly string[]): Promise<ReadonlyMap<string, UnitState> | { error: string }>;
+  /**
+   * Properties of these units, in their order, or of systemd itself where none is named (systemctl(1), `show`); points in time are
+   * those that `parseTimestamp` reads. Undefined: systemd does not answer.
+   */
+  show(units: readonly string[], properties: readonly string[]): Promise<readonly Properties[] | undefined>;
   /** The main process of a service, 0 where none runs (`MainPID`); undefined: systemd does not answer. */
   mainPid(unit: string): Promise<number | undefined>;
   /** Stops a unit: SIGTERM to all of it, SIGKILL when its `TimeoutStopSec` is over. */
@@ -96,6 +110,11 @@ export function createSystemd({ exec, scope, env }: SystemdDeps): Systemd {
     async unitStates(units) {
       const result = await run("systemctl", ["show", "--property=Id,LoadState,ActiveState", ...units], READ_LIMIT);
       return succeeded(result) ? parseUnitStates(result.stdout) : { error: result.stderr.trim().split("\n")[0] ?? "" };
+    },
+    async show(units, properties) {
+      const words = ["show", "--timestamp=us+utc", `--property=${properties.join(",")}`, "--", ...units];
+      const result = await run("systemctl", words, READ_LIMIT);
+      return succeeded(result) ? parseProperties(result.stdout) : undefined;
     },
     async mainPid(unit) {
       const pid = await property("MainPID", unit, START_LIMIT);
