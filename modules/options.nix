@@ -327,8 +327,8 @@ in
     };
 
     uid = nullOrOption types.ints.positive {
-      description = "Its user and group id. NixOS chooses one if null; nix-darwin needs one, and takes 533 if null.";
-      example = 533;
+      description = "Its user and group id. NixOS chooses one if null; nix-darwin needs one, and takes 577 if null.";
+      example = 577;
     };
   };
 }
