@@ -140,7 +140,7 @@ in
     };
 
     hostname = nullOrOption (types.strMatching "[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?") {
-      description = "Name that this host goes by in the fleet; if null, the machine's name without a domain.";
+      description = "Name that this host goes by in the fleet; if null, the machine's name without a domain, on macOS its LocalHostName.";
       example = "gate";
     };
 
