@@ -59,3 +59,30 @@ export function activateDarwin(paths: {
   const { closure, current, library, replaced = "" } = paths;
   return ["/bin/sh", "-c", ACTIVATE, "nixfleet-darwin-activation", closure, current, library, replaced];
 }
+
+/**
+ * The checks of a closure's own `activate`, as `darwin-rebuild check` means to run them: with `checkActivation=1` it ends after them.
+ * Its first line is `#!/usr/bin/env -i SHELL` since January 2025, which takes that variable away (and lets darwin-rebuild activate
+ * instead: nix-darwin/nix-darwin#1700), so the shell is called here. A nix-darwin of before May 2025 has its checks in
+ * `activate-user`, and none to run here. Whoever has filled `preActivation` has commands that come before the checks, and so twice.
+ *
+ * What macOS forbids is said first: nix-darwin's own words know of a Terminal and of SSH, and not of a job of launchd.
+ */
+const CHECK = `
+script=$1/activate; program=$2
+grep -q checkActivation "$script" || exit 0
+read -r line < "$script"
+shell=\${line##* }; shell=\${shell#'#!'}
+output=$(/usr/bin/env -i checkActivation=1 "$shell" "$script" 2>&1); code=$?
+case $code:$output in
+  0:*) ;;
+  *"Full Disk Access"*|*"App Management"*|*"permission denied when trying to"*)
+    echo "error: macOS forbids it to the runner. Grant Full Disk Access to $program" ;;
+esac
+printf '%s\n' "$output"
+exit "$code"`;
+
+/** The program that runs a closure's checks. `program`: whom macOS would have to grant more to. */
+export function checkDarwin(closure: string, program: string): [string, ...string[]] {
+  return ["/bin/sh", "-c", CHECK, "nixfleet-darwin-check", closure, program];
+}

@@ -7,14 +7,18 @@ import { makeClosure } from "./closures.fixture.ts";
  * Behaves as `activate` of nix-darwin, as far as an activation, its end and its undo go: held against the text that nix-darwin
  * a1fa429 (18 June 2026) generates, which modules/test/real-darwin.nix prints. In its order: checks, patches, files in /etc, jobs
  * of the system, nix-daemon, and as the last step the link of what runs. All paths are below a root. Left out are the parts that
- * compare with nothing, those of the primary user, and `env -i` in the first line, since /bin/sh cannot find the root then.
+ * compare with nothing, and those of the primary user; macOS splits the words of the first line without `-S`.
  */
-const ACTIVATE = `#!/bin/sh
+const ACTIVATE = `#!/usr/bin/env -S -i /bin/sh
 set -e
 PATH=@root@/bin:/usr/bin:/bin
 systemConfig=$(cd "$(dirname "$0")" && pwd)
 echo "activate $systemConfig" >> @root@/calls
 @checks@
+if [ "\${checkActivation:-0}" -eq 1 ]; then
+  echo "ok" >&2
+  exit 0
+fi
 for f in @root@/run/current-system/patches/*; do
   [ -e "$f" ] || break
   f=\${f#@root@/run/current-system/patches/}

@@ -5,7 +5,8 @@ import { type Exec, succeeded } from "@nixfleet/runtime";
 import { pathWith, pickVariables } from "../environment.ts";
 import { isAgentPlist } from "../launchd/agent-jobs.ts";
 import { createLaunchd } from "../launchd/launchd.ts";
-import { activateDarwin } from "./darwin-activation.ts";
+import { readMacAccess } from "./darwin-access.ts";
+import { activateDarwin, checkDarwin } from "./darwin-activation.ts";
 import { compareEtc, compareJobs, type JobPlace, primaryUser } from "./darwin-jobs.ts";
 import { readServiceFiles } from "./installed-agent.ts";
 import { parseRevision } from "./nixos.ts";
@@ -40,6 +41,7 @@ const BINS = [
 export function createDarwinPlatform({ hostname, flakeAttr, systemRoot, env, exec }: DarwinDeps): Platform {
   const system = createSystemProfile({ systemRoot, env, readRevision: rememberByClosure(configurationRevision) });
   const launchd = createLaunchd({ exec, domain: "system" });
+  const isOwnMachine = systemRoot === "";
   const library = join(systemRoot, "/Library");
   const path = pathWith(env["PATH"], BINS);
   const ownEnv = {
@@ -49,7 +51,7 @@ export function createDarwinPlatform({ hostname, flakeAttr, systemRoot, env, exe
     USER: "root",
     LOGNAME: "root",
     PATH: path,
-    ...(systemRoot === "" ? {} : { NIXFLEET_SYSTEM_ROOT: systemRoot }),
+    ...(isOwnMachine ? {} : { NIXFLEET_SYSTEM_ROOT: systemRoot }),
   };
   const apart = { launcher: [], unit: null };
   const activation = (closure: string): ActivationCommand => ({
@@ -69,7 +71,7 @@ export function createDarwinPlatform({ hostname, flakeAttr, systemRoot, env, exe
     return uid === undefined ? undefined : createLaunchd({ exec, domain: `gui/${uid}` });
   };
   const jobPlaces = async (closure: string): Promise<JobPlace[]> => {
-    const agents = systemRoot === "" ? await session() : undefined;
+    const agents = isOwnMachine ? await session() : undefined;
     const user = await primaryUser(closure);
     const home = user === undefined ? undefined : await homeOf(user);
     return [
@@ -92,7 +94,7 @@ export function createDarwinPlatform({ hostname, flakeAttr, systemRoot, env, exe
     unitsFailedExitCode: undefined,
     bootActivates: false,
     sessionEnv: {},
-    serviceManager: systemRoot === "" ? launchd : undefined,
+    serviceManager: isOwnMachine ? launchd : undefined,
     attributes: [flakeAttr ?? `darwinConfigurations."${hostname}".system`],
     modes: ["switch"],
     runningClosure: system.running,
@@ -107,6 +109,8 @@ export function createDarwinPlatform({ hostname, flakeAttr, systemRoot, env, exe
       ...(await compareEtc(meant, join(systemRoot, "/etc/static"))),
       ...(await compareJobs(meant, await jobPlaces(meant.running))),
     ],
+    activationCheck: (closure) => ({ argv: checkDarwin(closure, process.execPath), env: ownEnv, ...apart }),
+    readAccess: isOwnMachine ? () => readMacAccess("/", process.execPath) : undefined,
     dryActivation: () => undefined,
     installedAgent: (closure) => readServiceFiles(join(closure, "Library/LaunchDaemons"), isAgentPlist),
     async failedUnits() {
@@ -128,7 +132,7 @@ export function createDarwinPlatform({ hostname, flakeAttr, systemRoot, env, exe
     rebootReasons: async () => [],
     switchInhibitors: async () => [],
     bootSpace: async () => undefined,
-    reboot: systemRoot === "" ? ["/sbin/shutdown", "-r", "now"] : undefined,
+    reboot: isOwnMachine ? ["/sbin/shutdown", "-r", "now"] : undefined,
     readFacts: system.readFacts,
   };
 }

@@ -45,3 +45,22 @@ test("R34: nix-darwin goes back to a generation by its number", async () => {
   expect(await host.deps.platform.runningClosure()).toBe(before);
   expect(await host.deps.platform.generation()).toBe(1);
 });
+
+test("R37: nix-darwin: what the new closure's own checks forbid is refused before anything is armed or changed", async () => {
+  await using host = await createTestHost({ platform, name: "mini", host: { version: "1.0" }, config: { confirmTimeout: 60 } });
+  await host.doRun("switch", {}, { commit: await host.flake.head() });
+  const before = await host.deps.platform.runningClosure();
+  const activations = await host.activations();
+  const commit = await host.flake.commitFlake("2.0", { hosts: { mini: { platform, version: "2.0", failChecks: true } } });
+
+  const { runId, outcome } = await host.doRun("switch", {}, { commit });
+
+  expect(outcome).toMatchObject({
+    state: "refused",
+    code: "checks-failed",
+    reason: expect.stringContaining("error: Unexpected files in /etc, aborting activation"),
+  });
+  expect(eventsOf(await host.events(runId), "armed")).toEqual([]);
+  expect(await host.activations()).toEqual(activations);
+  expect([await host.deps.platform.runningClosure(), await host.deps.platform.profileClosure()]).toEqual([before, before]);
+});
