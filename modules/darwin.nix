@@ -110,10 +110,12 @@ in
       description = "NixFleet agent";
     };
 
+    # Before the users are made: nix-darwin asks realpath(1) for the home of a user who is there, which needs its parent. An activation
+    # that ended between the two would let no other begin.
+    system.activationScripts.extraActivation.text = "/usr/bin/install -d -m 0755 -o root -g wheel /var/lib\n";
     # After the users were made, before the jobs are loaded: launchd watches only a queue that is there. A file takes the group of
     # its directory on macOS.
     system.activationScripts.launchd.text = lib.mkBefore ''
-      /usr/bin/install -d -m 0755 -o root -g wheel /var/lib
       /usr/bin/install -d -m 0750 -o ${cfg.user} -g ${cfg.user} ${stateDir} ${stateDir}/queue ${stateDir}/cancel
       /usr/bin/install -d -m 0750 -o root -g ${cfg.user} ${runnerDir} ${runnerDir}/runs ${credentialDir}
     '';

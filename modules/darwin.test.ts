@@ -13,6 +13,10 @@ test("the user's home is the name that macOS writes down, so that the second act
   await using dir = await createTempDir();
   const { also } = await evaluateModule(dir.path, "darwin", least);
   expect(also).toMatchObject({ users: { "nixfleet-agent": { home: "/private/var/lib/nixfleet-agent" } } });
+  // Its parent is there before the user is, also when the first activation gets no further.
+  expect(also).toMatchObject({
+    activation: { extraActivation: expect.stringMatching(/^\/usr\/bin\/install -d .* \/var\/lib\n$/) },
+  });
 });
 
 // modules/misc/ids.nix and modules/services of nix-darwin a1fa429 (18 June 2026).

@@ -30,8 +30,9 @@ before=$(readlink "$current")
 "$closure/activate"; code=$?
 now=$(readlink "$current")
 if [ "$now" != "$closure" ]; then
-  if [ -n "$replaced" ] && [ -n "$before" ] && [ "$now" != "$before" ]; then
-    ln -sfn "$before" "$current"; now=$before
+  if [ -n "$replaced" ] && [ "$now" != "$before" ]; then
+    if [ -n "$before" ]; then ln -sfn "$before" "$current"; else rm -f "$current"; fi
+    now=$before
   fi
   echo "error: the activation stopped half way (exit code $code): $current, which is linked last, names \${now:-nothing}" >&2
   [ "$code" -ne 0 ] || code=1

@@ -39,12 +39,13 @@ test("checks that fail say why, and nothing was done", async () => {
 
 // The words of modules/system/applications.nix and modules/users/default.nix of nix-darwin a1fa429 (June 2026).
 test.for([
-  "error: permission denied when trying to update apps over SSH, aborting activation",
-  "error: users cannot be created over SSH without Full Disk Access, aborting activation",
-  "error: permission denied when trying to create user nixfleet-agent, aborting activation",
-])("what macOS forbids names the program to grant it to, before nix-darwin's own: %s", async (why) => {
+  "permission denied when trying to update apps over SSH, aborting activation",
+  "users cannot be create over SSH without Full Disk Access, aborting activation",
+  "permission denied when trying to create user nixfleet-agent, aborting activation",
+])("what macOS forbids names the program to grant it to, before nix-darwin's own: %s", async (words) => {
   const mac = await createMac();
-  const result = await mac.checkOf({ checks: `echo "${why}" >&2; exit 1` });
+  const why = `\x1b[1;31merror: ${words}\x1b[0m`;
+  const result = await mac.checkOf({ checks: `echo '${why}' >&2; exit 1` });
   expect(result.stdout.split("\n").slice(0, 2)).toEqual([
     `error: macOS forbids it to the runner. Grant Full Disk Access to ${process.execPath}`,
     why,

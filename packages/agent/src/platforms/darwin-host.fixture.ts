@@ -5,7 +5,7 @@ import { makeClosure } from "./closures.fixture.ts";
 
 /**
  * Behaves as `activate` of nix-darwin, as far as an activation, its end and its undo go: held against the text that nix-darwin
- * a1fa429 (18 June 2026) generates, which modules/test/real-darwin.nix prints. In its order: checks, patches, files in /etc, jobs
+ * a1fa429 (18 June 2026) generates, which modules/test/real-darwin.nix prints and decision 0066 tells how to run. In its order: checks, patches, files in /etc, jobs
  * of the system, nix-daemon, and as the last step the link of what runs. All paths are below a root. Left out are the parts that
  * compare with nothing, and those of the primary user; macOS splits the words of the first line without `-S`.
  */

@@ -93,6 +93,9 @@ test("R63: nix-darwin: an undo that fails leaves the link on what was activated 
     "/Library/LaunchDaemons/org.nixos.old.plist is missing.",
     `/Library/LaunchDaemons/org.nixos.added.plist of ${mac.after.slice(mac.root.length)} is still there.`,
   ]);
+  await rm(mac.current);
+  await mac.undo();
+  expect(await mac.platform.runningClosure()).toBeUndefined();
   await rm(join(place.path, "denied"));
   expect(succeeded(await mac.undo())).toBe(true);
   expect(await mac.differences()).toEqual([]);
