@@ -6,6 +6,8 @@
   platform,
   stateDir,
   runnerDir,
+  # Variables for daemon, runner and command that this platform knows.
+  machine ? { },
 }:
 let
   inherit (lib)
@@ -113,8 +115,8 @@ let
     ];
 in
 rec {
-  # What daemon and runner read alike.
-  host = written {
+  # What daemon and runner read alike. What the options say comes before what the platform knows.
+  host = written machine // written {
     NIXFLEET_PLATFORM = platform;
     NIXFLEET_URL = cfg.url;
     NIXFLEET_REPO_URL = cfg.repoUrl;

@@ -140,7 +140,7 @@ in
     };
 
     hostname = nullOrOption (types.strMatching "[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?") {
-      description = "Name that this host goes by in the fleet; if null, the machine's name without a domain.";
+      description = "Name that this host goes by in the fleet; if null, the machine's name without a domain, on macOS its LocalHostName.";
       example = "gate";
     };
 
@@ -327,8 +327,8 @@ in
     };
 
     uid = nullOrOption types.ints.positive {
-      description = "Its user and group id. NixOS chooses one if null; nix-darwin needs one, and takes 533 if null.";
-      example = 533;
+      description = "Its user and group id. NixOS chooses one if null; nix-darwin needs one, and takes 577 if null.";
+      example = 577;
     };
   };
 }

@@ -1,4 +1,4 @@
-import { homedir, hostname } from "node:os";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import { DeviceType, HostName, OpName, Platform } from "@nixfleet/protocol";
 import {
@@ -15,6 +15,7 @@ import {
 import * as z from "zod";
 import { linkUrl } from "./link/link-url.ts";
 import { LOG_LEVELS } from "./log.ts";
+import { machineName } from "./machine-name.ts";
 
 const dashboardUrl = z.string().transform((text, context) => {
   const read = linkUrl(text);
@@ -234,9 +235,9 @@ export type DaemonSettings = SettingsOf<typeof daemonSettings>;
 /** Every name that either process reads, so that neither warns of the other's. */
 export const ALL_SETTING_NAMES: readonly string[] = Object.values(daemonSettings).map(({ env }) => env);
 
-/** The name that this host goes by: its setting, else the machine's name without a domain. */
-export function hostNameOf(settings: Pick<RunnerSettings, "hostname">, machineName = hostname()): string {
-  return settings.hostname ?? machineName.split(".", 1)[0] ?? machineName;
+/** The name that this host goes by: its setting, else the machine's own. */
+export function hostNameOf(settings: Pick<RunnerSettings, "hostname">, ownName = machineName): string {
+  return settings.hostname ?? ownName();
 }
 
 /** Where daemon and runner keep their state: as set, else the system's place for the root user and the user's own for others. */

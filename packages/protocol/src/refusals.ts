@@ -79,6 +79,11 @@ export const REFUSALS = {
     next: "Look at what the host runs now, then start the run again.",
     skippable: false,
   },
+  "checks-failed": {
+    sentence: "The new configuration's own checks say that it cannot be activated on this host. Nothing was changed.",
+    next: "Do what the message says, then start the run again. Access that macOS asks for is granted on the host: docs/troubleshooting.md.",
+    skippable: false,
+  },
   "closure-changed": {
     sentence: "The commit builds a different closure than the preview showed.",
     next: "Preview again, and switch to the result.",

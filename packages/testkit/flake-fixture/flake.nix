@@ -41,7 +41,15 @@
           }
         );
       };
-      darwin = _: host: { system = build "darwin-system-25.11" ./build-darwin.sh (activation host); };
+      darwin = _: host: {
+        system = build "darwin-system-25.11" ./build-darwin.sh (
+          activation host
+          // {
+            inherit (host) version;
+            failChecks = flag host.failChecks;
+          }
+        );
+      };
       home = _: host: {
         activationPackage = build "home-manager-generation" ./build-home.sh (
           activation host

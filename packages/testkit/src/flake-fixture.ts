@@ -18,6 +18,8 @@ export interface FixtureHost {
   failingPackage?: number;
   /** The activation prints a failed unit and exits 4, as switch-to-configuration does; a home's fails past its write boundary. */
   failActivation?: boolean;
+  /** On nix-darwin: the closure's own checks forbid to activate it. */
+  failChecks?: boolean;
   /** Content of the kernel: another one needs a reboot. Default "6.12.40". */
   kernel?: string;
   /** Text of the unit by which the closure installs an agent. Default: it installs none. */
@@ -111,6 +113,7 @@ const defaults = {
   version: "1.0",
   failingPackage: 0,
   failActivation: false,
+  failChecks: false,
   kernel: "6.12.40",
   agent: "",
   inhibitors: {},

@@ -1,6 +1,7 @@
 import { FAILURES } from "@nixfleet/protocol";
 import { exec, readSettings, redact, succeeded } from "@nixfleet/runtime";
 import { ALL_SETTING_NAMES, type DaemonSettings, daemonSettings } from "../settings.ts";
+import { checkAccess } from "./check-access.ts";
 import { checkDashboard } from "./check-dashboard.ts";
 import { checkDirectories, checkDisks, checkSigning } from "./check-host.ts";
 import { checkServices } from "./check-services.ts";
@@ -31,6 +32,8 @@ export async function check(env: Environment, write = (text: string) => void pro
     report(await checkGit(host, read.settings));
     report(await checkNix(host, env));
     report(await checkServices(host));
+    const access = await checkAccess(host);
+    if (access !== undefined) report(access);
   } else {
     for (const { name, fault, fix } of read.faults) report(fails("configuration", `${name} ${fault}`, fix));
     for (const name of ["directories", "signing", "disk", "tls", "websocket", "token", "clock", "git", "services"]) {

@@ -28,7 +28,7 @@ async function makePrograms(root: string, console: string): Promise<string> {
   const bin = join(root, "bin");
   await mkdir(bin);
   const write = (name: string, text: string) => writeFile(join(bin, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
-  await write("stat", `[ "$*" = "-f %Su /dev/console" ] && echo ${console}`);
+  await write("ls", `[ "$*" = "-ld /dev/console" ] && echo "crw--w----  1 ${console}  tty  0x0 Jun 18 09:00 /dev/console"`);
   await write("sudo", `echo "sudo $1 $2" >> ${root}/calls; shift 3; exec "$@"`);
   return `${bin}:${process.env["PATH"]}`;
 }

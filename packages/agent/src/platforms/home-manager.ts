@@ -125,6 +125,8 @@ export function createHomeManagerPlatform(deps: HomeManagerDeps): Platform {
       ...(await packageDifferences([join(state, "nix/profile"), join(home, ".nix-profile")], meant)),
       ...(systemd === undefined ? [] : await unitDifferences({ home, systemd }, meant)),
     ],
+    activationCheck: () => undefined,
+    readAccess: undefined,
     dryActivation: () => undefined,
     installedAgent: (closure) =>
       isDarwin

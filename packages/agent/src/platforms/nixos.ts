@@ -94,6 +94,8 @@ export function createNixosPlatform(deps: NixosDeps): Platform {
       ...(await linkDifferences(systemRoot, meant)),
       ...(await bootDifference(systemRoot, meant)),
     ],
+    activationCheck: () => undefined,
+    readAccess: undefined,
     dryActivation: (closure) => ({ argv: [activator(closure), "dry-activate"], env: ownEnv, launcher: [], unit: null }),
     installedAgent: (closure) => readServiceFiles(join(closure, "etc/systemd/system"), isAgentUnit),
     failedUnits: async () => systemd?.failedUnits(),

@@ -60,6 +60,16 @@ export interface Difference {
   sentence: string;
 }
 
+/** What a person has granted to the program that activates. */
+export interface AccessReading {
+  /** The program that it has to be granted to. */
+  program: string;
+  /** Full Disk Access of macOS. */
+  fullDisk: boolean;
+  /** Whether the apps that activations change can be changed; `none`: there are none. */
+  apps: "none" | "allowed" | "denied";
+}
+
 /**
  * What differs between NixOS, nix-darwin and Home Manager. Everything else is the same for all: nobody else compares the name of a
  * platform, so that a new one need only answer what this interface asks.
@@ -109,6 +119,13 @@ export interface Platform extends PlatformTraits {
    * held against it afterwards.
    */
   differences(meant: MeantState): Promise<readonly Difference[]>;
+  /**
+   * The program by which a closure itself says whether it can be activated on this host, before anything is changed; undefined:
+   * the platform has none. What it prints is for a person.
+   */
+  activationCheck(closure: string): ActivationCommand | undefined;
+  /** Finds out what the operating system lets this process do, where a person has to grant that; undefined: nobody has to. */
+  readonly readAccess: (() => Promise<AccessReading>) | undefined;
   /** The program that reports what an activation would do to units, without doing it; undefined: the platform has none. */
   dryActivation(closure: string): ActivationCommand | undefined;
   /**

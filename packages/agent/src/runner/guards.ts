@@ -2,6 +2,7 @@ import { dirname } from "node:path";
 import { type Outcome, type RefusalCode, shorten } from "@nixfleet/protocol";
 import { freeBytes } from "../disks.ts";
 import type { ActivationMode } from "../platforms/platform.ts";
+import { checkActivation } from "./activation-check.ts";
 import type { RunContext } from "./context.ts";
 
 const MIB = 1024 * 1024;
@@ -62,8 +63,10 @@ function inMib(bytes: number): string {
 /** Whether, and how, a closure may be activated on this host now. It asks last, right before the activation. */
 export async function guard(context: RunContext, closure: string, mode: ActivationMode): Promise<GuardResult> {
   const verdict = decideActivation(await readGuards(context, closure), { mode, force: context.request.force });
-  if (verdict.kind === "passed" && verdict.warning !== undefined) context.warn(verdict.warning);
-  return verdict;
+  if (verdict.kind === "refused") return verdict;
+  if (verdict.warning !== undefined) context.warn(verdict.warning);
+  const outcome = verdict.mode === "boot" ? undefined : await checkActivation(context, closure);
+  return outcome === undefined ? verdict : { kind: "refused", outcome };
 }
 
 async function readGuards({ deps: { platform } }: RunContext, closure: string): Promise<GuardReading> {

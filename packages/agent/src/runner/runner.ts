@@ -9,6 +9,7 @@ import { AcknowledgedSeqs, type RunRequest } from "../spool/shapes.ts";
 import { readUntrustedJson } from "../spool/untrusted-json.ts";
 import type { RunnerDeps } from "./deps.ts";
 import { probeRepository } from "./probe.ts";
+import { recordAccess } from "./record-access.ts";
 import { recoverRuns } from "./recover.ts";
 import { createRedactor, readCredentialSecrets } from "./redactor.ts";
 import { runOne } from "./run-one.ts";
@@ -29,6 +30,7 @@ export async function runRunner(deps: RunnerDeps): Promise<RunnerResult> {
   const { config } = deps;
   const layout = runnerLayout(config.runnerDir);
   await mkdir(layout.runs, { recursive: true, mode: 0o750 });
+  await recordAccess(deps);
   const redact = createRedactor(await readCredentialSecrets(config.credentials.credentialsFile));
   let runs = 0;
   const doRun = async (request: RunRequest) => {

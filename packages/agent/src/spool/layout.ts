@@ -67,6 +67,8 @@ export interface RunnerLayout {
   /** The armed dead-man switch, and who may touch it. */
   readonly deadman: string;
   readonly deadmanLock: string;
+  /** What the operating system lets the runner do, as it last found out. */
+  readonly access: string;
   /** Starts the agent that armed the dead-man switch, whatever agent is installed by then. */
   readonly deadmanProgram: string;
   run(runId: RunId): RunLayout;
@@ -83,6 +85,7 @@ export function runnerLayout(runnerDir: string): RunnerLayout {
     byHandLock: join(runnerDir, "by-hand.lock"),
     deadman: join(runnerDir, "deadman.json"),
     deadmanLock: join(runnerDir, "deadman.lock"),
+    access: join(runnerDir, "access.json"),
     deadmanProgram: join(runnerDir, "deadman-program"),
     run: (runId) => {
       const dir = join(runs, runId);

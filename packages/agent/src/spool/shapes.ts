@@ -98,3 +98,11 @@ export type RunProcess = z.infer<typeof RunProcess>;
 /** `clone.json`: what cannot be read from the clone itself. */
 export const CloneState = z.lazy(() => z.object({ fetchedAt: Timestamp.nullable(), problem: FactProblem.nullable() }));
 export type CloneState = z.infer<typeof CloneState>;
+
+/** What the operating system lets the runner do, as it last found out (`AccessReading` in platforms/platform.ts). */
+export const AccessRecord = z.object({
+  program: z.string().max(1000),
+  fullDisk: z.boolean(),
+  apps: z.enum(["none", "allowed", "denied"]),
+});
+export type AccessRecord = z.infer<typeof AccessRecord>;
