@@ -10,7 +10,6 @@ import { createEventWriter } from "./event-writer.ts";
 import { runnerLayout } from "./layout.ts";
 import { pruneSpools } from "./prune.ts";
 import { beginRun, createProcessRecord, finishRun, reserveSpace, writeOutcome } from "./run-record.ts";
-import type { RunProcess } from "./shapes.ts";
 import { repairEvents } from "./torn-events.ts";
 import { setUsualUmask } from "./umask.fixture.ts";
 
@@ -154,7 +153,7 @@ test("S1: what the runner leaves for a daemon of another user is for the group t
   await rm(run.dir, { recursive: true });
   await beginRun(run, { ...request, runId });
   const writer = createEventWriter({ path: run.events, clock });
-  const runner = { pid: 1, startedAt: "1" } as unknown as RunProcess["runner"];
+  const runner = { pid: 1, startTime: "1", bootId: "this" };
   createProcessRecord(run, { runner, startedAt: 1, deadlineAt: 2, child: null, activation: null });
   const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
   for (const path of [run.request, run.events, run.process]) expect(await modeOf(path), path).toBe(0o640);
@@ -162,6 +161,17 @@ test("S1: what the runner leaves for a daemon of another user is for the group t
   writer.close();
   expect(await modeOf(run.outcome)).toBe(0o640);
   expect(await modeOf(run.dir)).toBe(0o750);
+});
+
+test("S9, S12: a fault of the disk that is no lack of space is an error: nobody waits for room, or is told that there is none", async () => {
+  const { run, disk, clock } = await createRun();
+  const runner = { pid: 1, startTime: "1", bootId: "this" };
+  const record = createProcessRecord(run, { runner, startedAt: 1, deadlineAt: 2, child: null, activation: null }, disk);
+  disk.failWhen(({ kind }) => (kind === "write" ? "EIO" : undefined));
+  const activation = { closure, commit: null, mode: "boot", unit: null } as const;
+  expect(() => record.beginActivation(activation)).toThrow("EIO");
+  const written = writeOutcome(run, { outcome: { state: "succeeded" }, lastSeq: 1, endedAt: 1 }, clock, disk);
+  await expect(written).rejects.toThrow("EIO");
 });
 
 test("S12: of a run that is over no process is known any more", async () => {
