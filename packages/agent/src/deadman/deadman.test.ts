@@ -76,7 +76,7 @@ test("R37: nothing but time: without a runner, a daemon or a setting, the armed 
   expect(await readFile(run.undoOutput, "utf8")).toBe("undone\n");
 });
 
-test("R68: a timer that fires while its window is extended waits for what the record says by then", async () => {
+test("R68: a timer that fires while its window is extended waits for what the record says by then, and a switch that starts the boot's unit undoes nothing", async () => {
   const { deps, what, layout, running, old, next } = await createHost();
   const dueAt = monotonicNow() + 3_600_000;
   const armed = { ...what, ...OVERDUE, timers: 2, windows: 2, dueAt };
@@ -89,6 +89,9 @@ test("R68: a timer that fires while its window is extended waits for what the re
     onStdout: (chunk) => chunk.toString().includes(KEEPS_TIME) && said.resolve(),
   });
   await said.promise;
+  const boot: [string, ...string[]] = [...deps.program, "deadman", "--boot"];
+  const env = { ...what.host.env, NIXFLEET_RUNNER_DIR: deps.runnerDir };
+  expect((await exec({ argv: boot, env }).result).end).toEqual({ kind: "exited", exitCode: 0 });
   expect(await running()).toBe(next);
   expect(await exists(layout.deadman)).toBe(true);
   await writeArmed(layout, { ...armed, dueAt: monotonicNow() });
