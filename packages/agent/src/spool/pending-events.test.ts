@@ -142,3 +142,16 @@ test("S17: after a cut an event takes as many lines as it has room for", () => {
   for (let n = 0; n < 33; n++) pending.addLine(lineOf(text));
   expect(shapeOf(pending)).toEqual([cut(96), 32, 64, 1]);
 });
+
+test("S17: of a build that says nothing for hours, no more than a hundred progress events wait, and the latest is among them", () => {
+  const pending = createPendingEvents();
+  let most = 0;
+  for (let n = 0; n < 1000; n++) {
+    pending.add(1, progressOf(n));
+    pending.cut();
+    most = Math.max(most, pending.entries().length);
+    if (n === 500) pending.drop(1);
+  }
+  expect(most).toBe(100);
+  expect(pending.entries().at(-1)?.body).toEqual(progressOf(999));
+});
