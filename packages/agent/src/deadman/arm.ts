@@ -29,7 +29,7 @@ export type ToBeArmed = Omit<
 
 /**
  * Arms the dead-man switch for so many seconds. The record comes first and then the timer, so that a boot finds it; if either
- * cannot be, or the timer is not seen active, nothing is armed and nothing may be activated.
+ * cannot be, or is not read back, or the timer is not seen active, nothing is armed and nothing may be activated.
  */
 export async function arm(deps: ArmDeps, what: ToBeArmed, seconds: number): Promise<ArmResult> {
   const layout = runnerLayout(deps.runnerDir);
@@ -56,6 +56,17 @@ export async function arm(deps: ArmDeps, what: ToBeArmed, seconds: number): Prom
         return { ok: false, code: "internal", reason: `The dead-man switch is already armed: ${layout.deadman}.` };
       await writeDeadmanProgram(layout.deadmanProgram, deps.program, deps.disk);
       await writeArmed(layout, armed, deps.disk);
+      // What an undo could not read would be as good as not armed.
+      const readBack = await readArmed(layout);
+      if (readBack.kind !== "ok") {
+        await removeArmed(layout, what.runId, deps.disk);
+        const why = readBack.kind === "refused" ? readBack.reason : "it is not there";
+        return {
+          ok: false,
+          code: "internal",
+          reason: `What an undo needs cannot be read back, so nothing was activated: ${why}`,
+        };
+      }
       const fault = await timer.start(first);
       if (fault === undefined) return { ok: true, armed };
       await removeArmed(layout, what.runId, deps.disk);

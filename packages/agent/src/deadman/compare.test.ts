@@ -5,7 +5,7 @@ import type { MeantState } from "../platforms/platform.ts";
 import { sampleArmed } from "../spool/armed.fixture.ts";
 import { AGENT_UNITS } from "../systemd/agent-units.ts";
 import { createSystemd } from "../systemd/systemd.ts";
-import { type Comparison, deployed, findDifferences, restored, type SeenHost } from "./compare.ts";
+import { type Comparison, deployed, findDifferences, markOf, restored, type SeenHost } from "./compare.ts";
 
 const runId = "01jd0000000000000000000001" as RunId;
 const [old, next] = ["old", "new"].map((name) => `/nix/store/sn3sxk6b7myhr3sdbn7rri2y00ww7n6p-${name}`) as [StorePath, StorePath];
@@ -64,6 +64,14 @@ test("R63: what differed before the activation already is not held against its u
   const { host, asked } = createHost();
   expect(await differencesOf(host)).toEqual(["The profile is another."]);
   expect(asked).toEqual([{ running: old, profile: old, replaced: next, after: "undo" }]);
+});
+
+test("R63: a difference that is longer to name than the record has room for is known again", async () => {
+  const what = `/home/ada/${"x".repeat(4000)}`;
+  const { host } = createHost({ differences: async () => [{ what, sentence: "It leads elsewhere." }] });
+  const comparison = restored(armed("switch"), "this");
+  expect(await differencesOf(host, comparison)).toEqual(["It leads elsewhere."]);
+  expect(await differencesOf(host, { ...comparison, excepted: [markOf({ what, sentence: "" })] })).toEqual([]);
 });
 
 test("R63: units that have failed since differ, unless they come to themselves in time, had failed before, or may fail", async () => {

@@ -16,10 +16,15 @@ export type SeenHost = Pick<Platform, "differences" | "failedUnits" | "installed
 /** What of a host is held against what was meant. */
 export interface Comparison {
   meant: MeantState;
-  /** What differed before the activation already (`Difference.what`). */
+  /** What differed before the activation already, by its mark. */
   excepted: readonly string[];
   failedUnits: readonly string[] | null;
   ignoredUnits: readonly string[];
+}
+
+/** By what a difference is known again in the armed record, which has room for so much of it. */
+export function markOf({ what }: Difference): string {
+  return what.slice(0, 300);
 }
 
 /**
@@ -31,7 +36,7 @@ export async function findDifferences(
   { meant, excepted, ...units }: Comparison,
   clock: Clock,
 ): Promise<string[]> {
-  const links = (await host.differences(meant)).filter(({ what }) => !excepted.includes(what));
+  const links = (await host.differences(meant)).filter((difference) => !excepted.includes(markOf(difference)));
   let failed = await unitFaults(host, meant.running, units);
   for (let waited = 0; failed.length > 0 && waited < SETTLING; waited += POLL_MS) {
     await wait(clock, POLL_MS);

@@ -115,6 +115,13 @@ test("what is disarmed is not undone by anybody, and its timer ends by itself", 
   expect(await running()).toBe(next);
 });
 
+test("R37: what an undo could not read is not armed, so that nothing is activated on its word", async () => {
+  const { deps, what, layout } = await createHost();
+  const armed = await arm(deps, { ...what, failedUnits: ["x".repeat(257)] }, 3600);
+  expect(armed).toEqual({ ok: false, code: "internal", reason: expect.stringContaining("cannot be read back") });
+  expect(await exists(layout.deadman)).toBe(false);
+});
+
 test("what cannot be timed is not armed, and what is armed is not armed again", async () => {
   const { deps, what, layout } = await createHost();
   await mkdir(layout.deadmanProgram);

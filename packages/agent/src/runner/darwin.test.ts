@@ -58,7 +58,7 @@ test("R37: nix-darwin: what the new closure's own checks forbid is refused befor
   expect(outcome).toMatchObject({
     state: "refused",
     code: "checks-failed",
-    reason: expect.stringContaining("error: Unexpected files in /etc, aborting activation"),
+    reason: expect.stringContaining("Unexpected files in /etc, aborting activation"),
   });
   expect(eventsOf(await host.events(runId), "armed")).toEqual([]);
   expect(await host.activations()).toEqual(activations);

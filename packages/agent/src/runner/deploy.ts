@@ -2,6 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Outcome, StorePath } from "@nixfleet/protocol";
 import { type ArmDeps, type ArmResult, arm, beginWhileArmed, disarm } from "../deadman/arm.ts";
+import { markOf } from "../deadman/compare.ts";
 import { monotonicNow } from "../deadman/moment.ts";
 import { nixEnvironment } from "../nix/environment.ts";
 import type { MeantState } from "../platforms/platform.ts";
@@ -119,7 +120,7 @@ async function armFor(context: RunContext, plan: DeploymentPlan, back: string): 
     profile: profile ?? null,
     failedUnits: failedUnits === undefined ? null : failedUnits.slice(0, 500),
     ignoredUnits: config.ignoreFailedUnits.slice(0, 500),
-    excepted: (await platform.differences(meant)).map((difference) => difference.what).slice(0, 500),
+    excepted: (await platform.differences(meant)).map(markOf).slice(0, 500),
     asks: await chooseConfirmation(context),
     host: deadmanHost(context),
     activation: {
