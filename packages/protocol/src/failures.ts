@@ -35,7 +35,10 @@ export const FAILURES = {
     sentence: "The commit has no flake.lock.",
     next: "Run nix flake lock in the config repository, commit the file and push.",
   },
-  "git-failed": { sentence: "git failed.", next: "Read git's message in the log." },
+  "git-failed": {
+    sentence: "git failed.",
+    next: "Clone repoUrl by hand on the host: git then prints everything that it has to say.",
+  },
   "attribute-missing": {
     sentence: "The flake has no configuration for this host.",
     next: "Add the host to the flake, or set flakeAttr in the host's configuration.",

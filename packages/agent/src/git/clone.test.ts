@@ -3,7 +3,7 @@ import { chown, cp, mkdir, readdir, readFile, rm, stat, symlink, writeFile } fro
 import { join } from "node:path";
 import type { Commit } from "@nixfleet/protocol";
 import { createGit, exec } from "@nixfleet/runtime";
-import { createGitFixture, createTempDir, type GitFixture } from "@nixfleet/testkit";
+import { addOldHistory, createGitFixture, createTempDir, type GitFixture } from "@nixfleet/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Clone, createClone, type SyncResult } from "./clone.ts";
 import { readLockFile } from "./lock-file.ts";
@@ -88,6 +88,42 @@ test("R31: without the network, a commit that the clone has is checked out when 
     fault: { code: "repo-unreachable" },
   });
 });
+
+test("R76: a history of bad modes, dates, time zones and e-mails, which git clone takes, is pulled", async () => {
+  await using bench = await createBench();
+  const tip = await addOldHistory(bench.origin);
+  expect(await bench.pull()).toEqual({ kind: "at", commit: tip, fetched: true });
+  expect(await bench.state()).toEqual({ head: tip, changes: "" });
+  // What is on no branch is looked for in the whole history.
+  await bench.origin.git("branch", "other");
+  const other = await bench.origin.git("commit-tree", "-p", bench.first, "-m", "other", `${bench.first}^{tree}`);
+  await bench.origin.git("update-ref", "refs/heads/other", other);
+  expect(await bench.pull(other)).toMatchObject({ kind: "failed", fault: { code: "commit-missing" } });
+  expect(bench.said).toEqual([]);
+});
+
+test("R10: a commit whose tree would write into .git or out of the clone is refused, and nothing of it is written", async () => {
+  await using bench = await createBench();
+  await bench.pull();
+  for (const name of [".git", ".GIT", "git~1", ".git/hooks", "..", "../up"]) {
+    const commit = await commitEntry(bench.origin, name);
+    expect(await bench.pull(commit)).toMatchObject({ kind: "failed", fault: { firstError: `invalid path '${name}'` } });
+  }
+  expect(await readdir(bench.root)).toEqual(["repo"]);
+  expect(await readdir(join(bench.dir, ".git"))).not.toContain("hooks");
+});
+
+/** Commits a tree of one executable file with a name that git itself would not take. */
+async function commitEntry({ git, workTree, origin }: GitFixture, name: string): Promise<Commit> {
+  const blob = await git("rev-parse", "HEAD:flake.nix");
+  const entry = Buffer.concat([Buffer.from(`100755 ${name}\0`), Buffer.from(blob, "hex")]);
+  const env = { PATH: process.env["PATH"] ?? "" };
+  const argv: [string, ...string[]] = ["git", "hash-object", "-w", "-t", "tree", "--literally", "--stdin"];
+  const tree = (await exec({ argv, cwd: workTree, env, stdin: entry }).result).stdout.trim();
+  const commit = await git("commit-tree", "-m", "bad", tree);
+  await git("--git-dir", origin, "update-ref", "refs/heads/main", commit);
+  return commit as Commit;
+}
 
 /** One clone suffers everything, one after the other: each pull finds what the one before has left. */
 let suffering: Bench;

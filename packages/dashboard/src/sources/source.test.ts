@@ -3,7 +3,7 @@ import { rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Commit, SourceView } from "@nixfleet/protocol";
 import { type Exec, exec } from "@nixfleet/runtime";
-import { createFakeClock, createGitFixture, createTempDir, type GitFixture } from "@nixfleet/testkit";
+import { addOldHistory, createFakeClock, createGitFixture, createTempDir, type GitFixture, OLD_FAULTS } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
 import { sourceIdOf } from "../hosts/index.ts";
 import { openTestStore, quiet } from "../store/store.fixture.ts";
@@ -94,6 +94,26 @@ test("R16: the target is the tip of the branch, with subject, author, date and l
     problem: null,
     next: null,
   });
+});
+
+test("R76: a history of bad modes, dates, time zones and e-mails, which git clone takes, is read", async () => {
+  const { scope, git, make } = await arrange();
+  await using _ = scope;
+  const first = await git.commit("first", { "flake.lock": lock("1".repeat(40)), "hosts/gate/a.nix": "1\n" });
+  await git.git("--git-dir", git.origin, "config", "uploadpack.allowFilter", "true");
+  const tip = await addOldHistory(git);
+  const source = make();
+  await source.start();
+
+  expect(await source.refresh()).toMatchObject({
+    commit: tip,
+    problem: null,
+    inputs: { nixpkgs: { revision: "1".repeat(40) } },
+  });
+  expect((await source.standing(first as Commit)).relation).toEqual({ kind: "behind", behind: OLD_FAULTS.length });
+  expect((await source.commits(first as Commit, tip as Commit)).items.map(({ subject }) => subject).sort()).toEqual(
+    [...OLD_FAULTS].sort(),
+  );
 });
 
 test("a push is seen within the interval, and at once when asked", async () => {
