@@ -10,7 +10,8 @@ test("An old history has every fault that git fsck names, and git clone takes it
   await using temp = await createTempDir();
   await origin.commit("first", { "hosts/gate/a.nix": "1\n" });
   const tip = await addOldHistory(origin);
-  const git = (cwd: string, ...args: string[]) => exec({ argv: ["git", ...args], cwd, env: { PATH: process.env["PATH"] ?? "" } }).result;
+  const git = (cwd: string, ...args: string[]) =>
+    exec({ argv: ["git", ...args], cwd, env: { PATH: process.env["PATH"] ?? "" } }).result;
   expect(await git(temp.path, "clone", "--quiet", origin.url, "clone")).toMatchObject({ end: { exitCode: 0 } });
   const clone = join(temp.path, "clone");
   expect((await git(clone, "rev-parse", "HEAD")).stdout.trim()).toBe(tip);

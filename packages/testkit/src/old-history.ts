@@ -51,7 +51,10 @@ export async function addOldHistory({ git, workTree, origin }: GitFixture): Prom
     tip = await store("commit", `${header.join("\n")}\n\n${subject}\n`);
   };
   const treeOf = (entries: readonly (readonly [mode: string, name: string, id: string])[]) =>
-    store("tree", Buffer.concat(entries.flatMap(([mode, name, id]) => [Buffer.from(`${mode} ${name}\0`), Buffer.from(id, "hex")])));
+    store(
+      "tree",
+      Buffer.concat(entries.flatMap(([mode, name, id]) => [Buffer.from(`${mode} ${name}\0`), Buffer.from(id, "hex")])),
+    );
 
   for (const [fault, author] of Object.entries(AUTHORS)) await commit(fault, tree, author, author);
   const blob = await store("blob", "old\n");

@@ -1,6 +1,7 @@
 import { lstat, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { Git } from "@nixfleet/runtime";
+import { COMPARED } from "./work-tree.ts";
 
 export type DirectoryState = { kind: "usable" } | { kind: "missing" } | { kind: "unusable"; reason: string };
 
@@ -28,12 +29,15 @@ export async function resetSettings(dir: string): Promise<void> {
   const known = await readIfThere(join(git, "config"));
   const isSha256 = /objectformat\s*=\s*sha256/i.test(known ?? "");
   const format = isSha256 ? "1\n[extensions]\n\tobjectformat = sha256" : "0";
+  // As git-init(1) finds it out: where it is not told, git takes a folder of another case for one that nobody tracks.
+  const foldsCase = (await lstatIfThere(join(git, "HeAd"))) !== undefined;
   await writeFile(
     join(git, "config"),
-    `[core]\n\tfilemode = true\n\tbare = false\n\tlogallrefupdates = false\n\trepositoryformatversion = ${format}\n`,
+    `[core]\n\tfilemode = true\n\tignorecase = ${foldsCase}\n\tbare = false\n\tlogallrefupdates = false\n\trepositoryformatversion = ${format}\n`,
   );
   const strange = ["info/attributes", "info/grafts", "info/sparse-checkout", "objects/info/alternates", "config.worktree"];
   for (const name of strange) await rm(join(git, name), { force: true });
+  await rm(join(dir, COMPARED), { recursive: true, force: true });
   // Git takes an index for the truth about the work tree; without one it writes every file again.
   await rm(join(git, "index"), { force: true });
   for (const name of await listLocks(git)) await rm(name, { force: true });

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { chown, cp, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { chown, cp, link, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Commit } from "@nixfleet/protocol";
-import { createGit, exec } from "@nixfleet/runtime";
+import { createGit, exec, type Git } from "@nixfleet/runtime";
 import { addOldHistory, createGitFixture, createTempDir, type GitFixture } from "@nixfleet/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Clone, createClone, type SyncResult } from "./clone.ts";
@@ -124,6 +124,74 @@ async function commitEntry({ git, workTree, origin }: GitFixture, name: string):
   await git("--git-dir", origin, "update-ref", "refs/heads/main", commit);
   return commit as Commit;
 }
+
+test("R31: files that git itself calls modified are whole when they are what checkout wrote: CRLF, ident, an encoding", async () => {
+  await using bench = await createBench();
+  const files = { "crlf.nix": "a\r\nb\r\n", "old.txt": "$Id: 1234$\n", "utf8.txt": Buffer.from([0xff, 0xfe, 0xfd]) };
+  await bench.origin.commit("files", files);
+  // Later attributes, which do not lead back to what was committed before them: committed by a tool that does not convert.
+  const attributes = "* text=auto\n*.txt ident\nutf8.txt working-tree-encoding=UTF-16LE eol=lf\n*.bin filter=lfs -text\n";
+  await writeFile(join(bench.origin.workTree, ".gitattributes"), attributes);
+  await bench.origin.git("update-index", "--add", ".gitattributes");
+  await bench.origin.git("commit", "--quiet", "-m", "attributes");
+  const commit = await bench.origin.git("rev-parse", "HEAD");
+  await bench.origin.git("push", "--quiet", "origin", "HEAD");
+
+  expect(await bench.pull()).toEqual({ kind: "at", commit, fetched: true });
+  expect(await bench.pull()).toEqual({ kind: "at", commit, fetched: true });
+
+  expect(bench.said).toEqual([]);
+  expect((await bench.state()).changes).toContain("old.txt");
+  expect(await readFile(join(bench.dir, "crlf.nix"), "utf8")).toBe(files["crlf.nix"]);
+  expect(await readFile(join(bench.dir, "old.txt"), "utf8")).toMatch(/^\$Id: [0-9a-f]{40} \$\n$/);
+  expect(await readdir(join(bench.dir, ".git"))).not.toContain("nixfleet-compared");
+});
+
+/**
+ * What git wrote to two names of a file system that folds case: one file, of the last content. Seen with git 2.39.5 on exFAT (exfat-fuse 1.3.0), where
+ * `git status` then prints " M README" and "error: short read while indexing README". Such file systems are not to be had everywhere.
+ */
+function foldingGit(git: Git, dir: string): Git {
+  return async (args, request) => {
+    const result = await git(args, request);
+    const prefix = args.find((arg) => arg.startsWith("--prefix="))?.slice("--prefix=".length);
+    if (!args.includes("checkout") && prefix === undefined) return result;
+    const [loser, winner] = ["README", "readme"].map((name) => join(dir, prefix ?? "", name)) as [string, string];
+    await rm(loser);
+    await link(winner, loser);
+    return result;
+  };
+}
+
+test("R31: where the file system folds case, a clone is whole though two names of the commit are one file", async () => {
+  await using bench = await createBench();
+  const commit = await bench.origin.commit("two", { README: "upper\n", readme: "low\n" });
+  const { url } = bench.origin;
+  const git = foldingGit(createGit({ exec, env: process.env, repoUrl: url }), bench.dir);
+  const clone = createClone({ git, dir: bench.dir, url, branch: "main", log: (text) => bench.said.push(text) });
+  const request = { commit: null, fetch: "always" as const, signal: new AbortController().signal, onStderr: () => {} };
+  expect(await clone.sync(request)).toEqual({ kind: "at", commit, fetched: true });
+  expect((await bench.state()).changes).toBe("M README");
+  expect(bench.said).toEqual([]);
+
+  await writeFile(join(bench.dir, ".git/HeAd"), "");
+  await clone.sync(request);
+  expect(await readFile(join(bench.dir, ".git/config"), "utf8")).toContain("ignorecase = true");
+});
+
+test("R31: what was not written as checkout writes it is damage, though git status names no more than a change", async () => {
+  await using bench = await createBench();
+  await bench.pull();
+  const real = createGit({ exec, env: process.env, repoUrl: bench.origin.url });
+  const git: Git = async (args, request) => {
+    const result = await real(args, request);
+    if (args.includes("checkout")) await writeFile(join(bench.dir, "flake.nix"), "{x}\n");
+    return result;
+  };
+  const clone = createClone({ git, dir: bench.dir, url: bench.origin.url, branch: "main", log: () => {} });
+  const request = { commit: null, fetch: "always" as const, signal: new AbortController().signal, onStderr: () => {} };
+  expect(await clone.sync(request)).toMatchObject({ kind: "failed", fault: { code: "clone-corrupt" } });
+});
 
 /** One clone suffers everything, one after the other: each pull finds what the one before has left. */
 let suffering: Bench;

@@ -12,6 +12,7 @@ import {
   succeeded,
 } from "@nixfleet/runtime";
 import { discardClone, initClone, inspectClone, resetSettings } from "./clone-directory.ts";
+import { inspectWorkTree } from "./work-tree.ts";
 
 /** Where the tip of the followed branch is kept: one name, so that no branch's name can be in the way of another's. */
 const TIP = "refs/nixfleet/tip";
@@ -136,12 +137,10 @@ export function createClone({ git, dir, url, branch, log }: CloneDeps): Clone {
       const result = await inClone(args, { signal, onStderr });
       if (!succeeded(result)) return failed(result);
     }
-    const status = await inClone(["status", "--porcelain", "--ignored", "--untracked-files=all"], { signal });
-    if (!succeeded(status)) return failed(status);
-    // Git does without a pack that is cut short, and says so each time.
-    const complaint = /^error: .*$/m.exec(status.stderr)?.[0];
-    if (complaint !== undefined) return damaged(complaint);
-    if ((await readCommit("HEAD")) !== commit || status.stdout !== "") return damaged("its files are not those of the commit");
+    const tree = await inspectWorkTree(inClone, dir, signal);
+    if (tree.kind === "failed") return failed(tree.result);
+    if (tree.kind === "damaged") return damaged(tree.reason);
+    if ((await readCommit("HEAD")) !== commit) return damaged("its HEAD is not the commit");
     return { kind: "at", commit, fetched: mustFetch };
   };
 
