@@ -32,6 +32,7 @@ export { createGit, type Git, type GitCredentials, type GitDeps, type GitRequest
 export { type BlobRead, readBlob } from "./git-blob.ts";
 export { explainGitFailure, type GitFailure, type GitFailureCode } from "./git-failure.ts";
 export { GIT_SETTINGS, gitCredentials } from "./git-settings.ts";
+export { readTreeFile, type TreeFileRead } from "./git-tree-file.ts";
 export { createKeyedQueue, type KeyedQueue, type KeyedQueueDeps } from "./keyed-queue.ts";
 export { type BoundedLimiter, createLimiter, type LimitedResult, type Limiter } from "./limiter.ts";
 export { createLineSplitter, type LineSplitter, maxFragmentBytes, type OutputLine } from "./lines.ts";

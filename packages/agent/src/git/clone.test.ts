@@ -72,7 +72,7 @@ test("R31: a first pull, a later one, an older commit of the branch, and the tip
   expect(await bench.state()).toEqual({ head: bench.first, changes: "" });
   expect(await bench.clone.head()).toBe(bench.first);
   expect(await bench.clone.readFile("flake.nix", 10)).toEqual({ kind: "bytes", bytes: Buffer.from("{ }\n") });
-  expect(await bench.clone.readFile("nothing", 10)).toMatchObject({ kind: "failed" });
+  expect(await bench.clone.readFile("nothing", 10)).toEqual({ kind: "missing" });
 });
 
 test("R31: without the network, a commit that the clone has is checked out when that is enough", async () => {
@@ -382,6 +382,30 @@ test("a flake.lock is hashed by its very bytes; one that is not UTF-8 is a probl
   const latin1 = Buffer.from('{ "nodes": { "root": {} }, "by": "\u00e9" }', "latin1");
   expect(await lockOf(latin1)).toMatchObject({ problem: { message: "flake.lock is not UTF-8." } });
   expect(await lockOf("x".repeat(101))).toMatchObject({ problem: { message: "flake.lock is larger than 8 MiB." } });
+});
+
+test("R76: a flake.lock that is a link is the file that it leads to; out of the repository or nowhere is a problem of that name", async () => {
+  await using bench = await createBench();
+  const text = '{ "nodes": { "root": {} } }\n';
+  await mkdir(join(bench.origin.workTree, "locks"));
+  await writeFile(join(bench.origin.workTree, "locks/main.lock"), text);
+  const lockOf = async (target: string) => {
+    await rm(join(bench.origin.workTree, "flake.lock"), { force: true });
+    await symlink(target, join(bench.origin.workTree, "flake.lock"));
+    await bench.origin.commit("link", {});
+    await bench.pull();
+    return readLockFile(await bench.clone.readFile("flake.lock", 100), 5);
+  };
+  expect(await lockOf("locks/main.lock")).toEqual({ hash: createHash("sha256").update(text).digest("hex"), inputs: {} });
+  const problems = {
+    "../other.lock": "flake.lock is a link that leads out of the repository.",
+    "/etc/passwd": "flake.lock is a link that leads out of the repository.",
+    "locks/gone.lock": "flake.lock is a link that leads nowhere.",
+    "flake.nix/x": "flake.lock is a link that leads nowhere.",
+    "flake.lock": "flake.lock is a link that leads back to itself.",
+    locks: "flake.lock is a link to a folder.",
+  };
+  for (const [target, message] of Object.entries(problems)) expect(await lockOf(target)).toMatchObject({ problem: { message } });
 });
 
 test("R33: a script says its own timeout in its first lines", () => {

@@ -2,14 +2,14 @@ import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { Commit, type FailureCode, type RefusalCode, shorten } from "@nixfleet/protocol";
 import {
-  type BlobRead,
   type ExecResult,
   explainGitFailure,
   type Git,
   type GitRequest,
   isDiskFull,
-  readBlob,
+  readTreeFile,
   succeeded,
+  type TreeFileRead,
 } from "@nixfleet/runtime";
 import { discardClone, initClone, inspectClone, resetSettings } from "./clone-directory.ts";
 import { inspectWorkTree } from "./work-tree.ts";
@@ -62,8 +62,8 @@ export interface Clone {
   head(): Promise<Commit | null>;
   /** Whether the commit can be reached from `from`. False, too, if the clone does not know one of them. */
   contains(from: Commit, commit: Commit): Promise<boolean>;
-  /** A file of the commit that the clone is at, as committed; at most `limit` bytes. */
-  readFile(path: string, limit: number): Promise<BlobRead>;
+  /** A file of the commit that the clone is at, as committed, links followed; at most `limit` bytes. */
+  readFile(path: string, limit: number): Promise<TreeFileRead>;
   /** Why a commit of the clone is not to be trusted; undefined: it is. */
   verify(commit: Commit, check: CommitCheck): Promise<string | undefined>;
   /** Why the branch cannot be read from the repository; undefined: it can. Changes nothing. */
@@ -176,7 +176,7 @@ export function createClone({ git, dir, url, branch, log }: CloneDeps): Clone {
       return (await inspectClone(dir)).kind === "missing" ? null : readCommit("HEAD");
     },
     contains: async (from, commit) => (await isAncestor(commit, from)) === true,
-    readFile: (path, limit) => readBlob(inClone, `HEAD:${path}`, limit),
+    readFile: (path, limit) => readTreeFile({ git: inClone, localGit: inClone }, { commit: "HEAD", path, limit }),
     verify: (commit, check) => check(commit, inClone),
     async probe(signal) {
       const result = await git(["ls-remote", "--exit-code", "--end-of-options", url, `refs/heads/${branch}`], { signal });

@@ -84,6 +84,7 @@ test("R33: a script that is a link inside of the repository is run; one out of i
   expect(lines.join()).not.toContain("outside\n");
 
   await git("rm", "-q", "-r", "hosts/gate/tests");
+  await mkdir(join(workTree, "hosts/gate"), { recursive: true });
   await symlink("../../nowhere", join(workTree, "hosts/gate/tests"));
   await host.flake.commit("a linked folder", {});
   await host.doRun("pull");

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { rename, rm, writeFile } from "node:fs/promises";
+import { rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Commit, SourceView } from "@nixfleet/protocol";
 import { type Exec, exec } from "@nixfleet/runtime";
@@ -114,6 +114,22 @@ test("R76: a history of bad modes, dates, time zones and e-mails, which git clon
   expect((await source.commits(first as Commit, tip as Commit)).items.map(({ subject }) => subject).sort()).toEqual(
     [...OLD_FAULTS].sort(),
   );
+});
+
+test("R76: a flake.lock that is a link is the file that it leads to, though the mirror has neither", async () => {
+  const { scope, git, make } = await arrange();
+  await using _ = scope;
+  await git.git("--git-dir", git.origin, "config", "uploadpack.allowFilter", "true");
+  await symlink("locks/main.lock", join(git.workTree, "flake.lock"));
+  const content = lock("1".repeat(40));
+  await git.commit("linked", { "locks/main.lock": content });
+  const source = make();
+  await source.start();
+  const lockHash = createHash("sha256").update(content).digest("hex");
+  expect(await source.refresh()).toMatchObject({ problem: null, lockHash });
+
+  await git.commit("nowhere", { "locks/main.lock": null });
+  expect(await source.refresh()).toMatchObject({ state: "known", problem: null, lockHash: null });
 });
 
 test("a push is seen within the interval, and at once when asked", async () => {
