@@ -27,6 +27,7 @@ export {
   type FlakeLockRead,
   LARGEST_FLAKE_LOCK,
   readFlakeLock,
+  redactInputSource,
 } from "./flake-lock.ts";
 export { createGit, type Git, type GitCredentials, type GitDeps, type GitRequest } from "./git.ts";
 export { type BlobRead, readBlob } from "./git-blob.ts";

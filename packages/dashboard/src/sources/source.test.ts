@@ -132,6 +132,28 @@ test("R76: a flake.lock that is a link is the file that it leads to, though the 
   expect(await source.refresh()).toMatchObject({ state: "known", problem: null, lockHash: null });
 });
 
+test("R58: a token in the URL of an input is neither shown nor stored, also where an older dashboard has stored it", async () => {
+  const { scope, git, make, store } = await arrange();
+  await using _ = scope;
+  const url = "https://me:t0ken-one@h.example/x.tar.gz?private_token=t0ken-two";
+  const locked = { type: "tarball", url, narHash: "sha256-x" };
+  const nodes = { root: { inputs: { a: "a" } }, a: { locked } };
+  const commit = await git.commit("first", { "flake.lock": JSON.stringify({ nodes }) });
+  const source = make();
+  await source.start();
+  const view = (await source.refresh()) as Known;
+  expect(view.inputs).toEqual({ a: { revision: "sha256-x", from: "tarball:https://[redacted]@h.example/x.tar.gz" } });
+  const { state } = await store.db.selectFrom("sources").select("state").executeTakeFirstOrThrow();
+  expect(`${state}${JSON.stringify(view)}`).not.toContain("t0ken");
+
+  await source.stop();
+  const older = JSON.stringify({ ...JSON.parse(state ?? ""), inputs: { a: { from: `tarball:${url}` } } });
+  await store.change(({ db }) => db.updateTable("sources").set({ state: older }).execute());
+  await source.start();
+  expect(await source.refresh()).toMatchObject({ commit });
+  expect(JSON.stringify(source.view())).not.toContain("t0ken");
+});
+
 test("a push is seen within the interval, and at once when asked", async () => {
   const { scope, git, make, until, clock } = await arrange();
   await using _ = scope;
