@@ -90,7 +90,7 @@ function gitEnvironment(env: GitDeps["env"], credentials: GitCredentials): Recor
 }
 
 /** ssh_config(5): no configuration of user or system, one key, known hosts only, no questions. */
-function sshCommand({ sshKeyFile, knownHostsFile }: GitCredentials): string {
+export function sshCommand({ sshKeyFile, knownHostsFile }: GitCredentials): string {
   const options = [
     "StrictHostKeyChecking=yes",
     "BatchMode=yes",
@@ -109,7 +109,7 @@ function sshCommand({ sshKeyFile, knownHostsFile }: GitCredentials): string {
 }
 
 /** Git hands GIT_SSH_COMMAND and credential helpers to /bin/sh; only paths from the program's own settings are in them. */
-function shellWord(text: string): string {
+export function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
@@ -143,11 +143,14 @@ function configOptions(transport: RepoTransport | undefined, { credentialsFile }
     "credential.helper=", // an empty one resets the list, also of what the clone's own configuration says
   ];
   if (credentialsFile !== undefined) {
-    // Answers `get` only: on a refusal git would say `erase`, and take the line out of the user's file.
-    const store = `git credential-store --file=${shellWord(credentialsFile)} get`;
-    options.push(`credential.helper=!f() { test "$1" != get || ${store}; }; f`);
+    options.push(`credential.helper=${credentialHelper(credentialsFile)}`);
   }
   return options;
+}
+
+/** Answers `get` only: on a refusal git would say `erase`, and take the line out of the user's file. */
+export function credentialHelper(credentialsFile: string): string {
+  return `!f() { test "$1" != get || git credential-store --file=${shellWord(credentialsFile)} get; }; f`;
 }
 
 function transportsOf(transport: RepoTransport): string[] {

@@ -1,5 +1,5 @@
 import type { BuildProgress, LogLine } from "@nixfleet/protocol";
-import { explainGitFailure } from "@nixfleet/runtime";
+import { explainGitFailure, type GitFailure } from "@nixfleet/runtime";
 import { type FoundError, firstError, NOTHING_FOUND, readErrorLine } from "../error-lines.ts";
 import { stripEscapes } from "../escape-sequences.ts";
 import { createActivities } from "./activities.ts";
@@ -29,6 +29,8 @@ export interface NixLog {
   sentence(): string | undefined;
   /** The line that a reader would point at: what the failed builder or git itself said, else Nix's sentence. */
   firstError(): string | undefined;
+  /** Why git failed, where that is what failed first. */
+  gitFailure(): GitFailure | undefined;
   /** All of Nix's errors, without colours. */
   errors(): string;
 }
@@ -112,6 +114,8 @@ export function createNixLog(now: () => number, { onLine, onProgress }: NixLogHa
   /** A summary speaks of something else: of a download that only gave a warning, if no error came before it. */
   const sentence = () => (first?.kind === "summary" ? (failedDownload ?? first.sentence) : first?.sentence);
 
+  const gitFailure = () => (first?.isOfGit && others !== "" ? explainGitFailure(others) : undefined);
+
   return {
     line(text) {
       const entry = text.startsWith(PREFIX) ? parseObject(text.slice(PREFIX.length)) : undefined;
@@ -125,8 +129,9 @@ export function createNixLog(now: () => number, { onLine, onProgress }: NixLogHa
     sentence,
     firstError() {
       if (first?.builder !== undefined) return firstError(builders.get(first.builder) ?? NOTHING_FOUND) ?? first.sentence;
-      return first?.isOfGit && others !== "" ? explainGitFailure(others).line : sentence();
+      return gitFailure()?.line ?? sentence();
     },
+    gitFailure,
     errors: () => errors,
   };
 }

@@ -44,7 +44,7 @@ function createRedactedPieces(redact: Redactor, deliver: (text: string, continue
     held = whole.slice(end);
     if (continues && end === 0) return;
     const pieces = splitText(whole.slice(0, end));
-    pieces.forEach((piece, index) => deliver(piece, continues || index < pieces.length - 1));
+    for (const [index, piece] of pieces.entries()) deliver(piece, continues || index < pieces.length - 1);
   };
 }
 
