@@ -73,6 +73,10 @@ test("R31: a first pull, a later one, an older commit of the branch, and the tip
   expect(await bench.clone.head()).toBe(bench.first);
   expect(await bench.clone.readFile("flake.nix", 10)).toEqual({ kind: "bytes", bytes: Buffer.from("{ }\n") });
   expect(await bench.clone.readFile("nothing", 10)).toEqual({ kind: "missing" });
+  // Where newer versions of Nix look for the base of a submodule's relative URL.
+  expect(await readFile(join(bench.dir, ".git/config"), "utf8")).toContain(
+    `[remote "origin"]\n\turl = "${bench.origin.origin}"\n`,
+  );
 });
 
 test("R31: without the network, a commit that the clone has is checked out when that is enough", async () => {

@@ -150,11 +150,11 @@ export function createClone({ git, dir, url, branch, log }: CloneDeps): Clone {
       log(`Recreating the clone: ${state.reason}.`);
       await discardClone(dir);
     }
-    if (state.kind === "usable") await resetSettings(dir);
-    else {
+    if (state.kind !== "usable") {
       const made = await initClone(git, dir, commit?.length === 64 ? "sha256" : "sha1");
       if (!succeeded(made)) return failed(made);
     }
+    await resetSettings(dir, url);
     return undefined;
   };
 

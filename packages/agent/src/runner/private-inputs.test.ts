@@ -79,3 +79,26 @@ test("R76: a lock file that was not committed, and one that lacks an input, are 
   await host.flake.commit("none", { "flake.lock": null });
   expect((await host.doRun("preview")).outcome).toMatchObject({ state: "failed", code: "lock-missing" });
 });
+
+test("R76: with the option, the flake is evaluated with its submodules, fetched with the same credentials", async () => {
+  await using repository = await servePrivateRepository();
+  const { url, commit } = repository;
+  await using host = await createTestHost({ host: {} });
+  const modules = `[submodule "lib"]\n\tpath = lib\n\turl = ${url}\n`;
+  await host.flake.commitLocally("flake", {
+    "flake.nix": flakeThatSays("builtins.readFile ./lib/secret"),
+    ".gitmodules": modules,
+  });
+  await host.flake.git("update-index", "--add", "--cacheinfo", `160000,${commit},lib`);
+  await host.flake.git("commit", "--quiet", "--message", "submodule");
+  await host.flake.push();
+  const credentialsFile = join(host.root, "credentials");
+  await writeFile(credentialsFile, `${url.replace("://", `://me:${TOKEN}@`)}\n`);
+  const preview = async (submodules: boolean) => {
+    const runId = await host.ask("preview");
+    await host.run({ config: { ...host.config, credentials: { credentialsFile }, submodules } });
+    return host.outcome(runId);
+  };
+  expect(await preview(false)).toMatchObject({ state: "failed", firstError: expect.stringContaining("lib/secret") });
+  expect(await preview(true)).toMatchObject({ state: "failed", firstError: "what the private repository holds" });
+});
