@@ -126,7 +126,7 @@ async function commitEntry({ git, workTree, origin }: GitFixture, name: string):
   const tree = (await exec({ argv, cwd: workTree, env, stdin: entry }).result).stdout.trim();
   const commit = await git("commit-tree", "-m", "bad", tree);
   await git("--git-dir", origin, "update-ref", "refs/heads/main", commit);
-  return commit as Commit;
+  return commit;
 }
 
 test("R31: files that git itself calls modified are whole when they are what checkout wrote: CRLF, ident, an encoding", async () => {
