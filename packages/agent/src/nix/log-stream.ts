@@ -17,6 +17,8 @@ export type NixLine = Pick<LogLine, "stream" | "text" | "level">;
 
 export interface NixLogHandlers {
   onLine(line: NixLine): void;
+  /** For what is told apart from the lines: there, it is cut before anybody can find a secret in it. */
+  redact?: (text: string) => string;
   /** Something changed: `progress()` reports what. */
   onProgress(): void;
 }
@@ -39,7 +41,7 @@ const MAX_ERRORS = 64 * 1024;
 /** Builds whose output is remembered: more do not run at a time, and the error of one comes right after its end. */
 const MAX_BUILDERS = 1000;
 
-export function createNixLog(now: () => number, { onLine, onProgress }: NixLogHandlers): NixLog {
+export function createNixLog(now: () => number, { onLine, onProgress, redact = (text) => text }: NixLogHandlers): NixLog {
   const activities = createActivities();
   /** By derivation, oldest first. */
   const builders = new Map<string, FoundError>();
@@ -61,7 +63,7 @@ export function createNixLog(now: () => number, { onLine, onProgress }: NixLogHa
   };
 
   const error = (text: string, plain: string) => {
-    const read = readNixError(plain);
+    const read = readNixError(redact(plain));
     if (first === undefined || (first.kind === "summary" && read.kind === "cause")) first = read;
     if (errors.length < MAX_ERRORS) errors += `${plain}\n`;
     emitLines(text, "nix", (index) => (index === read.line && read.kind === "cause" ? "error" : undefined));
@@ -82,7 +84,7 @@ export function createNixLog(now: () => number, { onLine, onProgress }: NixLogHa
     const name = activities.nameOf(id);
     emitLines(name === undefined ? text : `${parsePackageName(name).name}> ${text}`, "build");
     if (derivation === undefined) return;
-    builders.set(derivation, readErrorLine(builders.get(derivation) ?? NOTHING_FOUND, text));
+    builders.set(derivation, readErrorLine(builders.get(derivation) ?? NOTHING_FOUND, redact(text)));
     if (builders.size > MAX_BUILDERS) for (const oldest of builders.keys()) return void builders.delete(oldest);
   };
 
@@ -122,7 +124,7 @@ export function createNixLog(now: () => number, { onLine, onProgress }: NixLogHa
       if (entry !== undefined) return handle(entry);
       const plain = stripEscapes(text);
       if (isNixError(plain)) return error(text, plain);
-      if (others.length < MAX_ERRORS) others += `${plain}\n`;
+      if (others.length < MAX_ERRORS) others += `${redact(plain)}\n`;
       emit(text, "nix");
     },
     progress: () => activities.progress(),

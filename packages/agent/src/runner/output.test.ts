@@ -87,3 +87,17 @@ test("R32: a secret is removed wherever a long line is cut, and the rest of the 
     }
   }
 });
+
+test("R32: the first error holds no half of a secret where it is cut", () => {
+  const secret = "t0ken-of-the-host";
+  const redact = createRedactor([secret]);
+  const output = createNixOutput({ log: () => {}, progress: () => {}, now: () => 1, redact });
+  const say = (entry: Record<string, unknown>) => output.write(Buffer.from(`@nix ${JSON.stringify(entry)}\n`));
+  const derivation = "/nix/store/00000000000000000000000000000000-a-1.drv";
+  say({ action: "start", id: 1, type: 105, level: 3, text: "", fields: [derivation, "", 1, 1] });
+  say({ action: "result", id: 1, type: 101, fields: [`error: ${"x".repeat(1980)}${secret}`] });
+  say({ action: "msg", level: 0, msg: `error: builder for '${derivation}' failed with exit code 1` });
+  output.end();
+  expect(output.nix.firstError()).toContain("xxx");
+  expect(output.nix.firstError()).not.toContain("t0ke");
+});

@@ -66,6 +66,7 @@ export function createNixOutput(deps: OutputDeps): Output & { readonly nix: NixL
       });
     },
     onProgress: () => deps.progress(() => nix.progress()),
+    redact: deps.redact,
   });
   const takePiece = createRedactedPieces(deps.redact, (text, continues) => {
     deps.log({ at: deps.now(), stream: "nix", text, ...(continues ? { continues: true as const } : {}) });
