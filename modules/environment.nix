@@ -147,6 +147,7 @@ rec {
       NIXFLEET_SSH_KEY_FILE = cfg.sshKeyFile;
       NIXFLEET_KNOWN_HOSTS_FILE = cfg.knownHostsFile;
       NIXFLEET_GIT_CREDENTIALS_FILE = cfg.gitCredentialsFile;
+      NIXFLEET_SUBMODULES = bool cfg.submodules;
       NIXFLEET_ACTIVATION_COMMAND = cfg.activationCommand;
       NIXFLEET_BACKUP_FILE_EXTENSION = cfg.backupFileExtension;
     };

@@ -124,8 +124,17 @@ in
       example = "production";
     };
 
+    submodules = mkOption {
+      type = types.bool;
+      default = false;
+      description = ''
+        Whether the flake is evaluated with the submodules of the config repository (`?submodules=1`). Nix fetches them with the credentials below on
+        the hosts that these are for. Relative URLs need a newer Nix (2.34 takes them, 2.8 does not). Tests of hosts are not taken from submodules.
+      '';
+    };
+
     sshKeyFile = nullOrOption secretFile {
-      description = "Private key with read access to the config repository, for an ssh:// address.";
+      description = "Private key with read access to the config repository, for an ssh:// address. Inputs of the flake on the same server are fetched with it too.";
       example = "/run/agenix/nixfleet-deploy-key";
     };
 
@@ -135,7 +144,7 @@ in
     };
 
     gitCredentialsFile = nullOrOption secretFile {
-      description = "File with a line `https://user:token@host` with read access to the config repository.";
+      description = "File with a line `https://user:token@host` with read access to the config repository. Inputs of the flake on servers that it names are fetched with it too.";
       example = "/run/agenix/nixfleet-git-credentials";
     };
 

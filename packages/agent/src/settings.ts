@@ -103,6 +103,12 @@ const hostSettings = defineSettings({
     help: "this host's name, where it is not the machine's own",
     example: "gate",
   },
+  submodules: {
+    env: "NIXFLEET_SUBMODULES",
+    schema: onOff,
+    default: false,
+    help: "evaluate the flake with the submodules of the config repository",
+  },
   flakeAttr: {
     env: "NIXFLEET_FLAKE_ATTR",
     schema: z

@@ -10,7 +10,10 @@ export type GitFailureCode =
   | "disk-full"
   | "git-failed";
 
-/** Why git failed, for a person: git's own first meaningful line is part of the sentence; `next` is what to do about it. */
+/**
+ * Why git failed, for a person: git's own first meaningful line is part of the sentence; `next` is what to do about it where no run did it
+ * (a failed run has the next step of its code).
+ */
 export interface GitFailure {
   code: GitFailureCode;
   /** Ends with a full stop. */
@@ -87,7 +90,7 @@ const rules: readonly Rule[] = [
       "needed a single revision",
     ],
     sentence: "The commit is not in the repository",
-    next: "Refresh the target: the branch may have been rewritten.",
+    next: "Refresh: the branch may have been rewritten.",
   },
   {
     code: "clone-corrupt",
@@ -120,7 +123,7 @@ const rules: readonly Rule[] = [
       "your current branch appears to be broken",
     ],
     sentence: "The clone is damaged",
-    next: "Pull again: the clone is recreated. If the fault returns, check the disk.",
+    next: "It is recreated by itself. If the fault returns, check the disk.",
   },
   {
     code: "repo-unreachable",
@@ -181,7 +184,7 @@ export function explainGitFailure(stderr: string, url?: string): GitFailure {
     code: "git-failed",
     sentence: `Git failed: ${withStop(first)}`,
     line: first,
-    next: "Read the run's log for all that git said.",
+    next: "Clone the repository by hand on this machine: git then prints everything that it has to say.",
   };
 }
 

@@ -36,6 +36,9 @@ test.each([64 * 1024, 1024 * 1024])(
       "https://",
       "authorization: ",
       "authorization:",
+      "?a",
+      "?token",
+      "&sig=",
       " ",
       "@",
       "'@/",
@@ -47,6 +50,15 @@ test.each([64 * 1024, 1024 * 1024])(
     );
   },
 );
+
+test("R32: what a parameter of a URL opens is removed", () => {
+  expect(redact("unable to download 'https://h/x.tgz?a=1&private_token=t0ken&b=2'", [])).toBe(
+    "unable to download 'https://h/x.tgz?a=1&private_token=[redacted]&b=2'",
+  );
+  expect(redact("https://h/x?X-Amz-Signature=abc https://h/x?ref=main", [])).toBe(
+    "https://h/x?X-Amz-Signature=[redacted] https://h/x?ref=main",
+  );
+});
 
 test("text without secrets stays as it is", () => {
   for (const text of ["git@host:path.git", "ssh://git@host/path", "https://host/a@b", "mail a@b.example", ""]) {

@@ -18,7 +18,14 @@ export function redact(text: string, secrets: readonly string[]): string {
   let result = text;
   // Longest first, so that a secret which is part of another one does not leave the rest of it behind.
   for (const form of [...forms].sort((a, b) => b.length - a.length)) result = result.replaceAll(form, placeholder);
-  return redactUrls(result).replace(/(authorization:\s*(?:basic|bearer|token)\s+)\S+/gi, `$1${placeholder}`);
+  return redactQueries(redactUrls(result)).replace(/(authorization:\s*(?:basic|bearer|token)\s+)\S+/gi, `$1${placeholder}`);
+}
+
+/** Parameters of a URL that hold what opens it: those of forges, registries and signed links. */
+const SECRET_PARAMETER = /([?&][\w-]{0,40}(?:token|secret|password|signature|api[_-]?key|sig)=)[^\s&#'"]+/gi;
+
+function redactQueries(text: string): string {
+  return text.replace(SECRET_PARAMETER, `$1${placeholder}`);
 }
 
 const SCHEME = /[a-z0-9+.-]/i;

@@ -15,6 +15,7 @@ export function createRunnerDeps(settings: RunnerSettings, env: Environment, log
       repoUrl: settings.repoUrl,
       branch: settings.branch,
       credentials: host.credentials,
+      submodules: settings.submodules,
       url: settings.url,
       allowedOps: settings.allowedOps,
       allowRewind: settings.allowRewind,

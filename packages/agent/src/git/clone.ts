@@ -2,16 +2,17 @@ import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { Commit, type FailureCode, type RefusalCode, shorten } from "@nixfleet/protocol";
 import {
-  type BlobRead,
   type ExecResult,
   explainGitFailure,
   type Git,
   type GitRequest,
   isDiskFull,
-  readBlob,
+  readTreeFile,
   succeeded,
+  type TreeFileRead,
 } from "@nixfleet/runtime";
 import { discardClone, initClone, inspectClone, resetSettings } from "./clone-directory.ts";
+import { inspectWorkTree } from "./work-tree.ts";
 
 /** Where the tip of the followed branch is kept: one name, so that no branch's name can be in the way of another's. */
 const TIP = "refs/nixfleet/tip";
@@ -61,8 +62,8 @@ export interface Clone {
   head(): Promise<Commit | null>;
   /** Whether the commit can be reached from `from`. False, too, if the clone does not know one of them. */
   contains(from: Commit, commit: Commit): Promise<boolean>;
-  /** A file of the commit that the clone is at, as committed; at most `limit` bytes. */
-  readFile(path: string, limit: number): Promise<BlobRead>;
+  /** A file of the commit that the clone is at, as committed, links followed; at most `limit` bytes. */
+  readFile(path: string, limit: number): Promise<TreeFileRead>;
   /** Why a commit of the clone is not to be trusted; undefined: it is. */
   verify(commit: Commit, check: CommitCheck): Promise<string | undefined>;
   /** Why the branch cannot be read from the repository; undefined: it can. Changes nothing. */
@@ -136,12 +137,10 @@ export function createClone({ git, dir, url, branch, log }: CloneDeps): Clone {
       const result = await inClone(args, { signal, onStderr });
       if (!succeeded(result)) return failed(result);
     }
-    const status = await inClone(["status", "--porcelain", "--ignored", "--untracked-files=all"], { signal });
-    if (!succeeded(status)) return failed(status);
-    // Git does without a pack that is cut short, and says so each time.
-    const complaint = /^error: .*$/m.exec(status.stderr)?.[0];
-    if (complaint !== undefined) return damaged(complaint);
-    if ((await readCommit("HEAD")) !== commit || status.stdout !== "") return damaged("its files are not those of the commit");
+    const tree = await inspectWorkTree(inClone, dir, signal);
+    if (tree.kind === "failed") return failed(tree.result);
+    if (tree.kind === "damaged") return damaged(tree.reason);
+    if ((await readCommit("HEAD")) !== commit) return damaged("its HEAD is not the commit");
     return { kind: "at", commit, fetched: mustFetch };
   };
 
@@ -151,11 +150,11 @@ export function createClone({ git, dir, url, branch, log }: CloneDeps): Clone {
       log(`Recreating the clone: ${state.reason}.`);
       await discardClone(dir);
     }
-    if (state.kind === "usable") await resetSettings(dir);
-    else {
+    if (state.kind !== "usable") {
       const made = await initClone(git, dir, commit?.length === 64 ? "sha256" : "sha1");
       if (!succeeded(made)) return failed(made);
     }
+    await resetSettings(dir, url);
     return undefined;
   };
 
@@ -177,7 +176,7 @@ export function createClone({ git, dir, url, branch, log }: CloneDeps): Clone {
       return (await inspectClone(dir)).kind === "missing" ? null : readCommit("HEAD");
     },
     contains: async (from, commit) => (await isAncestor(commit, from)) === true,
-    readFile: (path, limit) => readBlob(inClone, `HEAD:${path}`, limit),
+    readFile: (path, limit) => readTreeFile({ git: inClone, localGit: inClone }, { commit: "HEAD", path, limit }),
     verify: (commit, check) => check(commit, inClone),
     async probe(signal) {
       const result = await git(["ls-remote", "--exit-code", "--end-of-options", url, `refs/heads/${branch}`], { signal });

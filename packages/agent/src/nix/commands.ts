@@ -2,13 +2,21 @@ import type { Commit } from "@nixfleet/protocol";
 
 type Argv = [string, ...string[]];
 
+export interface EvaluationTarget {
+  /** The clone's directory. */
+  clone: string;
+  commit: Commit;
+  attribute: string;
+  submodules: boolean;
+}
+
 /**
  * Prints the derivation of an attribute of the flake at the commit that the clone is at. What its lock file lacks is a fault, never looked
  * up. Named as `HEAD`, since Nix warns of a detached one; without the cache of evaluations, which answers an evaluation that failed
  * before with another error, and never saves `nix eval` any work (docs/decisions/0061).
  */
-export function evaluateCommand(cloneDir: string, commit: Commit, attribute: string): Argv {
-  const flake = `git+file://${encodeURI(cloneDir)}?ref=HEAD&rev=${commit}`;
+export function evaluateCommand({ clone, commit, attribute, submodules }: EvaluationTarget): Argv {
+  const flake = `git+file://${encodeURI(clone)}?ref=HEAD&rev=${commit}${submodules ? "&submodules=1" : ""}`;
   return [
     "nix",
     ...["--extra-experimental-features", "nix-command flakes"],

@@ -2,7 +2,7 @@ import { BuildProgress } from "@nixfleet/protocol";
 import { expect, test } from "vitest";
 import { stripEscapes } from "../escape-sequences.ts";
 import { createNixLog, type NixLine } from "./log-stream.ts";
-import { nixFailureCode } from "./nix-failure.ts";
+import { inputFailureCode, nixFailureCode } from "./nix-failure.ts";
 import { NIX_VERSIONS, recordedNix } from "./recordings.fixture.ts";
 
 /** What Nix really printed: `nix-store --realise … --log-format internal-json -v`. */
@@ -128,4 +128,29 @@ test("the code of a failure comes from Nix's words", () => {
 
 test("colours are removed, other text stays", () => {
   expect(stripEscapes("\u001b[35;1m/nix\u001b[0m \u001b]8;;http://x\u0007link\u001b]8;;\u0007 [0m")).toBe("/nix link [0m");
+});
+
+test.each(NIX_VERSIONS)("R76: what keeps an input from being fetched by Nix %s has the code of its cause", (version) => {
+  const code = (name: string) => {
+    const { nix } = read(recordedNix("evaluate", version).get(name)?.lines ?? []);
+    const firstError = nix.firstError() ?? "";
+    return inputFailureCode(nix.gitFailure(), firstError) ?? nixFailureCode(`${nix.errors()}\n${firstError}`, "evaluate", false);
+  };
+  expect(code("git-authentication")).toBe("auth-failed");
+  expect(code("git-host-key")).toBe("host-key-unknown");
+  expect(code("git-unknown-host")).toBe("evaluation-failed");
+  expect(code("fetch-missing")).toBe("evaluation-failed");
+  expect(code("lock-missing-input")).toBe("lock-outdated");
+  expect(code("throw")).toBe("evaluation-failed");
+});
+
+test("R76: a download that a server refuses, or a forge hides, wants credentials; a rate limit and a missing file do not", () => {
+  const code = (error: string) => inputFailureCode(undefined, error);
+  expect(code("unable to download 'https://h.example/x.tgz': HTTP error 401")).toBe("auth-failed");
+  expect(code("unable to download 'https://h.example/x.tgz': HTTP error 403")).toBe("auth-failed");
+  expect(code("unable to download 'https://api.github.com/repos/a/b/tarball/1': HTTP error 404")).toBe("auth-failed");
+  expect(code("unable to download 'https://git.example/api/v4/projects/a%2Fb/x': HTTP error 404")).toBe("auth-failed");
+  expect(code("unable to download 'https://h.example/x.tgz': HTTP error 404")).toBeUndefined();
+  const limited = "unable to download 'https://api.github.com/x': HTTP error 403 ('rate limit exceeded')";
+  expect(code(limited)).toBeUndefined();
 });

@@ -1,5 +1,5 @@
 import type { BuildProgress, LogLine } from "@nixfleet/protocol";
-import { explainGitFailure } from "@nixfleet/runtime";
+import { explainGitFailure, type GitFailure } from "@nixfleet/runtime";
 import { type FoundError, firstError, NOTHING_FOUND, readErrorLine } from "../error-lines.ts";
 import { stripEscapes } from "../escape-sequences.ts";
 import { createActivities } from "./activities.ts";
@@ -17,6 +17,8 @@ export type NixLine = Pick<LogLine, "stream" | "text" | "level">;
 
 export interface NixLogHandlers {
   onLine(line: NixLine): void;
+  /** For what is told apart from the lines: there, it is cut before anybody can find a secret in it. */
+  redact?: (text: string) => string;
   /** Something changed: `progress()` reports what. */
   onProgress(): void;
 }
@@ -29,6 +31,8 @@ export interface NixLog {
   sentence(): string | undefined;
   /** The line that a reader would point at: what the failed builder or git itself said, else Nix's sentence. */
   firstError(): string | undefined;
+  /** Why git failed, where that is what failed first. */
+  gitFailure(): GitFailure | undefined;
   /** All of Nix's errors, without colours. */
   errors(): string;
 }
@@ -37,7 +41,7 @@ const MAX_ERRORS = 64 * 1024;
 /** Builds whose output is remembered: more do not run at a time, and the error of one comes right after its end. */
 const MAX_BUILDERS = 1000;
 
-export function createNixLog(now: () => number, { onLine, onProgress }: NixLogHandlers): NixLog {
+export function createNixLog(now: () => number, { onLine, onProgress, redact = (text) => text }: NixLogHandlers): NixLog {
   const activities = createActivities();
   /** By derivation, oldest first. */
   const builders = new Map<string, FoundError>();
@@ -59,7 +63,7 @@ export function createNixLog(now: () => number, { onLine, onProgress }: NixLogHa
   };
 
   const error = (text: string, plain: string) => {
-    const read = readNixError(plain);
+    const read = readNixError(redact(plain));
     if (first === undefined || (first.kind === "summary" && read.kind === "cause")) first = read;
     if (errors.length < MAX_ERRORS) errors += `${plain}\n`;
     emitLines(text, "nix", (index) => (index === read.line && read.kind === "cause" ? "error" : undefined));
@@ -80,7 +84,7 @@ export function createNixLog(now: () => number, { onLine, onProgress }: NixLogHa
     const name = activities.nameOf(id);
     emitLines(name === undefined ? text : `${parsePackageName(name).name}> ${text}`, "build");
     if (derivation === undefined) return;
-    builders.set(derivation, readErrorLine(builders.get(derivation) ?? NOTHING_FOUND, text));
+    builders.set(derivation, readErrorLine(builders.get(derivation) ?? NOTHING_FOUND, redact(text)));
     if (builders.size > MAX_BUILDERS) for (const oldest of builders.keys()) return void builders.delete(oldest);
   };
 
@@ -112,21 +116,24 @@ export function createNixLog(now: () => number, { onLine, onProgress }: NixLogHa
   /** A summary speaks of something else: of a download that only gave a warning, if no error came before it. */
   const sentence = () => (first?.kind === "summary" ? (failedDownload ?? first.sentence) : first?.sentence);
 
+  const gitFailure = () => (first?.isOfGit && others !== "" ? explainGitFailure(others) : undefined);
+
   return {
     line(text) {
       const entry = text.startsWith(PREFIX) ? parseObject(text.slice(PREFIX.length)) : undefined;
       if (entry !== undefined) return handle(entry);
       const plain = stripEscapes(text);
       if (isNixError(plain)) return error(text, plain);
-      if (others.length < MAX_ERRORS) others += `${plain}\n`;
+      if (others.length < MAX_ERRORS) others += `${redact(plain)}\n`;
       emit(text, "nix");
     },
     progress: () => activities.progress(),
     sentence,
     firstError() {
       if (first?.builder !== undefined) return firstError(builders.get(first.builder) ?? NOTHING_FOUND) ?? first.sentence;
-      return first?.isOfGit && others !== "" ? explainGitFailure(others).line : sentence();
+      return gitFailure()?.line ?? sentence();
     },
+    gitFailure,
     errors: () => errors,
   };
 }

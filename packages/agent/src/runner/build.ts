@@ -1,12 +1,12 @@
 import { readlink } from "node:fs/promises";
-import { type Commit, type LogLine, type Outcome, StorePath } from "@nixfleet/protocol";
-import { describeEnd, type ExecResult, succeeded } from "@nixfleet/runtime";
+import { type Commit, type FailureCode, type LogLine, type Outcome, StorePath } from "@nixfleet/protocol";
+import { describeEnd, type ExecResult, inputSettings, succeeded } from "@nixfleet/runtime";
 import { freeBytes } from "../disks.ts";
 import { diffClosures, parsePathInfo } from "../nix/closures.ts";
 import { buildCommand, closureCommand, evaluateCommand } from "../nix/commands.ts";
 import { nixEnvironment } from "../nix/environment.ts";
 import type { NixLog } from "../nix/log-stream.ts";
-import { nixFailureCode } from "../nix/nix-failure.ts";
+import { inputFailureCode, nixFailureCode } from "../nix/nix-failure.ts";
 import { failure, type RunContext, STOPPED } from "./context.ts";
 import { createNixOutput, type OutputDeps } from "./output.ts";
 
@@ -28,7 +28,7 @@ function isAttributeMissing(step: Step<unknown>): boolean {
 }
 
 async function evaluateAttribute(context: RunContext, commit: Commit, attribute: string): Promise<Step<string>> {
-  const argv = evaluateCommand(context.layout.clone, commit, attribute);
+  const argv = evaluateCommand({ clone: context.layout.clone, commit, attribute, submodules: context.deps.config.submodules });
   // That the flake has another attribute of the platform instead is no error, so it is not known yet whether these are.
   const errors: LogLine[] = [];
   const log = (line: LogLine) => void (line.level === "error" ? errors.push(line) : context.output.log(line));
@@ -82,10 +82,11 @@ async function runNix(
   sentence: string,
   log: OutputDeps = context.output,
 ): Promise<Step<string>> {
+  const { repoUrl, credentials } = context.deps.config;
   const output = createNixOutput(log);
   const result = await context.command({
     argv,
-    env: nixEnvironment(context.deps.env),
+    env: nixEnvironment(context.deps.env, inputSettings(repoUrl, credentials)),
     cwd: context.layout.runs,
     signal: context.signal,
     onStderr: (chunk) => output.write(chunk),
@@ -116,6 +117,14 @@ async function nixFailure(
   const exitCode = end.kind === "exited" ? end.exitCode : undefined;
   const said = nix.sentence() ?? describeEnd(end);
   const firstError = nix.firstError() ?? said;
-  const code = nixFailureCode(`${nix.errors()}\n${firstError}`, during, await isStoreFull(context));
+  const code =
+    inputFailureCode(nix.gitFailure(), firstError) ??
+    (await lockFailureCode(context, nixFailureCode(`${nix.errors()}\n${firstError}`, during, await isStoreFull(context))));
   return failure(code, context.redact(`${sentence}: ${said}`), { firstError: context.redact(firstError), exitCode });
+}
+
+/** A lock file that was never committed is another fault than one that lacks something. */
+async function lockFailureCode({ clone }: RunContext, code: FailureCode): Promise<FailureCode> {
+  if (code !== "lock-outdated") return code;
+  return (await clone.readFile("flake.lock", 1)).kind === "missing" ? "lock-missing" : code;
 }

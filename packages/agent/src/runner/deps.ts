@@ -10,6 +10,8 @@ export interface RunnerConfig {
   repoUrl: string;
   branch: string;
   credentials: GitCredentials;
+  /** Whether the flake is evaluated with the submodules of its repository. */
+  submodules: boolean;
   /** Address of the dashboard, as set. */
   url: string;
   allowedOps: readonly OpName[];

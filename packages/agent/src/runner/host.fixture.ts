@@ -101,6 +101,7 @@ export async function createTestHost(options: TestHostOptions = {}): Promise<Tes
     repoUrl: flake.url,
     branch: "main",
     credentials: {},
+    submodules: false,
     url: "http://127.0.0.1:9",
     allowedOps: OpName.options,
     allowRewind: false,

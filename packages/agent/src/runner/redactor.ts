@@ -4,7 +4,7 @@ import { readUntrusted, redact } from "@nixfleet/runtime";
 export type Redactor = (text: string) => string;
 
 /** Most lines hold nothing like a secret: a look at them is cheap, the whole search is not. */
-const SUSPICIOUS = /:\/\/[^\s/]*@|authorization:/i;
+const SUSPICIOUS = /:\/\/[^\s/]*@|authorization:|[?&][\w-]{1,60}=/i;
 
 export function createRedactor(secrets: readonly string[]): Redactor {
   const forms = secrets.flatMap((secret) => [

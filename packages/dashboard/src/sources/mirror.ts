@@ -7,8 +7,8 @@ import {
   type Git,
   type GitFailure,
   LARGEST_FLAKE_LOCK,
-  readBlob,
   readFlakeLock,
+  readTreeFile,
   succeeded,
 } from "@nixfleet/runtime";
 
@@ -122,14 +122,22 @@ export function createMirror({ directory, repoUrl, branch, git, localGit }: Mirr
     },
 
     async lock(commit, signal) {
-      const listed = await localGit(["ls-tree", "--end-of-options", commit, "flake.lock"], { cwd: directory, signal });
-      if (!succeeded(listed)) return failed(listed.stderr);
-      if (listed.stdout === "") return { ok: true, value: null };
-      const [, type, blob] = /^\d+ (\w+) ([0-9a-f]+)\t/.exec(listed.stdout) ?? [];
-      if (type !== "blob" || blob === undefined) return { ok: true, value: { ok: false, fault: "flake.lock is not a file" } };
-      const read = await readBlob(git, blob, LARGEST_FLAKE_LOCK, { cwd: directory, signal });
-      if (read.kind === "failed") return failed(read.result.stderr);
-      return { ok: true, value: read.kind === "too-large" ? FLAKE_LOCK_TOO_LARGE : readFlakeLock(read.bytes) };
+      const file = await readTreeFile(
+        { git, localGit },
+        { commit, path: "flake.lock", limit: LARGEST_FLAKE_LOCK, cwd: directory, signal },
+      );
+      switch (file.kind) {
+        case "missing":
+          return { ok: true, value: null };
+        case "failed":
+          return failed(file.result.stderr);
+        case "no-file":
+          return { ok: true, value: { ok: false, fault: `flake.lock ${file.reason}` } };
+        case "too-large":
+          return { ok: true, value: FLAKE_LOCK_TOO_LARGE };
+        case "bytes":
+          return { ok: true, value: readFlakeLock(file.bytes) };
+      }
     },
 
     info: (commit) => describe(commit),

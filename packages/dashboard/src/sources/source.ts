@@ -20,6 +20,7 @@ import {
 } from "@nixfleet/runtime";
 import * as z from "zod";
 import type { Bus } from "../bus.ts";
+import { redactInputs } from "../hosts/index.ts";
 import type { Logger } from "../logger.ts";
 import type { Store } from "../store/index.ts";
 import { commitUrl } from "./forge-url.ts";
@@ -235,7 +236,7 @@ export function createSource(deps: SourceDeps): Source {
       if (fetchLoop !== null) return;
       const row = await store.db.selectFrom("sources").select("state").where("id", "=", id).executeTakeFirst();
       const stored = row?.state == null ? null : StoredTarget.safeParse(JSON.parse(row.state));
-      if (stored?.success) known = stored.data;
+      if (stored?.success) known = { ...stored.data, inputs: redactInputs(stored.data.inputs) };
       scheduleStale();
       fetchLoop = every(read, { interval, clock, onError: onReadError, immediately: true });
     },

@@ -204,6 +204,16 @@ const cases: Case[] = [
     title: "F3: an unreadable lock file is red",
     host: host({ lock: { problem: { code: "git-failed", message: "flake.lock is not JSON", at: now } } }),
     is: { lock: ["broken", "unreadable"] },
+    says: { lock: /^flake\.lock is not JSON\. Correct it in the config repository, commit and push\.$/ },
+  },
+  {
+    title: "F3: an unreadable lock file of another commit than the target's is pulled away",
+    host: host({
+      clone: { commit: A, branch: "main" },
+      lock: { problem: { code: "git-failed", message: "flake.lock is not JSON", at: now } },
+    }),
+    is: { lock: ["broken", "unreadable"] },
+    says: { lock: /A pull restores it\.$/ },
   },
   {
     title: "F4: a failed switch is red with the first error line, and the tests have not run",

@@ -44,10 +44,28 @@ function testsOutcome(failed: readonly { name: string; firstError: string | unde
   return failure("tests-failed", `${failed.length} of ${total} tests failed: ${names}`, { firstError: first.firstError });
 }
 
-async function runScript(
-  context: RunContext,
-  script: TestScript,
-): Promise<{ outcome: TestResult["outcome"]; milliseconds: number; firstError: string | undefined }> {
+interface ScriptResult {
+  outcome: TestResult["outcome"];
+  milliseconds: number;
+  firstError: string | undefined;
+}
+
+async function runScript(context: RunContext, script: TestScript): Promise<ScriptResult> {
+  switch (script.kind) {
+    case "script":
+      return runUsable(context, script);
+    case "unusable":
+      context.output.log({
+        at: context.deps.clock.now(),
+        stream: "test",
+        text: context.redact(`${script.reason}.`),
+        level: "error",
+      });
+      return { outcome: "failed", milliseconds: 0, firstError: script.reason };
+  }
+}
+
+async function runUsable(context: RunContext, script: Extract<TestScript, { kind: "script" }>): Promise<ScriptResult> {
   const { deps, layout, clock } = { ...context, clock: context.deps.clock };
   const began = clock.now();
   const timeout = new AbortController();
