@@ -6,6 +6,10 @@
   platform,
   stateDir,
   runnerDir,
+  # Variables for daemon, runner and command that this platform knows.
+  machine ? { },
+  # PATH and HOME of the runner's service: by hand the same programs are found.
+  process ? { },
 }:
 let
   inherit (lib)
@@ -23,6 +27,26 @@ let
   lines = name: text: if text == [ ] then null else "${pkgs.writeText name (concatStringsSep "\n" text + "\n")}";
   keyText = key: if builtins.isPath key || hasPrefix "/" key then builtins.readFile key else key;
   healthChecks = map (filterAttrs (_: value: value != null && value != [ ])) cfg.healthChecks;
+
+  # Variables of a person's session that change what the agent, git or Nix do, and that no service of the system inherits.
+  foreign = [
+    "http_proxy"
+    "https_proxy"
+    "all_proxy"
+    "no_proxy"
+    "HTTP_PROXY"
+    "HTTPS_PROXY"
+    "ALL_PROXY"
+    "NO_PROXY"
+    "NODE_EXTRA_CA_CERTS"
+    "NODE_OPTIONS"
+    "SSL_CERT_FILE"
+    "SSL_CERT_DIR"
+    "NIX_SSL_CERT_FILE"
+    "NIX_CONFIG"
+    "NIX_PATH"
+    "NIX_REMOTE"
+  ];
 
   knownOps = builtins.fromJSON (builtins.readFile ./ops.json);
   unknownOps = builtins.filter (op: !builtins.elem op knownOps) cfg.allowedOps;
@@ -86,8 +110,8 @@ let
     ];
 in
 rec {
-  # What daemon and runner read alike.
-  host = written {
+  # What daemon and runner read alike. What the options say comes before what the platform knows.
+  host = written machine // written {
     NIXFLEET_PLATFORM = platform;
     NIXFLEET_URL = cfg.url;
     NIXFLEET_REPO_URL = cfg.repoUrl;
@@ -132,9 +156,10 @@ rec {
       NIXFLEET_THEME_COLOR = cfg.themeColor;
     };
 
-  # The agent with this host's settings, for a person: status, check, deploy, undo.
+  # The agent with this host's settings, for a person: status, check, deploy, undo. It has the environment of the services, so that
+  # what holds by hand holds for them. In a home they inherit what the user's session has, and so does this.
   command = pkgs.writeShellScriptBin "nixfleet-agent" ''
-    ${exports (daemon // runner // { NIXFLEET_TOKEN_FILE = cfg.tokenFile; })}
+    ${lib.optionalString (platform != "home-manager") "unset ${toString foreign}\n"}${exports (daemon // runner // process // { NIXFLEET_TOKEN_FILE = cfg.tokenFile; })}
     exec ${cfg.package}/bin/nixfleet-agent "$@"
   '';
 
