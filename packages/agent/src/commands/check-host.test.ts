@@ -88,7 +88,7 @@ test("R36: a clock that is half an hour off is reported; seconds, and the time o
       detail: expect.stringMatching(/by (3599|3598|3600) s/),
     });
   }
-  expect(clockFinding(null, moment).state).toBe("unknown");
+  expect(clockFinding(undefined, moment).state).toBe("unknown");
   expect(clockFinding("soon", moment).state).toBe("unknown");
 });
 

@@ -14,6 +14,7 @@ import { createMetricsReader } from "../facts/metrics.ts";
 import { createProblems, type Problems } from "../facts/problems.ts";
 import { readCloneFacts } from "../git/clone-facts.ts";
 import { linkUrl } from "../link/link-url.ts";
+import { proxySecrets, routeTo } from "../link/proxy.ts";
 import { createWsDial } from "../link/ws-dial.ts";
 import { createLog } from "../log.ts";
 import { readSystemFacts } from "../runner/facts.ts";
@@ -37,7 +38,7 @@ export async function run({ mode, env }: { mode: "spawn" | "service"; env: Envir
     level: settings.logLevel,
     clock,
     write: (line) => process.stderr.write(line),
-    secrets: [settings.token],
+    secrets: [settings.token, ...proxySecrets(env)],
   });
 
   await mkdir(host.stateDir, { recursive: true, mode: 0o750 });
@@ -63,6 +64,8 @@ export async function run({ mode, env }: { mode: "spawn" | "service"; env: Envir
   if (!url.encrypted && !url.loopback) {
     log.warn("link-not-encrypted", { message: "The token can be read on the way to the dashboard. Use https://." });
   }
+  const route = routeTo(url.url, env);
+  if (route.kind === "direct" && route.fault !== undefined) log.warn("proxy-not-used", { message: route.fault });
 
   const instance = createInstance(createDaemonFiles(host.stateDir), clock, log);
   const problems = createProblems(clock);
@@ -83,7 +86,7 @@ export async function run({ mode, env }: { mode: "spawn" | "service"; env: Envir
       settings: shownSettings(settings),
     },
     instance,
-    dial: createWsDial({ url: url.url, token: settings.token, userAgent: `nixfleet-agent/${AGENT_VERSION}` }),
+    dial: createWsDial({ url: url.url, token: settings.token, userAgent: `nixfleet-agent/${AGENT_VERSION}`, route }),
     clock,
     random: Math.random,
     log,

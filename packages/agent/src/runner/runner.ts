@@ -10,7 +10,7 @@ import { readUntrustedJson } from "../spool/untrusted-json.ts";
 import type { RunnerDeps } from "./deps.ts";
 import { probeRepository } from "./probe.ts";
 import { recoverRuns } from "./recover.ts";
-import { createRedactor, readCredentialSecrets } from "./redactor.ts";
+import { createRedactor, readHostSecrets } from "./redactor.ts";
 import { runOne } from "./run-one.ts";
 import { takeNext } from "./take-request.ts";
 
@@ -29,7 +29,7 @@ export async function runRunner(deps: RunnerDeps): Promise<RunnerResult> {
   const { config } = deps;
   const layout = runnerLayout(config.runnerDir);
   await mkdir(layout.runs, { recursive: true, mode: 0o750 });
-  const redact = createRedactor(await readCredentialSecrets(config.credentials.credentialsFile));
+  const redact = createRedactor(await readHostSecrets(deps));
   let runs = 0;
   const doRun = async (request: RunRequest) => {
     await runOne(deps, request, redact);

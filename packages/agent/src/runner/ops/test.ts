@@ -1,6 +1,7 @@
 import { open, stat } from "node:fs/promises";
 import { type Outcome, shorten, type TestResult } from "@nixfleet/protocol";
 import { succeeded } from "@nixfleet/runtime";
+import { NETWORK_VARIABLES, pickVariables } from "../../environment.ts";
 import { listTestScripts, type TestScript } from "../../git/test-scripts.ts";
 import { failure, type RunContext, STOPPED } from "../context.ts";
 import { createErrorFinder } from "../first-error.ts";
@@ -85,12 +86,8 @@ async function runScript(
 
 /** What a script finds: enough to call programs of the host and to know which host it tests. */
 function testEnvironment({ deps: { env, config } }: RunContext): Record<string, string> {
-  const passed = ["PATH", "HOME", "USER", "LANG", "TMPDIR"].flatMap((name) => {
-    const value = env[name];
-    return value === undefined ? [] : [[name, value] as const];
-  });
   return {
-    ...Object.fromEntries(passed),
+    ...pickVariables(env, ["PATH", "HOME", "USER", "LANG", "TMPDIR", ...NETWORK_VARIABLES]),
     NIXFLEET_HOSTNAME: config.hostname,
     ...(config.systemRoot === "" ? {} : { NIXFLEET_SYSTEM_ROOT: config.systemRoot }),
   };
