@@ -55,7 +55,7 @@ test("R58: a test and a health check of the host find its proxy, and what they p
     "by http://[redacted]@proxy.example:3128, trusting /etc/own.pem",
     "[redacted]",
   ]);
-  const check = { kind: "command", argv: ["/bin/sh", "-c", `${say}; exit 1`], timeout: 30 } as const;
+  const check = { kind: "command" as const, argv: ["/bin/sh", "-c", `${say}; exit 1`], timeout: 30 };
   const signal = AbortSignal.timeout(60_000);
   const faults = await failingHealthChecks([check], { exec, env: { ...host.env, ...network }, signal });
   expect(faults).toEqual(["/bin/sh: exit code 1: never-to-be-seen"]);
