@@ -116,6 +116,7 @@ rec {
     NIXFLEET_URL = cfg.url;
     NIXFLEET_REPO_URL = cfg.repoUrl;
     NIXFLEET_BRANCH = cfg.branch;
+    NIXFLEET_FLAKE_DIR = cfg.flakeDir;
     NIXFLEET_HOSTNAME = cfg.hostname;
     NIXFLEET_FLAKE_ATTR = cfg.flakeAttr;
     NIXFLEET_ALLOWED_OPS = words cfg.allowedOps;
@@ -180,6 +181,11 @@ rec {
       {
         assertion = builtins.match "(https?|wss?)://[^/@?#[:space:]]+(/[^?#[:space:]]*)?" cfg.url != null;
         message = "services.nixfleet-agent.url: an address that begins with https://, http://, wss:// or ws:// is expected, without user name, query or fragment.";
+      }
+      {
+        assertion = builtins.match "([A-Za-z0-9_.+@-]+(/[A-Za-z0-9_.+@-]+)*)?" cfg.flakeDir != null
+          && builtins.match "(.*/)?(\\.\\.?|\\.git)(/.*)?" cfg.flakeDir == null;
+        message = "services.nixfleet-agent.flakeDir is ${cfg.flakeDir}: the path of a folder within the repository is expected, such as nix or hosts/nix.";
       }
       {
         assertion = unknownOps == [ ];

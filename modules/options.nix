@@ -119,6 +119,13 @@ in
       example = "production";
     };
 
+    flakeDir = mkOption {
+      type = types.str;
+      default = "";
+      description = "Folder of the config repository that has the flake, where that is not its root. The tests of the host are beside the flake, in `hosts/<hostname>/tests`.";
+      example = "nix";
+    };
+
     sshKeyFile = nullOrOption secretFile {
       description = "Private key with read access to the config repository, for an ssh:// address.";
       example = "/run/agenix/nixfleet-deploy-key";

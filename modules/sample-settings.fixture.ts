@@ -16,6 +16,7 @@ export const everything: ModuleRequest = {
     ...least.settings,
     url: "wss://fleet.example.org/at%20home",
     branch: "fleet/live",
+    flakeDir: "machines/nix",
     sshKeyFile: "/run/agenix/deploy-key",
     knownHostsFile: "/etc/ssh/ssh_known_hosts",
     gitCredentialsFile: "/run/agenix/git-credentials",

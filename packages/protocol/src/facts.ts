@@ -129,6 +129,7 @@ export const HostSettings = z.lazy(() =>
     interval: z.number().min(1).max(3600).describe("Seconds between metrics while watched"),
     repoUrl: plainText(500).describe("The config repository that the host follows"),
     branch: plainText(250).optional().describe("Its branch; older agents send it in the fact `clone` only"),
+    flakeDir: plainText(200).optional().describe("Its folder with the flake; absent or empty: its root"),
   }),
 );
 export type HostSettings = z.infer<typeof HostSettings>;

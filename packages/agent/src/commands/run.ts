@@ -112,8 +112,8 @@ export async function run({ mode, env }: { mode: "spawn" | "service"; env: Envir
 }
 
 function shownSettings(settings: DaemonSettings) {
-  const { tags, location, deviceType, interval, repoUrl, branch, themeColor = null } = settings;
-  return { tags: [...tags], location, deviceType, interval, repoUrl, branch, themeColor };
+  const { tags, location, deviceType, interval, repoUrl, branch, flakeDir, themeColor = null } = settings;
+  return { tags: [...tags], location, deviceType, interval, repoUrl, branch, flakeDir, themeColor };
 }
 
 function factReaders(
@@ -125,12 +125,13 @@ function factReaders(
   // The machine itself does not change while this process lives.
   let machine: ReturnType<FactReader> | undefined;
   const { clone, runnerDir, hostname, platform } = host;
+  const { branch, flakeDir } = settings;
   return {
     async machine() {
       machine ??= host.machineFacts();
       return { ...(await machine), ...(await readAgentFacts(startedAt, platform)) };
     },
-    clone: () => readCloneFacts({ clone, runnerDir, branch: settings.branch, hostname, now: systemClock.now }),
+    clone: () => readCloneFacts({ clone, runnerDir, branch, flakeDir, hostname, now: systemClock.now }),
     system: () => readSystemFacts(platform, runnerDir),
     deadman: () => readDeadmanFact(runnerDir),
     units: async () => {

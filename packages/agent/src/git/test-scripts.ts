@@ -14,14 +14,14 @@ export interface TestScript {
   timeout: number;
 }
 
-/** Where a host's own tests are in the config repository. */
-export function testDirectory(cloneDir: string, hostname: string): string {
-  return join(cloneDir, "hosts", hostname, "tests");
+/** Where a host's own tests are, beside the flake. */
+export function testDirectory(flakeDir: string, hostname: string): string {
+  return join(flakeDir, "hosts", hostname, "tests");
 }
 
 /** The tests of a host, `hosts/<host>/tests/T*.sh`, in the order of their names. */
-export async function listTestScripts(cloneDir: string, hostname: string): Promise<TestScript[]> {
-  const directory = testDirectory(cloneDir, hostname);
+export async function listTestScripts(flakeDir: string, hostname: string): Promise<TestScript[]> {
+  const directory = testDirectory(flakeDir, hostname);
   const scripts: TestScript[] = [];
   for (const name of await listDirectory(directory)) {
     if (!/^T.*\.sh$/.test(name)) continue;

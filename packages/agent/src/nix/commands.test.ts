@@ -2,11 +2,24 @@ import { Commit } from "@nixfleet/protocol";
 import { expect, test } from "vitest";
 import { evaluateCommand } from "./commands.ts";
 
+const commit = Commit.parse("0123456789012345678901234567890123456789");
+
 test("R75: an evaluation names HEAD, of which Nix warns otherwise, and asks no cache of earlier ones", () => {
-  const commit = Commit.parse("0123456789012345678901234567890123456789");
-  const argv = evaluateCommand("/var/lib/nixfleet-runner/a repo", commit, "nixosConfigurations.web.config.system.build.toplevel");
+  const argv = evaluateCommand(
+    "/var/lib/nixfleet-runner/a repo",
+    "",
+    commit,
+    "nixosConfigurations.web.config.system.build.toplevel",
+  );
   expect(argv).toContain("--no-eval-cache");
   expect(argv.at(-1)).toBe(
     `git+file:///var/lib/nixfleet-runner/a%20repo?ref=HEAD&rev=${commit}#nixosConfigurations.web.config.system.build.toplevel.drvPath`,
+  );
+});
+
+test("a flake in a folder of the repository is named with its folder", () => {
+  const argv = evaluateCommand("/var/lib/nixfleet-runner/repo", "hosts/my+nix", commit, "nixosConfigurations.web");
+  expect(argv.at(-1)).toBe(
+    `git+file:///var/lib/nixfleet-runner/repo?ref=HEAD&rev=${commit}&dir=hosts/my%2Bnix#nixosConfigurations.web.drvPath`,
   );
 });

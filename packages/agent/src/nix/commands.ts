@@ -7,8 +7,9 @@ type Argv = [string, ...string[]];
  * up. Named as `HEAD`, since Nix warns of a detached one; without the cache of evaluations, which answers an evaluation that failed
  * before with another error, and never saves `nix eval` any work (docs/decisions/0061).
  */
-export function evaluateCommand(cloneDir: string, commit: Commit, attribute: string): Argv {
-  const flake = `git+file://${encodeURI(cloneDir)}?ref=HEAD&rev=${commit}`;
+export function evaluateCommand(cloneDir: string, flakeDir: string, commit: Commit, attribute: string): Argv {
+  const folder = flakeDir === "" ? "" : `&dir=${encodeURIComponent(flakeDir).replaceAll("%2F", "/")}`;
+  const flake = `git+file://${encodeURI(cloneDir)}?ref=HEAD&rev=${commit}${folder}`;
   return [
     "nix",
     ...["--extra-experimental-features", "nix-command flakes"],

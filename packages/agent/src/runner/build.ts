@@ -28,7 +28,7 @@ function isAttributeMissing(step: Step<unknown>): boolean {
 }
 
 async function evaluateAttribute(context: RunContext, commit: Commit, attribute: string): Promise<Step<string>> {
-  const argv = evaluateCommand(context.layout.clone, commit, attribute);
+  const argv = evaluateCommand(context.layout.clone, context.deps.config.flakeDir, commit, attribute);
   // That the flake has another attribute of the platform instead is no error, so it is not known yet whether these are.
   const errors: LogLine[] = [];
   const log = (line: LogLine) => void (line.level === "error" ? errors.push(line) : context.output.log(line));

@@ -9,6 +9,8 @@ export interface RunnerConfig {
   hostname: string;
   repoUrl: string;
   branch: string;
+  /** Folder of the flake within the repository; empty: its root. */
+  flakeDir: string;
   credentials: GitCredentials;
   /** Address of the dashboard, as set. */
   url: string;

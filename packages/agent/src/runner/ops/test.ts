@@ -1,4 +1,5 @@
 import { open, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { type Outcome, shorten, type TestResult } from "@nixfleet/protocol";
 import { succeeded } from "@nixfleet/runtime";
 import { NETWORK_VARIABLES, pickVariables } from "../../environment.ts";
@@ -19,7 +20,7 @@ export const test: OpImplementation<"test"> = async (context) => {
   const refused = await recheckClone(context, head);
   if (refused !== undefined) return refused;
   context.phase("test");
-  const scripts = await listTestScripts(layout.clone, deps.config.hostname);
+  const scripts = await listTestScripts(join(layout.clone, deps.config.flakeDir), deps.config.hostname);
   if (scripts.length === 0) return { state: "succeeded", reason: "no tests" };
   const failed: { name: string; firstError: string | undefined }[] = [];
   for (const [index, script] of scripts.entries()) {
@@ -60,7 +61,7 @@ async function runScript(
   const result = await context.command({
     argv: (await canRun(script.path)) ? [script.path] : ["/bin/sh", script.path],
     env: testEnvironment(context),
-    cwd: layout.clone,
+    cwd: join(layout.clone, deps.config.flakeDir),
     signal: AbortSignal.any([context.signal, timeout.signal]),
     endLeftovers: true,
     captureBytes: 0,
