@@ -1,6 +1,9 @@
 import { stat, statfs } from "node:fs/promises";
 import type { Metrics } from "@nixfleet/protocol";
 
+/** Where NixOS mounts the EFI system partition, and the one that holds kernels. */
+export const BOOT_MOUNTS = ["/boot", "/efi", "/boot/efi"] as const;
+
 export interface DiskDeps {
   /** Number of the file system that a path is on. */
   device: (path: string) => Promise<number>;
@@ -15,7 +18,7 @@ export const systemDisks: DiskDeps = { device: async (path) => (await stat(path)
  * could be used at all, as df(1) counts: what is reserved for root is neither used nor free. A path that is not there is left out.
  */
 export async function readDisks(
-  mounts: readonly string[] = ["/", "/nix", "/boot"],
+  mounts: readonly string[] = ["/", "/nix", ...BOOT_MOUNTS],
   deps: DiskDeps = systemDisks,
 ): Promise<NonNullable<Metrics["disks"]>> {
   const disks: NonNullable<Metrics["disks"]> = [];

@@ -115,6 +115,13 @@ test("each file system is reported once, what is not there is left out, and what
   ]);
 });
 
+test("the partitions that a machine boots from are among its disks, wherever they are mounted", async () => {
+  const statfs = async () => ({ bsize: 1, blocks: 10, bfree: 5, bavail: 5 });
+  const numbers: Record<string, number> = { "/": 1, "/nix": 1, "/boot": 2, "/efi": 3, "/boot/efi": 3 };
+  const disks = await readDisks(undefined, { device: async (path) => numbers[path] ?? 1, statfs });
+  expect(disks.map(({ mount }) => mount)).toEqual(["/", "/boot", "/efi"]);
+});
+
 test("what macOS prints is read", () => {
   const total = 17_179_869_184;
   expect(parseVmStat(fixture("darwin/vm_stat"), total)).toEqual({ used: (403_012 + 137_410 + 75_121) * 16_384, total });
