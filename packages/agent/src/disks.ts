@@ -1,4 +1,5 @@
 import { stat, statfs } from "node:fs/promises";
+import { dirname } from "node:path";
 import type { Metrics } from "@nixfleet/protocol";
 
 /** Where NixOS mounts the EFI system partition, and the one that holds kernels. */
@@ -37,6 +38,26 @@ export async function readDisks(
     }
   }
   return disks;
+}
+
+/** Types of file systems that live in memory, statfs(2): tmpfs and ramfs. */
+const IN_MEMORY = new Set([0x01021994, 0x858458f6]);
+
+/** Whether what is written below a path is gone after a reboot; what is not there yet will be where its nearest directory is. */
+export async function isInMemory(path: string, typeOf = fileSystemType): Promise<boolean> {
+  if (process.platform !== "linux") return false;
+  for (let place = path; ; place = dirname(place)) {
+    const type = await typeOf(place);
+    if (type !== undefined || place === "/") return type !== undefined && IN_MEMORY.has(type);
+  }
+}
+
+/** Undefined: not there, or not to be seen. */
+async function fileSystemType(path: string): Promise<number | undefined> {
+  return await statfs(path).then(
+    ({ type }) => type,
+    () => undefined,
+  );
 }
 
 /** Bytes that a program without privilege can still write below a path. */

@@ -67,6 +67,9 @@ export const Facts = z.object({
   profile: z.object({ closure: StorePath, generation: z.number().int().min(0).optional() }),
   generations: z.array(Generation).max(500),
   reboot: z.object({ needed: z.boolean(), reasons: z.array(shortText).max(50) }),
+  undoAtBoot: z
+    .enum(["ready", "lost"])
+    .describe("lost: a reboot forgets an unconfirmed switch, since what would undo it is in memory only"),
   deadman: z
     .object({ runId: RunId, until: Timestamp, back: StorePath.describe("Where the host goes back to") })
     .nullable()

@@ -7,7 +7,7 @@ import { fingerprint, watchedPaths } from "../daemon/fingerprint.ts";
 import { createInstance } from "../daemon/instance.ts";
 import { launchRunner } from "../daemon/launch-runner.ts";
 import { readDeadmanFact } from "../deadman/record.ts";
-import { readDisks } from "../disks.ts";
+import { isInMemory, readDisks } from "../disks.ts";
 import { createFactKeeper, type FactReader } from "../facts/fact-keeper.ts";
 import { readAgentFacts } from "../facts/machine-facts.ts";
 import { createMetricsReader } from "../facts/metrics.ts";
@@ -134,6 +134,7 @@ function factReaders(
     clone: () => readCloneFacts({ clone, runnerDir, branch, flakeDir, hostname, now: systemClock.now }),
     system: () => readSystemFacts(platform, runnerDir),
     deadman: () => readDeadmanFact(runnerDir),
+    undo: async () => ({ undoAtBoot: settings.systemRoot === "" && (await isInMemory(runnerDir)) ? "lost" : "ready" }),
     units: async () => {
       const failedUnits = await host.failedUnits();
       return failedUnits === undefined ? {} : { failedUnits };
