@@ -41,6 +41,7 @@ let
         else
           null;
     };
+    inherit process;
   };
 
   launchd = import ./launchd.nix;
@@ -54,6 +55,11 @@ let
       ++ lib.optional config.nix.enable config.nix.package
     )
     + ":/run/current-system/sw/bin:/nix/var/nix/profiles/default/bin:/usr/bin:/bin:/usr/sbin:/sbin";
+
+  process = {
+    PATH = lib.optionalString (cfg.signing.openpgpKeys != [ ]) "${pkgs.gnupg}/bin:" + path;
+    HOME = "/var/root";
+  };
 
   # In scripts, since a plist is XML and not every nix-darwin escapes what is in one.
   daemon = pkgs.writeShellScript "nixfleet-daemon" ''
@@ -70,11 +76,7 @@ let
   '';
   runner = pkgs.writeShellScript "nixfleet-runner" ''
     ${environment.exports (
-      environment.runner
-      // {
-        PATH = lib.optionalString (cfg.signing.openpgpKeys != [ ]) "${pkgs.gnupg}/bin:" + path;
-        HOME = "/var/root";
-      }
+      environment.runner // process
     )}
     exec ${cfg.package}/bin/nixfleet-agent runner
   '';

@@ -8,6 +8,8 @@
   runnerDir,
   # Variables for daemon, runner and command that this platform knows.
   machine ? { },
+  # PATH and HOME of the runner's service: by hand the same programs are found.
+  process ? { },
 }:
 let
   inherit (lib)
@@ -29,6 +31,26 @@ let
   lines = name: text: if text == [ ] then null else "${pkgs.writeText name (concatStringsSep "\n" text + "\n")}";
   keyText = key: if builtins.isPath key || hasPrefix "/" key then builtins.readFile key else key;
   healthChecks = map (filterAttrs (_: value: value != null && value != [ ])) cfg.healthChecks;
+
+  # Variables of a person's session that change what the agent, git or Nix do, and that no service of the system inherits.
+  foreign = [
+    "http_proxy"
+    "https_proxy"
+    "all_proxy"
+    "no_proxy"
+    "HTTP_PROXY"
+    "HTTPS_PROXY"
+    "ALL_PROXY"
+    "NO_PROXY"
+    "NODE_EXTRA_CA_CERTS"
+    "NODE_OPTIONS"
+    "SSL_CERT_FILE"
+    "SSL_CERT_DIR"
+    "NIX_SSL_CERT_FILE"
+    "NIX_CONFIG"
+    "NIX_PATH"
+    "NIX_REMOTE"
+  ];
 
   knownOps = builtins.fromJSON (builtins.readFile ./ops.json);
   unknownOps = builtins.filter (op: !builtins.elem op knownOps) cfg.allowedOps;
@@ -121,6 +143,7 @@ rec {
     NIXFLEET_URL = cfg.url;
     NIXFLEET_REPO_URL = cfg.repoUrl;
     NIXFLEET_BRANCH = cfg.branch;
+    NIXFLEET_FLAKE_DIR = cfg.flakeDir;
     NIXFLEET_HOSTNAME = cfg.hostname;
     NIXFLEET_FLAKE_ATTR = cfg.flakeAttr;
     NIXFLEET_ALLOWED_OPS = words cfg.allowedOps;
@@ -163,9 +186,10 @@ rec {
       NIXFLEET_THEME_COLOR = cfg.themeColor;
     };
 
-  # The agent with this host's settings, for a person: status, check, deploy, undo.
+  # The agent with this host's settings, for a person: status, check, deploy, undo. It has the environment of the services, so that
+  # what holds by hand holds for them. In a home they inherit what the user's session has, and so does this.
   command = pkgs.writeShellScriptBin "nixfleet-agent" ''
-    ${exports (daemon // runner // { NIXFLEET_TOKEN_FILE = cfg.tokenFile; })}
+    ${lib.optionalString (platform != "home-manager") "unset ${toString foreign}\n"}${exports (daemon // runner // process // { NIXFLEET_TOKEN_FILE = cfg.tokenFile; })}
     exec ${cfg.package}/bin/nixfleet-agent "$@"
   '';
 
@@ -199,6 +223,11 @@ rec {
       {
         assertion = builtins.match "(https?|wss?)://[^/@?#[:space:]]+(/[^?#[:space:]]*)?" cfg.url != null;
         message = "services.nixfleet-agent.url: an address that begins with https://, http://, wss:// or ws:// is expected, without user name, query or fragment.";
+      }
+      {
+        assertion = builtins.match "([A-Za-z0-9_.+@-]+(/[A-Za-z0-9_.+@-]+)*)?" cfg.flakeDir != null
+          && builtins.match "(.*/)?(\\.\\.?|\\.git)(/.*)?" cfg.flakeDir == null;
+        message = "services.nixfleet-agent.flakeDir is ${cfg.flakeDir}: the path of a folder within the repository is expected, such as nix or hosts/nix.";
       }
       {
         assertion = unknownOps == [ ];

@@ -133,6 +133,13 @@ in
       '';
     };
 
+    flakeDir = mkOption {
+      type = types.str;
+      default = "";
+      description = "Folder of the config repository that has the flake, where that is not its root. The tests of the host are beside the flake, in `hosts/<hostname>/tests`.";
+      example = "nix";
+    };
+
     sshKeyFile = nullOrOption secretFile {
       description = "Private key with read access to the config repository, for an ssh:// address. Inputs of the flake on the same server are fetched with it too.";
       example = "/run/agenix/nixfleet-deploy-key";

@@ -17,6 +17,7 @@ export const everything: ModuleRequest = {
     url: "wss://fleet.example.org/at%20home",
     branch: "fleet/live",
     submodules: true,
+    flakeDir: "machines/nix",
     sshKeyFile: "/run/agenix/deploy-key",
     knownHostsFile: "/etc/ssh/ssh_known_hosts",
     gitCredentialsFile: "/run/agenix/git-credentials",

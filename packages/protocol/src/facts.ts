@@ -67,6 +67,9 @@ export const Facts = z.object({
   profile: z.object({ closure: StorePath, generation: z.number().int().min(0).optional() }),
   generations: z.array(Generation).max(500),
   reboot: z.object({ needed: z.boolean(), reasons: z.array(shortText).max(50) }),
+  undoAtBoot: z
+    .enum(["ready", "lost"])
+    .describe("lost: a reboot forgets an unconfirmed switch, since what would undo it is in memory only"),
   deadman: z
     .object({ runId: RunId, until: Timestamp, back: StorePath.describe("Where the host goes back to") })
     .nullable()
@@ -129,6 +132,7 @@ export const HostSettings = z.lazy(() =>
     interval: z.number().min(1).max(3600).describe("Seconds between metrics while watched"),
     repoUrl: plainText(500).describe("The config repository that the host follows"),
     branch: plainText(250).optional().describe("Its branch; older agents send it in the fact `clone` only"),
+    flakeDir: plainText(200).optional().describe("Its folder with the flake; absent or empty: its root"),
   }),
 );
 export type HostSettings = z.infer<typeof HostSettings>;

@@ -228,6 +228,7 @@ const sourceFields = {
   sourceId: SourceId,
   repoUrl: z.string(),
   branch: z.string(),
+  flakeDir: z.string().optional().describe("Folder of the flake within the repository; absent: its root"),
 };
 
 const neverRead = z.object({

@@ -45,7 +45,7 @@ export { createProcessTree, type ProcessTree } from "./process-tree.ts";
 export { redact, redactUrls } from "./redact.ts";
 export { canonicalRepoUrl, checkRepoUrl, type RepoTransport, type RepoUrlCheck } from "./repo-url.ts";
 export { createSerial, type Serial } from "./serial.ts";
-export { absolutePath, branchName, oneOf, onOff, repoUrl, wholeNumber, wordList } from "./setting-schemas.ts";
+export { absolutePath, branchName, oneOf, onOff, repoFolder, repoUrl, wholeNumber, wordList } from "./setting-schemas.ts";
 export {
   defineSettings,
   formatFaults,

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { posix } from "node:path";
 import type { Platform } from "@nixfleet/protocol";
 import { createGitFixture, type FileChanges, type GitFixture, type GitFixtureOptions } from "./git-fixture.ts";
 
@@ -53,19 +54,26 @@ export interface FlakeFixture extends GitFixture {
   commitFlake(subject: string, shape: FlakeShape): Promise<string>;
 }
 
+export interface FlakeFixtureOptions extends GitFixtureOptions {
+  /** Where the flake is within the repository. Default: its root. */
+  folder?: string;
+}
+
 /**
  * A config repository with a real flake that needs no nixpkgs: systems are plain derivations whose activation is switched
  * by the same steps as a real NixOS. Activation links "$NIXFLEET_SYSTEM_ROOT/run/current-system" in the modes `switch` and
  * `test`, and appends a line to "$NIXFLEET_SYSTEM_ROOT/activations" in every mode but `dry-activate`, so that a test can count
  * activations.
  */
-export async function createFlakeFixture(options: GitFixtureOptions = {}): Promise<FlakeFixture> {
+export async function createFlakeFixture({ folder = "", ...options }: FlakeFixtureOptions = {}): Promise<FlakeFixture> {
   const repository = await createGitFixture(options);
   let files: string[] = [];
   return {
     ...repository,
     async commitFlake(subject, shape) {
-      const changes = shapeFiles(shape);
+      const changes = Object.fromEntries(
+        Object.entries(shapeFiles(shape)).map(([path, change]) => [posix.join(folder, path), change]),
+      );
       const gone = files.filter((path) => !(path in changes)).map((path) => [path, null] as const);
       files = Object.keys(changes);
       return repository.commit(subject, { ...Object.fromEntries(gone), ...changes });

@@ -14,6 +14,7 @@ export function createRunnerDeps(settings: RunnerSettings, env: Environment, log
       hostname: host.hostname,
       repoUrl: settings.repoUrl,
       branch: settings.branch,
+      flakeDir: settings.flakeDir,
       credentials: host.credentials,
       submodules: settings.submodules,
       url: settings.url,

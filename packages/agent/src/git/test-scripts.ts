@@ -20,25 +20,33 @@ export type TestScript = {
   | { kind: "unusable"; reason: string }
 );
 
-/** Where a host's own tests are in the config repository, folder by folder. */
-const foldersOf = (hostname: string) => ["hosts", hostname, "tests"];
+/** Where a host's own tests are in the config repository, folder by folder: beside the flake. */
+const foldersOf = (flakeDir: string, hostname: string) => [
+  ...flakeDir.split("/").filter((name) => name !== ""),
+  "hosts",
+  hostname,
+  "tests",
+];
 
 /**
- * The tests of a host, `hosts/<host>/tests/T*.sh`, in the order of their names. Links are followed inside of the clone, and nowhere else: one that
- * leads out of it or nowhere is a test that cannot be run, and a folder of that kind another.
+ * The tests of a host, `hosts/<host>/tests/T*.sh` beside the flake, in the order of their names. Links are followed inside of the clone, and nowhere
+ * else: one that leads out of it or nowhere is a test that cannot be run, and a folder of that kind another.
  */
-export async function listTestScripts(cloneDir: string, hostname: string): Promise<TestScript[]> {
-  const folders = foldersOf(hostname);
+export async function listTestScripts(
+  { clone, flakeDir }: { clone: string; flakeDir: string },
+  hostname: string,
+): Promise<TestScript[]> {
+  const folders = foldersOf(flakeDir, hostname);
   for (const index of folders.keys()) {
     const name = folders.slice(0, index + 1).join("/");
-    const found = await followInside(cloneDir, join(cloneDir, name));
+    const found = await followInside(clone, join(clone, name));
     if (found.kind === "missing") return [];
     if (found.kind === "refused") return [{ name, kind: "unusable", reason: `${name} ${found.reason}` }];
     if (!(await lstat(found.path)).isDirectory()) return [{ name, kind: "unusable", reason: `${name} is not a folder` }];
   }
-  const directory = join(cloneDir, ...folders);
+  const directory = join(clone, ...folders);
   const names = (await readdir(directory)).filter((name) => /^T.*\.sh$/.test(name));
-  return Promise.all(names.sort().map((name) => inspectScript(cloneDir, directory, name)));
+  return Promise.all(names.sort().map((name) => inspectScript(clone, directory, name)));
 }
 
 async function inspectScript(cloneDir: string, directory: string, name: string): Promise<TestScript> {

@@ -1,3 +1,5 @@
+import { REFUSED_WAIT } from "@nixfleet/protocol";
+
 /** The first try again comes within this many milliseconds, the second within twice as many, and so on. */
 const FIRST_WINDOW = 1000;
 /** No try again comes later than this, in milliseconds, unless the dashboard asks for it. */
@@ -41,5 +43,5 @@ export function waitAfter(seconds: number, random: () => number): number {
 
 /** Wait while only a person can fix the cause (token revoked, protocol too old): half a minute to a minute. */
 export function slowWait(random: () => number): number {
-  return Math.floor(LONGEST_WAIT * (1 + random()));
+  return Math.floor((REFUSED_WAIT / 2) * (1 + random()));
 }

@@ -5,6 +5,8 @@ type Argv = [string, ...string[]];
 export interface EvaluationTarget {
   /** The clone's directory. */
   clone: string;
+  /** The folder that has the flake; empty: its root. */
+  flakeDir: string;
   commit: Commit;
   attribute: string;
   submodules: boolean;
@@ -15,8 +17,9 @@ export interface EvaluationTarget {
  * up. Named as `HEAD`, since Nix warns of a detached one; without the cache of evaluations, which answers an evaluation that failed
  * before with another error, and never saves `nix eval` any work (docs/decisions/0061).
  */
-export function evaluateCommand({ clone, commit, attribute, submodules }: EvaluationTarget): Argv {
-  const flake = `git+file://${encodeURI(clone)}?ref=HEAD&rev=${commit}${submodules ? "&submodules=1" : ""}`;
+export function evaluateCommand({ clone, flakeDir, commit, attribute, submodules }: EvaluationTarget): Argv {
+  const folder = flakeDir === "" ? "" : `&dir=${encodeURIComponent(flakeDir).replaceAll("%2F", "/")}`;
+  const flake = `git+file://${encodeURI(clone)}?ref=HEAD&rev=${commit}${submodules ? "&submodules=1" : ""}${folder}`;
   return [
     "nix",
     ...["--extra-experimental-features", "nix-command flakes"],

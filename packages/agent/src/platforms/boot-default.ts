@@ -1,8 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-
-/** Where NixOS mounts the EFI system partition, and the one that holds kernels. */
-const MOUNT_POINTS = ["/boot", "/efi", "/boot/efi"] as const;
+import { BOOT_MOUNTS } from "../disks.ts";
 
 /**
  * The closure that systemd-boot starts unless somebody chooses another entry: `default` of `loader.conf` names the entry, whose
@@ -10,7 +8,7 @@ const MOUNT_POINTS = ["/boot", "/efi", "/boot/efi"] as const;
  * seen, as with another boot loader, with a default that is a pattern, or without the right to read the partition.
  */
 export async function bootDefault(systemRoot: string): Promise<string | undefined> {
-  const places = MOUNT_POINTS.map((place) => join(systemRoot, place, "loader"));
+  const places = BOOT_MOUNTS.map((place) => join(systemRoot, place, "loader"));
   for (const place of places) {
     const settings = await textOf(join(place, "loader.conf"));
     const name = settings === undefined ? undefined : /^default[ \t]+(\S+)[ \t]*$/m.exec(settings)?.[1];

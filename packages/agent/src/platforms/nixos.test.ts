@@ -257,13 +257,51 @@ test("the boot partition needs what it does not have yet of kernel and initrd; w
     device: async (path: string) => (path === `${dir.path}/boot/.` ? boot : 1),
     statfs: async () => ({ bsize: 512, blocks: 100, bfree: 20, bavail: 10 }),
   });
-  expect(await nixos(dir.path, false, { disks: disks(2) }).bootSpace(first)).toEqual({ needed: 1500, free: 5120 });
+  expect(await nixos(dir.path, false, { disks: disks(2) }).bootSpace(first)).toEqual({
+    place: "/boot",
+    needed: 1500,
+    free: 5120,
+  });
   await makeLinks(dir.path, { "run/current-system": first });
-  expect(await nixos(dir.path, false, { disks: disks(2) }).bootSpace(first)).toEqual({ needed: 0, free: 5120 });
-  expect(await nixos(dir.path, false, { disks: disks(2) }).bootSpace(second)).toEqual({ needed: 1100, free: 5120 });
+  expect(await nixos(dir.path, false, { disks: disks(2) }).bootSpace(first)).toEqual({ place: "/boot", needed: 0, free: 5120 });
+  expect(await nixos(dir.path, false, { disks: disks(2) }).bootSpace(second)).toEqual({
+    place: "/boot",
+    needed: 1100,
+    free: 5120,
+  });
   expect(await nixos(dir.path, false, { disks: disks(1) }).bootSpace(second)).toBeUndefined();
   await makeLinks(dir.path, { [`${profiles}/system-3-link`]: second });
-  expect(await nixos(dir.path, false, { disks: disks(2) }).bootSpace(second)).toEqual({ needed: 0, free: 5120 });
+  expect(await nixos(dir.path, false, { disks: disks(2) }).bootSpace(second)).toEqual({ place: "/boot", needed: 0, free: 5120 });
+});
+
+test("the boot partition is the one that the boot loader copies kernels to, wherever it is mounted", async () => {
+  await using dir = await createTempDir();
+  const image = await makeClosure(dir.path, "linux", { bzImage: "x".repeat(1000) });
+  const system = await makeClosure(dir.path, "a");
+  await makeLinks(system, { kernel: `${image}/bzImage`, initrd: `${image}/bzImage` });
+  const mounted = (...places: string[]) => ({
+    device: async (path: string) => places.findIndex((place) => path === `${dir.path}${place}/.`) + 1,
+    statfs: async (path: string) => ({ bsize: 1, blocks: 9000, bfree: 9000, bavail: path.length - dir.path.length }),
+  });
+  const place = async (...places: string[]) =>
+    (await nixos(dir.path, false, { disks: mounted(...places) }).bootSpace(system))?.place;
+  expect(await place()).toBeUndefined();
+  // GRUB alone is on these, and reads kernels from the root.
+  expect(await place("/efi")).toBeUndefined();
+  expect(await place("/boot/efi")).toBeUndefined();
+  await mkdir(join(dir.path, "efi/EFI/nixos"), { recursive: true });
+  expect(await place("/efi")).toBe("/efi");
+  await rm(join(dir.path, "efi/EFI/nixos"), { recursive: true });
+  // Extended partition and EFI system partition, without a hint: the first holds kernels.
+  expect(await place("/boot", "/efi")).toBe("/boot");
+  // GRUB installs itself to the EFI system partition, and keeps kernels in /boot.
+  await mkdir(join(dir.path, "boot/kernels"), { recursive: true });
+  await mkdir(join(dir.path, "boot/efi/EFI"), { recursive: true });
+  expect(await place("/boot", "/boot/efi")).toBe("/boot");
+  await rm(join(dir.path, "boot/kernels"), { recursive: true });
+  await mkdir(join(dir.path, "boot/efi/EFI/nixos"), { recursive: true });
+  expect(await place("/boot/efi")).toBe("/boot/efi");
+  expect(await place("/boot", "/boot/efi")).toBe("/boot/efi");
 });
 
 test("an activation of another is seen by its unit, or by the lock that switch-to-configuration holds", async () => {

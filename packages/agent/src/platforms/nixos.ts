@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Commit, PLATFORM_TRAITS } from "@nixfleet/protocol";
 import { type Exec, succeeded } from "@nixfleet/runtime";
 import * as z from "zod";
-import { type DiskDeps, freeBytes, systemDisks } from "../disks.ts";
+import { BOOT_MOUNTS, type DiskDeps, freeBytes, systemDisks } from "../disks.ts";
 import { pickVariables } from "../environment.ts";
 import { isAgentUnit } from "../systemd/agent-units.ts";
 import { createSystemd, isSystemdBooted } from "../systemd/systemd.ts";
@@ -116,10 +116,8 @@ export function createNixosPlatform(deps: NixosDeps): Platform {
       return from === undefined ? [] : inhibitorsBetween(from, closure);
     },
     async bootSpace(closure) {
-      // The dot has an automount mounted: the mount point alone would be asked about an empty file system.
-      const boot = `${join(systemRoot, "/boot")}/.`;
-      const [own, root] = await Promise.all([boot, systemRoot || "/"].map((path) => disks.device(path).catch(() => undefined)));
-      if (own === undefined || own === root) return undefined;
+      const boot = await bootPartition(systemRoot, disks);
+      if (boot === undefined) return undefined;
       // What the machine booted, and what its boot menu offers, is on the partition already: a kernel that did not change needs
       // no space, and neither does a way back.
       const generations = await listGenerations(system.profile);
@@ -129,7 +127,7 @@ export function createNixosPlatform(deps: NixosDeps): Platform {
       }
       let needed = 0;
       for (const [file, size] of await bootFiles(closure)) if (!known.has(file)) needed += size;
-      return { needed, free: await freeBytes(boot, disks) };
+      return { needed, ...boot };
     },
     reboot: isSystemd ? ["systemctl", "reboot"] : undefined,
     async readFacts() {
@@ -145,6 +143,29 @@ export function createNixosPlatform(deps: NixosDeps): Platform {
     },
   };
 }
+
+/**
+ * Where the boot loader copies kernels to, and what is free there: the partition on which it has a folder for them. Without such a folder it is
+ * /boot, which may be a new partition; an EFI system partition alone may hold no more than GRUB itself, which reads kernels from the
+ * root then. Undefined: no partition but the root's is known to hold any.
+ */
+async function bootPartition(systemRoot: string, disks: DiskDeps): Promise<{ place: string; free: number } | undefined> {
+  const device = (path: string) => disks.device(path).catch(() => undefined);
+  const root = await device(systemRoot || "/");
+  const found: { place: string; path: string }[] = [];
+  for (const place of BOOT_MOUNTS) {
+    // The dot has an automount mounted: the mount point alone would be asked about an empty file system.
+    const path = `${join(systemRoot, place)}/.`;
+    const own = await device(path);
+    if (own !== undefined && own !== root) found.push({ place, path });
+  }
+  const hasKernels = ({ path }: { path: string }) => KERNEL_FOLDERS.some((folder) => existsSync(join(path, folder)));
+  const used = found.find(hasKernels) ?? found.find(({ place }) => place === "/boot");
+  return used && { place: used.place, free: await freeBytes(used.path, disks) };
+}
+
+/** Folders of kernels of systemd-boot, GRUB, extlinux and Limine, as the modules of nixpkgs install them. */
+const KERNEL_FOLDERS = ["EFI/nixos", "kernels", "nixos", "limine/kernels"] as const;
 
 /** `/etc/static` leads to the `etc` of what runs: the activation links it, and all else of /etc through it. */
 async function linkDifferences(systemRoot: string, { running }: MeantState): Promise<Difference[]> {

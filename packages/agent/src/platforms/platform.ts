@@ -70,6 +70,14 @@ export interface AccessReading {
   apps: "none" | "allowed" | "denied";
 }
 
+/** What the boot loader is to copy, in bytes. */
+export interface BootSpace {
+  /** Where the partition is mounted. */
+  place: string;
+  needed: number;
+  free: number;
+}
+
 /**
  * What differs between NixOS, nix-darwin and Home Manager. Everything else is the same for all: nobody else compares the name of a
  * platform, so that a new one need only answer what this interface asks.
@@ -141,8 +149,8 @@ export interface Platform extends PlatformTraits {
   rebootReasons(closure: string): Promise<readonly string[]>;
   /** Names of what forbids to switch from the running closure to this one without a reboot (`system.switch.inhibitors` of NixOS). */
   switchInhibitors(closure: string): Promise<readonly string[]>;
-  /** Bytes that the boot partition needs for this closure, and has free; undefined: nothing is copied there. */
-  bootSpace(closure: string): Promise<{ needed: number; free: number } | undefined>;
+  /** Bytes that the boot partition needs for this closure, and has free, by where it is mounted; undefined: nothing is copied there. */
+  bootSpace(closure: string): Promise<BootSpace | undefined>;
   /** The program that reboots the machine; undefined where that is not for this agent to do. */
   readonly reboot: readonly [string, ...string[]] | undefined;
 }

@@ -1,4 +1,5 @@
 import { readlink } from "node:fs/promises";
+import { join } from "node:path";
 import { type Commit, type FailureCode, type LogLine, type Outcome, StorePath } from "@nixfleet/protocol";
 import { describeEnd, type ExecResult, inputSettings, succeeded } from "@nixfleet/runtime";
 import { freeBytes } from "../disks.ts";
@@ -28,7 +29,8 @@ function isAttributeMissing(step: Step<unknown>): boolean {
 }
 
 async function evaluateAttribute(context: RunContext, commit: Commit, attribute: string): Promise<Step<string>> {
-  const argv = evaluateCommand({ clone: context.layout.clone, commit, attribute, submodules: context.deps.config.submodules });
+  const { submodules, flakeDir } = context.deps.config;
+  const argv = evaluateCommand({ clone: context.layout.clone, flakeDir, commit, attribute, submodules });
   // That the flake has another attribute of the platform instead is no error, so it is not known yet whether these are.
   const errors: LogLine[] = [];
   const log = (line: LogLine) => void (line.level === "error" ? errors.push(line) : context.output.log(line));
@@ -124,7 +126,7 @@ async function nixFailure(
 }
 
 /** A lock file that was never committed is another fault than one that lacks something. */
-async function lockFailureCode({ clone }: RunContext, code: FailureCode): Promise<FailureCode> {
+async function lockFailureCode({ clone, deps }: RunContext, code: FailureCode): Promise<FailureCode> {
   if (code !== "lock-outdated") return code;
-  return (await clone.readFile("flake.lock", 1)).kind === "missing" ? "lock-missing" : code;
+  return (await clone.readFile(join(deps.config.flakeDir, "flake.lock"), 1)).kind === "missing" ? "lock-missing" : code;
 }

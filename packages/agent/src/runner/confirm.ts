@@ -117,16 +117,17 @@ async function haveGivenUp({ serviceManager }: Pick<Platform, "serviceManager">,
 
 /** What the dashboard says; a run that does not depend on it is told yes. */
 async function askDashboard(context: RunContext, { asks }: ArmedDeadman, signal: AbortSignal): Promise<DashboardAnswer> {
-  const { config } = context.deps;
+  const { config, env } = context.deps;
+  const dashboard = { url: config.url, env };
   const { runId, confirmSecret } = context.request;
   switch (asks) {
     case "nothing":
       return { kind: "yes" };
     case "health":
-      return requestHealth(config.url, signal);
+      return requestHealth(dashboard, signal);
     case "confirm":
       if (confirmSecret === undefined) return { kind: "no", reason: "the run has lost its secret", path: "none" };
-      return requestConfirmation(config.url, { runId, secret: confirmSecret, signal });
+      return requestConfirmation(dashboard, { runId, secret: confirmSecret, signal });
   }
 }
 

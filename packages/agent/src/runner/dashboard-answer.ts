@@ -25,3 +25,12 @@ export function judgeResponse(status: number, problem: string | undefined): Dash
 export function judgeError(code: string): DashboardAnswer {
   return { kind: "no", reason: code, path: code === "ECONNREFUSED" ? "dashboard-away" : "none" };
 }
+
+/**
+ * Judges what a proxy says. One that looked for the dashboard and found nobody has been reached, so it is not the host that is cut off. One
+ * that cannot be reached, refuses, or wants another password can be the host's own doing: it may run on this very host.
+ */
+export function judgeProxy({ message, isBeyond }: { message: string; isBeyond: boolean }): DashboardAnswer {
+  const reason = message.replace(/\.$/, "").replace(/^T/, "t");
+  return { kind: "no", reason, path: isBeyond ? "dashboard-away" : "none" };
+}

@@ -144,7 +144,7 @@ async function armFor(context: RunContext, plan: DeploymentPlan, back: string): 
 /** A dashboard that did not answer before the activation cannot be asked to answer after it. */
 async function chooseConfirmation({ deps, request, signal }: RunContext): Promise<ArmedDeadman["asks"]> {
   if (request.confirmSecret !== undefined) return "confirm";
-  return (await requestHealth(deps.config.url, signal)).kind === "yes" ? "health" : "nothing";
+  return (await requestHealth({ url: deps.config.url, env: deps.env }, signal)).kind === "yes" ? "health" : "nothing";
 }
 
 /**

@@ -9,6 +9,8 @@ export interface RunnerConfig {
   hostname: string;
   repoUrl: string;
   branch: string;
+  /** Folder of the flake within the repository; empty: its root. */
+  flakeDir: string;
   credentials: GitCredentials;
   /** Whether the flake is evaluated with the submodules of its repository. */
   submodules: boolean;

@@ -20,6 +20,7 @@ export interface HostFactsDeps {
   platform: Platform;
   runnerDir: string;
   branch: string;
+  flakeDir: string;
   hostname: string;
   now: () => number;
 }

@@ -9,7 +9,7 @@ const fine: GuardReading = {
     { path: "/", free: 64 * MIB },
     { path: "/nix/store", free: 900 * MIB },
   ],
-  boot: { needed: 40 * MIB, free: 40 * MIB },
+  boot: { place: "/efi", needed: 40 * MIB, free: 40 * MIB },
   inhibitors: [],
   other: undefined,
 };
@@ -25,7 +25,12 @@ test.for([
   ["no agent in the new closure", { agent: { running: true, next: false } }, "agent-missing", "does not"],
   ["a full root", { disks: [{ path: "/", free: 64 * MIB - 1 }] }, "disk-too-full", "/ has 64 MiB free"],
   ["a full store", { disks: [{ path: "/nix/store", free: 0 }] }, "disk-too-full", "/nix/store has 0 MiB free"],
-  ["a full boot partition", { boot: { needed: 41 * MIB, free: 40 * MIB } }, "disk-too-full", "kernel and initrd need 41 MiB"],
+  [
+    "a full boot partition",
+    { boot: { place: "/efi", needed: 41 * MIB, free: 40 * MIB } },
+    "disk-too-full",
+    "at /efi has 40 MiB free, kernel and initrd need 41 MiB",
+  ],
 ] as const)("%s refuses", ([, change, code, words]) => {
   const verdict = decideActivation({ ...fine, ...(change as Partial<GuardReading>) }, unforced("switch"));
   expect(verdict).toMatchObject({ kind: "refused", outcome: { state: "refused", code, reason: expect.stringContaining(words) } });
@@ -43,7 +48,7 @@ test("an agent that no configuration installs is missed by none", () => {
 });
 
 test("a trial copies nothing to the boot partition; without one of its own there is nothing to ask", () => {
-  expect(decideActivation({ ...fine, boot: { needed: 2, free: 1 } }, unforced("test")).kind).toBe("passed");
+  expect(decideActivation({ ...fine, boot: { place: "/efi", needed: 2, free: 1 } }, unforced("test")).kind).toBe("passed");
   expect(decideActivation({ ...fine, boot: undefined }, unforced("boot")).kind).toBe("passed");
 });
 

@@ -1,7 +1,7 @@
 import { dirname } from "node:path";
 import { type Outcome, type RefusalCode, shorten } from "@nixfleet/protocol";
 import { freeBytes } from "../disks.ts";
-import type { ActivationMode } from "../platforms/platform.ts";
+import type { ActivationMode, BootSpace } from "../platforms/platform.ts";
 import { checkActivation } from "./activation-check.ts";
 import type { RunContext } from "./context.ts";
 
@@ -14,7 +14,7 @@ export interface GuardReading {
   agent: { running: boolean; next: boolean };
   /** Free bytes by path. */
   disks: readonly { path: string; free: number }[];
-  boot: { needed: number; free: number } | undefined;
+  boot: BootSpace | undefined;
   inhibitors: readonly string[];
   /** Who else activates something now. */
   other: string | undefined;
@@ -38,7 +38,7 @@ export function decideActivation(reading: GuardReading, options: { mode: Activat
     return refused("disk-too-full", `${full.path} has ${inMib(full.free)} free, an activation needs ${inMib(LEAST_FREE)}.`);
   }
   if (mode !== "test" && boot !== undefined && boot.needed > boot.free) {
-    const reason = `The boot partition has ${inMib(boot.free)} free, kernel and initrd need ${inMib(boot.needed)}.`;
+    const reason = `The boot partition at ${boot.place} has ${inMib(boot.free)} free, kernel and initrd need ${inMib(boot.needed)}.`;
     return refused("disk-too-full", reason);
   }
   if (inhibitors.length === 0 || mode === "boot") return { kind: "passed", mode };

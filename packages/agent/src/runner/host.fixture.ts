@@ -100,6 +100,7 @@ export async function createTestHost(options: TestHostOptions = {}): Promise<Tes
     hostname: name,
     repoUrl: flake.url,
     branch: "main",
+    flakeDir: "",
     credentials: {},
     submodules: false,
     url: "http://127.0.0.1:9",

@@ -1,6 +1,8 @@
 import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { exec } from "@nixfleet/runtime";
 import { expect, test } from "vitest";
+import { failingHealthChecks } from "./health-checks.ts";
 import { createTestHost, eventsOf, logText } from "./host.fixture.ts";
 
 const sh = (body: string) => `#!/bin/sh\n${body}\n`;
@@ -93,4 +95,21 @@ test("R33: a script that is a link inside of the repository is run; one out of i
     reason: "1 of 1 tests failed: hosts/gate/tests.",
     firstError: 'hosts/gate/tests is a link to "../../nowhere", which leads nowhere',
   });
+});
+
+test("R58: a test and a health check of the host find its proxy, and what they print shows no password of it", async () => {
+  const say = 'echo "by $https_proxy, trusting $SSL_CERT_FILE"; echo "$https_proxy" | cut -d: -f3 | cut -d@ -f1';
+  await using host = await createTestHost({ host: { tests: { "T01-way.sh": sh(say) } } });
+  await host.doRun("pull");
+  const network = { https_proxy: "http://ada:never-to-be-seen@proxy.example:3128", SSL_CERT_FILE: "/etc/own.pem" };
+  const runId = await host.ask("test");
+  await host.run({ env: { ...host.env, ...network } });
+  expect(logText(await host.events(runId)).slice(-2)).toEqual([
+    "by http://[redacted]@proxy.example:3128, trusting /etc/own.pem",
+    "[redacted]",
+  ]);
+  const check = { kind: "command" as const, argv: ["/bin/sh", "-c", `${say}; exit 1`], timeout: 30 };
+  const signal = AbortSignal.timeout(60_000);
+  const faults = await failingHealthChecks([check], { exec, env: { ...host.env, ...network }, signal });
+  expect(faults).toEqual(["/bin/sh: exit code 1: never-to-be-seen"]);
 });

@@ -74,9 +74,17 @@ async function work(context: RunContext, request: OpRequest): Promise<Outcome> {
 /** What is so after the work: read by the runner itself, whatever the op reported (R22). */
 async function readProof(context: RunContext, { op }: OpRequest): Promise<FactsReading | undefined> {
   const { deps, clone } = context;
-  const { runnerDir, branch, hostname } = deps.config;
+  const { runnerDir, branch, flakeDir, hostname } = deps.config;
   try {
-    const reading = await readHostFacts({ clone, platform: deps.platform, runnerDir, branch, hostname, now: deps.clock.now });
+    const reading = await readHostFacts({
+      clone,
+      platform: deps.platform,
+      runnerDir,
+      branch,
+      flakeDir,
+      hostname,
+      now: deps.clock.now,
+    });
     if (op !== "refresh") return reading;
     return { readAt: reading.readAt, facts: { ...(await deps.readMachineFacts()), ...reading.facts } };
   } catch (error) {

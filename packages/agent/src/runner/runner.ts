@@ -11,7 +11,7 @@ import type { RunnerDeps } from "./deps.ts";
 import { probeRepository } from "./probe.ts";
 import { recordAccess } from "./record-access.ts";
 import { recoverRuns } from "./recover.ts";
-import { createRedactor, readCredentialSecrets } from "./redactor.ts";
+import { createRedactor, readHostSecrets } from "./redactor.ts";
 import { runOne } from "./run-one.ts";
 import { takeNext } from "./take-request.ts";
 
@@ -31,7 +31,7 @@ export async function runRunner(deps: RunnerDeps): Promise<RunnerResult> {
   const layout = runnerLayout(config.runnerDir);
   await mkdir(layout.runs, { recursive: true, mode: 0o750 });
   await recordAccess(deps);
-  const redact = createRedactor(await readCredentialSecrets(config.credentials.credentialsFile));
+  const redact = createRedactor(await readHostSecrets(deps));
   let runs = 0;
   const doRun = async (request: RunRequest) => {
     await runOne(deps, request, redact);

@@ -1,4 +1,5 @@
 import { mkdir, rm } from "node:fs/promises";
+import { posix } from "node:path";
 import { type Commit, type CommitRelation, Commit as CommitSchema, plainText, shorten } from "@nixfleet/protocol";
 import {
   explainGitFailure,
@@ -27,6 +28,8 @@ export interface MirrorDeps {
   directory: string;
   repoUrl: string;
   branch: string;
+  /** Folder of the flake; empty: the root. */
+  flakeDir: string;
   /** May connect to the repository only. */
   git: Git;
   /** Has no network access: a query for a commit that a host made up must not cause a request to the server. */
@@ -49,7 +52,7 @@ export interface Mirror {
   relate(commit: Commit, target: Commit): Promise<{ relation: CommitRelation; lackingSince: number | null }>;
 }
 
-export function createMirror({ directory, repoUrl, branch, git, localGit }: MirrorDeps): Mirror {
+export function createMirror({ directory, repoUrl, branch, flakeDir, git, localGit }: MirrorDeps): Mirror {
   const failed = (stderr: string): { ok: false; failure: GitFailure } => ({
     ok: false,
     failure: explainGitFailure(stderr, repoUrl),
@@ -124,7 +127,7 @@ export function createMirror({ directory, repoUrl, branch, git, localGit }: Mirr
     async lock(commit, signal) {
       const file = await readTreeFile(
         { git, localGit },
-        { commit, path: "flake.lock", limit: LARGEST_FLAKE_LOCK, cwd: directory, signal },
+        { commit, path: posix.join(flakeDir, "flake.lock"), limit: LARGEST_FLAKE_LOCK, cwd: directory, signal },
       );
       switch (file.kind) {
         case "missing":

@@ -33,10 +33,10 @@ async function arrange(using?: GitFixture) {
   };
   let told = 0;
   const waiting: { for: (view: SourceView) => boolean; resolve: () => void }[] = [];
-  const make = (more: { url?: string; branch?: string; interval?: number } = {}) => {
+  const make = (more: { url?: string; branch?: string; flakeDir?: string; interval?: number } = {}) => {
     const sources = scope.use(
       createSources({
-        declared: [{ url: more.url ?? git.url, branch: more.branch ?? "main" }],
+        declared: [{ url: more.url ?? git.url, branch: more.branch ?? "main", flakeDir: more.flakeDir }],
         directory: join(dir.path, "mirrors"),
         interval: more.interval ?? MINUTE,
         store,
@@ -150,6 +150,16 @@ test("R58: a token in the URL of an input is neither shown nor stored, also wher
   await source.start();
   expect(await source.refresh()).toMatchObject({ commit });
   expect(JSON.stringify(source.view())).not.toContain("t0ken");
+});
+
+test("the lock file of a flake in a folder is the folder's, and its source says which folder that is", async () => {
+  const { scope, git, make } = await arrange();
+  await using _ = scope;
+  await git.commit("first", { "flake.lock": lock("1".repeat(40)), "nix/flake.lock": lock("2".repeat(40)) });
+  const source = make({ flakeDir: "nix" });
+  await source.start();
+  const view = await source.refresh();
+  expect(view).toMatchObject({ flakeDir: "nix", inputs: { nixpkgs: { revision: "2".repeat(40) } } });
 });
 
 test("a push is seen within the interval, and at once when asked", async () => {

@@ -41,6 +41,8 @@ const MAX_COMMITS = 200;
 export interface DeclaredSource {
   readonly url: string;
   readonly branch: string;
+  /** Folder of the flake within it; absent or empty: its root. */
+  readonly flakeDir?: string | undefined;
   readonly credentials?: GitCredentials | undefined;
 }
 
@@ -74,6 +76,7 @@ export interface Source extends AsyncDisposable {
   readonly id: SourceId;
   readonly url: string;
   readonly branch: string;
+  readonly flakeDir: string;
   /** Loads the last known target and begins to fetch the config repository. */
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -109,11 +112,12 @@ const unknownStanding: Standing = { relation: { kind: "unknown" }, lackingSince:
 
 export function createSource(deps: SourceDeps): Source {
   const { declared, id, directory, store, bus, clock, log, interval, exec, env } = deps;
-  const { url, branch, credentials } = declared;
+  const { url, branch, flakeDir = "", credentials } = declared;
   const mirror = createMirror({
     directory,
     repoUrl: url,
     branch,
+    flakeDir,
     git: createGit({ exec, env, repoUrl: url, credentials }),
     localGit: createGit({ exec, env }),
   });
@@ -139,6 +143,7 @@ export function createSource(deps: SourceDeps): Source {
     return answer;
   };
 
+  const inFolder = flakeDir === "" ? {} : { flakeDir };
   const changed = () => bus.emit("source.changed", { sourceId: id });
 
   async function read(stopping: AbortSignal): Promise<void> {
@@ -222,7 +227,14 @@ export function createSource(deps: SourceDeps): Source {
   }
 
   function view(): SourceView {
-    const fields = { sourceId: id, repoUrl: url, branch, problem: problem?.sentence ?? null, next: problem?.next ?? null };
+    const fields = {
+      sourceId: id,
+      repoUrl: url,
+      branch,
+      ...inFolder,
+      problem: problem?.sentence ?? null,
+      next: problem?.next ?? null,
+    };
     if (known === null) return { state: "never-read", ...fields };
     return { state: "known", ...fields, ...known, url: commitUrl(url, known.commit), stale: isStale() };
   }
@@ -231,6 +243,7 @@ export function createSource(deps: SourceDeps): Source {
     id,
     url,
     branch,
+    flakeDir,
 
     async start() {
       if (fetchLoop !== null) return;

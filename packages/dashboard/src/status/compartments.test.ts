@@ -507,6 +507,11 @@ const cases: Case[] = [
     is: { agent: ["attention", "outdated"] },
   },
   {
+    title: "F6: R37: a host that would forget an unconfirmed switch when it reboots needs attention",
+    host: host({ ...at(A), undoAtBoot: "lost" }, { deployments: [deployment(closure("c"), A)] }),
+    is: { agent: ["attention", "no undo at boot"] },
+  },
+  {
     title: "F6: a second machine with the same identity is a conflict",
     host: host({}, { conflict: "mon0 at 10.0.0.7 has this token too" }),
     is: { agent: ["broken", "conflict"] },

@@ -1,6 +1,8 @@
 import { open, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { type Outcome, shorten, type TestResult } from "@nixfleet/protocol";
 import { succeeded } from "@nixfleet/runtime";
+import { NETWORK_VARIABLES, pickVariables } from "../../environment.ts";
 import { listTestScripts, type TestScript } from "../../git/test-scripts.ts";
 import { failure, type RunContext, STOPPED } from "../context.ts";
 import { createErrorFinder } from "../first-error.ts";
@@ -18,7 +20,7 @@ export const test: OpImplementation<"test"> = async (context) => {
   const refused = await recheckClone(context, head);
   if (refused !== undefined) return refused;
   context.phase("test");
-  const scripts = await listTestScripts(layout.clone, deps.config.hostname);
+  const scripts = await listTestScripts({ clone: layout.clone, flakeDir: deps.config.flakeDir }, deps.config.hostname);
   if (scripts.length === 0) return { state: "succeeded", reason: "no tests" };
   const failed: { name: string; firstError: string | undefined }[] = [];
   for (const [index, script] of scripts.entries()) {
@@ -77,7 +79,7 @@ async function runUsable(context: RunContext, script: Extract<TestScript, { kind
   const result = await context.command({
     argv: (await canRun(script.path)) ? [script.path] : ["/bin/sh", script.path],
     env: testEnvironment(context),
-    cwd: layout.clone,
+    cwd: join(layout.clone, deps.config.flakeDir),
     signal: AbortSignal.any([context.signal, timeout.signal]),
     endLeftovers: true,
     captureBytes: 0,
@@ -103,12 +105,8 @@ async function runUsable(context: RunContext, script: Extract<TestScript, { kind
 
 /** What a script finds: enough to call programs of the host and to know which host it tests. */
 function testEnvironment({ deps: { env, config } }: RunContext): Record<string, string> {
-  const passed = ["PATH", "HOME", "USER", "LANG", "TMPDIR"].flatMap((name) => {
-    const value = env[name];
-    return value === undefined ? [] : [[name, value] as const];
-  });
   return {
-    ...Object.fromEntries(passed),
+    ...pickVariables(env, ["PATH", "HOME", "USER", "LANG", "TMPDIR", ...NETWORK_VARIABLES]),
     NIXFLEET_HOSTNAME: config.hostname,
     ...(config.systemRoot === "" ? {} : { NIXFLEET_SYSTEM_ROOT: config.systemRoot }),
   };
