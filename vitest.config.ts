@@ -39,6 +39,8 @@ export default defineConfig({
           pool: "forks",
           isolate: false,
           ...bounds,
+          // A walk through many pages, each with the waits of a browser.
+          testTimeout: 400_000,
         },
       },
     ],

@@ -67,7 +67,6 @@ test("preview, see what would change, switch to exactly that, compare two genera
   await stack.api.call("refreshTarget", {});
   await using window = await stack.window();
   const { page } = window;
-  page.setDefaultTimeout(20_000);
   const watched = watchPage(page, stack.dashboard.origin);
 
   // Nothing was looked at yet: the page says so, and has the button.
@@ -128,7 +127,6 @@ test("preview, see what would change, switch to exactly that, compare two genera
 test("R49: a reboot wants the password in its dialog: a wrong one starts nothing and is said there, the right one reboots", async () => {
   await using window = await stack.window();
   const { page } = window;
-  page.setDefaultTimeout(20_000);
   const reboots = async () => (await runsOf("beta")).filter(({ op }) => op === "reboot");
   await open(page, "/hosts/beta");
   await startFromMenu(page, "Reboot…");
@@ -148,7 +146,6 @@ test("R49: a reboot wants the password in its dialog: a wrong one starts nothing
 test("what an op asks stands in its dialog: how long generations stay, and a number that does not fit starts nothing", async () => {
   await using window = await stack.window();
   const { page } = window;
-  page.setDefaultTimeout(20_000);
   await open(page, "/hosts/beta");
   await startFromMenu(page, "Collect garbage…");
   const dialog = page.getByRole("dialog");
@@ -171,7 +168,6 @@ test("R37: an armed dead-man switch counts down on the run's and the host's page
   stack.fleet.host("gamma").change({ deadman: { runId: run.id, until: UNTIL, back: BACK } });
   await using window = await stack.window();
   const { page } = window;
-  page.setDefaultTimeout(20_000);
   await open(page, "/hosts/gamma");
   const armed = page.getByRole("region", { name: "Dead-man switch" });
   await armed.getByText(/Waiting for confirmation until \d\d:\d\d:\d\d \(\d+\smin \d\d\ss\)/).waitFor();
@@ -192,7 +188,6 @@ test("R37: an armed dead-man switch counts down on the run's and the host's page
 test("R56: what a host will not do is said on its page and in its menu, and no menu rolls back", async () => {
   await using window = await stack.window();
   const { page } = window;
-  page.setDefaultTimeout(20_000);
   await open(page, "/hosts/delta");
   const facts = page.getByRole("complementary", { name: "Facts" });
   await facts.getByText("everything except roll back and reboot").waitFor();
@@ -208,7 +203,6 @@ test("R56: what a host will not do is said on its page and in its menu, and no m
 test("R49: too many wrong passwords are said in the dialog, which then says how long to wait", async () => {
   await using window = await stack.window();
   const { page } = window;
-  page.setDefaultTimeout(20_000);
   await open(page, "/hosts/beta");
   await startFromMenu(page, "Reboot…");
   const dialog = page.getByRole("dialog");
@@ -227,7 +221,6 @@ test("a switch to what runs is refused; the refusal offers to force it, the dial
   const { id } = await stack.api.call("startRun", { params: { host: "beta" }, body: { op: "switch", force: true } });
   await using window = await stack.window();
   const { page } = window;
-  page.setDefaultTimeout(20_000);
   const watched = watchPage(page, stack.dashboard.origin);
   await open(page, `/runs/${id}`);
   await page.getByText("Succeeded").first().waitFor();
@@ -263,7 +256,6 @@ test("a switch to what runs is refused; the refusal offers to force it, the dial
 test("R1: a click whose answer is lost is sent again by the page and starts one run", async () => {
   await using window = await stack.window();
   const { page } = window;
-  page.setDefaultTimeout(20_000);
   const keys: (string | undefined)[] = [];
   await page.route("**/api/v1/hosts/*/runs", async (route) => {
     keys.push(route.request().headers()["idempotency-key"]);

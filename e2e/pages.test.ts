@@ -13,7 +13,7 @@ import { type SimulatedStack, startSimulatedStack } from "./simulated-stack.ts";
 const plainHostile = `<img src=x onerror="document.title='owned'">`;
 const hostile = `<img src=x onerror="document.title='owned'">\u001b[31m`;
 
-/** Says hostile things; a switch fails, as does a preview but on gamma, everything else talks for ten seconds. */
+/** Says hostile things; a switch fails, as does a preview but on gamma, tests talk until they are cancelled. */
 const talkative: Behaviour = (start, host) => {
   const { name } = host;
   if (start.op === "preview" && name === "gamma") return hostilePreview(start, host);
@@ -22,7 +22,7 @@ const talkative: Behaviour = (start, host) => {
     { do: "log", lines: 40, stream: "build", text: (n) => `${name}> line ${n} ${hostile}` },
   ];
   if (start.op !== "switch" && start.op !== "preview")
-    return [...begin, { do: "log", lines: 4000, perSecond: 400, stream: "test" }];
+    return [...begin, { do: "log", lines: start.op === "test" ? 10_000_000 : 4000, perSecond: 400, stream: "test" }];
   const firstError = "error: builder for nginx failed";
   return [
     ...begin,
@@ -369,7 +369,7 @@ test("R44, R62: a reload in mid-run shows the log from line 1; a reader who scro
   await page.mouse.wheel(0, -200);
   await page.getByText("Not following").waitFor();
   // Further than any log of this test is long: how many lines came meanwhile is up to the machine.
-  await page.mouse.wheel(0, -1_000_000);
+  await page.mouse.wheel(0, -1_000_000_000);
   await log.locator('[data-line="1"]', { hasText: "alpha> line 1 " }).waitFor();
   const first = () => log.locator('[data-line="1"]').boundingBox();
   const before = await first();

@@ -22,7 +22,6 @@ test("R16, R25: from first start to all green in the browser: setup, add host, a
   await using chromium = await startBrowser();
   await using window = await chromium.open();
   const { page } = window;
-  page.setDefaultTimeout(15000);
   const watched = watchPage(page, dashboard.origin);
 
   // First start: the one-time link makes the administrator, who lands in an empty fleet.

@@ -27,6 +27,15 @@ test("another change of the same line, or the same in another file, is not accep
   expect(findAccepted(accepted, { ...call, file: "b.ts" }, source)).toBeUndefined();
 });
 
+test("of several equal changes of a line only the one that was accepted is", () => {
+  const text = "f(a[0], b[0], c ?? 0);\n";
+  const zeros = findMutants("a.ts", text).filter(({ kind, before }) => kind === "changed constant" && before === "0");
+  const [, , last] = zeros;
+  if (last === undefined) throw new Error("there are three");
+  const list = { "a.ts": [{ ...acceptanceOf(last, text), reason: "c is always there" }] };
+  expect(zeros.map((mutant) => findAccepted(list, mutant, text) !== undefined)).toEqual([false, false, true]);
+});
+
 test("an entry whose code has changed is reported, those of files that were not looked at are not", () => {
   const files = (text: string) => new Map([["a.ts", { source: text, mutants: findMutants("a.ts", text) }]]);
   expect(findStale(accepted, files(source))).toEqual([]);

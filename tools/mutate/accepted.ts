@@ -7,6 +7,8 @@ export interface AcceptedMutant {
   readonly in: string;
   readonly before: string;
   readonly after: string;
+  /** How often `before` is in the line already, left of it; none if it is absent. */
+  readonly skip?: number;
   /** Why no test can notice it, or why none should. */
   readonly reason: string;
 }
@@ -23,13 +25,21 @@ export function onOneLine(text: string): string {
 /** How a mutant would be accepted. */
 export function acceptanceOf(mutant: Mutant, source: string): Omit<AcceptedMutant, "reason"> {
   const line = source.split("\n")[mutant.line - 1] ?? "";
-  return { kind: mutant.kind, in: line.trim(), before: onOneLine(mutant.before), after: onOneLine(mutant.after) };
+  const left = source.slice(source.lastIndexOf("\n", mutant.start - 1) + 1, mutant.start);
+  const skip = left.split(mutant.before).length - 1;
+  const own = { kind: mutant.kind, in: line.trim(), before: onOneLine(mutant.before), after: onOneLine(mutant.after) };
+  return skip === 0 ? own : { ...own, skip };
 }
 
 export function findAccepted(accepted: AcceptedMutants, mutant: Mutant, source: string): AcceptedMutant | undefined {
   const own = acceptanceOf(mutant, source);
   return accepted[mutant.file]?.find(
-    (entry) => entry.kind === own.kind && entry.in === own.in && entry.before === own.before && entry.after === own.after,
+    (entry) =>
+      entry.kind === own.kind &&
+      entry.in === own.in &&
+      entry.before === own.before &&
+      entry.after === own.after &&
+      entry.skip === own.skip,
   );
 }
 

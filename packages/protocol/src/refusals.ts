@@ -29,6 +29,11 @@ export const REFUSALS = {
     next: "Queue this run behind it, or wait until it has ended.",
     skippable: false,
   },
+  "queue-full": {
+    sentence: "Too many runs are already waiting for this host.",
+    next: "Wait until some of them have ended, or cancel those that are no longer needed.",
+    skippable: false,
+  },
   "target-unknown": {
     sentence: "The target commit is not known: the config repository has not been read yet.",
     next: "The Fleet page says why. Fix the access to the config repository.",

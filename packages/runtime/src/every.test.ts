@@ -166,6 +166,16 @@ test("Disposal cancels the timer, and nothing begins after it", async () => {
   expect(rounds).toBe(0);
 });
 
+test("Disposal in the turn of the start leaves out the immediate round", async () => {
+  let rounds = 0;
+  const { clock, loop } = recurring(() => void rounds++, { immediately: true });
+  const following = loop.runNow();
+  await loop[Symbol.asyncDispose]();
+  await following;
+  await clock.advanceAsync(2 * MINUTE);
+  expect({ rounds, waiting: clock.waiting }).toEqual({ rounds: 0, waiting: 0 });
+});
+
 test("Disposal aborts the round under way and waits for its end; what was to follow is left out", async () => {
   const { rounds, work } = heldWork();
   let aborted = false;

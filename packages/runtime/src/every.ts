@@ -74,7 +74,7 @@ export function every(work: (signal: AbortSignal) => void | Promise<void>, optio
 
   function begin(start: Promise<void> | null = null): Promise<void> {
     timer?.cancel();
-    const running = (start === null ? round() : start.then(round)).finally(() => {
+    const running = (start === null ? round() : start.then(() => (signal.aborted ? undefined : round()))).finally(() => {
       current = null;
       schedule();
     });

@@ -31,6 +31,8 @@ export async function startBrowser() {
     async open(options: BrowserContextOptions = {}): Promise<{ context: BrowserContext; page: Page } & AsyncDisposable> {
       const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
       const page = await context.newPage();
+      // Ends a wait for what never comes. It says nothing of how fast a page is: a machine can be ten times slower than this one.
+      page.setDefaultTimeout(90_000);
       return { context, page, [Symbol.asyncDispose]: () => context.close() };
     },
     [Symbol.asyncDispose]: () => browser.close(),

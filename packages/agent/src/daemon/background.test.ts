@@ -10,38 +10,41 @@ function setUp() {
   return { clock, logged, background: createBackground({ clock, log }) };
 }
 
-test("work that fails is logged with its name, and ends nothing", async () => {
+test("work that fails is logged with its name and ends nothing; recurring work goes on", async () => {
   const { background, clock, logged } = setUp();
   background.run("facts", Promise.reject(new Error("no")));
-  background.after("idle", 10, async () => {
+  let rounds = 0;
+  background.every("idle", 10, async () => {
+    rounds += 1;
     throw new Error("no");
   });
-  await clock.advanceAsync(10);
+  await clock.advanceAsync(20);
+  expect(rounds).toBe(2);
   expect(logged).toMatchObject([
     { event: "work-failed", name: "facts" },
+    { event: "work-failed", name: "idle" },
     { event: "work-failed", name: "idle" },
   ]);
 });
 
-test("of timers with one name the last one counts, and one that has fired waits no more", async () => {
-  const { background, clock } = setUp();
+test("once stopped, no timer is left and no round begins; the one under way runs to its end", async () => {
+  const { background, clock, logged } = setUp();
+  const gate = Promise.withResolvers<void>();
   const done: string[] = [];
-  background.after("busy", 10, async () => void done.push("first"));
-  background.after("busy", 20, async () => void done.push("second"));
-  background.after("idle", 15, async () => void done.push("idle"));
-  expect(clock.waiting).toBe(2);
-  await clock.advanceAsync(15);
-  expect(done).toEqual(["idle"]);
-  expect([background.waits("busy"), background.waits("idle")]).toEqual([true, false]);
-  await clock.advanceAsync(5);
-  expect(done).toEqual(["idle", "second"]);
-});
-
-test("once stopped, no timer waits and none is taken", () => {
-  const { background, clock } = setUp();
-  background.after("idle", 10, async () => {});
+  background.every("busy", 10, async () => {
+    await gate.promise;
+    done.push("busy");
+  });
+  const idle = background.every("idle", 20, async () => void done.push("idle"));
+  await clock.advanceAsync(10);
   background.stop();
-  background.after("busy", 10, async () => {});
+  const late = background.every("late", 10, async () => void done.push("late"));
   expect(clock.waiting).toBe(0);
-  expect([background.stopped, background.waits("idle"), background.waits("busy")]).toEqual([true, false, false]);
+  gate.resolve();
+  for (const loop of [idle, late]) {
+    loop.reschedule();
+    await loop.runNow();
+  }
+  await clock.advanceAsync(60);
+  expect([done, logged]).toEqual([["busy"], []]);
 });

@@ -1,50 +1,35 @@
-import { type Clock, messageOf } from "@nixfleet/runtime";
+import { type Clock, type EveryOptions, every, messageOf, type Recurring } from "@nixfleet/runtime";
 import type { Log } from "../log.ts";
 
-/** Work that nobody waits for, and its timers. An error in it is logged and the agent continues: staying reachable comes first. */
+/** The daemon's work that nobody waits for. An error in it is logged and the agent continues: staying reachable comes first. */
 export interface Background {
   run(name: string, work: Promise<unknown>): void;
-  /** Starts the work after a time, in milliseconds. There is one timer of each name; the last one asked for counts. */
-  after(name: string, milliseconds: number, work: () => Promise<void>): void;
-  waits(name: string): boolean;
-  cancel(name: string): void;
-  /** Cancels all timers and takes no new ones. What runs, runs to its end. */
+  /** Does the work again and again. `interval` is that of the runtime's `every`: Infinity means only when requested. */
+  every(name: string, interval: EveryOptions["interval"], work: () => Promise<void>): Recurring;
+  /** Ends all recurring work and begins none. A round under way runs to its end. */
   stop(): void;
-  readonly stopped: boolean;
 }
 
 export function createBackground({ clock, log }: { clock: Clock; log: Log }): Background {
-  const timers = new Map<string, { cancel(): void }>();
+  const recurring: Recurring[] = [];
   let stopped = false;
 
-  const run = (name: string, work: Promise<unknown>) => {
-    work.catch((error: unknown) => log.error("work-failed", { name, message: messageOf(error) }));
-  };
-  const cancel = (name: string) => {
-    timers.get(name)?.cancel();
-    timers.delete(name);
-  };
+  const failed = (name: string, error: unknown) => log.error("work-failed", { name, message: messageOf(error) });
+  const end = (loop: Recurring) => void loop[Symbol.asyncDispose]();
 
   return {
-    run,
-    after(name, milliseconds, work) {
-      cancel(name);
-      if (stopped) return;
-      const timer = clock.setTimeout(() => {
-        timers.delete(name);
-        run(name, work());
-      }, milliseconds);
-      timers.set(name, timer);
+    run(name, work) {
+      work.catch((error: unknown) => failed(name, error));
     },
-    waits: (name) => timers.has(name),
-    cancel,
+    every(name, interval, work) {
+      const loop = every(work, { interval, clock, onError: (error) => failed(name, error) });
+      recurring.push(loop);
+      if (stopped) end(loop);
+      return loop;
+    },
     stop() {
       stopped = true;
-      for (const timer of timers.values()) timer.cancel();
-      timers.clear();
-    },
-    get stopped() {
-      return stopped;
+      for (const loop of recurring) end(loop);
     },
   };
 }

@@ -246,7 +246,7 @@ export function createDaemon(deps: DaemonDeps): Daemon {
       link.stop();
       await shipper[Symbol.asyncDispose]();
       await watch[Symbol.asyncDispose]();
-      await acknowledgements.flush();
+      await acknowledgements[Symbol.asyncDispose]();
       ended.resolve(why);
       await restarts[Symbol.asyncDispose]();
     })();

@@ -15,11 +15,14 @@ function setUp() {
   let reads = 0;
   const sent: number[] = [];
   const reading = (): FactsReading => ({ readAt: reads, facts: {} });
-  const world = { print: "a", isUp: true, isChanged: true };
+  const world = { print: "a", isUp: true, isChanged: true, fails: false };
+  let held = Promise.resolve();
   const reports = createFactReports({
     facts: {
       refresh: async () => {
         reads++;
+        await held;
+        if (world.fails) throw new Error("too many open files");
         return world.isChanged ? reading() : undefined;
       },
       all: reading,
@@ -33,7 +36,13 @@ function setUp() {
       return world.isUp;
     },
   });
-  return { reports, world, clock, background, sent, reads: () => reads };
+  /** Readings do not end before the returned function is called. */
+  const hold = () => {
+    const gate = Promise.withResolvers<void>();
+    held = gate.promise;
+    return gate.resolve;
+  };
+  return { reports, world, clock, background, sent, hold, reads: () => reads };
 }
 
 test("what comes within a moment is read once, and told only if it has changed", async () => {
@@ -86,9 +95,28 @@ test("the first hello has the facts of the start, and each later one facts that 
   expect(reads()).toBe(2);
 });
 
-test("an agent that stops reads no more facts", () => {
-  const { reports, clock, background } = setUp();
+test("facts that change while they are read are read again after that, and a reading that fails is not the last", async () => {
+  const { reports, world, clock, sent, hold, reads } = setUp();
+  const release = hold();
+  reports.tell();
+  await clock.advanceAsync(100);
+  world.fails = true;
+  for (let i = 0; i < 3; i++) reports.tell();
+  await clock.advanceAsync(1000);
+  expect(reads()).toBe(1);
+  release();
+  await clock.advanceAsync(0);
+  world.fails = false;
+  await clock.advanceAsync(100);
+  expect([reads(), sent]).toEqual([2, [2]]);
+});
+
+test("an agent that stops reads no more facts, not even those that were about to be read", async () => {
+  const { reports, clock, background, reads } = setUp();
+  reports.tell();
   background.stop();
   reports.tell();
   expect(clock.waiting).toBe(0);
+  await clock.advanceAsync(1000);
+  expect(reads()).toBe(0);
 });

@@ -5,8 +5,8 @@ import type { Background } from "./background.ts";
 
 /** All facts are read again at least this often, in milliseconds: some depend on nothing that can be looked at cheaply. */
 const FULL_READING_INTERVAL = 15 * 60_000;
-/** What comes within this moment (several runs that end, a burst of files) is read once. Milliseconds. */
-const GATHERING = 100;
+/** Milliseconds to wait for related changes (several runs that end, a burst of files), so that facts are read once for all of them. */
+const GATHER_DELAY = 100;
 
 export interface FactReportsDeps {
   facts: FactKeeper;
@@ -42,16 +42,19 @@ export function createFactReports({ facts, fingerprint, background, clock, send 
   let fullReadingAt = clock.now();
   let isQueued = false;
 
-  const tell = () => {
-    if (isQueued || background.stopped) return;
-    isQueued = true;
-    const readAndSend = async () => {
-      await new Promise<void>((resolve) => clock.setTimeout(resolve, GATHERING));
+  const reports = background.every(
+    "facts",
+    () => (isQueued ? GATHER_DELAY : Number.POSITIVE_INFINITY),
+    async () => {
       isQueued = false;
       const reading = await facts.refresh();
       if (reading !== undefined && !send(reading)) missed = true;
-    };
-    background.run("facts", readAndSend());
+    },
+  );
+  const tell = () => {
+    if (isQueued) return;
+    isQueued = true;
+    reports.reschedule();
   };
 
   return {

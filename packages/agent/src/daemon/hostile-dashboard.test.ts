@@ -248,7 +248,7 @@ test("R56: hundreds of requests and deadlines without end fill neither memory no
   for (const runId of ids) dashboard.startRun(runId, "refresh", {}, { deadline: Number.MAX_SAFE_INTEGER });
   for (const runId of ids) dashboard.send({ type: "cancelRun", runId });
   await dashboard.until(() => dashboard.refusals.length === ids.length - 50);
-  expect(new Set(dashboard.refusals.map(({ code }) => code))).toEqual(new Set(["host-busy"]));
+  expect(new Set(dashboard.refusals.map(({ code }) => code))).toEqual(new Set(["queue-full"]));
   const { queue, cancel, request } = daemonLayout(stateDir);
   const waiting = (await readdir(queue)).filter((name) => name !== "wake.json");
   expect(waiting).toHaveLength(50);

@@ -12,10 +12,16 @@ function setUp() {
     log: createLog({ level: "error", clock, write: () => {}, secrets: [] }),
   });
   let reads = 0;
+  const failing = new Set<number>();
   const sent: number[] = [];
-  const metrics = { read: async () => ++reads } as unknown as MetricsReader;
+  const read = async () => {
+    reads += 1;
+    if (failing.has(reads)) throw new Error("too many open files");
+    return reads;
+  };
+  const metrics = { read } as unknown as MetricsReader;
   const reports = createMetricReports({ metrics, background, interval: 1000, send: (measured) => sent.push(Number(measured)) });
-  return { reports, clock, sent };
+  return { reports, clock, sent, failing };
 }
 
 test("the first measurement is told to nobody: it is what the next one is held against", async () => {
@@ -47,4 +53,12 @@ test("L14: nobody watches any more while it is being measured: there is no other
   reports.watch(false);
   await clock.advanceAsync(0);
   expect(clock.waiting).toBe(0);
+});
+
+test("L14: a measurement that fails is not the last one while somebody is watching", async () => {
+  const { reports, clock, sent, failing } = setUp();
+  failing.add(1).add(2);
+  reports.watch(true);
+  await clock.advanceAsync(3000);
+  expect(sent).toEqual([3, 4]);
 });

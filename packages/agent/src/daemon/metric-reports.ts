@@ -24,18 +24,15 @@ export function createMetricReports({ metrics, background, interval, send }: Met
   let isWatched = false;
 
   const tell = async () => send(await metrics.read());
-  const tellWhileWatched = async () => {
-    await tell();
-    if (isWatched) background.after("watched", interval, tellWhileWatched);
-  };
+  const watched = background.every("metrics", () => (isWatched ? interval : Number.POSITIVE_INFINITY), tell);
 
   return {
     begin: () => background.run("metrics", metrics.read()),
     tell,
     watch(on) {
       isWatched = on;
-      background.cancel("watched");
-      if (on) background.run("metrics", tellWhileWatched());
+      if (on) void watched.runNow();
+      else watched.reschedule();
     },
     get isWatched() {
       return isWatched;

@@ -11,7 +11,8 @@ function setUp() {
     log: createLog({ level: "error", clock, write: () => {}, secrets: [] }),
   });
   const calls: string[] = [];
-  const world = { isUp: true, isWatched: false, isDue: false, hasWork: false, hasRepoProblem: false };
+  const world = { isUp: true, isWatched: false, isDue: false, hasWork: false, hasRepoProblem: false, scanFails: false };
+  let answer = async () => world.hasWork;
   const checks = createPeriodicChecks({
     background,
     facts: {
@@ -28,14 +29,27 @@ function setUp() {
     },
     launcher: { wake: async () => void calls.push("wake"), probe: async () => void calls.push("probe") },
     isLinkUp: () => world.isUp,
-    scan: async () => void calls.push("scan"),
-    hasWork: async () => world.hasWork,
+    scan: async () => {
+      calls.push("scan");
+      if (world.scanFails) throw new Error("too many open files");
+    },
+    hasWork: () => answer(),
     renew: async () => void calls.push("renew"),
     hasRepoProblem: () => world.hasRepoProblem,
   });
   /** What was called since the last call. */
   const called = () => calls.splice(0);
-  return { checks, clock, background, world, called };
+  /** The next question whether there is work is answered "no" once the test says so. */
+  const holdAnswer = () => {
+    const gate = Promise.withResolvers<boolean>();
+    const before = answer;
+    answer = () => {
+      answer = before;
+      return gate.promise;
+    };
+    return () => gate.resolve(false);
+  };
+  return { checks, clock, background, world, called, holdAnswer };
 }
 
 test("once a minute everything is checked, spools before a runner is started, and again the minute after", async () => {
@@ -77,6 +91,51 @@ test("while there is work they run every two seconds, once however often that wa
   expect(called()).toEqual(["scan", "wake", "facts", "renew"]);
   await clock.advanceAsync(10_000);
   expect(called()).toEqual([]);
+});
+
+test("a round that failed is followed by another: in two seconds while there was work, else in a minute", async () => {
+  const { checks, clock, world, called } = setUp();
+  checks.start();
+  world.scanFails = true;
+  checks.beBusy();
+  await clock.advanceAsync(4000);
+  expect(called()).toEqual(["scan", "scan"]);
+  world.scanFails = false;
+  await clock.advanceAsync(2000);
+  expect(called()).toEqual(["probe", "scan", "wake", "facts", "renew"]);
+  await clock.advanceAsync(50_000);
+  expect(called()).toEqual([]);
+
+  world.scanFails = true;
+  await clock.advanceAsync(4000);
+  expect(called()).toEqual(["metrics", "facts", "scan"]);
+  world.scanFails = false;
+  await clock.advanceAsync(60_000);
+  expect(called()).toEqual(["metrics", "facts", "scan", "wake", "renew"]);
+});
+
+test("a run that is seen while a round asks whether work is left is not forgotten", async () => {
+  const { checks, clock, called, holdAnswer } = setUp();
+  checks.beBusy();
+  const answerNo = holdAnswer();
+  await clock.advanceAsync(2000);
+  checks.beBusy();
+  answerNo();
+  await clock.advanceAsync(0);
+  called();
+  await clock.advanceAsync(2000);
+  expect(called()).toEqual(["scan", "wake", "facts", "renew"]);
+});
+
+test("once the daemon stops, nothing is checked any more", async () => {
+  const { checks, clock, background, called } = setUp();
+  checks.start();
+  checks.beBusy();
+  background.stop();
+  checks.beBusy();
+  await checks.probe();
+  await clock.advanceAsync(120_000);
+  expect([called(), clock.waiting]).toEqual([[], 0]);
 });
 
 test("work that nobody told of is found within a minute, and then looked at often", async () => {

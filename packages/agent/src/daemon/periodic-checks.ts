@@ -38,14 +38,15 @@ export interface PeriodicChecks {
 export function createPeriodicChecks(deps: PeriodicChecksDeps): PeriodicChecks {
   const { background, facts, metrics, launcher, hasRepoProblem } = deps;
   let probed = false;
+  let isProbeDue = false;
+  let isBusy = false;
 
   const wakeRunner = async () => {
     await deps.scan();
     await launcher.wake();
   };
 
-  const idle = async () => {
-    background.after("idle", IDLE_INTERVAL, idle);
+  const checkAll = async () => {
     if (deps.isLinkUp() && !metrics.isWatched) await metrics.tell();
     const isDue = await facts.check();
     if (isDue && hasRepoProblem()) await launcher.probe();
@@ -54,32 +55,47 @@ export function createPeriodicChecks(deps: PeriodicChecksDeps): PeriodicChecks {
     await deps.renew();
   };
 
+  // A round that fails before it knows whether work is left is followed by another one.
+  const busy = background.every(
+    "busy",
+    () => (isBusy ? BUSY_INTERVAL : Number.POSITIVE_INFINITY),
+    async () => {
+      await wakeRunner();
+      // What was activated, armed or undone is reported while it is so, and not a minute later.
+      await facts.check();
+      // Cleared before the question: beBusy may be called while it is answered.
+      isBusy = false;
+      if (await deps.hasWork()) beBusy();
+      await deps.renew();
+    },
+  );
+
   const beBusy = () => {
-    if (!background.waits("busy")) background.after("busy", BUSY_INTERVAL, busy);
-  };
-  const busy = async () => {
-    await wakeRunner();
-    // What was activated, armed or undone is reported while it is so, and not a minute later.
-    await facts.check();
-    if (await deps.hasWork()) beBusy();
-    await deps.renew();
+    if (isBusy) return;
+    isBusy = true;
+    busy.reschedule();
   };
 
   /** A runner looks at the repository at the start, and again when the network is back and the repository was out of reach. */
-  const probe = async () => {
-    background.cancel("probe");
-    if (probed && !hasRepoProblem()) return;
-    probed = true;
-    await launcher.probe();
-  };
+  const probe = background.every(
+    "probe",
+    () => (isProbeDue ? PROBE_DELAY : Number.POSITIVE_INFINITY),
+    async () => {
+      isProbeDue = false;
+      if (probed && !hasRepoProblem()) return;
+      probed = true;
+      await launcher.probe();
+    },
+  );
 
   return {
     start() {
-      background.after("idle", IDLE_INTERVAL, idle);
-      background.after("probe", PROBE_DELAY, probe);
+      background.every("idle", IDLE_INTERVAL, checkAll);
+      isProbeDue = true;
+      probe.reschedule();
     },
     wakeRunner,
     beBusy,
-    probe,
+    probe: () => probe.runNow(),
   };
 }

@@ -97,7 +97,7 @@ test("a dashboard that asks without end fills neither disk nor queue", async () 
   for (let i = 0; i < 60; i++) await requests.start(startRun());
   expect(queue).toHaveLength(50);
   expect(sent).toHaveLength(10);
-  expect(sent[0]).toMatchObject({ type: "runRefused", code: "host-busy" });
+  expect(sent[0]).toMatchObject({ type: "runRefused", code: "queue-full" });
 });
 
 test("L22: a request holds what was asked for, with the arguments as the op declares them, and the secret of its confirmation", async () => {

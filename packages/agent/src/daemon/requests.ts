@@ -60,7 +60,7 @@ export function createRequests(deps: RequestsDeps): Requests {
       return refuse(runId, "op-not-allowed-on-host", `This host allows only these ops: ${deps.allowedOps.join(", ")}.`);
     }
     if (queued.length >= LONGEST_QUEUE)
-      return refuse(runId, "host-busy", `${queued.length} runs are already waiting on this host.`);
+      return refuse(runId, "queue-full", `${queued.length} runs are already waiting on this host.`);
     const request = {
       runId,
       op,

@@ -61,6 +61,7 @@ test("R70: in the boot that armed it, a wall clock that jumps makes a window nei
 
 test("R37: what is left of a confirm window is never more than the whole of it and never less than nothing, wherever the clocks stand", () => {
   expect(windowLeft(armed, at({ monotonic: 50_000 + 30_000 }))).toBe(90_000);
+  expect(windowLeft(armed, at({ monotonic: armed.dueAt }))).toBe(0);
   fc.assert(
     fc.property(fc.integer(), fc.integer(), fc.boolean(), fc.integer({ min: 1, max: 5 }), (now, monotonic, isOld, windows) => {
       const left = windowLeft({ ...armed, windows, dueAt: isOld ? null : armed.dueAt }, at({ now, monotonic }));
@@ -154,4 +155,26 @@ test("how an undone run ends: who undid it and why; what the run itself had foun
   });
   expect(end({ left: "The host runs something else." })).toMatchObject({ state: "failed", code: "undo-failed" });
   expect(end({ endedAt: null })).toMatchObject({ state: "failed", code: "undo-failed" });
+});
+
+test.for([
+  ["runner", "runner-killed", "The runner was killed, and the activation failed. The run restored"],
+  ["timer", "not-confirmed", "The activation was not confirmed in time. The dead-man switch restored"],
+  ["boot", "host-restarted", "The host went down before the activation was confirmed. The next boot restored"],
+  ["person", "cancelled-by-person", "Undone by a person on the host. nixfleet-agent undo restored"],
+] as const)("an undo by the %s ends the run as %s, and says in whole sentences why and what runs again", ([why, code, text]) => {
+  expect(undoOutcome({ ...undone, why }, null)).toEqual({ state: "rolled-back", code, reason: `${text} ${back}.` });
+});
+
+test("an undo that did not restore everything says what is left, or that it did not finish, in what an outcome takes", () => {
+  const reasonOf = (change: Partial<UndoRecord>) => {
+    const end = undoOutcome({ ...undone, ...change }, null);
+    return end.state === "failed" ? end.reason : end.state;
+  };
+  const text = "The activation was not confirmed in time. The undo did not restore everything:";
+  expect(reasonOf({ left: "The profile is another." })).toBe(`${text} The profile is another.`);
+  expect(reasonOf({ endedAt: null })).toBe(`${text} It did not finish.`);
+  expect(reasonOf({ left: "x".repeat(2000) })).toHaveLength(2000);
+  const cause = { code: "not-confirmed", reason: "x".repeat(2000) } as const;
+  expect(undoOutcome({ ...undone, cause }, null)).toMatchObject({ reason: expect.stringMatching(/^x{1900}/) });
 });

@@ -42,6 +42,12 @@ test("S14: acknowledgements within a second are written together, and nothing is
   await acknowledgements.flush();
   expect(writes).toHaveLength(1);
   expect(clock.waiting).toBe(0);
+  // The next ones wait as long as the first.
+  acknowledgements.set(idOf(1), 3);
+  await clock.advanceAsync(999);
+  expect(writes).toHaveLength(1);
+  await clock.advanceAsync(1);
+  expect(writes[1]?.runs).toMatchObject({ [idOf(1)]: 3 });
 });
 
 test("S14: what waits is written at the end, and leaves no timer", async () => {
@@ -53,6 +59,13 @@ test("S14: what waits is written at the end, and leaves no timer", async () => {
   await disposed;
   expect(writes.map(({ runs }) => runs)).toEqual([{ [idOf(1)]: 3 }]);
   expect(clock.waiting).toBe(0);
+});
+
+test("S14: a daemon that hears of nothing new leaves the file of the one before as it is", async () => {
+  const { acknowledgements, writes } = setUp({ before: { kind: "ok", value: { runs: { [idOf(1)]: 7 } } } });
+  await acknowledgements.load();
+  await acknowledgements[Symbol.asyncDispose]();
+  expect(writes).toEqual([]);
 });
 
 test("two writes never overlap: an older one cannot come last", async () => {
@@ -71,6 +84,27 @@ test("two writes never overlap: an older one cannot come last", async () => {
   expect(writes.map(({ runs }) => runs[idOf(1)])).toEqual([1, 2]);
 });
 
+test("an acknowledgement that arrives during a write is written a second after it", async () => {
+  const { acknowledgements, clock, writes } = setUp();
+  acknowledgements.set(idOf(1), 1);
+  await clock.advanceAsync(1000);
+  acknowledgements.set(idOf(1), 2);
+  await clock.advanceAsync(5000);
+  expect(writes).toHaveLength(1);
+  writes[0]?.end.resolve();
+  await clock.advanceAsync(999);
+  expect(writes).toHaveLength(1);
+  await clock.advanceAsync(1);
+  expect(writes.map(({ runs }) => runs[idOf(1)])).toEqual([1, 2]);
+});
+
+test("once disposed, what is acknowledged leaves no timer", async () => {
+  const { acknowledgements, clock, writes } = setUp();
+  await acknowledgements[Symbol.asyncDispose]();
+  acknowledgements.set(idOf(1), 1);
+  expect([clock.waiting, writes]).toEqual([0, []]);
+});
+
 test("what a full disk did not take is written with the next acknowledgement, and is counted meanwhile", async () => {
   const { acknowledgements, clock, writes, events } = setUp();
   acknowledgements.set(idOf(1), 1);
@@ -78,6 +112,8 @@ test("what a full disk did not take is written with the next acknowledgement, an
   writes[0]?.end.reject(new Error("no space left on device"));
   await clock.advanceAsync(0);
   expect(events).toEqual(["acknowledgements-not-written"]);
+  // It does not fill the log with trials.
+  expect(clock.waiting).toBe(0);
   expect([acknowledgements.get(idOf(1)), acknowledgements.has(idOf(1)), acknowledgements.has(idOf(2))]).toEqual([1, true, false]);
   const flushed = acknowledgements.flush();
   await clock.advanceAsync(0);

@@ -1,5 +1,5 @@
 import type { RunId } from "@nixfleet/protocol";
-import { type Clock, messageOf } from "@nixfleet/runtime";
+import { type Clock, every, messageOf } from "@nixfleet/runtime";
 import type { Log } from "../log.ts";
 import type { DaemonFiles } from "../spool/daemon-files.ts";
 
@@ -30,11 +30,12 @@ export interface AcknowledgementsDeps {
 
 export function createAcknowledgements({ files, clock, log }: AcknowledgementsDeps): Acknowledgements {
   let known = new Map<RunId, number>();
-  let timer: { cancel(): void } | undefined;
   let dirty = false;
-  let writing: Promise<void> = Promise.resolve();
+  /** A write is scheduled. After one that failed there is none until the next acknowledgement: a full disk must not stop the shipping. */
+  let isDue = false;
 
   const write = async () => {
+    isDue = false;
     if (!dirty) return;
     dirty = false;
     // Ids sort by time.
@@ -43,17 +44,15 @@ export function createAcknowledgements({ files, clock, log }: AcknowledgementsDe
     try {
       await files.writeAcknowledged({ runs: Object.fromEntries(kept) as Record<RunId, number> });
     } catch (error) {
-      // A full disk must not stop the shipping: the next acknowledgement tries again.
       dirty = true;
-      log.error("acknowledgements-not-written", { message: messageOf(error) });
+      throw error;
     }
   };
-  const flush = () => {
-    timer?.cancel();
-    timer = undefined;
-    writing = writing.then(write);
-    return writing;
-  };
+  const writes = every(write, {
+    interval: () => (isDue ? WRITE_DELAY : Number.POSITIVE_INFINITY),
+    clock,
+    onError: (error) => log.error("acknowledgements-not-written", { message: messageOf(error) }),
+  });
 
   return {
     async load() {
@@ -67,11 +66,14 @@ export function createAcknowledgements({ files, clock, log }: AcknowledgementsDe
       if (known.get(runId) === seq) return;
       known.set(runId, seq);
       dirty = true;
-      timer ??= clock.setTimeout(() => void flush(), WRITE_DELAY);
+      if (isDue) return;
+      isDue = true;
+      writes.reschedule();
     },
-    flush,
+    flush: () => writes.runNow(),
     async [Symbol.asyncDispose]() {
-      await flush();
+      await writes.runNow();
+      await writes[Symbol.asyncDispose]();
     },
   };
 }

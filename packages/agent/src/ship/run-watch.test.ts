@@ -1,5 +1,5 @@
-import { writeFileSync } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import type { RunId } from "@nixfleet/protocol";
 import { createFakeClock, createTempDir } from "@nixfleet/testkit";
 import { expect, onTestFinished, test } from "vitest";
@@ -18,9 +18,17 @@ async function setUp({ onRun }: { onRun?: (runId: RunId, run: RunLayout) => void
   await mkdir(layout.runs, { recursive: true });
   const clock = createFakeClock();
   const calls: string[] = [];
+  const spool = createSpoolReader(dir.path);
   const watch = createRunWatch({
     runnerDir: dir.path,
-    spool: createSpoolReader(dir.path),
+    spool: {
+      ...spool,
+      async outcome(runId) {
+        const outcome = await spool.outcome(runId);
+        if (outcome.kind !== "missing") calls.push(`outcome ${runId.at(-1)}`);
+        return outcome;
+      },
+    },
     log: createLog({ level: "error", clock, write: (line) => calls.push(line), secrets: [] }),
     onRun: (runId, { ended, lastSeq }) => {
       calls.push(`run ${runId.at(-1)} ${ended ? `ended at ${lastSeq}` : "active"}`);
@@ -49,8 +57,8 @@ test("a run is reported when it begins, and when it has ended: once, and after a
   await watch.scan();
   await watch.scan();
   expect(calls.filter((call) => call === "end 1")).toHaveLength(1);
-  // One call before the check whether it has ended, and one after: what was written in between is not left behind.
-  expect(calls.slice(-3)).toEqual(["change 1", "change 1", "end 1"]);
+  // What was written before the outcome was seen is not left behind.
+  expect(calls.slice(calls.indexOf("end 1") - 2).slice(0, 3)).toEqual(["outcome 1", "change 1", "end 1"]);
   expect(watch.active()).toEqual([]);
 });
 
@@ -59,7 +67,7 @@ test("a run that had ended when it was found comes with its last seq, and is nev
   await begin(idOf(2));
   await end(idOf(2));
   await watch.scan();
-  expect(calls).toEqual(["run 2 ended at 4"]);
+  expect(calls).toEqual(["outcome 2", "run 2 ended at 4"]);
   expect(watch.active()).toEqual([]);
 });
 
@@ -75,6 +83,18 @@ test("a run that ends while its start is being reported is reported as ended in 
   expect(calls.filter((call) => call === "end 3")).toHaveLength(1);
 });
 
+test("a run is seen to begin, to go on and to end as the kernel tells of it, without another scan", async () => {
+  const { watch, layout, calls, begin, end } = await setUp();
+  await watch.scan();
+  await begin(idOf(5));
+  await expect.poll(() => calls).toContain("change 5");
+  const before = calls.length;
+  await writeFile(layout.run(idOf(5)).events, "x");
+  await expect.poll(() => calls.slice(before)).toContain("change 5");
+  await end(idOf(5));
+  await expect.poll(() => calls).toContain("end 5");
+});
+
 test("a run whose directory is gone is active no more, and a new one of its name is a new run", async () => {
   const { watch, layout, calls, begin } = await setUp();
   await begin(idOf(4));
@@ -86,3 +106,101 @@ test("a run whose directory is gone is active no more, and a new one of its name
   await watch.scan();
   expect(calls.filter((call) => call === "run 4 active")).toHaveLength(2);
 });
+
+/** A watch of runs that are not on the disk: the kernel has nothing to say of them. */
+function setUpWithoutKernel() {
+  const present: RunId[] = [];
+  const ended = new Set<RunId>();
+  const lists: PromiseWithResolvers<void>[] = [];
+  const calls: string[] = [];
+  let isHeld = false;
+  const watch = createRunWatch({
+    runnerDir: "/nowhere",
+    spool: {
+      async runs() {
+        const list = Promise.withResolvers<void>();
+        const found = [...present];
+        lists.push(list);
+        if (isHeld) await list.promise;
+        return found;
+      },
+      outcome: async (runId) =>
+        ended.has(runId)
+          ? { kind: "ok", value: { outcome: { state: "succeeded" }, lastSeq: 4, endedAt: 1 } }
+          : { kind: "missing" },
+    },
+    log: createLog({ level: "error", clock: createFakeClock(), write: (line) => calls.push(line), secrets: [] }),
+    onRun: (runId) => void calls.push(`run ${runId.at(-1)}`),
+    onChange: (runId) => void calls.push(`change ${runId.at(-1)}`),
+    onEnd: (runId) => void calls.push(`end ${runId.at(-1)}`),
+  });
+  return { watch, present, ended, lists, calls, holdLists: (hold: boolean) => (isHeld = hold) };
+}
+
+test("where the kernel gives no watch, each scan looks at every run that is active, and sees the end of one", async () => {
+  const { watch, present, ended, calls } = setUpWithoutKernel();
+  present.push(idOf(6));
+  await watch.scan();
+  expect(calls.splice(0)).toEqual(["run 6", "change 6"]);
+  await watch.scan();
+  expect(calls.splice(0)).toEqual(["change 6"]);
+  ended.add(idOf(6));
+  await watch.scan();
+  expect(calls).toEqual(["change 6", "change 6", "end 6"]);
+});
+
+test("a scan that is asked for during another one sees what the other one no longer could", async () => {
+  const { watch, present, lists, calls, holdLists } = setUpWithoutKernel();
+  holdLists(true);
+  const first = watch.scan();
+  while (lists.length < 1) await new Promise((resolve) => setImmediate(resolve));
+  present.push(idOf(7));
+  const second = watch.scan();
+  lists[0]?.resolve();
+  while (lists.length < 2) await new Promise((resolve) => setImmediate(resolve));
+  lists[1]?.resolve();
+  await Promise.all([first, second]);
+  expect(calls).toContain("run 7");
+});
+
+test("a watch that is closed during a scan waits for that one alone, and knows of no run any more", async () => {
+  const { watch, present, lists, holdLists } = setUpWithoutKernel();
+  present.push(idOf(8));
+  await watch.scan();
+  holdLists(true);
+  void watch.scan();
+  while (lists.length < 2) await new Promise((resolve) => setImmediate(resolve));
+  void watch.scan();
+  const closed = watch[Symbol.asyncDispose]();
+  holdLists(false);
+  lists[1]?.resolve();
+  await closed;
+  expect(lists).toHaveLength(2);
+  expect(watch.active()).toEqual([]);
+});
+
+/** Directories that this process watches, by proc(5): `inotify wd:…` in what it says of a file descriptor. */
+function countWatches(): number {
+  return readdirSync("/proc/self/fdinfo")
+    .map((fd) => (existsSync(`/proc/self/fdinfo/${fd}`) ? readFileSync(`/proc/self/fdinfo/${fd}`, "utf8") : ""))
+    .reduce((sum, text) => sum + text.split("\n").filter((line) => line.startsWith("inotify wd:")).length, 0);
+}
+
+test.runIf(process.platform === "linux")(
+  "the kernel's watches, which are few, are given back: of each run at its end, of all when the watch is closed",
+  async () => {
+    const before = countWatches();
+    const { watch, layout, begin, end } = await setUp();
+    for (const n of [1, 2, 3]) await begin(idOf(n));
+    await watch.scan();
+    expect(countWatches() - before).toBe(4);
+    await end(idOf(1));
+    await watch.scan();
+    expect(countWatches() - before).toBe(3);
+    await rm(layout.run(idOf(2)).dir, { recursive: true });
+    await watch.scan();
+    expect(countWatches() - before).toBe(2);
+    await watch[Symbol.asyncDispose]();
+    expect(countWatches() - before).toBe(0);
+  },
+);

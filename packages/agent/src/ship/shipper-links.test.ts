@@ -1,63 +1,8 @@
-import type { FromAgentOf, RunEvent, RunId } from "@nixfleet/protocol";
-import { createFakeClock } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
-import { createLog } from "../log.ts";
-import { createShipper, type ShipperDeps } from "./shipper.ts";
-
-const idOf = (n: number) => `01jd${String(n).padStart(22, "0")}` as RunId;
-const runId = idOf(1);
-const eventOf = (seq: number, message = "x".repeat(200)): RunEvent => ({ seq, at: 1, kind: "warning", message });
-const finishedOf = (seq: number): RunEvent => ({ seq, at: 1, kind: "finished", outcome: { state: "succeeded" } });
-
-/** A shipper over spools in memory, on a link that is always up. Nothing runs between two calls that do not wait. */
-function setUp({ limit, isByHand = async () => false }: Partial<Pick<ShipperDeps, "limit"> & ShipperDeps["spool"]> = {}) {
-  const spools = new Map<RunId, RunEvent[]>();
-  const acked = new Map<RunId, number>();
-  const frames: FromAgentOf<"runEvents">[] = [];
-  let open = 0;
-  const shipper = createShipper({
-    spool: {
-      isByHand,
-      openEvents(id, afterSeq) {
-        let seq = afterSeq;
-        open++;
-        return {
-          async read() {
-            const events = (spools.get(id) ?? []).filter((event) => event.seq > seq);
-            seq = events.at(-1)?.seq ?? seq;
-            return { kind: "events", events };
-          },
-          async [Symbol.asyncDispose]() {
-            open--;
-          },
-        };
-      },
-    },
-    acknowledgements: { get: (id) => acked.get(id) ?? 0, set: (id, seq) => void acked.set(id, seq) },
-    send: (frame) => frames.push(JSON.parse(frame)) > 0,
-    log: createLog({ level: "error", clock: createFakeClock(), write: () => {}, secrets: [] }),
-    onFault: (_, reason) => {
-      throw new Error(reason);
-    },
-    ...(limit !== undefined && { limit }),
-  });
-  const welcome = (storedSeq: number, id = runId) => shipper.onWelcome([{ runId: id, storedSeq, known: true }]);
-  const ack = (storedSeq: number, id = runId) => shipper.onAck({ type: "ack", runId: id, storedSeq });
-  return {
-    shipper,
-    spools,
-    acked,
-    welcome,
-    ack,
-    frames,
-    openCursors: () => open,
-    /** Seqs of all events that were sent since the last look. */
-    sent: () => frames.splice(0).flatMap(({ events }) => events.map(({ seq }) => seq)),
-  };
-}
+import { eventOf, finishedOf, idOf, runId, setUpShipper } from "./shipper.fixture.ts";
 
 test("S14: an acknowledgement of an earlier link does not count on a later one, whose dashboard may have lost what it had", async () => {
-  const { shipper, spools, acked, welcome, ack, sent } = setUp();
+  const { shipper, spools, acked, welcome, ack, sent } = setUpShipper();
   spools.set(
     runId,
     [1, 2, 3].map((seq) => eventOf(seq)),
@@ -79,7 +24,7 @@ test("S14: an acknowledgement of an earlier link does not count on a later one, 
 });
 
 test("S14: a dashboard that says at its welcome that it has stored less than before gets the rest again", async () => {
-  const { shipper, spools, welcome, ack, sent } = setUp();
+  const { shipper, spools, welcome, ack, sent } = setUpShipper();
   spools.set(
     runId,
     [1, 2, 3].map((seq) => eventOf(seq)),
@@ -96,7 +41,7 @@ test("S14: a dashboard that says at its welcome that it has stored less than bef
 
 test("a run is done with when all of it is stored, whether an acknowledgement says so or the next welcome", async () => {
   for (const how of ["ack", "welcome"] as const) {
-    const { shipper, spools, welcome, ack, openCursors } = setUp();
+    const { shipper, spools, welcome, ack, openCursors } = setUpShipper();
     spools.set(runId, [eventOf(1), finishedOf(2)]);
     shipper.add(runId);
     welcome(0);
@@ -113,7 +58,7 @@ test("a run is done with when all of it is stored, whether an acknowledgement sa
 });
 
 test("a run that is asked for again is sent again from its first event", async () => {
-  const { shipper, spools, welcome, ack, sent } = setUp();
+  const { shipper, spools, welcome, ack, sent } = setUpShipper();
   spools.set(runId, [eventOf(1), finishedOf(2)]);
   shipper.add(runId);
   welcome(0);
@@ -126,7 +71,7 @@ test("a run that is asked for again is sent again from its first event", async (
 });
 
 test("what was on the wire of a lost link takes no room on the next one, and its spool is not open twice", async () => {
-  const { shipper, spools, welcome, sent, openCursors } = setUp({ limit: 1000 });
+  const { shipper, spools, welcome, sent, openCursors } = setUpShipper({ limit: 1000 });
   spools.set(
     runId,
     [1, 2, 3].map((seq) => eventOf(seq)),
@@ -148,7 +93,7 @@ test("what was read for a lost link is not sent on the next one: the dashboard w
     looks.push(look);
     return look.promise;
   };
-  const { shipper, spools, welcome, sent } = setUp({ isByHand });
+  const { shipper, spools, welcome, sent } = setUpShipper({ isByHand });
   spools.set(
     runId,
     [1, 2, 3].map((seq) => eventOf(seq)),
@@ -164,7 +109,7 @@ test("what was read for a lost link is not sent on the next one: the dashboard w
 });
 
 test("a run that the dashboard does not know yet is sent once a later welcome knows it", async () => {
-  const { shipper, spools, welcome, sent } = setUp();
+  const { shipper, spools, welcome, sent } = setUpShipper();
   spools.set(runId, [eventOf(1)]);
   shipper.add(runId);
   shipper.onWelcome([{ runId, storedSeq: 0, known: false }]);
@@ -182,7 +127,7 @@ test("a run that the dashboard does not know yet is sent once a later welcome kn
 });
 
 test("a message holds at most a thousand events, and an event that fits into no frame is replaced by one that says so", async () => {
-  const { shipper, spools, welcome, frames } = setUp({ limit: 10 ** 9 });
+  const { shipper, spools, welcome, frames } = setUpShipper({ limit: 10 ** 9 });
   const small = Array.from({ length: 2500 }, (_, n) => eventOf(n + 1, "x"));
   const lines = Array.from({ length: 2000 }, () => ({ at: 1, stream: "build" as const, text: "x".repeat(1000) }));
   spools.set(runId, [...small, { seq: 2501, at: 1, kind: "log", lines }, eventOf(2502, "behind it")]);
@@ -192,5 +137,6 @@ test("a message holds at most a thousand events, and an event that fits into no 
   expect(Math.max(...frames.map(({ events }) => events.length))).toBeLessThanOrEqual(1000);
   const events = frames.flatMap((frame) => frame.events);
   expect(events.map(({ seq }) => seq)).toEqual(Array.from({ length: 2502 }, (_, n) => n + 1));
+  expect(events.toSpliced(2500, 1)).toEqual([...small, eventOf(2502, "behind it")]);
   expect(events[2500]).toMatchObject({ kind: "warning", message: expect.stringContaining("larger than") });
 });

@@ -5,6 +5,7 @@ import { createTempDir } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
 import { isCancelAsked, openQueue, removeCancel } from "./daemon-entries.ts";
 import { createDaemonFiles, listDirectory } from "./daemon-files.ts";
+import { exists } from "./exists.ts";
 import { daemonLayout } from "./layout.ts";
 
 const first = "01jd0000000000000000000001" as RunId;
@@ -53,4 +54,13 @@ test("a directory that is not there has no names; one that cannot be listed is a
   await mkdir(path);
   for (const name of ["b", "a"]) await writeFile(join(path, name), "");
   expect(await listDirectory(path)).toEqual(["a", "b"]);
+});
+
+test("whether something is there is answered where that can be looked at; else it is an error", async () => {
+  await using state = await createState();
+  const path = join(state.dir.path, "file");
+  expect(await exists(path)).toBe(false);
+  await writeFile(path, "");
+  expect(await exists(path)).toBe(true);
+  await expect(exists(join(path, "below"))).rejects.toThrow("ENOTDIR");
 });

@@ -1,4 +1,4 @@
-import { appendFile, mkdir, readdir, rm } from "node:fs/promises";
+import { appendFile, mkdir, readdir, rm, truncate, writeFile } from "node:fs/promises";
 import type { RunId } from "@nixfleet/protocol";
 import { createFakeClock, createTempDir } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
@@ -6,7 +6,7 @@ import { createSpoolReader } from "./event-reader.ts";
 import { createEventWriter } from "./event-writer.ts";
 import { type RunLayout, runnerLayout } from "./layout.ts";
 import { pruneSpools } from "./prune.ts";
-import { beginRun, finishRun } from "./run-record.ts";
+import { beginRun, finishRun, writeOutcome } from "./run-record.ts";
 
 const first = "01jd0000000000000000000001" as RunId;
 const second = "01jd0000000000000000000002" as RunId;
@@ -49,6 +49,17 @@ test("a run whose events went earlier keeps its record, and no other from going,
   expect(await readdir(old.dir)).toContain("outcome.json");
 });
 
+test("S15: a run of which nothing is acknowledged stays, however few events it has", async () => {
+  await using runs = await createRuns();
+  const run = runs.layout.run(first);
+  await beginRun(run, { ...request, runId: first });
+  await writeOutcome(run, { outcome: { state: "succeeded" }, lastSeq: 1, endedAt: 0 }, runs.clock);
+  await pruneSpools(runs.dir.path, {}, 1e12, { events: 0, eventBytes: 0, record: 0 });
+  expect(await runs.reader.runs()).toEqual([first]);
+  await pruneSpools(runs.dir.path, { [first]: 1 }, 1e12, { events: 0, eventBytes: 0, record: 0 });
+  expect(await runs.reader.runs()).toEqual([]);
+});
+
 test("only a run whose request says so was asked for by hand", async () => {
   await using runs = await createRuns();
   const byHand = await runs.addRun(first, { byHand: true });
@@ -77,4 +88,32 @@ test("runs are directories named by an id, oldest first; a spool without a run i
   expect(await runs.reader.runs()).toEqual([first, second]);
   expect(await runs.reader.has(first)).toBe(true);
   expect(await runs.reader.lastSeq(first)).toBe(0);
+  await rm(runs.layout.runs, { recursive: true });
+  await mkdir(runs.layout.runs);
+  await writeFile(runs.layout.run(first).dir, "");
+  expect(await runs.reader.runs()).toEqual([]);
+  await rm(runs.layout.runs, { recursive: true });
+  await writeFile(runs.layout.runs, "");
+  await expect(runs.reader.runs()).rejects.toThrow("ENOTDIR");
+});
+
+test("S15: events go after 24 h, or where there are more than 256 MiB of them; request and outcome go after 30 days", async () => {
+  await using runs = await createRuns();
+  const hour = 3_600_000;
+  const old = await runs.addRun(first);
+  const prune = (age: number) => pruneSpools(runs.dir.path, { [first]: 2 }, runs.clock.now() + age);
+  await truncate(old.events, 256 * 1024 * 1024);
+  await prune(24 * hour);
+  expect(await readdir(old.dir)).toContain("events.jsonl");
+  await prune(24 * hour + 1);
+  expect((await readdir(old.dir)).sort()).toEqual(["outcome.json", "request.json"]);
+
+  await writeFile(old.events, "");
+  await truncate(old.events, 256 * 1024 * 1024 + 1);
+  await prune(0);
+  expect((await readdir(old.dir)).sort()).toEqual(["outcome.json", "request.json"]);
+  await prune(30 * 24 * hour);
+  expect(await runs.reader.has(first)).toBe(true);
+  await prune(30 * 24 * hour + 1);
+  expect(await runs.reader.has(first)).toBe(false);
 });

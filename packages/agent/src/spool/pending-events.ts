@@ -9,6 +9,8 @@ const LEAST_ROOM = 4 * 1024;
 const LINE_OVERHEAD = 32;
 /** Text of log lines that is kept while the disk is full, in characters. */
 const KEPT_CHARACTERS = 64 * 1024;
+/** So many progress events may gather before all but the last one go: a build that says little has many of them, and no line. */
+const MOST_PROGRESSES = 100;
 
 interface Entry {
   at: number;
@@ -34,12 +36,15 @@ export interface PendingEvents {
 export function createPendingEvents(): PendingEvents {
   let entries: Entry[] = [];
   let characters = 0;
+  let progresses = 0;
   let inLast = 0;
+  const isProgress = ({ body }: Entry) => body.kind === "progress";
 
   return {
     entries: () => entries,
     add(at, body) {
       entries.push({ at, body });
+      if (body.kind === "progress") progresses++;
     },
     addLine(line) {
       const size = line.text.length + LINE_OVERHEAD;
@@ -57,15 +62,19 @@ export function createPendingEvents(): PendingEvents {
       return lines.length >= BATCH_LINES || inLast > BATCH_CHARACTERS - LEAST_ROOM;
     },
     drop(count) {
-      for (const entry of entries.slice(0, count)) characters -= sum(entry.sizes);
+      for (const entry of entries.slice(0, count)) {
+        characters -= sum(entry.sizes);
+        if (isProgress(entry)) progresses--;
+      }
       entries = entries.slice(count);
       if (entries.length === 0) characters = 0;
     },
     cut(keep = KEPT_CHARACTERS) {
       // Twice as much may gather before it is cut down, so that a line does not cost a walk over all.
-      if (characters <= keep * 2 && keep > 0) return;
-      const lastProgress = entries.findLast((entry) => entry.body.kind === "progress");
-      entries = entries.filter((entry) => entry.body.kind !== "progress" || entry === lastProgress);
+      if (characters <= keep * 2 && progresses <= MOST_PROGRESSES && keep > 0) return;
+      const lastProgress = entries.findLast(isProgress);
+      entries = entries.filter((entry) => !isProgress(entry) || entry === lastProgress);
+      progresses = Math.min(progresses, 1);
       let marker = entries.find((entry) => entry.cut !== undefined);
       const kept: Entry[] = [];
       for (const entry of entries) {

@@ -1,17 +1,21 @@
-import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { RunEventBody, RunId } from "@nixfleet/protocol";
 import { type Disk, machineDisk } from "@nixfleet/runtime";
 import { createFakeClock, createFaultyDisk, createTempDir } from "@nixfleet/testkit";
 import { expect, onTestFinished, test } from "vitest";
+import { createCountingDisk } from "./counting-disk.fixture.ts";
 import { createEventWriter } from "./event-writer.ts";
 import { runnerLayout } from "./layout.ts";
 import { pruneSpools } from "./prune.ts";
-import { finishRun, reserveSpace, writeOutcome } from "./run-record.ts";
+import { beginRun, createProcessRecord, finishRun, reserveSpace, writeOutcome } from "./run-record.ts";
 import { repairEvents } from "./torn-events.ts";
+import { setUsualUmask } from "./umask.fixture.ts";
 
 const runId = "01jd0000000000000000000001" as RunId;
 const closure = "/nix/store/sn3sxk6b7myhr3sdbn7rri2y00ww7n6p-nixos-system";
+const request = { op: "switch", args: {}, commit: null, deadline: 1000, askedBy: "ada", force: false, receivedAt: 0 };
 const succeeded = { outcome: { state: "succeeded" }, proof: undefined } as const;
 
 async function createRun() {
@@ -24,16 +28,101 @@ async function createRun() {
   return { dir, run, disk, clock };
 }
 
+/** A disk for the files of one directory, which has no more room for them once it was filled. */
+function createSmallDisk(directory: string) {
+  let capacity = Number.POSITIVE_INFINITY;
+  const used = () => readdirSync(directory).reduce((sum, name) => sum + statSync(join(directory, name)).size, 0);
+  const full = () => Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
+  const disk: Disk = {
+    ...machineDisk,
+    writeSync(fd, bytes, offset, length) {
+      const room = Math.min(length, capacity - used());
+      if (room <= 0) throw full();
+      return machineDisk.writeSync(fd, bytes, offset, room);
+    },
+    async open(path, flags, mode) {
+      const file = await machineDisk.open(path, flags, mode);
+      const writeAll = file.writeFile.bind(file);
+      return Object.assign(file, {
+        async writeFile(data: string | Uint8Array) {
+          if (used() + Buffer.byteLength(data) > capacity) throw full();
+          await writeAll(data);
+        },
+      });
+    },
+  };
+  return { disk, fill: () => (capacity = used()) };
+}
+
 test("S17: what cannot be held back leaves nothing that takes room", async () => {
   const { run, disk } = await createRun();
   disk.failWhen(({ kind }) => (kind === "write" ? "ENOSPC" : undefined));
   expect(await reserveSpace(run, disk)).toBe(false);
   expect(await readdir(run.dir)).toEqual([]);
+  disk.failWhen(({ kind }) => (kind === "create" ? "ENOSPC" : undefined));
+  expect(await reserveSpace(run, disk)).toBe(false);
   disk.failWhen(({ kind }) => (kind === "write" ? "EIO" : undefined));
   await expect(reserveSpace(run, disk)).rejects.toThrow("EIO");
 });
 
-test("S17: the end of a run has the room that was held back, and gives all of it back", async () => {
+test("S17: 512 KiB are held back, and not of zeros, which a file system may store without any blocks", async () => {
+  const { run } = await createRun();
+  const { disk, leftOpen } = createCountingDisk();
+  expect(await reserveSpace(run, disk)).toBe(true);
+  expect(leftOpen()).toBe(0);
+  const reserved = await readFile(run.reserve);
+  expect(reserved).toHaveLength(512 * 1024);
+  expect(reserved.includes(0)).toBe(false);
+});
+
+test("S17: what is held back is enough for the latest output, the end of a run and its outcome, without any wait", async () => {
+  const { run, clock } = await createRun();
+  const { disk, fill } = createSmallDisk(run.dir);
+  expect(await reserveSpace(run, disk)).toBe(true);
+  const writer = createEventWriter({ path: run.events, clock, disk });
+  writer.append({ kind: "started", agentVersion: "0.1.0" });
+  fill();
+  for (let n = 0; n < 5000; n++) writer.log({ at: 1, stream: "build", text: `line ${n} ${"€".repeat(100)}` });
+  await finishRun(run, writer, succeeded, clock, disk);
+  writer.close();
+  const events = (await readFile(run.events, "utf8"))
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  const lines = events.flatMap((event) => (event.kind === "log" ? event.lines : []));
+  expect(lines.at(-1).text).toContain("line 4999 ");
+  expect(lines.length).toBeGreaterThan(500);
+  expect(events.at(-1)).toMatchObject({ kind: "finished" });
+  expect(await readdir(run.dir)).toContain("outcome.json");
+});
+
+test("S17: an outcome that a full disk does not take is tried again once a second", async () => {
+  const { run, disk, clock } = await createRun();
+  let tries = 0;
+  disk.failWhen(({ kind, path }) => {
+    if (kind !== "create" || !path.includes("outcome.json")) return undefined;
+    tries++;
+    return "ENOSPC";
+  });
+  const written = writeOutcome(run, { outcome: { state: "succeeded" }, lastSeq: 1, endedAt: 1 }, clock, disk);
+  const untilItWaits = async () => {
+    while (clock.waiting === 0) await new Promise((resolve) => setImmediate(resolve));
+  };
+  for (const seconds of [1, 2]) {
+    await untilItWaits();
+    expect(tries).toBe(seconds);
+    clock.advance(999);
+    expect(clock.waiting).toBe(1);
+    clock.advance(1);
+  }
+  await untilItWaits();
+  disk.failWhen(undefined);
+  clock.advance(1000);
+  await written;
+  expect(await readdir(run.dir)).toEqual(["outcome.json"]);
+});
+
+test("S17: the end of a run gives all of the room that was held back all of it back", async () => {
   const { run, disk, clock } = await createRun();
   expect(await reserveSpace(run, disk)).toBe(true);
   const writer = createEventWriter({ path: run.events, clock, disk });
@@ -58,6 +147,33 @@ test("S17: where there is room for little more than the outcome, the lines that 
   expect(events.map((line) => JSON.parse(line).kind)).toEqual(["warning", "finished"]);
 });
 
+test("S1: what the runner leaves for a daemon of another user is for the group to read, and for nobody else", async () => {
+  setUsualUmask();
+  const { run, clock } = await createRun();
+  await rm(run.dir, { recursive: true });
+  await beginRun(run, { ...request, runId });
+  const writer = createEventWriter({ path: run.events, clock });
+  const runner = { pid: 1, startTime: "1", bootId: "this" };
+  createProcessRecord(run, { runner, startedAt: 1, deadlineAt: 2, child: null, activation: null });
+  const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
+  for (const path of [run.request, run.events, run.process]) expect(await modeOf(path), path).toBe(0o640);
+  await finishRun(run, writer, succeeded, clock);
+  writer.close();
+  expect(await modeOf(run.outcome)).toBe(0o640);
+  expect(await modeOf(run.dir)).toBe(0o750);
+});
+
+test("S9, S12: a fault of the disk that is no lack of space is an error: nobody waits for room, or is told that there is none", async () => {
+  const { run, disk, clock } = await createRun();
+  const runner = { pid: 1, startTime: "1", bootId: "this" };
+  const record = createProcessRecord(run, { runner, startedAt: 1, deadlineAt: 2, child: null, activation: null }, disk);
+  disk.failWhen(({ kind }) => (kind === "write" ? "EIO" : undefined));
+  const activation = { closure, commit: null, mode: "boot", unit: null } as const;
+  expect(() => record.beginActivation(activation)).toThrow("EIO");
+  const written = writeOutcome(run, { outcome: { state: "succeeded" }, lastSeq: 1, endedAt: 1 }, clock, disk);
+  await expect(written).rejects.toThrow("EIO");
+});
+
 test("S12: of a run that is over no process is known any more", async () => {
   const { run, clock } = await createRun();
   await writeFile(run.process, "{}");
@@ -68,7 +184,6 @@ test("S12: of a run that is over no process is known any more", async () => {
 test("an events' writer that is closed leaves no timer", async () => {
   const { run, clock } = await createRun();
   const writer = createEventWriter({ path: run.events, clock });
-  writer.log({ at: 1, stream: "build", text: "x" });
   const progress = {
     builds: { done: 0, expected: 1, running: 0, failed: 0 },
     copies: { done: 0, expected: 0 },
@@ -76,6 +191,8 @@ test("an events' writer that is closed leaves no timer", async () => {
     now: [],
   };
   for (let i = 0; i < 2; i++) writer.progress(() => progress);
+  writer.log({ at: 1, stream: "build", text: "x" });
+  expect(clock.waiting).toBe(2);
   writer.close();
   expect(clock.waiting).toBe(0);
 });

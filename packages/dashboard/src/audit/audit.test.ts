@@ -1,3 +1,4 @@
+import type { RunId } from "@nixfleet/protocol";
 import { createFakeClock } from "@nixfleet/testkit";
 import { sql } from "kysely";
 import { afterEach, expect, test } from "vitest";
@@ -33,6 +34,18 @@ test("entries are numbered without gaps, and each is published once it is stored
   await Promise.all([record(fact()), record(fact()), record(fact())]);
   expect(seqs).toEqual([1, 2, 3]);
   expect(await audit.verify()).toMatchObject({ ok: true, entries: 3 });
+});
+
+test("an entry says of which run it is and from which address it was asked for, where there are such", async () => {
+  const { audit, record } = await open();
+  const runId = "01jd0000000000000000000001" as RunId;
+  await record(fact({ runId, from: "192.0.2.7" }));
+  await record(fact());
+  const { items } = await audit.list({}, 50, null);
+  expect(items.map((entry) => [entry.seq, entry.runId, entry.from])).toEqual([
+    [2, null, null],
+    [1, runId, "192.0.2.7"],
+  ]);
 });
 
 test("an entry that was changed in the database is found, whichever column it was", async () => {

@@ -35,8 +35,8 @@ const NO_RESULTS = { command: null, progress: null, tests: [], run_warnings: [],
 const CFG = { repoUrl: "https://git.example.org/me/cfg", branch: "main" };
 const SOURCE = sourceIdOf(CFG);
 
-/** `others`: branches of the same repository that are declared as well. */
-async function arrange({ others = [] }: { others?: string[] } = {}) {
+/** `others`: branches of the same repository that are declared as well. `beforeSummary`: happens before a run is read. */
+async function arrange({ others = [], beforeSummary }: { others?: string[]; beforeSummary?: (id: RunId) => Promise<void> } = {}) {
   const scope = new AsyncDisposableStack();
   const dir = scope.use(await createTempDir());
   const clock = createFakeClock();
@@ -86,6 +86,7 @@ async function arrange({ others = [] }: { others?: string[] } = {}) {
   const [only] = sources.length === 1 ? sources : [];
   const setTarget = (more: { commit?: Commit; stale?: boolean }) => sources[0]?.set(more);
   const summary = async (id: RunId) => {
+    await beforeSummary?.(id);
     const row = await store.db.selectFrom("runs").selectAll().where("id", "=", id).executeTakeFirst();
     if (row === undefined) return null;
     return { id, state: row.state, op: row.op, word: "Build 61 %", sentence: "214 of 351" } as RunSummary;
@@ -247,6 +248,37 @@ test("R16: what a host pulled and what it runs come from what was reported and d
     failure: null,
   });
 });
+
+test.for(["while a change of the host is read", "while all hosts are read at the start"])(
+  "R2: a run that ends %s is not shown as the host's run for ever",
+  async (when, { onTestFinished }) => {
+    const reading = { run: null as RunId | null };
+    const { scope, store, views, add, report, done, publish } = await arrange({
+      beforeSummary: async (id) => {
+        if (reading.run !== id) return;
+        reading.run = null;
+        await store.change(({ db }) =>
+          db.updateTable("runs").set({ state: "succeeded", ended_at: 1 }).where("id", "=", id).execute(),
+        );
+      },
+    });
+    onTestFinished(() => scope.disposeAsync());
+    const id = await add("csb1");
+    const atStart = when.endsWith("start");
+    if (!atStart) await views.start();
+    const run = await done(id, switching, { state: "running" });
+    if (!atStart) expect((await views.row(id))?.run?.id).toBe(run);
+
+    reading.run = run;
+    if (atStart) await views.start();
+    else await report(id, facts);
+    await views.row(id);
+    expect(reading.run).toBeNull();
+    publish("run.changed", { runId: run, hostId: id });
+
+    expect((await views.row(id))?.run).toBeNull();
+  },
+);
 
 test("R20: facts that a message does not name stay as they were", async () => {
   const { scope, views, add, report, clock } = await arrange();

@@ -1,4 +1,12 @@
-import type { HostId, HostRow, RunId, RunSummary, SourceId, SourceView } from "@nixfleet/protocol";
+import {
+  type HostId,
+  type HostRow,
+  isTerminal,
+  type RunId,
+  type RunSummary,
+  type SourceId,
+  type SourceView,
+} from "@nixfleet/protocol";
 import { createKeyedQueue, every, type Recurring } from "@nixfleet/runtime";
 import { factValues, type HostRecord } from "../hosts/index.ts";
 import type { HostInput, RunsInput } from "../status/index.ts";
@@ -61,7 +69,7 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
     if (record === null) return forget(id);
     const history = (await readHistories(store.db, [closuresOf(record)])).get(id) ?? NO_HISTORY;
     const run = history.currentRun === null ? null : await runs.summary(history.currentRun);
-    await buildRow(id, { record, history, run });
+    await buildRow(id, { record, history, run: unfinished(run) });
   }
 
   /** Reads all hosts with as many statements as for a few. */
@@ -73,7 +81,7 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
     for (const record of records) {
       const history = histories.get(record.id) ?? NO_HISTORY;
       const run = history.currentRun === null ? null : (summaries.get(history.currentRun) ?? null);
-      await buildRow(record.id, { record, history, run });
+      await buildRow(record.id, { record, history, run: unfinished(run) });
     }
   }
 
@@ -231,6 +239,14 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
   };
 
   return views;
+}
+
+/**
+ * A run can end between the reading of the host's history and that of its summary. It is the host's run no more, and its end, which is
+ * published after that, has all of the host read again.
+ */
+function unfinished(run: RunSummary | null): RunSummary | null {
+  return run === null || isTerminal(run.state) ? null : run;
 }
 
 const NO_HISTORY: HostHistory = {

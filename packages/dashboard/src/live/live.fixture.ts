@@ -1,6 +1,7 @@
 import type { NumberedLine, RunId, ToBrowser, Topic as TopicName } from "@nixfleet/protocol";
 import { ToBrowser as ToBrowserSchema } from "@nixfleet/protocol";
 import { createFakeClock, createSocketPair } from "@nixfleet/testkit";
+import type { Logger } from "../logger.ts";
 import { quiet } from "../store/store.fixture.ts";
 import { createLiveClient, type LiveClient } from "./client.ts";
 import { createTopic, type Topic, type TopicSource } from "./topic.ts";
@@ -18,6 +19,7 @@ export function arrangeSource({
   const truth = new Map<string, unknown>([["a", 1]]);
   const read: string[][] = [];
   let faults = 0;
+  let held = Promise.resolve();
   let touch: Parameters<TopicSource["listen"]>[0] = () => {};
   const fail = () => {
     if (faults === 0) return;
@@ -33,6 +35,7 @@ export function arrangeSource({
     },
     async some(keys) {
       read.push([...keys]);
+      await held;
       fail();
       return new Map([...keys].map((key) => [key, truth.get(key)]));
     },
@@ -41,7 +44,9 @@ export function arrangeSource({
       return () => {};
     },
   };
-  const topic = createTopic({ name, source, clock, log: quiet });
+  const logged: string[] = [];
+  const log = { ...quiet, error: (_: unknown, text = "") => void logged.push(text) } as Logger;
+  const topic = createTopic({ name, source, clock, log });
   const deltas: Extract<ToBrowser, { type: "delta" }>[] = [];
   const member = { sendDelta: (text: string) => void deltas.push(JSON.parse(text)), sendGone: () => {} };
   topic.join(member);
@@ -50,9 +55,16 @@ export function arrangeSource({
     topic,
     deltas,
     read,
+    logged,
     set(key: string, value: unknown, urgency: "soon" | "later" = "soon") {
       truth.set(key, value);
       touch(key, urgency);
+    },
+    /** Readings of changes do not end before the returned function is called. */
+    hold() {
+      const gate = Promise.withResolvers<void>();
+      held = gate.promise;
+      return gate.resolve;
     },
     failNext(times = 1) {
       faults = times;

@@ -5,7 +5,7 @@ import { createBus } from "../bus.ts";
 import { quiet } from "../store/store.fixture.ts";
 import { HIGH_WATER } from "./client.ts";
 import { arrangeSource, connectBrowser } from "./live.fixture.ts";
-import { createTopic, DELTA_INTERVAL } from "./topic.ts";
+import { createTopic, DELTA_INTERVAL, LATER_INTERVAL, RETRY_INTERVAL } from "./topic.ts";
 import { type SourceDeps, sourceOf } from "./topic-sources.ts";
 
 const RUN = "01j00000000000000000000001" as RunId;
@@ -212,6 +212,120 @@ test("T4: keys whose reading failed are read again a second later, with those th
     ["a", "b", "c"],
   ]);
   expect(deltas).toEqual([{ type: "delta", topic: "fleet", version: 2, set: { a: 2, b: 1, c: 3 }, unset: [] }]);
+});
+
+test("T2: T4: a first reading that fails is tried again every second, and its failures are logged", async () => {
+  const { clock, topic, deltas, set, logged, failNext } = arrangeSource();
+  failNext(3);
+  await clock.advanceAsync(500);
+  set("a", 2);
+  await clock.advanceAsync(2400);
+  expect([topic.snapshot(), logged]).toEqual([null, Array.from({ length: 3 }, () => "A topic could not be read")]);
+  let isReady = false;
+  void topic.ready.then(() => {
+    isReady = true;
+  });
+  await clock.advanceAsync(100);
+  expect(isReady).toBe(true);
+  expect(topic.snapshot()).toContain('"values":{"a":2}');
+  // What changed before the reading is part of it.
+  await clock.advanceAsync(2000);
+  expect(deltas).toEqual([]);
+});
+
+test("T6: an urgent change does not wait for the time of one that can", async () => {
+  const { clock, deltas, set } = arrangeSource();
+  await clock.advanceAsync(1000);
+  set("a", 2);
+  await clock.advanceAsync(100);
+  set("b", 1, "later");
+  await clock.advanceAsync(100);
+  set("a", 3);
+  await clock.advanceAsync(20);
+  expect(deltas).toMatchObject([{ set: { a: 2 } }, { set: { a: 3, b: 1 } }]);
+});
+
+const FORTY_DAYS = 40 * 24 * 60 * 60_000;
+
+test("T6: after the clock was set back, urgent changes still arrive at once, also after many others", async () => {
+  const { clock, deltas, set } = arrangeSource();
+  await clock.advanceAsync(1000);
+  for (let value = 2; value < 20; value++) {
+    set("a", value);
+    await clock.advanceAsync(30);
+  }
+  await clock.advanceAsync(300);
+  clock.jump(-FORTY_DAYS);
+  set("a", "urgent");
+  await clock.advanceAsync(DELTA_INTERVAL);
+  expect(deltas.at(-1)).toMatchObject({ set: { a: "urgent" } });
+});
+
+test("T6: after the clock was set back, a change that can wait still arrives within a second", async () => {
+  const { clock, deltas, set } = arrangeSource();
+  await clock.advanceAsync(1000);
+  set("a", 2);
+  await clock.advanceAsync(100);
+  clock.jump(-FORTY_DAYS);
+  set("a", 3, "later");
+  await clock.advanceAsync(LATER_INTERVAL);
+  expect(deltas.at(-1)).toMatchObject({ set: { a: 3 } });
+});
+
+test("T6: a change that came before the clock was set back, during a reading, arrives right after it", async () => {
+  const { clock, deltas, set, hold } = arrangeSource();
+  await clock.advanceAsync(1000);
+  const release = hold();
+  set("a", 2);
+  await clock.advanceAsync(100);
+  set("b", 1);
+  clock.jump(-FORTY_DAYS);
+  release();
+  await clock.advanceAsync(DELTA_INTERVAL);
+  expect(deltas.at(-1)).toMatchObject({ set: { b: 1 } });
+});
+
+test("T4: what could not be read is read a second later, whenever the clock was set back", async () => {
+  const { clock, deltas, set, failNext } = arrangeSource();
+  await clock.advanceAsync(1000);
+  failNext();
+  set("a", 2, "later");
+  await clock.advanceAsync(100);
+  clock.jump(-FORTY_DAYS);
+  set("b", 1);
+  await clock.advanceAsync(RETRY_INTERVAL);
+  expect(deltas).toMatchObject([{ set: { a: 2, b: 1 } }]);
+});
+
+test("a topic that is closed reads nothing more, and what is being read is sent to nobody", async () => {
+  const unread = arrangeSource();
+  unread.topic.close();
+  await unread.clock.advanceAsync(2000);
+  expect([unread.topic.snapshot(), unread.clock.waiting]).toEqual([null, 0]);
+
+  const failed = arrangeSource();
+  failed.failNext();
+  await failed.clock.advanceAsync(500);
+  failed.topic.close();
+  await failed.clock.advanceAsync(2000);
+  expect([failed.topic.snapshot(), failed.clock.waiting]).toEqual([null, 0]);
+
+  const changed = arrangeSource();
+  await changed.clock.advanceAsync(1000);
+  changed.set("a", 2);
+  changed.topic.close();
+  await changed.clock.advanceAsync(2000);
+  expect([changed.read, changed.deltas, changed.clock.waiting]).toEqual([[], [], 0]);
+
+  const reading = arrangeSource();
+  await reading.clock.advanceAsync(1000);
+  const release = reading.hold();
+  reading.set("a", 2);
+  await reading.clock.advanceAsync(100);
+  reading.topic.close();
+  release();
+  await reading.clock.advanceAsync(2000);
+  expect([reading.read, reading.deltas, reading.clock.waiting]).toEqual([[["a"]], [], 0]);
 });
 
 test("T4: what changes while the first snapshot is read comes with the first delta", async () => {

@@ -1,5 +1,5 @@
 import type { ToBrowser, TopicKey, Topic as TopicName, TopicValue } from "@nixfleet/protocol";
-import type { Clock } from "@nixfleet/runtime";
+import { type Clock, every } from "@nixfleet/runtime";
 import type { Urgency } from "../fleet/index.ts";
 import type { Logger } from "../logger.ts";
 
@@ -11,8 +11,8 @@ export const DELTA_BURST = 10;
 const GATHER_DELAY = 20;
 /** Changes that can wait are read with the next urgent one, or this many milliseconds after the last reading. */
 export const LATER_INTERVAL = 1000;
-/** Milliseconds until a failed reading is retried. */
-const RETRY_INTERVAL = 1000;
+/** Milliseconds until a failed reading is retried. No shorter than `LATER_INTERVAL`, so a retry reads urgent and other changes alike. */
+export const RETRY_INTERVAL = 1000;
 
 /** Values of a topic by key, each of the type that the protocol declares under its key; undefined: the key goes. */
 export interface TopicValues<T extends TopicName> extends ReadonlyMap<string, unknown> {
@@ -67,77 +67,77 @@ export function createTopic({ name, source, clock, log }: TopicDeps): Topic {
   let version = 0;
   let gone = false;
   let loaded = false;
-  let closed = false;
-  let flushing = false;
-  let due: { at: number; cancel(): void } | undefined;
-  let urgent = false;
+  /** When the first urgent change since the last reading came. */
+  let urgentSince: number | null = null;
   /** After a failed reading: no new one before this time. */
   let retryAt = Number.NEGATIVE_INFINITY;
   let lastReading = Number.NEGATIVE_INFINITY;
   /** Theoretical arrival time of the generic cell rate algorithm. */
   let theoreticalArrival = Number.NEGATIVE_INFINITY;
   let snapshotText: string | null = null;
+  const ready = Promise.withResolvers<void>();
 
   const message = (body: Extract<ToBrowser, { type: "gone" }>) => JSON.stringify(body);
   const goneText = message({ type: "gone", topic: name });
 
+  const readings = every((signal) => (loaded ? readTouched(signal) : load()), {
+    interval: untilNextReading,
+    immediately: true,
+    clock,
+    onError: (error) => log.error({ err: error, topic: name }, "A topic could not be read"),
+  });
   const stopListening = source.listen((key, urgency) => {
+    const isFirst = touchedKeys.size === 0;
+    const isFirstUrgent = urgency === "soon" && urgentSince === null;
     touchedKeys.add(key);
-    if (urgency === "soon") urgent = true;
-    schedule();
+    if (isFirstUrgent) urgentSince = clock.now();
+    if (isFirst || isFirstUrgent) readings.reschedule();
   });
 
-  const ready = load();
+  /** Milliseconds until the next reading. It is computed from absolute times, so that further changes do not postpone it. */
+  function untilNextReading(): number {
+    if (gone || (loaded && touchedKeys.size === 0)) return Number.POSITIVE_INFINITY;
+    const now = clock.now();
+    // If the clock was set back, nothing waits until it has caught up.
+    retryAt = Math.min(retryAt, now + RETRY_INTERVAL);
+    lastReading = Math.min(lastReading, now);
+    theoreticalArrival = Math.min(theoreticalArrival, now + DELTA_BURST * interval);
+    if (urgentSince !== null) urgentSince = Math.min(urgentSince, now);
+    const earliest = urgentSince === null ? lastReading + LATER_INTERVAL : urgentSince + GATHER_DELAY;
+    return Math.max(earliest, retryAt, theoreticalArrival - (DELTA_BURST - 1) * interval) - now;
+  }
 
   async function load(): Promise<void> {
-    while (!closed && !loaded) {
-      try {
-        // Keys that are touched from here on are read again with the first delta.
-        touchedKeys.clear();
-        const all = await source.all();
-        if (all === null) end();
-        else for (const [key, value] of all) values.set(key, { value, json: JSON.stringify(value) });
-        version = 1;
-        loaded = true;
-      } catch (error) {
-        log.error({ err: error, topic: name }, "A topic could not be read");
-        await new Promise<void>((resolve) => clock.setTimeout(resolve, RETRY_INTERVAL));
-      }
-    }
-    if (touchedKeys.size > 0) schedule();
-  }
-
-  function schedule(): void {
-    if (!loaded || closed || gone || flushing || touchedKeys.size === 0) return;
-    const now = clock.now();
-    const earliest = urgent ? now + GATHER_DELAY : lastReading + LATER_INTERVAL;
-    const at = Math.max(now, earliest, retryAt, theoreticalArrival - (DELTA_BURST - 1) * interval);
-    if (due !== undefined && due.at <= at) return;
-    due?.cancel();
-    due = { at, cancel: clock.setTimeout(() => void flush(), at - now).cancel };
-  }
-
-  async function flush(): Promise<void> {
-    due = undefined;
-    flushing = true;
-    const keys = new Set(touchedKeys);
-    const wasUrgent = urgent;
+    // Keys that are touched from here on are read again with the first delta.
     touchedKeys.clear();
-    urgent = false;
+    urgentSince = null;
+    try {
+      const all = await source.all();
+      if (all === null) end();
+      else for (const [key, value] of all) values.set(key, { value, json: JSON.stringify(value) });
+    } catch (error) {
+      retryAt = clock.now() + RETRY_INTERVAL;
+      throw error;
+    }
+    version = 1;
+    loaded = true;
+    ready.resolve();
+  }
+
+  async function readTouched(signal: AbortSignal): Promise<void> {
+    const keys = new Set(touchedKeys);
+    touchedKeys.clear();
+    urgentSince = null;
     lastReading = clock.now();
     try {
       const some = await source.some(keys);
-      if (closed || gone) return;
+      if (signal.aborted) return;
       if (some === null) end();
       else apply(some);
     } catch (error) {
-      log.error({ err: error, topic: name }, "A topic could not be read");
       for (const key of keys) touchedKeys.add(key);
-      urgent ||= wasUrgent;
       retryAt = clock.now() + RETRY_INTERVAL;
-    } finally {
-      flushing = false;
-      schedule();
+      throw error;
     }
   }
 
@@ -170,7 +170,7 @@ export function createTopic({ name, source, clock, log }: TopicDeps): Topic {
   }
 
   return {
-    ready,
+    ready: ready.promise,
     snapshot() {
       if (gone) return goneText;
       if (!loaded) return null;
@@ -188,9 +188,8 @@ export function createTopic({ name, source, clock, log }: TopicDeps): Topic {
       return members.size;
     },
     close() {
-      closed = true;
-      due?.cancel();
       stopListening();
+      void readings[Symbol.asyncDispose]();
     },
   };
 }

@@ -1,7 +1,7 @@
-import type { QueueReason, RunHold, RunId } from "@nixfleet/protocol";
+import type { QueueReason, RefusalCode, RunHold, RunId } from "@nixfleet/protocol";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { dispatchOrder } from "./dispatch-order.ts";
+import { type Admission, admit, dispatchOrder, type HostQueue, MAX_QUEUED_RUNS } from "./dispatch-order.ts";
 import { runningRun, sampleOrder } from "./run.fixture.ts";
 import { newRun, type Run } from "./run.ts";
 
@@ -94,4 +94,59 @@ test("R12: nothing starts beside a run at work or on a host that is away; each r
       expect(without.next).toEqual(next);
     }),
   );
+});
+
+const idle: HostQueue = { active: false, queued: 0, held: 0 };
+const full = MAX_QUEUED_RUNS;
+
+interface AdmissionCase extends Partial<Admission> {
+  title: string;
+  queue?: Partial<HostQueue>;
+  refusal: RefusalCode | null;
+}
+
+const admissions: AdmissionCase[] = [
+  { title: "An idle host takes a run", refusal: null },
+  { title: "An idle host takes a run that may not wait", mayWait: false, refusal: null },
+  {
+    title: "A run that may not wait is refused while the host is offline",
+    mayWait: false,
+    connected: false,
+    refusal: "host-offline",
+  },
+  {
+    title: "A run that may not wait is refused behind an active run",
+    mayWait: false,
+    queue: { active: true },
+    refusal: "host-busy",
+  },
+  { title: "A run that may not wait is refused behind a queued run", mayWait: false, queue: { queued: 1 }, refusal: "host-busy" },
+  { title: "A run that may not wait is refused behind a held run", mayWait: false, queue: { held: 1 }, refusal: "host-busy" },
+  {
+    title: "A full queue is no other reason for a run that may not wait",
+    mayWait: false,
+    queue: { queued: full },
+    refusal: "host-busy",
+  },
+  { title: "A run may wait for an offline host", connected: false, queue: { queued: full - 1 }, refusal: null },
+  { title: "The last place in the queue can be taken", queue: { active: true, queued: full - 1 }, refusal: null },
+  { title: "The active run takes no place in the queue", queue: { active: true, queued: 1, held: full - 2 }, refusal: null },
+  {
+    title: "A full queue takes no run while the host is offline",
+    connected: false,
+    queue: { queued: full },
+    refusal: "queue-full",
+  },
+  { title: "A full queue takes no run behind an active run", queue: { active: true, queued: full }, refusal: "queue-full" },
+  { title: "A full queue takes no run behind queued ones", queue: { queued: full }, refusal: "queue-full" },
+  { title: "Held runs take places too", queue: { queued: 1, held: full - 1 }, refusal: "queue-full" },
+  { title: "A full queue takes no held run", held: true, queue: { held: full }, refusal: "queue-full" },
+  { title: "A run that can start now is not kept out by held runs", queue: { held: full }, refusal: null },
+  { title: "Behind an active run, held runs fill the queue", queue: { active: true, held: full }, refusal: "queue-full" },
+  { title: "On an offline host, held runs fill the queue", connected: false, queue: { held: full }, refusal: "queue-full" },
+  { title: "A queue beyond the limit is full", connected: false, queue: { queued: full + 1 }, refusal: "queue-full" },
+];
+
+test.each(admissions)("$title", ({ connected = true, mayWait = true, held = false, queue, refusal }) => {
+  expect(admit({ connected, mayWait, held }, { ...idle, ...queue })).toBe(refusal);
 });

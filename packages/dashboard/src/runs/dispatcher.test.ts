@@ -3,8 +3,9 @@ import type { RunId } from "@nixfleet/protocol";
 import { expect, test } from "vitest";
 import { ADA, COMMIT, OLDER_COMMIT, openFleet } from "../core.fixture.ts";
 import { dial, hello } from "../links/bare-agent.fixture.ts";
+import { MAX_QUEUED_RUNS } from "./dispatch-order.ts";
 
-test("R69: however many runs wait for a host, what is asked of it reads few of them", async () => {
+test("R69: when as many runs wait for a host as may, a request for another and each dispatch read few of them", async () => {
   await using lab = await openFleet(["alpha"]);
   const { core, id } = lab;
   const first = await core.begin(id, "pull", { whenBlocked: "queue" });
@@ -13,15 +14,15 @@ test("R69: however many runs wait for a host, what is asked of it reads few of t
   await core.store.change(({ db }) =>
     db
       .insertInto("runs")
-      .values(Array.from({ length: 500 }, (_, place) => like(place + 2)))
+      .values(Array.from({ length: MAX_QUEUED_RUNS - 2 }, (_, place) => like(place + 2)))
       .execute(),
   );
   // What cannot be read is noticed when it is read: behind the first ones, each that says why it waits is left alone.
   const database = new DatabaseSync(lab.path);
-  database.exec("update runs set args = 'x' where number > 100");
+  database.exec("update runs set args = 'x' where number > 60");
   const last = await core.begin(id, "pull", { whenBlocked: "queue" });
   expect(await core.views.summary(last)).toMatchObject({ state: "queued", queueReason: "host-offline" });
-  database.exec("update runs set args = '{}' where number > 100");
+  database.exec("update runs set args = '{}' where number > 60");
   database.close();
 
   const refusing = dial(core, lab.added[0]?.token ?? "");

@@ -4,7 +4,7 @@ import type { Presence } from "../hosts/index.ts";
 import type { Logger } from "../logger.ts";
 import { type Change, type Reader, StorageUnavailable } from "../store/index.ts";
 import { advance, dueAt, type RunEffect, type RunSignal } from "./advance.ts";
-import { dispatchOrder } from "./dispatch-order.ts";
+import { dispatchOrder, type HostQueue } from "./dispatch-order.ts";
 import { PACK_AFTER } from "./log-append.ts";
 import { readPreCheckFacts } from "./pre-check-facts.ts";
 import { commitOf, preCheck } from "./pre-checks.ts";
@@ -38,6 +38,14 @@ export function activeRuns(db: Reader, hostId: HostId): Promise<RunRow[]> {
 /** Whether the host has a queued or active run. */
 export async function hasUnfinishedRun(db: Reader, hostId: HostId): Promise<boolean> {
   return (await unfinished(db, hostId).select("id").limit(1).executeTakeFirst()) !== undefined;
+}
+
+/** Counts the unfinished runs of a host. */
+export async function readQueue(db: Reader, hostId: HostId): Promise<HostQueue> {
+  const runs = await unfinished(db, hostId).select(["state", "hold"]).execute();
+  const waiting = runs.filter(({ state }) => state === "queued");
+  const held = waiting.filter(({ hold }) => hold !== null).length;
+  return { active: waiting.length < runs.length, queued: waiting.length - held, held };
 }
 
 /** Runs whose turn may come that are read at a time: most often the first one starts. */

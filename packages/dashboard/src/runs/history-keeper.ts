@@ -5,7 +5,7 @@ import { StorageUnavailable, type Store } from "../store/index.ts";
 import { nextPackTime, nextToPack, packLog, postponePacking } from "./log-packing.ts";
 import { type RetentionLimits, retainLogs, retainRuns } from "./retention.ts";
 
-/** After a run has changed, logs that wait are looked for so many milliseconds later. */
+/** Milliseconds from a change of a run until logs that are due are packed. */
 const PACK_DELAY = 11_000;
 const RETAIN_INTERVAL = 60 * 60_000;
 
@@ -64,7 +64,7 @@ export function createHistoryKeeper({ store, bus, clock, log, limits }: HistoryK
         async () => {
           packAt = clock.now() + RETAIN_INTERVAL;
           await work.run(packAll);
-          // A log whose time came too late for this round does not wait for another run to change.
+          // A log that is due only after this round does not wait for another run to change.
           const next = await nextPackTime(store);
           if (next !== null) packAt = Math.min(packAt, Math.max(next, clock.now() + PACK_DELAY));
         },

@@ -28,14 +28,14 @@ export interface SampleRun {
   /** Null: a run of the dashboard itself. */
   host: HostId | null;
   op?: OpName;
-  /** Days after the clock's start at which it ended; null: it waits. */
+  /** When it ended, in days after the clock's start; null: it is queued. */
   ended?: number | null;
   lines?: readonly string[];
   deployed?: boolean;
   audited?: boolean;
 }
 
-/** A store with hosts and runs of the past, for what keeps, packs and removes them. */
+/** Opens a store to which tests of packing and retention add hosts and past runs. */
 export async function openHistory() {
   const clock = createFakeClock();
   const { store, bus, publish } = await openTestStore({ clock });
@@ -92,7 +92,7 @@ export async function openHistory() {
     return id;
   };
 
-  /** The end of a run that waits, now. */
+  /** Ends a queued run now. */
   const end = async (runId: RunId, hostId: HostId | null): Promise<number> => {
     const endedAt = clock.now();
     const columns = changedColumns(endedRun("succeeded", { id: runId, hostId, endedAt }));
@@ -104,7 +104,7 @@ export async function openHistory() {
     return endedAt;
   };
 
-  /** Of what is there of a run: its row (`short` if only that), its results, its log's chunks. */
+  /** Reads what is stored of a run: its row (`short` if it is pruned), its results and the chunks of its log. */
   const look = async (runId: RunId) => {
     const { db } = store;
     const row = await db.selectFrom("runs").select("pruned_at").where("id", "=", runId).executeTakeFirst();
@@ -119,7 +119,7 @@ export async function openHistory() {
     };
   };
 
-  /** The kept sums beside what the chunks really take, by host and by run. */
+  /** The stored totals and the actual size of all chunks, by host and by run. */
   const sums = async () => {
     const { db } = store;
     const chunks = await db

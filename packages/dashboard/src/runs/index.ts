@@ -1,4 +1,5 @@
 export { QUEUE_LIMIT } from "./advance.ts";
+export { MAX_QUEUED_RUNS } from "./dispatch-order.ts";
 export { createHistoryKeeper, type HistoryKeeper } from "./history-keeper.ts";
 export { createRunLogs, type RunLogs } from "./log.ts";
 export type { RetentionLimits } from "./retention.ts";

@@ -14,7 +14,7 @@ const { signal } = new AbortController();
 async function open() {
   const at = await openHistory();
   const host = await at.addHost("alpha");
-  /** A log of three plain chunks whose run has ended. */
+  /** Adds an ended run whose log has three plain chunks. */
   const addLog = async (): Promise<RunId> => {
     const runId = await at.addRun({ host, ended: null });
     for (const text of ["one", "two", "three"]) await at.append(runId, host, [line(text)]);
@@ -28,7 +28,7 @@ async function open() {
   return { ...at, host, addLog, codecs };
 }
 
-/** A store in which something happens before a change of whoever has it. */
+/** Wraps a store so that `happen` runs once, before the first change. */
 function before(store: Store, happen: () => Promise<unknown>): Store {
   let done = false;
   return Object.create(store, {
@@ -45,7 +45,7 @@ function before(store: Store, happen: () => Promise<unknown>): Store {
   });
 }
 
-test("R44: a log that is removed while it is compressed stays removed, and takes no room", async () => {
+test("R44: a log that is removed while it is being compressed stays removed and takes no space", async () => {
   await using at = await open();
   const runId = await at.addLog();
   const discard = () => retainLogs(at.store, { ...KEEP_ALL, logBytes: 1 }, at.clock.now(), signal);
@@ -56,7 +56,7 @@ test("R44: a log that is removed while it is compressed stays removed, and takes
   expect(kept.hosts.size).toBe(0);
 });
 
-test("a run that is removed while its log is compressed leaves nothing behind", async () => {
+test("a run that is removed while its log is being compressed leaves nothing behind", async () => {
   await using at = await open();
   const runId = await at.addLog();
   const remove = () => at.store.change(({ db }) => db.deleteFrom("runs").where("id", "=", runId).execute());
@@ -64,7 +64,7 @@ test("a run that is removed while its log is compressed leaves nothing behind", 
   expect(await at.look(runId)).toMatchObject({ row: "gone", chunks: 0 });
 });
 
-test("lines that come while a log is packed are packed the next time", async () => {
+test("lines that arrive while a log is being packed are packed in the next step", async () => {
   await using at = await open();
   const runId = await at.addLog();
   const endedAt = at.clock.now();
@@ -74,7 +74,7 @@ test("lines that come while a log is packed are packed the next time", async () 
   expect(await nextToPack(at.store, Number.MAX_SAFE_INTEGER)).toBeNull();
 });
 
-test("a packed log that grows waits to be packed again, until nothing comes for ten seconds", async () => {
+test("a packed log that grows is packed again after ten seconds without new lines", async () => {
   await using at = await open();
   const runId = await at.addLog();
   const run = { runId, hostId: at.host };
@@ -88,7 +88,7 @@ test("a packed log that grows waits to be packed again, until nothing comes for 
   expect(await nextToPack(at.store, at.clock.now() + 10_000)).toEqual(run);
 });
 
-test("nothing of a run at work is packed", async () => {
+test("the log of an unfinished run is not packed", async () => {
   await using at = await open();
   const runId = await at.addRun({ host: at.host, ended: null });
   await at.append(runId, at.host, [line("one")]);
@@ -97,7 +97,7 @@ test("nothing of a run at work is packed", async () => {
   expect(await nextToPack(at.store, Number.MAX_SAFE_INTEGER)).toMatchObject({ runId });
 });
 
-test("a chunk that cannot be unpacked stops no other log, and is tried again an hour later", async () => {
+test("a log with an unreadable chunk does not block other logs and is retried after an hour", async () => {
   await using at = await open();
   const poisoned = await at.addLog();
   at.clock.advance(1);
@@ -121,7 +121,7 @@ test("a chunk that cannot be unpacked stops no other log, and is tried again an 
   await keeper.pack();
   expect(errors).toEqual(["A log could not be packed; retrying in an hour"]);
   expect(await at.codecs(behind)).toEqual(["zstd 3"]);
-  // Nothing of it was lost by the trial.
+  // The failed attempt lost nothing.
   expect(await at.codecs(poisoned)).toEqual(["plain 1", "plain 1", "plain 1"]);
   await put(data);
   at.clock.advance(HOUR - 1);
@@ -132,7 +132,7 @@ test("a chunk that cannot be unpacked stops no other log, and is tried again an 
   expect(await at.codecs(poisoned)).toEqual(["zstd 3"]);
 });
 
-test("R44: R69: logs are packed by themselves soon after their run has ended; what is too old goes at the start, and every hour", async () => {
+test("R44: R69: logs are packed automatically soon after their run has ended; old ones are removed at the start and every hour", async () => {
   await using at = await open();
   const old = await at.addRun({ host: at.host, ended: -400, lines: ["old"] });
   await using keeper = createHistoryKeeper({
@@ -151,7 +151,7 @@ test("R44: R69: logs are packed by themselves soon after their run has ended; wh
   await pass(0, async () => (await at.look(old)).discarded);
   const runId = await at.addLog();
   await pass(21_000, async () => (await at.codecs(runId))[0] === "zstd 3");
-  // It ends after the change that the next round is set for, and nothing changes behind it.
+  // It ends after the change that scheduled the next round, and no other change follows.
   at.publish("run.changed", { runId, hostId: at.host });
   await pass(8000, async () => true);
   const second = await at.addLog();

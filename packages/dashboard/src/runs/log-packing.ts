@@ -4,9 +4,9 @@ import type { LogChunksTable, Store } from "../store/index.ts";
 import { addUsage } from "./log-append.ts";
 import { CHUNK_CHARACTERS, CHUNK_LINES, chunksOf, compress, markLines, packLines, unpackLines } from "./log-chunk.ts";
 
-/** Plain chunks that are looked at for one packed one. */
+/** Maximum number of plain chunks that are considered for one packed chunk. */
 const CHUNKS_AT_ONCE = 200;
-/** A log that could not be packed is tried again after this many milliseconds. */
+/** Milliseconds until packing a log is retried after a failure. */
 const RETRY_AFTER = 60 * 60_000;
 
 export interface PackedRun {
@@ -14,7 +14,7 @@ export interface PackedRun {
   readonly hostId: HostId | null;
 }
 
-/** The run whose log has waited longest to be packed; null: none waits. */
+/** Returns the run whose log has been due for packing the longest; null if no log is due. */
 export async function nextToPack(store: Store, now: number): Promise<PackedRun | null> {
   const row = await store.db
     .selectFrom("run_logs")
@@ -28,7 +28,7 @@ export async function nextToPack(store: Store, now: number): Promise<PackedRun |
   return row === undefined ? null : { runId: row.run_id, hostId: row.host_id };
 }
 
-/** When the next log may be packed; null: none waits. */
+/** Returns the time at which the next log is due for packing; null if none is waiting. */
 export async function nextPackTime(store: Store): Promise<number | null> {
   const row = await store.db
     .selectFrom("run_logs")
@@ -41,8 +41,8 @@ export async function nextPackTime(store: Store): Promise<number | null> {
 }
 
 /**
- * Joins the plain chunks of a log into full ones and compresses those, one after another: no step takes long, and a crash between two
- * of them leaves a log that is whole.
+ * Merges the plain chunks of a log into full-size compressed ones, one at a time: each step is short, and the log is complete after each
+ * of them, even if the process crashes.
  */
 export async function packLog(store: Store, run: PackedRun, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
@@ -56,7 +56,7 @@ export async function packLog(store: Store, run: PackedRun, signal: AbortSignal)
       next += part.length;
     }
     if (!(await replaceChunks(store, run, plain, packed))) return;
-    // Others have their turn.
+    // Let other work run.
     await new Promise((resolve) => setImmediate(resolve));
   }
   await store.change(({ db }) =>
@@ -64,7 +64,7 @@ export async function packLog(store: Store, run: PackedRun, signal: AbortSignal)
       .updateTable("run_logs")
       .set({ pack_after: null })
       .where("run_id", "=", run.runId)
-      // Lines that came late wait for the next time.
+      // Lines that arrived meanwhile are left for the next round.
       .where(({ not, exists, selectFrom }) =>
         not(
           exists(
@@ -79,7 +79,7 @@ export async function packLog(store: Store, run: PackedRun, signal: AbortSignal)
   );
 }
 
-/** A log that cannot be packed stops none behind it. */
+/** Postpones packing of a log that failed, so that it does not block the others. */
 export async function postponePacking(store: Store, runId: RunId, now: number): Promise<void> {
   await store.change(({ db }) =>
     db
@@ -90,13 +90,13 @@ export async function postponePacking(store: Store, runId: RunId, now: number): 
   );
 }
 
-/** As many of the first plain chunks as fit one packed chunk. */
+/** Reads the first plain chunks, as many as fit into one packed chunk. */
 async function readPlain(store: Store, runId: RunId): Promise<Pick<LogChunksTable, "first_line" | "count" | "data">[]> {
   const sizes = await store.db
     .selectFrom("log_chunks")
     .select(["first_line", "count", (eb) => eb.fn<number>("length", ["data"]).as("size")])
     .where("run_id", "=", runId)
-    // Spelled out rather than bound, so that the index of plain chunks is used.
+    // A literal, not a parameter: otherwise SQLite does not use the partial index on plain chunks.
     .where("codec", "=", sql.lit("plain" as const))
     .orderBy("first_line")
     .limit(CHUNKS_AT_ONCE)
@@ -121,7 +121,7 @@ async function readPlain(store: Store, runId: RunId): Promise<Pick<LogChunksTabl
     .execute();
 }
 
-/** Puts packed chunks in the place of plain ones; false: the log was removed meanwhile, and there is nothing to put anything in place of. */
+/** Replaces plain chunks with packed ones. Returns false if the log was removed in the meantime. */
 function replaceChunks(
   store: Store,
   { runId, hostId }: PackedRun,

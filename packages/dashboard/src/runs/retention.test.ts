@@ -23,10 +23,10 @@ async function open() {
   };
 }
 
-/** Lines that compression does not make smaller, of so many KiB in all. */
+/** Incompressible lines of the given total size in KiB. */
 const kilobytes = (count: number) => Array.from({ length: count }, () => randomBytes(384).toString("hex").padEnd(1000, "x"));
 
-test("R69: runs that ended too long ago go, with results and log; the others, and those that have not ended, stay whole", async () => {
+test("R69: runs that ended too long ago are removed with their results and logs; newer and unfinished runs are kept", async () => {
   await using at = await open();
   const host = await at.addHost("alpha");
   const [old, young, newest] = [
@@ -45,7 +45,7 @@ test("R69: runs that ended too long ago go, with results and log; the others, an
   expect(kept).toEqual(real);
 });
 
-test("R69: of many runs that ended in the same moment none is passed over", async () => {
+test("R69: no run is skipped when many ended at the same time", async () => {
   await using at = await open();
   const host = await at.addHost("alpha");
   const runs: RunId[] = [];
@@ -56,7 +56,7 @@ test("R69: of many runs that ended in the same moment none is passed over", asyn
   expect(left).toEqual(runs.slice(-1));
 });
 
-test("R69: the last run of each op and host stays whole, however old it is", async () => {
+test("R69: the last run of each op and host is kept, however old it is", async () => {
   await using at = await open();
   const [alpha, beta] = [await at.addHost("alpha"), await at.addHost("beta")];
   const before = await at.addRun({ host: alpha, op: "test" });
@@ -72,7 +72,7 @@ test("R69: the last run of each op and host stays whole, however old it is", asy
   expect(await at.look(last[0] as RunId)).toMatchObject({ chunks: 1, discarded: false });
 });
 
-test("R69: every deployment, and what the audit trail names, stays as a short row that says when it was pruned", async () => {
+test("R69: deployments and runs in the audit trail are reduced to a row with the time of pruning", async () => {
   await using at = await open();
   const host = await at.addHost("alpha");
   const deployment = await at.addRun({ host, op: "switch", deployed: true, lines: ["built"] });
@@ -91,13 +91,13 @@ test("R69: every deployment, and what the audit trail names, stays as a short ro
   expect(await at.store.db.selectFrom("deployments").select("run_id").execute()).toEqual([{ run_id: deployment }]);
   expect(new Set(changed)).toEqual(new Set([deployment, named, neither]));
 
-  // A short row is not looked at again.
+  // A pruned run is not processed again.
   changed.length = 0;
   await at.retain({ runAge: 10 * DAY });
   expect(changed).toEqual([]);
 });
 
-test("R69: of one host's runs so many stay, the newest; another host's are not counted with them", async () => {
+test("R69: only the newest runs of each host are kept, and hosts are counted separately", async () => {
   await using at = await open();
   const [alpha, beta] = [await at.addHost("alpha"), await at.addHost("beta")];
   const oldest = await at.addRun({ host: alpha, ended: null });
@@ -110,12 +110,12 @@ test("R69: of one host's runs so many stay, the newest; another host's are not c
   expect(await at.look(oldest)).toMatchObject(whole);
   const left = [];
   for (const runId of runs) if ((await at.look(runId)).row === "whole") left.push(runId);
-  // The one that waits is the fourth.
+  // The queued run is the fourth.
   expect(left).toEqual(runs.slice(-3));
   for (const runId of [...other, waiting]) expect(await at.look(runId)).toMatchObject(whole);
 });
 
-test("R44: a log goes when its run ended too long ago, and nothing else of the run does", async () => {
+test("R44: the log of a run that ended too long ago is removed, and the rest of the run is kept", async () => {
   await using at = await open();
   const host = await at.addHost("alpha");
   const old = await at.addRun({ host, ended: 0, lines: ["old"] });
@@ -127,7 +127,7 @@ test("R44: a log goes when its run ended too long ago, and nothing else of the r
   for (const runId of [young, active]) expect(await at.look(runId)).toEqual({ ...whole, chunks: 1, discarded: false });
 });
 
-test("R44: beyond the bytes of all logs the oldest go, until it fits, and never one of a run at work", async () => {
+test("R44: when all logs exceed the size limit, the oldest are removed until the rest fits, except those of unfinished runs", async () => {
   await using at = await open();
   const [alpha, beta] = [await at.addHost("alpha"), await at.addHost("beta")];
   const active = await at.addRun({ host: alpha, ended: null, lines: kilobytes(10) });
@@ -146,7 +146,7 @@ test("R44: beyond the bytes of all logs the oldest go, until it fits, and never 
   expect(await at.look(active)).toMatchObject({ discarded: false, chunks: 1 });
 });
 
-test("R44: a host beyond its share makes room from its own logs, the oldest first, until a tenth is free", async () => {
+test("R44: when a host's logs exceed its limit, its own oldest logs are removed until a tenth of the limit is free", async () => {
   await using at = await open();
   const [alpha, beta] = [await at.addHost("alpha"), await at.addHost("beta")];
   const others = [
@@ -167,19 +167,19 @@ test("R44: a host beyond its share makes room from its own logs, the oldest firs
   expect(await at.look(active)).toMatchObject({ discarded: false });
   expect(await at.look(runs[9] as RunId)).toMatchObject({ discarded: true });
 
-  // The dashboard's own runs have a share like a host's.
+  // The dashboard's own runs have the same limit as a host.
   const own = await at.addRun({ host: null, ended: 1, lines: kilobytes(1) });
   await at.retain({ hostLogBytes: each });
   expect(await at.look(own)).toMatchObject({ discarded: false });
   await at.retain({ hostLogBytes: each * 0.15 });
   expect([await at.look(others[1] as RunId), await at.look(own)]).toMatchObject([{ discarded: true }, { discarded: false }]);
 
-  // A run at work keeps its log, whatever it takes.
+  // The log of an unfinished run is kept, whatever its size.
   await at.retain({ hostLogBytes: 1 });
   expect(await at.look(active)).toMatchObject({ discarded: false });
 });
 
-/** A log of more chunks than one transaction removes. */
+/** Adds a log with more chunks than one transaction removes. */
 async function addLongLog(at: Awaited<ReturnType<typeof open>>, host: HostId, ended: number) {
   const runId = await at.addRun({ host, ended });
   for (let count = 0; count < 40; count++) {
@@ -188,18 +188,18 @@ async function addLongLog(at: Awaited<ReturnType<typeof open>>, host: HostId, en
   return runId;
 }
 
-test("R44: a removal that was killed in the middle goes on at the next round, though by then everything fits", async () => {
+test("R44: an interrupted removal is resumed in the next round, even if everything fits by then", async () => {
   await using at = await open();
   const host = await at.addHost("alpha");
   const half = await addLongLog(at, host, 0);
   const next = await at.addRun({ host, ended: 1, lines: kilobytes(1) });
-  // Killed behind its first transaction.
+  // Interrupted after the first transaction.
   const killed = new AbortController();
   const stop = at.bus.on("run.changed", () => killed.abort(), { owner: "test" });
   await at.retain({ logBytes: 1 }, killed.signal);
   stop();
   expect(await at.look(half)).toMatchObject({ discarded: true, chunks: 24 });
-  // There is nothing to pack of it, or packing would try without end.
+  // The rest is not offered for packing, which would retry forever.
   at.clock.advance(DAY);
   expect(await nextToPack(at.store, at.clock.now())).toMatchObject({ runId: next });
   expect((await at.sums()).kept).toEqual((await at.sums()).real);
@@ -209,7 +209,7 @@ test("R44: a removal that was killed in the middle goes on at the next round, th
   expect((await at.sums()).kept).toEqual((await at.sums()).real);
 });
 
-test("R69: pruning that was killed in the middle of a log goes on at the next round", async () => {
+test("R69: pruning that was interrupted within a log is resumed in the next round", async () => {
   await using at = await open();
   const host = await at.addHost("alpha");
   const half = await addLongLog(at, host, 0);
@@ -240,7 +240,7 @@ const step = fc.oneof(
   fc.record({ do: fc.constant("prune" as const), runsPerHost: fc.constantFrom(0, 1, 9) }),
 );
 
-test("R69: the kept sums are what the logs really take, after whatever was appended, packed, removed and pruned", async () => {
+test("R69: the stored totals match the size of the logs after any sequence of appending, packing, removal and pruning", async () => {
   const { signal } = new AbortController();
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {

@@ -2,40 +2,40 @@ import type { HostId, RunId } from "@nixfleet/protocol";
 import type { Change, Store } from "../store/index.ts";
 import { addUsage, OWN_RUNS, readUsage } from "./log-append.ts";
 
-/** How long runs and their logs are kept, and how many. */
+/** Limits on the age and number of runs, and on the age and size of their logs. */
 export interface RetentionLimits {
-  /** Milliseconds for which the log of a run that has ended is kept. */
+  /** Maximum age of an ended run's log in milliseconds, from the end of the run. */
   readonly logAge: number;
-  /** Bytes that all logs may take in the database; the oldest go first. */
+  /** Maximum total size of all logs in the database, in bytes. The oldest are removed first. */
   readonly logBytes: number;
-  /** Bytes that the logs of one host may take. */
+  /** Maximum total size of one host's logs in the database, in bytes. */
   readonly hostLogBytes: number;
-  /** Milliseconds for which a run that has ended is kept. */
+  /** Maximum age of an ended run in milliseconds, from its end. */
   readonly runAge: number;
-  /** Runs of one host that are kept. */
+  /** Maximum number of runs per host. */
   readonly runsPerHost: number;
 }
 
-/** Runs or chunks of one transaction: others have their turn in between. */
+/** Number of runs per query, and of chunks per transaction: small, so that other work can run in between. */
 const RUNS_AT_ONCE = 20;
 const CHUNKS_AT_ONCE = 16;
-/** Runs of one statement that are passed over. */
-const STEP = 500;
-/** Of a host that has reached its limit, so much of it is kept: else each new line would remove an old log. */
+/** Maximum number of rows that one query skips. */
+const OFFSET_STEP = 500;
+/** Share of its limit to which a host's logs are reduced. With no room to spare, each new line would remove another log. */
 const HOST_SHARE_KEPT = 0.9;
 
-/** When a log ended that is being removed: before all others, so that one which is half gone is the first to go on. */
-const GOES_ON_FIRST = 0;
+/** `ended_at` of a log that is being removed: earlier than any other, so that an interrupted removal is resumed first. */
+const REMOVAL_STARTED = 0;
 
 interface EndedRun {
   readonly runId: RunId;
   readonly hostId: HostId | null;
 }
 
-/** Lets others have their turn. */
+/** Lets other work run. */
 const pause = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-/** Removes logs that are too old or take too much room, the oldest first (R44). Never one of a run at work. */
+/** Removes logs that are too old or exceed a size limit, the oldest first (R44). Logs of unfinished runs are never removed. */
 export async function retainLogs(store: Store, limits: RetentionLimits, now: number, signal: AbortSignal): Promise<void> {
   const oldest = (before: number) =>
     store.db
@@ -48,7 +48,7 @@ export async function retainLogs(store: Store, limits: RetentionLimits, now: num
       .limit(RUNS_AT_ONCE)
       .execute();
 
-  const tooOld = Math.max(now - limits.logAge, GOES_ON_FIRST + 1);
+  const tooOld = Math.max(now - limits.logAge, REMOVAL_STARTED + 1);
   for (let logs = await oldest(tooOld); logs.length > 0 && !signal.aborted; logs = await oldest(tooOld)) {
     for (const log of logs) await discardLog(store, log, signal);
   }
@@ -62,13 +62,13 @@ export async function retainLogs(store: Store, limits: RetentionLimits, now: num
     const total = (await readUsages(store)).reduce((sum, { stored }) => sum + stored, 0);
     if (total <= limits.logBytes) return;
     const [log] = await oldest(Number.MAX_SAFE_INTEGER);
-    // What is left is of runs at work.
+    // Only logs of unfinished runs are left.
     if (log === undefined) return;
     await discardLog(store, log, signal);
   }
 }
 
-/** One row for each host: the kept sums, so that no log is looked at. */
+/** Reads the stored total of each host, which needs no access to the logs themselves. */
 const readUsages = (store: Store) => store.db.selectFrom("log_usage").selectAll().execute();
 
 async function retainHostLogs(store: Store, hostId: HostId | null, limit: number, signal: AbortSignal): Promise<void> {
@@ -92,14 +92,14 @@ async function retainHostLogs(store: Store, hostId: HostId | null, limit: number
   }
 }
 
-/** Removes a log, a few chunks at a time. Killed in between, it goes on at the next round: the log counts as discarded from the first. */
+/** Removes a log a few chunks at a time. It counts as discarded at once, and an interrupted removal is resumed in the next round. */
 async function discardLog(store: Store, { runId, hostId }: EndedRun, signal: AbortSignal): Promise<void> {
   for (let first = true; !signal.aborted; first = false) {
     const done = await store.change(async (change) => {
       if (first) {
         await change.db
           .updateTable("run_logs")
-          .set({ discarded: true, pack_after: null, ended_at: GOES_ON_FIRST })
+          .set({ discarded: true, pack_after: null, ended_at: REMOVAL_STARTED })
           .where("run_id", "=", runId)
           .execute();
         change.emit("run.changed", { runId, hostId });
@@ -135,8 +135,8 @@ async function deleteChunks(change: Change, { runId, hostId }: EndedRun): Promis
 }
 
 /**
- * Removes runs that are too old or too many: their results and their log, and the rows of those that nothing names. The last run of
- * each op and host stays as it is; every deployment, and what the audit trail names, stays as a short row.
+ * Prunes runs beyond the limits: removes results and log, and the row itself unless it is a deployment or the audit trail refers to it.
+ * The last run of each op and host is not pruned.
  */
 export async function retainRuns(store: Store, limits: RetentionLimits, now: number, signal: AbortSignal): Promise<void> {
   let after = { endedAt: 0, id: "" };
@@ -165,27 +165,32 @@ export async function retainRuns(store: Store, limits: RetentionLimits, now: num
   }
 }
 
-async function retainRunsOfHost(store: Store, hostId: HostId, most: number, now: number, signal: AbortSignal): Promise<void> {
-  const kept = store.db.selectFrom("runs").select("id as runId").where("host_id", "=", hostId).where("pruned_at", "is", null);
-  let first = await kept.orderBy("id", "desc").limit(1).executeTakeFirst();
-  // Behind as many as are kept begin those that are too many. A few at a time: how many are kept is for others to say.
-  for (let left = most; first !== undefined && left > 0 && !signal.aborted; left -= STEP) {
+async function retainRunsOfHost(store: Store, hostId: HostId, limit: number, now: number, signal: AbortSignal): Promise<void> {
+  const unpruned = store.db.selectFrom("runs").select("id as runId").where("host_id", "=", hostId).where("pruned_at", "is", null);
+  let first = await unpruned.orderBy("id", "desc").limit(1).executeTakeFirst();
+  // Skip the newest runs, up to the limit, in several steps: the limit is a setting and may be large.
+  for (let left = limit; first !== undefined && left > 0 && !signal.aborted; left -= OFFSET_STEP) {
     const from = first.runId;
-    first = await kept.where("id", "<=", from).orderBy("id", "desc").offset(Math.min(STEP, left)).limit(1).executeTakeFirst();
+    first = await unpruned
+      .where("id", "<=", from)
+      .orderBy("id", "desc")
+      .offset(Math.min(OFFSET_STEP, left))
+      .limit(1)
+      .executeTakeFirst();
   }
   if (first === undefined) return;
   const newest = first.runId;
   let after = "";
   while (!signal.aborted) {
-    const many = await kept
+    const excess = await unpruned
       .where("id", "<=", newest)
       .where("id", ">", after as RunId)
       .where("ended_at", "is not", null)
       .orderBy("id")
       .limit(RUNS_AT_ONCE)
       .execute();
-    for (const { runId } of many) await pruneRun(store, { runId, hostId }, now, signal);
-    const last = many.at(-1);
+    for (const { runId } of excess) await pruneRun(store, { runId, hostId }, now, signal);
+    const last = excess.at(-1);
     if (last === undefined) return;
     after = last.runId;
     await pause();

@@ -6,6 +6,7 @@ import type { Actor, PersonActor } from "../actor.ts";
 import { NO_PRESENCE, type Presence } from "../hosts/index.ts";
 import { createIds } from "../ids.ts";
 import { openTestStore, quiet } from "../store/store.fixture.ts";
+import { MAX_QUEUED_RUNS } from "./dispatch-order.ts";
 import { createDispatcher } from "./dispatcher.ts";
 import { createRunCommands, type NamedHost, type RunRequest, type VerifyProof } from "./run-commands.ts";
 import type { TargetCommits } from "./target-commits.ts";
@@ -206,6 +207,45 @@ test("R74: what does not fit, or cannot be done now, is refused and recorded onc
   await ask({});
   expect(await ask({ whenBlocked: "refuse" })).toEqual(["host-busy", once]);
   expect(await at.rows()).toHaveLength(1);
+});
+
+test.each(ALLOWED)(
+  "R74: a $actor.kind is refused when as many runs wait for the host as may, and the refusal is recorded; other hosts are not affected",
+  async ({ actor, subject }) => {
+    await using at = await open();
+    const requestOf = (place: number): RunRequest => ({ ...runTests, requestKey: `k${place}` });
+    const first = await at.commands.ask(actor, requestOf(0), at.alpha);
+    for (let place = 1; place < MAX_QUEUED_RUNS; place++) {
+      expect(await at.commands.ask(actor, requestOf(place), at.alpha)).toMatchObject({ result: { ok: true } });
+    }
+    const { sentence } = REFUSALS["queue-full"];
+    const full = { ok: false, code: "queue-full", reason: sentence };
+    expect(await at.commands.askMany(actor, runTests, [at.alpha, at.beta])).toMatchObject({ result: [full, { ok: true }] });
+    const hold = { by: "rollout", reason: "Waits for its batch.", until: null } as const;
+    expect(await at.commands.ask(actor, { ...runTests, hold }, at.alpha)).toEqual({ kind: "answered", result: full });
+    const refused = (await at.entries()).filter(({ outcome }) => outcome === "refused");
+    expect(refused.map((entry) => entry.sentence)).toEqual(
+      [1, 2].map(() => `${subject} requested “Run tests” on alpha and was refused: ${sentence}`),
+    );
+
+    // A repeated request gets its run, and one that was cancelled leaves its place.
+    expect(await at.commands.ask(actor, requestOf(0), at.alpha)).toEqual(first);
+    if (first.kind !== "answered" || !first.result.ok) throw new Error("The first run was not accepted");
+    await at.commands.cancel(actor, first.result.runId);
+    expect(await at.commands.ask(actor, runTests, at.alpha)).toMatchObject({ result: { ok: true } });
+    expect(await at.commands.ask(actor, runTests, at.alpha)).toMatchObject({ result: full });
+  },
+);
+
+test("However many runs are held, the next one starts if nothing else is in its way; behind it, no more can wait", async () => {
+  await using at = await open();
+  at.connected.add(at.alpha.id);
+  const hold = { by: "window", reason: "Waits for its window.", until: null } as const;
+  for (let place = 0; place < MAX_QUEUED_RUNS; place++) await at.commands.ask(ada, { ...runTests, hold }, at.alpha);
+  expect(at.started()).toEqual([]);
+  expect(await at.commands.ask(ada, runTests, at.alpha)).toMatchObject({ result: { ok: true } });
+  expect(at.started()).toMatchObject([{ type: "startRun", op: "test" }]);
+  expect(await at.commands.ask(ada, runTests, at.alpha)).toMatchObject({ result: { ok: false, code: "queue-full" } });
 });
 
 test("R1: asked again under its name, of one host or of several, a request gives the runs that it gave before, for a day", async () => {

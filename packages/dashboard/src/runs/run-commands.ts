@@ -14,7 +14,8 @@ import type { Presence } from "../hosts/index.ts";
 import type { Ids } from "../ids.ts";
 import type { AuditFact, Change, Store } from "../store/index.ts";
 import { authorize } from "./authorization.ts";
-import { type Dispatcher, hasUnfinishedRun } from "./dispatcher.ts";
+import { admit } from "./dispatch-order.ts";
+import { type Dispatcher, readQueue } from "./dispatcher.ts";
 import { readPreCheckFacts } from "./pre-check-facts.ts";
 import { commitOf, deadlineOf, preCheck, type Refusal } from "./pre-checks.ts";
 import { newRow, runOf } from "./records.ts";
@@ -161,8 +162,8 @@ export function createRunCommands(deps: RunCommandsDeps, dispatcher: Dispatcher)
       if (refusal !== null) return { ok: false, ...refusal };
       const mayWait = hold !== null || (whenBlocked === "queue" && opDeclaration(request.op).queueable);
       const connected = presence.isConnected(host.id);
-      if (!connected && !mayWait) return refuse("host-offline");
-      if (!mayWait && (await hasUnfinishedRun(change.db, host.id))) return refuse("host-busy");
+      const denied = admit({ connected, mayWait, held: hold !== null }, await readQueue(change.db, host.id));
+      if (denied !== null) return refuse(denied);
 
       const run = newRun(
         {

@@ -1,11 +1,11 @@
 import { type Kysely, sql } from "kysely";
 
 /**
- * Room for a year of runs, for several sources, and for whoever acts: the state of a run apart from its results and its log, rows that
- * outlive their host, kept sums, and an index for each question that is asked while others wait.
- * Tables are made again where SQLite cannot change a constraint (https://www.sqlite.org/lang_altertable.html, section 7), which is why
- * migrations run without foreign keys and check them at the end. Data is moved by statements that only SQLite needs to know: no other
- * database holds data of an earlier version.
+ * Prepares the schema for a year of runs, several sources and all kinds of actors: splits a run's results and log from its state, keeps
+ * runs of removed hosts, stores log totals per host, and adds an index for each query on the event loop's path.
+ * Tables are recreated where SQLite cannot alter a constraint (https://www.sqlite.org/lang_altertable.html, section 7). For this reason,
+ * migrations run with foreign keys disabled and check them at the end. Data is moved by SQLite-specific statements, since no other
+ * database contains data of an earlier version.
  */
 export async function makeRoomForHistory(db: Kysely<unknown>): Promise<void> {
   const old = await sql<{ found: number }>`select count(*) as found from (select id from runs limit 1)`.execute(db);
@@ -145,10 +145,10 @@ async function moveRuns(db: Kysely<unknown>): Promise<void> {
 }
 
 async function createRunIndexes(db: Kysely<unknown>): Promise<void> {
-  // At most one run of a host is at work, whoever dispatches (R12).
+  // Guarantees at most one active run per host (R12).
   await sql`create unique index runs_one_active on runs (host_id) where state in ('starting', 'running')`.execute(db);
   await sql`create index runs_due on runs (due_at) where due_at is not null`.execute(db);
-  // The column of the condition is in the index too: without statistics, SQLite prefers the index with which it compares more columns.
+  // `ended_at` is part of the key as well: without statistics, SQLite prefers the index that matches more columns.
   await sql`create index runs_unfinished on runs (host_id, ended_at, id) where ended_at is null`.execute(db);
   await sql`create index runs_previewed on runs (host_id, previewed_closure, state, id) where previewed_closure is not null`.execute(
     db,
@@ -222,7 +222,7 @@ async function extendAudit(db: Kysely<unknown>): Promise<void> {
   await db.schema.createIndex("audit_hosts_by_name").on("audit_hosts").columns(["name_key", "seq"]).execute();
 }
 
-/** Answers are kept for a day, and belong to a session from now on: those of before would be found by nobody. */
+/** Stored answers are not migrated: they expire after a day, and they do not name the session by which answers are now found. */
 async function createIdempotency(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createTable("idempotency_next")

@@ -51,6 +51,12 @@ test("a refusal that can be skipped offers to force the run; one that cannot, or
     detail: `${REFUSALS["already-current"].sentence} ${REFUSALS["already-current"].next}`,
   });
   expect(failed("host-busy")).toMatchObject({ label: undefined, forced: [] });
+  expect(failed("queue-full")).toEqual({
+    label: undefined,
+    forced: [],
+    detail:
+      "Too many runs are already waiting for this host. Wait until some of them have ended, or cancel those that are no longer needed.",
+  });
   expect(failed("already-current", { ...opStart("switch"), force: true })).toMatchObject({ label: undefined, forced: [] });
 });
 
