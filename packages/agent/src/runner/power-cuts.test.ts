@@ -2,7 +2,6 @@ import { once } from "node:events";
 import { readFile, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { RunId } from "@nixfleet/protocol";
-import { isAlive } from "@nixfleet/runtime";
 import { expect, test } from "vitest";
 import { readUndoRecord } from "../deadman/record.ts";
 import { exists } from "../spool/exists.ts";
@@ -12,17 +11,20 @@ import { kill, startRunner } from "./runner-process.fixture.ts";
 
 const hostThatRuns = createHostThatRuns();
 
+/** Kills a process, or a group by its negative number. One that has ended meanwhile is as good. */
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
+
 /** All that runs of a run is gone at once, and the machine boots what is named. */
 async function cutPower(host: TestHost, runId: RunId, runner: Parameters<typeof kill>[0], boots: string): Promise<void> {
   const left = await host.processesOf(runId);
   await kill(runner);
-  for (const { pid } of left) {
-    try {
-      process.kill(pid, "SIGKILL");
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error; // It has ended meanwhile.
-    }
-  }
+  for (const { pid } of left) killIfThere(pid);
   await pretendAnotherBoot(host, runId);
   const current = join(host.config.systemRoot, "run/current-system");
   await rm(current);
@@ -89,7 +91,7 @@ test.for(["what ran", "the new one"])(
       await until(async () => (await calls()) > at);
       const child = (await readUndoRecord(layout.run(runId)))?.child;
       await kill(unit);
-      if (child != null && isAlive(child)) process.kill(-child.pid, "SIGKILL");
+      if (child != null) killIfThere(-child.pid);
       expect(await exists(layout.deadman)).toBe(true);
       expect(await readUndoRecord(layout.run(runId))).toMatchObject({ why: "boot", endedAt: null });
     }
