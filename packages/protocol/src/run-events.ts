@@ -86,6 +86,16 @@ export const Preview = z.lazy(() =>
     units: UnitChanges.nullable().describe("Null: not available on this platform"),
     reboot: z.object({ needed: z.boolean(), reasons: z.array(plainText(120)).max(50) }),
     agent: z.enum(["same", "changed", "missing"]).describe("Whether the closure contains this agent"),
+    lockOut: z
+      .object({
+        risks: z
+          .array(plainText(500))
+          .max(50)
+          .describe("Ways into the host that it takes away, as sentences; a switch to it is refused"),
+        unclear: z.array(plainText(500)).max(50).describe("Changes of which it cannot be told whether they lock somebody out"),
+      })
+      .optional()
+      .describe("Absent: compared with what does not run, or from an older agent"),
   }),
 );
 export type Preview = z.infer<typeof Preview>;

@@ -8,6 +8,7 @@ import { createLaunchd } from "../launchd/launchd.ts";
 import { readMacAccess } from "./darwin-access.ts";
 import { activateDarwin, checkDarwin } from "./darwin-activation.ts";
 import { compareEtc, compareJobs, type JobPlace, primaryUser } from "./darwin-jobs.ts";
+import { readDarwinAccess } from "../lock-out/read-access.ts";
 import { readServiceFiles } from "./installed-agent.ts";
 import { parseRevision } from "./nixos.ts";
 import type { ActivationCommand, HostStep, Platform } from "./platform.ts";
@@ -113,6 +114,7 @@ export function createDarwinPlatform({ hostname, flakeAttr, systemRoot, env, exe
     readAccess: isOwnMachine ? () => readMacAccess("/", process.execPath) : undefined,
     dryActivation: () => undefined,
     installedAgent: (closure) => readServiceFiles(join(closure, "Library/LaunchDaemons"), isAgentPlist),
+    access: readDarwinAccess,
     async failedUnits() {
       const closure = await system.running();
       if (closure === undefined) return undefined;

@@ -1,5 +1,6 @@
 import type { Deployment, Facts, Platform as PlatformName, PlatformTraits } from "@nixfleet/protocol";
 import type { Launchd } from "../launchd/launchd.ts";
+import type { Access } from "../lock-out/access.ts";
 import type { Systemd } from "../systemd/systemd.ts";
 
 /** What starts and keeps an agent's services. */
@@ -133,6 +134,8 @@ export interface Platform extends PlatformTraits {
    * settings do. Undefined: the closure installs none.
    */
   installedAgent(closure: string): Promise<string | undefined>;
+  /** What the closure says of how a host that runs it is reached, from its files alone. `agent`: its service files. */
+  access(closure: string, agent: string | undefined): Promise<Access>;
   /** Names of units that have failed now; undefined where it is not known. */
   failedUnits(): Promise<readonly string[] | undefined>;
   /** Who else activates something on this host now, for a person; undefined: nobody. */

@@ -1,6 +1,8 @@
 import { dirname } from "node:path";
 import { type Outcome, type RefusalCode, shorten } from "@nixfleet/protocol";
 import { freeBytes } from "../disks.ts";
+import { findLockOut } from "../lock-out/find-lock-out.ts";
+import type { LockOut } from "../lock-out/risks.ts";
 import type { ActivationMode } from "../platforms/platform.ts";
 import { checkActivation } from "./activation-check.ts";
 import type { RunContext } from "./context.ts";
@@ -18,6 +20,8 @@ export interface GuardReading {
   inhibitors: readonly string[];
   /** Who else activates something now. */
   other: string | undefined;
+  /** What the closure takes away of the ways into this host. */
+  lockOut: LockOut;
 }
 
 export type GuardResult =
@@ -27,11 +31,14 @@ export type GuardResult =
 
 /** Decides by what was read; `force` skips what may be skipped. */
 export function decideActivation(reading: GuardReading, options: { mode: ActivationMode; force: boolean }): GuardResult {
-  const { agent, disks, boot, inhibitors, other } = reading;
+  const { agent, disks, boot, inhibitors, other, lockOut } = reading;
   const { mode, force } = options;
   if (other !== undefined) return refused("activation-in-progress", `Another activation is running: ${other}.`);
   if (agent.running && !agent.next && !force) {
     return refused("agent-missing", "The running system installs this agent, and what is to be activated does not.");
+  }
+  if (lockOut.risks.length > 0 && !force) {
+    return refused("would-lock-out", `The configuration takes away ways into this host. ${lockOut.risks.join(" ")}`);
   }
   const full = disks.find(({ free }) => free < LEAST_FREE);
   if (full !== undefined) {
@@ -62,8 +69,11 @@ function inMib(bytes: number): string {
 
 /** Whether, and how, a closure may be activated on this host now. It asks last, right before the activation. */
 export async function guard(context: RunContext, closure: string, mode: ActivationMode): Promise<GuardResult> {
-  const verdict = decideActivation(await readGuards(context, closure), { mode, force: context.request.force });
+  const reading = await readGuards(context, closure);
+  const verdict = decideActivation(reading, { mode, force: context.request.force });
+  for (const sentence of reading.lockOut.unclear) context.warn(`This can lock somebody out: ${sentence}`);
   if (verdict.kind === "refused") return verdict;
+  for (const sentence of reading.lockOut.risks) context.warn(`Forced: ${sentence}`);
   if (verdict.warning !== undefined) context.warn(verdict.warning);
   const outcome = verdict.mode === "boot" ? undefined : await checkActivation(context, closure);
   return outcome === undefined ? verdict : { kind: "refused", outcome };
@@ -79,6 +89,7 @@ async function readGuards({ deps: { platform } }: RunContext, closure: string): 
     boot: await platform.bootSpace(closure),
     inhibitors: await platform.switchInhibitors(closure),
     other: await platform.activationInProgress(),
+    lockOut: await findLockOut(platform, running, closure),
   };
 }
 

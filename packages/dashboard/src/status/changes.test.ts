@@ -127,6 +127,20 @@ const cases: Case[] = [
     does: null,
   },
   {
+    title: "R83: what would take ways into the host away is not offered, and says so",
+    of: { lastPreview: shown({ lockOut: { risks: ["sshd is switched off.", "The host is named b."], unclear: [] } }) },
+    standing: "fresh",
+    says: /It takes away 2 ways into the host: it is switched to only if the run is forced\.$/,
+    does: null,
+  },
+  {
+    title: "R83: what only cannot be told is offered",
+    of: { lastPreview: shown({ lockOut: { risks: [], unclear: ["sshd has other rules."] } }) },
+    standing: "fresh",
+    says: /touches no unit\.$/,
+    does: "switch Switch to this refuse",
+  },
+  {
     title: "R56: an op that the host's configuration does not allow is not offered",
     of: { row: row({ deniedOps: { switch: REFUSALS["op-not-allowed-on-host"].sentence } }) },
     standing: "fresh",

@@ -58,7 +58,7 @@ function describeStanding({ lastPreview, running, target, row }: ChangesInput, s
 }
 
 /** Counts only: the page lists the names. */
-function describeChanges({ units, reboot, agent }: Preview, diff: ClosureDiff | null, at: string): string {
+function describeChanges({ units, reboot, agent, lockOut }: Preview, diff: ClosureDiff | null, at: string): string {
   const parts: string[] = [];
   if (diff !== null) {
     const { added, removed, changed } = diff;
@@ -75,7 +75,10 @@ function describeChanges({ units, reboot, agent }: Preview, diff: ClosureDiff | 
   }
   if (reboot.needed) parts.push("needs a reboot");
   const missing = agent === "missing" ? " It no longer contains this agent, so the host would be unreachable." : "";
-  return `A switch to ${at} ${parts.length > 0 ? joinNames(parts, parts.length) : "activates another closure"}.${missing}`;
+  const lost = lockOut?.risks.length ?? 0;
+  const ways =
+    lost === 0 ? "" : ` It takes away ${count(lost, "way")} into the host: it is switched to only if the run is forced.`;
+  return `A switch to ${at} ${parts.length > 0 ? joinNames(parts, parts.length) : "activates another closure"}.${missing}${ways}`;
 }
 
 const UNIT_VERBS = [
@@ -95,8 +98,9 @@ function findAction({ lastPreview, running, row }: ChangesInput, standing: Chang
       : null;
   if (lastPreview === null) return start("preview", waits ? "Queue preview" : "Preview", {});
   if (standing !== "fresh") return start("preview", waits ? "Queue preview" : "Preview again", {});
-  const { commit, closure, agent } = lastPreview.preview;
+  const { commit, closure, agent, lockOut } = lastPreview.preview;
   // The page does not offer a switch that would cut the host off; it needs force.
-  if (running === closure || commit === null || agent === "missing") return null;
+  const isCutOff = agent === "missing" || (lockOut?.risks.length ?? 0) > 0;
+  if (running === closure || commit === null || isCutOff) return null;
   return start("switch", waits ? "Queue switch" : "Switch to this", { mode: "switch", commit, closure });
 }

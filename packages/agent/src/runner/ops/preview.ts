@@ -1,5 +1,6 @@
-import type { Preview, UnitChanges } from "@nixfleet/protocol";
+import { type Preview, shorten, type UnitChanges } from "@nixfleet/protocol";
 import { succeeded } from "@nixfleet/runtime";
+import { findLockOut } from "../../lock-out/find-lock-out.ts";
 import { parseDryActivate } from "../../nix/dry-activate.ts";
 import type { Platform } from "../../platforms/platform.ts";
 import { reportDiff, type Step } from "../build.ts";
@@ -39,6 +40,7 @@ export const preview: OpImplementation<"preview"> = async (context, args) => {
     units,
     reboot: { needed: reasons.length > 0, reasons: [...reasons] },
     agent: await compareAgents(platform, against, closure),
+    ...(other === undefined && { lockOut: await readLockOut(platform, against, closure) }),
   };
   context.events.append({ kind: "preview", preview: shown });
   return { state: "succeeded" };
@@ -74,6 +76,13 @@ async function readUnits(context: RunContext, closure: string): Promise<UnitChan
     context.warn("The changes to units are not known: the closure's activator did not list them.");
   }
   return units ?? null;
+}
+
+/** What a switch would refuse, or could not tell, of the ways into this host. */
+async function readLockOut(platform: Platform, from: string | undefined, to: string): Promise<Preview["lockOut"]> {
+  const { risks, unclear } = await findLockOut(platform, from, to);
+  const listed = (sentences: readonly string[]) => sentences.slice(0, 50).map((sentence) => shorten(sentence, 500));
+  return { risks: listed(risks), unclear: listed(unclear) };
 }
 
 /** What becomes of this agent. One that no configuration installs stays as it is. */

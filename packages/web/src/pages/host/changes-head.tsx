@@ -27,7 +27,7 @@ export function ChangesHead({
         <p className="flex items-start gap-2.5 text-subject font-semibold">
           {standing !== "fresh" ? (
             <Mark status="attention" />
-          ) : preview.agent === "missing" ? (
+          ) : preview.agent === "missing" || (preview.lockOut?.risks.length ?? 0) > 0 ? (
             <Mark status="broken" />
           ) : (
             runs && <Mark status="ok" />
