@@ -46,6 +46,7 @@
                   // {
                     version = host.specialisations.${special};
                     specialisations = { };
+                    etc = host.specialisationEtc or host.etc;
                   }
                 )).config.system.build.toplevel
               }"

@@ -28,6 +28,8 @@ export interface FixtureHost {
   etc?: Record<string, string>;
   /** Specialisations by name, each of another version. Default none. */
   specialisations?: Record<string, string>;
+  /** Their files of `etc`. Default those of the host. */
+  specialisationEtc?: Record<string, string>;
   /** `system.switch.inhibitors`, by name. Default none. */
   inhibitors?: Record<string, string>;
   /** Of a home: the version of Home Manager that its activation is of. 25.11 is that of every later one. Default "25.11". */

@@ -134,6 +134,17 @@ const cases: Case[] = [
     to: { ssh: sshd("PermitRootLogin no"), keys: keys({ ada: [ada] }) },
     unclear: ["root may not log in by ssh any more: whether there is a key in /root/.ssh cannot be told."],
   },
+  {
+    title: "root's password no longer counts, and root has no key",
+    from: { ssh: sshd("PermitRootLogin yes"), keys: keys({ ada: [ada] }) },
+    to: { ssh: sshd("PermitRootLogin prohibit-password"), keys: keys({ ada: [ada] }) },
+    risks: ["root may not log in by ssh with a password any more."],
+  },
+  {
+    title: "root by key keeps to the key's command",
+    to: { ssh: sshd("PermitRootLogin forced-commands-only", "PasswordAuthentication no", "KbdInteractiveAuthentication no") },
+    risks: ["root may run only the commands of its keys by ssh."],
+  },
   { title: "an older name of the same setting", to: { ssh: sshd("PermitRootLogin without-password") } },
   {
     title: "keys in homes are no longer read",

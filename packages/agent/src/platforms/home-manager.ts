@@ -88,6 +88,8 @@ export function createHomeManagerPlatform(deps: HomeManagerDeps): Platform {
     ...PLATFORM_TRAITS["home-manager"],
     unitsFailedExitCode: undefined,
     bootActivates: false,
+    // Activating one makes a generation of its own there, which nothing ties to the configuration it is of (specialisation.nix).
+    hasSpecialisations: false,
     sessionEnv: isDarwin ? {} : { XDG_RUNTIME_DIR: `/run/user/${uid}` },
     serviceManager: isDarwin && systemRoot === "" ? launchd : systemd,
     attributes:

@@ -63,6 +63,7 @@ export function createNixosPlatform(deps: NixosDeps): Platform {
     // switch-to-configuration's own source: `exit 4`.
     unitsFailedExitCode: 4,
     bootActivates: true,
+    hasSpecialisations: true,
     sessionEnv: {},
     serviceManager: systemd,
     attributes: [flakeAttr ?? `nixosConfigurations."${hostname}".config.system.build.toplevel`],

@@ -88,6 +88,8 @@ export interface Platform extends PlatformTraits {
   readonly attributes: readonly string[];
   /** Whether a boot activates all of the closure that it boots, so that nothing of an earlier activation outlives it. */
   readonly bootActivates: boolean;
+  /** Whether one of a closure's specialisations can be activated in its place, with the closure itself as what is booted. */
+  readonly hasSpecialisations: boolean;
   /** How a closure may be activated. */
   readonly modes: readonly ActivationMode[];
   /** The closure that runs now; undefined if none does, or if it cannot be read. */

@@ -35,6 +35,16 @@ test("R83: a switch that would switch sshd off is refused by name before it, sho
   expect(warnings).toContainEqual("Forced: sshd is switched off.");
 });
 
+test("R83: beside a specialisation that is kept, what the next boot brings is held to the same", async () => {
+  await using host = await createTestHost({ host: { etc: reached, specialisations: { x: "x" } } });
+  await host.doRun("switch", { specialisation: "x" });
+  await host.flake.commitFlake("no sshd in what is booted", {
+    hosts: { gate: { etc: withoutSshd, specialisations: { x: "x" }, specialisationEtc: reached } },
+  });
+  const { outcome } = await host.doRun("switch");
+  expect(outcome).toMatchObject({ state: "refused", code: "would-lock-out" });
+});
+
 test("R83: a rollback is held to the same", async () => {
   await using host = await createTestHost({ host: { etc: withoutSshd } });
   await host.doRun("switch");
