@@ -170,8 +170,7 @@ function keyFiles(server: SshServer): string[] {
 
 function comparePorts(before: Firewall, after: Firewall, { from, to }: { from: SshServer; to: SshServer }, found: Found): void {
   for (const port of to.ports) {
-    const was = from.ports.includes(port) ? port : from.ports[0];
-    if (was === undefined) continue;
+    const was = from.ports.includes(port) ? port : (from.ports[0] ?? port);
     const [first, second] = [before, after].map((firewall) => wayOf(firewall, "in"));
     compareReach({ before: first, after: second }, { was, is: port }, found, {
       closed: (reach) => `The firewall opens port ${port} of sshd ${describeReach(reach)}.`,
