@@ -1,14 +1,14 @@
 import { expect, test } from "vitest";
-import { type Access, parseAuthorizedKeys } from "./access.ts";
 import type { Firewall, OpenPorts } from "./firewall.ts";
 import { lockOutRisks } from "./risks.ts";
 import { parseSshdConfig } from "./sshd-config.ts";
+import { parseAuthorizedKeys, type WaysIn } from "./ways-in.ts";
 
 const ada = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKadaadaada ada@laptop";
 const bob = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKbobbobbob bob@desk";
 const keys = (of: Record<string, string[]>) =>
   new Map(Object.entries(of).map(([user, lines]) => [user, parseAuthorizedKeys(lines.join("\n"))]));
-const sshd = (...lines: string[]): Access["ssh"] => ({ kind: "on", server: parseSshdConfig(lines.join("\n")) });
+const sshd = (...lines: string[]): WaysIn["ssh"] => ({ kind: "on", server: parseSshdConfig(lines.join("\n")) });
 const open = (port: number, on?: string): OpenPorts => ({ from: port, to: port, on });
 const filter = (tcp: OpenPorts[], more: { trusted?: string[]; custom?: string[]; out?: OpenPorts[] } = {}): Firewall => ({
   kind: "filter",
@@ -17,7 +17,7 @@ const filter = (tcp: OpenPorts[], more: { trusted?: string[]; custom?: string[];
   custom: more.custom ?? [],
 });
 
-const usual: Access = {
+const usual: WaysIn = {
   hostname: "gate",
   agent: { url: "https://fleet.example.org" },
   ssh: sshd("Port 22", "PermitRootLogin prohibit-password", "PasswordAuthentication no", "KbdInteractiveAuthentication no"),
@@ -28,8 +28,8 @@ const usual: Access = {
 
 interface Case {
   title: string;
-  from?: Partial<Access>;
-  to: Partial<Access>;
+  from?: Partial<WaysIn>;
+  to: Partial<WaysIn>;
   risks?: string[];
   unclear?: string[];
 }

@@ -1,6 +1,6 @@
-import type { Access, AuthorizedKey } from "./access.ts";
 import { covers, type Filter, type Firewall, type Reach, reachOf } from "./firewall.ts";
 import type { SshServer } from "./sshd-config.ts";
+import type { AuthorizedKey, WaysIn } from "./ways-in.ts";
 
 /** What a closure would take away, each as a sentence that names it. */
 export interface LockOut {
@@ -14,7 +14,7 @@ export interface LockOut {
  * Which ways into a host a closure takes away, compared with the one that runs (R83). What neither of them has, or both have alike, takes
  * nothing away, whatever it is. That the agent is missing is a refusal of its own.
  */
-export function lockOutRisks(before: Access, after: Access): LockOut {
+export function lockOutRisks(before: WaysIn, after: WaysIn): LockOut {
   const found: Found = { risks: [], unclear: [] };
   compareAgents(before, after, found);
   if (before.ssh.kind !== "off") compareSsh(before, after, found);
@@ -28,7 +28,7 @@ interface Found {
   unclear: string[];
 }
 
-function compareAgents(before: Access, after: Access, { risks, unclear }: Found): void {
+function compareAgents(before: WaysIn, after: WaysIn, { risks, unclear }: Found): void {
   if (before.hostname !== after.hostname && before.hostname !== undefined) {
     if (after.hostname === undefined) unclear.push(`The configuration no longer sets the name of the host, ${before.hostname}.`);
     else risks.push(`The host is named ${after.hostname}, and no longer ${before.hostname}.`);
@@ -40,7 +40,7 @@ function compareAgents(before: Access, after: Access, { risks, unclear }: Found)
   else risks.push(`The agent connects to ${to}, and no longer to this dashboard, ${from}.`);
 }
 
-function compareSsh(before: Access, after: Access, found: Found): void {
+function compareSsh(before: WaysIn, after: WaysIn, found: Found): void {
   if (after.ssh.kind === "off") {
     found.risks.push("sshd is switched off.");
     return;
@@ -54,11 +54,11 @@ function compareSsh(before: Access, after: Access, found: Found): void {
 }
 
 /** Root and administrators; everybody with a key, where it is not known who they are. */
-function keyHolders({ admins, keys }: Access): string[] {
+function keyHolders({ admins, keys }: WaysIn): string[] {
   return [...keys.keys()].filter((user) => admins === undefined || admins.includes(user)).sort();
 }
 
-function compareKeys(before: Access, after: Access, { risks, unclear }: Found): void {
+function compareKeys(before: WaysIn, after: WaysIn, { risks, unclear }: Found): void {
   const rootWasOut = before.ssh.kind === "on" && settingOf(before.ssh.server, "permitrootlogin") === "no";
   for (const user of keyHolders(before)) {
     if (user === "root" && rootWasOut) continue;
@@ -75,7 +75,7 @@ function uniqueKeys(keys: readonly AuthorizedKey[]): AuthorizedKey[] {
   return [...new Map(keys.map((key) => [key.id, key])).values()];
 }
 
-function compareAdmins(before: Access, after: Access, { risks, unclear }: Found): void {
+function compareAdmins(before: WaysIn, after: WaysIn, { risks, unclear }: Found): void {
   if (before.admins === undefined) return;
   if (after.admins === undefined) {
     unclear.push("The accounts are made in another way: whether those who may become root stay cannot be told.");
@@ -97,7 +97,7 @@ const OWN_RULES = {
   trustedusercakeys: "TrustedUserCAKeys",
 } as const;
 
-function compareServers(before: Access, after: Access, { from, to }: { from: SshServer; to: SshServer }, found: Found): void {
+function compareServers(before: WaysIn, after: WaysIn, { from, to }: { from: SshServer; to: SshServer }, found: Found): void {
   const { risks, unclear } = found;
   const gone = from.ports.filter((port) => !to.ports.includes(port));
   if (gone.length > 0) risks.push(`sshd listens on port ${to.ports.join(", ")}, and no longer on ${gone.join(", ")}.`);
@@ -121,7 +121,7 @@ function compareServers(before: Access, after: Access, { from, to }: { from: Ssh
   if (from.custom !== to.custom) unclear.push("sshd has other rules in Match or Include: whom they keep out cannot be told.");
 }
 
-function compareRoot({ keys }: Access, { from, to }: { from: SshServer; to: SshServer }, { risks, unclear }: Found): void {
+function compareRoot({ keys }: WaysIn, { from, to }: { from: SshServer; to: SshServer }, { risks, unclear }: Found): void {
   const [was, is] = [rootLogin(from), rootLogin(to)];
   if (was === is || was === "no") return;
   const hasKeys = (keys.get("root") ?? []).length > 0;
@@ -137,7 +137,7 @@ function rootLogin(server: SshServer): string {
   return value === "without-password" ? "prohibit-password" : value;
 }
 
-function compareAllowed(before: Access, { from, to }: { from: SshServer; to: SshServer }, { risks, unclear }: Found): void {
+function compareAllowed(before: WaysIn, { from, to }: { from: SshServer; to: SshServer }, { risks, unclear }: Found): void {
   const was = from.settings.get("allowusers") ?? [];
   const is = to.settings.get("allowusers") ?? [];
   if (is.length === 0 || was.join(" ") === is.join(" ")) return;

@@ -5,10 +5,10 @@ import { type Exec, succeeded } from "@nixfleet/runtime";
 import { pathWith, pickVariables } from "../environment.ts";
 import { isAgentPlist } from "../launchd/agent-jobs.ts";
 import { createLaunchd } from "../launchd/launchd.ts";
+import { readDarwinWaysIn } from "../lock-out/read-ways-in.ts";
 import { readMacAccess } from "./darwin-access.ts";
 import { activateDarwin, checkDarwin } from "./darwin-activation.ts";
 import { compareEtc, compareJobs, type JobPlace, primaryUser } from "./darwin-jobs.ts";
-import { readDarwinAccess } from "../lock-out/read-access.ts";
 import { readServiceFiles } from "./installed-agent.ts";
 import { parseRevision } from "./nixos.ts";
 import type { ActivationCommand, HostStep, Platform } from "./platform.ts";
@@ -115,7 +115,7 @@ export function createDarwinPlatform({ hostname, flakeAttr, systemRoot, env, exe
     readAccess: isOwnMachine ? () => readMacAccess("/", process.execPath) : undefined,
     dryActivation: () => undefined,
     installedAgent: (closure) => readServiceFiles(join(closure, "Library/LaunchDaemons"), isAgentPlist),
-    access: readDarwinAccess,
+    waysIn: readDarwinWaysIn,
     async failedUnits() {
       const closure = await system.running();
       if (closure === undefined) return undefined;

@@ -4,7 +4,7 @@ import type { Exec } from "@nixfleet/runtime";
 import { pathWith } from "../environment.ts";
 import { isAgentPlist } from "../launchd/agent-jobs.ts";
 import { createLaunchd } from "../launchd/launchd.ts";
-import { readHomeAccess } from "../lock-out/read-access.ts";
+import { readHomeWaysIn } from "../lock-out/read-ways-in.ts";
 import { isAgentUnit } from "../systemd/agent-units.ts";
 import { createSystemd, hasUserManager } from "../systemd/systemd.ts";
 import { filesInTheWay, linkDifferences, packageDifferences } from "./home-manager-links.ts";
@@ -135,7 +135,7 @@ export function createHomeManagerPlatform(deps: HomeManagerDeps): Platform {
       isDarwin
         ? readServiceFiles(join(closure, "LaunchAgents"), isAgentPlist)
         : readServiceFiles(join(closure, "home-files/.config/systemd/user"), isAgentUnit),
-    access: (closure, agent) => readHomeAccess(closure, user, agent),
+    waysIn: (closure, agent) => readHomeWaysIn(closure, user, agent),
     async failedUnits() {
       if (!isDarwin) return systemd?.failedUnits();
       const closure = (await running())?.closure;

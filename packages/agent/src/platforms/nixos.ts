@@ -5,7 +5,7 @@ import { type Exec, succeeded } from "@nixfleet/runtime";
 import * as z from "zod";
 import { type DiskDeps, freeBytes, systemDisks } from "../disks.ts";
 import { pickVariables } from "../environment.ts";
-import { readNixosAccess } from "../lock-out/read-access.ts";
+import { readNixosWaysIn } from "../lock-out/read-ways-in.ts";
 import { isAgentUnit } from "../systemd/agent-units.ts";
 import { createSystemd, isSystemdBooted } from "../systemd/systemd.ts";
 import { bootDefault } from "./boot-default.ts";
@@ -100,7 +100,7 @@ export function createNixosPlatform(deps: NixosDeps): Platform {
     readAccess: undefined,
     dryActivation: (closure) => ({ argv: [activator(closure), "dry-activate"], env: ownEnv, launcher: [], unit: null }),
     installedAgent: (closure) => readServiceFiles(join(closure, "etc/systemd/system"), isAgentUnit),
-    access: readNixosAccess,
+    waysIn: readNixosWaysIn,
     failedUnits: async () => systemd?.failedUnits(),
     async activationInProgress() {
       for (const unit of [UNIT, UNDO_UNIT]) {

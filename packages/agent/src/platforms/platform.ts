@@ -1,6 +1,6 @@
 import type { Deployment, Facts, Platform as PlatformName, PlatformTraits } from "@nixfleet/protocol";
 import type { Launchd } from "../launchd/launchd.ts";
-import type { Access } from "../lock-out/access.ts";
+import type { WaysIn } from "../lock-out/ways-in.ts";
 import type { Systemd } from "../systemd/systemd.ts";
 
 /** What starts and keeps an agent's services. */
@@ -137,7 +137,7 @@ export interface Platform extends PlatformTraits {
    */
   installedAgent(closure: string): Promise<string | undefined>;
   /** What the closure says of how a host that runs it is reached, from its files alone. `agent`: its service files. */
-  access(closure: string, agent: string | undefined): Promise<Access>;
+  waysIn(closure: string, agent: string | undefined): Promise<WaysIn>;
   /** Names of units that have failed now; undefined where it is not known. */
   failedUnits(): Promise<readonly string[] | undefined>;
   /** Who else activates something on this host now, for a person; undefined: nobody. */

@@ -16,7 +16,7 @@ export type Ssh =
   { kind: "unmanaged" } | { kind: "off" } | { kind: "on"; server: SshServer };
 
 /** What of a closure decides how a host that runs it is reached, as far as its files say. Absent: they do not say it. */
-export interface Access {
+export interface WaysIn {
   /** The name of the host. */
   hostname: string | undefined;
   /** Where the agent that the closure installs connects to; undefined: it installs none. */

@@ -4,7 +4,7 @@ import { createTempDir } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
 import { makeClosure } from "../platforms/closures.fixture.ts";
 import { reachOf } from "./firewall.ts";
-import { readDarwinAccess, readHomeAccess, readNixosAccess } from "./read-access.ts";
+import { readDarwinWaysIn, readHomeWaysIn, readNixosWaysIn } from "./read-ways-in.ts";
 
 // What these files look like was held against nixpkgs: sshd.nix and firewall-iptables.nix of 2026 (0d953321, file 61933264874 of the
 // stored index), firewall-nftables.nix 040b4eb6, nftables.nix 048ef0d4 and its later form with deletion scripts, users-groups.nix
@@ -45,19 +45,19 @@ test("R83: NixOS: name, sshd with its ports, keys by user, administrators", asyn
     "etc/ssh/authorized_keys.d/ada.mode": "0444\n",
     "etc/ssh/authorized_keys.d/ada.uid": "+0\n",
   });
-  const access = await readNixosAccess(closure, '[Service]\nEnvironment="NIXFLEET_URL=https://fleet.example.org/a%%20b"\n');
-  expect(access).toMatchObject({
+  const ways = await readNixosWaysIn(closure, '[Service]\nEnvironment="NIXFLEET_URL=https://fleet.example.org/a%%20b"\n');
+  expect(ways).toMatchObject({
     hostname: "gate",
     agent: { url: "https://fleet.example.org/a%20b" },
     admins: ["root", "ada", "bob"],
   });
-  expect(access.ssh).toMatchObject({ kind: "on", server: { ports: [22, 2222] } });
-  expect([...access.keys.keys()]).toEqual(["ada"]);
-  expect(access.keys.get("ada")).toEqual([
+  expect(ways.ssh).toMatchObject({ kind: "on", server: { ports: [22, 2222] } });
+  expect([...ways.keys.keys()]).toEqual(["ada"]);
+  expect(ways.keys.get("ada")).toEqual([
     { id: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKadaadaada", label: "ada@laptop", options: "" },
     { id: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKadaadaada", label: "…AIKadaadaada", options: 'from="10.0.0.0/8, ::1"' },
   ]);
-  expect(access.firewall).toEqual({ kind: "none" });
+  expect(ways.firewall).toEqual({ kind: "none" });
 });
 
 test("R83: NixOS: sshd that a socket starts, one that nothing starts, and one that is masked", async () => {
@@ -67,19 +67,19 @@ test("R83: NixOS: sshd that a socket starts, one that nothing starts, and one th
     [`${etc}/sockets.target.wants/sshd.socket`]: "[Socket]\nAccept=true\nListenStream=22\nListenStream=10.0.0.1:2200\n",
     "etc/ssh/sshd_config": "Port 9\n",
   });
-  expect((await readNixosAccess(socket, undefined)).ssh).toMatchObject({ kind: "on", server: { ports: [22, 2200] } });
+  expect((await readNixosWaysIn(socket, undefined)).ssh).toMatchObject({ kind: "on", server: { ports: [22, 2200] } });
   const idle = await makeClosure(dir.path, "idle", { [`${etc}/sshd.service`]: sshdUnit });
-  expect((await readNixosAccess(idle, undefined)).ssh).toEqual({ kind: "off" });
+  expect((await readNixosWaysIn(idle, undefined)).ssh).toEqual({ kind: "off" });
   const masked = await makeClosure(dir.path, "masked");
   await mkdir(join(masked, etc, "multi-user.target.wants"), { recursive: true });
   await symlink("/dev/null", join(masked, etc, "multi-user.target.wants/sshd.service"));
-  expect((await readNixosAccess(masked, undefined)).ssh).toEqual({ kind: "off" });
+  expect((await readNixosWaysIn(masked, undefined)).ssh).toEqual({ kind: "off" });
 });
 
 test("R83: NixOS: accounts that are made in another way have no known administrators", async () => {
   await using dir = await createTempDir();
   const closure = await makeClosure(dir.path, "a", { activate: "#!/bin/sh\n" });
-  expect((await readNixosAccess(closure, undefined)).admins).toBeUndefined();
+  expect((await readNixosWaysIn(closure, undefined)).admins).toBeUndefined();
 });
 
 test("R83: NixOS' firewall of iptables: its own lines are understood, others are kept as they are", async () => {
@@ -120,7 +120,7 @@ test("R83: NixOS' firewall of iptables: its own lines are understood, others are
   const closure = await makeClosure(dir.path, "system", {
     "etc/systemd/system/firewall.service": unit(`@${start} firewall-start`),
   });
-  const { firewall } = await readNixosAccess(closure, undefined);
+  const { firewall } = await readNixosWaysIn(closure, undefined);
   expect(firewall).toMatchObject({
     kind: "filter",
     out: undefined,
@@ -140,7 +140,7 @@ async function nftables(root: string, name: string, rules: string[]) {
   await writeFile(path, rules.join("\n"));
   const start = `${unit("/nix/store/x-nftables-ensure-deletions")}ExecStart=${path}\n`;
   const system = await makeClosure(root, `${name}-system`, { "etc/systemd/system/nftables.service": start });
-  return (await readNixosAccess(system, undefined)).firewall;
+  return (await readNixosWaysIn(system, undefined)).firewall;
 }
 
 const head = [
@@ -215,7 +215,7 @@ test("R83: nftables with a table of somebody's own only is theirs; without any r
 test("R83: a firewall that is started in a way of its own is not taken for none", async () => {
   await using dir = await createTempDir();
   const closure = await makeClosure(dir.path, "d", { "etc/systemd/system/firewall.service": unit("/opt/my-firewall") });
-  expect((await readNixosAccess(closure, undefined)).firewall).toEqual({ kind: "custom", text: unit("/opt/my-firewall") });
+  expect((await readNixosWaysIn(closure, undefined)).firewall).toEqual({ kind: "custom", text: unit("/opt/my-firewall") });
 });
 
 test("R83: nix-darwin: name, Remote Login and keys", async () => {
@@ -228,16 +228,16 @@ test("R83: nix-darwin: name, Remote Login and keys", async () => {
       "#!/bin/sh\n  scutil --set HostName mac.example.org\n  scutil --set LocalHostName 'mac'\n  launchctl disable system/com.openssh.sshd\n",
     "etc/ssh/nix_authorized_keys.d/ada": `${key}\n`,
   });
-  const access = await readDarwinAccess(closure, `<string>/bin/wait4path /nix/store; exec ${daemon}</string>`);
-  expect(access).toMatchObject({
+  const ways = await readDarwinWaysIn(closure, `<string>/bin/wait4path /nix/store; exec ${daemon}</string>`);
+  expect(ways).toMatchObject({
     hostname: "mac",
     agent: { url: "https://fleet.example.org/a&b" },
     ssh: { kind: "off" },
     admins: undefined,
   });
-  expect(access.keys.get("ada")).toHaveLength(1);
+  expect(ways.keys.get("ada")).toHaveLength(1);
   const other = await makeClosure(dir.path, "other", { activate: "#!/bin/sh\n  scutil --set HostName mac.example.org\n" });
-  expect(await readDarwinAccess(other, undefined)).toMatchObject({
+  expect(await readDarwinWaysIn(other, undefined)).toMatchObject({
     hostname: "mac.example.org",
     agent: undefined,
     ssh: { kind: "unmanaged" },
@@ -247,7 +247,7 @@ test("R83: nix-darwin: name, Remote Login and keys", async () => {
 test("R83: Home Manager: the keys of its user and the agent, and nothing of the machine", async () => {
   await using dir = await createTempDir();
   const generation = await makeClosure(dir.path, "home", { "home-files/.ssh/authorized_keys": `${key}\n` });
-  const access = await readHomeAccess(generation, "ada", "[Service]\nEnvironment=NIXFLEET_URL=http://fleet\n");
-  expect(access).toMatchObject({ hostname: undefined, agent: { url: "http://fleet" }, ssh: { kind: "unmanaged" } });
-  expect([...access.keys]).toEqual([["ada", [expect.objectContaining({ label: "ada@laptop" })]]]);
+  const ways = await readHomeWaysIn(generation, "ada", "[Service]\nEnvironment=NIXFLEET_URL=http://fleet\n");
+  expect(ways).toMatchObject({ hostname: undefined, agent: { url: "http://fleet" }, ssh: { kind: "unmanaged" } });
+  expect([...ways.keys]).toEqual([["ada", [expect.objectContaining({ label: "ada@laptop" })]]]);
 });

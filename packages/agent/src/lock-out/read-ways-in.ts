@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import * as z from "zod";
-import { type Access, parseAuthorizedKeys, type Ssh } from "./access.ts";
 import { readClosureDirectory, readClosureFile } from "./closure-files.ts";
 import { type Firewall, parseIptablesScript, parseNftablesRules, withoutHashes } from "./firewall.ts";
 import { parseSshdConfig, socketPorts } from "./sshd-config.ts";
+import { parseAuthorizedKeys, type Ssh, type WaysIn } from "./ways-in.ts";
 
 const STORE = "/[^\\s\"'<>=;]*?/[0-9a-df-np-sv-z]{32}-";
 
@@ -11,7 +11,7 @@ const STORE = "/[^\\s\"'<>=;]*?/[0-9a-df-np-sv-z]{32}-";
  * What a closure of NixOS says of how its host is reached, from files that it has anyway. Held against sshd.nix, firewall-iptables.nix,
  * firewall-nftables.nix, nftables.nix and users-groups.nix of nixpkgs (decision 0069 names the commits).
  */
-export async function readNixosAccess(closure: string, agent: string | undefined): Promise<Access> {
+export async function readNixosWaysIn(closure: string, agent: string | undefined): Promise<WaysIn> {
   const etc = join(closure, "etc");
   return {
     hostname: await readHostname(join(etc, "hostname")),
@@ -27,7 +27,7 @@ export async function readNixosAccess(closure: string, agent: string | undefined
  * What a closure of nix-darwin says of that: openssh.nix, ssh.nix and networking of nix-darwin a1fa429e (June 2026). Who is an
  * administrator, and what the application firewall lets through, is kept by macOS.
  */
-export async function readDarwinAccess(closure: string, agent: string | undefined): Promise<Access> {
+export async function readDarwinWaysIn(closure: string, agent: string | undefined): Promise<WaysIn> {
   const activate = (await readClosureFile(join(closure, "activate"))) ?? "";
   const name = /^\s*scutil --set LocalHostName (\S+)$/m.exec(activate) ?? /^\s*scutil --set HostName (\S+)$/m.exec(activate);
   const isOff = /^\s*launchctl disable system\/com\.openssh\.sshd$/m.test(activate);
@@ -42,7 +42,7 @@ export async function readDarwinAccess(closure: string, agent: string | undefine
 }
 
 /** What a generation of Home Manager says of that: the keys of its user, and the agent. */
-export async function readHomeAccess(generation: string, user: string, agent: string | undefined): Promise<Access> {
+export async function readHomeWaysIn(generation: string, user: string, agent: string | undefined): Promise<WaysIn> {
   const keys = await readClosureFile(join(generation, "home-files/.ssh/authorized_keys"));
   return {
     hostname: undefined,
@@ -60,7 +60,7 @@ async function readHostname(path: string): Promise<string | undefined> {
 }
 
 /** The agent's settings are in its units, or in the script that its launchd job starts. */
-async function readAgent(serviceFiles: string | undefined): Promise<Access["agent"]> {
+async function readAgent(serviceFiles: string | undefined): Promise<WaysIn["agent"]> {
   if (serviceFiles === undefined) return undefined;
   const script = new RegExp(`${STORE}nixfleet-(?:daemon|agent)(?=[\\s"'<&;])`).exec(serviceFiles)?.[0];
   const texts = [serviceFiles, (script !== undefined && (await readClosureFile(script))) || ""];
@@ -79,7 +79,7 @@ async function readSsh(etc: string): Promise<Ssh> {
   return { kind: "on", server: parseSshdConfig(config, socket === undefined ? undefined : socketPorts(socket)) };
 }
 
-async function readKeys(directory: string): Promise<Access["keys"]> {
+async function readKeys(directory: string): Promise<WaysIn["keys"]> {
   const files = await readClosureDirectory(directory);
   return new Map([...files].map(([user, text]) => [user, parseAuthorizedKeys(text)]));
 }
