@@ -250,12 +250,12 @@ test("what is wrongly typed is answered with the usage and 2, and nothing is beg
     ["deploy", "--commit", "main"],
     ["deploy", "--to", "1"],
     ["undo", "--to", "-1"],
-    ["undo", "--force"],
+    ["check", "--force"],
     ["status", "--commit", "0".repeat(40)],
   ];
   await Promise.all(wrong.map(async (argv) => expect(await typed(host, ...argv), argv.join(" ")).toMatchObject({ code: 2 })));
   const help = await typed(host, "--help");
-  expect(help.screen).toContain("undo [--to GENERATION]");
+  expect(help.screen).toContain("undo [--to GENERATION] [--force]");
   await using broken = type(host, ["deploy"], { NIXFLEET_REPO_URL: "ext::sh" });
   expect(await broken.code).toBe(2);
   expect(await readdir(runnerLayout(host.config.runnerDir).runs)).toEqual([]);

@@ -1,4 +1,4 @@
-import type { Commit, Facts, OpRequest } from "@nixfleet/protocol";
+import type { Facts, OpRequest } from "@nixfleet/protocol";
 import { expect, test } from "vitest";
 import type { KnownFacts } from "../hosts/index.ts";
 import { closure, T } from "../status/sample-status.fixture.ts";
@@ -34,11 +34,7 @@ test.for([
 });
 
 const check = (request: OpRequest, running: Facts["running"]) =>
-  postCheck(
-    { request, commit: T as Commit, deployed: { closure: closure("c"), commit: T as Commit, mode: "switch" } },
-    factsWith(running),
-    5,
-  );
+  postCheck({ request, commit: T, deployed: { closure: closure("c"), commit: T, mode: "switch" } }, factsWith(running), 5);
 
 test("a switch is met by a specialisation of what it deployed, and by the one that was asked for only", () => {
   expect(check(switchTo(), ofC)).toEqual({ kind: "met" });

@@ -55,7 +55,8 @@ test("a switch of one host asks for one of its specialisations, where it has any
   const row = hostRow({ runs: { ...hostRow().runs, specialisation: "old" }, specialisations: ["gaming"] });
   expect(specialisationsToAsk(opStart("switch"), [row])).toEqual(["old", "gaming"]);
   expect(specialisationsToAsk(opStart("switch"), [hostRow()])).toEqual([]);
-  for (const start of [opStart("switch", { mode: "boot" }), opStart("pull")]) expect(specialisationsToAsk(start, [row])).toEqual([]);
+  for (const start of [opStart("switch", { mode: "boot" }), opStart("pull")])
+    expect(specialisationsToAsk(start, [row])).toEqual([]);
   expect(specialisationsToAsk(opStart("switch"), [row, row])).toEqual([]);
 });
 
