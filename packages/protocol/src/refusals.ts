@@ -95,6 +95,16 @@ export const REFUSALS = {
     skippable: true,
     skipped: { check: "Agent missing", effect: "The run can remove the agent. You cannot reach the host from here afterwards." },
   },
+  "would-lock-out": {
+    sentence: "The new configuration takes away ways into this host.",
+    next: "Keep in the host's configuration what the message names, or force the run to take it away.",
+    skippable: true,
+    skipped: {
+      check: "Ways into the host",
+      effect:
+        "The run can switch off sshd, remove keys and administrators, close the port of sshd, or change the host's name and the agent's dashboard.",
+    },
+  },
   "generation-missing": {
     sentence: "The host does not have this generation, or its closure was garbage-collected.",
     next: "Choose another generation of the host.",

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { Deployment, FactsReading } from "./facts.ts";
 import { FailureCode } from "./failures.ts";
-import { Commit, StorePath, Timestamp } from "./ids.ts";
+import { Commit, SpecialisationName, StorePath, Timestamp } from "./ids.ts";
 import { RefusalCode } from "./refusals.ts";
 import { plainText } from "./text.ts";
 import { Phase } from "./words.ts";
@@ -86,6 +86,23 @@ export const Preview = z.lazy(() =>
     units: UnitChanges.nullable().describe("Null: not available on this platform"),
     reboot: z.object({ needed: z.boolean(), reasons: z.array(plainText(120)).max(50) }),
     agent: z.enum(["same", "changed", "missing"]).describe("Whether the closure contains this agent"),
+    specialisation: z
+      .object({
+        running: SpecialisationName.nullable(),
+        next: SpecialisationName.nullable().describe("A switch activates it; null: the configuration itself"),
+      })
+      .optional()
+      .describe("Absent: the host runs none and a switch brings none, or an older agent"),
+    lockOut: z
+      .object({
+        risks: z
+          .array(plainText(500))
+          .max(50)
+          .describe("Ways into the host that it takes away, as sentences; a switch to it is refused"),
+        unclear: z.array(plainText(500)).max(50).describe("Changes of which it cannot be told whether they lock somebody out"),
+      })
+      .optional()
+      .describe("Absent: compared with what does not run, or from an older agent"),
   }),
 );
 export type Preview = z.infer<typeof Preview>;

@@ -14,6 +14,15 @@ if [ -n "$agent" ]; then
   mkdir -p "$out/etc/systemd/system"
   echo "$agent" > "$out/etc/systemd/system/nixfleet-agent.service"
 fi
+# NixOS makes the folder always, with a link to each (specialisation.nix of nixpkgs 05e1dd32).
+mkdir -p "$out/specialisation"
+for pair in $specialisations; do
+  ln -s "${pair#*=}" "$out/specialisation/${pair%%=*}"
+done
+for pair in $etc; do
+  mkdir -p "$(dirname "$out/etc/${pair%%=*}")"
+  cp "${pair#*=}" "$out/etc/${pair%%=*}"
+done
 if [ -n "$inhibitors" ]; then
   echo "$inhibitors" > "$out/switch-inhibitors"
 fi

@@ -37,6 +37,20 @@
             host = name;
             revision = self.rev or "";
             inherit (host) kernel agent bootEntrySeconds;
+            etc = map (path: "${path}=${builtins.toFile (baseNameOf path) host.etc.${path}}") (builtins.attrNames host.etc);
+            specialisations = map (
+              special:
+              "${special}=${
+                (nixos name (
+                  host
+                  // {
+                    version = host.specialisations.${special};
+                    specialisations = { };
+                    etc = host.specialisationEtc or host.etc;
+                  }
+                )).config.system.build.toplevel
+              }"
+            ) (builtins.attrNames host.specialisations);
             inhibitors = if host.inhibitors == { } then "" else builtins.toJSON host.inhibitors;
           }
         );

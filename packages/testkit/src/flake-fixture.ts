@@ -25,6 +25,12 @@ export interface FixtureHost {
   kernel?: string;
   /** Text of the unit by which the closure installs an agent. Default: it installs none. */
   agent?: string;
+  /** More files of the closure's `etc`, by path. Default none. */
+  etc?: Record<string, string>;
+  /** Specialisations by name, each of another version. Default none. */
+  specialisations?: Record<string, string>;
+  /** Their files of `etc`. Default those of the host. */
+  specialisationEtc?: Record<string, string>;
   /** `system.switch.inhibitors`, by name. Default none. */
   inhibitors?: Record<string, string>;
   /** Of a home: the version of Home Manager that its activation is of. 25.11 is that of every later one. Default "25.11". */
@@ -124,6 +130,8 @@ const defaults = {
   failChecks: false,
   kernel: "6.12.40",
   agent: "",
+  etc: {},
+  specialisations: {},
   inhibitors: {},
   activationSeconds: 0,
   bootEntrySeconds: 0,

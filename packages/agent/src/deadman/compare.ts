@@ -2,6 +2,7 @@ import { shorten } from "@nixfleet/protocol";
 import type { Clock } from "@nixfleet/runtime";
 import { newlyFailed } from "../platforms/failed-units.ts";
 import type { Difference, MeantState, Platform } from "../platforms/platform.ts";
+import { activatedClosure } from "../platforms/specialisations.ts";
 import type { ArmedDeadman } from "../spool/armed-deadman.ts";
 import { wait } from "../spool/run-record.ts";
 import { AGENT_UNITS } from "../systemd/agent-units.ts";
@@ -51,7 +52,7 @@ export function restored(armed: ArmedDeadman, bootId: string): Comparison {
   const failedUnits = armedIn === bootId ? armed.failedUnits : null;
   // A trial touches no profile: whoever has set another one since was not this run.
   const set = activation.mode === "test" ? null : profile;
-  const meant = { running: back, profile: set, replaced: activation.closure, after: "undo" as const };
+  const meant = { running: back, profile: set, replaced: activatedClosure(activation), after: "undo" as const };
   return { meant, excepted, failedUnits, ignoredUnits };
 }
 
@@ -59,10 +60,11 @@ export function restored(armed: ArmedDeadman, bootId: string): Comparison {
 export function deployed(armed: ArmedDeadman): Comparison {
   const { back, activation, excepted, failedUnits, ignoredUnits } = armed;
   const { closure, mode } = activation;
+  const activated = activatedClosure(activation);
   const meant: MeantState = {
-    running: mode === "boot" ? back : closure,
+    running: mode === "boot" ? back : activated,
     profile: mode === "test" ? null : closure,
-    replaced: mode === "boot" || back === closure ? null : back,
+    replaced: mode === "boot" || back === activated ? null : back,
   };
   return { meant, excepted, failedUnits, ignoredUnits };
 }

@@ -2,6 +2,7 @@ import { open } from "node:fs/promises";
 import { shorten } from "@nixfleet/protocol";
 import { bootId, type Clock, type Disk, type Exec, identifyProcess, isAlive, isDiskFull } from "@nixfleet/runtime";
 import type { Platform } from "../platforms/platform.ts";
+import { activatedClosure } from "../platforms/specialisations.ts";
 import type { ArmedDeadman } from "../spool/armed-deadman.ts";
 import { type RunLayout, runnerLayout } from "../spool/layout.ts";
 import { wait } from "../spool/run-record.ts";
@@ -164,7 +165,7 @@ async function hasOtherDaemon(
 ): Promise<boolean> {
   if (!reactivated || (restarted !== true && why !== "boot") || (await platform.runningClosure()) !== back) return false;
   const before = await platform.installedAgent(back);
-  return before !== undefined && before !== (await platform.installedAgent(activation.closure));
+  return before !== undefined && before !== (await platform.installedAgent(activatedClosure(activation)));
 }
 
 /** The output of an undo, as far as it is of a size that a person reads: the last 256 KiB. */

@@ -5,6 +5,7 @@ import { type Exec, succeeded } from "@nixfleet/runtime";
 import { pathWith, pickVariables } from "../environment.ts";
 import { isAgentPlist } from "../launchd/agent-jobs.ts";
 import { createLaunchd } from "../launchd/launchd.ts";
+import { readDarwinWaysIn } from "../lock-out/read-ways-in.ts";
 import { readMacAccess } from "./darwin-access.ts";
 import { activateDarwin, checkDarwin } from "./darwin-activation.ts";
 import { compareEtc, compareJobs, type JobPlace, primaryUser } from "./darwin-jobs.ts";
@@ -93,6 +94,7 @@ export function createDarwinPlatform({ hostname, flakeAttr, systemRoot, env, exe
     ...PLATFORM_TRAITS.darwin,
     unitsFailedExitCode: undefined,
     bootActivates: false,
+    hasSpecialisations: false,
     sessionEnv: {},
     serviceManager: isOwnMachine ? launchd : undefined,
     attributes: [flakeAttr ?? `darwinConfigurations."${hostname}".system`],
@@ -113,6 +115,7 @@ export function createDarwinPlatform({ hostname, flakeAttr, systemRoot, env, exe
     readAccess: isOwnMachine ? () => readMacAccess("/", process.execPath) : undefined,
     dryActivation: () => undefined,
     installedAgent: (closure) => readServiceFiles(join(closure, "Library/LaunchDaemons"), isAgentPlist),
+    waysIn: readDarwinWaysIn,
     async failedUnits() {
       const closure = await system.running();
       if (closure === undefined) return undefined;

@@ -4,6 +4,7 @@ import type { Exec } from "@nixfleet/runtime";
 import { pathWith } from "../environment.ts";
 import { isAgentPlist } from "../launchd/agent-jobs.ts";
 import { createLaunchd } from "../launchd/launchd.ts";
+import { readHomeWaysIn } from "../lock-out/read-ways-in.ts";
 import { isAgentUnit } from "../systemd/agent-units.ts";
 import { createSystemd, hasUserManager } from "../systemd/systemd.ts";
 import { filesInTheWay, linkDifferences, packageDifferences } from "./home-manager-links.ts";
@@ -87,6 +88,8 @@ export function createHomeManagerPlatform(deps: HomeManagerDeps): Platform {
     ...PLATFORM_TRAITS["home-manager"],
     unitsFailedExitCode: undefined,
     bootActivates: false,
+    // Activating one makes a generation of its own there, which nothing ties to the configuration it is of (specialisation.nix).
+    hasSpecialisations: false,
     sessionEnv: isDarwin ? {} : { XDG_RUNTIME_DIR: `/run/user/${uid}` },
     serviceManager: isDarwin && systemRoot === "" ? launchd : systemd,
     attributes:
@@ -132,6 +135,7 @@ export function createHomeManagerPlatform(deps: HomeManagerDeps): Platform {
       isDarwin
         ? readServiceFiles(join(closure, "LaunchAgents"), isAgentPlist)
         : readServiceFiles(join(closure, "home-files/.config/systemd/user"), isAgentUnit),
+    waysIn: (closure, agent) => readHomeWaysIn(closure, user, agent),
     async failedUnits() {
       if (!isDarwin) return systemd?.failedUnits();
       const closure = (await running())?.closure;

@@ -5,6 +5,7 @@ import { type Exec, succeeded } from "@nixfleet/runtime";
 import * as z from "zod";
 import { BOOT_MOUNTS, type DiskDeps, freeBytes, systemDisks } from "../disks.ts";
 import { pickVariables } from "../environment.ts";
+import { readNixosWaysIn } from "../lock-out/read-ways-in.ts";
 import { isAgentUnit } from "../systemd/agent-units.ts";
 import { createSystemd, isSystemdBooted } from "../systemd/systemd.ts";
 import { bootDefault } from "./boot-default.ts";
@@ -62,6 +63,7 @@ export function createNixosPlatform(deps: NixosDeps): Platform {
     // switch-to-configuration's own source: `exit 4`.
     unitsFailedExitCode: 4,
     bootActivates: true,
+    hasSpecialisations: true,
     sessionEnv: {},
     serviceManager: systemd,
     attributes: [flakeAttr ?? `nixosConfigurations."${hostname}".config.system.build.toplevel`],
@@ -98,6 +100,7 @@ export function createNixosPlatform(deps: NixosDeps): Platform {
     readAccess: undefined,
     dryActivation: (closure) => ({ argv: [activator(closure), "dry-activate"], env: ownEnv, launcher: [], unit: null }),
     installedAgent: (closure) => readServiceFiles(join(closure, "etc/systemd/system"), isAgentUnit),
+    waysIn: readNixosWaysIn,
     failedUnits: async () => systemd?.failedUnits(),
     async activationInProgress() {
       for (const unit of [UNIT, UNDO_UNIT]) {

@@ -1,5 +1,6 @@
 import type { Deployment, Facts, Platform as PlatformName, PlatformTraits } from "@nixfleet/protocol";
 import type { Launchd } from "../launchd/launchd.ts";
+import type { WaysIn } from "../lock-out/ways-in.ts";
 import type { Systemd } from "../systemd/systemd.ts";
 
 /** What starts and keeps an agent's services. */
@@ -95,6 +96,8 @@ export interface Platform extends PlatformTraits {
   readonly attributes: readonly string[];
   /** Whether a boot activates all of the closure that it boots, so that nothing of an earlier activation outlives it. */
   readonly bootActivates: boolean;
+  /** Whether one of a closure's specialisations can be activated in its place, with the closure itself as what is booted. */
+  readonly hasSpecialisations: boolean;
   /** How a closure may be activated. */
   readonly modes: readonly ActivationMode[];
   /** The closure that runs now; undefined if none does, or if it cannot be read. */
@@ -141,6 +144,8 @@ export interface Platform extends PlatformTraits {
    * settings do. Undefined: the closure installs none.
    */
   installedAgent(closure: string): Promise<string | undefined>;
+  /** What the closure says of how a host that runs it is reached, from its files alone. `agent`: its service files. */
+  waysIn(closure: string, agent: string | undefined): Promise<WaysIn>;
   /** Names of units that have failed now; undefined where it is not known. */
   failedUnits(): Promise<readonly string[] | undefined>;
   /** Who else activates something on this host now, for a person; undefined: nobody. */

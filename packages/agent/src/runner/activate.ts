@@ -1,6 +1,7 @@
 import { type FailureCode, shorten } from "@nixfleet/protocol";
 import { describeEnd, type ExecEnd } from "@nixfleet/runtime";
 import { judgeFailedUnits, type UnitReport } from "../platforms/failed-units.ts";
+import { activatedClosure } from "../platforms/specialisations.ts";
 import type { RunContext } from "./context.ts";
 import { type DeploymentPlan, deploymentUnit, isActivated } from "./deployment.ts";
 import { permanentTrack } from "./permanent.ts";
@@ -26,9 +27,9 @@ export async function activate(
   plan: DeploymentPlan,
   { begin, failedBefore }: { begin: Begin; failedBefore: FailedUnitsBefore },
 ): Promise<ActivationResult> {
-  const { closure, commit, mode, generation } = plan;
+  const { closure, commit, mode, generation, specialisation } = plan;
   const { platform } = context.deps;
-  const activation = mode === "boot" ? undefined : platform.activation(closure, mode);
+  const activation = mode === "boot" ? undefined : platform.activation(activatedClosure(plan), mode);
   const track = { output: context.run.activationOutput, status: context.run.activationStatus };
   await prepareTrack(track);
   await prepareTrack(permanentTrack(context));
@@ -38,6 +39,7 @@ export async function activate(
     mode,
     unit: await deploymentUnit(platform, plan),
     ...(generation !== undefined && { generation }),
+    ...(specialisation !== undefined && { specialisation }),
   };
   if (!context.recordActivation(record)) {
     const reason = "The disk has no room to write down that an activation begins, so nothing was activated.";
@@ -77,7 +79,7 @@ export async function activationResult(
   };
   if (exitCode === 0) {
     const goal = plan.mode === "boot" ? "the profile does not point to" : "the host does not run";
-    const reason = `The activation reported success, but ${goal} ${plan.closure}.`;
+    const reason = `The activation reported success, but ${goal} ${plan.mode === "boot" ? plan.closure : activatedClosure(plan)}.`;
     return { kind: "failed", code: "activation-failed", reason, exitCode: 0 };
   }
   const { failedBefore, reported } = ended;

@@ -103,7 +103,7 @@ async function toOutcome(context: RunContext, activated: ActivationResult): Prom
 async function armFor(context: RunContext, plan: DeploymentPlan, back: string): Promise<ArmResult | "stopped"> {
   const { platform, config } = context.deps;
   const { request, run } = context;
-  const { closure, commit, mode, generation } = plan;
+  const { closure, commit, mode, generation, specialisation } = plan;
   // There from now on: an undo on a full disk cannot make it.
   await writeFile(run.undoOutput, "", { mode: 0o640 });
   const profile = await platform.profileClosure();
@@ -129,6 +129,7 @@ async function armFor(context: RunContext, plan: DeploymentPlan, back: string): 
       mode,
       unit: await deploymentUnit(platform, plan),
       ...(generation !== undefined && { generation }),
+      ...(specialisation !== undefined && { specialisation }),
     },
     undo: platform.undo(before, { closure, mode }).map((step) => ({
       ...step,

@@ -12,6 +12,7 @@ const fine: GuardReading = {
   boot: { place: "/efi", needed: 40 * MIB, free: 40 * MIB },
   inhibitors: [],
   other: undefined,
+  lockOut: { risks: [], unclear: [] },
 };
 const unforced = (mode: "switch" | "boot" | "test") => ({ mode, force: false });
 const forced = (mode: "switch" | "boot" | "test") => ({ mode, force: true });
@@ -37,7 +38,26 @@ test.for([
   if (verdict.kind === "refused") expect(Outcome.safeParse(verdict.outcome).success).toBe(true);
 });
 
-test("force skips the missing agent, and nothing else", () => {
+test("R83: what takes ways into the host away is refused with the name of each, whatever the mode, and can be forced", () => {
+  const lockOut = { risks: ["sshd is switched off.", "The host is named b, and no longer a."], unclear: [] };
+  for (const mode of ["switch", "boot", "test"] as const) {
+    expect(decideActivation({ ...fine, lockOut }, unforced(mode))).toMatchObject({
+      kind: "refused",
+      outcome: {
+        code: "would-lock-out",
+        reason: expect.stringMatching(/sshd is switched off\. The host is named b, and no longer a\.$/),
+      },
+    });
+    expect(decideActivation({ ...fine, lockOut }, forced(mode)).kind).toBe("passed");
+  }
+});
+
+test("R83: what cannot be told refuses nothing", () => {
+  const lockOut = { risks: [], unclear: ["sshd has another AllowGroups: ssh."] };
+  expect(decideActivation({ ...fine, lockOut }, unforced("switch")).kind).toBe("passed");
+});
+
+test("force skips the missing agent and lost ways in, and nothing else", () => {
   expect(decideActivation({ ...fine, agent: { running: true, next: false } }, forced("switch")).kind).toBe("passed");
   expect(decideActivation({ ...fine, other: "x" }, forced("switch")).kind).toBe("refused");
   expect(decideActivation({ ...fine, disks: [{ path: "/", free: 0 }] }, forced("switch")).kind).toBe("refused");

@@ -36,6 +36,7 @@ test("a preview builds and tells packages with sizes, units, reboot and agent, a
     units: { stop: ["fixture.service"], start: ["fixture.service", "gate.target"], restart: [], reload: [] },
     reboot: { needed: true, reasons: ["kernel", "initrd"] },
     agent: "changed",
+    lockOut: { risks: [], unclear: [] },
   });
   expect(diff).toMatchObject({
     from: running,

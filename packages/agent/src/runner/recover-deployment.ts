@@ -7,6 +7,7 @@ import { momentNow } from "../deadman/moment.ts";
 import { readArmedOf, readUndoRecord } from "../deadman/record.ts";
 import { endProgram } from "../deadman/stop-activation.ts";
 import type { UnitReport } from "../platforms/failed-units.ts";
+import { activatedClosure } from "../platforms/specialisations.ts";
 import type { ArmedDeadman } from "../spool/armed-deadman.ts";
 import { exists } from "../spool/exists.ts";
 import { wait } from "../spool/run-record.ts";
@@ -119,7 +120,8 @@ async function unarmedOutcome(
   { wasStopped, exitCode }: ActivationEnd,
   { repaired, sameBoot }: { repaired: RepairedEvents; sameBoot: boolean },
 ): Promise<Outcome> {
-  const { closure, mode } = activation;
+  const { mode } = activation;
+  const closure = mode === "boot" ? activation.closure : activatedClosure(activation);
   const isActive = await isActivated(context, activation);
   // Its output is there from its first moment. What ran before it began was no work of this run, though it be the same closure.
   const hasBegun = await exists(context.run.activationOutput);

@@ -1,6 +1,7 @@
 import { restartWhileArmed } from "../deadman/arm.ts";
 import { recordedSystemd } from "../deadman/recorded-host.ts";
 import { daemonProcess } from "../deadman/restart-daemon.ts";
+import { activatedClosure } from "../platforms/specialisations.ts";
 import type { ArmedDeadman } from "../spool/armed-deadman.ts";
 import { wait } from "../spool/run-record.ts";
 import { type Confirmation, confirm } from "./confirm.ts";
@@ -16,7 +17,7 @@ const POLL_MS = 200;
 export async function hasAgentToTry({ deps: { platform, exec } }: RunContext, armed: ArmedDeadman): Promise<boolean> {
   if (armed.asks !== "confirm" || recordedSystemd(armed.host, exec) === undefined) return false;
   const before = await platform.installedAgent(armed.back);
-  const now = await platform.installedAgent(armed.activation.closure);
+  const now = await platform.installedAgent(activatedClosure(armed.activation));
   return before !== undefined && now !== undefined && before !== now;
 }
 

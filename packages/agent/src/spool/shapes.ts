@@ -58,6 +58,10 @@ export const ActivationRecord = z.lazy(() =>
     mode: z.enum(["switch", "boot", "test"]),
     unit: z.string().max(200).nullable(),
     generation: z.number().int().min(0).optional().describe("The generation that was chosen; absent: there will be a new one"),
+    specialisation: z
+      .object({ name: z.string().max(100), closure: StorePath })
+      .optional()
+      .describe("What of the closure is activated; profile and boot entry are the closure's own"),
   }),
 );
 export type ActivationRecord = z.infer<typeof ActivationRecord>;

@@ -1,4 +1,4 @@
-import type { HostRow, HostView, NumberedLine, RunId } from "@nixfleet/protocol";
+import { deployedClosure, type HostRow, type HostView, type NumberedLine, type RunId } from "@nixfleet/protocol";
 import { factValues, type HostRecord } from "../hosts/index.ts";
 import { firstErrorLineOf } from "../runs/index.ts";
 import type { SourceReader } from "../sources/index.ts";
@@ -26,7 +26,7 @@ export async function hostView(
   const { id, facts } = record;
   const link = presence.of(id);
   const readAt = Object.values(facts).map((fact) => fact.readAt);
-  const closure = facts.running?.value.closure;
+  const closure = facts.running && deployedClosure(facts.running.value);
   const deployment = history.deployments.find((known) => known.closure === closure && known.commit === row.runs.commit);
   const deployedBy =
     deployment === undefined

@@ -1,4 +1,5 @@
 import {
+  deployedClosure,
   type HostId,
   type HostRow,
   isTerminal,
@@ -265,7 +266,7 @@ const NO_HISTORY: HostHistory = {
 
 /** The closures that a host runs or would boot. */
 function closuresOf({ id: hostId, facts: { running, profile } }: HostRecord): HostClosures {
-  const closures = [running?.value.closure, profile?.value.closure].filter((closure) => closure !== undefined);
+  const closures = [running && deployedClosure(running.value), profile?.value.closure].filter((closure) => closure !== undefined);
   return { hostId, closures };
 }
 

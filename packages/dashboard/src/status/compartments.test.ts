@@ -106,6 +106,47 @@ const cases: Case[] = [
     says: { system: /outside NixFleet/ },
   },
   {
+    title: "R17: a specialisation of what was deployed is current and says which, and is no drift",
+    host: host({ running: { closure: closure("x"), specialisation: { name: "gaming", of: closure("c") } } }),
+    runs: runs({ lastTest: null }),
+    is: { system: ["ok", "current"], tests: ["attention", "not run"] },
+    says: { system: /^It runs the specialisation gaming of what 7777777 builds\.$/ },
+  },
+  {
+    title: "R17: a specialisation of an older deployment runs that commit",
+    host: host(
+      { running: { closure: closure("x"), specialisation: { name: "gaming", of: closure("c") } } },
+      { deployments: [deployment(closure("c"), A)] },
+    ),
+    is: { system: ["attention", "not switched"] },
+    says: { system: /still runs aaaaaaa, 3 commits behind/ },
+  },
+  {
+    title: "a specialisation of what the next boot does not bring",
+    host: host({
+      running: { closure: closure("x"), specialisation: { name: "gaming", of: closure("c") } },
+      profile: { closure: closure("d") },
+    }),
+    is: { system: ["attention", "until reboot"] },
+    says: { system: /^It runs the specialisation gaming of what 7777777 builds, but another generation/ },
+  },
+  {
+    title: "R17: a specialisation of something else is drift",
+    host: host({ running: { closure: closure("x"), specialisation: { name: "gaming", of: closure("d") } } }),
+    is: { system: ["attention", "drift"] },
+  },
+  {
+    title: "tests that ran in a specialisation hold while it runs",
+    host: host({ running: { closure: closure("x"), specialisation: { name: "gaming", of: closure("c") } } }),
+    runs: runs({ lastTest: { ...tested, closureAtEnd: closure("x") } }),
+    is: { tests: ["ok", "12 passed"] },
+  },
+  {
+    title: "tests of the configuration itself say nothing of its specialisation",
+    host: host({ running: { closure: closure("x"), specialisation: { name: "gaming", of: closure("c") } } }),
+    is: { tests: ["attention", "not run"] },
+  },
+  {
     title: "one closure that two commits build is current for both",
     host: host({}, { deployments: [deployment(closure("c"), A), deployment(closure("c"), T, { at: now - 9000 })] }),
     is: { system: ["ok", "current"] },

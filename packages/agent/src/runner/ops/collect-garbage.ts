@@ -1,5 +1,5 @@
 import { rm } from "node:fs/promises";
-import { type Generation, type Outcome, shorten } from "@nixfleet/protocol";
+import { deployedClosure, type Generation, type Outcome, shorten } from "@nixfleet/protocol";
 import { describeEnd, type ExecResult, succeeded } from "@nixfleet/runtime";
 import { nixEnvironment } from "../../nix/environment.ts";
 import { listGenerations, resolveClosure } from "../../platforms/links.ts";
@@ -7,6 +7,7 @@ import { listRuns } from "../../spool/run-directories.ts";
 import { RunOutcome } from "../../spool/shapes.ts";
 import { readUntrustedJson } from "../../spool/untrusted-json.ts";
 import { failure, type RunContext, STOPPED } from "../context.ts";
+import { readSystemFacts } from "../facts.ts";
 import { createErrorFinder } from "../first-error.ts";
 import { createPlainOutput } from "../output.ts";
 import type { OpImplementation } from "./implementation.ts";
@@ -64,10 +65,11 @@ export function oldGenerations(
 }
 
 /** What runs, was booted, is booted next, and was last known to be good. */
-async function closuresToKeep({ deps: { platform }, ledger }: RunContext): Promise<Set<string>> {
-  const { running, booted, profile } = await platform.readFacts();
+async function closuresToKeep({ deps: { platform, config }, ledger }: RunContext): Promise<Set<string>> {
+  const { running, booted, profile } = await readSystemFacts(platform, config.runnerDir);
   const good = (await ledger.read()).findLast(({ mode }) => mode !== "test");
-  return new Set([running, booted, profile, good].flatMap((one) => (one === undefined ? [] : [one.closure])));
+  const of = running && { closure: deployedClosure(running) };
+  return new Set([running, of, booted, profile, good].flatMap((one) => (one === undefined ? [] : [one.closure])));
 }
 
 /** What older runs have built is theirs no more: their spools root it for a day, whatever was asked for here. */

@@ -1,13 +1,16 @@
+import { activatedClosure } from "../../platforms/specialisations.ts";
 import { reportDiff } from "../build.ts";
 import { STOPPED } from "../context.ts";
 import { deploy } from "../deploy.ts";
-import { seeSystem } from "../deployment.ts";
+import { type DeploymentPlan, inMode, seeSystem } from "../deployment.ts";
 import { guard, withFinish } from "../guards.ts";
+import { readSpecialisation } from "../specialisation.ts";
 import { buildTarget } from "../target-closure.ts";
 import type { OpImplementation } from "./implementation.ts";
 
 /** Builds the host's configuration at a commit and activates it. */
-export const switchOp: OpImplementation<"switch"> = async (context, { mode, commit: commitOption, closure: previewed }) => {
+export const switchOp: OpImplementation<"switch"> = async (context, args) => {
+  const { mode, commit: commitOption, closure: previewed, specialisation: asked } = args;
   const { platform } = context.deps;
   if (!platform.modes.includes(mode)) {
     return { state: "refused", code: "arguments-invalid", reason: `The platform ${platform.name} has no mode ${mode}.` };
@@ -19,10 +22,13 @@ export const switchOp: OpImplementation<"switch"> = async (context, { mode, comm
   if (previewed !== undefined && previewed !== closure) {
     return { state: "refused", code: "closure-changed", reason: `${commit} builds ${closure}, not ${previewed}.` };
   }
+  const chosen = await readSpecialisation(context, closure, { asked, mode });
+  if (!chosen.ok) return chosen.outcome;
+  const plan: DeploymentPlan = { closure, commit, mode, specialisation: chosen.value };
   context.phase("diff");
-  await reportDiff(context, closure, await platform.runningClosure());
+  await reportDiff(context, activatedClosure(plan), await platform.runningClosure());
   if (context.signal.aborted) return STOPPED;
-  const guarded = await guard(context, closure, mode);
+  const guarded = await guard(context, plan);
   if (guarded.kind === "refused") return guarded.outcome;
-  return withFinish(await deploy(context, { closure, commit, mode: guarded.mode }, seen), guarded.finish);
+  return withFinish(await deploy(context, inMode(plan, guarded.mode), seen), guarded.finish);
 };

@@ -1,4 +1,4 @@
-import { sentence, shortCommit, storeName } from "@nixfleet/protocol";
+import { deployedClosure, sentence, shortCommit, storeName } from "@nixfleet/protocol";
 import type { Finding, HostInput, RunFacts, SuggestedAction, TargetInput } from "./input.ts";
 import { runsCommit } from "./running.ts";
 import { finding } from "./wording.ts";
@@ -86,7 +86,7 @@ function describeRunning({ facts }: HostInput, reason: string): string {
   const { running, profile } = facts;
   if (running === undefined) return " The host has not reported what it runs now.";
   if (reason.includes(storeName(running.closure))) return "";
-  if (profile?.generation !== undefined && profile.closure === running.closure) {
+  if (profile?.generation !== undefined && profile.closure === deployedClosure(running)) {
     return ` The host runs generation ${profile.generation} again.`;
   }
   return ` The host runs ${storeName(running.closure)}.`;
