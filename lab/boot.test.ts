@@ -62,14 +62,19 @@ async function until(what: string, holds: () => Promise<boolean>): Promise<void>
 }
 
 const isThere = async (path: string) => (await host.exec(["test", "-e", path])).exitCode === 0;
-/** The boot loader's installer writes its settings beside the old ones first, and so waits while nobody reads from there. */
-const holdInstaller = () => host.run("mkfifo", `${LOADER}.new`);
+/** Where the boot loader's installer writes the entry of the next generation first: while nobody reads from there, it waits. */
+let held = "";
+async function holdInstaller(): Promise<void> {
+  const list = "ls /nix/var/nix/profiles | sed -n 's/^system-\\([0-9]*\\)-link$/\\1/p' | sort -n | tail -1";
+  const newest = Number(await host.run("sh", "-c", list));
+  held = `/boot/loader/entries/nixos-generation-${newest + 1}.tmp`;
+  await host.run("mkfifo", held);
+}
 const isInstallerHeld = async () => (await host.exec(["pgrep", "-f", "switch-to-configuration.* boot$"])).exitCode === 0;
-const hasEntry = async (label: string) => (await host.exec(["grep", "-rqs", label, "/boot/loader/entries"])).exitCode === 0;
 
 async function powerCut(): Promise<void> {
   await host.powerLoss();
-  await host.runOffline(["/bin/rm", "-f", `${LOADER}.new`]);
+  await host.runOffline(["/bin/sh", "-c", "rm -f /boot/loader/entries/*.tmp"]);
 }
 
 /** Nothing of the switch is left, and the run says so within the time that a boot and an undo take. */
@@ -105,23 +110,28 @@ test("R82, R6: power is lost while the last steps are at work, and again in each
   const was = await readState();
   await holdInstaller();
   const run = await switchTo("in-the-last-steps");
-  await until(
-    "Its boot entry is being installed",
-    async () => (await isInstallerHeld()) && (await hasEntry("in-the-last-steps")),
-  );
+  await until("Its boot entry is being installed", isInstallerHeld);
   expect((await readState()).profile).toMatch(/-in-the-last-steps$/);
 
   // As if the power had gone just after the new default was written: the worst of these moments.
   await powerCut();
-  const script = `for entry in /boot/loader/entries/*.conf; do grep -q in-the-last-steps "$entry" && echo "default $(basename "$entry")" > ${LOADER}; done; touch ${HOLD}/undo`;
-  await host.runOffline(["/bin/sh", "-c", script]);
+  const script = `
+    set -e
+    new=$(readlink -f /nix/var/nix/profiles/system)
+    entry=$(basename "$1" .tmp).conf
+    cd /boot/loader/entries
+    sed "s|init=[^ ]*/init|init=$new/init|" "$(ls | grep '[.]conf$' | head -n 1)" > "/tmp/$entry"
+    mv "/tmp/$entry" "$entry"
+    echo "default $entry" > ${LOADER}
+    touch ${HOLD}/undo`;
+  await host.runOffline(["/bin/sh", "-c", script, "write-entry", held]);
   await host.boot();
   expect((await readState()).entry).toMatch(/-in-the-last-steps$/);
   await until("The undo activates what ran", () => isThere(`${HOLD}/at-undo`));
 
   await powerCut();
   await host.runOffline(["/bin/rm", `${HOLD}/undo`, `${HOLD}/at-undo`]);
-  await host.runOffline(["/usr/bin/mkfifo", `${LOADER}.new`]);
+  await host.runOffline(["/usr/bin/mkfifo", held]);
   await host.boot();
   await until(
     "The undo installs the boot entry of what ran",
