@@ -61,7 +61,11 @@ test.for(["nixos", "home-manager"] as const)("%s: systemd understands every line
   }).then(
     ({ stderr }) => stderr,
     // It found faults. Where it did not run at all, nothing is known.
-    (error: { code: unknown; stderr: string }) => (typeof error.code === "number" ? error.stderr : Promise.reject(error)),
+    (error: unknown) => {
+      if (error instanceof Error && "stderr" in error && "code" in error && typeof error.code === "number")
+        return String(error.stderr);
+      throw error;
+    },
   );
   // The program that the boot unit starts is there only while something is armed.
   const complaints = said.split("\n").filter((line) => line.includes("nixfleet-") && !line.includes("deadman-program"));

@@ -32,8 +32,9 @@ export function createWsDial(options: WsDialOptions): Dial {
         if (cancelled.signal.aborted) connection.destroy();
         else opening = openLink(options, handlers, connection);
       },
-      (error: Error) => {
-        if (!cancelled.signal.aborted) handlers.onFailure(explainError(error));
+      (error: unknown) => {
+        if (!cancelled.signal.aborted)
+          handlers.onFailure(explainError(error instanceof Error ? error : new Error(String(error))));
       },
     );
     return {
