@@ -15,7 +15,7 @@ export const FLOOR_PLANS: readonly FloorPlan[] = [
     floors: [
       ["escape-sequences"],
       ["disks", "environment", "error-lines", "log", "machine-name", "memory-flags", "version"],
-      ["launchd", "link", "nix", "spool", "systemd"],
+      ["launchd", "link", "lock-out", "nix", "spool", "systemd"],
       ["git", "platforms", "settings", "ship"],
       ["deadman", "facts"],
       // Two processes that meet in files only: docs/architecture.md.

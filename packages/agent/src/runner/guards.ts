@@ -1,13 +1,13 @@
 import { dirname } from "node:path";
 import { type Outcome, type RefusalCode, shorten } from "@nixfleet/protocol";
 import { freeBytes } from "../disks.ts";
-import { findLockOut } from "../lock-out/find-lock-out.ts";
 import type { LockOut } from "../lock-out/risks.ts";
 import type { ActivationMode, BootSpace, Platform } from "../platforms/platform.ts";
 import { activatedClosure } from "../platforms/specialisations.ts";
 import { checkActivation } from "./activation-check.ts";
 import type { RunContext } from "./context.ts";
 import type { DeploymentPlan } from "./deployment.ts";
+import { findLockOut } from "./find-lock-out.ts";
 
 const MIB = 1024 * 1024;
 /** What an activation, its log and a boot loader's own files need at least. */

@@ -1,12 +1,12 @@
 import { type Preview, shorten, type UnitChanges } from "@nixfleet/protocol";
 import { succeeded } from "@nixfleet/runtime";
-import { findLockOut } from "../../lock-out/find-lock-out.ts";
 import { parseDryActivate } from "../../nix/dry-activate.ts";
 import type { Platform } from "../../platforms/platform.ts";
 import type { Specialisation } from "../../platforms/specialisations.ts";
 import { reportDiff, type Step } from "../build.ts";
 import { type RunContext, STOPPED } from "../context.ts";
 import { readSystemFacts } from "../facts.ts";
+import { findLockOut } from "../find-lock-out.ts";
 import { findGeneration, type KnownGeneration } from "../generations.ts";
 import { createPlainOutput } from "../output.ts";
 import { refuseGeneration } from "../rewind.ts";

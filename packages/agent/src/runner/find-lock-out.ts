@@ -1,5 +1,5 @@
+import { type LockOut, lockOutRisks } from "../lock-out/risks.ts";
 import type { Platform } from "../platforms/platform.ts";
-import { type LockOut, lockOutRisks } from "./risks.ts";
 
 /** Which ways into this host a closure takes away, compared with what runs. Where nothing runs there is nothing to take away. */
 export async function findLockOut(
