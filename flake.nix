@@ -26,11 +26,13 @@
           nixfleet-dashboard = pkgs.callPackage ./nix/dashboard.nix { inherit commit; };
         };
 
-      # A module with this flake's own agent, so that the flake's lock file says which agent a host runs.
+      # A module with this flake's own agent, so that the flake's lock file says which agent a host runs. Without a key, a function is
+      # another module each time that it is imported, and its definitions collide.
       withAgent =
         module:
         { lib, pkgs, ... }:
         {
+          key = "nixfleet-agent:${toString module}";
           imports = [ module ];
           services.nixfleet-agent.package =
             lib.mkDefault
@@ -44,7 +46,9 @@
     {
       nixosModules = modulesFor ./modules/nixos.nix;
       darwinModules = modulesFor ./modules/darwin.nix;
-      homeManagerModules = modulesFor ./modules/home-manager.nix;
+      homeModules = modulesFor ./modules/home-manager.nix;
+      # Their name before flake-parts and Home Manager agreed on the other.
+      homeManagerModules = self.homeModules;
 
       packages = eachSystem (
         system: pkgs:

@@ -1,6 +1,7 @@
 import type { ModuleRequest } from "../modules/evaluate.ts";
 import { renderUnits } from "../modules/render-units.ts";
 import type { HostConfiguration } from "./host-configuration.ts";
+import { DEFAULT_KIND, HOST_KINDS, type HostKind } from "./host-kinds.ts";
 
 /** What a host's own configuration sets of `services.nixfleet-agent`. */
 export type AgentSettings = Readonly<Record<string, unknown>>;
@@ -17,6 +18,7 @@ export interface InstalledAgent {
 export async function installedAgent(
   { platform, user }: Pick<HostConfiguration, "platform" | "user">,
   settings: AgentSettings,
+  kind: HostKind = DEFAULT_KIND,
 ): Promise<InstalledAgent> {
   const isNixos = platform === "nixos";
   const home = `/home/${user}`;
@@ -36,7 +38,7 @@ export async function installedAgent(
   const files = Object.entries(rendered.made).map(([name, text]) => [`${made}/${name}`, text] as const);
   return {
     units: rendered.units,
-    etc: { ...Object.fromEntries(files), ...(isNixos && systemFiles(rendered.also as unknown as Also)) },
+    etc: { ...Object.fromEntries(files), ...(isNixos && systemFiles(rendered.also as unknown as Also, kind)) },
   };
 }
 
@@ -48,7 +50,7 @@ interface Also {
 }
 
 /** Users and directories as files of systemd's, which this host's activation and boot read. */
-function systemFiles({ users, groups, tmpfiles }: Also): Record<string, string> {
+function systemFiles({ users, groups, tmpfiles }: Also, kind: HostKind): Record<string, string> {
   const lines = [
     ...Object.keys(groups).map((name) => `g ${name} -`),
     ...Object.entries(users).flatMap(([name, { group, home, description }]) => [`u ${name} -:${group} "${description}" ${home}`]),
@@ -56,10 +58,15 @@ function systemFiles({ users, groups, tmpfiles }: Also): Record<string, string> 
   return {
     "sysusers.d/nixfleet.conf": `${lines.join("\n")}\n`,
     "tmpfiles.d/nixfleet.conf": `${tmpfiles.join("\n")}\n`,
-    // systemd-nspawn gives each boot of a host a boot id of its own by a mount, which ProtectKernelTunables= takes off again. On
-    // a machine it is the kernel's, and daemon and runner see the same one.
-    "systemd/system/nixfleet-agent.service.d/lab.conf":
-      "[Service]\nBindReadOnlyPaths=/run/boot-id:/proc/sys/kernel/random/boot_id\n",
-    "tmpfiles.d/lab.conf": "C /run/boot-id 0444 root root - /proc/sys/kernel/random/boot_id\n",
+    // Builds may belong to users of their own, and are held by files in /run/lab too.
+    "tmpfiles.d/lab.conf": "d /run/lab 0777 root root -\n",
+    ...(!HOST_KINDS[kind].keepsBootId && bootIdOfSystemd252),
   };
 }
+
+/** The daemon's sandbox would show it this machine's boot id, where the runner sees the host's; on a machine both see the kernel's. */
+const bootIdOfSystemd252 = {
+  "systemd/system/nixfleet-agent.service.d/lab.conf":
+    "[Service]\nBindReadOnlyPaths=/run/boot-id:/proc/sys/kernel/random/boot_id\n",
+  "tmpfiles.d/lab-boot-id.conf": "C /run/boot-id 0444 root root - /proc/sys/kernel/random/boot_id\n",
+};

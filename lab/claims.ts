@@ -7,9 +7,15 @@ import * as z from "zod";
 import { type LabResources, removeResources, resourcesOf } from "./lab-resources.ts";
 import { bridgeName, isRangeFree, LARGEST_NUMBER } from "./network.ts";
 import type { Places } from "./places.ts";
+import { raiseWatchLimit, restoreWatchLimit, type WatchLimitFiles } from "./watch-limit.ts";
 
 /** Of the whole machine, since bridges and namespaces are; gone after a reboot, as these are. */
 const CLAIMS = "/run/nixfleet-lab";
+
+const WATCH_LIMIT: WatchLimitFiles = {
+  limit: "/proc/sys/fs/inotify/max_user_instances",
+  record: join(CLAIMS, "watch-limit"),
+};
 
 const claimSchema = z.object({
   owner: processIdentitySchema,
@@ -24,7 +30,7 @@ export interface Claim extends AsyncDisposable, LabResources {
 }
 
 /** Removes what dead labs have left on this machine, and claims a free number. */
-export async function claimLab(places: Places): Promise<Claim> {
+export async function claimLab(places: Places, say: (sentence: string) => void): Promise<Claim> {
   await mkdir(CLAIMS, { recursive: true });
   await mkdir(places.labs, { recursive: true });
   await using _lock = await lockClaims();
@@ -36,6 +42,7 @@ export async function claimLab(places: Places): Promise<Claim> {
   const programs: ProcessIdentity[] = [];
   const write = () => writeAtomic(fileOf(number), JSON.stringify({ owner, directory: belongings.directory, programs }));
   await write();
+  await raiseWatchLimit(WATCH_LIMIT, say);
   await mkdir(belongings.directory, { recursive: true });
   return {
     ...belongings,
@@ -46,7 +53,9 @@ export async function claimLab(places: Places): Promise<Claim> {
     },
     async [Symbol.asyncDispose]() {
       await removeResources(belongings, programs);
+      await using _ending = await lockClaims();
       await rm(fileOf(number), { force: true });
+      if ((await readClaims()).length === 0) await restoreWatchLimit(WATCH_LIMIT);
     },
   };
 }

@@ -22,6 +22,7 @@ export async function createConfigRepository(directory: string): Promise<ConfigR
   const hosts = new Map<string, HostConfiguration>();
   await git.commit("Begin", {
     ...template(join(import.meta.dirname, "config-repo")),
+    "activate-home.sh": readFileSync(join(import.meta.dirname, "../packages/testkit/flake-fixture/activate-home.sh"), "utf8"),
     "fleet.json": `${JSON.stringify({ system: nixSystem() })}\n`,
     "flake.lock": `${JSON.stringify({ nodes: { root: {} }, root: "root", version: 7 }, null, 2)}\n`,
     "hosts/README.md": "One directory for each host.\n",

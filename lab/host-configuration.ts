@@ -1,3 +1,5 @@
+import { DEFAULT_KIND, HOST_KINDS, type HostKind } from "./host-kinds.ts";
+
 /** What `hosts/<name>/host.json` of the lab's config repository says of a host. Everything in it makes the closure another one. */
 export interface HostConfiguration {
   platform: "nixos" | "home-manager";
@@ -14,10 +16,18 @@ export interface HostConfiguration {
   packages: Record<string, Package>;
   /** Unit files by name; @agent@ stands for the agent's store path. */
   units: Record<string, string>;
+  /** Units of the root file system that are the configuration's too, with what their [Install] says. */
+  debianUnits: string[];
   /** Files below /etc, or below the home. */
   etc: Record<string, string>;
   /** Shell text for the activation, run as root (as the user, for a home). */
   activation: string;
+  /** Shell text by name, before a switch: one that fails refuses it. */
+  preSwitchChecks: Record<string, string>;
+  /** What may not change under a running system, by name (`system.switch.inhibitors`). */
+  inhibitors: Record<string, string>;
+  /** Another one than the running system's can only be booted. */
+  initInterface: string;
   /** Where the way to the closure waits while /run/lab/hold-<gate> is there. */
   gates: Gate[];
 }
@@ -39,7 +49,7 @@ export function createPackage(version: string, more: Partial<Package> = {}): Pac
 }
 
 /** A host with some services and no agent yet. */
-export function plainHost(platform: HostConfiguration["platform"] = "nixos"): HostConfiguration {
+export function plainHost(platform: HostConfiguration["platform"] = "nixos", kind: HostKind = DEFAULT_KIND): HostConfiguration {
   const isHome = platform === "home-manager";
   return {
     platform,
@@ -51,8 +61,13 @@ export function plainHost(platform: HostConfiguration["platform"] = "nixos"): Ho
     agent: null,
     packages: { hello: createPackage("2.12") },
     units: isHome ? { "notes.service": longRunning("Keeps notes") } : { "web.service": longRunning("Serves pages"), ...backup },
+    // As on NixOS: the socket starts the service.
+    debianUnits: HOST_KINDS[kind].nixDaemon && !isHome ? ["nix-daemon.socket", "nix-daemon.service"] : [],
     etc: isHome ? { ".config/motd": "Good morning\n" } : { motd: "Welcome\n" },
     activation: "",
+    preSwitchChecks: {},
+    inhibitors: {},
+    initInterface: "systemd 2",
     gates: [],
   };
 }

@@ -15,8 +15,8 @@ const PATH =
 
 export interface HostOptions {
   name: string;
-  /** `nixos`: boots the closure that the boot loader's default entry names. `debian`: boots Debian's own systemd. */
-  kind: "nixos" | "debian";
+  /** `closure`: boots the closure that the boot loader's default entry names. `debian`: boots Debian's own systemd. */
+  boots: "closure" | "debian";
   /** Directories on a small disk of their own, with its size in MiB: those can be filled. */
   smallDisks?: Readonly<Record<string, number>>;
   /** Places on this machine that the host sees, to be read only: by the host's own path. */
@@ -89,7 +89,7 @@ export interface HostDeps {
 
 /** Makes the host's disk. It is off. */
 export async function createHost({ lab, cable, rootFilesystem }: HostDeps, options: HostOptions): Promise<Host> {
-  const { name, kind, smallDisks = {}, shares = {} } = options;
+  const { name, boots: system, smallDisks = {}, shares = {} } = options;
   const directory = join(lab.directory, "hosts", name);
   const root = join(directory, "root");
   const at = (path: string) => join(directory, path);
@@ -100,7 +100,7 @@ export async function createHost({ lab, cable, rootFilesystem }: HostDeps, optio
   await writeFile(join(root, "etc/hostname"), `${name}\n`);
   await writeFile(join(root, "etc/machine-id"), `${randomBytes(16).toString("hex")}\n`);
   await writeFile(join(root, "etc/hosts"), `127.0.0.1 localhost\n::1 localhost\n127.0.1.1 ${name}\n`);
-  if (kind === "nixos") {
+  if (system === "closure") {
     await writeFile(join(root, "etc/NIXOS"), "");
     await rm(join(root, "etc/systemd/system"), { recursive: true });
     await symlink("/etc/static/systemd/system", join(root, "etc/systemd/system"));
@@ -117,7 +117,7 @@ export async function createHost({ lab, cable, rootFilesystem }: HostDeps, optio
   const watchers = new Set<() => void>();
 
   const start = async () => {
-    const init = kind === "nixos" ? await bootEntry(root) : "/lib/systemd/systemd";
+    const init = system === "closure" ? await bootEntry(root) : "/lib/systemd/systemd";
     const machine = await nspawn.start([init]);
     running = machine;
     void machine.ended.then((how) => {

@@ -10,17 +10,20 @@ import { BUILT_AGENT, type ConfigRepository, createConfigRepository } from "./co
 import { type GitServer, startGitServer } from "./git-server.ts";
 import { createHost, type Host, type HostOptions } from "./host.ts";
 import { type HostConfiguration, plainHost } from "./host-configuration.ts";
+import { DEFAULT_KIND, type HostKind } from "./host-kinds.ts";
 import { activateHome, installNixos, makeUser } from "./install.ts";
-import { installNeeded, raiseLimits } from "./machine.ts";
+import { installNeeded } from "./machine.ts";
 import { createNetwork } from "./network.ts";
 import { createPlaces } from "./places.ts";
-import { openRootFilesystem, removeOldRoots } from "./root-filesystem.ts";
+import { openRootFilesystem } from "./root-filesystem.ts";
 
 /** The administrator of the lab's dashboard. */
 export const ADMINISTRATOR = { name: "lab", password: "correct horse battery" } as const;
 
 export interface NewHost extends Pick<HostOptions, "smallDisks" | "shares"> {
   platform?: HostConfiguration["platform"];
+  /** Of what age it is. */
+  kind?: HostKind;
   /** What its configuration says at first; by default a plain host with the agent. */
   configure?: (plain: HostConfiguration) => HostConfiguration;
   /** More values of `services.nixfleet-agent`. */
@@ -61,10 +64,7 @@ export async function startLab(say: (sentence: string) => void = () => {}): Prom
   const places = createPlaces();
   await using stack = new AsyncDisposableStack();
   await installNeeded(say);
-  await raiseLimits(say);
-  const claim = stack.use(await claimLab(places));
-  const rootFilesystem = await openRootFilesystem(places, say);
-  await removeOldRoots(places, rootFilesystem);
+  const claim = stack.use(await claimLab(places, say));
   const network = await createNetwork(claim);
   const config = await createConfigRepository(join(claim.directory, "git"));
   const git = stack.use(await startGitServer(config.git.origin, network.address));
@@ -85,11 +85,13 @@ export async function startLab(say: (sentence: string) => void = () => {}): Prom
     git,
     hosts,
     async addHost(name, options = {}) {
-      const { platform = "nixos", configure = (plain) => plain, settings = {}, wait = true, smallDisks, shares } = options;
-      const plain = plainHost(platform);
+      const { platform = "nixos", kind = DEFAULT_KIND, configure = (plain) => plain, settings = {} } = options;
+      const { wait = true, smallDisks, shares } = options;
+      const rootFilesystem = await openRootFilesystem(kind, { places, labDirectory: claim.directory, say });
+      const plain = plainHost(platform, kind);
       const isNixos = platform === "nixos";
       const tokenFile = isNixos ? "/etc/nixfleet/token" : `/home/${plain.user}/.config/nixfleet/token`;
-      const agent = await installedAgent(plain, { url: dashboard.origin, repoUrl: git.url, tokenFile, ...settings });
+      const agent = await installedAgent(plain, { url: dashboard.origin, repoUrl: git.url, tokenFile, ...settings }, kind);
       const configuration = configure({
         ...plain,
         agent: { version: "1.0", bundle: BUILT_AGENT },
@@ -101,7 +103,7 @@ export async function startLab(say: (sentence: string) => void = () => {}): Prom
       const cable = await network.attach(name);
       const host = await createHost(
         { lab: claim, cable, rootFilesystem },
-        { name, kind: isNixos ? "nixos" : "debian", ...(smallDisks && { smallDisks }), ...(shares && { shares }) },
+        { name, boots: isNixos ? "closure" : "debian", ...(smallDisks && { smallDisks }), ...(shares && { shares }) },
       );
       hosts.set(name, host);
       const { user } = configuration;
@@ -110,7 +112,7 @@ export async function startLab(say: (sentence: string) => void = () => {}): Prom
         await installNixos(host, git.url);
         await host.boot();
       } else {
-        await makeUser(host, user);
+        await makeUser(host, user, kind);
         await host.writeFile(tokenFile, `${token}\n`);
         await host.runOffline(["/bin/chown", "-R", `${user}:`, `/home/${user}`]);
         await host.boot();

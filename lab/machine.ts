@@ -1,6 +1,5 @@
 /** What the lab does on the machine that it runs on: programs, mounts, Debian packages. All of it needs root. */
 import { readFileSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
 import { describeEnd, exec, succeeded } from "@nixfleet/runtime";
 
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -57,18 +56,4 @@ export async function installNeeded(say: (sentence: string) => void): Promise<vo
 async function isInstalled(name: string): Promise<boolean> {
   const result = await exec({ argv: ["dpkg-query", "--status", name], env: { PATH, LC_ALL: "C" } }).result;
   return succeeded(result) && /^Status: .* installed$/m.test(result.stdout);
-}
-
-const INSTANCES = "/proc/sys/fs/inotify/max_user_instances";
-const INSTANCES_NEEDED = 4096;
-
-/**
- * Each host's systemd and agent watch files with some nine inotify(7) instances, and all hosts' root is one user to the kernel:
- * its usual limit of 128 ends at fifteen hosts. Raised it stays, since nothing is worse for it.
- */
-export async function raiseLimits(say: (sentence: string) => void): Promise<void> {
-  const limit = Number(readFileSync(INSTANCES, "utf8"));
-  if (limit >= INSTANCES_NEEDED) return;
-  say(`Raising fs.inotify.max_user_instances from ${limit} to ${INSTANCES_NEEDED}.`);
-  await writeFile(INSTANCES, String(INSTANCES_NEEDED));
 }

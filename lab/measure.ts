@@ -2,13 +2,14 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { brokenNetworkUnit } from "./host-configuration.ts";
+import { WITH_FLAKES } from "./install.ts";
 import { untilOutcome } from "./matrix/faults.ts";
 import { CONFIRM_TIMEOUT, type Lane, startLane } from "./matrix/lane.ts";
 import { MEASURED } from "./matrix/report.ts";
 
 const ROUNDS = 3;
 
-const BUILD = `closure=$(nix build --refresh --no-link --json "git+$1?ref=main&rev=$2#nixosConfigurations.$3.config.system.build.toplevel" | sed 's/.*"out":"\\([^"]*\\)".*/\\1/')`;
+const BUILD = `closure=$(nix ${WITH_FLAKES} build --refresh --no-link --json "git+$1?ref=main&rev=$2#nixosConfigurations.$3.config.system.build.toplevel" | sed 's/.*"out":"\\([^"]*\\)".*/\\1/')`;
 const SWITCH = 'nix-env -p /nix/var/nix/profiles/system --set "$closure" && "$closure/bin/switch-to-configuration" switch';
 
 interface Measurement {

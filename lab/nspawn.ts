@@ -41,6 +41,9 @@ export interface NspawnDeps {
 export function createNspawn({ lab, name, root, cable, shares, consoleLog }: NspawnDeps): Nspawn {
   const machine = `${lab.prefix}${name}`;
   const base = [
+    // As every host has it today. Later systemds start in no other.
+    "env",
+    "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1",
     "systemd-nspawn",
     "--quiet",
     `--directory=${root}`,

@@ -1,93 +1,112 @@
 import { createHash } from "node:crypto";
-import { chmod, copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { basename, join } from "node:path";
-import { identifyProcess, isAlive, type ProcessIdentity, processIdentitySchema } from "@nixfleet/runtime";
+import { existsSync } from "node:fs";
+import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Lock, takeLock } from "@nixfleet/runtime";
 import { offlineNixConfig } from "@nixfleet/testkit";
+import { fillRoot } from "./debian-root.ts";
+import { HOST_KIND_NAMES, type HostKind } from "./host-kinds.ts";
 import { run, unmountBelow } from "./machine.ts";
 import type { Places } from "./places.ts";
 
-const SUITE = "bookworm";
+export interface RootFilesystemDeps {
+  places: Pick<Places, "roots" | "labs">;
+  /** The directory of the lab that overlays hosts on it. The root file system stays for as long as that is there. None: nobody does yet. */
+  labDirectory?: string;
+  say: (sentence: string) => void;
+  /** Fills an empty directory with the root file system. */
+  fill?: (root: string, kind: HostKind) => Promise<void>;
+}
 
-/** What every host finds in its /usr, beside Debian's minimum. */
-const PACKAGES = [
-  "ca-certificates",
-  "dbus",
-  "dbus-user-session",
-  "faketime",
-  "git",
-  "iproute2",
-  "libpam-systemd",
-  "openssh-client",
-  "procps",
-  "sudo",
-  "systemd",
-  "systemd-sysv",
-  "util-linux",
-];
-
-/** debootstrap does not know which package stands in for a virtual one that these need; apt-get does. */
-const PACKAGES_BY_APT = ["nix-bin"];
+/** Where a lab says which root file systems its hosts are overlaid on. */
+const USES = "uses";
 
 /**
- * The root file system that hosts are overlaid on: Debian, Nix and this project's Node. Made once, for some minutes, and then
- * kept named after what it was made of; what was made of something else is removed.
+ * The root file system that hosts of a kind are overlaid on. It is made once, for a minute or two, by whoever asks first, and
+ * kept named after what it was made of; one that was made of something else is removed once no lab uses it. A maker that is
+ * killed leaves nothing that anybody would take for whole.
  */
-export async function openRootFilesystem(places: Places, say: (sentence: string) => void): Promise<string> {
-  const key = await keyOf();
-  const root = join(places.roots, key);
+export async function openRootFilesystem(kind: HostKind, deps: RootFilesystemDeps): Promise<string> {
+  const { places, labDirectory, say, fill = fillRoot } = deps;
+  const name = await nameOf(kind);
+  const root = join(places.roots, name);
   await mkdir(places.roots, { recursive: true });
-  await removeAbandoned(places.roots);
-  if (!(await readdir(places.roots)).includes(key)) {
-    say("Making the root file system of the hosts: once, for a minute or two.");
-    await make(places.roots, root);
+  {
+    await using _uses = await waitForLock(join(places.roots, "uses.lock"));
+    if (labDirectory !== undefined) {
+      await mkdir(join(labDirectory, USES), { recursive: true });
+      await writeFile(join(labDirectory, USES, name), "");
+    }
+    await mkdir(places.labs, { recursive: true });
+    await removeUnused(places);
+  }
+  await using _maker = await waitForLock(makerLock(root));
+  if (!existsSync(root)) {
+    say(`Making the root file system of ${kind} hosts: once, for a minute or two.`);
+    await make(root, (directory) => fill(directory, kind));
   }
   return root;
 }
 
-async function keyOf(): Promise<string> {
-  const script = await readFile(import.meta.filename, "utf8");
-  const made = [script, process.version, process.arch, offlineNixConfig].join("\0");
-  return createHash("sha256").update(made).digest("hex").slice(0, 16);
+/** Kind, and a hash of all that it is made of. */
+async function nameOf(kind: HostKind): Promise<string> {
+  const recipe = await readFile(resolve(import.meta.dirname, "debian-root.ts"), "utf8");
+  const made = [recipe, process.version, process.arch, offlineNixConfig].join("\0");
+  return `${kind}-${createHash("sha256").update(made).digest("hex").slice(0, 16)}`;
+}
+
+const makerLock = (root: string) => `${root}.lock`;
+
+async function waitForLock(path: string): Promise<Lock> {
+  for (;;) {
+    const taken = await takeLock(path);
+    if (taken.ok) return taken.lock;
+    await sleep(100);
+  }
 }
 
 /**
- * Removes every root that nobody can want: those of a maker that is dead, and those made of something else that no lab uses.
- * A lab says that it uses one by a lock of its own beside its hosts (`claims.ts` ends labs that are dead before this runs).
+ * Removes what was made of something else and has no user, and what was left half made or half removed. Labs that are dead have
+ * no directory any more (`claims.ts`), so they use nothing.
  */
-async function removeAbandoned(roots: string): Promise<void> {
-  for (const name of await readdir(roots)) {
-    if (!name.endsWith(".making")) continue;
-    const owner = await readOwner(join(roots, name, "owner.json"));
-    if (owner !== undefined && isAlive(owner)) continue;
-    await unmountBelow(join(roots, name));
-    await rm(join(roots, name), { recursive: true, force: true });
+async function removeUnused({ roots, labs }: RootFilesystemDeps["places"]): Promise<void> {
+  const wanted = new Set(await Promise.all(HOST_KIND_NAMES.map(nameOf)));
+  for (const lab of await readdir(labs)) for (const name of await readUses(join(labs, lab, USES))) wanted.add(name);
+  for (const entry of await readdir(roots, { withFileTypes: true })) {
+    if (!entry.isDirectory()) continue;
+    const path = join(roots, entry.name);
+    const isHalf = /\.(making|removing)$/.test(entry.name);
+    if (!isHalf && wanted.has(entry.name)) continue;
+    // Whoever has the lock is still at it.
+    const taken = await takeLock(makerLock(path.replace(/\.(making|removing)$/, "")));
+    if (!taken.ok) continue;
+    await using _maker = taken.lock;
+    // Renamed first: what is removed in part must not look whole to anybody.
+    const removing = isHalf ? path : `${path}.removing`;
+    if (!isHalf) await rename(path, removing);
+    await unmountBelow(removing);
+    await rm(removing, { recursive: true, force: true });
   }
 }
 
-/** Removes the roots that were made of something else, unless a host is overlaid on them. */
-export async function removeOldRoots(places: Places, current: string): Promise<void> {
-  const mounts = await readFile("/proc/self/mountinfo", "utf8");
-  for (const name of await readdir(places.roots)) {
-    const path = join(places.roots, name);
-    if (name.endsWith(".making") || name === basename(current) || mounts.includes(`lowerdir=${path},`)) continue;
-    await rm(path, { recursive: true, force: true });
-  }
-}
-
-async function readOwner(path: string): Promise<ProcessIdentity | undefined> {
+async function readUses(directory: string): Promise<string[]> {
   try {
-    return processIdentitySchema.parse(JSON.parse(await readFile(path, "utf8")));
-  } catch {
-    return undefined; // Killed before it wrote who it is, which is the first thing that a maker does.
+    return await readdir(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return []; // The lab has no hosts yet, or has just ended.
+    throw error;
   }
 }
 
 /** Made in a directory of its own and renamed when whole. In an overlay without flushes, which take most of the time otherwise. */
-async function make(roots: string, root: string): Promise<void> {
-  const making = join(roots, `${basename(root)}.${process.pid}.making`);
+async function make(root: string, fill: (directory: string) => Promise<void>): Promise<void> {
+  const making = `${root}.making`;
+  // Whoever has left one is dead: we hold the lock.
+  await unmountBelow(making);
+  await rm(making, { recursive: true, force: true });
   const merged = join(making, "merged");
   for (const name of ["empty", "upper", "work", "merged"]) await mkdir(join(making, name), { recursive: true });
-  await writeFile(join(making, "owner.json"), JSON.stringify(identifyProcess()));
   const layers = `volatile,lowerdir=${making}/empty,upperdir=${making}/upper,workdir=${making}/work`;
   await run(["mount", "-t", "overlay", "overlay", "-o", layers, merged]);
   try {
@@ -97,45 +116,6 @@ async function make(roots: string, root: string): Promise<void> {
   }
   await chmod(join(making, "upper"), 0o755);
   await run(["sync", "--file-system", making]);
-  await rename(join(making, "upper"), root).catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code !== "ENOTEMPTY") throw error; // Another lab was first, with the same.
-  });
+  await rename(join(making, "upper"), root);
   await rm(making, { recursive: true, force: true });
-}
-
-async function fill(root: string): Promise<void> {
-  const mirror = await aptMirror();
-  const proxy = await aptProxy();
-  const env = { ...process.env, ...(proxy !== "" && { http_proxy: proxy }), LC_ALL: "C", DEBIAN_FRONTEND: "noninteractive" };
-  await run(["debootstrap", "--variant=minbase", `--include=${PACKAGES.join(",")}`, SUITE, root, mirror], { env });
-  await run(["mount", "--bind", "/proc", join(root, "proc")]);
-  const options = proxy === "" ? [] : ["-o", `Acquire::http::Proxy=${proxy}`];
-  await run(["chroot", root, "apt-get", ...options, "-qq", "install", "--no-install-recommends", ...PACKAGES_BY_APT], { env });
-  await run(["umount", join(root, "proc")]);
-
-  await copyFile(process.execPath, join(root, "usr/local/bin/node"));
-  await chmod(join(root, "usr/local/bin/node"), 0o755);
-  await mkdir(join(root, "etc/nix"), { recursive: true });
-  await writeFile(join(root, "etc/nix/nix.conf"), `${offlineNixConfig}\n`);
-  // Debian's own choice of services (time, updates, consoles) is nothing that a host of the lab needs.
-  await run(["find", join(root, "etc/systemd/system"), "-mindepth", "1", "-delete"]);
-  await mkdir(join(root, "nix"), { recursive: true });
-  await mkdir(join(root, "var/empty"), { recursive: true });
-  for (const path of ["etc/resolv.conf", "etc/hostname", "etc/machine-id", "var/cache/apt", "var/lib/apt/lists"]) {
-    await rm(join(root, path), { recursive: true, force: true });
-  }
-}
-
-/** The mirror that this machine itself installs from, as apt has read its configuration. */
-async function aptMirror(): Promise<string> {
-  const targets = await run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)", "Created-By: Packages"]);
-  const lines = targets.split("\n").map((line) => line.split(" "));
-  const mirror = lines.find(([uri, release]) => release === SUITE && uri !== undefined)?.[0];
-  if (mirror !== undefined) return mirror;
-  throw new Error(`This machine's apt has no source for Debian 12 (${SUITE}). Add one, and run apt-get update.`);
-}
-
-async function aptProxy(): Promise<string> {
-  const shell = await run(["apt-config", "shell", "proxy", "Acquire::http::Proxy"]);
-  return /^proxy='(.*)'$/.exec(shell)?.[1] ?? "";
 }

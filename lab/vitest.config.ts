@@ -8,7 +8,7 @@ export const LAB_TESTS = ["lab/**/*.test.ts", "modules/package-build.test.ts", "
 export default defineConfig({
   test: {
     name: "lab",
-    globalSetup: resolve(import.meta.dirname, "../tools/test/build.ts"),
+    globalSetup: [resolve(import.meta.dirname, "../tools/test/build.ts"), resolve(import.meta.dirname, "prepare.ts")],
     include: LAB_TESTS,
     pool: "forks",
     allowOnly: false,
@@ -16,7 +16,6 @@ export default defineConfig({
     maxWorkers: 2,
     // Lanes of the fault matrix, each with a lab of its own.
     maxConcurrency: 3,
-    // The first lab on a machine makes the root file system of its hosts.
     testTimeout: 300_000,
     hookTimeout: 600_000,
     teardownTimeout: 60_000,

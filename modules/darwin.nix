@@ -14,7 +14,11 @@ let
   stateDir = "/var/lib/nixfleet-agent";
   runnerDir = "/var/lib/nixfleet-runner";
   credentialDir = "/var/lib/nixfleet-credential";
-  uid = if cfg.uid == null then 534 else cfg.uid;
+  # nix-darwin has given out 530 to 535 to services of its own (modules/misc/ids.nix and modules/services there), and two users with
+  # one id do not evaluate. It never removes a user below 502, and people get the ids from 501 up.
+  uid = if cfg.uid == null then 577 else cfg.uid;
+
+  inherit (config.security) pki;
 
   environment = import ./environment.nix {
     inherit
@@ -25,6 +29,19 @@ let
       runnerDir
       ;
     platform = "darwin";
+    machine = {
+      # As darwin-rebuild does: limits, certificates and proxies are the daemon's, and root's builds are no other's.
+      NIX_REMOTE = "daemon";
+      # By which darwin-rebuild finds the configuration. What hostname(1) says may come from DHCP.
+      NIXFLEET_HOSTNAME = config.networking.localHostName;
+      # The host's own certificate authorities, where it has any beside the usual ones.
+      NODE_EXTRA_CA_CERTS =
+        if pki.installCACerts && (pki.certificates != [ ] || builtins.length pki.certificateFiles > 1) then
+          "/etc/ssl/certs/ca-certificates.crt"
+        else
+          null;
+    };
+    inherit process;
   };
 
   launchd = import ./launchd.nix;
@@ -38,6 +55,11 @@ let
       ++ lib.optional config.nix.enable config.nix.package
     )
     + ":/run/current-system/sw/bin:/nix/var/nix/profiles/default/bin:/usr/bin:/bin:/usr/sbin:/sbin";
+
+  process = {
+    PATH = lib.optionalString (cfg.signing.openpgpKeys != [ ]) "${pkgs.gnupg}/bin:" + path;
+    HOME = "/var/root";
+  };
 
   # In scripts, since a plist is XML and not every nix-darwin escapes what is in one.
   daemon = pkgs.writeShellScript "nixfleet-daemon" ''
@@ -54,11 +76,7 @@ let
   '';
   runner = pkgs.writeShellScript "nixfleet-runner" ''
     ${environment.exports (
-      environment.runner
-      // {
-        PATH = lib.optionalString (cfg.signing.openpgpKeys != [ ]) "${pkgs.gnupg}/bin:" + path;
-        HOME = "/var/root";
-      }
+      environment.runner // process
     )}
     exec ${cfg.package}/bin/nixfleet-agent runner
   '';
@@ -83,7 +101,9 @@ in
     users.users.${cfg.user} = {
       inherit uid;
       gid = uid;
-      home = stateDir;
+      # By the name that macOS writes down for it, since /var is a link: nix-darwin compares the two as they are (until June 2026), and
+      # refuses to activate when they differ.
+      home = "/private${stateDir}";
       isHidden = true;
       description = "NixFleet agent";
     };
@@ -92,10 +112,12 @@ in
       description = "NixFleet agent";
     };
 
+    # Before the users are made: nix-darwin asks realpath(1) for the home of a user who is there, which needs its parent. An activation
+    # that ended between the two would let no other begin.
+    system.activationScripts.extraActivation.text = "/usr/bin/install -d -m 0755 -o root -g wheel /var/lib\n";
     # After the users were made, before the jobs are loaded: launchd watches only a queue that is there. A file takes the group of
     # its directory on macOS.
     system.activationScripts.launchd.text = lib.mkBefore ''
-      /usr/bin/install -d -m 0755 -o root -g wheel /var/lib
       /usr/bin/install -d -m 0750 -o ${cfg.user} -g ${cfg.user} ${stateDir} ${stateDir}/queue ${stateDir}/cancel
       /usr/bin/install -d -m 0750 -o root -g ${cfg.user} ${runnerDir} ${runnerDir}/runs ${credentialDir}
     '';

@@ -8,6 +8,8 @@ import type { Platform } from "@nixfleet/protocol";
 export interface ModuleRequest {
   /** Values of `services.nixfleet-agent`. */
   readonly settings: Readonly<Record<string, unknown>>;
+  /** More of them: absolute paths that are given as paths of the Nix language. */
+  readonly paths?: Readonly<Record<string, string>>;
   /** Values of other options of the host, such as `nix.package`. */
   readonly host?: Readonly<Record<string, unknown>>;
   /** For Home Manager on macOS. */

@@ -45,7 +45,7 @@ test("the flake gives each module by both its names, with this flake's own agent
     in {
       inherit (outputs) packages;
       overlay = outputs.overlays.default (platform "x86_64-linux") { };
-      modules = { nixos = of outputs.nixosModules; darwin = of outputs.darwinModules; home = of outputs.homeManagerModules; };
+      modules = { nixos = of outputs.nixosModules; darwin = of outputs.darwinModules; home = of outputs.homeModules; homeByItsOldName = of outputs.homeManagerModules; };
       shells = builtins.attrNames outputs.devShells;
       checks = builtins.mapAttrs (_: builtins.attrNames) outputs.checks;
     }`;
@@ -68,7 +68,7 @@ test("the flake gives each module by both its names, with this flake's own agent
     "nixfleet-dashboard": dashboard("x86_64-linux"),
   });
   const module = { default: agent("aarch64-linux"), "nixfleet-agent": agent("aarch64-linux") };
-  expect(found.modules).toEqual({ nixos: module, darwin: module, home: module });
+  expect(found.modules).toEqual({ nixos: module, darwin: module, home: module, homeByItsOldName: module });
   expect(found.shells.sort()).toEqual([...systems].sort());
   expect(found.checks["x86_64-linux"]).toEqual(["nixfleet-agent", "nixfleet-dashboard", "nixos-module"]);
   expect(found.checks["aarch64-darwin"]).toEqual(["nixfleet-agent"]);

@@ -20,6 +20,7 @@ let
       runnerDir
       ;
     platform = "home-manager";
+    process.PATH = path;
   };
 
   program = "${cfg.package}/bin/nixfleet-agent";

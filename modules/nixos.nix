@@ -19,16 +19,23 @@ let
       runnerDir
       ;
     platform = "nixos";
+    # The way to the network, and the host's own certificate authorities where it has any: the usual ones are in neither list
+    # (nixos/modules/security/ca.nix of nixpkgs).
+    machine = config.networking.proxy.envVars // {
+      NODE_EXTRA_CA_CERTS =
+        if (pki.installCACerts or true) && pki.certificates ++ pki.certificateFiles != [ ] then
+          "/etc/ssl/certs/ca-certificates.crt"
+        else
+          null;
+    };
+    process = {
+      inherit (config.systemd.services.nixfleet-runner.environment) HOME PATH;
+    };
   };
+
+  inherit (config.security) pki;
 
   program = "${cfg.package}/bin/nixfleet-agent";
-
-  # The host's own certificate authorities, where it has any beside the usual ones.
-  pki = config.security.pki;
-  certificates = lib.optionalAttrs (pki.certificates != [ ] || builtins.length pki.certificateFiles > 1) {
-    NODE_EXTRA_CA_CERTS = "/etc/ssl/certs/ca-certificates.crt";
-  };
-  proxies = config.networking.proxy.envVars;
 
   # A switch leaves these units alone, also one that removes them: the agent is what runs the switch. The daemon looks for a newer
   # agent by itself and makes way for it; the runner and the unit at boot are new at their next start anyway. After a removal what
@@ -80,7 +87,7 @@ in
       startLimitIntervalSec = 0;
       path = tools;
       environment =
-        environment.forSystemd (environment.daemon // proxies // certificates)
+        environment.forSystemd environment.daemon
         // {
           # Where systemd puts the credential.
           NIXFLEET_TOKEN_FILE = "%d/token";
@@ -182,9 +189,7 @@ in
           "/run/wrappers"
           "/run/current-system/sw"
         ];
-      environment = environment.forSystemd (
-        environment.runner // proxies // certificates // { HOME = "/root"; }
-      );
+      environment = environment.forSystemd (environment.runner // { HOME = "/root"; });
       serviceConfig = {
         # Not oneshot: a job that lasts as long as a switch would be waited for by that very switch.
         Type = "exec";

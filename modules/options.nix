@@ -20,6 +20,11 @@ let
     description = "absolute path outside of the store, as a string";
   };
 
+  # Both fit: one of the Nix language is copied into the store.
+  publicFile = types.either types.path types.str // {
+    description = "path, or absolute path as a string";
+  };
+
   nullOrOption =
     type: attributes:
     mkOption (
@@ -119,23 +124,39 @@ in
       example = "production";
     };
 
+    submodules = mkOption {
+      type = types.bool;
+      default = false;
+      description = ''
+        Whether the flake is evaluated with the submodules of the config repository (`?submodules=1`). Nix fetches them with the credentials below on
+        the hosts that these are for. Relative URLs need a newer Nix (2.34 takes them, 2.8 does not). Tests of hosts are not taken from submodules.
+      '';
+    };
+
+    flakeDir = mkOption {
+      type = types.str;
+      default = "";
+      description = "Folder of the config repository that has the flake, where that is not its root. The tests of the host are beside the flake, in `hosts/<hostname>/tests`.";
+      example = "nix";
+    };
+
     sshKeyFile = nullOrOption secretFile {
-      description = "Private key with read access to the config repository, for an ssh:// address.";
+      description = "Private key with read access to the config repository, for an ssh:// address. Inputs of the flake on the same server are fetched with it too.";
       example = "/run/agenix/nixfleet-deploy-key";
     };
 
-    knownHostsFile = nullOrOption types.str {
+    knownHostsFile = nullOrOption publicFile {
       description = "Host keys of the git server, as ssh(1) has them in known_hosts. Unknown keys are never accepted.";
       example = literalExpression ''"''${pkgs.writeText "known-hosts" "git.example.org ssh-ed25519 AAAA…"}"'';
     };
 
     gitCredentialsFile = nullOrOption secretFile {
-      description = "File with a line `https://user:token@host` with read access to the config repository.";
+      description = "File with a line `https://user:token@host` with read access to the config repository. Inputs of the flake on servers that it names are fetched with it too.";
       example = "/run/agenix/nixfleet-git-credentials";
     };
 
     hostname = nullOrOption (types.strMatching "[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?") {
-      description = "Name that this host goes by in the fleet; if null, the machine's name without a domain.";
+      description = "Name that this host goes by in the fleet; if null, the machine's name without a domain, on macOS its LocalHostName.";
       example = "gate";
     };
 
@@ -204,7 +225,7 @@ in
     allowRewind = mkOption {
       type = types.bool;
       default = false;
-      description = "Whether a forced switch may go back to an older commit. Rollbacks to a generation of this host need no permission.";
+      description = "Whether a forced switch may go back to an older commit. A rollback to a generation of this host needs it only where `signing.required` is set; then the generation's commit must be signed, too.";
       example = true;
     };
 
@@ -212,7 +233,7 @@ in
       required = mkOption {
         type = types.bool;
         default = false;
-        description = "Whether only commits that one of the keys below has signed are deployed.";
+        description = "Whether only commits that one of the keys below has signed are deployed, evaluated or tested. Unless `allowRewind` is set, none of these goes behind what was deployed last.";
         example = true;
       };
       allowedSigners = mkOption {
@@ -263,12 +284,22 @@ in
       example = [ "fwupd-refresh.service" ];
     };
 
-    activationCommand = nullOrOption types.str {
+    activationCommand = nullOrOption publicFile {
       description = ''
-        Program that activates instead of the platform's own steps, for those who want `nixos-rebuild` itself to run. It gets
-        the closure and the mode (switch, boot or test) as arguments. Undoing never uses it.
+        Program that activates and installs the boot entry instead of the platform's own, for those who want a tool of their own to run. It gets
+        the closure and a word as arguments: `test` to activate, `boot` to install the boot entry once that is confirmed, and `switch` where
+        the platform has neither. Undoing never uses it.
       '';
       example = literalExpression ''"''${pkgs.writeShellScript "activate" "exec \"$1\"/bin/switch-to-configuration \"$2\""}"'';
+    };
+
+    backupFileExtension = nullOrOption (types.strMatching "[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}") {
+      description = ''
+        Home Manager: a file that is in the way of one of its links is moved to its name with a dot and this behind it, as with
+        `home-manager switch -b`. If null, a switch that would need that fails before it changes anything. The undo of a switch moves
+        the files back. NixOS and nix-darwin have no use for it.
+      '';
+      example = "backup";
     };
 
     runner = {
@@ -312,8 +343,8 @@ in
     };
 
     uid = nullOrOption types.ints.positive {
-      description = "Its user and group id. NixOS chooses one if null; nix-darwin needs one, and takes 533 if null.";
-      example = 533;
+      description = "Its user and group id. NixOS chooses one if null; nix-darwin needs one, and takes 577 if null.";
+      example = 577;
     };
   };
 }

@@ -32,6 +32,11 @@ const forbidden: readonly { title: string; settings: Record<string, unknown>; se
     settings: { url },
     sentence: `${option}.url: an address that begins with https://, http://, wss:// or ws:// is expected, without user name, query or fragment.`,
   })),
+  ...["/nix", "nix/", "../nix", "a/../b", ".", "a b", "a/.git"].map((flakeDir) => ({
+    title: `the folder ${flakeDir}`,
+    settings: { flakeDir },
+    sentence: `${option}.flakeDir is ${flakeDir}: the path of a folder within the repository is expected, such as nix or hosts/nix.`,
+  })),
   {
     title: "an op that there is not",
     settings: { allowedOps: ["pull", "shell"] },

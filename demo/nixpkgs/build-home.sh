@@ -1,7 +1,10 @@
-# Builds a Home Manager generation. Its activation does to the profile and the roots of its user what the real one does.
+# Builds a Home Manager generation. Its activation takes the steps of the real one in their order, as of release-25.11: the profile is
+# set by its caller (driver version 1), and the generation becomes the current one at the very end. How it is held against the real one
+# is told in packages/testkit/flake-fixture/activate-home.sh.
 mkdir -p "$out/home-path/bin" "$out/home-files/.config"
 echo "$packages" > "$out/packages"
 printf '%s' "$release" > "$out/hm-version"
+echo 1 > "$out/gen-version"
 echo "$motd" > "$out/home-files/.config/motd"
 for package in $packages; do
   for program in "$package"/bin/*; do
@@ -21,19 +24,24 @@ echo "Activating checkFilesChanged"
 echo "Activating checkLinkTargets"
 sleep \$pause
 if [ -n "$failingFile" ]; then
-  echo "Existing file '\$HOME/$failingFile' would be clobbered by activation" >&2
+  echo "Existing file '\$HOME/$failingFile' would be clobbered" >&2
   exit 1
 fi
 echo "Activating writeBoundary"
+mkdir -p "\$state/nix/profiles"
+if [ "\$*" != "--driver-version 1" ]; then
+  nix-env --profile "\$state/nix/profiles/home-manager" --set "$out"
+fi
 echo "Activating installPackages"
 sleep \$pause
 echo "Activating linkGeneration"
-mkdir -p "\$state/nix/profiles" "\$state/home-manager/gcroots"
-nix-env --profile "\$state/nix/profiles/home-manager" --set "$out"
-ln -sfn "$out" "\$state/home-manager/gcroots/current-home"
 echo "Creating home file links in \$HOME"
+mkdir -p "\$HOME/.config"
+ln -sfn "$out/home-files/.config/motd" "\$HOME/.config/motd"
 sleep \$pause
 echo "Activating onFilesChange"
 echo "Activating reloadSystemd"
+mkdir -p "\$state/home-manager/gcroots"
+ln -sfn "$out" "\$state/home-manager/gcroots/current-home"
 END
 chmod +x "$out/activate"

@@ -3,7 +3,7 @@
  * It runs the same builders as Nix would, but it has no language: it knows what the flake of demo/config-repo says.
  */
 import { evaluate } from "./evaluate.ts";
-import { setProfile } from "./profile.ts";
+import { setProfile, switchGeneration } from "./profile.ts";
 import { realise } from "./realise.ts";
 import { createStandInStore } from "./store.ts";
 
@@ -46,6 +46,10 @@ async function answer(): Promise<number> {
   }
   if (program === "nix-env" && args.includes("--set")) {
     setProfile(after("-p", "--profile"), after("--set"));
+    return 0;
+  }
+  if (program === "nix-env" && args.includes("--switch-generation")) {
+    switchGeneration(after("-p", "--profile"), after("--switch-generation"));
     return 0;
   }
   console.error(`error: the demo's stand-in for Nix does not know: ${program} ${args.join(" ")}`);

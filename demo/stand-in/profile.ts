@@ -12,7 +12,18 @@ export function setProfile(profile: string, closure: string): void {
   const numbers = links.map((link) => Number(new RegExp(`^${name}-(\\d+)-link$`).exec(link)?.[1] ?? 0));
   const generation = `${name}-${Math.max(0, ...numbers) + 1}-link`;
   symlinkSync(closure, join(folder, generation));
-  const temporary = join(folder, `.${name}.${process.pid}`);
+  pointTo(profile, generation);
+}
+
+/** `nix-env --profile <profile> --switch-generation <number>`. Throws when there is no such generation. */
+export function switchGeneration(profile: string, number: string): void {
+  const generation = `${basename(profile)}-${number}-link`;
+  readlinkSync(join(dirname(profile), generation));
+  pointTo(profile, generation);
+}
+
+function pointTo(profile: string, generation: string): void {
+  const temporary = join(dirname(profile), `.${basename(profile)}.${process.pid}`);
   symlinkSync(generation, temporary);
   renameSync(temporary, profile);
 }

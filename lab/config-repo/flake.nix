@@ -77,6 +77,11 @@
           host = builtins.toJSON host;
           agent = agentOf host;
           packages = packagesOf host;
+          activate = ./activate-home.sh;
+          files = build "home-manager-files" ./build-home-files.mts {
+            host = builtins.toJSON host;
+            agent = agentOf host;
+          };
         };
       };
 

@@ -4,6 +4,7 @@ import { Outcome, RunEvent } from "@nixfleet/protocol";
 import { expect } from "vitest";
 import * as z from "zod";
 import type { Finding } from "./cell.ts";
+import { untilOutcome } from "./faults.ts";
 import { type Lane, until } from "./lane.ts";
 import type { Pair } from "./table.ts";
 
@@ -18,6 +19,8 @@ export async function expectTruth(lane: Lane, { ends }: Pair, { run, before, lab
   const end = outcome?.code == null ? summary.state : `${summary.state} ${outcome.code}`;
   expect(ends, `${end}: ${outcome?.reason}\n${log.slice(-3000)}`).toContain(end);
 
+  // Written last, after the dashboard has heard of the end.
+  await untilOutcome(lane, summary.id, LIMIT);
   const record = recordSchema.parse(JSON.parse(await host.readFile(`${spoolOf(summary.id)}/outcome.json`)));
   expect(record.outcome.state).toBe(summary.state);
   if ("code" in record.outcome) expect(record.outcome.code).toBe(outcome?.code);

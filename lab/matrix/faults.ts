@@ -40,7 +40,6 @@ const clock = (skew: string): Omit<Fault, "title"> => ({
     const library = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
     const env = `LD_PRELOAD=${library} FAKETIME_TIMESTAMP_FILE=${CLOCK} FAKETIME_CACHE_DURATION=1 FAKETIME_DONT_FAKE_MONOTONIC=1 NO_FAKE_STAT=1`;
     await host.writeFile(CLOCK, "+0\n", 0o644);
-    await host.run("chmod", "755", "/run/lab");
     for (const unit of SKEWED) {
       await host.writeFile(`/run/systemd/system/${unit}.service.d/clock.conf`, `[Service]\nEnvironment=${env}\n`, 0o644);
     }

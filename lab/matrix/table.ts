@@ -69,7 +69,8 @@ export const MATRIX: Readonly<Record<FaultName, Row>> = {
     evaluate: pair(["failed disk-full"], "R26", { repair: "afterwards" }),
     build: pair(["failed disk-full"], "R26", { repair: "afterwards" }),
     activate: pair(["rolled-back units-failed"], "R26, R37", { repair: "afterwards", fails: true }),
-    confirm: pair(ok, "R26", { repair: "afterwards" }),
+    // Nix opens its database to set the profile.
+    confirm: pair(["rolled-back disk-full"], "R26, R82", { repair: "afterwards" }),
     restart: "nothing of it writes there: the same as in confirm",
   },
   fullState: {
@@ -92,7 +93,7 @@ export const MATRIX: Readonly<Record<FaultName, Row>> = {
     ...onlyConfiguration("the agent makes way for the new one"),
     activate: "the daemon that works stays until all else is confirmed",
     confirm: "the daemon that works stays until all else is confirmed",
-    restart: pair(["rolled-back not-confirmed"], "R7, R30, R37"),
+    restart: pair(["rolled-back units-failed"], "R7, R30, R37"),
   },
   strayAgent: {
     ...onlyConfiguration("the agent makes way for the new one"),

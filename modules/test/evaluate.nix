@@ -2,7 +2,7 @@
 # Called by evaluate.ts, which gives both arguments as JSON.
 {
   platform,
-  # { settings, host ? { }, isDarwin ? false, packagesAt ? null, home ? … }
+  # { settings, paths ? { }, host ? { }, isDarwin ? false, packagesAt ? null, home ? … }
   request,
   # Another `lib` with the same functions: that of nixpkgs.
   baseLib ? import ./lib.nix,
@@ -28,6 +28,7 @@ let
       modules = [
         surroundings.module
         { services.nixfleet-agent = asked.settings // lib.optionalAttrs (asked ? package) { inherit package; }; }
+        { services.nixfleet-agent = builtins.mapAttrs (_: path: /. + path) (asked.paths or { }); }
         (asked.host or { })
       ];
       specialArgs = { inherit pkgs lib; };

@@ -1,4 +1,5 @@
-# Keys of a launchd job that the modules use, with the types that launchd.plist(5) gives them.
+# Keys of a launchd job that the modules use, with the types that launchd.plist(5) gives them. nix-darwin's own list
+# (modules/launchd/launchd.nix, a1fa429 of 18 June 2026) has all of them with these types; real-darwin.nix evaluates with it.
 { lib }:
 let
   inherit (lib) mkOption types;

@@ -171,27 +171,42 @@ let
         options = tree;
       }
       // specialArgs;
+      # A module that is a file, or that has a key, counts once however often it is imported.
       load =
+        { seen, parts }:
         module:
         let
           content = if isPath module || isString module then import module else module;
           called = if isFunction content then content args else content;
-          parts =
+          key = called.key or (if isPath module || isString module then toString module else null);
+          own =
             if called ? options || called ? config then
               {
-                imports = called.imports or [ ];
                 options = called.options or { };
                 config = called.config or { };
               }
             else
               {
-                imports = called.imports or [ ];
                 options = { };
-                config = removeAttrs called [ "imports" ];
+                config = removeAttrs called [
+                  "imports"
+                  "key"
+                ];
               };
+          imported = foldl' load {
+            inherit parts;
+            seen = if key == null then seen else seen ++ [ key ];
+          } (called.imports or [ ]);
         in
-        concatMap load parts.imports ++ [ parts ];
-      loaded = concatMap load modules;
+        if key != null && elem key seen then
+          { inherit seen parts; }
+        else
+          imported // { parts = imported.parts ++ [ own ]; };
+      loaded =
+        (foldl' load {
+          seen = [ ];
+          parts = [ ];
+        } modules).parts;
       tree = foldl' (merged: { options, ... }: mergeTrees merged options) { } loaded;
       config = evaluateTree prefix tree (map ({ config, ... }: config) loaded) freeformType;
     in
@@ -252,6 +267,12 @@ let
     package = mkType {
       description = "package";
       check = value: isAttrs value && value ? outPath;
+      merge =
+        loc: values:
+        if length values == 1 then
+          head values
+        else
+          throw "The option `${name loc}' is defined multiple times while it's expected to be unique.";
     };
     enum =
       values:

@@ -1,5 +1,7 @@
 # What NixOS does with the options that our module sets: nixos/modules/system/boot/systemd.nix and nixos/lib/systemd-lib.nix of
-# nixpkgs, as far as these units go. The manual, "Options", says what each means.
+# nixpkgs, as far as these units go. The manual, "Options", says what each means. The defaults of security.pki are those of
+# nixos/modules/security/ca.nix there (0042e04, 2023: both lists are empty, and the usual authorities in neither), networking.proxy.envVars
+# is as nixos/modules/config/networking.nix has it (0156f94): look these files up again when the module asks for more of them.
 { lib, pkgs }:
 let
   inherit (lib) mkOption types;
@@ -69,7 +71,7 @@ let
         body =
           lib.mapAttrsToList (name: value: "Environment=${builtins.toJSON "${name}=${value}"}") (
             lib.filterAttrs (_: value: value != null) (
-              unit.environment // { PATH = pathOf (unit.path ++ usualPath); }
+              unit.environment
             )
           )
           ++ lib.optional (!unit.restartIfChanged) "X-RestartIfChanged=false"
@@ -100,8 +102,9 @@ in
       environment.systemPackages = option (types.listOf types.package) [ ];
       nix.package = option types.package pkgs.nix;
       networking.proxy.envVars = option (types.attrsOf types.str) { };
+      security.pki.installCACerts = option types.bool true;
       security.pki.certificates = option (types.listOf types.str) [ ];
-      security.pki.certificateFiles = option (types.listOf types.path) [ "/nix/store/cacert" ];
+      security.pki.certificateFiles = option (types.listOf types.path) [ ];
       users.users = option (types.attrsOf (
         types.submodule {
           options = {
@@ -117,7 +120,15 @@ in
         types.submodule { options.gid = option (types.nullOr types.int) null; }
       )) { };
       systemd.tmpfiles.rules = names;
-      systemd.services = option (types.attrsOf (types.submodule { options = serviceOptions; })) { };
+      systemd.services = option (types.attrsOf (
+        types.submodule (
+          { config, ... }:
+          {
+            options = serviceOptions;
+            config.environment.PATH = pathOf (config.path ++ usualPath);
+          }
+        )
+      )) { };
       systemd.paths = option (types.attrsOf (
         types.submodule { options = unitOptions // { pathConfig = option section { }; }; }
       )) { };

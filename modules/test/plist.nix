@@ -1,7 +1,8 @@
-# A property list in XML, as plist(5) has it, from a value of the Nix language.
+# A property list in XML, from a value of the Nix language, as `lib.generators.toPlist { escape = true; }` of nixpkgs writes it: held
+# against nixpkgs.lib de42d44 (14 June 2026) with real-darwin.nix.
 { lib }:
 let
-  escape = builtins.replaceStrings [ "&" "<" ">" ] [ "&amp;" "&lt;" "&gt;" ];
+  escape = builtins.replaceStrings [ "\"" "'" "<" ">" "&" ] [ "&quot;" "&apos;" "&lt;" "&gt;" "&amp;" ];
   render =
     indent: value:
     let
@@ -25,7 +26,7 @@ let
 in
 value: ''
   <?xml version="1.0" encoding="UTF-8"?>
-  <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
+  <!DOCTYPE plist PUBLIC "-//Apple Computer//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
   <plist version="1.0">
   ${render "" value}
   </plist>

@@ -13,8 +13,9 @@ export const FLOOR_PLANS: readonly FloorPlan[] = [
   {
     root: "packages/agent/src",
     floors: [
-      ["disks", "environment", "log", "memory-flags", "version"],
-      ["launchd", "link", "nix", "spool", "systemd"],
+      ["escape-sequences"],
+      ["disks", "environment", "error-lines", "log", "machine-name", "memory-flags", "version"],
+      ["launchd", "link", "lock-out", "nix", "spool", "systemd"],
       ["git", "platforms", "settings", "ship"],
       ["deadman", "facts"],
       // Two processes that meet in files only: docs/architecture.md.

@@ -1,3 +1,4 @@
+import { sortNames } from "./systemd.mts";
 import { compareUnits, isOn, type UnitFile } from "./unit-file.mts";
 
 export interface ActiveUnit {
@@ -23,9 +24,13 @@ export interface Plan {
 }
 
 const NEVER_RESTARTED = new Set(["sysinit.target", "basic.target", "multi-user.target", "graphical.target"]);
+/** What changed of these holds once systemd has read it again; nothing is done about sockets. */
+const NEVER_RESTARTED_KINDS = [".slice", ".path", ".socket"];
+/** These cannot be unmounted while the system runs. */
+const ONLY_REMOUNTED = new Set(["-.mount", "nix.mount"]);
 const NEVER_STARTED = new Set(["suspend.target", "hibernate.target", "hybrid-sleep.target"]);
 
-/** Decides as NixOS does (nixpkgs, switch-to-configuration; NixOS manual, "What happens during a system switch?"). */
+/** Decides as NixOS does: `collect_unit_changes` and `handle_modified_unit` of its program (switch-to-configuration.mts says which). */
 export function planSwitch(units: readonly ActiveUnit[], hasInNext: (name: string) => boolean): Plan {
   const names = new Set(units.map(({ name }) => name));
   const sets = {
@@ -38,8 +43,8 @@ export function planSwitch(units: readonly ActiveUnit[], hasInNext: (name: strin
   const quiet = new Set<string>();
 
   const changed = (name: string, next: UnitFile) => {
-    if (NEVER_RESTARTED.has(name) || name.endsWith(".slice") || name.endsWith(".socket")) return;
-    if (name.endsWith(".mount")) sets.restart.add(name);
+    if (NEVER_RESTARTED.has(name) || NEVER_RESTARTED_KINDS.some((kind) => name.endsWith(kind))) return;
+    if (name.endsWith(".mount")) (ONLY_REMOUNTED.has(name) ? sets.reload : sets.restart).add(name);
     else if (isOn(next, "Service", "X-ReloadIfChanged", false)) sets.reload.add(name);
     else if (
       !isOn(next, "Service", "X-RestartIfChanged", true) ||
@@ -56,10 +61,10 @@ export function planSwitch(units: readonly ActiveUnit[], hasInNext: (name: strin
     const declared = (next["Service"]?.["Sockets"] ?? []).flatMap((value) => value.split(/\s+/));
     const sockets = declared.length > 0 ? declared : [name.replace(/\.service$/, ".socket")];
     let bySocket = false;
-    for (const socket of sockets.filter((one) => names.has(one))) {
-      sets.stop.add(socket);
+    for (const socket of sockets) {
+      if (names.has(socket)) sets.stop.add(socket);
       if (!hasInNext(socket)) continue;
-      sets.start.add(socket);
+      if (names.has(socket)) sets.start.add(socket);
       bySocket = true;
     }
     if (!bySocket || isOn(next, "Service", "X-NotSocketActivated", false)) sets.start.add(name);
@@ -84,13 +89,12 @@ export function planSwitch(units: readonly ActiveUnit[], hasInNext: (name: strin
     }
   }
   for (const name of sets.restart) sets.reload.delete(name);
-  const sorted = (set: Set<string>) => [...set].sort((a, b) => (a.toLowerCase() < b.toLowerCase() ? -1 : 1));
   return {
-    stop: sorted(sets.stop),
-    skip: sorted(sets.skip),
-    reload: sorted(sets.reload),
-    restart: sorted(sets.restart),
-    start: sorted(sets.start),
+    stop: sortNames(sets.stop),
+    skip: sortNames(sets.skip),
+    reload: sortNames(sets.reload),
+    restart: sortNames(sets.restart),
+    start: sortNames(sets.start),
     quiet,
   };
 }

@@ -9,8 +9,9 @@ export function parseUnit(...texts: readonly string[]): UnitFile {
     for (const line of file.replace(/\\\n/g, " ").split("\n")) {
       const name = /^\[(.+)\]$/.exec(line.trim())?.[1];
       if (name !== undefined) {
-        sections[name] ??= {};
-        section = sections[name];
+        // [Install] says nothing about what runs.
+        section = name === "Install" ? {} : (sections[name] ?? {});
+        if (name !== "Install") sections[name] = section;
         continue;
       }
       const match = /^([^#;=][^=]*)=(.*)$/.exec(line);
@@ -46,23 +47,29 @@ const HARMLESS = new Set([
   "SourcePath",
 ]);
 
-/** How two versions of a unit differ, as NixOS sees it: what was only to trigger a reload, or only options of a mount, reloads. */
+/**
+ * How two versions of a unit differ, as NixOS sees it: what was only to trigger a reload, only options of a mount or only how a
+ * service is reloaded, reloads; that a service can no longer be reloaded is nothing.
+ */
 export function compareUnits(before: UnitFile, after: UnitFile): "equal" | "reload" | "restart" {
   let result: "equal" | "reload" = "equal";
   for (const section of new Set([...Object.keys(before), ...Object.keys(after)])) {
     const one = before[section];
     const other = after[section];
-    const isHarmlessSection = section === "Unit";
-    if ((one === undefined || other === undefined) && !isHarmlessSection) return "restart";
     for (const key of new Set([...Object.keys(one ?? {}), ...Object.keys(other ?? {})])) {
       if (JSON.stringify(one?.[key]) === JSON.stringify(other?.[key])) continue;
       const isGone = other?.[key] === undefined;
-      const isReload =
-        (isHarmlessSection && key === "X-Reload-Triggers" && !isGone) ||
-        (section === "Mount" && key === "Options" && !isGone && one?.[key] !== undefined);
-      if (isReload) result = "reload";
-      else if (!(isHarmlessSection && HARMLESS.has(key))) return "restart";
+      const isNew = one?.[key] === undefined;
+      const reloads =
+        (section === "Unit" && key === "X-Reload-Triggers") ||
+        (section === "Service" && key === "ExecReload") ||
+        (section === "Mount" && key === "Options" && !isGone && !isNew);
+      if (reloads && !isGone) result = "reload";
+      else if (!reloads && !(section === "Unit" && HARMLESS.has(key))) return "restart";
     }
+    // A section without a key in it counts too.
+    if ((one === undefined || other === undefined) && Object.keys(one ?? other ?? {}).length === 0 && section !== "Unit")
+      return "restart";
   }
   return result;
 }

@@ -10,10 +10,12 @@ Usage: nixfleet-agent <command>
 For a person on the host; all of it works with the dashboard gone:
   status [--json]                what runs, what is armed, what waits, and how the last run ended; exit 3 if no daemon runs
   check                          verify all that the agent needs, with a fix for what does not hold; exit 0 if all holds
-  deploy [--commit COMMIT] [--mode switch|boot|test] [--force]
+  deploy [--commit COMMIT] [--mode switch|boot|test] [--specialisation NAME | --no-specialisation] [--force]
                                  switch this host to a commit (default: the tip of the branch), as the page does: armed,
-                                 confirmed, and undone if it does not hold. --force also goes back to an older commit
-  undo [--to GENERATION]         undo now what is armed; else go back to the generation before, or to the one named
+                                 confirmed, and undone if it does not hold. --force also goes back to an older commit, and
+                                 takes ways into the host away. The specialisation that runs is kept unless one is named
+  undo [--to GENERATION] [--force]
+                                 undo now what is armed; else go back to the generation before, or to the one named
 
 For service managers:
   run [--runner=spawn|service]   hold the link to the dashboard. A runner for each request is started by this program
@@ -28,9 +30,10 @@ Exit codes of run: 0 stopped, 1 another agent runs here or it broke, 2 a setting
 Exit codes of deploy and undo: 0 succeeded, 1 failed, cancelled or rolled back, 2 wrong usage or a wrong setting, 3 refused.
 `;
 
-/** As `RunId` and `Commit` of the protocol, which is not loaded for this. */
+/** As `RunId`, `Commit` and `SpecialisationName` of the protocol, which is not loaded for this. */
 const RUN_ID = /^[0-9a-hjkmnp-tv-z]{26}$/;
 const COMMIT = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
+const SPECIALISATION = /^[A-Za-z0-9_][\w.+@-]{0,99}$/;
 const MODES = ["switch", "boot", "test"] as const;
 
 /** Each option, and the command that has it. */
@@ -41,7 +44,9 @@ const OPTIONS = {
   boot: { type: "boolean", of: "deadman" },
   commit: { type: "string", of: "deploy" },
   mode: { type: "string", of: "deploy" },
-  force: { type: "boolean", of: "deploy" },
+  specialisation: { type: "string", of: "deploy" },
+  "no-specialisation": { type: "boolean", of: "deploy" },
+  force: { type: "boolean", of: "deploy", also: "undo" },
   to: { type: "string", of: "undo" },
   json: { type: "boolean", of: "status" },
 } as const;
@@ -59,8 +64,9 @@ async function main(argv: readonly string[]): Promise<number> {
   const [command, ...rest] = positionals;
   if (rest.length > 0) return misused(`Unexpected argument: ${rest.join(" ")}.`);
   if (values.help || command === "help") return help();
-  for (const [name, { of }] of Object.entries(OPTIONS)) {
-    if (values[name as keyof typeof OPTIONS] !== undefined && command !== of) return misused(`--${name} belongs to ${of}.`);
+  for (const [name, { of, ...more }] of Object.entries(OPTIONS)) {
+    const isOwn = command === of || ("also" in more && command === more.also);
+    if (values[name as keyof typeof OPTIONS] !== undefined && !isOwn) return misused(`--${name} belongs to ${of}.`);
   }
   switch (command) {
     case "run": {
@@ -79,16 +85,18 @@ async function main(argv: readonly string[]): Promise<number> {
       return (await import("./commands/deadman.ts")).deadman(asked, process.env);
     }
     case "deploy": {
-      const { commit, force = false } = values;
+      const { commit, force = false, specialisation: named, "no-specialisation": none = false } = values;
       const mode = MODES.find((one) => one === (values.mode ?? "switch"));
       if (mode === undefined) return misused(`--mode is switch, boot or test, not ${values.mode}.`);
       if (commit !== undefined && !COMMIT.test(commit)) return misused("--commit is a whole commit id, of 40 or 64 hex digits.");
-      return (await import("./commands/deploy.ts")).deploy({ commit, mode, force }, process.env);
+      if (named !== undefined && (none || !SPECIALISATION.test(named))) return misused("--specialisation is the name of one.");
+      const specialisation = none ? null : named;
+      return (await import("./commands/deploy.ts")).deploy({ commit, mode, specialisation, force }, process.env);
     }
     case "undo": {
       if (values.to !== undefined && !/^\d{1,9}$/.test(values.to)) return misused("--to is the number of a generation.");
       const to = values.to === undefined ? undefined : Number(values.to);
-      return (await import("./commands/undo.ts")).undoByHand({ to }, process.env);
+      return (await import("./commands/undo.ts")).undoByHand({ to, force: values.force ?? false }, process.env);
     }
     case "check":
       return (await import("./commands/check.ts")).check(process.env);

@@ -1,4 +1,4 @@
-import { homedir, hostname } from "node:os";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import { DeviceType, HostName, OpName, Platform } from "@nixfleet/protocol";
 import {
@@ -15,6 +15,7 @@ import {
 import * as z from "zod";
 import { linkUrl } from "./link/link-url.ts";
 import { LOG_LEVELS } from "./log.ts";
+import { machineName } from "./machine-name.ts";
 
 const dashboardUrl = z.string().transform((text, context) => {
   const read = linkUrl(text);
@@ -102,6 +103,12 @@ const hostSettings = defineSettings({
     help: "this host's name, where it is not the machine's own",
     example: "gate",
   },
+  submodules: {
+    env: "NIXFLEET_SUBMODULES",
+    schema: onOff,
+    default: false,
+    help: "evaluate the flake with the submodules of the config repository",
+  },
   flakeAttr: {
     env: "NIXFLEET_FLAKE_ATTR",
     schema: z
@@ -164,7 +171,13 @@ const hostSettings = defineSettings({
   activationCommand: {
     env: "NIXFLEET_ACTIVATION_COMMAND",
     schema: absolutePath,
-    help: "program that activates instead of the platform's own steps; it gets the closure and the mode as arguments",
+    help: "program that activates instead of the platform's own; it gets the closure and test, boot or switch as arguments",
+  },
+  backupFileExtension: {
+    env: "NIXFLEET_BACKUP_FILE_EXTENSION",
+    schema: z.string().regex(/^[\w-][\w.-]{0,63}$/, "up to 64 letters, digits and . _ - are expected"),
+    help: "Home Manager: appended to the names of files that are in the way of its links; else it does not activate",
+    example: "backup",
   },
   stateDir: { env: "NIXFLEET_STATE_DIR", schema: absolutePath, help: "directory that the daemon writes" },
   runnerDir: {
@@ -228,9 +241,9 @@ export type DaemonSettings = SettingsOf<typeof daemonSettings>;
 /** Every name that either process reads, so that neither warns of the other's. */
 export const ALL_SETTING_NAMES: readonly string[] = Object.values(daemonSettings).map(({ env }) => env);
 
-/** The name that this host goes by: its setting, else the machine's name without a domain. */
-export function hostNameOf(settings: Pick<RunnerSettings, "hostname">, machineName = hostname()): string {
-  return settings.hostname ?? machineName.split(".", 1)[0] ?? machineName;
+/** The name that this host goes by: its setting, else the machine's own. */
+export function hostNameOf(settings: Pick<RunnerSettings, "hostname">, ownName = machineName): string {
+  return settings.hostname ?? ownName();
 }
 
 /** Where daemon and runner keep their state: as set, else the system's place for the root user and the user's own for others. */

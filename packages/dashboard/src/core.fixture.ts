@@ -228,6 +228,7 @@ function fixedSources(targets: Readonly<Record<string, { commit: string; subject
       id,
       url,
       branch,
+      flakeDir: "",
       start: async () => {},
       stop: async () => {},
       view: () => view,

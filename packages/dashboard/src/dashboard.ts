@@ -95,7 +95,7 @@ export async function startDashboard(deps: DashboardDeps, signal: AbortSignal): 
   const origins = createOrigins(settings.origin, port);
 
   const startedAt = now();
-  const { repoUrl: url, branch } = settings;
+  const { repoUrl: url, branch, flakeDir } = settings;
   const core = await createCore({
     path: join(dataDir, "nixfleet.db"),
     clock,
@@ -106,7 +106,7 @@ export async function startDashboard(deps: DashboardDeps, signal: AbortSignal): 
     sources: (floors) =>
       createSources({
         ...floors,
-        declared: url === undefined ? [] : [{ url, branch, credentials: gitCredentials(settings) }],
+        declared: url === undefined ? [] : [{ url, branch, flakeDir, credentials: gitCredentials(settings) }],
         directory: join(dataDir, "mirror"),
         interval: settings.fetchInterval * 1000,
         clock,

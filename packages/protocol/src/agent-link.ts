@@ -20,6 +20,8 @@ export const MAX_UNACKNOWLEDGED_BYTES = 1024 * 1024;
 export const PING_INTERVAL = 20_000;
 /** Either side drops a link that has been silent for this long, in milliseconds. */
 export const SILENCE_LIMIT = 60_000;
+/** An agent that was refused, where no time to come back was named, tries again within this time, in milliseconds. */
+export const REFUSED_WAIT = 60_000;
 
 const seq = z.number().int().min(0);
 

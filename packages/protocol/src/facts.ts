@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { FailureCode } from "./failures.ts";
-import { Commit, RunId, StorePath, Timestamp } from "./ids.ts";
+import { Commit, RunId, SpecialisationName, StorePath, Timestamp } from "./ids.ts";
 import { plainText } from "./text.ts";
 import { Platform } from "./words.ts";
 
@@ -62,11 +62,19 @@ export const Facts = z.object({
     closure: StorePath.describe("Resolved from /run/current-system, or from the platform's own link"),
     revision: Commit.optional().describe("configurationRevision of the running system, if clean"),
     since: Timestamp.optional(),
+    specialisation: z
+      .object({ name: SpecialisationName, of: StorePath.describe("The closure that was deployed") })
+      .optional()
+      .describe("Which specialisation it is, and of what; absent: of none that is known"),
+    specialisations: z.array(SpecialisationName).max(100).optional().describe("Those that what is deployed has"),
   }),
   booted: z.object({ closure: StorePath }),
   profile: z.object({ closure: StorePath, generation: z.number().int().min(0).optional() }),
   generations: z.array(Generation).max(500),
   reboot: z.object({ needed: z.boolean(), reasons: z.array(shortText).max(50) }),
+  undoAtBoot: z
+    .enum(["ready", "lost"])
+    .describe("lost: a reboot forgets an unconfirmed switch, since what would undo it is in memory only"),
   deadman: z
     .object({ runId: RunId, until: Timestamp, back: StorePath.describe("Where the host goes back to") })
     .nullable()
@@ -76,6 +84,10 @@ export const Facts = z.object({
   problems: z.array(FactProblem).max(20).describe("Problems that keep this agent from working, found when it started"),
 });
 export type Facts = z.infer<typeof Facts>;
+/** The closure of a deployment that runs: what runs, or what it is a specialisation of. */
+export function deployedClosure(running: Facts["running"]): StorePath {
+  return running.specialisation?.of ?? running.closure;
+}
 export type FactName = keyof Facts;
 export const FACT_NAMES = Object.keys(Facts.shape) as FactName[];
 
@@ -129,6 +141,7 @@ export const HostSettings = z.lazy(() =>
     interval: z.number().min(1).max(3600).describe("Seconds between metrics while watched"),
     repoUrl: plainText(500).describe("The config repository that the host follows"),
     branch: plainText(250).optional().describe("Its branch; older agents send it in the fact `clone` only"),
+    flakeDir: plainText(200).optional().describe("Its folder with the flake; absent or empty: its root"),
   }),
 );
 export type HostSettings = z.infer<typeof HostSettings>;

@@ -12,12 +12,12 @@ export const FAILURES = {
     next: "Check repoUrl and this host's network, then pull again.",
   },
   "auth-failed": {
-    sentence: "The config repository did not accept this host's credentials.",
-    next: "Check sshKeyFile or gitCredentialsFile on the host. The credentials need read access.",
+    sentence: "A git server did not accept this host's credentials.",
+    next: "Check sshKeyFile or gitCredentialsFile on the host: they need read access. For an input of the flake, see Private inputs in docs/install.md.",
   },
   "host-key-unknown": {
     sentence: "The git server's host key is not trusted.",
-    next: "Check the server's key, then add it to knownHostsFile.",
+    next: "Check the server's key, then add it to knownHostsFile. For an input on another server, see Private inputs in docs/install.md.",
   },
   "branch-missing": {
     sentence: "The branch does not exist in the config repository.",
@@ -35,7 +35,14 @@ export const FAILURES = {
     sentence: "The commit has no flake.lock.",
     next: "Run nix flake lock in the config repository, commit the file and push.",
   },
-  "git-failed": { sentence: "git failed.", next: "Read git's message in the log." },
+  "lock-outdated": {
+    sentence: "flake.lock does not fit flake.nix at this commit.",
+    next: "Run nix flake lock in the config repository, commit flake.lock and push. A host never changes it.",
+  },
+  "git-failed": {
+    sentence: "git failed.",
+    next: "Clone repoUrl by hand on the host: git then prints everything that it has to say.",
+  },
   "attribute-missing": {
     sentence: "The flake has no configuration for this host.",
     next: "Add the host to the flake, or set flakeAttr in the host's configuration.",
@@ -78,7 +85,10 @@ export const FAILURES = {
   },
   "collect-failed": { sentence: "Nix could not collect garbage.", next: "Read Nix's message in the log." },
   "tests-failed": { sentence: "A test of the host failed.", next: "Read the test's output in the log." },
-  "disk-full": { sentence: "The host's disk is full.", next: "Free space on the host, then try again." },
+  "disk-full": {
+    sentence: "A disk of the host is full.",
+    next: "Free space on the file system that the error names (the store, /boot, /tmp), then try again.",
+  },
   "nix-missing": { sentence: "Nix cannot be run on this host.", next: "Run nixfleet-agent check on the host." },
   "post-check-failed": {
     sentence: "The run reported success, but the host is not in the expected state.",

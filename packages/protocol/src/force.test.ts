@@ -4,9 +4,9 @@ import { canForce, OpName, opDeclaration, REFUSALS, RefusalCode, skippedByForce 
 const refusalsOf = (op: OpName) => skippedByForce(op).map(({ refusal }) => refusal);
 
 test("force skips for each op the checks that the dashboard and the agent make for it, and no other", () => {
-  expect(refusalsOf("switch")).toEqual(["already-current", "not-fast-forward", "agent-missing"]);
+  expect(refusalsOf("switch")).toEqual(["already-current", "not-fast-forward", "agent-missing", "would-lock-out"]);
   // An older generation is no fast-forward ever: where that is refused, force does not help.
-  expect(refusalsOf("rollback")).toEqual(["already-current", "agent-missing"]);
+  expect(refusalsOf("rollback")).toEqual(["already-current", "agent-missing", "would-lock-out"]);
   for (const op of OpName.options) {
     if (opDeclaration(op).preChecks.includes("not-already-current")) expect(refusalsOf(op)).toContain("already-current");
   }

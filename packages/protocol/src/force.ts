@@ -6,6 +6,7 @@ const IS_CHECKED = {
   "already-current": ({ postCheck }) => postCheck === "system-is-closure",
   "not-fast-forward": ({ phases }) => phases.includes("verify") && phases.includes("activate"),
   "agent-missing": ({ phases }) => phases.includes("activate"),
+  "would-lock-out": ({ phases }) => phases.includes("activate"),
 } as const satisfies Record<SkippableRefusal, (op: OpDeclaration) => boolean>;
 
 export interface SkippedCheck {

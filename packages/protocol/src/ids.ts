@@ -62,6 +62,10 @@ export const StorePath = z
   .regex(/^\/[^\0\n]*\/[0-9a-df-np-sv-z]{32}-[A-Za-z0-9+._?=-]+$/, "must be a store path");
 export type StorePath = z.infer<typeof StorePath>;
 
+/** The name of a `specialisation` of NixOS, which is one path component. */
+export const SpecialisationName = z.string().regex(/^[A-Za-z0-9_][\w.+@-]{0,99}$/, "must be the name of a specialisation");
+export type SpecialisationName = z.infer<typeof SpecialisationName>;
+
 /** Milliseconds since 1970, as `Date.now()` gives them. */
 export const Timestamp = z.number().int().min(0).max(8.64e15);
 export type Timestamp = z.infer<typeof Timestamp>;

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { Commit, StorePath } from "./ids.ts";
+import { Commit, SpecialisationName, StorePath } from "./ids.ts";
 import type { Phase, Role } from "./words.ts";
 
 const minute = 60_000;
@@ -83,6 +83,9 @@ export const OPS = {
       mode: z.enum(["switch", "boot", "test"]).default("switch"),
       commit: Commit.optional(),
       closure: StorePath.optional().describe("Activate only if the commit builds exactly this closure, as a preview showed it"),
+      specialisation: SpecialisationName.nullable()
+        .optional()
+        .describe("Activate this specialisation, null: none; absent: keep the one that runs. Not in mode boot"),
     }),
     preChecks: ["target-known", "not-already-current"],
     postCheck: "system-is-closure",

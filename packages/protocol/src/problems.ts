@@ -32,6 +32,11 @@ export const PROBLEMS = {
     title: "The run cannot be confirmed.",
     next: "Try again until the confirm window ends. The run must be active and the host's link must answer.",
   },
+  "host-not-linked": {
+    status: 409,
+    title: "The run cannot be confirmed: the host's agent has no link to the dashboard.",
+    next: "Try again: an agent connects by itself once the dashboard is back.",
+  },
   "role-too-low": { status: 403, title: "Your role does not allow this.", next: "Ask an administrator." },
   "session-needed": {
     status: 403,

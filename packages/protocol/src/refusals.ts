@@ -74,6 +74,16 @@ export const REFUSALS = {
     next: "Wait until it has ended, then start the run again.",
     skippable: false,
   },
+  "system-changed": {
+    sentence: "Something else changed what the host runs while this run was at work.",
+    next: "Look at what the host runs now, then start the run again.",
+    skippable: false,
+  },
+  "checks-failed": {
+    sentence: "The new configuration's own checks say that it cannot be activated on this host. Nothing was changed.",
+    next: "Do what the message says, then start the run again. Access that macOS asks for is granted on the host: docs/troubleshooting.md.",
+    skippable: false,
+  },
   "closure-changed": {
     sentence: "The commit builds a different closure than the preview showed.",
     next: "Preview again, and switch to the result.",
@@ -84,6 +94,16 @@ export const REFUSALS = {
     next: "Keep services.nixfleet-agent enabled in the host's configuration, or force the run to remove the agent.",
     skippable: true,
     skipped: { check: "Agent missing", effect: "The run can remove the agent. You cannot reach the host from here afterwards." },
+  },
+  "would-lock-out": {
+    sentence: "The new configuration takes away ways into this host.",
+    next: "Keep in the host's configuration what the message names, or force the run to take it away.",
+    skippable: true,
+    skipped: {
+      check: "Ways into the host",
+      effect:
+        "The run can switch off sshd, remove keys and administrators, close the port of sshd, or change the host's name and the agent's dashboard.",
+    },
   },
   "generation-missing": {
     sentence: "The host does not have this generation, or its closure was garbage-collected.",

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { Deployment, FactsReading } from "./facts.ts";
 import { FailureCode } from "./failures.ts";
-import { Commit, StorePath, Timestamp } from "./ids.ts";
+import { Commit, SpecialisationName, StorePath, Timestamp } from "./ids.ts";
 import { RefusalCode } from "./refusals.ts";
 import { plainText } from "./text.ts";
 import { Phase } from "./words.ts";
@@ -86,6 +86,23 @@ export const Preview = z.lazy(() =>
     units: UnitChanges.nullable().describe("Null: not available on this platform"),
     reboot: z.object({ needed: z.boolean(), reasons: z.array(plainText(120)).max(50) }),
     agent: z.enum(["same", "changed", "missing"]).describe("Whether the closure contains this agent"),
+    specialisation: z
+      .object({
+        running: SpecialisationName.nullable(),
+        next: SpecialisationName.nullable().describe("A switch activates it; null: the configuration itself"),
+      })
+      .optional()
+      .describe("Absent: the host runs none and a switch brings none, or an older agent"),
+    lockOut: z
+      .object({
+        risks: z
+          .array(plainText(500))
+          .max(50)
+          .describe("Ways into the host that it takes away, as sentences; a switch to it is refused"),
+        unclear: z.array(plainText(500)).max(50).describe("Changes of which it cannot be told whether they lock somebody out"),
+      })
+      .optional()
+      .describe("Absent: compared with what does not run, or from an older agent"),
   }),
 );
 export type Preview = z.infer<typeof Preview>;
@@ -101,7 +118,7 @@ export const TestResult = z.lazy(() =>
 );
 export type TestResult = z.infer<typeof TestResult>;
 
-/** How a run ended on the host. `reason` is one sentence; `firstError` is the tool's own first line. */
+/** How a run ended on the host. `reason` is one sentence; `firstError` is the line of a tool that a reader would point at. */
 export const Outcome = z.lazy(() =>
   z.discriminatedUnion("state", [
     z.object({ state: z.literal("succeeded"), reason: plainText(500).optional() }),
@@ -110,6 +127,7 @@ export const Outcome = z.lazy(() =>
       code: FailureCode,
       reason: plainText(2000),
       firstError: plainText(2000).optional(),
+      firstErrorLine: z.number().int().min(1).optional().describe("Its line in the log, from 1"),
       exitCode: z.number().int().optional(),
     }),
     z.object({ state: z.literal("cancelled"), reason: plainText(500) }),

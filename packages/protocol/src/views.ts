@@ -195,7 +195,13 @@ export const HostRow = z.object({
   compartments: z.record(Compartment, CompartmentAnswer),
   next: NextAction.nullable(),
   deniedOps: z.partialRecord(OpName, z.string()).describe("Ops that cannot be started now, with the reason"),
-  runs: z.object({ commit: Commit.nullable(), since: Timestamp.nullable(), generation: z.number().int().nullable() }),
+  runs: z.object({
+    commit: Commit.nullable(),
+    since: Timestamp.nullable(),
+    generation: z.number().int().nullable(),
+    specialisation: z.string().nullable().describe("The specialisation of it that runs; null: none"),
+  }),
+  specialisations: z.array(z.string()).describe("Those that a switch can be asked for, as far as what runs tells"),
   relation: CommitRelation.describe("How the pulled commit relates to the target"),
   load: z.number().nullable(),
   cores: z.number().int().nullable(),
@@ -228,6 +234,7 @@ const sourceFields = {
   sourceId: SourceId,
   repoUrl: z.string(),
   branch: z.string(),
+  flakeDir: z.string().optional().describe("Folder of the flake within the repository; absent: its root"),
 };
 
 const neverRead = z.object({

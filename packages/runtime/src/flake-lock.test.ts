@@ -65,3 +65,19 @@ test("R50: whatever a lock file holds, reading it neither throws nor takes long 
     }),
   );
 });
+
+test("R58: where an input comes from is told without tokens, also where it is long or the file is no JSON", () => {
+  const from = (locked: Record<string, unknown>) => {
+    const result = read({ nodes: { root: { inputs: { a: "a" } }, a: { locked } } });
+    return result.ok ? result.inputs["a"]?.from : result.fault;
+  };
+  expect(from({ type: "git", url: "https://t0ken@h.example/r" })).toBe("git:https://[redacted]@h.example/r");
+  expect(from({ type: "tarball", url: "https://h.example/x.tar.gz?access_token=t0ken" })).toBe(
+    "tarball:https://h.example/x.tar.gz",
+  );
+  expect(from({ type: "git", url: "ssh://git@h.example/r" })).toBe("git:ssh://git@h.example/r");
+  expect(from({ type: "git", url: `https://me:${"t0ken".repeat(100)}@h.example/r` })).toBe("git:https://[redacted]@h.example/r");
+  const torn = readFlakeLock(new TextEncoder().encode('{"url": "https://t0ken@h"; }'));
+  expect(torn).toEqual({ ok: false, fault: expect.stringMatching(/^flake\.lock is not JSON/) });
+  expect(JSON.stringify(torn)).not.toContain("t0ken");
+});

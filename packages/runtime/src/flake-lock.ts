@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { createHash } from "node:crypto";
 import * as z from "zod";
+import { redactUrls } from "./redact.ts";
 
 /** An input of a `flake.lock`, as far as status needs it. Times are milliseconds since 1970. */
 export interface FlakeLockInput {
@@ -42,7 +43,9 @@ export function readFlakeLock(bytes: Uint8Array): FlakeLockRead {
   try {
     value = JSON.parse(new TextDecoder().decode(bytes));
   } catch (error) {
-    return { ok: false, fault: `flake.lock is not JSON: ${(error as Error).message.slice(0, 200)}` };
+    // The message itself may quote the file, tokens and all.
+    const place = /at position \d+(?: \(line \d+ column \d+\))?/.exec((error as Error).message)?.[0];
+    return { ok: false, fault: `flake.lock is not JSON${place === undefined ? "" : ` ${place}`}` };
   }
   const parsed = lockFile.safeParse(value);
   if (!parsed.success) {
@@ -75,16 +78,17 @@ function resolve(nodes: Nodes, root: string, reference: string | string[], depth
 }
 
 function describe(locked: Record<string, unknown>): FlakeLockInput {
-  const text = (name: string, max: number): string | undefined => {
+  const whole = (name: string): string | undefined => {
     const value = own(locked, name);
-    return typeof value === "string" && value !== "" ? value.slice(0, max) : undefined;
+    return typeof value === "string" && value !== "" ? value : undefined;
   };
+  const text = (name: string, max: number) => whole(name)?.slice(0, max);
   const seconds = own(locked, "lastModified");
   // What has no revision (a path, a tarball) is told apart by its content.
   const revision = text("rev", 80) ?? text("narHash", 80);
   const [type, owner, repo] = [text("type", 20), text("owner", 100), text("repo", 100)];
-  const place = owner !== undefined && repo !== undefined ? `${owner}/${repo}` : (text("url", 280) ?? text("path", 280));
-  const from = type === undefined || place === undefined ? undefined : `${type}:${place}`;
+  const place = owner !== undefined && repo !== undefined ? `${owner}/${repo}` : (whole("url") ?? whole("path"));
+  const from = type === undefined || place === undefined ? undefined : redactInputSource(`${type}:${place}`);
   return {
     ...(revision === undefined ? {} : { revision }),
     ...(Number.isSafeInteger(seconds) && (seconds as number) >= 0 && (seconds as number) <= 8.64e12
@@ -92,6 +96,14 @@ function describe(locked: Record<string, unknown>): FlakeLockInput {
       : {}),
     ...(from === undefined ? {} : { from: from.slice(0, 300) }),
   };
+}
+
+/**
+ * Where an input comes from, as it may be shown: without what stands before the `@` of a URL, and without its query, which holds the tokens of
+ * archives. To be called on the whole text: of one that was cut short, the end of a token may be what is left.
+ */
+export function redactInputSource(from: string): string {
+  return redactUrls(from).replace(/[?#].*$/s, "");
 }
 
 function own<T>(record: Record<string, T>, name: string): T | undefined {

@@ -47,12 +47,61 @@ test.each([
   const failure = explainGitFailure(stderr);
   expect(failure.code).toBe(code);
   expect(failure.next).not.toBe("");
-  expect(stderr).toContain(failure.sentence.split(": ").slice(1).join(": ").slice(0, 20).replace("git gave no reason", ""));
+  // It is read where no run did it: by a dashboard that fetches.
+  expect(failure.next).not.toMatch(/\brun's|\blog\b|\b[Pp]ull\b/);
+  expect(stderr).toContain(failure.line.replace("git gave no reason", ""));
+  expect(failure.sentence).toMatch(/: .*\S\.$/);
+  expect(failure.sentence).toContain(failure.line);
 });
 
 test("a server's own words do not decide where git has words of its own", () => {
   const stderr = "remote: No space left on device, Permission denied (publickey)\nfatal: couldn't find remote ref refs/heads/x";
   expect(explainGitFailure(stderr).code).toBe("branch-missing");
+});
+
+test.each([
+  [
+    "fatal: detected dubious ownership in repository at '/srv/config.git'\nTo add an exception for this directory, call:\n\n\tgit config …\nfatal: Could not read from remote repository.\n\nPlease make sure you have the correct access rights",
+    "detected dubious ownership in repository at '/srv/config.git'",
+  ],
+  [
+    "error: RPC failed; curl 56 Recv failure: Connection reset by peer\nfetch-pack: unexpected disconnect while reading sideband packet\nfatal: early EOF\nfatal: fetch-pack: invalid index-pack output",
+    "RPC failed; curl 56 Recv failure: Connection reset by peer",
+  ],
+  [
+    "fatal: unable to access 'https://h.example/r/': Could not resolve host: h.example\nfatal: Refusing to point HEAD outside of refs/",
+    "unable to access 'https://h.example/r/': Could not resolve host: h.example",
+  ],
+  [
+    "kex_exchange_identification: read: Connection reset by peer\nfatal: Could not read from remote repository.",
+    "kex_exchange_identification: read: Connection reset by peer",
+  ],
+  ["warning: redirecting to https://h.example/r/\nfatal: early EOF", "early EOF"],
+])("R71: the first fault that git names is the cause, not the sentence that it ends with: %j", (stderr, line) => {
+  expect(explainGitFailure(stderr).line).toBe(line);
+});
+
+test.each([64 * 1024, 1024 * 1024])("%i bytes of what a server likes to send are explained: each line is read once", (size) => {
+  const fill = (text: string) => text.repeat(Math.ceil(size / text.length)).slice(0, size);
+  const hostile = [
+    "a.",
+    "a.a://",
+    "x://",
+    "http://a:",
+    "remote branch ",
+    "loose object ",
+    "bad object a",
+    "load key ",
+    "no  ",
+    "\r",
+    " \r",
+    "packfile \n",
+    "@",
+  ];
+  for (const text of hostile) {
+    expect(explainGitFailure(fill(text)).code).toBe("git-failed");
+    expect(explainGitFailure(`${fill(text)}\nfatal: couldn't find remote ref x`).code).toBe("branch-missing");
+  }
 });
 
 test("R32: an explanation repeats no credential of a URL", () => {

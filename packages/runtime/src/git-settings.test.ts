@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";
 import { GIT_SETTINGS, gitCredentials } from "./git-settings.ts";
-import { branchName, repoUrl } from "./setting-schemas.ts";
+import { branchName, repoFolder, repoUrl } from "./setting-schemas.ts";
 import { readSettings } from "./settings.ts";
 
 function gitTakes(branch: string): boolean {
@@ -48,6 +48,22 @@ test("R32: what git would read as an option, or a person not see, is no branch",
 test("R32: the URL of a repository is checked, and stays as it was written", () => {
   expect(repoUrl.parse("git@example.org:config.git")).toBe("git@example.org:config.git");
   expect(repoUrl.safeParse("ext::sh -c id").error?.issues[0]?.message).toMatch(/white space\. Use one of: https/);
+});
+
+test("The folder of a flake is a path within the repository, however its ends are written", () => {
+  for (const [text, path] of [
+    ["nix", "nix"],
+    ["./nix/", "nix"],
+    ["hosts/my+nix@home", "hosts/my+nix@home"],
+    [".", ""],
+    ["./", ""],
+    ["a/.config", "a/.config"],
+  ]) {
+    expect(repoFolder.parse(text)).toBe(path);
+  }
+  for (const text of ["/nix", "..", "a/../b", "a//b", "a/.git/b", "a b", "-\n", "a?b", "a#b", "x".repeat(201)]) {
+    expect(repoFolder.safeParse(text).success, text).toBe(false);
+  }
 });
 
 test("The credentials are those that the settings name", () => {

@@ -1,5 +1,5 @@
 import type { GitCredentials } from "./git.ts";
-import { absolutePath, branchName } from "./setting-schemas.ts";
+import { absolutePath, branchName, repoFolder } from "./setting-schemas.ts";
 import { defineSettings, type SettingsOf } from "./settings.ts";
 
 /** How a program reads the config repository, besides its URL: the same names and rules in each. */
@@ -9,6 +9,13 @@ export const GIT_SETTINGS = defineSettings({
     schema: branchName,
     default: "main",
     help: "branch of the config repository to follow",
+  },
+  flakeDir: {
+    env: "NIXFLEET_FLAKE_DIR",
+    schema: repoFolder,
+    default: "",
+    help: "folder of the config repository that has the flake, where that is not its root",
+    example: "nix",
   },
   sshKeyFile: {
     env: "NIXFLEET_SSH_KEY_FILE",

@@ -12,6 +12,7 @@ import { type Exec, type ExecRequest, type ExecResult, exec, succeeded } from ".
 import { createGit, type GitCredentials } from "./git.ts";
 import { readBlob } from "./git-blob.ts";
 import { explainGitFailure } from "./git-failure.ts";
+import { type GitSettings, inputSettings } from "./git-inputs.ts";
 
 const secret = "s3cret/t+ken";
 const env = { PATH: process.env.PATH };
@@ -295,6 +296,54 @@ test.runIf(sshd !== undefined)(
     expect(head.stdout.trim()).toBe(commit);
   },
 );
+
+/** A git as Nix starts it for an input: with its user's settings, and what it gets with its environment. */
+async function fetchInput(url: string, { env: added, config }: GitSettings, home: string) {
+  const pairs = config.flatMap(([name, value], index) => [
+    [`GIT_CONFIG_KEY_${index}`, name] as const,
+    [`GIT_CONFIG_VALUE_${index}`, value] as const,
+  ]);
+  const git = { GIT_CONFIG_COUNT: String(config.length), ...Object.fromEntries(pairs), GIT_TERMINAL_PROMPT: "0" };
+  const target = await mkdtemp(join(folder, "input-"));
+  const { result } = exec({
+    argv: ["git", "clone", "--quiet", url, target],
+    env: { PATH: env.PATH ?? "", HOME: home, LC_ALL: "C", GIT_CONFIG_NOSYSTEM: "1", ...git, ...added },
+  });
+  return result;
+}
+
+test.runIf(sshd !== undefined)(
+  "R76: an input on the repository's own ssh server is fetched with its key and host keys; on any other, as its user does it",
+  async () => {
+    const { url, sshKeyFile, hostKey } = await serveSsh(true);
+    const knownHostsFile = join(folder, "known hosts");
+    await writeFile(knownHostsFile, `${hostKey}\n`);
+    const home = join(folder, "home");
+    await mkdir(home);
+    const marker = join(folder, "own-ssh");
+    await writeFile(join(home, ".gitconfig"), `[core]\n  sshCommand = "echo >>${marker}; false"\n`);
+    const settings = inputSettings("ssh://git@127.0.0.1/config.git", { sshKeyFile, knownHostsFile });
+
+    expect(await fetchInput(url, settings, home)).toMatchObject({ stderr: "", end: { exitCode: 0 } });
+    expect(await exists(marker)).toBe(false);
+
+    expect(succeeded(await fetchInput(url.replace("127.0.0.1", "localhost"), settings, home))).toBe(false);
+    expect(await exists(marker)).toBe(true);
+    expect(inputSettings("https://h.example/r", { sshKeyFile, knownHostsFile })).toEqual({ env: {}, config: [] });
+    expect(inputSettings("git@h.example:r.git", {})).toEqual({ env: {}, config: [] });
+  },
+);
+
+test("R76: an input on a web server that the credentials file names is fetched with these, and nothing of them is in a setting", async () => {
+  const { url } = await serveOrigin();
+  const credentialsFile = join(folder, "credentials of git");
+  await writeFile(credentialsFile, `${url.replace("://", `://me:${encodeURIComponent(secret)}@`).replace("/origin.git", "")}\n`);
+  const home = join(folder, "nobody");
+  expect(explainGitFailure((await fetchInput(url, { env: {}, config: [] }, home)).stderr).code).toBe("auth-failed");
+  const settings = inputSettings("ssh://git@h.example/config.git", { credentialsFile });
+  expect(await fetchInput(url, settings, home)).toMatchObject({ stderr: "", end: { exitCode: 0 } });
+  expect(JSON.stringify(settings)).not.toContain("s3cret");
+});
 
 test.runIf(sshd !== undefined)("R32: a key that the ssh server does not take is reported as such", async () => {
   const { url, sshKeyFile, hostKey } = await serveSsh(false);

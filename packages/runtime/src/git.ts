@@ -90,7 +90,7 @@ function gitEnvironment(env: GitDeps["env"], credentials: GitCredentials): Recor
 }
 
 /** ssh_config(5): no configuration of user or system, one key, known hosts only, no questions. */
-function sshCommand({ sshKeyFile, knownHostsFile }: GitCredentials): string {
+export function sshCommand({ sshKeyFile, knownHostsFile }: GitCredentials): string {
   const options = [
     "StrictHostKeyChecking=yes",
     "BatchMode=yes",
@@ -109,7 +109,7 @@ function sshCommand({ sshKeyFile, knownHostsFile }: GitCredentials): string {
 }
 
 /** Git hands GIT_SSH_COMMAND and credential helpers to /bin/sh; only paths from the program's own settings are in them. */
-function shellWord(text: string): string {
+export function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
@@ -134,22 +134,23 @@ function configOptions(transport: RepoTransport | undefined, { credentialsFile }
     "http.followRedirects=initial",
     "http.lowSpeedLimit=100", // bytes a second,
     "http.lowSpeedTime=60", // for so many seconds: a dead connection ends instead of hanging
-    "fetch.fsckObjects=true",
-    // Old tools wrote such objects, they are in many histories and do no harm.
-    "fetch.fsck.zeroPaddedFilemode=ignore",
-    "fetch.fsck.badTimezone=ignore",
-    "fetch.fsck.missingSpaceBeforeDate=ignore",
-    "fetch.fsck.missingSpaceBeforeEmail=ignore",
+    // As `git clone` reads it: old histories hold objects that git-fsck(1) refuses, and a fetch into a partial clone knows no exceptions
+    // (git 2.39). What such a tree could do to a work tree, git's checkout refuses by itself.
+    "fetch.fsckObjects=false",
+    "transfer.fsckObjects=false",
     "advice.detachedHead=false",
     "init.defaultBranch=main",
     "credential.helper=", // an empty one resets the list, also of what the clone's own configuration says
   ];
   if (credentialsFile !== undefined) {
-    // Answers `get` only: on a refusal git would say `erase`, and take the line out of the user's file.
-    const store = `git credential-store --file=${shellWord(credentialsFile)} get`;
-    options.push(`credential.helper=!f() { test "$1" != get || ${store}; }; f`);
+    options.push(`credential.helper=${credentialHelper(credentialsFile)}`);
   }
   return options;
+}
+
+/** Answers `get` only: on a refusal git would say `erase`, and take the line out of the user's file. */
+export function credentialHelper(credentialsFile: string): string {
+  return `!f() { test "$1" != get || git credential-store --file=${shellWord(credentialsFile)} get; }; f`;
 }
 
 function transportsOf(transport: RepoTransport): string[] {

@@ -27,11 +27,14 @@ export {
   type FlakeLockRead,
   LARGEST_FLAKE_LOCK,
   readFlakeLock,
+  redactInputSource,
 } from "./flake-lock.ts";
 export { createGit, type Git, type GitCredentials, type GitDeps, type GitRequest } from "./git.ts";
 export { type BlobRead, readBlob } from "./git-blob.ts";
 export { explainGitFailure, type GitFailure, type GitFailureCode } from "./git-failure.ts";
+export { type GitSettings, inputSettings } from "./git-inputs.ts";
 export { GIT_SETTINGS, gitCredentials } from "./git-settings.ts";
+export { readTreeFile, type TreeFileRead } from "./git-tree-file.ts";
 export { createKeyedQueue, type KeyedQueue, type KeyedQueueDeps } from "./keyed-queue.ts";
 export { type BoundedLimiter, createLimiter, type LimitedResult, type Limiter } from "./limiter.ts";
 export { createLineSplitter, type LineSplitter, maxFragmentBytes, type OutputLine } from "./lines.ts";
@@ -42,7 +45,7 @@ export { createProcessTree, type ProcessTree } from "./process-tree.ts";
 export { redact, redactUrls } from "./redact.ts";
 export { canonicalRepoUrl, checkRepoUrl, type RepoTransport, type RepoUrlCheck } from "./repo-url.ts";
 export { createSerial, type Serial } from "./serial.ts";
-export { absolutePath, branchName, oneOf, onOff, repoUrl, wholeNumber, wordList } from "./setting-schemas.ts";
+export { absolutePath, branchName, oneOf, onOff, repoFolder, repoUrl, wholeNumber, wordList } from "./setting-schemas.ts";
 export {
   defineSettings,
   formatFaults,

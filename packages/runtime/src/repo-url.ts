@@ -56,6 +56,14 @@ function refuse(fault: string): RepoUrlCheck {
   return { ok: false, fault, fix: `Use one of: ${forms}.` };
 }
 
+/** The host of a repository that ssh reaches, as git names it to ssh; undefined: another transport reaches it. */
+export function sshHost(url: string): string | undefined {
+  const short = url.includes("://") ? null : SHORT_SSH.exec(url);
+  const parsed = short === null ? URL.parse(url) : undefined;
+  const host = short?.[2] ?? (parsed?.protocol === "ssh:" ? parsed.hostname : undefined);
+  return host?.replace(/^\[|\]$/g, "");
+}
+
 /**
  * One text for all URLs of one repository, without secrets: `host/path` for what a network reaches, `/path` for a directory of this
  * machine. What only says how to get there is left out: scheme, user, password, the port of ssh and default ports, a query, `.git`,

@@ -38,6 +38,16 @@ export const repoUrl = z.string().superRefine((text, context) => {
   if (!checked.ok) context.addIssue({ code: "custom", message: `${checked.fault}. ${checked.fix}` });
 });
 
+/** A folder within a repository, as its path from the root without a slash at either end. What names the root itself is the empty text. */
+export const repoFolder = z
+  .string()
+  .max(200)
+  .transform((text) => text.replace(/^(?:\.\/)+|\/+$/g, "").replace(/^\.$/, ""))
+  .refine(
+    (path) => path === "" || path.split("/").every((name) => /^(?!\.\.?$|\.git$)[\w.+@-]+$/.test(name)),
+    "a folder within the repository is expected, such as nix or hosts/nix, of letters, digits and . _ + @ -",
+  );
+
 /**
  * The name of a branch: all that git refuses is refused (git-check-ref-format(1)), and what git would take and is no name, a leading
  * dash and white space or control characters beyond ASCII.

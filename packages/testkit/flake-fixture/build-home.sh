@@ -1,20 +1,13 @@
-# Builds a Home Manager generation of the fixture, whose activation does what the real one does to profile and roots.
-mkdir -p "$out/home-path/bin" "$out/home-files"
+# Builds a generation of Home Manager.
+mkdir -p "$out/home-path/bin"
 echo "$parts" > "$out/parts"
-echo 25.11 > "$out/hm-version"
-cat > "$out/activate" <<END
-#!/bin/sh
-PATH="\$PATH:$PATH"
-echo "activate $out" >> "\$NIXFLEET_SYSTEM_ROOT/activations"
-echo "Starting Home Manager activation"
-sleep $activationSeconds
-if [ -n "$failActivation" ]; then
-  echo "Existing file '\$HOME/.bashrc' would be clobbered" >&2
-  exit 1
-fi
-state="\${XDG_STATE_HOME:-\$HOME/.local/state}"
-mkdir -p "\$state/nix/profiles" "\$state/home-manager/gcroots"
-nix-env --profile "\$state/nix/profiles/home-manager" --set $out
-ln -sfn $out "\$state/home-manager/gcroots/current-home"
-END
+echo "$homeManager" > "$out/hm-version"
+[ "$homeManager" != 25.11 ] || echo 1 > "$out/gen-version"
+ln -s "$files" "$out/home-files"
+ran=
+[ -z "$failActivation" ] || ran='echo "boom: the activation fails past its write boundary" >\&2; exit 1'
+sed \
+  -e "s|@version@|$homeManager|" -e "s|@out@|$out|" -e "s|@files@|$files|" -e "s|@path@|$PATH|" \
+  -e "s|@activation@|sleep $activationSeconds; $ran|" \
+  "$activate" > "$out/activate"
 chmod +x "$out/activate"

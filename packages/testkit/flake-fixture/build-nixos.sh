@@ -14,6 +14,15 @@ if [ -n "$agent" ]; then
   mkdir -p "$out/etc/systemd/system"
   echo "$agent" > "$out/etc/systemd/system/nixfleet-agent.service"
 fi
+# NixOS makes the folder always, with a link to each (specialisation.nix of nixpkgs 05e1dd32).
+mkdir -p "$out/specialisation"
+for pair in $specialisations; do
+  ln -s "${pair#*=}" "$out/specialisation/${pair%%=*}"
+done
+for pair in $etc; do
+  mkdir -p "$(dirname "$out/etc/${pair%%=*}")"
+  cp "${pair#*=}" "$out/etc/${pair%%=*}"
+done
 if [ -n "$inhibitors" ]; then
   echo "$inhibitors" > "$out/switch-inhibitors"
 fi
@@ -28,13 +37,16 @@ if [ "\$1" = dry-activate ]; then
   exit
 fi
 echo "\$1 $out" >> "\$root/activations"
-echo "activating the configuration..."
-sleep $activationSeconds
 case "\$1" in
   switch | test)
+    echo "activating the configuration..."
+    sleep $activationSeconds
     mkdir -p "\$root/run"
     ln -sfn $out "\$root/run/current-system" ;;
-  boot) echo "updating the boot loader..." ;;
+  boot)
+    echo "updating the boot loader..."
+    sleep $bootEntrySeconds
+    exit ;;
   *) echo "usage: switch-to-configuration switch|boot|test" >&2; exit 1 ;;
 esac
 if [ -n "$failActivation" ]; then

@@ -36,13 +36,47 @@
           // {
             host = name;
             revision = self.rev or "";
-            inherit (host) kernel agent;
+            inherit (host) kernel agent bootEntrySeconds;
+            etc = map (path: "${path}=${builtins.toFile (baseNameOf path) host.etc.${path}}") (builtins.attrNames host.etc);
+            specialisations = map (
+              special:
+              "${special}=${
+                (nixos name (
+                  host
+                  // {
+                    version = host.specialisations.${special};
+                    specialisations = { };
+                    etc = host.specialisationEtc or host.etc;
+                  }
+                )).config.system.build.toplevel
+              }"
+            ) (builtins.attrNames host.specialisations);
             inhibitors = if host.inhibitors == { } then "" else builtins.toJSON host.inhibitors;
           }
         );
       };
-      darwin = _: host: { system = build "darwin-system-25.11" ./build-darwin.sh (activation host); };
-      home = _: host: { activationPackage = build "home-manager-generation" ./build-home.sh (activation host); };
+      darwin = _: host: {
+        system = build "darwin-system-25.11" ./build-darwin.sh (
+          activation host
+          // {
+            inherit (host) version;
+            failChecks = flag host.failChecks;
+          }
+        );
+      };
+      home = _: host: {
+        activationPackage = build "home-manager-generation" ./build-home.sh (
+          activation host
+          // {
+            inherit (host) homeManager;
+            activate = ./activate-home.sh;
+            files = build "home-manager-files" ./build-home-files.sh {
+              inherit (host) version;
+              names = host.files;
+            };
+          }
+        );
+      };
       hosts =
         if data.evaluationError != "" then builtins.throw data.evaluationError else data.hosts;
       named =

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { posix } from "node:path";
 import type { Platform } from "@nixfleet/protocol";
 import { createGitFixture, type FileChanges, type GitFixture, type GitFixtureOptions } from "./git-fixture.ts";
 
@@ -16,16 +17,30 @@ export interface FixtureHost {
   version?: string;
   /** The number of the package whose build fails, from 1. */
   failingPackage?: number;
-  /** The activation prints a failed unit and exits 4, as switch-to-configuration does. */
+  /** The activation prints a failed unit and exits 4, as switch-to-configuration does; a home's fails past its write boundary. */
   failActivation?: boolean;
+  /** On nix-darwin: the closure's own checks forbid to activate it. */
+  failChecks?: boolean;
   /** Content of the kernel: another one needs a reboot. Default "6.12.40". */
   kernel?: string;
   /** Text of the unit by which the closure installs an agent. Default: it installs none. */
   agent?: string;
+  /** More files of the closure's `etc`, by path. Default none. */
+  etc?: Record<string, string>;
+  /** Specialisations by name, each of another version. Default none. */
+  specialisations?: Record<string, string>;
+  /** Their files of `etc`. Default those of the host. */
+  specialisationEtc?: Record<string, string>;
   /** `system.switch.inhibitors`, by name. Default none. */
   inhibitors?: Record<string, string>;
-  /** How long the activation takes. Default 0. */
+  /** Of a home: the version of Home Manager that its activation is of. 25.11 is that of every later one. Default "25.11". */
+  homeManager?: "24.11" | "25.05" | "25.11";
+  /** Of a home: names of the files that it links, all with the version in them, beside `.version`. Default none. */
+  files?: string[];
+  /** How long the activation takes; a home's, past its write boundary. Default 0. */
   activationSeconds?: number;
+  /** How long the boot entry's installer takes. Default 0. */
+  bootEntrySeconds?: number;
   /** Scripts below hosts/<name>/tests, by file name. Default none. */
   tests?: Record<string, string>;
 }
@@ -45,19 +60,26 @@ export interface FlakeFixture extends GitFixture {
   commitFlake(subject: string, shape: FlakeShape): Promise<string>;
 }
 
+export interface FlakeFixtureOptions extends GitFixtureOptions {
+  /** Where the flake is within the repository. Default: its root. */
+  folder?: string;
+}
+
 /**
  * A config repository with a real flake that needs no nixpkgs: systems are plain derivations whose activation is switched
  * by the same steps as a real NixOS. Activation links "$NIXFLEET_SYSTEM_ROOT/run/current-system" in the modes `switch` and
  * `test`, and appends a line to "$NIXFLEET_SYSTEM_ROOT/activations" in every mode but `dry-activate`, so that a test can count
  * activations.
  */
-export async function createFlakeFixture(options: GitFixtureOptions = {}): Promise<FlakeFixture> {
+export async function createFlakeFixture({ folder = "", ...options }: FlakeFixtureOptions = {}): Promise<FlakeFixture> {
   const repository = await createGitFixture(options);
   let files: string[] = [];
   return {
     ...repository,
     async commitFlake(subject, shape) {
-      const changes = shapeFiles(shape);
+      const changes = Object.fromEntries(
+        Object.entries(shapeFiles(shape)).map(([path, change]) => [posix.join(folder, path), change]),
+      );
       const gone = files.filter((path) => !(path in changes)).map((path) => [path, null] as const);
       files = Object.keys(changes);
       return repository.commit(subject, { ...Object.fromEntries(gone), ...changes });
@@ -91,7 +113,7 @@ const BUILDERS: Record<Platform, string> = {
 };
 
 function templates(): FileChanges {
-  const names = ["flake.nix", "build-package.sh", ...Object.values(BUILDERS)];
+  const names = ["flake.nix", "build-package.sh", ...Object.values(BUILDERS), "build-home-files.sh", "activate-home.sh"];
   return Object.fromEntries(
     names.map((name) => [name, readFileSync(new URL(`../flake-fixture/${name}`, import.meta.url), "utf8")]),
   );
@@ -105,10 +127,16 @@ const defaults = {
   version: "1.0",
   failingPackage: 0,
   failActivation: false,
+  failChecks: false,
   kernel: "6.12.40",
   agent: "",
+  etc: {},
+  specialisations: {},
   inhibitors: {},
   activationSeconds: 0,
+  bootEntrySeconds: 0,
+  homeManager: "25.11",
+  files: [],
 } satisfies FixtureHost;
 
 /** This machine's system, as Nix names it. */

@@ -5,6 +5,7 @@ export { createFaultyDisk, type DiskOperation, type FaultyDisk } from "./faulty-
 export { createFlakeFixture, type FixtureHost, type FlakeFixture, type FlakeShape, nixSystem } from "./flake-fixture.ts";
 export { createGitFixture, type FileChanges, type GitFixture, type GitFixtureOptions } from "./git-fixture.ts";
 export { createNixEnv, type NixEnv, offlineNixConfig } from "./nix-env.ts";
+export { addOldHistory, OLD_FAULTS } from "./old-history.ts";
 export type { Survival } from "./power-loss.ts";
 export { killAll, livingTree } from "./process-tree.ts";
 export { findProgram, hasNix } from "./programs.ts";

@@ -78,6 +78,27 @@ async function lastRun(host: TestHost): Promise<RunId> {
   return RunId.parse((await createSpoolReader(host.config.runnerDir).runs()).at(-1));
 }
 
+test("R83: by hand, a specialisation is chosen and left, and an undo that would lock somebody out takes --force", async () => {
+  const etc = { "systemd/system/multi-user.target.wants/sshd.service": "[Service]\n" };
+  const host = await createTestHost({ host: { version: "1.0" }, config: { url: "http://127.0.0.1:9", confirmTimeout: 60 } });
+  expect(await typed(host, "deploy")).toMatchObject({ code: 0 });
+  const first = await host.deps.platform.runningClosure();
+  await commitVersion(host, "2.0", { etc, specialisations: { x: "2.0-x" } });
+  expect(await typed(host, "deploy", "--specialisation", "x")).toMatchObject({ code: 0 });
+  const profile = await host.deps.platform.profileClosure();
+  expect(await host.deps.platform.runningClosure()).not.toBe(profile);
+  expect(await typed(host, "deploy", "--specialisation", "x", "--no-specialisation")).toMatchObject({ code: 2 });
+  expect(await typed(host, "deploy", "--specialisation", "../x")).toMatchObject({ code: 2 });
+  expect(await typed(host, "status", "--force")).toMatchObject({ code: 2 });
+
+  // The generation before is the one before the configuration, and not that of the specialisation.
+  expect(await typed(host, "undo")).toMatchObject({ code: 3, screen: expect.stringContaining("sshd is switched off.") });
+  expect(await typed(host, "deploy", "--no-specialisation")).toMatchObject({ code: 0 });
+  expect(await host.deps.platform.runningClosure()).toBe(profile);
+  expect(await typed(host, "undo", "--force")).toMatchObject({ code: 0 });
+  expect(await host.deps.platform.runningClosure()).toBe(first);
+});
+
 test("R37: deploy switches by hand with the dashboard gone, armed and told live; undo goes back, again and again", async () => {
   const config = { url: "http://127.0.0.1:9", confirmTimeout: 60 };
   const host = await createTestHost({ host: { version: "1.0" }, config });
@@ -229,12 +250,12 @@ test("what is wrongly typed is answered with the usage and 2, and nothing is beg
     ["deploy", "--commit", "main"],
     ["deploy", "--to", "1"],
     ["undo", "--to", "-1"],
-    ["undo", "--force"],
+    ["check", "--force"],
     ["status", "--commit", "0".repeat(40)],
   ];
   await Promise.all(wrong.map(async (argv) => expect(await typed(host, ...argv), argv.join(" ")).toMatchObject({ code: 2 })));
   const help = await typed(host, "--help");
-  expect(help.screen).toContain("undo [--to GENERATION]");
+  expect(help.screen).toContain("undo [--to GENERATION] [--force]");
   await using broken = type(host, ["deploy"], { NIXFLEET_REPO_URL: "ext::sh" });
   expect(await broken.code).toBe(2);
   expect(await readdir(runnerLayout(host.config.runnerDir).runs)).toEqual([]);

@@ -3,10 +3,14 @@ import { connect as connectTls } from "node:tls";
 import { AGENT_LINK_PATH } from "@nixfleet/protocol";
 import type { DialFailure } from "../link/link-socket.ts";
 import { type LinkUrl, linkUrl } from "../link/link-url.ts";
+import { type HttpProxy, type Route, routeTo } from "../link/proxy.ts";
+import { requestBy } from "../link/request.ts";
+import { connectThrough, ProxyFailure } from "../link/tunnel.ts";
 import { createWsDial } from "../link/ws-dial.ts";
 import type { DaemonSettings } from "../settings.ts";
 import { AGENT_VERSION } from "../version.ts";
 import { type Finding, fails, holds, unknown } from "./finding.ts";
+import type { Environment } from "./read-settings.ts";
 
 /** Milliseconds that one look over the network may take. */
 const LIMIT = 20_000;
@@ -14,22 +18,61 @@ const LIMIT = 20_000;
 const CLOCK_TOLERANCE = 30_000;
 
 /** What depends on the dashboard: each is looked at only when the one before it holds. */
-export async function checkDashboard({ url, token }: DaemonSettings): Promise<Finding[]> {
+export async function checkDashboard({ url, token }: DaemonSettings, env: Environment): Promise<Finding[]> {
   const link = linkUrl(url);
   if (!link.ok) throw new Error(`the settings are valid, but: ${link.fault}`);
-  const tls = await checkTls(link);
+  const route = routeTo(link.url, env);
+  const tls = await checkTls(link, route);
   if (tls.state !== "ok") {
     const detail = "skipped: the dashboard cannot be reached";
     return [tls, ...["websocket", "token", "clock"].map((name) => unknown(name, detail))];
   }
-  return [tls, ...(await checkUpgrade(link.url, token)), await checkClock(link.url)];
+  return [tls, ...(await checkUpgrade(link.url, token, route)), await checkClock(link.url, route)];
 }
 
 /** Whether a connection to the dashboard can be opened, with its certificate verified where the address asks for one. */
-async function checkTls({ url, encrypted, loopback }: Extract<LinkUrl, { ok: true }>): Promise<Finding> {
-  const { hostname, port, host } = new URL(url);
+async function checkTls(link: Extract<LinkUrl, { ok: true }>, route: Route): Promise<Finding> {
+  const { url, encrypted, loopback } = link;
+  const { host } = new URL(url);
+  const way = wayOf(route);
+  const failure = route.kind === "proxy" ? await tryProxy(route.proxy, url) : await tryStraight(link);
+  if (failure === undefined && encrypted) return holds("tls", `${host} has a certificate that is trusted here${way}`);
+  if (failure === undefined) {
+    const detail = loopback ? "not needed on loopback" : "not used: the token can be read on the way. https:// is safer";
+    return holds("tls", `${detail}${way}`);
+  }
+  if (failure instanceof ProxyFailure) {
+    const fix = "Check http_proxy, https_proxy and no_proxy, on NixOS networking.proxy, and what the proxy allows.";
+    return fails("tls", `${host}: ${failure.message}`, fix);
+  }
+  const code = (failure as NodeJS.ErrnoException).code ?? "";
+  const reached = /CERT|SELF_SIGNED|UNABLE_TO_|^ERR_TLS|^ERR_SSL|^EPROTO$/.test(code);
+  const fix = reached
+    ? "Give the dashboard a certificate of a known authority, or name your own authority's in NODE_EXTRA_CA_CERTS. If it speaks no TLS, use http://."
+    : "Check NIXFLEET_URL, this host's network and name resolution, and whether the dashboard runs.";
+  // Behind a semicolon Node advises an option of its own, which a service cannot be given.
+  return fails("tls", `${host}: ${failure.message.split(";", 1)[0] || code}${way}`, fix);
+}
+
+function wayOf(route: Route): string {
+  if (route.kind === "proxy") return `, through the proxy of ${route.proxy.variable}`;
+  return route.fault === undefined ? "" : ` (${route.fault})`;
+}
+
+/** Undefined: the connection opens. */
+async function tryProxy(proxy: HttpProxy, url: string): Promise<Error | undefined> {
+  try {
+    (await connectThrough(proxy, url)).destroy();
+    return undefined;
+  } catch (error) {
+    return error as Error;
+  }
+}
+
+function tryStraight({ url, encrypted }: Extract<LinkUrl, { ok: true }>): Promise<Error | undefined> {
+  const { hostname, port } = new URL(url);
   const target = { host: hostname.replace(/^\[|\]$/g, ""), port: Number(port || (encrypted ? 443 : 80)) };
-  const failure = await new Promise<Error | undefined>((resolve) => {
+  return new Promise((resolve) => {
     const isName = !/^[\d.]+$|:/.test(target.host);
     const socket = encrypted ? connectTls({ ...target, ...(isName && { servername: target.host }) }) : connectPlain(target);
     socket.setTimeout(LIMIT, () => socket.destroy(new Error(`no answer within ${LIMIT / 1000} s`)));
@@ -39,24 +82,12 @@ async function checkTls({ url, encrypted, loopback }: Extract<LinkUrl, { ok: tru
     });
     socket.once("error", resolve);
   });
-  if (failure === undefined && encrypted)
-    return { name: "tls", state: "ok", detail: `${host} has a certificate that is trusted here` };
-  if (failure === undefined) {
-    const detail = loopback ? "not needed on loopback" : "not used: the token can be read on the way. https:// is safer";
-    return { name: "tls", state: "ok", detail };
-  }
-  const code = (failure as NodeJS.ErrnoException).code ?? "";
-  const reached = /CERT|SELF_SIGNED|UNABLE_TO_|^ERR_TLS|^ERR_SSL|^EPROTO$/.test(code);
-  const fix = reached
-    ? "Give the dashboard a certificate of a known authority, or name your own authority's in NODE_EXTRA_CA_CERTS. If it speaks no TLS, use http://."
-    : "Check NIXFLEET_URL, this host's network and name resolution, and whether the dashboard runs.";
-  return { name: "tls", state: "failed", detail: `${host}: ${failure.message || code}`, fix };
 }
 
 /** Opens the link as the daemon does, and says nothing on it. */
-async function checkUpgrade(url: string, token: string): Promise<Finding[]> {
+async function checkUpgrade(url: string, token: string, route: Route): Promise<Finding[]> {
   const failure = await new Promise<DialFailure | undefined>((resolve) => {
-    const dialing = createWsDial({ url, token, userAgent: `nixfleet-agent/${AGENT_VERSION} (check)` })({
+    const dialing = createWsDial({ url, token, userAgent: `nixfleet-agent/${AGENT_VERSION} (check)`, route })({
       onOpen(socket) {
         clearTimeout(timer);
         socket.onClose(() => resolve(undefined));
@@ -90,12 +121,14 @@ async function checkUpgrade(url: string, token: string): Promise<Finding[]> {
 }
 
 /** Whether the two clocks agree: certificates, tokens and the order of events depend on them. The token is not sent. */
-async function checkClock(url: string): Promise<Finding> {
+async function checkClock(url: string, route: Route): Promise<Finding> {
   const health = `${url.slice(0, -AGENT_LINK_PATH.length).replace(/^ws/, "http")}/health`;
   const before = Date.now();
-  let header: string | null;
+  let header: string | undefined;
   try {
-    header = (await fetch(health, { redirect: "manual", signal: AbortSignal.timeout(LIMIT) })).headers.get("date");
+    const response = await requestBy(route, health, { method: "GET", signal: AbortSignal.timeout(LIMIT) });
+    header = response.headers.date;
+    response.destroy();
   } catch (error) {
     return unknown("clock", `${health} does not answer: ${(error as Error).message}`);
   }
@@ -103,8 +136,8 @@ async function checkClock(url: string): Promise<Finding> {
 }
 
 /** Judges the Date header of an answer that came between two moments of this host's clock. */
-export function clockFinding(header: string | null, { before, after }: { before: number; after: number }): Finding {
-  const theirs = header === null ? Number.NaN : Date.parse(header);
+export function clockFinding(header: string | undefined, { before, after }: { before: number; after: number }): Finding {
+  const theirs = header === undefined ? Number.NaN : Date.parse(header);
   if (Number.isNaN(theirs)) return unknown("clock", "the dashboard sends no time");
   const skew = Math.max(before - (theirs + 1000), theirs - after, 0);
   if (skew <= CLOCK_TOLERANCE) return holds("clock", "agrees with the dashboard's");

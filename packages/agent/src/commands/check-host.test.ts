@@ -22,7 +22,19 @@ beforeEach(async () => {
 });
 afterEach(() => dir[Symbol.asyncDispose]());
 
-const directories = () => checkDirectories(host, { systemRoot: "" });
+// Wherever this machine has its temporary files.
+const directories = () => checkDirectories(host, { systemRoot: "" }, async () => false);
+
+test("R36 R37: a runner's directory in memory is reported: after a reboot nothing would undo an unconfirmed switch", async () => {
+  const inMemory = await checkDirectories(host, { systemRoot: "" }, async (path) => path === host.runnerDir);
+  expect(inMemory).toMatchObject({
+    state: "failed",
+    detail: expect.stringContaining(`${host.runnerDir} is in memory`),
+    fix: expect.stringContaining("on a disk"),
+  });
+  const shared = await checkDirectories(host, { systemRoot: dir.path }, async () => true);
+  expect(shared.state).toBe("ok");
+});
 
 test("R36: whoever else could write what root trusts is reported, with the command that repairs it", async () => {
   expect((await directories()).state).toBe("ok");
@@ -88,7 +100,7 @@ test("R36: a clock that is half an hour off is reported; seconds, and the time o
       detail: expect.stringMatching(/by (3599|3598|3600) s/),
     });
   }
-  expect(clockFinding(null, moment).state).toBe("unknown");
+  expect(clockFinding(undefined, moment).state).toBe("unknown");
   expect(clockFinding("soon", moment).state).toBe("unknown");
 });
 

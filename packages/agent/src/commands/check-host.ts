@@ -2,7 +2,7 @@ import { existsSync, type Stats } from "node:fs";
 import { access, constants, readFile, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { exec, messageOf, openUntrustedDirectory } from "@nixfleet/runtime";
-import { freeBytes } from "../disks.ts";
+import { freeBytes, isInMemory } from "../disks.ts";
 import type { Platform } from "../platforms/platform.ts";
 import { LEAST_FREE } from "../runner/guards.ts";
 import type { RunnerSettings } from "../settings.ts";
@@ -25,6 +25,7 @@ type Directories = Pick<HostReaders, "stateDir" | "runnerDir"> & { platform: Pic
 export async function checkDirectories(
   { stateDir, runnerDir, platform }: Directories,
   { systemRoot }: Pick<RunnerSettings, "systemRoot">,
+  inMemory = isInMemory,
 ): Promise<Finding> {
   const name = "directories";
   for (const path of [stateDir, runnerDir]) {
@@ -37,6 +38,11 @@ export async function checkDirectories(
         "Run this as the agent's user, or set NIXFLEET_STATE_DIR and NIXFLEET_RUNNER_DIR to directories that it may write.";
       return fails(name, messageOf(error), fix);
     }
+  }
+  // Hosts that share a machine never reboot.
+  if (systemRoot === "" && (await inMemory(runnerDir))) {
+    const detail = `${runnerDir} is in memory: after a reboot nothing undoes a switch that was not confirmed`;
+    return fails(name, detail, `Keep ${runnerDir} on a disk. Where the root is emptied at boot, name it among what persists.`);
   }
   const root = systemRoot === "" && platform.scope === "system" ? 0 : undefined;
   const fault = (await findForeign(stateDir, runnerDir, root)) ?? (await findLinks(stateDir));

@@ -1,6 +1,8 @@
 import { FAILURES } from "@nixfleet/protocol";
 import { exec, readSettings, redact, succeeded } from "@nixfleet/runtime";
+import { proxySecrets } from "../link/proxy.ts";
 import { ALL_SETTING_NAMES, type DaemonSettings, daemonSettings } from "../settings.ts";
+import { checkAccess } from "./check-access.ts";
 import { checkDashboard } from "./check-dashboard.ts";
 import { checkDirectories, checkDisks, checkSigning } from "./check-host.ts";
 import { checkServices } from "./check-services.ts";
@@ -14,7 +16,7 @@ const LIMIT = 20_000;
 /** `nixfleet-agent check` (R36): a line for each thing that must hold, with a fix where it does not; 0 only if all hold. */
 export async function check(env: Environment, write = (text: string) => void process.stdout.write(text)): Promise<number> {
   const read = readSettings(daemonSettings, env, readSettingFile, { alsoKnown: ALL_SETTING_NAMES });
-  const secrets = read.ok ? [read.settings.token] : [];
+  const secrets = [...(read.ok ? [read.settings.token] : []), ...proxySecrets(env)];
   const findings: Finding[] = [];
   const report = (finding: Finding) => {
     findings.push(finding);
@@ -27,10 +29,12 @@ export async function check(env: Environment, write = (text: string) => void pro
     report(await checkDirectories(host, read.settings));
     report(await checkSigning(read.settings, env));
     report(await checkDisks(host));
-    for (const finding of await checkDashboard(read.settings)) report(finding);
+    for (const finding of await checkDashboard(read.settings, env)) report(finding);
     report(await checkGit(host, read.settings));
     report(await checkNix(host, env));
     report(await checkServices(host));
+    const access = await checkAccess(host);
+    if (access !== undefined) report(access);
   } else {
     for (const { name, fault, fix } of read.faults) report(fails("configuration", `${name} ${fault}`, fix));
     for (const name of ["directories", "signing", "disk", "tls", "websocket", "token", "clock", "git", "services"]) {

@@ -80,7 +80,7 @@ test("status reports what runs, what waits and how the last run ended, without a
     `active     ${active} switch to aaaaaaa, asked by ada`,
     "queue      1 waiting",
     `           ${queued} pull to aaaaaaa, asked by ada`,
-    `last run   ${ended} switch to aaaaaaa, asked by ada: failed (build-failed): hello-2.12 failed to build ${FAILURES["build-failed"].next} (1970-01-01T00:00:00.000Z)`,
+    `last run   ${ended} switch to aaaaaaa, asked by ada: failed (build-failed): hello-2.12 failed to build. ${FAILURES["build-failed"].next} (1970-01-01T00:00:00.000Z)`,
   ]);
 });
 

@@ -9,6 +9,8 @@ export interface DeployRequest {
   /** Absent: the tip of the branch. */
   commit: string | undefined;
   mode: "switch" | "boot" | "test";
+  /** Null: none. Absent: the one that runs is kept. */
+  specialisation: string | null | undefined;
   force: boolean;
 }
 
@@ -17,7 +19,7 @@ export interface DeployRequest {
  * dashboard needed. Returns the exit code.
  */
 export async function deploy(
-  { commit: asked, mode, force }: DeployRequest,
+  { commit: asked, mode, specialisation, force }: DeployRequest,
   env: Environment,
   write: Write = createTerminal(),
 ): Promise<number> {
@@ -30,6 +32,9 @@ export async function deploy(
     write(`refused: ${wrongUser}\n`);
     return EXIT.refused;
   }
-  const request: OpRequest = { op: "switch", args: { mode, ...(commit === undefined ? {} : { commit }) } };
+  const request: OpRequest = {
+    op: "switch",
+    args: { mode, ...(commit && { commit }), ...(specialisation !== undefined && { specialisation }) },
+  };
   return runAtTerminal(deps, { ask: async () => request, force, write });
 }

@@ -42,6 +42,7 @@ export function createHostReaders(settings: RunnerSettings, env: Environment): H
     env,
     exec,
     activationCommand: settings.activationCommand,
+    backupFileExtension: settings.backupFileExtension,
   });
   return {
     hostname,

@@ -1,12 +1,12 @@
-import { FAILURES, type Outcome, PHASE_LABELS, REFUSALS, type RunEvent, withoutControls } from "@nixfleet/protocol";
-import { stripColours } from "../nix/log-stream.ts";
+import { FAILURES, type Outcome, PHASE_LABELS, REFUSALS, type RunEvent, sentence, withoutControls } from "@nixfleet/protocol";
+import { stripEscapes } from "../escape-sequences.ts";
 
 /** Between two lines of progress, in milliseconds. */
 const PROGRESS_MS = 2000;
 
 /** A text of somebody else's as one line for a terminal: nothing in it acts there (R50). */
 export function printable(text: string): string {
-  return withoutControls(stripColours(text)).replaceAll("\n", " ");
+  return withoutControls(stripEscapes(text)).replaceAll("\n", " ");
 }
 
 /** Tells a run to a person at a terminal, event by event. */
@@ -66,11 +66,11 @@ export function describeOutcome(outcome: Outcome): string {
     case "cancelled":
       return `cancelled: ${outcome.reason}`;
     case "refused":
-      return `refused (${outcome.code}): ${outcome.reason} ${REFUSALS[outcome.code].next}`;
+      return `refused (${outcome.code}): ${sentence(outcome.reason)} ${REFUSALS[outcome.code].next}`;
     case "failed":
     case "rolled-back":
     case "timed-out":
-      return `${outcome.state} (${outcome.code}): ${outcome.reason} ${FAILURES[outcome.code].next}`;
+      return `${outcome.state} (${outcome.code}): ${sentence(outcome.reason)} ${FAILURES[outcome.code].next}`;
   }
 }
 

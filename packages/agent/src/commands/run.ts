@@ -7,13 +7,14 @@ import { fingerprint, watchedPaths } from "../daemon/fingerprint.ts";
 import { createInstance } from "../daemon/instance.ts";
 import { launchRunner } from "../daemon/launch-runner.ts";
 import { readDeadmanFact } from "../deadman/record.ts";
-import { readDisks } from "../disks.ts";
+import { isInMemory, readDisks } from "../disks.ts";
 import { createFactKeeper, type FactReader } from "../facts/fact-keeper.ts";
 import { readAgentFacts } from "../facts/machine-facts.ts";
 import { createMetricsReader } from "../facts/metrics.ts";
 import { createProblems, type Problems } from "../facts/problems.ts";
 import { readCloneFacts } from "../git/clone-facts.ts";
 import { linkUrl } from "../link/link-url.ts";
+import { proxySecrets, routeTo } from "../link/proxy.ts";
 import { createWsDial } from "../link/ws-dial.ts";
 import { createLog } from "../log.ts";
 import { readSystemFacts } from "../runner/facts.ts";
@@ -37,7 +38,7 @@ export async function run({ mode, env }: { mode: "spawn" | "service"; env: Envir
     level: settings.logLevel,
     clock,
     write: (line) => process.stderr.write(line),
-    secrets: [settings.token],
+    secrets: [settings.token, ...proxySecrets(env)],
   });
 
   await mkdir(host.stateDir, { recursive: true, mode: 0o750 });
@@ -63,6 +64,8 @@ export async function run({ mode, env }: { mode: "spawn" | "service"; env: Envir
   if (!url.encrypted && !url.loopback) {
     log.warn("link-not-encrypted", { message: "The token can be read on the way to the dashboard. Use https://." });
   }
+  const route = routeTo(url.url, env);
+  if (route.kind === "direct" && route.fault !== undefined) log.warn("proxy-not-used", { message: route.fault });
 
   const instance = createInstance(createDaemonFiles(host.stateDir), clock, log);
   const problems = createProblems(clock);
@@ -83,7 +86,7 @@ export async function run({ mode, env }: { mode: "spawn" | "service"; env: Envir
       settings: shownSettings(settings),
     },
     instance,
-    dial: createWsDial({ url: url.url, token: settings.token, userAgent: `nixfleet-agent/${AGENT_VERSION}` }),
+    dial: createWsDial({ url: url.url, token: settings.token, userAgent: `nixfleet-agent/${AGENT_VERSION}`, route }),
     clock,
     random: Math.random,
     log,
@@ -109,8 +112,8 @@ export async function run({ mode, env }: { mode: "spawn" | "service"; env: Envir
 }
 
 function shownSettings(settings: DaemonSettings) {
-  const { tags, location, deviceType, interval, repoUrl, branch, themeColor = null } = settings;
-  return { tags: [...tags], location, deviceType, interval, repoUrl, branch, themeColor };
+  const { tags, location, deviceType, interval, repoUrl, branch, flakeDir, themeColor = null } = settings;
+  return { tags: [...tags], location, deviceType, interval, repoUrl, branch, flakeDir, themeColor };
 }
 
 function factReaders(
@@ -122,14 +125,16 @@ function factReaders(
   // The machine itself does not change while this process lives.
   let machine: ReturnType<FactReader> | undefined;
   const { clone, runnerDir, hostname, platform } = host;
+  const { branch, flakeDir } = settings;
   return {
     async machine() {
       machine ??= host.machineFacts();
       return { ...(await machine), ...(await readAgentFacts(startedAt, platform)) };
     },
-    clone: () => readCloneFacts({ clone, runnerDir, branch: settings.branch, hostname, now: systemClock.now }),
+    clone: () => readCloneFacts({ clone, runnerDir, branch, flakeDir, hostname, now: systemClock.now }),
     system: () => readSystemFacts(platform, runnerDir),
     deadman: () => readDeadmanFact(runnerDir),
+    undo: async () => ({ undoAtBoot: settings.systemRoot === "" && (await isInMemory(runnerDir)) ? "lost" : "ready" }),
     units: async () => {
       const failedUnits = await host.failedUnits();
       return failedUnits === undefined ? {} : { failedUnits };

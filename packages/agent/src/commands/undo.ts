@@ -1,10 +1,11 @@
-import type { OpRequest } from "@nixfleet/protocol";
+import { deployedClosure, type OpRequest } from "@nixfleet/protocol";
 import { exec, systemClock } from "@nixfleet/runtime";
 import { readArmed } from "../deadman/record.ts";
 import { recordedPlatform } from "../deadman/recorded-host.ts";
 import { readUndoOutput, undo } from "../deadman/undo.ts";
 import { listGenerations } from "../platforms/links.ts";
 import type { Platform } from "../platforms/platform.ts";
+import { readSystemFacts } from "../runner/facts.ts";
 import { previousGeneration } from "../runner/generations.ts";
 import { runnerSettings, stateDirsOf } from "../settings.ts";
 import { runnerLayout } from "../spool/layout.ts";
@@ -15,10 +16,10 @@ import { createRunnerDeps } from "./runner-deps.ts";
 
 /**
  * `nixfleet-agent undo`: undoes now what is armed, by the armed record alone; else goes back to the generation before the current
- * one, or to `to`, as a rollback from the page does. Returns the exit code.
+ * one, or to `to`, as a rollback from the page does; `force` skips what a rollback's does. Returns the exit code.
  */
 export async function undoByHand(
-  { to }: { to: number | undefined },
+  { to, force }: { to: number | undefined; force: boolean },
   env: Environment,
   write: Write = createTerminal(),
 ): Promise<number> {
@@ -39,7 +40,7 @@ export async function undoByHand(
   const deps = createRunnerDeps(settings, env, (message) => write(`${message}\n`));
   const wrongUser = await wrongUserReason({ ...settings, scope: deps.platform.scope }, deps.config.runnerDir);
   if (wrongUser !== undefined) return refuse(wrongUser, write);
-  return runAtTerminal(deps, { ask: () => rollbackRequest(deps.platform, to), force: false, write });
+  return runAtTerminal(deps, { ask: () => rollbackRequest(deps.platform, deps.config.runnerDir, to), force, write });
 }
 
 async function undoArmed(runnerDir: string, write: Write): Promise<number> {
@@ -66,11 +67,12 @@ async function undoArmed(runnerDir: string, write: Write): Promise<number> {
 }
 
 /** What restores the generation that is asked for, or the one before the current one. */
-async function rollbackRequest(platform: Platform, to: number | undefined): Promise<OpRequest | string> {
+async function rollbackRequest(platform: Platform, runnerDir: string, to: number | undefined): Promise<OpRequest | string> {
   if (to !== undefined) return { op: "rollback", args: { generation: to } };
   const profile = await platform.profile();
   const generations = profile === undefined ? [] : await listGenerations(profile);
-  const generation = previousGeneration(generations, await platform.runningClosure());
+  const { running } = await readSystemFacts(platform, runnerDir);
+  const generation = previousGeneration(generations, running && deployedClosure(running));
   if (generation === undefined) return "This host has no earlier generation to go back to.";
   return { op: "rollback", args: { generation } };
 }

@@ -3,6 +3,7 @@ import type { Clock } from "@nixfleet/runtime";
 import type { FactKeeper } from "../facts/fact-keeper.ts";
 import type { MetricsReader } from "../facts/metrics.ts";
 import type { Problems } from "../facts/problems.ts";
+
 import { createLink, type DaemonMessage } from "../link/link.ts";
 import type { Dial } from "../link/link-socket.ts";
 import type { Log } from "../log.ts";
@@ -18,6 +19,7 @@ import { createBackground } from "./background.ts";
 import { createFactReports } from "./fact-reports.ts";
 import { createHello } from "./hello.ts";
 import type { Instance } from "./instance.ts";
+import { limitLog } from "./limited-log.ts";
 import { createMetricReports } from "./metric-reports.ts";
 import { createPeriodicChecks } from "./periodic-checks.ts";
 import { createRenewal } from "./renewal.ts";
@@ -122,6 +124,7 @@ export function createDaemon(deps: DaemonDeps): Daemon {
       background.run("restart", restarts.end(runId));
       facts.tell();
     },
+    onGone: (runId) => shipper.gone(runId),
   });
 
   const shipper = createShipper({
@@ -139,8 +142,9 @@ export function createDaemon(deps: DaemonDeps): Daemon {
     files,
     spool,
     allowedOps: config.policy.allowedOps,
+    unstored: () => shipper.pending().length,
     clock,
-    log,
+    log: limitLog(log, clock),
     send: (message) => link.send(message),
     onQueued() {
       background.run("runner", checks.wakeRunner());

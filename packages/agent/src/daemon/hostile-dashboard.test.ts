@@ -85,7 +85,7 @@ async function ask(op: string, args: object = {}, more: object = {}): Promise<Ou
 
 async function activations(): Promise<string[]> {
   const text = await readFile(join(host.root, "system/activations"), "utf8").catch(() => "");
-  return text.split("\n").filter((line) => line !== "");
+  return text.split("\n").filter((line) => line !== "" && !line.startsWith("boot "));
 }
 
 const running = () => readlink(join(host.root, "system/run/current-system"));
@@ -134,6 +134,9 @@ test("R56 R10: a stolen dashboard deploys signed commits of the branch and gets 
     ["commit-missing", "switch", { commit: aside }, force], // Nothing but the branch is ever fetched.
     ["commit-missing", "switch", { commit: "0".repeat(40) }, force],
     ["not-fast-forward", "switch", { commit: first }, force],
+    ["not-fast-forward", "pull", { commit: first }, force],
+    ["not-fast-forward", "pull", {}, { commit: first, ...force }],
+    ["not-fast-forward", "preview", { commit: first }, force],
     ["not-fast-forward", "rollback", { generation: 1 }, force],
     ["closure-changed", "switch", { commit: second, closure: FOREIGN }, force],
     ["op-not-allowed-on-host", "reboot", {}],

@@ -7,7 +7,15 @@ import { nextRunId } from "./agent.fixture.ts";
 import { createRequests } from "./requests.ts";
 
 /** Requests over a queue and a spool in memory. */
-function setUp({ fault, isWritten = false }: { fault?: NodeJS.ErrnoException; isWritten?: boolean } = {}) {
+function setUp({
+  fault,
+  isWritten = false,
+  unstored = 0,
+}: {
+  fault?: NodeJS.ErrnoException;
+  isWritten?: boolean;
+  unstored?: number;
+} = {}) {
   const clock = createFakeClock();
   const queue: RunRequest[] = [];
   const spool = new Map<RunId, "active" | "ended">();
@@ -30,6 +38,7 @@ function setUp({ fault, isWritten = false }: { fault?: NodeJS.ErrnoException; is
         spool.get(runId) === "ended" ? { kind: "refused", reason: "not read here" } : { kind: "missing" },
     },
     allowedOps: ["pull", "switch"],
+    unstored: () => unstored,
     clock,
     log: createLog({ level: "error", clock, write: () => {}, secrets: [] }),
     send: (message) => sent.push(message) > 0,
@@ -98,6 +107,13 @@ test("a dashboard that asks without end fills neither disk nor queue", async () 
   expect(queue).toHaveLength(50);
   expect(sent).toHaveLength(10);
   expect(sent[0]).toMatchObject({ type: "runRefused", code: "queue-full" });
+});
+
+test("R56: a dashboard that stores nothing of what it asked for gets no more runs", async () => {
+  const { requests, queue, sent } = setUp({ unstored: 1000 });
+  await requests.start(startRun());
+  expect(queue).toEqual([]);
+  expect(sent).toMatchObject([{ type: "runRefused", code: "queue-full", reason: expect.stringContaining("not stored 1000") }]);
 });
 
 test("L22: a request holds what was asked for, with the arguments as the op declares them, and the secret of its confirmation", async () => {

@@ -4,6 +4,7 @@ import type { RunId, StorePath } from "@nixfleet/protocol";
 import { bootId } from "@nixfleet/runtime";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { writeArmed } from "../deadman/record.ts";
+import { OVERDUE } from "../spool/armed.fixture.ts";
 import { exists } from "../spool/exists.ts";
 import { daemonLayout, runnerLayout } from "../spool/layout.ts";
 import { type AgentHost, createAgentHost, nextRunId } from "./agent.fixture.ts";
@@ -44,18 +45,20 @@ test("R37: what is armed though no runner lives is reported, and undone by the r
   await mkdir(layout.run(runId).dir, { recursive: true });
   const env = { PATH: process.env["PATH"] ?? "" };
   await writeArmed(layout, {
+    ...OVERDUE,
     runId,
     armedAt: Date.now(),
     until: Date.now() + 3_600_000,
-    bootId: bootId(),
+    excepted: [],
+    ignoredUnits: [],
+    armedIn: bootId(),
     back: old,
     profile: null,
     failedUnits: null,
     asks: "nothing",
     host: { platform: "nixos", hostname: "gate", systemRoot: join(root, "system"), env: { ...env, HOME: root } },
     activation: { closure: next, commit: null, mode: "switch", unit: null },
-    timer: null,
-    undo: [{ launcher: [], argv: ["/bin/sh", "-c", `sleep 1; ln -sfn ${old} ${current}`], env, unit: null }],
+    undo: [{ kind: "activation", launcher: [], argv: ["/bin/sh", "-c", `sleep 1; ln -sfn ${old} ${current}`], env, unit: null }],
   });
   await host.connect();
   expect(dashboard.hellos[0]?.policy).toMatchObject({ signed: false, confirmTimeout: 120 });

@@ -6,10 +6,13 @@ import { createTempDir } from "@nixfleet/testkit";
 import { builtProgram } from "@nixfleet/testkit/built-programs";
 import * as fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
+import { OVERDUE } from "../spool/armed.fixture.ts";
 import { exists } from "../spool/exists.ts";
 import { runnerLayout } from "../spool/layout.ts";
 import { arm, beginWhileArmed, disarm } from "./arm.ts";
+import { monotonicNow } from "./moment.ts";
 import { readArmed, readDeadmanFact, readUndoRecord, writeArmed } from "./record.ts";
+import { KEEPS_TIME } from "./timer.ts";
 import { undo } from "./undo.ts";
 
 const hash = "sn3sxk6b7myhr3sdbn7rri2y00ww7n6p";
@@ -37,6 +40,7 @@ async function createHost() {
   };
   const env = { PATH: process.env["PATH"] ?? "" };
   const step = (script: string) => ({
+    kind: "activation" as const,
     launcher: [],
     argv: ["/bin/sh", "-c", script, "step", current, old, next],
     env,
@@ -45,8 +49,10 @@ async function createHost() {
   const goBack = step('echo undone; ln -sfn "$2" "$1"');
   const what = {
     runId,
-    bootId: bootId(),
+    armedIn: bootId(),
     back: old,
+    excepted: [],
+    ignoredUnits: [],
     profile: null,
     failedUnits: null,
     asks: "nothing" as const,
@@ -70,6 +76,29 @@ test("R37: nothing but time: without a runner, a daemon or a setting, the armed 
   expect(await readFile(run.undoOutput, "utf8")).toBe("undone\n");
 });
 
+test("R68: a timer that fires while its window is extended waits for what the record says by then, and a switch that starts the boot's unit undoes nothing", async () => {
+  const { deps, what, layout, running, old, next } = await createHost();
+  const dueAt = monotonicNow() + 3_600_000;
+  const armed = { ...what, ...OVERDUE, timers: 2, windows: 2, dueAt };
+  await writeArmed(layout, armed);
+  const argv: [string, ...string[]] = [...deps.program, "deadman", "--run", runId, "--after", "0"];
+  const said = Promise.withResolvers<void>();
+  const timer = exec({
+    argv,
+    env: { ...what.host.env, NIXFLEET_RUNNER_DIR: deps.runnerDir },
+    onStdout: (chunk) => chunk.toString().includes(KEEPS_TIME) && said.resolve(),
+  });
+  await said.promise;
+  const boot: [string, ...string[]] = [...deps.program, "deadman", "--boot"];
+  const env = { ...what.host.env, NIXFLEET_RUNNER_DIR: deps.runnerDir };
+  expect((await exec({ argv: boot, env }).result).end).toEqual({ kind: "exited", exitCode: 0 });
+  expect(await running()).toBe(next);
+  expect(await exists(layout.deadman)).toBe(true);
+  await writeArmed(layout, { ...armed, dueAt: monotonicNow() });
+  expect((await timer.result).end).toEqual({ kind: "exited", exitCode: 0 });
+  expect(await running()).toBe(old);
+});
+
 test("what is disarmed is not undone by anybody, and its timer ends by itself", async () => {
   const { deps, what, running, next } = await createHost();
   const armed = await arm(deps, what, 3600);
@@ -86,12 +115,19 @@ test("what is disarmed is not undone by anybody, and its timer ends by itself", 
   expect(await running()).toBe(next);
 });
 
+test("R37: what an undo could not read is not armed, so that nothing is activated on its word", async () => {
+  const { deps, what, layout } = await createHost();
+  const armed = await arm(deps, { ...what, failedUnits: ["x".repeat(257)] }, 3600);
+  expect(armed).toEqual({ ok: false, code: "internal", reason: expect.stringContaining("cannot be read back") });
+  expect(await exists(layout.deadman)).toBe(false);
+});
+
 test("what cannot be timed is not armed, and what is armed is not armed again", async () => {
   const { deps, what, layout } = await createHost();
   await mkdir(layout.deadmanProgram);
   await expect(arm(deps, what, 3600)).rejects.toThrow("EISDIR");
   expect(await exists(layout.deadman)).toBe(false);
-  await writeArmed(layout, { ...what, armedAt: 1, until: 2, timer: null });
+  await writeArmed(layout, { ...what, ...OVERDUE });
   expect(await arm(deps, what, 3600)).toMatchObject({
     ok: false,
     code: "internal",
@@ -101,7 +137,7 @@ test("what cannot be timed is not armed, and what is armed is not armed again", 
 
 test("a step that fails is tried once more and stops no other; what is not as it was is reported", async () => {
   const { deps, what, layout, run, step, goBack, running, old } = await createHost();
-  const armed = { ...what, armedAt: 1, until: 2, timer: null };
+  const armed = { ...what, ...OVERDUE };
   await writeArmed(layout, {
     ...armed,
     undo: [step("echo again; exit 7"), { ...goBack, argv: ["/nonexistent/activate"] }, goBack],
@@ -119,7 +155,7 @@ test("a step that fails is tried once more and stops no other; what is not as it
 
 test("what the next boot would bring is held against what it was before, unless the activation was for this boot only", async () => {
   const { deps, what, layout, running, old } = await createHost();
-  const armed = { ...what, profile: old, armedAt: 1, until: 2, timer: null };
+  const armed = { ...what, ...OVERDUE, profile: old };
   await writeArmed(layout, armed);
   const result = await undo(deps, { why: "timer" });
   expect(result).toMatchObject({ undone: { running: old, left: expect.stringContaining("The profile points to nothing") } });
@@ -130,7 +166,7 @@ test("what the next boot would bring is held against what it was before, unless 
 
 test("an undo works where neither its output nor its note can be written, and where the run's directory is gone", async () => {
   const { deps, what, layout, run, running, old, next, current } = await createHost();
-  const armed = { ...what, armedAt: 1, until: 2, timer: null };
+  const armed = { ...what, ...OVERDUE };
   for (const spoil of [
     () => mkdir(run.undoOutput),
     () => rm(run.undone).then(() => mkdir(run.undone)),
@@ -160,7 +196,7 @@ test("R37: of a confirmation and undos at the same moment exactly one wins, each
   await fc.assert(
     fc.asyncProperty(fc.scheduler(), fc.integer({ min: 1, max: 3 }), async (scheduler, undoers) => {
       const { deps, what, layout, running, old, next } = await createHost();
-      const armed = { ...what, armedAt: 1, until: 2, timer: null };
+      const armed = { ...what, ...OVERDUE };
       await writeArmed(layout, armed);
       const start = (name: string) => scheduler.schedule(Promise.resolve(), name);
       const confirmed = start("confirm").then(() => disarm(deps, armed));

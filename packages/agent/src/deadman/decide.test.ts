@@ -1,7 +1,17 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import type { UndoRecord } from "../spool/shapes.ts";
-import { bootUndoes, type Continuation, continueAfterKill, type InterruptedRun, undoOutcome, windowLeft } from "./decide.ts";
+import {
+  bootUndoes,
+  continueAfterKill,
+  extendsWindow,
+  type InterruptedRun,
+  type Moment,
+  millisecondsLeft,
+  undoOutcome,
+  undoSteps,
+  windowLeft,
+} from "./decide.ts";
 
 const back = "/nix/store/sn3sxk6b7myhr3sdbn7rri2y00ww7n6p-nixos-system-gate-25.11";
 const undone: UndoRecord = {
@@ -16,27 +26,91 @@ const undone: UndoRecord = {
   left: null,
 };
 
+const minutes = 60_000;
+/** Armed at 1,000,000 of the wall clock for two minutes; the monotonic clock of its boot stood at 50,000. */
+const armed = {
+  armedIn: "this",
+  until: 1_000_000 + 2 * minutes,
+  dueAt: 50_000 + 2 * minutes,
+  window: 2 * minutes,
+  windows: 1,
+};
+const at = (change: Partial<Moment> = {}): Moment => ({ bootId: "this", now: 1_000_000, monotonic: 50_000, ...change });
+
 test("R6: a boot undoes what another boot has armed, and in its own boot only what nobody works on and whose time is over", () => {
-  const armed = { bootId: "this", until: 100 };
-  expect(bootUndoes(armed, { bootId: "another", now: 50, runnerLives: false })).toBe(true);
-  expect(bootUndoes(armed, { bootId: "another", now: 0, runnerLives: true })).toBe(true);
-  expect(bootUndoes(armed, { bootId: "this", now: 99, runnerLives: false })).toBe(false);
-  expect(bootUndoes(armed, { bootId: "this", now: 100, runnerLives: false })).toBe(true);
-  // A process with a clock an hour ahead has armed it, or has not: what is running is left alone.
-  expect(bootUndoes(armed, { bootId: "this", now: 3_600_100, runnerLives: true })).toBe(false);
+  const undoes = (change: Partial<Moment>, runnerLives = false) => bootUndoes(armed, { ...at(change), runnerLives });
+  expect(undoes({ bootId: "another" })).toBe(true);
+  expect(undoes({ bootId: "another", now: 0 }, true)).toBe(true);
+  expect(undoes({ monotonic: armed.dueAt - 1 })).toBe(false);
+  expect(undoes({ monotonic: armed.dueAt })).toBe(true);
+  expect(undoes({ monotonic: armed.dueAt + 1 }, true)).toBe(false);
 });
 
-test("R37: what is left of a confirm window is never more than the whole of it and never less than nothing, wherever the clock was set", () => {
-  const armed = { armedAt: 1_000_000, until: 1_120_000 };
-  expect(windowLeft(armed, 1_030_000)).toBe(90_000);
-  expect(windowLeft(armed, 1_120_000)).toBe(0);
+test("R70: in the boot that armed it, a wall clock that jumps makes a window neither shorter nor longer", () => {
   fc.assert(
-    fc.property(fc.integer(), (now) => {
-      const left = windowLeft(armed, now);
-      expect(left).toBeGreaterThanOrEqual(0);
-      expect(left).toBeLessThanOrEqual(120_000);
+    fc.property(fc.integer(), fc.integer({ min: 0, max: 10 * minutes }), (now, passed) => {
+      const moment = at({ now, monotonic: 50_000 + passed });
+      expect(millisecondsLeft(armed, moment)).toBe(Math.max(0, 2 * minutes - passed));
+      expect(bootUndoes(armed, { ...moment, runnerLives: false })).toBe(passed >= 2 * minutes);
     }),
   );
+  // What was armed in another boot, or by an agent that knew no other clock, is due as the wall clock says.
+  expect(millisecondsLeft(armed, at({ bootId: "another", now: armed.until - 5 }))).toBe(5);
+  expect(millisecondsLeft({ ...armed, dueAt: null }, at({ now: armed.until - 7, monotonic: 0 }))).toBe(7);
+});
+
+test("R37: what is left of a confirm window is never more than the whole of it and never less than nothing, wherever the clocks stand", () => {
+  expect(windowLeft(armed, at({ monotonic: 50_000 + 30_000 }))).toBe(90_000);
+  expect(windowLeft(armed, at({ monotonic: armed.dueAt }))).toBe(0);
+  fc.assert(
+    fc.property(fc.integer(), fc.integer(), fc.boolean(), fc.integer({ min: 1, max: 5 }), (now, monotonic, isOld, windows) => {
+      const left = windowLeft({ ...armed, windows, dueAt: isOld ? null : armed.dueAt }, at({ now, monotonic }));
+      expect(left).toBeGreaterThanOrEqual(0);
+      expect(left).toBeLessThanOrEqual(windows * 2 * minutes);
+    }),
+  );
+});
+
+const steps = (["profile", "activation", "boot-entry"] as const).map((kind) => ({
+  kind,
+  launcher: [],
+  argv: [kind] as [string],
+  env: {},
+  unit: null,
+}));
+
+test.for([
+  ["in the window", { stage: "activation" }, {}, ["activation"]],
+  ["in the last steps", { stage: "permanent" }, {}, ["profile", "activation", "boot-entry"]],
+  ["after a boot into what ran", { stage: "activation" }, { bootId: "next" }, []],
+  [
+    "after a boot into what ran, profile and boot entry in between",
+    { stage: "permanent" },
+    { bootId: "next" },
+    ["profile", "boot-entry"],
+  ],
+  [
+    "after a boot into the new one",
+    { stage: "permanent" },
+    { bootId: "next", running: "/new" },
+    ["profile", "activation", "boot-entry"],
+  ],
+  ["after a boot into something else", { stage: "activation" }, { bootId: "next", running: undefined }, ["activation"]],
+  ["after a boot that activates nothing", { stage: "activation" }, { bootId: "next", bootActivates: false }, ["activation"]],
+] as const)("R82: %s, an undo does what the deployment and the boot leave to do, and no more", ([, of, seen, kinds]) => {
+  const host = { bootId: "this", running: back as string | undefined, bootActivates: true, ...seen };
+  expect(undoSteps({ undo: steps, armedIn: "this", back, ...of }, host).map(({ kind }) => kind)).toEqual(kinds);
+});
+
+test.for([
+  ["the dashboard refuses connections", { last: "dashboard-away" }, true],
+  ["that is so for the fifth window", { last: "dashboard-away", windows: 5 }, false],
+  ["the host has no link yet", { last: "not-linked" }, true],
+  ["a new agent has no link, and the dashboard was there all the time", { last: "not-linked", isAgentOnTrial: true }, false],
+  ["a new agent has no link, and the dashboard was away", { last: "not-linked", isAgentOnTrial: true, wasAway: true }, true],
+  ["nothing proves the path", { last: "none", wasAway: true }, false],
+] as const)("R68: a window that ends while %s", ([, change, extended]) => {
+  expect(extendsWindow({ wasAway: false, isAgentOnTrial: false, windows: 1, ...change })).toBe(extended);
 });
 
 const left: InterruptedRun = {
@@ -83,122 +157,6 @@ test("how an undone run ends: who undid it and why; what the run itself had foun
   expect(end({ endedAt: null })).toMatchObject({ state: "failed", code: "undo-failed" });
 });
 
-/**
- * A host as far as the dead-man switch changes it. Each step of somebody is one change of the disk; between any two of them
- * that somebody can be killed, and somebody else can come.
- */
-interface Model {
-  armed: boolean;
-  told: boolean;
-  begun: boolean;
-  status: "none" | "succeeded" | "failed";
-  undo: InterruptedRun["undo"];
-  running: "old" | "new" | "between";
-  recorded: boolean;
-  boot: number;
-  armedIn: number;
-  ends: string[];
-}
-
-type Step = (model: Model) => void;
-
-/** The steps of an undo under its lock; without a record there is nothing to do. */
-const undoSteps: Step[] = [
-  (model) => {
-    if (model.armed) model.undo = "begun";
-  },
-  (model) => {
-    if (model.armed) model.running = "between";
-  },
-  (model) => {
-    if (model.armed) model.running = "old";
-  },
-  (model) => {
-    if (model.armed) model.undo = "ended";
-  },
-  (model) => {
-    model.armed = false;
-  },
-];
-
-/** The live runner, from arming to its end. `goes`: how the activation goes, and what a confirmation says. */
-function runnerSteps(goes: { activation: "succeeded" | "failed"; confirmed: boolean }): Step[] {
-  const isStillArmed = (model: Model) => model.armed && model.undo === "none";
-  return [
-    (model) => {
-      model.armed = true;
-      model.armedIn = model.boot;
-    },
-    (model) => {
-      model.told = true;
-    },
-    (model) => {
-      model.begun = true;
-    },
-    (model) => {
-      if (isStillArmed(model)) model.running = "between";
-    },
-    (model) => {
-      if (!isStillArmed(model)) return;
-      model.running = "new";
-      model.status = goes.activation;
-    },
-    // Disarmed by a confirmation: what runs is kept.
-    (model) => {
-      if (isStillArmed(model) && goes.confirmed && model.status === "succeeded") model.armed = false;
-    },
-    (model) => {
-      if (model.armed || model.undo !== "none" || model.running !== "new") return;
-      model.recorded = true;
-      model.ends.push("succeeded");
-    },
-  ];
-}
-
-/** What the next runner does, to the end of the run. */
-function recover(model: Model, confirmed: boolean): void {
-  if (model.ends.length > 0) return;
-  const next: Continuation = continueAfterKill({
-    wasArmed: model.told,
-    isArmed: model.armed,
-    undo: model.undo,
-    sameBoot: model.armedIn === model.boot,
-    activation: !model.begun ? "not-begun" : model.status === "none" ? "unknown" : model.status,
-    isActive: model.running === "new",
-  });
-  const undoAll = () => {
-    for (const step of undoSteps) step(model);
-    model.ends.push(model.running === "old" ? "rolled-back" : "undo-failed");
-  };
-  switch (next) {
-    case "unchanged":
-    case "disarm":
-      model.armed = false;
-      model.ends.push("failed");
-      return;
-    case "confirm":
-      if (!confirmed) {
-        undoAll();
-        return;
-      }
-      model.armed = false;
-      model.recorded = true;
-      model.ends.push("succeeded");
-      return;
-    case "undo":
-    case "undone":
-      undoAll();
-      return;
-    case "confirmed":
-      model.recorded = true;
-      model.ends.push("succeeded");
-      return;
-    case "unarmed":
-      model.ends.push("unarmed");
-      return;
-  }
-}
-
 test.for([
   ["runner", "runner-killed", "The runner was killed, and the activation failed. The run restored"],
   ["timer", "not-confirmed", "The activation was not confirmed in time. The dead-man switch restored"],
@@ -219,63 +177,4 @@ test("an undo that did not restore everything says what is left, or that it did 
   expect(reasonOf({ left: "x".repeat(2000) })).toHaveLength(2000);
   const cause = { code: "not-confirmed", reason: "x".repeat(2000) } as const;
   expect(undoOutcome({ ...undone, cause }, null)).toMatchObject({ reason: expect.stringMatching(/^x{1900}/) });
-});
-
-test("R1, R37: whatever is killed when, and whoever comes first: one end, it is true, and a host that goes down is never left between", () => {
-  const actor = fc.constantFrom("runner", "timer", "boot", "power");
-  fc.assert(
-    fc.property(
-      fc.record({ activation: fc.constantFrom("succeeded" as const, "failed" as const), confirmed: fc.boolean() }),
-      fc.array(actor, { maxLength: 25 }),
-      fc.boolean(),
-      (goes, schedule, confirmedLater) => {
-        const model: Model = {
-          armed: false,
-          told: false,
-          begun: false,
-          status: "none",
-          undo: "none",
-          running: "old",
-          recorded: false,
-          boot: 1,
-          armedIn: 1,
-          ends: [],
-        };
-        let runner = runnerSteps(goes);
-        let undoer: Step[] = [];
-        for (const who of schedule) {
-          // The lock: while somebody undoes, the runner starts nothing and disarms nothing.
-          if (who === "runner" && undoer.length === 0) runner.shift()?.(model);
-          if (who === "timer" && model.armedIn === model.boot) {
-            if (undoer.length === 0 && model.armed) undoer = [...undoSteps];
-            undoer.shift()?.(model);
-          }
-          if (who === "power") {
-            model.boot++;
-            runner = [];
-            undoer = [];
-          }
-          if (
-            who === "boot" &&
-            model.armed &&
-            bootUndoes({ bootId: String(model.armedIn), until: 9 }, { bootId: String(model.boot), now: 0, runnerLives: false })
-          ) {
-            for (const step of undoSteps) step(model);
-          }
-        }
-        for (const step of undoer) step(model);
-        recover(model, confirmedLater);
-        recover(model, !confirmedLater);
-
-        expect(model.ends).toHaveLength(1);
-        expect(model.armed).toBe(false);
-        const [end] = model.ends;
-        if (end === "succeeded") expect(model).toMatchObject({ running: "new", recorded: true, status: "succeeded" });
-        else expect(model).toMatchObject({ running: "old", recorded: false });
-        expect(["succeeded", "rolled-back", "failed"]).toContain(end);
-        if (end === "failed") expect(model.begun).toBe(false);
-      },
-    ),
-    { numRuns: 3000 },
-  );
 });

@@ -1,5 +1,6 @@
 import { type FailureCode, type Outcome, shorten } from "@nixfleet/protocol";
-import type { ArmedDeadman, UndoRecord } from "../spool/shapes.ts";
+import type { ArmedDeadman } from "../spool/armed-deadman.ts";
+import type { UndoRecord } from "../spool/shapes.ts";
 
 /** What a run found wrong with what it had activated. */
 export interface UndoCause {
@@ -7,15 +8,81 @@ export interface UndoCause {
   reason: string;
 }
 
+/** A moment, by what a program can tell of it. */
+export interface Moment {
+  bootId: string;
+  /** The wall clock, in milliseconds. */
+  now: number;
+  /** The monotonic clock of this boot, in milliseconds. */
+  monotonic: number;
+}
+
+/** Milliseconds until an armed record is due. By the monotonic clock where that is the one of its boot: nobody sets it. */
+export function millisecondsLeft(armed: Pick<ArmedDeadman, "armedIn" | "dueAt" | "until">, at: Moment): number {
+  const left = armed.dueAt === null || armed.armedIn !== at.bootId ? armed.until - at.now : armed.dueAt - at.monotonic;
+  return Math.max(0, left);
+}
+
 /**
  * Whether a boot undoes: another boot is the evidence itself, and so is a window that has passed, unless a runner is active on
  * it (a switch can start the boot's own unit).
  */
 export function bootUndoes(
-  armed: Pick<ArmedDeadman, "bootId" | "until">,
-  at: { bootId: string; now: number; runnerLives: boolean },
+  armed: Pick<ArmedDeadman, "armedIn" | "dueAt" | "until">,
+  at: Moment & { runnerLives: boolean },
 ): boolean {
-  return armed.bootId !== at.bootId || (!at.runnerLives && at.now >= armed.until);
+  return armed.armedIn !== at.bootId || (!at.runnerLives && millisecondsLeft(armed, at) === 0);
+}
+
+/**
+ * The programs of an undo that are needed, in order. Profile and boot entry are put back only where the deployment may have touched
+ * them. What ran is activated again unless a boot has done that: where a boot activates all of what it boots, nothing of another
+ * activation outlives it.
+ */
+export function undoSteps(
+  { undo, stage, armedIn, back }: Pick<ArmedDeadman, "undo" | "stage" | "armedIn" | "back">,
+  at: { bootId: string; running: string | undefined; bootActivates: boolean },
+): ArmedDeadman["undo"] {
+  const wasBooted = at.bootActivates && armedIn !== at.bootId && at.running === back;
+  const isNeeded = { activation: !wasBooted, profile: stage === "permanent", "boot-entry": stage === "permanent" };
+  return undo.filter(({ kind }) => isNeeded[kind]);
+}
+
+/** The most confirm windows that one activation may have, however long the dashboard is away. */
+export const MOST_WINDOWS = 5;
+
+/** What a dashboard answered, as far as it says something of the path to it. */
+export type PathEvidence =
+  /** Nobody serves there now: the host has reached the machine, or what stands before it. */
+  | "dashboard-away"
+  /** The dashboard answers, and the host's agent has no link to it. */
+  | "not-linked"
+  /** None: no route, no name, no answer, or not for this host. */
+  | "none";
+
+/**
+ * Whether a confirm window that ends without a confirmation is extended by another one: only where the path is proven and the
+ * dashboard is what is missing. An agent that is on trial is judged by its link, so that a missing link counts only if
+ * the dashboard was away too: an agent comes back to it in its own time.
+ */
+export function extendsWindow(seen: {
+  /** What the last answer said, the only fault that was left. */
+  last: PathEvidence;
+  /** Whether the dashboard was seen away since this window began. */
+  wasAway: boolean;
+  /** Whether it is a new agent whose link is awaited. */
+  isAgentOnTrial: boolean;
+  windows: number;
+}): boolean {
+  if (seen.windows >= MOST_WINDOWS) return false;
+  switch (seen.last) {
+    case "dashboard-away":
+      return true;
+    case "not-linked":
+      return seen.wasAway || !seen.isAgentOnTrial;
+    case "none":
+      return false;
+  }
 }
 
 /** What is known of a run whose runner is gone, and that has no outcome. */
@@ -64,11 +131,11 @@ export function continueAfterKill(left: InterruptedRun): Continuation {
 }
 
 /**
- * Milliseconds that are left of a confirm window, for a runner that continues with it. Never more than the whole window, whatever the
- * clocks of the two runners say.
+ * Milliseconds that are left of a confirm window, for a runner that continues with it. Never more than the whole of it, whatever the
+ * clocks say.
  */
-export function windowLeft({ armedAt, until }: Pick<ArmedDeadman, "armedAt" | "until">, now: number): number {
-  return Math.min(Math.max(0, until - now), until - armedAt);
+export function windowLeft(armed: Pick<ArmedDeadman, "armedIn" | "dueAt" | "until" | "window" | "windows">, at: Moment): number {
+  return Math.min(millisecondsLeft(armed, at), armed.window * armed.windows);
 }
 
 /** How a run ends whose activation was undone. `cause` is what the run itself had found, if there was anybody to find it. */

@@ -1,16 +1,18 @@
+import { rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Facts, RunId } from "@nixfleet/protocol";
 import { type Disk, isDiskFull, machineDisk, syncDirectory, writeAtomic } from "@nixfleet/runtime";
+import { type ArmedDeadman, ArmedRecord, withFirstFormat } from "../spool/armed-deadman.ts";
 import type { RunLayout, RunnerLayout } from "../spool/layout.ts";
 import { runnerLayout } from "../spool/layout.ts";
-import { ArmedDeadman, UndoRecord } from "../spool/shapes.ts";
+import { UndoRecord } from "../spool/shapes.ts";
 import { type JsonRead, readUntrustedJson } from "../spool/untrusted-json.ts";
 
 /** The daemon may run as another user of the same group: it reports what is armed. */
 const mode = 0o640;
 
 export function readArmed(layout: Pick<RunnerLayout, "deadman">): Promise<JsonRead<ArmedDeadman>> {
-  return readUntrustedJson(layout.deadman, ArmedDeadman);
+  return readUntrustedJson(layout.deadman, ArmedRecord);
 }
 
 /** The record, if the dead-man switch is armed and it is this run's. */
@@ -21,13 +23,37 @@ export async function readArmedOf(layout: Pick<RunnerLayout, "deadman">, runId: 
 
 /** On the disk when it returns: from here on a boot undoes. */
 export function writeArmed(layout: Pick<RunnerLayout, "deadman">, armed: ArmedDeadman, disk: Disk = machineDisk): Promise<void> {
-  return writeAtomic(layout.deadman, `${JSON.stringify(armed)}\n`, { mode, disk });
+  return writeAtomic(layout.deadman, `${JSON.stringify(withFirstFormat(armed))}\n`, { mode, disk });
 }
 
-/** On the disk when it returns: no boot undoes any more. */
-export async function removeArmed(layout: Pick<RunnerLayout, "deadman">, disk: Disk = machineDisk): Promise<void> {
+/** The same for one that is there already. On a full disk it takes what the run holds back for its own end. */
+export function replaceArmed(
+  layout: Pick<RunnerLayout, "deadman" | "run">,
+  armed: ArmedDeadman,
+  disk: Disk = machineDisk,
+): Promise<void> {
+  return withReserve(layout.run(armed.runId), disk, () => writeArmed(layout, armed, disk));
+}
+
+async function withReserve(run: Pick<RunLayout, "reserve">, disk: Disk, write: () => Promise<void>): Promise<void> {
+  try {
+    await write();
+  } catch (error) {
+    if (!isDiskFull(error)) throw error;
+    await disk.rm(run.reserve, { force: true });
+    await write();
+  }
+}
+
+/** On the disk when it returns: no boot undoes any more, and nothing is kept from the garbage collector for that. */
+export async function removeArmed(
+  layout: Pick<RunnerLayout, "deadman" | "run">,
+  runId: RunId,
+  disk: Disk = machineDisk,
+): Promise<void> {
   await disk.rm(layout.deadman, { force: true });
   await syncDirectory(dirname(layout.deadman), disk);
+  await rm(layout.run(runId).roots, { recursive: true, force: true });
 }
 
 export async function readUndoRecord(run: Pick<RunLayout, "undone">): Promise<UndoRecord | undefined> {
@@ -44,15 +70,8 @@ export async function writeUndoRecord(
   undone: UndoRecord,
   disk: Disk = machineDisk,
 ): Promise<string | undefined> {
-  const write = () => writeAtomic(run.undone, `${JSON.stringify(undone)}\n`, { mode, disk });
   try {
-    try {
-      await write();
-    } catch (error) {
-      if (!isDiskFull(error)) throw error;
-      await disk.rm(run.reserve, { force: true });
-      await write();
-    }
+    await withReserve(run, disk, () => writeAtomic(run.undone, `${JSON.stringify(undone)}\n`, { mode, disk }));
     return undefined;
   } catch (error) {
     return (error as Error).message;

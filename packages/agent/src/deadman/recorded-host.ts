@@ -1,7 +1,7 @@
 import type { Exec } from "@nixfleet/runtime";
 import { createPlatform } from "../platforms/choose.ts";
 import type { Platform } from "../platforms/platform.ts";
-import type { ArmedDeadman } from "../spool/shapes.ts";
+import type { ArmedDeadman } from "../spool/armed-deadman.ts";
 import { createSystemd, type Systemd } from "../systemd/systemd.ts";
 
 /** The host as the armed record has it: whoever undoes may not read the agent's settings. */

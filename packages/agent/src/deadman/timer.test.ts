@@ -7,13 +7,17 @@ import { createDeadmanTimer, stopTimer } from "./timer.ts";
 
 const runId = "01jd0000000000000000000001" as RunId;
 
+/** `systemctl show --property=ActiveState,SubState` of a timer, as systemd 252, 257 and 262 print it. */
+const WAITING = "ActiveState=active\nSubState=waiting\n";
+
 /** What a timer asks of systemd, which does not run this machine: the lab's hosts have it for real. */
-async function startTimerOn(scope: SystemdScope, end: number, stderr = "") {
+async function startTimerOn(scope: SystemdScope, end: number, { stderr = "", number = 1, shown = WAITING } = {}) {
   const requests: ExecRequest[] = [];
   const exec: Exec = (request) => {
     requests.push(request);
     const end_ = { kind: "exited", exitCode: end } as const;
-    return { pid: 1, result: Promise.resolve({ end: end_, aborted: false, stdout: "", stderr, truncated: false }) };
+    const stdout = request.argv.includes("show") ? shown : "";
+    return { pid: 1, result: Promise.resolve({ end: end_, aborted: false, stdout, stderr, truncated: false }) };
   };
   const env = { PATH: "/bin", HOME: "/root", XDG_RUNTIME_DIR: "/run/user/7", NIXFLEET_CONFIRM_TIMEOUT: "5", SECRET: "x" };
   const timer = createDeadmanTimer(
@@ -30,7 +34,8 @@ async function startTimerOn(scope: SystemdScope, end: number, stderr = "") {
     },
     createSystemd({ exec, scope, env }),
   );
-  return { fault: await timer.start({ runId, seconds: 120 }), unit: timer.unitOf(runId), requests };
+  const start = { runId, seconds: 120, number };
+  return { fault: await timer.start(start), unit: timer.unitOf(start), requests };
 }
 
 test("with systemd the time is kept by a transient timer of the monotonic clock, with nothing of the agent's settings", async () => {
@@ -47,10 +52,28 @@ test("with systemd the time is kept by a transient timer of the monotonic clock,
 });
 
 test("a user's own systemd is asked where a user's home is managed, and its refusal is reported", async () => {
-  const { fault, requests } = await startTimerOn("user", 1, "Failed to connect to bus\n");
+  const { fault, requests } = await startTimerOn("user", 1, { stderr: "Failed to connect to bus\n" });
   expect(fault).toBe("systemd-run: Failed to connect to bus");
   expect(requests[0]?.argv.slice(0, 2)).toEqual(["systemd-run", "--user"]);
   expect(requests[0]?.env).toEqual({ LC_ALL: "C", PATH: "/bin", HOME: "/root", XDG_RUNTIME_DIR: "/run/user/7" });
+});
+
+test("R82: a timer that systemd does not say is waiting was not started, and is not left behind", async () => {
+  for (const shown of ["ActiveState=inactive\nSubState=dead\n", "ActiveState=active\nSubState=elapsed\n", ""]) {
+    const { fault, unit, requests } = await startTimerOn("system", 0, { shown });
+    expect(fault).toContain(`${unit}.timer is waiting`);
+    expect(requests.at(-1)?.argv).toEqual(["systemctl", "stop", `${unit}.timer`]);
+  }
+});
+
+test("R68: the timer of an extended window has a name of its own, beside the one that still waits", async () => {
+  const { fault, unit, requests } = await startTimerOn("system", 0, { number: 3 });
+  expect([fault, unit]).toEqual([undefined, `nixfleet-deadman-${runId}-3`]);
+  expect(requests.map(({ argv }) => argv.slice(0, 2).join(" "))).toEqual([
+    "systemctl stop",
+    "systemd-run --quiet",
+    "systemctl show",
+  ]);
 });
 
 test("R37: what a record names is stopped by the systemd of the host's scope, though that is not found at the moment", async () => {

@@ -7,8 +7,9 @@ import { type Exec, identifyProcess, isAlive } from "@nixfleet/runtime";
 import { createFakeClock, createTempDir } from "@nixfleet/testkit";
 import { expect, onTestFinished, test } from "vitest";
 import { sampleArmed } from "../spool/armed.fixture.ts";
+import type { ArmedDeadman } from "../spool/armed-deadman.ts";
 import { runnerLayout } from "../spool/layout.ts";
-import type { ArmedDeadman, UndoRecord } from "../spool/shapes.ts";
+import type { UndoRecord } from "../spool/shapes.ts";
 import { readUndoRecord, writeArmed, writeUndoRecord } from "./record.ts";
 import { undo } from "./undo.ts";
 

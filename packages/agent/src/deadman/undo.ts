@@ -1,11 +1,15 @@
 import { open } from "node:fs/promises";
 import { shorten } from "@nixfleet/protocol";
-import { type Clock, type Disk, type Exec, identifyProcess, isAlive, isDiskFull } from "@nixfleet/runtime";
+import { bootId, type Clock, type Disk, type Exec, identifyProcess, isAlive, isDiskFull } from "@nixfleet/runtime";
+import type { Platform } from "../platforms/platform.ts";
+import { activatedClosure } from "../platforms/specialisations.ts";
+import type { ArmedDeadman } from "../spool/armed-deadman.ts";
 import { type RunLayout, runnerLayout } from "../spool/layout.ts";
 import { wait } from "../spool/run-record.ts";
-import type { ArmedDeadman, UndoRecord } from "../spool/shapes.ts";
+import type { UndoRecord } from "../spool/shapes.ts";
 import { stopUnit } from "./activation-unit.ts";
-import type { UndoCause } from "./decide.ts";
+import { findDifferences, restored } from "./compare.ts";
+import { type UndoCause, undoSteps } from "./decide.ts";
 import { withDeadmanLock } from "./lock.ts";
 import { readArmed, readUndoRecord, removeArmed, writeUndoRecord } from "./record.ts";
 import { recordedPlatform } from "./recorded-host.ts";
@@ -46,8 +50,8 @@ export type UndoResult =
   { kind: "nothing" } | { kind: "undone"; armed: ArmedDeadman; undone: UndoRecord };
 
 /**
- * Brings back what ran before the armed activation, by the programs in the record and by nothing else. If it is killed, the
- * record is still there, and whoever comes next does all of it again.
+ * Brings back what ran before the armed activation, by the programs in the record and by nothing else, and looks whether it is back.
+ * If it is killed, however often, the record is still there, and whoever comes next does all of it again.
  */
 export function undo(deps: UndoDeps, { why, cause, applies = () => true }: UndoRequest): Promise<UndoResult> {
   const layout = runnerLayout(deps.runnerDir);
@@ -57,8 +61,7 @@ export function undo(deps: UndoDeps, { why, cause, applies = () => true }: UndoR
     if (read.kind !== "ok" || !applies(read.value)) return { kind: "nothing" };
     const armed = read.value;
     const undone = await activatePrevious(deps, armed, layout.run(armed.runId), { why, cause: cause ?? null });
-    if (await hasOtherDaemon(deps.exec, armed, undone)) await restartDaemon(deps.exec, armed.host);
-    await removeArmed(layout, deps.disk);
+    await removeArmed(layout, armed.runId, deps.disk);
     await stopTimer(deps.exec, armed.timer, armed.host);
     return { kind: "undone", armed, undone };
   });
@@ -93,9 +96,12 @@ async function activatePrevious(
   log(`Run ${armed.runId}: undoing, activating ${armed.back}.`);
   await note({});
   if (earlier !== undefined) await endLeftovers(deps, armed, earlier);
-  await stopActivation(exec, run, armed.activation, armed.host);
+  await stopActivation(deps, run, armed);
+  const platform = recordedPlatform(armed.host, exec);
+  const running = await platform.runningClosure();
+  const steps = undoSteps(armed, { bootId: bootId(), running, bootActivates: platform.bootActivates });
   const exitCodes: (number | null)[] = [];
-  for (const step of armed.undo) {
+  for (const step of steps) {
     const attempt = () => runStep(deps, run, step, (child) => note({ child, exitCodes }));
     let exitCode = await attempt();
     if (exitCode !== 0) {
@@ -104,9 +110,13 @@ async function activatePrevious(
     }
     exitCodes.push(exitCode);
   }
-  const { running, left } = await compare(exec, armed);
+  const reactivated = steps.some(({ kind }) => kind === "activation");
+  if (await hasOtherDaemon(platform, armed, { why, reactivated })) await restartDaemon(exec, armed.host);
+  const differences = await findDifferences(platform, restored(armed, bootId()), clock);
+  const left = differences.length === 0 ? null : shorten(differences.join(" "), 2000);
   if (left !== null) log(left);
-  await note({ endedAt: clock.now(), child: null, exitCodes, running, left });
+  const now = (await platform.runningClosure()) ?? null;
+  await note({ endedAt: clock.now(), child: null, exitCodes, running: now, left });
   return undone;
 }
 
@@ -145,34 +155,17 @@ async function endLeftovers(
 }
 
 /**
- * Whether the daemon is the one of the activation that was undone: it was told to make way, or the machine has booted since. A
- * switch leaves the agent's units alone, and one that cannot connect, or does not run at all, would stay so.
+ * Whether the daemon is the one of the activation that was undone: it was told to make way, or the machine has booted into that
+ * closure. A switch leaves the agent's units alone, and one that cannot connect, or does not run at all, would stay so.
  */
 async function hasOtherDaemon(
-  exec: Exec,
-  { restarted, back, activation, host }: ArmedDeadman,
-  { why, running }: UndoRecord,
+  platform: Platform,
+  { restarted, back, activation }: ArmedDeadman,
+  { why, reactivated }: { why: UndoRecord["why"]; reactivated: boolean },
 ): Promise<boolean> {
-  if ((restarted !== true && why !== "boot") || running !== back) return false;
-  const platform = recordedPlatform(host, exec);
+  if (!reactivated || (restarted !== true && why !== "boot") || (await platform.runningClosure()) !== back) return false;
   const before = await platform.installedAgent(back);
-  return before !== undefined && before !== (await platform.installedAgent(activation.closure));
-}
-
-/** Holds what is so now against what was so before. */
-async function compare(
-  exec: Exec,
-  { back, profile, activation, host }: ArmedDeadman,
-): Promise<Pick<UndoRecord, "running" | "left">> {
-  const platform = recordedPlatform(host, exec);
-  const running = (await platform.runningClosure()) ?? null;
-  if (running !== back) {
-    return { running, left: `The host runs ${running ?? "no closure that can be read"}, and not ${back}.` };
-  }
-  const set = activation.mode === "test" ? profile : ((await platform.profileClosure()) ?? null);
-  if (profile === null || set === profile) return { running, left: null };
-  const boots = platform.bootsFromProfile ? ": the next boot would bring that" : "";
-  return { running, left: shorten(`The profile points to ${set ?? "nothing"}, and not to ${profile}${boots}.`, 2000) };
+  return before !== undefined && before !== (await platform.installedAgent(activatedClosure(activation)));
 }
 
 /** The output of an undo, as far as it is of a size that a person reads: the last 256 KiB. */

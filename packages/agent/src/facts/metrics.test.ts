@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { Metrics } from "@nixfleet/protocol";
 import { createFakeClock } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
-import { readDisks } from "../disks.ts";
+import { isInMemory, readDisks } from "../disks.ts";
 import { parseDarwinBootTime, parseNetstat, parseSwapUsage, parseVmStat } from "./darwin-output.ts";
 import { createLinuxSource } from "./linux-source.ts";
 import type { MachineSource } from "./machine-source.ts";
@@ -113,6 +113,24 @@ test("each file system is reported once, what is not there is left out, and what
     { mount: "/", used: 600 * 4096, total: 950 * 4096 },
     { mount: "/boot", used: 51_200, total: 51_200 },
   ]);
+});
+
+test("the partitions that a machine boots from are among its disks, wherever they are mounted", async () => {
+  const statfs = async () => ({ bsize: 1, blocks: 10, bfree: 5, bavail: 5 });
+  const numbers: Record<string, number> = { "/": 1, "/nix": 1, "/boot": 2, "/efi": 3, "/boot/efi": 3 };
+  const disks = await readDisks(undefined, { device: async (path) => numbers[path] ?? 1, statfs });
+  expect(disks.map(({ mount }) => mount)).toEqual(["/", "/boot", "/efi"]);
+});
+
+test("a place is in memory if its file system is tmpfs or ramfs, or that of the nearest directory which is there", async () => {
+  const on = (types: Record<string, number>) => async (path: string) => types[path];
+  expect(await isInMemory("/var/lib/runner", on({ "/": 0x01021994 }))).toBe(true);
+  expect(await isInMemory("/var/lib/runner", on({ "/": 0x858458f6, "/var/lib": 0xef53 }))).toBe(false);
+  expect(await isInMemory("/var/lib/runner", on({ "/": 0xef53, "/var/lib/runner": 0x01021994 }))).toBe(true);
+  expect(await isInMemory("/var/lib/runner", on({}))).toBe(false);
+  // As the kernel says it: nothing in /proc is in memory by that name, and /dev/shm is by definition (shm_overview(7)).
+  expect(await isInMemory("/proc/none/of/this")).toBe(false);
+  expect(await isInMemory("/dev/shm/nixfleet/none")).toBe(true);
 });
 
 test("what macOS prints is read", () => {

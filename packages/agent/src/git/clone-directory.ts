@@ -1,6 +1,7 @@
 import { lstat, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { Git } from "@nixfleet/runtime";
+import { COMPARED } from "./work-tree.ts";
 
 export type DirectoryState = { kind: "usable" } | { kind: "missing" } | { kind: "unusable"; reason: string };
 
@@ -23,17 +24,22 @@ export async function inspectClone(dir: string): Promise<DirectoryState> {
  * alternates or borrowed objects; and takes away locks that a killed git has left. Nobody else works in it: the caller holds
  * the runner's lock.
  */
-export async function resetSettings(dir: string): Promise<void> {
+export async function resetSettings(dir: string, url: string): Promise<void> {
   const git = join(dir, ".git");
   const known = await readIfThere(join(git, "config"));
   const isSha256 = /objectformat\s*=\s*sha256/i.test(known ?? "");
   const format = isSha256 ? "1\n[extensions]\n\tobjectformat = sha256" : "0";
+  // Newer versions of Nix take the URLs of submodules from there, as libgit2 reads it (a file:// URL loses a slash, seen with Nix 2.34.8).
+  const remote = `[remote "origin"]\n\turl = ${JSON.stringify(url.replace(/^file:\/\//, ""))}\n`;
+  // As git-init(1) finds it out: where it is not told, git takes a folder of another case for one that nobody tracks.
+  const foldsCase = (await lstatIfThere(join(git, "HeAd"))) !== undefined;
   await writeFile(
     join(git, "config"),
-    `[core]\n\tfilemode = true\n\tbare = false\n\tlogallrefupdates = false\n\trepositoryformatversion = ${format}\n`,
+    `[core]\n\tfilemode = true\n\tignorecase = ${foldsCase}\n\tbare = false\n\tlogallrefupdates = false\n\trepositoryformatversion = ${format}\n${remote}`,
   );
   const strange = ["info/attributes", "info/grafts", "info/sparse-checkout", "objects/info/alternates", "config.worktree"];
   for (const name of strange) await rm(join(git, name), { force: true });
+  await rm(join(dir, COMPARED), { recursive: true, force: true });
   // Git takes an index for the truth about the work tree; without one it writes every file again.
   await rm(join(git, "index"), { force: true });
   for (const name of await listLocks(git)) await rm(name, { force: true });

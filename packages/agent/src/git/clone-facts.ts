@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { Facts } from "@nixfleet/protocol";
 import { LARGEST_FLAKE_LOCK } from "@nixfleet/runtime";
 import { runnerLayout } from "../spool/layout.ts";
@@ -13,12 +14,14 @@ export interface CloneFactsDeps {
   clone: Clone;
   runnerDir: string;
   branch: string;
+  /** Folder of the flake within the repository; empty: its root. */
+  flakeDir: string;
   hostname: string;
   now: () => number;
 }
 
 /** What the clone says: its commit, its lock file, the host's tests. Without a commit there is neither lock file nor test. */
-export async function readCloneFacts({ clone, runnerDir, branch, hostname, now }: CloneFactsDeps): Promise<CloneFacts> {
+export async function readCloneFacts({ clone, runnerDir, branch, flakeDir, hostname, now }: CloneFactsDeps): Promise<CloneFacts> {
   const layout = runnerLayout(runnerDir);
   const commit = await clone.head();
   const read = await readUntrustedJson(layout.cloneState, CloneState);
@@ -27,10 +30,10 @@ export async function readCloneFacts({ clone, runnerDir, branch, hostname, now }
     clone: { commit, branch, ...(fetchedAt === null ? {} : { fetchedAt }), ...(problem === null ? {} : { problem }) },
   };
   if (commit === null) return facts;
-  const scripts = await listTestScripts(layout.clone, hostname);
+  const scripts = await listTestScripts({ clone: layout.clone, flakeDir }, hostname);
   return {
     ...facts,
-    lock: readLockFile(await clone.readFile("flake.lock", LARGEST_FLAKE_LOCK), now()),
+    lock: readLockFile(await clone.readFile(join(flakeDir, "flake.lock"), LARGEST_FLAKE_LOCK), now()),
     tests: { defined: scripts.length },
   };
 }

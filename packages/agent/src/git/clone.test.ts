@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
-import { chown, cp, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { chown, cp, link, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Commit } from "@nixfleet/protocol";
-import { createGit, exec } from "@nixfleet/runtime";
-import { createGitFixture, createTempDir, type GitFixture } from "@nixfleet/testkit";
+import { createGit, exec, type Git } from "@nixfleet/runtime";
+import { addOldHistory, createGitFixture, createTempDir, type GitFixture } from "@nixfleet/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Clone, createClone, type SyncResult } from "./clone.ts";
 import { readLockFile } from "./lock-file.ts";
@@ -72,7 +72,11 @@ test("R31: a first pull, a later one, an older commit of the branch, and the tip
   expect(await bench.state()).toEqual({ head: bench.first, changes: "" });
   expect(await bench.clone.head()).toBe(bench.first);
   expect(await bench.clone.readFile("flake.nix", 10)).toEqual({ kind: "bytes", bytes: Buffer.from("{ }\n") });
-  expect(await bench.clone.readFile("nothing", 10)).toMatchObject({ kind: "failed" });
+  expect(await bench.clone.readFile("nothing", 10)).toEqual({ kind: "missing" });
+  // Where newer versions of Nix look for the base of a submodule's relative URL.
+  expect(await readFile(join(bench.dir, ".git/config"), "utf8")).toContain(
+    `[remote "origin"]\n\turl = "${bench.origin.origin}"\n`,
+  );
 });
 
 test("R31: without the network, a commit that the clone has is checked out when that is enough", async () => {
@@ -87,6 +91,110 @@ test("R31: without the network, a commit that the clone has is checked out when 
     kind: "failed",
     fault: { code: "repo-unreachable" },
   });
+});
+
+test("R76: a history of bad modes, dates, time zones and e-mails, which git clone takes, is pulled", async () => {
+  await using bench = await createBench();
+  const tip = await addOldHistory(bench.origin);
+  expect(await bench.pull()).toEqual({ kind: "at", commit: tip, fetched: true });
+  expect(await bench.state()).toEqual({ head: tip, changes: "" });
+  // What is on no branch is looked for in the whole history.
+  await bench.origin.git("branch", "other");
+  const other = await bench.origin.git("commit-tree", "-p", bench.first, "-m", "other", `${bench.first}^{tree}`);
+  await bench.origin.git("update-ref", "refs/heads/other", other);
+  expect(await bench.pull(other)).toMatchObject({ kind: "failed", fault: { code: "commit-missing" } });
+  expect(bench.said).toEqual([]);
+});
+
+test("R10: a commit whose tree would write into .git or out of the clone is refused, and nothing of it is written", async () => {
+  await using bench = await createBench();
+  await bench.pull();
+  for (const name of [".git", ".GIT", "git~1", ".git/hooks", "..", "../up"]) {
+    const commit = await commitEntry(bench.origin, name);
+    expect(await bench.pull(commit)).toMatchObject({ kind: "failed", fault: { firstError: `invalid path '${name}'` } });
+  }
+  expect(await readdir(bench.root)).toEqual(["repo"]);
+  expect(await readdir(join(bench.dir, ".git"))).not.toContain("hooks");
+});
+
+/** Commits a tree of one executable file with a name that git itself would not take. */
+async function commitEntry({ git, workTree, origin }: GitFixture, name: string): Promise<Commit> {
+  const blob = await git("rev-parse", "HEAD:flake.nix");
+  const entry = Buffer.concat([Buffer.from(`100755 ${name}\0`), Buffer.from(blob, "hex")]);
+  const env = { PATH: process.env["PATH"] ?? "" };
+  const argv: [string, ...string[]] = ["git", "hash-object", "-w", "-t", "tree", "--literally", "--stdin"];
+  const tree = (await exec({ argv, cwd: workTree, env, stdin: entry }).result).stdout.trim();
+  const commit = await git("commit-tree", "-m", "bad", tree);
+  await git("--git-dir", origin, "update-ref", "refs/heads/main", commit);
+  return commit;
+}
+
+test("R31: files that git itself calls modified are whole when they are what checkout wrote: CRLF, ident, an encoding", async () => {
+  await using bench = await createBench();
+  const files = { "crlf.nix": "a\r\nb\r\n", "old.txt": "$Id: 1234$\n", "utf8.txt": Buffer.from([0xff, 0xfe, 0xfd]) };
+  await bench.origin.commit("files", files);
+  // Later attributes, which do not lead back to what was committed before them: committed by a tool that does not convert.
+  const attributes = "* text=auto\n*.txt ident\nutf8.txt working-tree-encoding=UTF-16LE eol=lf\n*.bin filter=lfs -text\n";
+  await writeFile(join(bench.origin.workTree, ".gitattributes"), attributes);
+  await bench.origin.git("update-index", "--add", ".gitattributes");
+  await bench.origin.git("commit", "--quiet", "-m", "attributes");
+  const commit = await bench.origin.git("rev-parse", "HEAD");
+  await bench.origin.git("push", "--quiet", "origin", "HEAD");
+
+  expect(await bench.pull()).toEqual({ kind: "at", commit, fetched: true });
+  expect(await bench.pull()).toEqual({ kind: "at", commit, fetched: true });
+
+  expect(bench.said).toEqual([]);
+  expect((await bench.state()).changes).toContain("old.txt");
+  expect(await readFile(join(bench.dir, "crlf.nix"), "utf8")).toBe(files["crlf.nix"]);
+  expect(await readFile(join(bench.dir, "old.txt"), "utf8")).toMatch(/^\$Id: [0-9a-f]{40} \$\n$/);
+  expect(await readdir(join(bench.dir, ".git"))).not.toContain("nixfleet-compared");
+});
+
+/**
+ * What git wrote to two names of a file system that folds case: one file, of the last content. Seen with git 2.39.5 on exFAT (exfat-fuse 1.3.0), where
+ * `git status` then prints " M README" and "error: short read while indexing README". Such file systems are not to be had everywhere.
+ */
+function foldingGit(git: Git, dir: string): Git {
+  return async (args, request) => {
+    const result = await git(args, request);
+    const prefix = args.find((arg) => arg.startsWith("--prefix="))?.slice("--prefix=".length);
+    if (!args.includes("checkout") && prefix === undefined) return result;
+    const [loser, winner] = ["README", "readme"].map((name) => join(dir, prefix ?? "", name)) as [string, string];
+    await rm(loser);
+    await link(winner, loser);
+    return result;
+  };
+}
+
+test("R31: where the file system folds case, a clone is whole though two names of the commit are one file", async () => {
+  await using bench = await createBench();
+  const commit = await bench.origin.commit("two", { README: "upper\n", readme: "low\n" });
+  const { url } = bench.origin;
+  const git = foldingGit(createGit({ exec, env: process.env, repoUrl: url }), bench.dir);
+  const clone = createClone({ git, dir: bench.dir, url, branch: "main", log: (text) => bench.said.push(text) });
+  const request = { commit: null, fetch: "always" as const, signal: new AbortController().signal, onStderr: () => {} };
+  expect(await clone.sync(request)).toEqual({ kind: "at", commit, fetched: true });
+  expect((await bench.state()).changes).toBe("M README");
+  expect(bench.said).toEqual([]);
+
+  await writeFile(join(bench.dir, ".git/HeAd"), "");
+  await clone.sync(request);
+  expect(await readFile(join(bench.dir, ".git/config"), "utf8")).toContain("ignorecase = true");
+});
+
+test("R31: what was not written as checkout writes it is damage, though git status names no more than a change", async () => {
+  await using bench = await createBench();
+  await bench.pull();
+  const real = createGit({ exec, env: process.env, repoUrl: bench.origin.url });
+  const git: Git = async (args, request) => {
+    const result = await real(args, request);
+    if (args.includes("checkout")) await writeFile(join(bench.dir, "flake.nix"), "{x}\n");
+    return result;
+  };
+  const clone = createClone({ git, dir: bench.dir, url: bench.origin.url, branch: "main", log: () => {} });
+  const request = { commit: null, fetch: "always" as const, signal: new AbortController().signal, onStderr: () => {} };
+  expect(await clone.sync(request)).toMatchObject({ kind: "failed", fault: { code: "clone-corrupt" } });
 });
 
 /** One clone suffers everything, one after the other: each pull finds what the one before has left. */
@@ -147,6 +255,19 @@ async function damageObjects(bench: Bench): Promise<void> {
     }
   }
 }
+
+test("R31: a clone of which one pack is cut short is recreated, since git would complain of that pack for ever", async () => {
+  await using bench = await createBench();
+  await bench.pull();
+  for (const kind of ["pack", "idx"]) {
+    await writeFile(join(bench.dir, `.git/objects/pack/pack-${"0".repeat(40)}.${kind}`), "");
+  }
+  expect((await inClone(bench, "status")).stderr).toMatch(/^error: index file .* is too small/);
+
+  await expectHealed(bench);
+
+  expect((await inClone(bench, "status")).stderr).toBe("");
+});
 
 test("R31: a shallow clone becomes whole, and a shallow repository is taken as it is", async () => {
   await using bench = await createBench();
@@ -265,6 +386,30 @@ test("a flake.lock is hashed by its very bytes; one that is not UTF-8 is a probl
   const latin1 = Buffer.from('{ "nodes": { "root": {} }, "by": "\u00e9" }', "latin1");
   expect(await lockOf(latin1)).toMatchObject({ problem: { message: "flake.lock is not UTF-8." } });
   expect(await lockOf("x".repeat(101))).toMatchObject({ problem: { message: "flake.lock is larger than 8 MiB." } });
+});
+
+test("R76: a flake.lock that is a link is the file that it leads to; out of the repository or nowhere is a problem of that name", async () => {
+  await using bench = await createBench();
+  const text = '{ "nodes": { "root": {} } }\n';
+  await mkdir(join(bench.origin.workTree, "locks"));
+  await writeFile(join(bench.origin.workTree, "locks/main.lock"), text);
+  const lockOf = async (target: string) => {
+    await rm(join(bench.origin.workTree, "flake.lock"), { force: true });
+    await symlink(target, join(bench.origin.workTree, "flake.lock"));
+    await bench.origin.commit("link", {});
+    await bench.pull();
+    return readLockFile(await bench.clone.readFile("flake.lock", 100), 5);
+  };
+  expect(await lockOf("locks/main.lock")).toEqual({ hash: createHash("sha256").update(text).digest("hex"), inputs: {} });
+  const problems = {
+    "../other.lock": "flake.lock is a link that leads out of the repository.",
+    "/etc/passwd": "flake.lock is a link that leads out of the repository.",
+    "locks/gone.lock": "flake.lock is a link that leads nowhere.",
+    "flake.nix/x": "flake.lock is a link that leads nowhere.",
+    "flake.lock": "flake.lock is a link that leads back to itself.",
+    locks: "flake.lock is a link to a folder.",
+  };
+  for (const [target, message] of Object.entries(problems)) expect(await lockOf(target)).toMatchObject({ problem: { message } });
 });
 
 test("R33: a script says its own timeout in its first lines", () => {

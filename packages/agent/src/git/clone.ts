@@ -2,16 +2,17 @@ import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { Commit, type FailureCode, type RefusalCode, shorten } from "@nixfleet/protocol";
 import {
-  type BlobRead,
   type ExecResult,
   explainGitFailure,
   type Git,
   type GitRequest,
   isDiskFull,
-  readBlob,
+  readTreeFile,
   succeeded,
+  type TreeFileRead,
 } from "@nixfleet/runtime";
 import { discardClone, initClone, inspectClone, resetSettings } from "./clone-directory.ts";
+import { inspectWorkTree } from "./work-tree.ts";
 
 /** Where the tip of the followed branch is kept: one name, so that no branch's name can be in the way of another's. */
 const TIP = "refs/nixfleet/tip";
@@ -31,9 +32,14 @@ export type GitFault = { code: FailureCode; reason: string; firstError: string }
 export type SyncResult =
   /** `fetched`: the repository was read for it. */
   | { kind: "at"; commit: Commit; fetched: boolean }
-  | { kind: "refused"; code: RefusalCode; reason: string }
+  | ({ kind: "refused" } & CommitRefusal)
   | { kind: "failed"; fault: GitFault }
   | { kind: "stopped" };
+
+/** Why a commit is not to be trusted; undefined: it is. */
+export type CommitCheck = (commit: Commit, git: Git) => Promise<string | undefined>;
+
+export type CommitRefusal = { code: RefusalCode; reason: string };
 
 export interface SyncRequest {
   /** Null: the tip of the branch. */
@@ -42,8 +48,8 @@ export interface SyncRequest {
   fetch: "always" | "if-missing";
   signal: AbortSignal;
   onStderr(chunk: Buffer): void;
-  /** Asked about the commit before any of its files is taken out; a sentence says why it is not to be trusted. */
-  verify?: ((commit: Commit, git: Git) => Promise<string | undefined>) | undefined;
+  /** Asked about the commit before any of its files is taken out. `tip`: the branch's, as fetched last. */
+  admit?: ((commit: Commit, fetched: { git: Git; tip: Commit }) => Promise<CommitRefusal | undefined>) | undefined;
 }
 
 export interface Clone {
@@ -56,10 +62,10 @@ export interface Clone {
   head(): Promise<Commit | null>;
   /** Whether the commit can be reached from `from`. False, too, if the clone does not know one of them. */
   contains(from: Commit, commit: Commit): Promise<boolean>;
-  /** A file of the commit that the clone is at, as committed; at most `limit` bytes. */
-  readFile(path: string, limit: number): Promise<BlobRead>;
+  /** A file of the commit that the clone is at, as committed, links followed; at most `limit` bytes. */
+  readFile(path: string, limit: number): Promise<TreeFileRead>;
   /** Why a commit of the clone is not to be trusted; undefined: it is. */
-  verify(commit: Commit, check: NonNullable<SyncRequest["verify"]>): Promise<string | undefined>;
+  verify(commit: Commit, check: CommitCheck): Promise<string | undefined>;
   /** Why the branch cannot be read from the repository; undefined: it can. Changes nothing. */
   probe(signal: AbortSignal): Promise<GitFault | undefined>;
 }
@@ -96,7 +102,10 @@ export function createClone({ git, dir, url, branch, log }: CloneDeps): Clone {
     const options = ["--force", "--no-tags", "--no-write-fetch-head", ...(isShallow ? ["--unshallow"] : ["--update-shallow"])];
     const refspec = `+refs/heads/${branch}:${TIP}`;
     const result = await inClone(["fetch", ...options, "--end-of-options", url, refspec], { signal, onStderr });
-    return succeeded(result) ? undefined : failed(result);
+    if (succeeded(result)) return undefined;
+    const fault = failed(result);
+    // A branch is fetched, no commit by its hash: an object that git lacks then is one of the clone's own.
+    return fault.kind === "failed" && fault.fault.code === "commit-missing" ? { ...fault, kind: "damaged" } : fault;
   };
 
   const attempt = async (request: SyncRequest): Promise<Attempt> => {
@@ -107,8 +116,9 @@ export function createClone({ git, dir, url, branch, log }: CloneDeps): Clone {
       const fault = await fetch(request);
       if (fault !== undefined) return fault;
     }
-    const commit = request.commit ?? (await readCommit(TIP));
-    if (commit === null) return damaged("the fetched branch cannot be read");
+    const tip = await readCommit(TIP);
+    if (tip === null) return damaged("the fetched branch cannot be read");
+    const commit = request.commit ?? tip;
     const onBranch = await isAncestor(commit, TIP);
     if (onBranch !== true) {
       const check = await inClone(["fsck", "--connectivity-only", "--no-dangling", "--no-progress", TIP], { signal });
@@ -117,9 +127,9 @@ export function createClone({ git, dir, url, branch, log }: CloneDeps): Clone {
       const reason = `${commit} is in the repository's history, but not on the branch ${branch}.`;
       return { kind: "refused", code: "commit-not-on-branch", reason };
     }
-    const distrust = await request.verify?.(commit, inClone);
+    const refusal = await request.admit?.(commit, { git: inClone, tip });
     if (signal.aborted) return { kind: "stopped" };
-    if (distrust !== undefined) return { kind: "refused", code: "unsigned-commit", reason: distrust };
+    if (refusal !== undefined) return { kind: "refused", ...refusal };
     for (const args of [
       ["checkout", "--quiet", "--force", "--detach", commit],
       ["clean", "--quiet", "-ffdx"],
@@ -127,9 +137,10 @@ export function createClone({ git, dir, url, branch, log }: CloneDeps): Clone {
       const result = await inClone(args, { signal, onStderr });
       if (!succeeded(result)) return failed(result);
     }
-    const status = await inClone(["status", "--porcelain", "--ignored", "--untracked-files=all"], { signal });
-    if (!succeeded(status)) return failed(status);
-    if ((await readCommit("HEAD")) !== commit || status.stdout !== "") return damaged("its files are not those of the commit");
+    const tree = await inspectWorkTree(inClone, dir, signal);
+    if (tree.kind === "failed") return failed(tree.result);
+    if (tree.kind === "damaged") return damaged(tree.reason);
+    if ((await readCommit("HEAD")) !== commit) return damaged("its HEAD is not the commit");
     return { kind: "at", commit, fetched: mustFetch };
   };
 
@@ -139,11 +150,11 @@ export function createClone({ git, dir, url, branch, log }: CloneDeps): Clone {
       log(`Recreating the clone: ${state.reason}.`);
       await discardClone(dir);
     }
-    if (state.kind === "usable") await resetSettings(dir);
-    else {
+    if (state.kind !== "usable") {
       const made = await initClone(git, dir, commit?.length === 64 ? "sha256" : "sha1");
       if (!succeeded(made)) return failed(made);
     }
+    await resetSettings(dir, url);
     return undefined;
   };
 
@@ -165,7 +176,7 @@ export function createClone({ git, dir, url, branch, log }: CloneDeps): Clone {
       return (await inspectClone(dir)).kind === "missing" ? null : readCommit("HEAD");
     },
     contains: async (from, commit) => (await isAncestor(commit, from)) === true,
-    readFile: (path, limit) => readBlob(inClone, `HEAD:${path}`, limit),
+    readFile: (path, limit) => readTreeFile({ git: inClone, localGit: inClone }, { commit: "HEAD", path, limit }),
     verify: (commit, check) => check(commit, inClone),
     async probe(signal) {
       const result = await git(["ls-remote", "--exit-code", "--end-of-options", url, `refs/heads/${branch}`], { signal });
@@ -173,7 +184,7 @@ export function createClone({ git, dir, url, branch, log }: CloneDeps): Clone {
       // git-ls-remote(1): status 2 when the repository answers and has no such ref.
       if (result.end.kind === "exited" && result.end.exitCode === 2) {
         const firstError = `couldn't find remote ref refs/heads/${branch}`;
-        return { code: "branch-missing", reason: `The branch does not exist in the repository (${url}): ${branch}`, firstError };
+        return { code: "branch-missing", reason: `The branch does not exist in the repository (${url}): ${branch}.`, firstError };
       }
       return explain(result, url);
     },
@@ -184,9 +195,8 @@ function explain(result: ExecResult, url: string): GitFault {
   if (result.end.kind === "spawn-failed") {
     return { code: "git-failed", reason: `git cannot be run: ${result.end.message}.`, firstError: result.end.message };
   }
-  const { code, sentence } = explainGitFailure(result.stderr, url);
-  const firstError = sentence.slice(sentence.indexOf(": ") + 2);
-  return { code, reason: shorten(sentence, 2000), firstError };
+  const { code, sentence, line } = explainGitFailure(result.stderr, url);
+  return { code, reason: shorten(sentence, 2000), firstError: line };
 }
 
 function missing(commit: Commit, branch: string): GitFault {

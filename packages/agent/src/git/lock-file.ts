@@ -1,12 +1,20 @@
-import { type Facts, shorten } from "@nixfleet/protocol";
-import { type BlobRead, FLAKE_LOCK_TOO_LARGE, readFlakeLock } from "@nixfleet/runtime";
+import { type Facts, type FailureCode, shorten } from "@nixfleet/protocol";
+import { FLAKE_LOCK_TOO_LARGE, readFlakeLock, type TreeFileRead } from "@nixfleet/runtime";
 
 /** What a `flake.lock` says, as a fact: read as the dashboard reads the target's, so that the two can be compared. */
-export function readLockFile(blob: BlobRead, at: number): Facts["lock"] {
-  if (blob.kind === "failed") {
-    return { problem: { code: "lock-missing", message: "The config repository has no flake.lock.", at } };
+export function readLockFile(file: TreeFileRead, at: number): Facts["lock"] {
+  const problem = (code: FailureCode, message: string) => ({ problem: { code, message: shorten(message, 2000), at } });
+  switch (file.kind) {
+    case "missing":
+      return problem("lock-missing", "The config repository has no flake.lock.");
+    case "failed":
+      return problem("clone-corrupt", "git cannot read flake.lock in the clone.");
+    case "no-file":
+      return problem("evaluation-failed", `flake.lock ${file.reason}.`);
+    case "too-large":
+    case "bytes": {
+      const read = file.kind === "too-large" ? FLAKE_LOCK_TOO_LARGE : readFlakeLock(file.bytes);
+      return read.ok ? { hash: read.hash, inputs: read.inputs } : problem("evaluation-failed", `${read.fault}.`);
+    }
   }
-  const read = blob.kind === "too-large" ? FLAKE_LOCK_TOO_LARGE : readFlakeLock(blob.bytes);
-  if (!read.ok) return { problem: { code: "evaluation-failed", message: shorten(`${read.fault}.`, 2000), at } };
-  return { hash: read.hash, inputs: read.inputs };
 }

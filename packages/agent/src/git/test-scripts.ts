@@ -1,35 +1,61 @@
-import { lstat, readFile } from "node:fs/promises";
+import { lstat, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { listDirectory } from "../spool/daemon-files.ts";
+import { followInside } from "./follow-inside.ts";
 
 /** How long a script may take that does not say so itself, in milliseconds. */
 export const DEFAULT_TEST_TIMEOUT = 120_000;
 const MAX_TEST_TIMEOUT = 3_600_000;
 
-export interface TestScript {
+export type TestScript = {
   /** Its file name. */
   name: string;
-  path: string;
-  /** Milliseconds. */
-  timeout: number;
-}
+} & (
+  | {
+      kind: "script";
+      path: string;
+      /** Milliseconds. */
+      timeout: number;
+    }
+  /** It counts, and fails. `reason`: a sentence without a full stop. */
+  | { kind: "unusable"; reason: string }
+);
 
-/** Where a host's own tests are in the config repository. */
-export function testDirectory(cloneDir: string, hostname: string): string {
-  return join(cloneDir, "hosts", hostname, "tests");
-}
+/** Where a host's own tests are in the config repository, folder by folder: beside the flake. */
+const foldersOf = (flakeDir: string, hostname: string) => [
+  ...flakeDir.split("/").filter((name) => name !== ""),
+  "hosts",
+  hostname,
+  "tests",
+];
 
-/** The tests of a host, `hosts/<host>/tests/T*.sh`, in the order of their names. */
-export async function listTestScripts(cloneDir: string, hostname: string): Promise<TestScript[]> {
-  const directory = testDirectory(cloneDir, hostname);
-  const scripts: TestScript[] = [];
-  for (const name of await listDirectory(directory)) {
-    if (!/^T.*\.sh$/.test(name)) continue;
-    const path = join(directory, name);
-    if (!(await lstat(path)).isFile()) continue;
-    scripts.push({ name, path, timeout: readTimeout(await readFile(path, "utf8")) });
+/**
+ * The tests of a host, `hosts/<host>/tests/T*.sh` beside the flake, in the order of their names. Links are followed inside of the clone, and nowhere
+ * else: one that leads out of it or nowhere is a test that cannot be run, and a folder of that kind another.
+ */
+export async function listTestScripts(
+  { clone, flakeDir }: { clone: string; flakeDir: string },
+  hostname: string,
+): Promise<TestScript[]> {
+  const folders = foldersOf(flakeDir, hostname);
+  for (const index of folders.keys()) {
+    const name = folders.slice(0, index + 1).join("/");
+    const found = await followInside(clone, join(clone, name));
+    if (found.kind === "missing") return [];
+    if (found.kind === "refused") return [{ name, kind: "unusable", reason: `${name} ${found.reason}` }];
+    if (!(await lstat(found.path)).isDirectory()) return [{ name, kind: "unusable", reason: `${name} is not a folder` }];
   }
-  return scripts;
+  const directory = join(clone, ...folders);
+  const names = (await readdir(directory)).filter((name) => /^T.*\.sh$/.test(name));
+  return Promise.all(names.sort().map((name) => inspectScript(clone, directory, name)));
+}
+
+async function inspectScript(cloneDir: string, directory: string, name: string): Promise<TestScript> {
+  const path = join(directory, name);
+  const found = await followInside(cloneDir, path);
+  if (found.kind === "missing") return { name, kind: "unusable", reason: `${name} is gone` };
+  if (found.kind === "refused") return { name, kind: "unusable", reason: `${name} ${found.reason}` };
+  if (!(await lstat(found.path)).isFile()) return { name, kind: "unusable", reason: `${name} is not a file` };
+  return { name, kind: "script", path, timeout: readTimeout(await readFile(found.path, "utf8")) };
 }
 
 /** A line `# timeout: <seconds>` among the first ten of a script. */

@@ -56,8 +56,8 @@ export function isRunning(text: string): boolean {
   return /^\s*state = running$/m.test(text);
 }
 
-/** nix-darwin and Home Manager name a property list by its label. */
-async function labelsIn(directory: string): Promise<string[]> {
+/** The labels of the property lists in a directory: nix-darwin and Home Manager name them so. */
+export async function labelsIn(directory: string): Promise<string[]> {
   try {
     const names = await readdir(directory);
     return names.flatMap((name) => (name.endsWith(".plist") ? [name.slice(0, -".plist".length)] : [])).sort();

@@ -185,6 +185,21 @@ test.each([
   },
 );
 
+test("R26: a day that a goodbye or a proxy's answer names is five minutes", async () => {
+  const self = setUp({ random: () => 0.999 });
+  self.link.start();
+  await self.connect();
+  self.say({ type: "goodbye", code: "shutting-down", reason: "for a reason", comeBackAfter: 86_400 });
+  self.clock.advance(300_000);
+  expect(self.dials).toHaveLength(2);
+  for (const kind of ["not-a-dashboard", "unauthorized"] as const) {
+    const before = self.dials.length;
+    self.fail({ kind, detail: "503", retryAfter: 2_000_000_000 });
+    self.clock.advance(300_000);
+    expect(self.dials).toHaveLength(before + 1);
+  }
+});
+
 test("a wrong token is tried again rarely, and a time that the server names is kept", () => {
   const self = setUp({ random: () => 0 });
   self.link.start();

@@ -4,6 +4,8 @@ import {
   type FromDashboard,
   type FromDashboardOf,
   type Goodbye,
+  MAX_FRAME_BYTES,
+  MAX_UNACKNOWLEDGED_BYTES,
   PING_INTERVAL,
   readFromDashboard,
   SILENCE_LIMIT,
@@ -17,6 +19,12 @@ import type { Dial, DialFailure, LinkSocket } from "./link-socket.ts";
 const DIAL_LIMIT = 20_000;
 /** Milliseconds from the hello until the welcome. */
 const WELCOME_LIMIT = 30_000;
+
+/**
+ * Bytes that may wait for a dashboard that does not read what it is sent: all events that can be on the wire, and twice the longest
+ * message besides. One that makes more wait, by pings or refused requests, is left.
+ */
+const MAX_BACKLOG = MAX_UNACKNOWLEDGED_BYTES + 2 * MAX_FRAME_BYTES;
 
 /** What the link does not answer by itself. */
 export type DaemonMessage = Exclude<FromDashboard, { type: "welcome" | "ping" | "goodbye" }>;
@@ -128,6 +136,12 @@ export function createLink(deps: LinkDeps): Link {
       }, SILENCE_LIMIT);
     };
     heard();
+    const leaveIfUnread = () => {
+      if (!isCurrent() || socket.bufferedAmount <= MAX_BACKLOG) return;
+      log.warn("link-unread", { bytes: socket.bufferedAmount });
+      socket.terminate();
+      if (isCurrent()) down(1006, "unread");
+    };
     socket.onControl(() => {
       if (isCurrent()) heard();
     });
@@ -135,6 +149,7 @@ export function createLink(deps: LinkDeps): Link {
       if (!isCurrent()) return;
       heard();
       receive(socket, text);
+      leaveIfUnread();
     });
     socket.onClose((code, reason) => {
       if (isCurrent()) down(code, reason);
@@ -144,6 +159,7 @@ export function createLink(deps: LinkDeps): Link {
       if (state.kind === "up") backoff.reset();
       socket.ping();
       keepAliveTimer = clock.setTimeout(keepAlive, PING_INTERVAL);
+      leaveIfUnread();
     };
     keepAliveTimer = clock.setTimeout(keepAlive, PING_INTERVAL);
     welcomeTimer = clock.setTimeout(() => {

@@ -1,8 +1,11 @@
 import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import { AGENT_SUBPROTOCOL, MAX_FRAME_BYTES, plainText } from "@nixfleet/protocol";
 import { WebSocket } from "ws";
 import * as z from "zod";
-import type { Dial, DialFailure, LinkSocket } from "./link-socket.ts";
+import type { Dial, DialFailure, DialHandlers, LinkSocket } from "./link-socket.ts";
+import type { Route } from "./proxy.ts";
+import { connectThrough, ProxyFailure } from "./tunnel.ts";
 
 export interface WsDialOptions {
   /** As `linkUrl` gives it. */
@@ -10,45 +13,76 @@ export interface WsDialOptions {
   token: string;
   /** Told to the dashboard's log. */
   userAgent: string;
+  /** The way to it. Absent: straight. */
+  route?: Route;
 }
 
 /**
  * Dials by `ws`. Certificates are verified (R32) and redirects are not followed, since both would hand the token to somebody
  * else. The token is in a header only: never in a URL, an argument or a message.
  */
-export function createWsDial({ url, token, userAgent }: WsDialOptions): Dial {
-  return ({ onOpen, onFailure }) => {
-    let settled = false;
-    const socket = new WebSocket(url, [AGENT_SUBPROTOCOL], {
-      headers: { authorization: `Bearer ${token}`, "user-agent": userAgent },
-      perMessageDeflate: false,
-      maxPayload: MAX_FRAME_BYTES,
-      followRedirects: false,
-    });
-    const fail = (failure: DialFailure) => {
-      if (settled) return;
-      settled = true;
-      onFailure(failure);
-    };
-    socket.once("open", () => {
-      if (settled) return;
-      settled = true;
-      onOpen(asLinkSocket(socket));
-    });
-    socket.once("unexpected-response", (request, response) => {
-      void readReason(response).then((reason) => {
-        fail(explainResponse(response, reason));
-        request.destroy();
-      });
-    });
-    // Stays for the socket's whole life: whatever breaks it, its close tells the rest.
-    socket.on("error", (error: NodeJS.ErrnoException) => fail(explainError(error)));
+export function createWsDial(options: WsDialOptions): Dial {
+  const { url, route = { kind: "direct" } } = options;
+  return (handlers) => {
+    if (route.kind === "direct") return openLink(options, handlers);
+    const cancelled = new AbortController();
+    let opening: ReturnType<Dial> | undefined;
+    void connectThrough(route.proxy, url, cancelled.signal).then(
+      (connection) => {
+        if (cancelled.signal.aborted) connection.destroy();
+        else opening = openLink(options, handlers, connection);
+      },
+      (error: unknown) => {
+        if (!cancelled.signal.aborted)
+          handlers.onFailure(explainError(error instanceof Error ? error : new Error(String(error))));
+      },
+    );
     return {
       cancel() {
-        settled = true;
-        socket.terminate();
+        cancelled.abort();
+        opening?.cancel();
       },
     };
+  };
+}
+
+/** Opens the link over a connection of its own, else over the one that is given. */
+function openLink(
+  { url, token, userAgent }: WsDialOptions,
+  { onOpen, onFailure }: DialHandlers,
+  connection?: Socket,
+): ReturnType<Dial> {
+  let settled = false;
+  const socket = new WebSocket(url, [AGENT_SUBPROTOCOL], {
+    headers: { authorization: `Bearer ${token}`, "user-agent": userAgent },
+    perMessageDeflate: false,
+    maxPayload: MAX_FRAME_BYTES,
+    followRedirects: false,
+    ...(connection !== undefined && { createConnection: () => connection }),
+  });
+  const fail = (failure: DialFailure) => {
+    if (settled) return;
+    settled = true;
+    onFailure(failure);
+  };
+  socket.once("open", () => {
+    if (settled) return;
+    settled = true;
+    onOpen(asLinkSocket(socket));
+  });
+  socket.once("unexpected-response", (request, response) => {
+    void readReason(response).then((reason) => {
+      fail(explainResponse(response, reason));
+      request.destroy();
+    });
+  });
+  // Stays for the socket's whole life: whatever breaks it, its close tells the rest.
+  socket.on("error", (error: NodeJS.ErrnoException) => fail(explainError(error)));
+  return {
+    cancel() {
+      settled = true;
+      socket.terminate();
+    },
   };
 }
 
@@ -104,7 +138,7 @@ const RefusalDocument = z.object({ title: plainText(500), detail: plainText(500)
 
 function explainResponse({ statusCode = 0, headers }: IncomingMessage, reason: string | undefined): DialFailure {
   const named = Number(headers["retry-after"]);
-  const retryAfter = Number.isInteger(named) && named >= 0 ? { retryAfter: Math.min(named, 86_400) } : {};
+  const retryAfter = Number.isInteger(named) && named >= 0 ? { retryAfter: named } : {};
   const why = reason === undefined ? "." : `: ${reason}`;
   if (statusCode === 401 || statusCode === 403) {
     return {
@@ -138,6 +172,7 @@ const unreachable: Readonly<Record<string, string>> = {
 };
 
 function explainError(error: NodeJS.ErrnoException): DialFailure {
+  if (error instanceof ProxyFailure) return { kind: "unreachable", detail: error.message };
   const { code = "", message } = error;
   // OpenSSL's and Node's names for what is wrong with a certificate or a handshake (nodejs.org, tls, "X509 certificate error codes").
   if (/CERT|SELF_SIGNED|UNABLE_TO_|^ERR_TLS|^ERR_SSL|^EPROTO$|HOSTNAME_MISMATCH/.test(code)) {

@@ -16,7 +16,8 @@ interface Counts {
 
 interface Activity {
   type: number;
-  /** Of a build: what is built. */
+  /** Of a build: the derivation, and the name of what is built. */
+  subject: string | undefined;
   name: string | undefined;
   phase: string | undefined;
   since: number;
@@ -31,8 +32,10 @@ export interface Activities {
   stop(id: number): void;
   /** True: the progress may be another one now. */
   result(id: number, type: number, fields: readonly unknown[]): boolean;
-  /** What a build builds. */
+  /** The name of what a build builds. */
   nameOf(id: number): string | undefined;
+  /** The derivation that a build builds. */
+  subjectOf(id: number): string | undefined;
   progress(): BuildProgress;
 }
 
@@ -58,6 +61,7 @@ export function createActivities(): Activities {
       const subject = typeof fields[0] === "string" ? fields[0] : "";
       living.set(id, {
         type,
+        subject: type === activity.build ? subject : undefined,
         name: type === activity.build ? storeName(subject) : undefined,
         phase: undefined,
         since: at,
@@ -84,6 +88,7 @@ export function createActivities(): Activities {
       if (type === result.progress) {
         const [done, announced, running, failed] = fields.map(toCount);
         const counts = { done: done ?? 0, expected: announced ?? 0, running: running ?? 0, failed: failed ?? 0 };
+        if (one.type === activity.builds || one.type === activity.copyPaths) counts.expected = expectedOf(one.counts, counts);
         const isSame = JSON.stringify(counts) === JSON.stringify(one.counts);
         one.counts = counts;
         return !isSame && one.isCounted;
@@ -97,6 +102,7 @@ export function createActivities(): Activities {
       return false;
     },
     nameOf: (id) => living.get(id)?.name,
+    subjectOf: (id) => living.get(id)?.subject,
     progress() {
       const builds = total(activity.builds);
       const downloads = share(activity.fileTransfer);
@@ -114,6 +120,16 @@ export function createActivities(): Activities {
       };
     },
   };
+}
+
+/**
+ * How many things are expected in all. Nix 2.34 counts one that ends twice in that moment, as done and as expected, and no version
+ * expects any longer what is given up after a failure.
+ */
+function expectedOf(before: Counts, now: Counts): number {
+  const hasEnded = now.done + now.failed > before.done + before.failed;
+  if (before.expected === 0 || (!hasEnded && now.failed === 0)) return now.expected;
+  return Math.max(before.expected, now.done + now.running + now.failed);
 }
 
 function noCounts(): Counts {

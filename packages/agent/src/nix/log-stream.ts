@@ -1,5 +1,9 @@
 import type { BuildProgress, LogLine } from "@nixfleet/protocol";
+import { explainGitFailure, type GitFailure } from "@nixfleet/runtime";
+import { type FoundError, firstError, NOTHING_FOUND, readErrorLine } from "../error-lines.ts";
+import { stripEscapes } from "../escape-sequences.ts";
 import { createActivities } from "./activities.ts";
+import { isDownloadWarning, isNixError, isNixWarning, type NixError, readNixError } from "./nix-errors.ts";
 import { parsePackageName } from "./store-names.ts";
 
 /** What `--log-format internal-json` puts before each of its messages. */
@@ -7,12 +11,14 @@ const PREFIX = "@nix ";
 const BUILD_LOG_LINE = 101;
 const POST_BUILD_LOG_LINE = 107;
 /** Levels of Nix's messages (src/libutil/logging.hh, `Verbosity`). */
-const level = { error: 0, warning: 1, info: 3 } as const;
+const level = { warning: 1, info: 3 } as const;
 
 export type NixLine = Pick<LogLine, "stream" | "text" | "level">;
 
 export interface NixLogHandlers {
   onLine(line: NixLine): void;
+  /** For what is told apart from the lines: there, it is cut before anybody can find a secret in it. */
+  redact?: (text: string) => string;
   /** Something changed: `progress()` reports what. */
   onProgress(): void;
 }
@@ -21,34 +27,65 @@ export interface NixLogHandlers {
 export interface NixLog {
   line(text: string): void;
   progress(): BuildProgress;
-  /** Nix's own first error: its sentence, without colours. */
+  /** Nix's own sentence about what failed first, without colours. */
+  sentence(): string | undefined;
+  /** The line that a reader would point at: what the failed builder or git itself said, else Nix's sentence. */
   firstError(): string | undefined;
+  /** Why git failed, where that is what failed first. */
+  gitFailure(): GitFailure | undefined;
   /** All of Nix's errors, without colours. */
   errors(): string;
 }
 
 const MAX_ERRORS = 64 * 1024;
+/** Builds whose output is remembered: more do not run at a time, and the error of one comes right after its end. */
+const MAX_BUILDERS = 1000;
 
-export function createNixLog(now: () => number, { onLine, onProgress }: NixLogHandlers): NixLog {
+export function createNixLog(now: () => number, { onLine, onProgress, redact = (text) => text }: NixLogHandlers): NixLog {
   const activities = createActivities();
-  let firstError: string | undefined;
+  /** By derivation, oldest first. */
+  const builders = new Map<string, FoundError>();
+  let first: NixError | undefined;
+  let failedDownload: string | undefined;
   let errors = "";
+  /** What programs that Nix runs have printed themselves: git and ssh. */
+  let others = "";
 
   const emit = (text: string, stream: NixLine["stream"], severity?: NixLine["level"]) => {
-    for (const line of text.replace(/\n$/, "").split("\n")) {
-      onLine(severity === undefined ? { stream, text: line } : { stream, text: line, level: severity });
-    }
+    onLine(severity === undefined ? { stream, text } : { stream, text, level: severity });
+  };
+  const emitLines = (
+    text: string,
+    stream: NixLine["stream"],
+    severity: (index: number) => NixLine["level"] = () => undefined,
+  ) => {
+    for (const [index, line] of text.replace(/\n$/, "").split("\n").entries()) emit(line, stream, severity(index));
+  };
+
+  const error = (text: string, plain: string) => {
+    const read = readNixError(redact(plain));
+    if (first === undefined || (first.kind === "summary" && read.kind === "cause")) first = read;
+    if (errors.length < MAX_ERRORS) errors += `${plain}\n`;
+    emitLines(text, "nix", (index) => (index === read.line && read.kind === "cause" ? "error" : undefined));
   };
 
   const message = (text: string, severity: number) => {
-    if (severity <= level.error) {
-      const plain = stripColours(text);
-      firstError ??= findError(plain);
-      if (errors.length < MAX_ERRORS) errors += `${plain}\n`;
-    }
+    const plain = stripEscapes(text);
+    if (isNixError(plain)) return error(text, plain);
     if (severity > level.info) return; // What each file and path goes through: thousands of lines that emit nothing.
+    if (isDownloadWarning(plain)) failedDownload = plain.replace(/^warning: /, "");
+    const isWarning = severity === level.warning || isNixWarning(plain);
     const isNoise = /^(these \d+ |this |copying |downloading | {2}\/)/.test(text);
-    emit(text, "nix", severity <= level.error ? "error" : severity === level.warning ? "warning" : isNoise ? "noise" : undefined);
+    emitLines(text, "nix", () => (isWarning ? "warning" : isNoise ? "noise" : undefined));
+  };
+
+  const buildLine = (id: number, text: string) => {
+    const derivation = activities.subjectOf(id);
+    const name = activities.nameOf(id);
+    emitLines(name === undefined ? text : `${parsePackageName(name).name}> ${text}`, "build");
+    if (derivation === undefined) return;
+    builders.set(derivation, readErrorLine(builders.get(derivation) ?? NOTHING_FOUND, redact(text)));
+    if (builders.size > MAX_BUILDERS) for (const oldest of builders.keys()) return void builders.delete(oldest);
   };
 
   const handle = (entry: Record<string, unknown>) => {
@@ -66,10 +103,8 @@ export function createNixLog(now: () => number, { onLine, onProgress }: NixLogHa
         onProgress();
         break;
       case "result":
-        if ((type === BUILD_LOG_LINE || type === POST_BUILD_LOG_LINE) && typeof fields[0] === "string") {
-          const name = activities.nameOf(id);
-          emit(name === undefined ? fields[0] : `${parsePackageName(name).name}> ${fields[0]}`, "build");
-        } else if (activities.result(id, type, fields)) onProgress();
+        if ((type === BUILD_LOG_LINE || type === POST_BUILD_LOG_LINE) && typeof fields[0] === "string") buildLine(id, fields[0]);
+        else if (activities.result(id, type, fields)) onProgress();
         break;
       case "msg":
         if (typeof entry["msg"] === "string") message(entry["msg"], toLevel(entry["level"]));
@@ -78,29 +113,29 @@ export function createNixLog(now: () => number, { onLine, onProgress }: NixLogHa
     }
   };
 
+  /** A summary speaks of something else: of a download that only gave a warning, if no error came before it. */
+  const sentence = () => (first?.kind === "summary" ? (failedDownload ?? first.sentence) : first?.sentence);
+
+  const gitFailure = () => (first?.isOfGit && others !== "" ? explainGitFailure(others) : undefined);
+
   return {
     line(text) {
       const entry = text.startsWith(PREFIX) ? parseObject(text.slice(PREFIX.length)) : undefined;
-      if (entry !== undefined) handle(entry);
-      else if (stripColours(text).startsWith("error: ")) message(text, level.error);
-      else emit(text, "nix");
+      if (entry !== undefined) return handle(entry);
+      const plain = stripEscapes(text);
+      if (isNixError(plain)) return error(text, plain);
+      if (others.length < MAX_ERRORS) others += `${redact(plain)}\n`;
+      emit(text, "nix");
     },
     progress: () => activities.progress(),
-    firstError: () => firstError,
+    sentence,
+    firstError() {
+      if (first?.builder !== undefined) return firstError(builders.get(first.builder) ?? NOTHING_FOUND) ?? first.sentence;
+      return gitFailure()?.line ?? sentence();
+    },
+    gitFailure,
     errors: () => errors,
   };
-}
-
-/**
- * The sentence of an error: with traces, it follows the last `error:`. Since 2.29 a failed build says why in a second
- * line, `Reason: …`.
- */
-function findError(plain: string): string | undefined {
-  const lines = plain.split("\n").map((line) => line.trim());
-  const index = lines.findLastIndex((line) => /^error: \S/.test(line));
-  const sentence = (lines[index] ?? lines.find((line) => line !== "" && line !== "error:"))?.replace(/^error: /, "");
-  const reason = lines[index + 1]?.startsWith("Reason: ") ? ` ${lines[index + 1]}` : "";
-  return sentence === undefined ? undefined : `${sentence}${reason}`;
 }
 
 function toLevel(value: unknown): number {
@@ -114,9 +149,4 @@ function parseObject(text: string): Record<string, unknown> | undefined {
   } catch {
     return undefined; // Not Nix's after all: shown as it is.
   }
-}
-
-/** Removes the escape sequences that a terminal would act on (ECMA-48: CSI, OSC and two-character ones). */
-export function stripColours(text: string): string {
-  return text.replace(/\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[@-Z\\-_])/g, "");
 }

@@ -13,18 +13,25 @@ export interface ChoosePlatformDeps {
   systemRoot: string;
   env: Readonly<Record<string, string | undefined>>;
   exec: Exec;
-  /** A program that activates instead of the platform's own steps; it gets the closure and the mode as arguments. */
+  /** A program that activates and installs the boot entry instead of the platform's own; it gets the closure, and `test`, `boot` or `switch`. */
   activationCommand?: string | undefined;
+  /** What Home Manager appends to the names of files that are in its way. */
+  backupFileExtension?: string | undefined;
 }
 
 /** The platform that a host is. */
 export function createPlatform({ activationCommand, platform: name, ...deps }: ChoosePlatformDeps): Platform {
   const platform = PLATFORMS[name](deps);
   if (activationCommand === undefined) return platform;
-  // Only the activation: an undo must not depend on a program that may be what broke the host.
+  // Not an undo: that must not depend on a program that may be what broke the host.
+  const live = platform.modes.includes("test") ? "test" : "switch";
   return {
     ...platform,
-    activation: (closure, mode) => ({ ...platform.activation(closure, mode), argv: [activationCommand, closure, mode] }),
+    activation: (closure, mode) => ({ ...platform.activation(closure, mode), argv: [activationCommand, closure, live] }),
+    permanentSteps: async (closure, mode, generation) =>
+      (await platform.permanentSteps(closure, mode, generation)).map((step) =>
+        step.kind === "boot-entry" ? { ...step, argv: [activationCommand, closure, "boot"] } : step,
+      ),
   };
 }
 

@@ -28,7 +28,7 @@ async function makePrograms(root: string, console: string): Promise<string> {
   const bin = join(root, "bin");
   await mkdir(bin);
   const write = (name: string, text: string) => writeFile(join(bin, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
-  await write("stat", `[ "$*" = "-f %Su /dev/console" ] && echo ${console}`);
+  await write("ls", `[ "$*" = "-ld /dev/console" ] && echo "crw--w----  1 ${console}  tty  0x0 Jun 18 09:00 /dev/console"`);
   await write("sudo", `echo "sudo $1 $2" >> ${root}/calls; shift 3; exec "$@"`);
   return `${bin}:${process.env["PATH"]}`;
 }
@@ -105,7 +105,7 @@ test("R37: an undo puts the profile back, then activates the previous closure by
   await run(platform, after);
   const [profileStep, _link, step, ...rest] = platform.undo(
     { closure: before, profile: { closure: before, generation: 10 } },
-    "switch",
+    { closure: after, mode: "switch" },
   );
   expect(profileStep?.argv).toEqual(["nix-env", "-p", join(dir.path, profile), "--switch-generation", "10"]);
   expect(rest).toEqual([]);
@@ -150,7 +150,9 @@ test("R16: running and profile are two facts, the commit is what nix-darwin wrot
     ],
   });
   expect(await platform.readFacts()).not.toHaveProperty("reboot");
-  expect(await platform.setProfile(next, "switch")).toEqual(["nix-env", "-p", join(dir.path, profile), "--set", next]);
+  expect(await platform.permanentSteps(next, "switch")).toMatchObject([
+    { kind: "profile", argv: ["nix-env", "-p", join(dir.path, profile), "--set", next] },
+  ]);
   expect(await platform.profile()).toBe(join(dir.path, profile));
 });
 

@@ -1,13 +1,17 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type Commit, PLATFORM_TRAITS } from "@nixfleet/protocol";
-import type { Exec } from "@nixfleet/runtime";
+import { type Exec, succeeded } from "@nixfleet/runtime";
 import { pathWith, pickVariables } from "../environment.ts";
 import { isAgentPlist } from "../launchd/agent-jobs.ts";
 import { createLaunchd } from "../launchd/launchd.ts";
+import { readDarwinWaysIn } from "../lock-out/read-ways-in.ts";
+import { readMacAccess } from "./darwin-access.ts";
+import { activateDarwin, checkDarwin } from "./darwin-activation.ts";
+import { compareEtc, compareJobs, type JobPlace, primaryUser } from "./darwin-jobs.ts";
 import { readServiceFiles } from "./installed-agent.ts";
 import { parseRevision } from "./nixos.ts";
-import type { ActivationCommand, Platform } from "./platform.ts";
+import type { ActivationCommand, HostStep, Platform } from "./platform.ts";
 import { createSystemProfile, rememberByClosure } from "./system-profile.ts";
 
 export interface DarwinDeps {
@@ -19,34 +23,10 @@ export interface DarwinDeps {
   exec: Exec;
 }
 
-/**
- * The steps of `darwin-rebuild switch` after the profile is set (darwin-rebuild.sh): `activate-user` as the primary user, where a
- * closure has one that is not just a note of its removal, then `activate`. That links /run/current-system last, so a link that
- * names another closure afterwards tells that the activation stopped half way. The text is fixed; paths come as arguments.
- *
- * Where nobody has started the agent by sudo, the primary user is whom the console belongs to.
- */
-const ACTIVATE = `
-closure=$1; current=$2
-if [ -x "$closure/activate-user" ] && ! grep -q '^# nix-darwin: deprecated$' "$closure/activate-user"; then
-  user=\${SUDO_USER:-$(stat -f %Su /dev/console)}
-  if [ -z "$user" ] || [ "$user" = root ]; then
-    echo "error: activate-user has to run as the primary user, and nobody has logged in" >&2
-    exit 1
-  fi
-  sudo "--user=$user" --set-home -- "$closure/activate-user" || exit
-fi
-"$closure/activate"; code=$?
-now=$(readlink "$current")
-if [ "$now" != "$closure" ]; then
-  echo "error: the activation stopped half way (exit code $code): $current, which is linked last, names \${now:-nothing}" >&2
-  [ "$code" -ne 0 ] || code=1
-fi
-exit "$code"`;
-
 /** What darwin-rebuild finds in its own search path (darwin-rebuild.sh): launchd gives its jobs next to none. */
+const CURRENT = "/run/current-system";
 const BINS = [
-  "/run/current-system/sw/bin",
+  `${CURRENT}/sw/bin`,
   "/nix/var/nix/profiles/default/bin",
   "/usr/local/bin",
   "/usr/bin",
@@ -62,52 +42,89 @@ const BINS = [
 export function createDarwinPlatform({ hostname, flakeAttr, systemRoot, env, exec }: DarwinDeps): Platform {
   const system = createSystemProfile({ systemRoot, env, readRevision: rememberByClosure(configurationRevision) });
   const launchd = createLaunchd({ exec, domain: "system" });
+  const isOwnMachine = systemRoot === "";
+  const library = join(systemRoot, "/Library");
+  const path = pathWith(env["PATH"], BINS);
   const ownEnv = {
-    ...pickVariables(env, ["SUDO_USER", "SSL_CERT_FILE", "NIX_SSL_CERT_FILE", "NIX_REMOTE"]),
+    ...pickVariables(env, ["SUDO_USER", "SSL_CERT_FILE", "NIX_SSL_CERT_FILE"]),
+    NIX_REMOTE: env["NIX_REMOTE"] || "daemon",
     HOME: env["HOME"] ?? "/var/root",
     USER: "root",
     LOGNAME: "root",
-    PATH: pathWith(env["PATH"], BINS),
-    ...(systemRoot === "" ? {} : { NIXFLEET_SYSTEM_ROOT: systemRoot }),
+    PATH: path,
+    ...(isOwnMachine ? {} : { NIXFLEET_SYSTEM_ROOT: systemRoot }),
   };
-  const activate = (closure: string): [string, ...string[]] => [
-    "/bin/sh",
-    "-c",
-    ACTIVATE,
-    "nixfleet-darwin-activation",
-    closure,
-    system.current,
-  ];
-
-  const activation = (closure: string): ActivationCommand => ({ argv: activate(closure), env: ownEnv, launcher: [], unit: null });
+  const apart = { launcher: [], unit: null };
+  const activation = (closure: string): ActivationCommand => ({
+    argv: activateDarwin({ closure, current: system.current, library }),
+    env: ownEnv,
+    ...apart,
+  });
+  /** With the programs of the closure that comes back, and none of the one that goes. */
+  const undoing = (closure: string, replaced: string): HostStep => ({
+    kind: "activation",
+    argv: activateDarwin({ closure, current: system.current, library, replaced }),
+    env: { ...ownEnv, PATH: path.replaceAll(`${CURRENT}/`, `${closure}/`) },
+    ...apart,
+  });
+  const session = async () => {
+    const uid = await consoleUser();
+    return uid === undefined ? undefined : createLaunchd({ exec, domain: `gui/${uid}` });
+  };
+  const jobPlaces = async (closure: string): Promise<JobPlace[]> => {
+    const agents = isOwnMachine ? await session() : undefined;
+    const user = await primaryUser(closure);
+    const home = user === undefined ? undefined : await homeOf(user);
+    return [
+      { source: "Library/LaunchDaemons", target: join(library, "LaunchDaemons"), launchd },
+      { source: "Library/LaunchAgents", target: join(library, "LaunchAgents"), launchd: agents },
+      ...(home === undefined
+        ? []
+        : [{ source: "user/Library/LaunchAgents", target: join(systemRoot, home, "Library/LaunchAgents"), launchd: agents }]),
+    ];
+  };
+  const homeOf = async (user: string): Promise<string | undefined> => {
+    const argv: [string, ...string[]] = ["/usr/bin/dscl", ".", "-read", `/Users/${user}`, "NFSHomeDirectory"];
+    const result = await exec({ argv, env: { LC_ALL: "C" }, signal: AbortSignal.timeout(5000) }).result;
+    return succeeded(result) ? /^NFSHomeDirectory: (\/.*)$/m.exec(result.stdout)?.[1] : undefined;
+  };
 
   return {
     name: "darwin",
     ...PLATFORM_TRAITS.darwin,
     unitsFailedExitCode: undefined,
+    bootActivates: false,
+    hasSpecialisations: false,
     sessionEnv: {},
-    serviceManager: systemRoot === "" ? launchd : undefined,
+    serviceManager: isOwnMachine ? launchd : undefined,
     attributes: [flakeAttr ?? `darwinConfigurations."${hostname}".system`],
     modes: ["switch"],
     runningClosure: system.running,
     profileClosure: system.closure,
     generation: system.generation,
     profile: system.path,
-    setProfile: system.set,
     activation,
-    undo: (before) => [...system.putBack(before), activation(before.closure)],
+    permanentSteps: system.set,
+    undo: (before, { closure }) => [...system.putBack(before), undoing(before.closure, closure)],
+    differences: async (meant) => [
+      ...(await system.differences(meant)),
+      ...(await compareEtc(meant, join(systemRoot, "/etc/static"))),
+      ...(await compareJobs(meant, await jobPlaces(meant.running))),
+    ],
+    activationCheck: (closure) => ({ argv: checkDarwin(closure, process.execPath), env: ownEnv, ...apart }),
+    readAccess: isOwnMachine ? () => readMacAccess("/", process.execPath) : undefined,
     dryActivation: () => undefined,
     installedAgent: (closure) => readServiceFiles(join(closure, "Library/LaunchDaemons"), isAgentPlist),
+    waysIn: readDarwinWaysIn,
     async failedUnits() {
       const closure = await system.running();
       if (closure === undefined) return undefined;
       const failed = await launchd.failedJobs(join(closure, "Library/LaunchDaemons"));
       if (failed === undefined) return undefined;
-      const uid = await consoleUser();
-      if (uid === undefined) return failed;
-      const session = createLaunchd({ exec, domain: `gui/${uid}` });
+      const agents = await session();
+      if (agents === undefined) return failed;
       for (const plists of ["Library/LaunchAgents", "user/Library/LaunchAgents"]) {
-        const more = await session.failedJobs(join(closure, plists));
+        const more = await agents.failedJobs(join(closure, plists));
         if (more === undefined) return undefined;
         failed.push(...more);
       }
@@ -118,7 +135,7 @@ export function createDarwinPlatform({ hostname, flakeAttr, systemRoot, env, exe
     rebootReasons: async () => [],
     switchInhibitors: async () => [],
     bootSpace: async () => undefined,
-    reboot: systemRoot === "" ? ["/sbin/shutdown", "-r", "now"] : undefined,
+    reboot: isOwnMachine ? ["/sbin/shutdown", "-r", "now"] : undefined,
     readFacts: system.readFacts,
   };
 }

@@ -4,8 +4,10 @@ import { createTempDir } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
 import { hash, makeClosure, makeLinks } from "./closures.fixture.ts";
 import { createHomeManagerPlatform, type HomeManagerDeps } from "./home-manager.ts";
+import { moveBack } from "./home-manager-programs.ts";
 
 const closure = `/nix/store/${hash}-home-manager-generation`;
+const undone = { closure: `/nix/store/${hash.replace(/^./, "z")}-home-manager-generation`, mode: "switch" } as const;
 
 function homeManager(more: Partial<HomeManagerDeps> = {}) {
   return createHomeManagerPlatform({
@@ -59,16 +61,33 @@ test("the user's own places come first, Nix's older ones else; both names of the
 
 test("R29: with a user's own systemd, the activation runs in a unit of that, with the whole session passed on", () => {
   const env = { PATH: "/bin", XDG_RUNTIME_DIR: "/run/user/7", SECRET: "x", NIXFLEET_TOKEN: "x", NIX_CONFIG: "y" };
-  const activation = homeManager({ env, isUserSystemd: true }).activation(closure, "switch");
-  expect(activation.argv).toEqual([`${closure}/activate`]);
+  const more = { isUserSystemd: true, backupFileExtension: "before" };
+  const activation = homeManager({ env, ...more }).activation(closure, "switch");
+  expect(activation.argv.slice(-3)).toEqual([`${closure}/activate`, "--driver-version", "1"]);
   expect(activation.unit).toBe("nixfleet-home-activation");
-  const passed = ["DBUS_SESSION_BUS_ADDRESS", "HOME", "LOGNAME", "NIX_CONFIG", "PATH", "USER", "XDG_RUNTIME_DIR"];
+  const session = ["DBUS_SESSION_BUS_ADDRESS", "HOME", "LOGNAME", "NIX_CONFIG", "PATH", "USER", "XDG_RUNTIME_DIR"];
+  const passed = [...session, "HOME_MANAGER_BACKUP_EXT"].sort();
   expect(activation.launcher).toEqual([
     ...["systemd-run", "--user", ...passed.flatMap((name) => ["-E", name])],
     ...["--collect", "--no-ask-password", "--quiet", "--service-type=exec"],
     ...["--unit=nixfleet-home-activation", "--wait", "-p", "TimeoutStopSec=3", "--"],
   ]);
   expect(Object.keys(activation.env).sort()).toEqual(passed);
+  expect(activation.env).toMatchObject({ HOME_MANAGER_BACKUP_EXT: "before" });
+  expect(homeManager({ env }).activation(closure, "switch").env).not.toHaveProperty("HOME_MANAGER_BACKUP_EXT");
+});
+
+test("R75: an activation is told that its caller sets the profile, as `home-manager switch` tells each generation", () => {
+  const { argv, launcher } = homeManager().activation(closure, "switch");
+  expect([...launcher, ...argv]).toEqual([`${closure}/activate`, "--driver-version", "1"]);
+});
+
+test("R37: no program holds what systemd-run would take for a variable of its own", () => {
+  const platform = homeManager({ isUserSystemd: true });
+  const steps = [platform.activation(closure, "switch"), ...platform.undo({ closure, profile: undefined }, undone)];
+  const programs = [...steps.map(({ argv }) => argv), ...moveBack("/home/ada", "before", [".bashrc"])];
+  expect(programs).toHaveLength(3);
+  for (const argv of programs) expect(argv.filter((word) => /\$\{|^\$\w+$/.test(word))).toEqual([]);
 });
 
 test("a service manager's bare environment is made whole: where Nix is, and the way to the user's own systemd", () => {
@@ -94,17 +113,11 @@ test("a service manager's bare environment is made whole: where Nix is, and the 
   expect(homeManager({ isDarwin: true }).activation(closure, "switch").env).not.toHaveProperty("XDG_RUNTIME_DIR");
 });
 
-test("R37: an undo is the previous generation's own activation and nothing else, since that compares itself with the profile", () => {
-  const before = { closure, profile: { closure, generation: 3 } };
-  expect(
-    homeManager()
-      .undo(before, "switch")
-      .map(({ argv }) => argv),
-  ).toEqual([[`${closure}/activate`]]);
-  const [inUnit] = homeManager({ isUserSystemd: true }).undo(before, "switch");
+test("R37: an undo runs in a unit of its own", () => {
+  const [inUnit] = homeManager({ isUserSystemd: true }).undo({ closure, profile: { closure, generation: 3 } }, undone);
   expect(inUnit?.launcher.slice(0, 2)).toEqual(["systemd-run", "--user"]);
   expect(inUnit?.launcher).toContain("--unit=nixfleet-home-undo");
-  expect(inUnit).toMatchObject({ argv: [`${closure}/activate`], unit: "nixfleet-home-undo" });
+  expect(inUnit).toMatchObject({ kind: "activation", unit: "nixfleet-home-undo" });
 });
 
 /** Notes what is asked, and answers. */
@@ -122,7 +135,9 @@ function recording(answer: (argv: readonly string[]) => string) {
 }
 
 test("failed units and running activations are read from the user's own systemd", async () => {
-  const { asked, exec: recorder } = recording((argv) => (argv.includes("show") ? "active\n" : '[{"unit":"sync.service"}]'));
+  const { asked, exec: recorder } = recording((argv) =>
+    argv.includes("show") ? "active\n" : '[{"unit":"sync.service","active":"failed","sub":"failed"}]',
+  );
   const platform = homeManager({ exec: recorder, isUserSystemd: true });
   expect(await platform.failedUnits()).toEqual(["sync.service"]);
   expect(await platform.activationInProgress()).toBe("nixfleet-home-activation.service is running");
@@ -157,6 +172,6 @@ test("what is the machine's is not the user's: no reboot, no boot partition, no 
   const platform = homeManager();
   expect(platform.reboot).toBeUndefined();
   expect(platform.dryActivation(closure)).toBeUndefined();
-  expect(await platform.setProfile(closure, "switch")).toBeUndefined();
+  expect(await platform.permanentSteps(closure, "switch")).toEqual([]);
   expect([await platform.bootSpace(closure), await platform.rebootReasons(closure)]).toEqual([undefined, []]);
 });

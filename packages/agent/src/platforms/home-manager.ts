@@ -4,11 +4,16 @@ import type { Exec } from "@nixfleet/runtime";
 import { pathWith } from "../environment.ts";
 import { isAgentPlist } from "../launchd/agent-jobs.ts";
 import { createLaunchd } from "../launchd/launchd.ts";
+import { readHomeWaysIn } from "../lock-out/read-ways-in.ts";
 import { isAgentUnit } from "../systemd/agent-units.ts";
 import { createSystemd, hasUserManager } from "../systemd/systemd.ts";
+import { filesInTheWay, linkDifferences, packageDifferences } from "./home-manager-links.ts";
+import { activate, type HomePlaces, moveBack, PROFILE, setProfile, undoActivation } from "./home-manager-programs.ts";
+import { unitDifferences } from "./home-manager-units.ts";
 import { readServiceFiles } from "./installed-agent.ts";
-import { generationNumber, linkedAt, listGenerations, resolveClosure } from "./links.ts";
-import type { Platform, SystemFacts } from "./platform.ts";
+import { generationNumber, linkedAt, listGenerations, resolve, resolveClosure } from "./links.ts";
+import type { HostStep, Platform, SystemFacts } from "./platform.ts";
+import { compareClosures } from "./system-profile.ts";
 
 export interface HomeManagerDeps {
   hostname: string;
@@ -22,6 +27,8 @@ export interface HomeManagerDeps {
   isDarwin: boolean;
   /** Whether the user has a systemd of their own; never where hosts share a machine. */
   isUserSystemd?: boolean;
+  /** What Home Manager appends to the names of files that are in its way; undefined: it does not activate then. */
+  backupFileExtension?: string | undefined;
   exec: Exec;
 }
 
@@ -32,22 +39,25 @@ const UNDO_UNIT = "nixfleet-home-undo";
 /** What a session passes on: Home Manager's activation works with the user's directories, D-Bus and Nix. */
 const PASSED_ON = /^(PATH|LANG|LC_ALL|LOCALE_ARCHIVE|TMPDIR|SSL_CERT_FILE|DBUS_SESSION_BUS_ADDRESS|XDG_\w+|NIX_\w+)$/;
 
+/** Programs of an undo that move files back, at most: the armed record holds ten programs. */
+const MOVES = 9;
+
 /**
- * Standalone Home Manager, switched as `home-manager switch` does. The activation package sets its own profile, and it finds out
- * what to stop, start and unlink by comparing itself with what the profile names. So nobody else sets that profile, not even to
- * undo: what the failed one had brought would stay.
+ * Standalone Home Manager, switched as `home-manager switch` does, but for the order: where the activation leaves the profile to its
+ * caller (generations with a `gen-version`, since 25.11), it is set when the generation was confirmed. Links and units are the new
+ * generation's from the activation on, over a boot too: Home Manager knows no other way (docs/decisions/0064).
  */
 export function createHomeManagerPlatform(deps: HomeManagerDeps): Platform {
-  const { hostname, flakeAttr, systemRoot, env, user, uid, home, isDarwin, exec } = deps;
+  const { hostname, flakeAttr, systemRoot, env, user, uid, home, isDarwin, backupFileExtension, exec } = deps;
   const state = env["XDG_STATE_HOME"] ?? join(home, ".local/state");
   const nixState = env["NIX_STATE_DIR"] ?? join(systemRoot, "/nix/var/nix");
-  // Newer versions of Home Manager keep both in the user's state directory, older ones below Nix's.
-  const profiles = [join(state, "nix/profiles/home-manager"), join(nixState, "profiles/per-user", user, "home-manager")];
-  const currents = [
-    join(state, "home-manager/gcroots/current-home"),
-    join(nixState, "gcroots/per-user", user, "current-home"),
-    ...profiles,
-  ];
+  const places: HomePlaces = {
+    current: join(state, "home-manager/gcroots/current-home"),
+    profiles: join(state, "nix/profiles"),
+    sharedProfiles: join(nixState, "profiles/per-user", user),
+  };
+  const profiles = [places.profiles, places.sharedProfiles].map((directory) => join(directory, PROFILE));
+  const currents = [places.current, join(nixState, "gcroots/per-user", user, "current-home"), ...profiles];
   const profile = () => firstClosure(profiles);
   const running = () => firstClosure(currents);
 
@@ -62,16 +72,24 @@ export function createHomeManagerPlatform(deps: HomeManagerDeps): Platform {
   };
   const systemd = isUserSystemd ? createSystemd({ exec, scope: "user", env: sessionEnv }) : undefined;
   const launchd = createLaunchd({ exec, domain: `gui/${uid}` });
-  const inUnit = (unit: string) => ({
-    launcher: systemd?.launcher({ unit, variables: Object.keys(activationEnv).sort() }) ?? [],
+  const inUnit = (unit: string, more: readonly string[] = []) => ({
+    launcher: systemd?.launcher({ unit, variables: [...Object.keys(activationEnv), ...more].sort() }) ?? [],
     unit: systemd === undefined ? null : unit,
   });
-  const activator = (closure: string) => join(closure, "activate");
+  const step = (kind: HostStep["kind"], argv: HostStep["argv"], where: Pick<HostStep, "launcher" | "unit">): HostStep => ({
+    kind,
+    argv,
+    env: activationEnv,
+    ...where,
+  });
 
   return {
     name: "home-manager",
     ...PLATFORM_TRAITS["home-manager"],
     unitsFailedExitCode: undefined,
+    bootActivates: false,
+    // Activating one makes a generation of its own there, which nothing ties to the configuration it is of (specialisation.nix).
+    hasSpecialisations: false,
     sessionEnv: isDarwin ? {} : { XDG_RUNTIME_DIR: `/run/user/${uid}` },
     serviceManager: isDarwin && systemRoot === "" ? launchd : systemd,
     attributes:
@@ -83,24 +101,41 @@ export function createHomeManagerPlatform(deps: HomeManagerDeps): Platform {
     profileClosure: async () => (await profile())?.closure,
     generation: async () => generationOf(await profile()),
     profile: async () => (await profile())?.link,
-    setProfile: async () => undefined,
     activation: (closure) => ({
-      argv: [activator(closure)],
-      env: activationEnv,
-      ...inUnit(UNIT),
+      argv: activate(closure, { isUserSystemd }),
+      env: { ...activationEnv, ...(backupFileExtension === undefined ? {} : { HOME_MANAGER_BACKUP_EXT: backupFileExtension }) },
+      ...inUnit(UNIT, backupFileExtension === undefined ? [] : ["HOME_MANAGER_BACKUP_EXT"]),
     }),
-    undo: ({ closure }) => [
-      {
-        argv: [activator(closure)],
-        env: activationEnv,
-        ...inUnit(UNDO_UNIT),
-      },
+    async permanentSteps(closure, _mode, generation) {
+      if (!(await setsNoProfile(closure))) return [];
+      return [step("profile", setProfile(places, closure, generation), { launcher: [], unit: null })];
+    },
+    undo(before, { closure: failed }) {
+      const files = backupFileExtension === undefined ? [] : filesInTheWay(home, failed);
+      const moves = moveBack(home, backupFileExtension ?? "", files).slice(0, MOVES);
+      return [
+        step("activation", undoActivation(places, before, { failed, isUserSystemd }), inUnit(UNDO_UNIT)),
+        ...moves.map((argv) => step("activation", argv, { launcher: [], unit: null })),
+      ];
+    },
+    differences: async (meant) => [
+      ...compareClosures(
+        meant,
+        { running: (await running())?.closure, profile: (await profile())?.closure },
+        PLATFORM_TRAITS["home-manager"],
+      ),
+      ...(await linkDifferences(home, meant)),
+      ...(await packageDifferences([join(state, "nix/profile"), join(home, ".nix-profile")], meant)),
+      ...(systemd === undefined ? [] : await unitDifferences({ home, systemd }, meant)),
     ],
+    activationCheck: () => undefined,
+    readAccess: undefined,
     dryActivation: () => undefined,
     installedAgent: (closure) =>
       isDarwin
         ? readServiceFiles(join(closure, "LaunchAgents"), isAgentPlist)
         : readServiceFiles(join(closure, "home-files/.config/systemd/user"), isAgentUnit),
+    waysIn: (closure, agent) => readHomeWaysIn(closure, user, agent),
     async failedUnits() {
       if (!isDarwin) return systemd?.failedUnits();
       const closure = (await running())?.closure;
@@ -156,6 +191,11 @@ function userSession({ env, uid, home, isDarwin, systemRoot }: HomeManagerDeps, 
   if (isDarwin || systemRoot !== "") return session;
   const runtimeDir = passed["XDG_RUNTIME_DIR"] ?? `/run/user/${uid}`;
   return { DBUS_SESSION_BUS_ADDRESS: `unix:path=${runtimeDir}/bus`, ...session, XDG_RUNTIME_DIR: runtimeDir };
+}
+
+/** Whether a generation's activation leaves the profile to its caller (`gen-version`: modules/home-environment.nix, since 25.11). */
+async function setsNoProfile(closure: string): Promise<boolean> {
+  return (await resolve(join(closure, "gen-version"))) !== undefined;
 }
 
 interface ProfileLink {

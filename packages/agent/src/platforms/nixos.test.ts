@@ -1,4 +1,4 @@
-import { lstat, mkdir, readdir, writeFile } from "node:fs/promises";
+import { lstat, mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Exec, exec } from "@nixfleet/runtime";
 import { createTempDir } from "@nixfleet/testkit";
@@ -18,7 +18,7 @@ function nixos(systemRoot: string, isSystemd: boolean, more: Partial<NixosDeps> 
 test("with systemd, an activation runs in the unit that nixos-rebuild uses, with what nixos-rebuild passes on", () => {
   const env = { LOCALE_ARCHIVE: "/l", NIXOS_INSTALL_BOOTLOADER: "1", SECRET: "x", PATH: "/bin" };
   const activation = nixos("", true, { env }).activation(closure, "switch");
-  expect(activation.argv).toEqual([`${closure}/bin/switch-to-configuration`, "switch"]);
+  expect(activation.argv).toEqual([`${closure}/bin/switch-to-configuration`, "test"]);
   expect(activation.unit).toBe("nixos-rebuild-switch-to-configuration");
   expect(activation.launcher).toEqual([
     "systemd-run",
@@ -31,43 +31,70 @@ test("with systemd, an activation runs in the unit that nixos-rebuild uses, with
 
 test("without systemd there is no launcher, and no reboot; a shared machine's root is passed on", () => {
   const platform = nixos("/elsewhere", false, { env: { PATH: "/bin" } });
-  const activation = platform.activation(closure, "boot");
+  const activation = platform.activation(closure, "switch");
   expect(activation).toMatchObject({ launcher: [], unit: null, env: { PATH: "/bin", NIXFLEET_SYSTEM_ROOT: "/elsewhere" } });
   expect(platform.reboot).toBeUndefined();
   expect(nixos("", true).reboot).toEqual(["systemctl", "reboot"]);
 });
 
-test("a command of the host's own replaces the activation's steps, not those of an undo", () => {
+test("a command of the host's own replaces the activation's steps, not those of an undo", async () => {
   const deps = { platform: "nixos", hostname: "gate", flakeAttr: undefined, systemRoot: "/r", env: {}, exec } as const;
   const platform = createPlatform({ ...deps, activationCommand: "/etc/activate" });
-  expect(platform.activation(closure, "boot").argv).toEqual(["/etc/activate", closure, "boot"]);
-  const before = { closure, profile: { closure, generation: 7 } };
-  expect(platform.undo(before, "switch")).toEqual(createPlatform(deps).undo(before, "switch"));
+  expect(platform.activation(closure, "switch").argv).toEqual(["/etc/activate", closure, "test"]);
+  const before = { closure: other, profile: { closure: other, generation: 7 } };
+  const deployment = { closure, mode: "switch" } as const;
+  expect(platform.undo(before, deployment)).toEqual(createPlatform(deps).undo(before, deployment));
 });
 
-test("mode test sets no profile, the others do, to a generation where one was chosen; names with a dot stay one name", async () => {
+test("R82: a switch activates as `test`; profile and boot entry follow, and mode boot has only those; mode test has neither", async () => {
   await using dir = await createTempDir();
-  const platform = nixos(dir.path, false);
+  const platform = nixos(dir.path, true);
   const profile = join(dir.path, profiles, "system");
-  expect(await platform.setProfile(closure, "test")).toBeUndefined();
-  expect(await platform.setProfile(closure, "boot")).toEqual(["nix-env", "-p", profile, "--set", closure]);
-  expect(await platform.setProfile(closure, "switch", 9)).toEqual(["nix-env", "-p", profile, "--switch-generation", "9"]);
-  expect(platform.attributes).toEqual(['nixosConfigurations."gate".config.system.build.toplevel']);
+  const words = async (...of: Parameters<typeof platform.permanentSteps>) =>
+    (await platform.permanentSteps(...of)).map(({ kind, argv, unit }) => ({ kind, argv, unit }));
+  for (const mode of ["switch", "test"] as const) expect(platform.activation(closure, mode).argv[1]).toBe("test");
+  const set = { kind: "profile", argv: ["nix-env", "-p", profile, "--set", closure], unit: null };
+  const entry = {
+    kind: "boot-entry",
+    argv: [`${closure}/bin/switch-to-configuration`, "boot"],
+    unit: "nixos-rebuild-switch-to-configuration",
+  };
+  expect(await words(closure, "switch")).toEqual([set, entry]);
+  expect(await words(closure, "boot")).toEqual([set, entry]);
+  expect(await words(closure, "test")).toEqual([]);
+  expect((await words(closure, "switch", 9))[0]?.argv).toEqual(["nix-env", "-p", profile, "--switch-generation", "9"]);
 });
 
-test("R37: an undo puts the profile back first, by its generation, then runs the previous closure's own activator", () => {
+test("names with a dot stay one name", () => {
+  expect(nixos("/r", false).attributes).toEqual(['nixosConfigurations."gate".config.system.build.toplevel']);
+});
+
+const switched = { closure: other, mode: "switch" } as const;
+
+test("R37: an undo puts the profile back first, by its generation, then runs the previous closure's own activator, without its checks", () => {
   const platform = nixos("", true, { env: { PATH: "/bin", LOCALE_ARCHIVE: "/l", SECRET: "x" } });
-  const [profile, link, activation, ...rest] = platform.undo({ closure, profile: { closure, generation: 41 } }, "switch");
+  const [profile, link, activation, entry, ...rest] = platform.undo({ closure, profile: { closure, generation: 41 } }, switched);
   expect(profile?.argv).toEqual(["nix-env", "-p", "/nix/var/nix/profiles/system", "--switch-generation", "41"]);
   expect(link?.argv.slice(3)).toEqual(["nixfleet-profile", "/nix/var/nix/profiles/system", "system-41-link", closure]);
-  expect(activation?.launcher).toEqual([
-    "systemd-run",
-    ...["-E", "LOCALE_ARCHIVE", "--collect", "--no-ask-password", "--quiet", "--service-type=exec"],
-    ...["--unit=nixfleet-undo", "--wait", "-p", "TimeoutStopSec=3", "--"],
+  expect([profile, link, activation, entry].map((step) => step?.kind)).toEqual([
+    "profile",
+    "profile",
+    "activation",
+    "boot-entry",
   ]);
-  expect(activation?.argv).toEqual([`${closure}/bin/switch-to-configuration`, "switch"]);
-  expect([profile?.unit, activation?.unit]).toEqual([null, "nixfleet-undo"]);
-  expect(activation?.env).toEqual({ PATH: "/bin", LOCALE_ARCHIVE: "/l" });
+  for (const step of [activation, entry]) {
+    expect(step?.launcher).toEqual([
+      "systemd-run",
+      ...["-E", "LOCALE_ARCHIVE", "-E", "NIXOS_NO_CHECK"],
+      ...["--collect", "--no-ask-password", "--quiet", "--service-type=exec"],
+      ...["--unit=nixfleet-undo", "--wait", "-p", "TimeoutStopSec=3", "--"],
+    ]);
+    expect(step?.unit).toBe("nixfleet-undo");
+    expect(step?.env).toEqual({ PATH: "/bin", LOCALE_ARCHIVE: "/l", NIXOS_NO_CHECK: "1" });
+  }
+  expect(profile?.unit).toBeNull();
+  expect(activation?.argv).toEqual([`${closure}/bin/switch-to-configuration`, "test"]);
+  expect(entry?.argv).toEqual([`${closure}/bin/switch-to-configuration`, "boot"]);
   expect(rest).toEqual([]);
 });
 
@@ -81,7 +108,7 @@ test("R37: where Nix cannot set the profile, on a full disk for one, its link is
     [`${profiles}/system`]: "system-42-link",
   });
   const platform = nixos(dir.path, false, { env: { PATH: process.env["PATH"] } });
-  const step = platform.undo({ closure: old, profile: { closure: old, generation: 41 } }, "switch")[1];
+  const step = platform.undo({ closure: old, profile: { closure: old, generation: 41 } }, switched)[1];
   const put = () => step && exec({ argv: step.argv, env: step.env }).result;
 
   expect(await put()).toMatchObject({ end: { kind: "exited", exitCode: 0 } });
@@ -97,19 +124,26 @@ test("R37: without a generation the profile is set to the closure; mode test lea
   const platform = nixos("/r", false);
   const words = (...of: Parameters<typeof platform.undo>) => platform.undo(...of).map(({ argv }) => argv.slice(-2));
   const activator = (of: string) => `${of}/bin/switch-to-configuration`;
-  expect(words({ closure, profile: { closure, generation: undefined } }, "switch")).toEqual([
+  expect(words({ closure, profile: { closure, generation: undefined } }, switched)).toEqual([
     ["--set", closure],
-    [activator(closure), "switch"],
+    [activator(closure), "test"],
+    [activator(closure), "boot"],
   ]);
-  expect(words({ closure, profile: undefined }, "switch")[0]).toEqual(["--set", closure]);
-  expect(words({ closure, profile: { closure, generation: 1 } }, "test")).toEqual([[activator(closure), "test"]]);
+  expect(words({ closure, profile: undefined }, switched)[0]).toEqual(["--set", closure]);
+  const before = { closure, profile: { closure, generation: 1 } };
+  expect(words(before, { ...switched, mode: "test" })).toEqual([[activator(closure), "test"]]);
+  expect(words(before, { ...switched, mode: "boot" })).toEqual([
+    ["--switch-generation", "1"],
+    ["system-1-link", closure],
+    [activator(closure), "boot"],
+  ]);
 });
 
 test("R37: what only waited for its boot before is what the machine boots again after an undo", () => {
   const before = { closure, profile: { closure: other, generation: 8 } };
   expect(
     nixos("/r", false)
-      .undo(before, "switch")
+      .undo(before, switched)
       .map(({ argv }) => argv.slice(-2)),
   ).toEqual([
     ["--switch-generation", "8"],
@@ -117,6 +151,43 @@ test("R37: what only waited for its boot before is what the machine boots again 
     [`${closure}/bin/switch-to-configuration`, "test"],
     [`${other}/bin/switch-to-configuration`, "boot"],
   ]);
+});
+
+test("R63: what is not as it was meant is told: what runs, the profile, /etc, and the default boot entry where it can be seen", async () => {
+  await using dir = await createTempDir();
+  const [meant, wrong] = [
+    await makeClosure(dir.path, "meant", { "etc/hostname": "gate\n" }),
+    await makeClosure(dir.path, "wrong", { "etc/hostname": "gate\n" }),
+  ];
+  const differences = async () =>
+    (await nixos(dir.path, false).differences({ running: meant, profile: meant, replaced: wrong })).map(({ what }) => what);
+  expect(await differences()).toEqual(["running", "profile", "/etc/static"]);
+  await makeLinks(dir.path, {
+    "run/current-system": meant,
+    "etc/static": `${wrong}/etc`,
+    [`${profiles}/system-7-link`]: meant,
+    [`${profiles}/system`]: "system-7-link",
+  });
+  expect(await differences()).toEqual(["/etc/static"]);
+  await rm(join(dir.path, "etc/static"));
+  await makeLinks(dir.path, { "etc/static": `${meant}/etc` });
+  expect(await differences()).toEqual([]);
+
+  const entry = (of: string) => `title NixOS\nlinux /EFI/nixos/x.efi\noptions init=${of}/init loglevel=4\n`;
+  for (const [place, name] of [
+    ["boot", "nixos-generation-7.conf"],
+    ["efi", "nixos-generation-7+2-1.conf"],
+  ] as const) {
+    const loader = join(dir.path, place, "loader");
+    await mkdir(join(loader, "entries"), { recursive: true });
+    await writeFile(join(loader, "loader.conf"), "timeout 5\ndefault nixos-generation-7.conf\nconsole-mode keep\n");
+    await writeFile(join(loader, "entries", name), entry(wrong));
+    expect(await differences()).toEqual(["boot entry"]);
+    await writeFile(join(loader, "entries", name), entry(meant));
+    expect(await differences()).toEqual([]);
+    await rm(join(dir.path, place), { recursive: true });
+  }
+  expect(await nixos(dir.path, false).differences({ running: meant, profile: null, replaced: null })).toEqual([]);
 });
 
 test("what an activation would do is asked of the closure itself", () => {
@@ -186,13 +257,51 @@ test("the boot partition needs what it does not have yet of kernel and initrd; w
     device: async (path: string) => (path === `${dir.path}/boot/.` ? boot : 1),
     statfs: async () => ({ bsize: 512, blocks: 100, bfree: 20, bavail: 10 }),
   });
-  expect(await nixos(dir.path, false, { disks: disks(2) }).bootSpace(first)).toEqual({ needed: 1500, free: 5120 });
+  expect(await nixos(dir.path, false, { disks: disks(2) }).bootSpace(first)).toEqual({
+    place: "/boot",
+    needed: 1500,
+    free: 5120,
+  });
   await makeLinks(dir.path, { "run/current-system": first });
-  expect(await nixos(dir.path, false, { disks: disks(2) }).bootSpace(first)).toEqual({ needed: 0, free: 5120 });
-  expect(await nixos(dir.path, false, { disks: disks(2) }).bootSpace(second)).toEqual({ needed: 1100, free: 5120 });
+  expect(await nixos(dir.path, false, { disks: disks(2) }).bootSpace(first)).toEqual({ place: "/boot", needed: 0, free: 5120 });
+  expect(await nixos(dir.path, false, { disks: disks(2) }).bootSpace(second)).toEqual({
+    place: "/boot",
+    needed: 1100,
+    free: 5120,
+  });
   expect(await nixos(dir.path, false, { disks: disks(1) }).bootSpace(second)).toBeUndefined();
   await makeLinks(dir.path, { [`${profiles}/system-3-link`]: second });
-  expect(await nixos(dir.path, false, { disks: disks(2) }).bootSpace(second)).toEqual({ needed: 0, free: 5120 });
+  expect(await nixos(dir.path, false, { disks: disks(2) }).bootSpace(second)).toEqual({ place: "/boot", needed: 0, free: 5120 });
+});
+
+test("the boot partition is the one that the boot loader copies kernels to, wherever it is mounted", async () => {
+  await using dir = await createTempDir();
+  const image = await makeClosure(dir.path, "linux", { bzImage: "x".repeat(1000) });
+  const system = await makeClosure(dir.path, "a");
+  await makeLinks(system, { kernel: `${image}/bzImage`, initrd: `${image}/bzImage` });
+  const mounted = (...places: string[]) => ({
+    device: async (path: string) => places.findIndex((place) => path === `${dir.path}${place}/.`) + 1,
+    statfs: async (path: string) => ({ bsize: 1, blocks: 9000, bfree: 9000, bavail: path.length - dir.path.length }),
+  });
+  const place = async (...places: string[]) =>
+    (await nixos(dir.path, false, { disks: mounted(...places) }).bootSpace(system))?.place;
+  expect(await place()).toBeUndefined();
+  // GRUB alone is on these, and reads kernels from the root.
+  expect(await place("/efi")).toBeUndefined();
+  expect(await place("/boot/efi")).toBeUndefined();
+  await mkdir(join(dir.path, "efi/EFI/nixos"), { recursive: true });
+  expect(await place("/efi")).toBe("/efi");
+  await rm(join(dir.path, "efi/EFI/nixos"), { recursive: true });
+  // Extended partition and EFI system partition, without a hint: the first holds kernels.
+  expect(await place("/boot", "/efi")).toBe("/boot");
+  // GRUB installs itself to the EFI system partition, and keeps kernels in /boot.
+  await mkdir(join(dir.path, "boot/kernels"), { recursive: true });
+  await mkdir(join(dir.path, "boot/efi/EFI"), { recursive: true });
+  expect(await place("/boot", "/boot/efi")).toBe("/boot");
+  await rm(join(dir.path, "boot/kernels"), { recursive: true });
+  await mkdir(join(dir.path, "boot/efi/EFI/nixos"), { recursive: true });
+  expect(await place("/boot/efi")).toBe("/boot/efi");
+  expect(await place("/boot", "/boot/efi")).toBe("/boot/efi");
 });
 
 test("an activation of another is seen by its unit, or by the lock that switch-to-configuration holds", async () => {
@@ -237,6 +346,8 @@ test("failed units are the system's own, as systemctl lists them; absent without
     return { pid: undefined, result: Promise.resolve({ end, aborted: false, stdout, stderr: "", truncated: false }) };
   };
   expect(await nixos("", true, { exec: recording }).failedUnits()).toEqual(["backup.service"]);
-  expect(asked).toEqual([["systemctl", "list-units", "--failed", "--output=json", "--no-pager"]]);
+  expect(asked).toEqual([
+    ["systemctl", "list-units", "--state=failed,auto-restart,auto-restart-queued", "--output=json", "--no-pager"],
+  ]);
   expect(await nixos("", false, { exec: recording }).failedUnits()).toBeUndefined();
 });

@@ -3,14 +3,16 @@ import { join } from "node:path";
 import { Commit, PLATFORM_TRAITS } from "@nixfleet/protocol";
 import { type Exec, succeeded } from "@nixfleet/runtime";
 import * as z from "zod";
-import { type DiskDeps, freeBytes, systemDisks } from "../disks.ts";
+import { BOOT_MOUNTS, type DiskDeps, freeBytes, systemDisks } from "../disks.ts";
 import { pickVariables } from "../environment.ts";
+import { readNixosWaysIn } from "../lock-out/read-ways-in.ts";
 import { isAgentUnit } from "../systemd/agent-units.ts";
 import { createSystemd, isSystemdBooted } from "../systemd/systemd.ts";
+import { bootDefault } from "./boot-default.ts";
 import { bootDifferences, bootFiles, inhibitorsBetween } from "./closure-parts.ts";
 import { readServiceFiles } from "./installed-agent.ts";
-import { listGenerations, resolveClosure } from "./links.ts";
-import type { ActivationMode, Before, Platform, UndoStep } from "./platform.ts";
+import { listGenerations, resolve, resolveClosure } from "./links.ts";
+import type { ActivationMode, Difference, HostStep, MeantState, Platform } from "./platform.ts";
 import { flockHolder } from "./switch-lock.ts";
 import { createSystemProfile, rememberByClosure } from "./system-profile.ts";
 
@@ -45,10 +47,14 @@ export function createNixosPlatform(deps: NixosDeps): Platform {
     readRevision: rememberByClosure((closure) => configurationRevision(exec, closure, ownEnv)),
   });
   const booted = () => resolveClosure(join(systemRoot, "/run/booted-system"));
-  const inUnit = (unit: string) => ({
-    launcher: systemd?.launcher({ unit, variables: Object.keys(passedOn) }) ?? [],
+  const inUnit = (unit: string, passed: object = passedOn) => ({
+    launcher: systemd?.launcher({ unit, variables: Object.keys(passed) }) ?? [],
     unit: systemd === undefined ? null : unit,
   });
+  // A check that a closure runs before a switch must not keep a host from coming back to it (switch-to-configuration, NIXOS_NO_CHECK).
+  const undoPassedOn = { ...passedOn, NIXOS_NO_CHECK: "1" };
+  const undoEnv = { ...ownEnv, ...undoPassedOn };
+  const inUndoUnit = inUnit(UNDO_UNIT, undoPassedOn);
   const activator = (closure: string) => join(closure, "bin/switch-to-configuration");
 
   return {
@@ -56,6 +62,8 @@ export function createNixosPlatform(deps: NixosDeps): Platform {
     ...PLATFORM_TRAITS.nixos,
     // switch-to-configuration's own source: `exit 4`.
     unitsFailedExitCode: 4,
+    bootActivates: true,
+    hasSpecialisations: true,
     sessionEnv: {},
     serviceManager: systemd,
     attributes: [flakeAttr ?? `nixosConfigurations."${hostname}".config.system.build.toplevel`],
@@ -64,24 +72,35 @@ export function createNixosPlatform(deps: NixosDeps): Platform {
     profileClosure: system.closure,
     generation: system.generation,
     profile: system.path,
-    setProfile: system.set,
-    activation: (closure, mode) => ({
-      argv: [activator(closure), mode],
-      env: ownEnv,
-      ...inUnit(UNIT),
-    }),
-    undo(before, mode) {
-      const steps = undoModes(before, mode).map(
-        ({ closure, how }): UndoStep => ({
-          argv: [activator(closure), how],
-          env: ownEnv,
-          ...inUnit(UNDO_UNIT),
-        }),
-      );
-      return mode === "test" ? steps : [...system.putBack(before), ...steps];
+    activation: (closure) => ({ argv: [activator(closure), "test"], env: ownEnv, ...inUnit(UNIT) }),
+    async permanentSteps(closure, mode, generation) {
+      if (mode === "test") return [];
+      const entry = { argv: [activator(closure), "boot"] as const, env: ownEnv, ...inUnit(UNIT) };
+      return [...(await system.set(closure, mode, generation)), { kind: "boot-entry", ...entry }];
     },
+    undo(before, { mode }) {
+      const step = (kind: HostStep["kind"], closure: string, how: ActivationMode): HostStep => ({
+        kind,
+        argv: [activator(closure), how],
+        env: undoEnv,
+        ...inUndoUnit,
+      });
+      const activation = step("activation", before.closure, "test");
+      if (mode === "test") return [activation];
+      // Where the profile named another closure, one that only waited for its boot, that one is booted next again.
+      const entry = step("boot-entry", before.profile?.closure ?? before.closure, "boot");
+      return [...system.putBack(before), ...(mode === "boot" ? [] : [activation]), entry];
+    },
+    differences: async (meant) => [
+      ...(await system.differences(meant)),
+      ...(await linkDifferences(systemRoot, meant)),
+      ...(await bootDifference(systemRoot, meant)),
+    ],
+    activationCheck: () => undefined,
+    readAccess: undefined,
     dryActivation: (closure) => ({ argv: [activator(closure), "dry-activate"], env: ownEnv, launcher: [], unit: null }),
     installedAgent: (closure) => readServiceFiles(join(closure, "etc/systemd/system"), isAgentUnit),
+    waysIn: readNixosWaysIn,
     failedUnits: async () => systemd?.failedUnits(),
     async activationInProgress() {
       for (const unit of [UNIT, UNDO_UNIT]) {
@@ -100,10 +119,8 @@ export function createNixosPlatform(deps: NixosDeps): Platform {
       return from === undefined ? [] : inhibitorsBetween(from, closure);
     },
     async bootSpace(closure) {
-      // The dot has an automount mounted: the mount point alone would be asked about an empty file system.
-      const boot = `${join(systemRoot, "/boot")}/.`;
-      const [own, root] = await Promise.all([boot, systemRoot || "/"].map((path) => disks.device(path).catch(() => undefined)));
-      if (own === undefined || own === root) return undefined;
+      const boot = await bootPartition(systemRoot, disks);
+      if (boot === undefined) return undefined;
       // What the machine booted, and what its boot menu offers, is on the partition already: a kernel that did not change needs
       // no space, and neither does a way back.
       const generations = await listGenerations(system.profile);
@@ -113,7 +130,7 @@ export function createNixosPlatform(deps: NixosDeps): Platform {
       }
       let needed = 0;
       for (const [file, size] of await bootFiles(closure)) if (!known.has(file)) needed += size;
-      return { needed, free: await freeBytes(boot, disks) };
+      return { needed, ...boot };
     },
     reboot: isSystemd ? ["systemctl", "reboot"] : undefined,
     async readFacts() {
@@ -131,18 +148,41 @@ export function createNixosPlatform(deps: NixosDeps): Platform {
 }
 
 /**
- * Which closures an undo activates, and how. What ran before is activated again. Where the profile named another closure, one
- * that only waits for its boot, that one becomes what the boot loader starts, as it was.
+ * Where the boot loader copies kernels to, and what is free there: the partition on which it has a folder for them. Without such a folder it is
+ * /boot, which may be a new partition; an EFI system partition alone may hold no more than GRUB itself, which reads kernels from the
+ * root then. Undefined: no partition but the root's is known to hold any.
  */
-function undoModes({ closure, profile }: Before, mode: ActivationMode): { closure: string; how: ActivationMode }[] {
-  if (mode === "test") return [{ closure, how: "test" }];
-  const next = profile?.closure ?? closure;
-  if (mode === "boot") return [{ closure: next, how: "boot" }];
-  if (next === closure) return [{ closure, how: "switch" }];
-  return [
-    { closure, how: "test" },
-    { closure: next, how: "boot" },
-  ];
+async function bootPartition(systemRoot: string, disks: DiskDeps): Promise<{ place: string; free: number } | undefined> {
+  const device = (path: string) => disks.device(path).catch(() => undefined);
+  const root = await device(systemRoot || "/");
+  const found: { place: string; path: string }[] = [];
+  for (const place of BOOT_MOUNTS) {
+    // The dot has an automount mounted: the mount point alone would be asked about an empty file system.
+    const path = `${join(systemRoot, place)}/.`;
+    const own = await device(path);
+    if (own !== undefined && own !== root) found.push({ place, path });
+  }
+  const hasKernels = ({ path }: { path: string }) => KERNEL_FOLDERS.some((folder) => existsSync(join(path, folder)));
+  const used = found.find(hasKernels) ?? found.find(({ place }) => place === "/boot");
+  return used && { place: used.place, free: await freeBytes(used.path, disks) };
+}
+
+/** Folders of kernels of systemd-boot, GRUB, extlinux and Limine, as the modules of nixpkgs install them. */
+const KERNEL_FOLDERS = ["EFI/nixos", "kernels", "nixos", "limine/kernels"] as const;
+
+/** `/etc/static` leads to the `etc` of what runs: the activation links it, and all else of /etc through it. */
+async function linkDifferences(systemRoot: string, { running }: MeantState): Promise<Difference[]> {
+  const link = join(systemRoot, "/etc/static");
+  const [seen, meant] = [await resolve(link), await resolve(join(running, "etc"))];
+  if (meant === undefined || seen === meant) return [];
+  return [{ what: "/etc/static", sentence: `${link} leads to ${seen ?? "nothing"}, and not to ${meant}.` }];
+}
+
+/** What the machine boots by default is what the profile names. */
+async function bootDifference(systemRoot: string, { profile }: MeantState): Promise<Difference[]> {
+  const booted = profile === null ? undefined : await bootDefault(systemRoot);
+  if (booted === undefined || booted === profile) return [];
+  return [{ what: "boot entry", sentence: `The default boot entry starts ${booted}, and not ${profile}.` }];
 }
 
 const versionJson = z.object({ configurationRevision: Commit });

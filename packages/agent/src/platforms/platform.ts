@@ -1,11 +1,15 @@
 import type { Deployment, Facts, Platform as PlatformName, PlatformTraits } from "@nixfleet/protocol";
 import type { Launchd } from "../launchd/launchd.ts";
+import type { WaysIn } from "../lock-out/ways-in.ts";
 import type { Systemd } from "../systemd/systemd.ts";
 
 /** What starts and keeps an agent's services. */
 export type ServiceManager = Systemd | Launchd;
 
 export type ActivationMode = Deployment["mode"];
+
+/** The modes in which something is activated at once. In mode `boot` the next boot does that. */
+export type LiveMode = Exclude<ActivationMode, "boot">;
 
 /** What a platform tells of its closures. What cannot be read is absent. */
 export type SystemFacts = Partial<Pick<Facts, "running" | "booted" | "profile" | "generations" | "reboot">>;
@@ -20,13 +24,59 @@ export interface ActivationCommand {
   unit: string | null;
 }
 
-/** A program of an undo, with its whole environment: recorded before the activation, run by whoever undoes it. */
-export type UndoStep = ActivationCommand;
+/**
+ * What a program changes: what runs (`activation`), which generation the profile names (`profile`), or what the machine boots
+ * (`boot-entry`).
+ */
+export type StepKind = "activation" | "profile" | "boot-entry";
+
+/** A program that changes the host, with its whole environment. Those of an undo are recorded before the activation. */
+export interface HostStep extends ActivationCommand {
+  kind: StepKind;
+}
 
 /** What a host ran, and what its profile named, before an activation. */
 export interface Before {
   closure: string;
   profile: { closure: string; generation: number | undefined } | undefined;
+}
+
+/** What an activation, or its undo, is meant to leave behind. */
+export interface MeantState {
+  /** What runs. */
+  running: string;
+  /** What the profile names, and so what a boot brings; null: the profile is not compared. */
+  profile: string | null;
+  /** The closure of which nothing is to be left: the one that was undone, or that ran before; null: none. */
+  replaced: string | null;
+  /** What came before. Absent: a deployment, of which a closure's own programs may have changed something since; or nothing yet. */
+  after?: "undo";
+}
+
+/** Something on the host that is not as it was meant. */
+export interface Difference {
+  /** Which thing, by a name that stays the same: `running`, `profile`, or the path of a link or file. */
+  what: string;
+  /** For a person, with what is there and what should be. */
+  sentence: string;
+}
+
+/** What a person has granted to the program that activates. */
+export interface AccessReading {
+  /** The program that it has to be granted to. */
+  program: string;
+  /** Full Disk Access of macOS. */
+  fullDisk: boolean;
+  /** Whether the apps that activations change can be changed; `none`: there are none. */
+  apps: "none" | "allowed" | "denied";
+}
+
+/** What the boot loader is to copy, in bytes. */
+export interface BootSpace {
+  /** Where the partition is mounted. */
+  place: string;
+  needed: number;
+  free: number;
 }
 
 /**
@@ -44,6 +94,10 @@ export interface Platform extends PlatformTraits {
   readonly serviceManager: ServiceManager | undefined;
   /** Attribute paths of the flake that may hold what to build, the first that exists counts. */
   readonly attributes: readonly string[];
+  /** Whether a boot activates all of the closure that it boots, so that nothing of an earlier activation outlives it. */
+  readonly bootActivates: boolean;
+  /** Whether one of a closure's specialisations can be activated in its place, with the closure itself as what is booted. */
+  readonly hasSpecialisations: boolean;
   /** How a closure may be activated. */
   readonly modes: readonly ActivationMode[];
   /** The closure that runs now; undefined if none does, or if it cannot be read. */
@@ -53,18 +107,36 @@ export interface Platform extends PlatformTraits {
   generation(): Promise<number | undefined>;
   readFacts(): Promise<SystemFacts>;
   /**
-   * The program that sets the profile before an activation in this mode: to the generation, where one was chosen, else to a new
-   * one. Undefined where that is not for the runner to do.
+   * The program that activates a closure before it is confirmed. Nothing that a boot reads points to the closure afterwards, as
+   * far as the platform's own activation allows that (decisions 0062 and 0063).
    */
-  setProfile(closure: string, mode: ActivationMode, generation?: number): Promise<readonly [string, ...string[]] | undefined>;
-  activation(closure: string, mode: ActivationMode): ActivationCommand;
+  activation(closure: string, mode: LiveMode): ActivationCommand;
+  /**
+   * The programs that make a confirmed closure permanent, in order: they set the profile (to the generation, where one was chosen,
+   * else to a new one) and install the boot entry. Empty where there is nothing to do (mode `test`), or where the activation does it.
+   */
+  permanentSteps(closure: string, mode: ActivationMode, generation?: number): Promise<readonly HostStep[]>;
   /** The profile whose generations are this host's; undefined if there is none yet. */
   profile(): Promise<string | undefined>;
   /**
-   * The programs that restore what ran before an activation in this mode, in order: the profile first where the platform's own
-   * tool sets it, then that closure's own activator. They need nothing of the new closure, and no program of this project's.
+   * The programs that restore what was before a deployment, in order, from whatever point of it: profile and boot entry where the
+   * mode sets them, and the previous closure's own activator. They need nothing of the new closure and no program of this project's,
+   * and can be repeated. Whoever undoes leaves out what its kind says was not changed (`undoSteps` in deadman/).
    */
-  undo(before: Before, mode: ActivationMode): readonly UndoStep[];
+  undo(before: Before, deployment: { closure: string; mode: ActivationMode }): readonly HostStep[];
+  /**
+   * Compares what can be seen of the host (running closure, profile, links, boot entry, …) with what was meant, after an undo and
+   * after a deployment. What cannot be seen is no difference. Called before an activation too: what differs then, already, is not
+   * held against it afterwards.
+   */
+  differences(meant: MeantState): Promise<readonly Difference[]>;
+  /**
+   * The program by which a closure itself says whether it can be activated on this host, before anything is changed; undefined:
+   * the platform has none. What it prints is for a person.
+   */
+  activationCheck(closure: string): ActivationCommand | undefined;
+  /** Finds out what the operating system lets this process do, where a person has to grant that; undefined: nobody has to. */
+  readonly readAccess: (() => Promise<AccessReading>) | undefined;
   /** The program that reports what an activation would do to units, without doing it; undefined: the platform has none. */
   dryActivation(closure: string): ActivationCommand | undefined;
   /**
@@ -72,6 +144,8 @@ export interface Platform extends PlatformTraits {
    * settings do. Undefined: the closure installs none.
    */
   installedAgent(closure: string): Promise<string | undefined>;
+  /** What the closure says of how a host that runs it is reached, from its files alone. `agent`: its service files. */
+  waysIn(closure: string, agent: string | undefined): Promise<WaysIn>;
   /** Names of units that have failed now; undefined where it is not known. */
   failedUnits(): Promise<readonly string[] | undefined>;
   /** Who else activates something on this host now, for a person; undefined: nobody. */
@@ -80,8 +154,8 @@ export interface Platform extends PlatformTraits {
   rebootReasons(closure: string): Promise<readonly string[]>;
   /** Names of what forbids to switch from the running closure to this one without a reboot (`system.switch.inhibitors` of NixOS). */
   switchInhibitors(closure: string): Promise<readonly string[]>;
-  /** Bytes that the boot partition needs for this closure, and has free; undefined: nothing is copied there. */
-  bootSpace(closure: string): Promise<{ needed: number; free: number } | undefined>;
+  /** Bytes that the boot partition needs for this closure, and has free, by where it is mounted; undefined: nothing is copied there. */
+  bootSpace(closure: string): Promise<BootSpace | undefined>;
   /** The program that reboots the machine; undefined where that is not for this agent to do. */
   readonly reboot: readonly [string, ...string[]] | undefined;
 }

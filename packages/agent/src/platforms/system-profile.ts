@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { nixEnvironment } from "../nix/environment.ts";
 import { generationNumber, linkedAt, listGenerations, resolveClosure } from "./links.ts";
-import type { ActivationMode, Before, SystemFacts, UndoStep } from "./platform.ts";
+import type { ActivationMode, Before, Difference, HostStep, MeantState, Platform, SystemFacts } from "./platform.ts";
 
 /**
  * Points a profile to one of its generations if it does not do so yet. Nix opens its database before it touches a link, and cannot
@@ -27,9 +27,12 @@ export interface SystemProfile {
   generation(): Promise<number | undefined>;
   /** The profile, if there is one. */
   path(): Promise<string | undefined>;
-  set(closure: string, mode: ActivationMode, generation?: number): Promise<readonly [string, ...string[]] | undefined>;
+  /** The step that sets the profile; none in mode `test`. */
+  set(closure: string, mode: ActivationMode, generation?: number): Promise<HostStep[]>;
   /** The steps of an undo that put the profile back. */
-  putBack(before: Before): UndoStep[];
+  putBack(before: Before): HostStep[];
+  /** Whether running closure and profile are as meant. */
+  differences(meant: MeantState): Promise<Difference[]>;
   readFacts(): Promise<SystemFacts>;
 }
 
@@ -37,6 +40,13 @@ export function createSystemProfile({ systemRoot, env, readRevision }: SystemPro
   const current = join(systemRoot, "/run/current-system");
   const profile = join(systemRoot, "/nix/var/nix/profiles/system");
   const generation = () => generationNumber(profile);
+  const step = (...argv: [string, ...string[]]): HostStep => ({
+    kind: "profile",
+    argv,
+    env: nixEnvironment(env),
+    launcher: [],
+    unit: null,
+  });
   return {
     profile,
     current,
@@ -45,23 +55,23 @@ export function createSystemProfile({ systemRoot, env, readRevision }: SystemPro
     generation,
     path: async () => ((await linkedAt(profile)) === undefined ? undefined : profile),
     async set(closure, mode, chosen) {
-      if (mode === "test") return undefined;
+      if (mode === "test") return [];
       await mkdir(dirname(profile), { recursive: true });
-      return ["nix-env", "-p", profile, ...(chosen === undefined ? ["--set", closure] : switchTo(chosen))];
+      return [step("nix-env", "-p", profile, ...(chosen === undefined ? ["--set", closure] : switchTo(chosen)))];
     },
     putBack({ closure, profile: was }) {
       const words = was?.generation === undefined ? ["--set", was?.closure ?? closure] : switchTo(was.generation);
-      const step = (...argv: [string, ...string[]]): UndoStep => ({
-        argv,
-        env: nixEnvironment(env),
-        launcher: [],
-        unit: null,
-      });
       const byNix = step("nix-env", "-p", profile, ...words);
       if (was?.generation === undefined) return [byNix];
       const link = `${basename(profile)}-${was.generation}-link`;
       return [byNix, step("/bin/sh", "-c", LINK, "nixfleet-profile", profile, link, was.closure)];
     },
+    differences: async (meant) =>
+      compareClosures(
+        meant,
+        { running: await resolveClosure(current), profile: await resolveClosure(profile) },
+        { bootsFromProfile: true },
+      ),
     async readFacts() {
       const facts: SystemFacts = { generations: await listGenerations(profile) };
       const running = await resolveClosure(current);
@@ -80,6 +90,25 @@ export function createSystemProfile({ systemRoot, env, readRevision }: SystemPro
       return facts;
     },
   };
+}
+
+/** Compares running closure and profile with what was meant, in the same words on each platform. */
+export function compareClosures(
+  meant: MeantState,
+  seen: { running: string | undefined; profile: string | undefined },
+  { bootsFromProfile }: Pick<Platform, "bootsFromProfile">,
+): Difference[] {
+  const differences: Difference[] = [];
+  if (seen.running !== meant.running) {
+    const sentence = `The host runs ${seen.running ?? "no closure that can be read"}, and not ${meant.running}.`;
+    differences.push({ what: "running", sentence });
+  }
+  if (meant.profile !== null && seen.profile !== meant.profile) {
+    const boots = bootsFromProfile ? ": the next boot would bring that" : "";
+    const sentence = `The profile points to ${seen.profile ?? "nothing"}, and not to ${meant.profile}${boots}.`;
+    differences.push({ what: "profile", sentence });
+  }
+  return differences;
 }
 
 function switchTo(generation: number): string[] {

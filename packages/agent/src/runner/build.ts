@@ -1,13 +1,15 @@
 import { readlink } from "node:fs/promises";
-import { type Commit, type Outcome, StorePath } from "@nixfleet/protocol";
-import { describeEnd, type ExecResult, succeeded } from "@nixfleet/runtime";
+import { join } from "node:path";
+import { type Commit, type FailureCode, type LogLine, type Outcome, StorePath } from "@nixfleet/protocol";
+import { describeEnd, type ExecResult, inputSettings, succeeded } from "@nixfleet/runtime";
 import { freeBytes } from "../disks.ts";
 import { diffClosures, parsePathInfo } from "../nix/closures.ts";
 import { buildCommand, closureCommand, evaluateCommand } from "../nix/commands.ts";
 import { nixEnvironment } from "../nix/environment.ts";
-import { nixFailureCode } from "../nix/nix-failure.ts";
+import type { NixLog } from "../nix/log-stream.ts";
+import { inputFailureCode, nixFailureCode } from "../nix/nix-failure.ts";
 import { failure, type RunContext, STOPPED } from "./context.ts";
-import { createNixOutput } from "./output.ts";
+import { createNixOutput, type OutputDeps } from "./output.ts";
 
 export type Step<T> = { ok: true; value: T } | { ok: false; outcome: Outcome };
 
@@ -17,15 +19,26 @@ export async function evaluate(context: RunContext, commit: Commit): Promise<Ste
   let last: Step<string> | undefined;
   for (const attribute of platform.attributes) {
     last = await evaluateAttribute(context, commit, attribute);
-    const isMissing = !last.ok && last.outcome.state === "failed" && last.outcome.code === "attribute-missing";
-    if (!isMissing) return last;
+    if (!isAttributeMissing(last)) return last;
   }
   return last ?? { ok: false, outcome: failure("attribute-missing", "The platform names no attribute to build.") };
 }
 
+function isAttributeMissing(step: Step<unknown>): boolean {
+  return !step.ok && step.outcome.state === "failed" && step.outcome.code === "attribute-missing";
+}
+
 async function evaluateAttribute(context: RunContext, commit: Commit, attribute: string): Promise<Step<string>> {
-  const argv = evaluateCommand(context.layout.clone, commit, attribute);
-  const result = await runNix(context, argv, "evaluate", `Nix could not evaluate ${attribute}`);
+  const { submodules, flakeDir } = context.deps.config;
+  const argv = evaluateCommand({ clone: context.layout.clone, flakeDir, commit, attribute, submodules });
+  // That the flake has another attribute of the platform instead is no error, so it is not known yet whether these are.
+  const errors: LogLine[] = [];
+  const log = (line: LogLine) => void (line.level === "error" ? errors.push(line) : context.output.log(line));
+  const result = await runNix(context, argv, "evaluate", `Nix could not evaluate ${attribute}`, { ...context.output, log });
+  const isLast = attribute === context.deps.platform.attributes.at(-1);
+  for (const { level, ...line } of errors) {
+    context.output.log(isAttributeMissing(result) && !isLast ? line : { ...line, ...(level === undefined ? {} : { level }) });
+  }
   if (!result.ok) return result;
   const derivation = result.value.trim();
   if (StorePath.safeParse(derivation).success && derivation.endsWith(".drv")) return { ok: true, value: derivation };
@@ -69,11 +82,13 @@ async function runNix(
   argv: [string, ...string[]],
   during: "evaluate" | "build",
   sentence: string,
+  log: OutputDeps = context.output,
 ): Promise<Step<string>> {
-  const output = createNixOutput(context.output);
+  const { repoUrl, credentials } = context.deps.config;
+  const output = createNixOutput(log);
   const result = await context.command({
     argv,
-    env: nixEnvironment(context.deps.env),
+    env: nixEnvironment(context.deps.env, inputSettings(repoUrl, credentials)),
     cwd: context.layout.runs,
     signal: context.signal,
     onStderr: (chunk) => output.write(chunk),
@@ -81,29 +96,37 @@ async function runNix(
   output.end();
   if (succeeded(result)) return { ok: true, value: result.stdout };
   if (result.aborted) return { ok: false, outcome: STOPPED };
-  const { errors, firstError } = output.nix;
-  return { ok: false, outcome: await nixFailure(context, result, errors(), firstError(), during, sentence) };
+  return { ok: false, outcome: await nixFailure(context, result, output.nix, during, sentence) };
 }
 
 /** Less than this is free where Nix cannot even open its database, in bytes. */
 const FULL = 1024 * 1024;
 
-async function isStoreFull({ deps: { env } }: Pick<RunContext, "deps">): Promise<boolean> {
+/** Whether the disk of the store is as full as that. */
+export async function isStoreFull({ deps: { env } }: Pick<RunContext, "deps">): Promise<boolean> {
   return (await freeBytes(env["NIX_STORE_DIR"] ?? "/nix/store").catch(() => FULL)) < FULL;
 }
 
 async function nixFailure(
   context: RunContext,
   { end }: ExecResult,
-  errors: string,
-  firstError: string | undefined,
+  nix: NixLog,
   during: "evaluate" | "build",
   sentence: string,
 ): Promise<Outcome> {
   if (end.kind === "spawn-failed")
     return failure("nix-missing", `Nix cannot be run: ${end.message}.`, { firstError: end.message });
   const exitCode = end.kind === "exited" ? end.exitCode : undefined;
-  const said = firstError === undefined ? describeEnd(end) : context.redact(firstError);
-  const code = nixFailureCode(errors, during, await isStoreFull(context));
-  return failure(code, `${sentence}: ${said}`, { firstError: said, exitCode });
+  const said = nix.sentence() ?? describeEnd(end);
+  const firstError = nix.firstError() ?? said;
+  const code =
+    inputFailureCode(nix.gitFailure(), firstError) ??
+    (await lockFailureCode(context, nixFailureCode(`${nix.errors()}\n${firstError}`, during, await isStoreFull(context))));
+  return failure(code, context.redact(`${sentence}: ${said}`), { firstError: context.redact(firstError), exitCode });
+}
+
+/** A lock file that was never committed is another fault than one that lacks something. */
+async function lockFailureCode({ clone, deps }: RunContext, code: FailureCode): Promise<FailureCode> {
+  if (code !== "lock-outdated") return code;
+  return (await clone.readFile(join(deps.config.flakeDir, "flake.lock"), 1)).kind === "missing" ? "lock-missing" : code;
 }

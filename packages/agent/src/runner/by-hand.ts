@@ -8,7 +8,7 @@ import { beginRun, wait } from "../spool/run-record.ts";
 import type { RequestRecord } from "../spool/shapes.ts";
 import type { RunnerConfig, RunnerDeps } from "./deps.ts";
 import { recoverRuns } from "./recover.ts";
-import { createRedactor, readCredentialSecrets } from "./redactor.ts";
+import { createRedactor, readHostSecrets } from "./redactor.ts";
 import { runOne } from "./run-one.ts";
 import { prune, undoLeftover } from "./runner.ts";
 
@@ -49,7 +49,7 @@ export async function runByHand(deps: RunnerDeps, run: ByHandRun): Promise<ByHan
   if (lock === undefined) return { kind: "cancelled" };
   await using _lock = lock;
 
-  const redact = createRedactor(await readCredentialSecrets(deps.config.credentials.credentialsFile));
+  const redact = createRedactor(await readHostSecrets(deps));
   // What was taken and not begun is the next runner's.
   await recoverRuns(deps, redact);
   await undoLeftover(deps);

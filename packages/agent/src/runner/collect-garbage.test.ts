@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { lutimes, mkdir, readdir, rm, symlink, writeFile } from "node:fs/promises";
+import { lutimes, mkdir, readdir, readlink, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { makeLinks } from "../platforms/closures.fixture.ts";
@@ -15,10 +15,15 @@ async function deployVersion(host: TestHost, version: string, mode = "switch"): 
   return (await host.deps.platform.runningClosure()) ?? "";
 }
 
-/** As if the spool's own roots had been pruned, and with the roots that NixOS keeps of what runs and was booted. */
+/** As if the spool's own roots had been pruned. */
 async function leaveOnlyProfiles(host: TestHost): Promise<void> {
   const { runs } = runnerLayout(host.config.runnerDir);
   for (const run of await readdir(runs)) await rm(join(runs, run, "result"), { force: true });
+  await rootWhatRuns(host);
+}
+
+/** The roots that NixOS keeps of what runs and was booted. */
+async function rootWhatRuns(host: TestHost): Promise<void> {
   const roots = join(host.env["NIX_STATE_DIR"] ?? "", "gcroots");
   await mkdir(roots, { recursive: true });
   for (const name of ["current-system", "booted-system"]) {
@@ -69,6 +74,24 @@ test("with 0 days all goes but what is kept; a second run finds nothing more to 
   });
 });
 
+test("with 0 days what the runs of the last day have built goes as well, but what is kept; with 1 day it stays", async () => {
+  await using host = await createTestHost();
+  const first = await deployVersion(host, "1.0");
+  const commit = await host.flake.commitFlake("2.0", { hosts: { gate: { version: "2.0", packages: 1 } } });
+  const previewed = await host.ask("preview", {}, { commit });
+  await host.run();
+  const built = await readlink(join(runnerLayout(host.config.runnerDir).run(previewed).dir, "result"));
+  const second = await deployVersion(host, "3.0");
+  const tried = await deployVersion(host, "4.0", "test");
+  await makeLinks(host.config.systemRoot, { "run/booted-system": second });
+  await rootWhatRuns(host);
+  const there = () => [first, built, second, tried].map((closure) => existsSync(closure));
+  await host.doRun("collect-garbage", { keepDays: 1 });
+  expect(there()).toEqual([true, true, true, true]);
+  await host.doRun("collect-garbage", { keepDays: 0 });
+  expect(there()).toEqual([false, false, true, true]);
+});
+
 test("which generations are old: by age and number alone, whatever was collected already; a limit keeps the young ones", () => {
   const generation = (number: number, at: number, closure?: string) => ({
     number,
@@ -93,7 +116,7 @@ test("what Nix says when it fails comes first, and the host takes the next run",
   expect(await host.outcome(runId)).toMatchObject({
     state: "failed",
     code: "collect-failed",
-    firstError: "error: cannot open lock",
+    firstError: "cannot open lock",
     exitCode: 1,
   });
   expect((await host.doRun("refresh")).outcome).toEqual({ state: "succeeded" });

@@ -1,15 +1,23 @@
 import { shorten } from "@nixfleet/protocol";
-import type { UndoCause } from "../deadman/decide.ts";
+import type { PathEvidence, UndoCause } from "../deadman/decide.ts";
+import { monotonicNow } from "../deadman/moment.ts";
 import { readArmedOf } from "../deadman/record.ts";
+import { newlyFailed } from "../platforms/failed-units.ts";
+import type { Platform } from "../platforms/platform.ts";
+import type { ArmedDeadman } from "../spool/armed-deadman.ts";
 import { wait } from "../spool/run-record.ts";
-import type { ArmedDeadman } from "../spool/shapes.ts";
+import type { ConfirmWindow } from "./confirm-window.ts";
 import type { RunContext } from "./context.ts";
+import type { DashboardAnswer } from "./dashboard-answer.ts";
 import { requestConfirmation, requestHealth } from "./dashboard-requests.ts";
-import { newlyFailed } from "./failed-units.ts";
 import { failingHealthChecks } from "./health-checks.ts";
 
 /** Between two rounds, in milliseconds. */
 const PAUSE = 1000;
+/** How long all has to hold after a unit was seen being restarted: one that crashes again and again runs in between. Milliseconds. */
+const SETTLING = 5000;
+
+const NOTHING_FOUND: UndoCause = { code: "not-confirmed", reason: "The confirm window was over before anything was found." };
 
 export type Confirmation =
   /** All holds at one time. It is still to be disarmed. */
@@ -23,40 +31,63 @@ export type Confirmation =
 
 /**
  * Checks whether the host is well and in reach with what was activated: no unit that has failed by it, the host's own checks, and
- * a word of the dashboard over a new connection. Tries until all of that holds at once or the window, in milliseconds, ends.
+ * a word of the dashboard over a new connection. Tries until all of that holds at once or the window ends, which is extended
+ * while the dashboard is what is missing.
  */
-export async function confirm(context: RunContext, armed: ArmedDeadman, milliseconds: number): Promise<Confirmation> {
-  const { deps, signal, layout, request } = context;
-  const window = new AbortController();
-  const timer = deps.clock.setTimeout(() => window.abort(), milliseconds);
-  const until = AbortSignal.any([signal, window.signal]);
+export async function confirm(context: RunContext, armed: ArmedDeadman, window: ConfirmWindow): Promise<Confirmation> {
+  const { signal, layout, request } = context;
   let missing: UndoCause | null = null;
-  try {
-    for (;;) {
-      if ((await readArmedOf(layout, request.runId)) === undefined) return { kind: "undone", cause: missing };
-      const finding = await checkAll(context, armed, until);
-      if (signal.aborted) return { kind: "stopped" };
-      if (finding === undefined) return { kind: "holds" };
-      if (finding.final) return { kind: "refused", cause: finding.cause };
-      // What a check that was cut off by the window's end says is no finding.
-      if (!window.signal.aborted) {
+  let settledAt = 0;
+  for (;;) {
+    if ((await readArmedOf(layout, request.runId)) === undefined) return { kind: "undone", cause: missing };
+    using round = startRound(context, window);
+    const finding = await checkAll(context, armed, round.signal);
+    if (signal.aborted) return { kind: "stopped" };
+    const now = (context.deps.monotonicNow ?? monotonicNow)();
+    if (finding === undefined && now >= settledAt) return { kind: "holds" };
+    if (finding?.final) return { kind: "refused", cause: finding.cause };
+    // What a check that was cut off by the window's end says is no finding.
+    if (!round.isOver()) {
+      if (finding !== undefined) {
         if (missing?.reason !== finding.cause.reason) context.log(`Not yet: ${finding.cause.reason}`);
         missing = finding.cause;
+        if (finding.cause.code === "units-failed") settledAt = now + SETTLING;
       }
-      if (window.signal.aborted) return { kind: "refused", cause: missing ?? finding.cause };
-      await Promise.race([wait(deps.clock, PAUSE), aborted(until)]);
+      if (await window.saw(finding?.path ?? "none")) continue;
+      await Promise.race([wait(context.deps.clock, PAUSE), aborted(round.signal)]);
+      if (signal.aborted) return { kind: "stopped" };
     }
-  } finally {
-    timer.cancel();
+    if (round.isOver()) return { kind: "refused", cause: missing ?? finding?.cause ?? NOTHING_FOUND };
   }
 }
 
-/** Undefined: all holds. `final`: there is no point in another try. */
-async function checkAll(
-  context: RunContext,
-  armed: ArmedDeadman,
-  signal: AbortSignal,
-): Promise<{ cause: UndoCause; final: boolean } | undefined> {
+interface Round {
+  signal: AbortSignal;
+  /** The window has ended. */
+  isOver(): boolean;
+}
+
+/** One round, which ends with the window as it is now, or with the run. */
+function startRound({ deps, signal }: RunContext, window: ConfirmWindow): Disposable & Round {
+  const over = new AbortController();
+  const timer = deps.clock.setTimeout(() => over.abort(), window.left());
+  return {
+    signal: AbortSignal.any([signal, over.signal]),
+    isOver: () => over.signal.aborted,
+    [Symbol.dispose]: () => timer.cancel(),
+  };
+}
+
+interface Finding {
+  cause: UndoCause;
+  /** There is no point in another try. */
+  final: boolean;
+  /** What it says of the path to the dashboard. */
+  path: PathEvidence;
+}
+
+/** Undefined: all holds. */
+async function checkAll(context: RunContext, armed: ArmedDeadman, signal: AbortSignal): Promise<Finding | undefined> {
   const { platform, config, env } = context.deps;
   const failed = newlyFailed(armed.failedUnits, await platform.failedUnits(), config.ignoreFailedUnits);
   if (failed.length > 0) {
@@ -64,31 +95,39 @@ async function checkAll(
       `${failed.length === 1 ? "A unit" : "Units"} failed after the activation: ${failed.join(", ")}.`,
       1000,
     );
-    return { cause: { code: "units-failed", reason }, final: true };
+    return { cause: { code: "units-failed", reason }, final: await haveGivenUp(platform, failed), path: "none" };
   }
   const faults = await failingHealthChecks(config.healthChecks, { exec: context.execute, env, signal });
   if (faults.length > 0) {
     const reason = shorten(`A health check does not hold: ${context.redact(faults.join("; "))}.`, 1000);
-    return { cause: { code: "health-check-failed", reason }, final: false };
+    return { cause: { code: "health-check-failed", reason }, final: false, path: "none" };
   }
-  const answer = await dashboardFault(context, armed, signal);
-  if (answer === undefined) return undefined;
-  const reason = shorten(`The dashboard did not confirm: ${context.redact(answer)}.`, 1000);
-  return { cause: { code: "not-confirmed", reason }, final: false };
+  const answer = await askDashboard(context, armed, signal);
+  if (answer.kind === "yes") return undefined;
+  const reason = shorten(`The dashboard did not confirm: ${context.redact(answer.reason)}.`, 1000);
+  return { cause: { code: "not-confirmed", reason }, final: false, path: answer.path };
 }
 
-/** Why the dashboard has not said yes; undefined: it has, or is not asked. */
-async function dashboardFault(context: RunContext, { asks }: ArmedDeadman, signal: AbortSignal): Promise<string | undefined> {
-  const { config } = context.deps;
+/** Whether one of these units stays failed. One that is being restarted may still come to itself, as any service that was killed does. */
+async function haveGivenUp({ serviceManager }: Pick<Platform, "serviceManager">, units: readonly string[]): Promise<boolean> {
+  if (serviceManager?.kind !== "systemd") return true;
+  const states = await serviceManager.unitStates(units);
+  return "error" in states || units.some((unit) => states.get(unit)?.active === "failed");
+}
+
+/** What the dashboard says; a run that does not depend on it is told yes. */
+async function askDashboard(context: RunContext, { asks }: ArmedDeadman, signal: AbortSignal): Promise<DashboardAnswer> {
+  const { config, env } = context.deps;
+  const dashboard = { url: config.url, env };
   const { runId, confirmSecret } = context.request;
   switch (asks) {
     case "nothing":
-      return undefined;
+      return { kind: "yes" };
     case "health":
-      return requestHealth(config.url, signal);
+      return requestHealth(dashboard, signal);
     case "confirm":
-      if (confirmSecret === undefined) return "the run has lost its secret";
-      return requestConfirmation(config.url, { runId, secret: confirmSecret, signal });
+      if (confirmSecret === undefined) return { kind: "no", reason: "the run has lost its secret", path: "none" };
+      return requestConfirmation(dashboard, { runId, secret: confirmSecret, signal });
   }
 }
 

@@ -1,11 +1,11 @@
-import { type FailureCode, type Outcome, type Phase, shorten } from "@nixfleet/protocol";
+import { type FailureCode, type Outcome, type Phase, sentence, shorten } from "@nixfleet/protocol";
 import { createGit, type Exec, type ExecResult, identifyProcess, type RunningProcess } from "@nixfleet/runtime";
 import { type Clone, createClone } from "../git/clone.ts";
 import type { EventWriter } from "../spool/event-writer.ts";
 import { type RunLayout, type RunnerLayout, runnerLayout } from "../spool/layout.ts";
 import { createLedger, type Ledger } from "../spool/ledger.ts";
 import { createProcessRecord } from "../spool/run-record.ts";
-import type { ActivationRecord, RunProcess, RunRequest } from "../spool/shapes.ts";
+import type { ActivationRecord, RequestRecord, RunProcess } from "../spool/shapes.ts";
 import type { RunnerDeps } from "./deps.ts";
 import type { OutputDeps } from "./output.ts";
 import type { Redactor } from "./redactor.ts";
@@ -16,12 +16,14 @@ const GRACE_MS = 2000;
 /** All that an op needs while it runs. */
 export interface RunContext {
   readonly deps: RunnerDeps;
-  readonly request: RunRequest;
+  readonly request: RequestRecord;
   readonly layout: RunnerLayout;
   readonly run: RunLayout;
   readonly events: EventWriter;
   /** Aborted by a cancel or the deadline. */
   readonly signal: AbortSignal;
+  /** Milliseconds since that; 0 where it was not. */
+  sinceStop(): number;
   readonly clone: Clone;
   readonly ledger: Ledger;
   readonly output: OutputDeps;
@@ -44,7 +46,7 @@ export interface RunContext {
 
 export interface RunContextDeps {
   deps: RunnerDeps;
-  request: RunRequest;
+  request: RequestRecord;
   events: EventWriter;
   signal: AbortSignal;
   deadlineAt: number;
@@ -97,7 +99,13 @@ export function createRunContext({
     credentials: config.credentials,
   });
 
+  let stoppedAt: number | undefined;
+  signal.addEventListener("abort", () => {
+    stoppedAt = performance.now();
+  });
+
   return {
+    sinceStop: () => (stoppedAt === undefined ? 0 : performance.now() - stoppedAt),
     deps,
     request,
     layout,
@@ -139,7 +147,7 @@ export function failure(
   return {
     state: "failed",
     code,
-    reason: shorten(reason, 2000),
+    reason: shorten(sentence(reason), 2000),
     ...(firstError === undefined ? {} : { firstError: shorten(firstError, 2000) }),
     ...(exitCode === undefined ? {} : { exitCode }),
   };

@@ -1,78 +1,16 @@
 import { readFile, writeFile } from "node:fs/promises";
-import type { RunEvent, RunId } from "@nixfleet/protocol";
-import { lockOwner, systemClock } from "@nixfleet/runtime";
-import type { FixtureHost } from "@nixfleet/testkit";
+import type { RunEvent } from "@nixfleet/protocol";
+import { lockOwner } from "@nixfleet/runtime";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { readDeadmanFact } from "../deadman/record.ts";
+import { monotonicNow } from "../deadman/moment.ts";
 import { exists } from "../spool/exists.ts";
 import { runnerLayout } from "../spool/layout.ts";
-import { createConfirmDashboard, SECRET } from "./confirm-dashboard.fixture.ts";
-import { eventsOf, type TestHost } from "./host.fixture.ts";
-import { expectWhole, kill, startRunner } from "./runner-process.fixture.ts";
-import { createRunningHost } from "./running-host.fixture.ts";
+import { eventsOf } from "./host.fixture.ts";
+import { activating, createHostThatRuns, expectTruth, inConfirm, pretendAnotherBoot, secret } from "./killed-host.fixture.ts";
+import { kill, startRunner } from "./runner-process.fixture.ts";
 
-const secret = { confirmSecret: SECRET };
-
-const runningHost = createRunningHost();
-
-/** A host that runs a first configuration and has the commit of a second one, and the dashboard that it asks. */
-async function hostThatRuns({
-  confirmTimeout = 60,
-  answer = 200,
-  old,
-  next,
-}: {
-  confirmTimeout?: number;
-  answer?: number | "silent";
-  old?: FixtureHost;
-  next?: FixtureHost;
-} = {}) {
-  const dashboard = await createConfirmDashboard(answer);
-  const config = { url: dashboard.url, confirmTimeout };
-  const { host, first, second } = await runningHost({ config, ...(old && { old }), ...(next && { next }) });
-  const layout = runnerLayout(host.config.runnerDir);
-  /** Waits for something on the host that no event tells: its dead-man switch works without a word to anybody. */
-  const until = async <T>(look: () => Promise<T | undefined | false>): Promise<T> => {
-    for (;;) {
-      const found = await look();
-      if (found !== undefined && found !== false) return found;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  };
-  return { host, dashboard, layout, first, second, until };
-}
-
-const activating = (event: RunEvent) =>
-  event.kind === "log" && event.lines.some(({ text }) => text.startsWith("activating the configuration"));
-const inConfirm = (event: RunEvent) => event.kind === "phase" && event.phase === "confirm";
-
-/** As it is after a reboot: what was recorded names another boot. */
-async function pretendAnotherBoot(host: TestHost, runId: RunId): Promise<void> {
-  const layout = runnerLayout(host.config.runnerDir);
-  for (const path of [layout.deadman, layout.run(runId).process]) {
-    const text = await readFile(path, "utf8");
-    await writeFile(path, text.replaceAll(/"bootId":"[^"]*"/g, '"bootId":"the-boot-before"'));
-  }
-}
-
-/** What is reported is what is so. */
-async function expectTruth(host: TestHost, runId: RunId, { first, second }: { first: string; second?: string }) {
-  await expectWhole(host, runId);
-  const outcome = await host.outcome(runId);
-  const running = await host.deps.platform.runningClosure();
-  expect(await readDeadmanFact(host.config.runnerDir)).toEqual({ deadman: null });
-  const deployed = eventsOf(await host.events(runId), "deployed");
-  if (outcome.state === "succeeded") {
-    expect(running).not.toBe(first);
-    expect(deployed).toMatchObject([{ deployment: { closure: running, ...(second && { commit: second }) } }]);
-  } else {
-    expect(running).toBe(first);
-    expect(await host.deps.platform.profileClosure()).toBe(first);
-    expect(deployed).toEqual([]);
-  }
-  return outcome;
-}
+const hostThatRuns = createHostThatRuns();
 
 test("R4, R37: a runner that is killed in an armed activation: the next one continues with it, and confirms", async () => {
   const { host, first, second } = await hostThatRuns({ next: { activationSeconds: 1 } });
@@ -151,12 +89,12 @@ test("R37: an undo that is killed in the middle is done again, for the reason th
   const before = (await host.activations()).length;
   // The timer's own process holds the lock while it works.
   const undoer = await until(() => lockOwner(layout.deadmanLock));
-  await until(async () => (await host.activations()).length > before && (await host.activations()).at(-1) === `switch ${first}`);
+  await until(async () => (await host.activations()).length > before && (await host.activations()).at(-1) === `test ${first}`);
   process.kill(undoer.pid, "SIGKILL");
   expect(await exists(layout.deadman)).toBe(true);
   await host.run();
   expect(await expectTruth(host, runId, { first })).toMatchObject({ state: "rolled-back", code: "not-confirmed" });
-  expect((await host.activations()).slice(before).filter((line) => line === `switch ${first}`)).toHaveLength(2);
+  expect((await host.activations()).slice(before).filter((line) => line === `test ${first}`)).toHaveLength(2);
 });
 
 test("R1, R37: runners killed at any moment of a switch, whatever the dashboard says: one outcome, and it is what runs", async () => {
@@ -189,8 +127,8 @@ test("R1, R37: runners killed at any moment of a switch, whatever the dashboard 
           await kill(runner);
         }
         // The window ends at once for the last runner: its clock says so.
-        const clock = { ...systemClock, now: () => Date.now() + 61_000 };
-        await host.run(answer === 200 ? {} : { clock, config: { ...host.config, confirmTimeout: 1 } });
+        const later = { monotonicNow: () => monotonicNow() + 61_000 };
+        await host.run(answer === 200 ? {} : { ...later, config: { ...host.config, confirmTimeout: 1 } });
         const outcome = await expectTruth(host, runId, { first: back });
         if (outcome.state === "succeeded") expect([answer, fails]).toEqual([200, false]);
         else if (outcome.state === "failed") expect(outcome.code).toBe("runner-killed");

@@ -1,41 +1,53 @@
-import { writeFile } from "node:fs/promises";
-import type { Outcome } from "@nixfleet/protocol";
-import { type ArmDeps, arm, beginWhileArmed } from "../deadman/arm.ts";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type Outcome, StorePath } from "@nixfleet/protocol";
+import { type ArmDeps, type ArmResult, arm, beginWhileArmed, disarm } from "../deadman/arm.ts";
+import { markOf } from "../deadman/compare.ts";
+import { monotonicNow } from "../deadman/moment.ts";
 import { nixEnvironment } from "../nix/environment.ts";
-import type { ArmedDeadman } from "../spool/shapes.ts";
-import { type ActivationResult, activate, deadmanHost } from "./activate.ts";
+import type { MeantState } from "../platforms/platform.ts";
+import type { ArmedDeadman } from "../spool/armed-deadman.ts";
+import { type ActivationResult, activate } from "./activate.ts";
 import { finishArmed, rollBackRun } from "./armed-deployment.ts";
 import { failure, type RunContext, STOPPED } from "./context.ts";
 import { requestHealth } from "./dashboard-requests.ts";
-import { type DeploymentPlan, isActivated, recordDeployment } from "./deployment.ts";
+import { type DeploymentPlan, deploymentUnit, isActivated, recordDeployment, type SeenSystem, seeSystem } from "./deployment.ts";
+import { makePermanent } from "./permanent.ts";
+import { type Begin, deadmanHost } from "./tracked-program.ts";
 
 /**
- * Activates a closure so that the host is never left out of reach: arm the dead-man switch, activate, confirm, disarm; or undo.
- * Reports each of these phases. Where nothing is confirmed (mode `boot`, or the host has the switch off) it only activates.
+ * Activates a closure so that the host is never left out of reach: arm the dead-man switch, activate, confirm, make permanent,
+ * disarm; or undo. Until it is confirmed, nothing that a boot reads points to the closure. `seen`: what the run took for what runs.
+ * Where the host has the switch off it only activates and makes permanent.
  */
-export async function deploy(context: RunContext, plan: DeploymentPlan): Promise<Outcome> {
+export async function deploy(context: RunContext, plan: DeploymentPlan, seen: SeenSystem): Promise<Outcome> {
   context.phase("activate");
   const { confirmTimeout } = context.deps.config;
-  if (plan.mode === "boot" || confirmTimeout === 0) return deployUnarmed(context, plan);
-  const before = await context.deps.platform.runningClosure();
-  if (before === undefined) {
+  if (confirmTimeout === 0) return deployUnarmed(context, plan, seen);
+  if (seen.running === undefined) {
     context.warn("There is no running closure to go back to, so the dead-man switch is not armed.");
-    return deployUnarmed(context, plan);
+    return deployUnarmed(context, plan, seen);
   }
-  const armed = await armFor(context, plan, before);
+  const unrooted = await rootClosures(context, plan.closure, seen.running);
+  if (context.signal.aborted) return STOPPED;
+  if (unrooted !== undefined) return failure("internal", unrooted);
+  const armed = await armFor(context, plan, seen.running);
   if (armed === "stopped") return STOPPED;
   if (!armed.ok) return failure(armed.code, armed.reason);
   // Counted from here on by the monotonic clock, as the timer does it.
-  const armedAt = performance.now();
+  const armedAt = monotonicNow();
   context.events.append({ kind: "armed", until: armed.armed.until, back: armed.armed.back });
   context.events.sync();
   try {
-    const activated = await activate(context, plan, {
-      begin: (start) => beginWhileArmed(armDeps(context), armed.armed.runId, start),
-      failedBefore: armed.armed.failedUnits,
-    });
-    const left = confirmTimeout * 1000 - (performance.now() - armedAt);
-    return await finishArmed(context, armed.armed, activated, Math.max(0, left));
+    const changed = await systemChange(context, seen);
+    if (changed !== undefined) {
+      // Nothing was begun, so there is nothing to undo.
+      return (await disarm(armDeps(context), armed.armed)) ? changed : await rollBackRun(context, armed.armed, null);
+    }
+    const begin: Begin = (start) => beginWhileArmed(armDeps(context), armed.armed.runId, start);
+    const activated = await activate(context, plan, { begin, failedBefore: armed.armed.failedUnits });
+    const left = confirmTimeout * 1000 - (monotonicNow() - armedAt);
+    return await finishArmed(context, armed.armed, { plan, activated, window: Math.max(0, left) });
   } catch (error) {
     // A fault of this program: what it has begun does not stay half done.
     const reason = `Internal error: ${context.redact((error as Error).message)}`;
@@ -44,14 +56,35 @@ export async function deploy(context: RunContext, plan: DeploymentPlan): Promise
   }
 }
 
-async function deployUnarmed(context: RunContext, plan: DeploymentPlan): Promise<Outcome> {
-  const activated = await activate(context, plan, { begin: async (start) => start(), failedBefore: undefined });
+/** The refusal of a run whose host is no longer what it saw: somebody else has activated something. */
+async function systemChange({ deps: { platform } }: RunContext, seen: SeenSystem): Promise<Outcome | undefined> {
+  const now = await seeSystem(platform);
+  const told = (one: string | undefined) => one ?? "nothing that can be read";
+  const faults = [
+    ...(now.running === seen.running ? [] : [`It runs ${told(now.running)}, and ran ${told(seen.running)} when this run began.`]),
+    ...(now.profile === seen.profile
+      ? []
+      : [`The profile points to ${told(now.profile)}, and pointed to ${told(seen.profile)}.`]),
+  ];
+  if (faults.length === 0) return undefined;
+  return { state: "refused", code: "system-changed", reason: `Something else changed this host. ${faults.join(" ")}` };
+}
+
+async function deployUnarmed(context: RunContext, plan: DeploymentPlan, seen: SeenSystem): Promise<Outcome> {
+  const changed = await systemChange(context, seen);
+  if (changed !== undefined) return changed;
+  const begin: Begin = async (start) => start();
+  let activated = await activate(context, plan, { begin, failedBefore: undefined });
+  if (activated.kind === "active") activated = await makePermanent(context, plan, { begin, signal: context.signal });
   if (await isActivated(context, plan)) await recordDeployment(context, plan);
   return toOutcome(context, activated);
 }
 
 async function toOutcome(context: RunContext, activated: ActivationResult): Promise<Outcome> {
-  const now = `The host now runs ${(await context.deps.platform.runningClosure()) ?? "no closure that can be read"}.`;
+  const { platform } = context.deps;
+  const profile = platform.bootsFromProfile ? await platform.profileClosure() : undefined;
+  const boots = profile === undefined ? "" : ` The next boot brings ${profile}.`;
+  const now = `The host now runs ${(await platform.runningClosure()) ?? "no closure that can be read"}.${boots}`;
   switch (activated.kind) {
     case "active":
       return { state: "succeeded" };
@@ -67,11 +100,10 @@ async function toOutcome(context: RunContext, activated: ActivationResult): Prom
 }
 
 /** Records all that an undo needs, and starts the time. */
-async function armFor(context: RunContext, plan: DeploymentPlan, back: string) {
+async function armFor(context: RunContext, plan: DeploymentPlan, back: string): Promise<ArmResult | "stopped"> {
   const { platform, config } = context.deps;
   const { request, run } = context;
-  const { closure, commit, mode } = plan;
-  await rootPreviousClosure(context, back);
+  const { closure, commit, mode, generation, specialisation } = plan;
   // There from now on: an undo on a full disk cannot make it.
   await writeFile(run.undoOutput, "", { mode: 0o640 });
   const profile = await platform.profileClosure();
@@ -79,42 +111,65 @@ async function armFor(context: RunContext, plan: DeploymentPlan, back: string) {
     closure: back,
     profile: profile === undefined ? undefined : { closure: profile, generation: await platform.generation() },
   };
+  const meant: MeantState = { running: back, profile: profile ?? null, replaced: null };
   const failedUnits = await platform.failedUnits();
   const what: Parameters<typeof arm>[1] = {
     runId: request.runId,
-    bootId: context.bootId,
+    armedIn: context.bootId,
     back,
     profile: profile ?? null,
     failedUnits: failedUnits === undefined ? null : failedUnits.slice(0, 500),
+    ignoredUnits: config.ignoreFailedUnits.slice(0, 500),
+    excepted: (await platform.differences(meant)).map(markOf).slice(0, 500),
     asks: await chooseConfirmation(context),
     host: deadmanHost(context),
-    activation: { closure, commit, mode, unit: platform.activation(closure, mode).unit },
-    undo: platform.undo(before, mode).map((step) => ({
+    activation: {
+      closure,
+      commit,
+      mode,
+      unit: await deploymentUnit(platform, plan),
+      ...(generation !== undefined && { generation }),
+      ...(specialisation !== undefined && { specialisation }),
+    },
+    undo: platform.undo(before, { closure, mode }).map((step) => ({
       ...step,
       launcher: [...step.launcher],
       argv: [...step.argv],
       env: { ...step.env },
     })),
   };
-  if (context.signal.aborted) return "stopped" as const;
+  if (context.signal.aborted) return "stopped";
   return arm(armDeps(context), what, config.confirmTimeout);
 }
 
 /** A dashboard that did not answer before the activation cannot be asked to answer after it. */
 async function chooseConfirmation({ deps, request, signal }: RunContext): Promise<ArmedDeadman["asks"]> {
   if (request.confirmSecret !== undefined) return "confirm";
-  return (await requestHealth(deps.config.url, signal)) === undefined ? "health" : "nothing";
+  return (await requestHealth({ url: deps.config.url, env: deps.env }, signal)).kind === "yes" ? "health" : "nothing";
 }
 
-/** A garbage-collector root, so that what the host goes back to is still there. */
-async function rootPreviousClosure(context: RunContext, back: string): Promise<void> {
+/**
+ * Roots of the garbage collector, before anything else: what runs, what is wanted, and the agent that would undo. Undefined: they are
+ * there, until the deployment is disarmed or undone. Else why not, and then nothing is activated: what the host goes back to could be
+ * collected.
+ */
+async function rootClosures(context: RunContext, closure: string, running: string): Promise<string | undefined> {
+  const { deps, run, signal } = context;
+  const agents = deps.program.flatMap((word) => /^\/(?:[^/]+\/)+?[0-9a-df-np-sv-z]{32}-[^/]+/.exec(word)?.[0] ?? []);
+  const paths = [closure, running, ...agents.filter(isStorePath)];
+  await mkdir(run.roots, { recursive: true, mode: 0o750 });
   const result = await context.execute({
-    argv: ["nix-store", "--realise", back, "--add-root", context.run.previous],
-    env: nixEnvironment(context.deps.env),
-    signal: context.signal,
+    argv: ["nix-store", "--realise", ...new Set(paths), "--add-root", join(run.roots, "root")],
+    env: nixEnvironment(deps.env),
+    signal,
   }).result;
-  const isKept = result.end.kind === "exited" && result.end.exitCode === 0;
-  if (!isKept && !context.signal.aborted) context.warn("The running closure could not be protected from the garbage collector.");
+  if (result.end.kind === "exited" && result.end.exitCode === 0) return undefined;
+  const said = context.redact(result.stderr.trim().split("\n").at(-1) ?? "").slice(0, 500);
+  return `What runs could not be protected from the garbage collector, so nothing was activated: ${said}`;
+}
+
+function isStorePath(path: string): boolean {
+  return StorePath.safeParse(path).success;
 }
 
 function armDeps({ deps }: RunContext): ArmDeps {

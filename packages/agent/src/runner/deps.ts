@@ -9,7 +9,11 @@ export interface RunnerConfig {
   hostname: string;
   repoUrl: string;
   branch: string;
+  /** Folder of the flake within the repository; empty: its root. */
+  flakeDir: string;
   credentials: GitCredentials;
+  /** Whether the flake is evaluated with the submodules of its repository. */
+  submodules: boolean;
   /** Address of the dashboard, as set. */
   url: string;
   allowedOps: readonly OpName[];
@@ -34,6 +38,8 @@ export interface RunnerDeps {
   program: AgentProgram;
   exec: Exec;
   clock: Clock;
+  /** The monotonic clock of this boot, in milliseconds. Absent: the machine's. */
+  monotonicNow?: () => number;
   /** Where the queue is emptied and runs are begun. Absent: the disk of this machine. */
   disk?: Disk;
   /** The runner's own environment: programs get a chosen part of it. */

@@ -1,9 +1,10 @@
-import type { Deployment, Facts, FactsReading } from "@nixfleet/protocol";
+import { type Deployment, type Facts, type FactsReading, SpecialisationName } from "@nixfleet/protocol";
 import { createGit } from "@nixfleet/runtime";
 import { readDeadmanFact } from "../deadman/record.ts";
 import { type Clone, createClone } from "../git/clone.ts";
 import { readCloneFacts } from "../git/clone-facts.ts";
 import type { Platform, SystemFacts } from "../platforms/platform.ts";
+import { findSpecialisation, listSpecialisations } from "../platforms/specialisations.ts";
 import { runnerLayout } from "../spool/layout.ts";
 import { createLedger } from "../spool/ledger.ts";
 import type { RunnerDeps } from "./deps.ts";
@@ -20,6 +21,7 @@ export interface HostFactsDeps {
   platform: Platform;
   runnerDir: string;
   branch: string;
+  flakeDir: string;
   hostname: string;
   now: () => number;
 }
@@ -35,9 +37,31 @@ export async function readHostFacts({ platform, ...deps }: HostFactsDeps): Promi
 /** What the platform tells of its closures, with the commits that this project deployed. */
 export async function readSystemFacts(platform: Platform, runnerDir: string): Promise<SystemFacts> {
   const facts = await platform.readFacts();
-  if (facts.generations === undefined) return facts;
   const deployments = await createLedger(runnerLayout(runnerDir).deployments).read();
-  return { ...facts, generations: facts.generations.map((one) => withCommit(one, deployments)) };
+  const { generations, running } = facts;
+  return {
+    ...facts,
+    ...(generations && { generations: generations.map((one) => withCommit(one, deployments)) }),
+    ...(running && platform.hasSpecialisations && { running: await withSpecialisation(running, facts, deployments) }),
+  };
+}
+
+/** What a running closure is a specialisation of: what the profile names or this agent has deployed, else a generation. */
+async function withSpecialisation(
+  running: Facts["running"],
+  { profile, generations = [] }: SystemFacts,
+  deployments: readonly Deployment[],
+): Promise<Facts["running"]> {
+  const known = [profile, ...deployments.toReversed(), ...generations.toReversed()].flatMap((one) => one?.closure ?? []);
+  const found = await findSpecialisation(running.closure, known);
+  const specialisation = found !== undefined && SpecialisationName.safeParse(found.name).success ? found : undefined;
+  const names = (await listSpecialisations(specialisation?.of ?? running.closure)).map(({ name }) => name);
+  const usable = names.filter((name) => SpecialisationName.safeParse(name).success);
+  return {
+    ...running,
+    ...(specialisation && { specialisation }),
+    ...(usable.length > 0 && { specialisations: usable }),
+  };
 }
 
 function withCommit(generation: Facts["generations"][number], deployments: readonly Deployment[]): Facts["generations"][number] {

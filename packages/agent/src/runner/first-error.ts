@@ -1,19 +1,18 @@
-/** Finds the line of an output that says what went wrong. */
+import { type FoundError, firstError, NOTHING_FOUND, readErrorLine } from "../error-lines.ts";
+
+/** Finds the line of an output that a reader would point at. */
 export interface ErrorFinder {
   read(text: string): void;
-  /** The first line that speaks of a fault, else the last line that says anything. */
+  /** Plain text. The first line that names a cause, else the best that there is; undefined: nothing was printed. */
   first(): string | undefined;
 }
 
 export function createErrorFinder(): ErrorFinder {
-  let error: string | undefined;
-  let last: string | undefined;
+  let found: FoundError = NOTHING_FOUND;
   return {
     read(text) {
-      if (text.trim() === "") return;
-      last = text.slice(0, 2000);
-      if (error === undefined && /\b(error|fatal|failed|cannot|denied)\b/i.test(text)) error = last;
+      found = readErrorLine(found, text);
     },
-    first: () => error ?? last,
+    first: () => firstError(found),
   };
 }

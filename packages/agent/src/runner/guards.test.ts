@@ -9,9 +9,10 @@ const fine: GuardReading = {
     { path: "/", free: 64 * MIB },
     { path: "/nix/store", free: 900 * MIB },
   ],
-  boot: { needed: 40 * MIB, free: 40 * MIB },
+  boot: { place: "/efi", needed: 40 * MIB, free: 40 * MIB },
   inhibitors: [],
   other: undefined,
+  lockOut: { risks: [], unclear: [] },
 };
 const unforced = (mode: "switch" | "boot" | "test") => ({ mode, force: false });
 const forced = (mode: "switch" | "boot" | "test") => ({ mode, force: true });
@@ -25,14 +26,38 @@ test.for([
   ["no agent in the new closure", { agent: { running: true, next: false } }, "agent-missing", "does not"],
   ["a full root", { disks: [{ path: "/", free: 64 * MIB - 1 }] }, "disk-too-full", "/ has 64 MiB free"],
   ["a full store", { disks: [{ path: "/nix/store", free: 0 }] }, "disk-too-full", "/nix/store has 0 MiB free"],
-  ["a full boot partition", { boot: { needed: 41 * MIB, free: 40 * MIB } }, "disk-too-full", "kernel and initrd need 41 MiB"],
+  [
+    "a full boot partition",
+    { boot: { place: "/efi", needed: 41 * MIB, free: 40 * MIB } },
+    "disk-too-full",
+    "at /efi has 40 MiB free, kernel and initrd need 41 MiB",
+  ],
 ] as const)("%s refuses", ([, change, code, words]) => {
   const verdict = decideActivation({ ...fine, ...(change as Partial<GuardReading>) }, unforced("switch"));
   expect(verdict).toMatchObject({ kind: "refused", outcome: { state: "refused", code, reason: expect.stringContaining(words) } });
   if (verdict.kind === "refused") expect(Outcome.safeParse(verdict.outcome).success).toBe(true);
 });
 
-test("force skips the missing agent, and nothing else", () => {
+test("R83: what takes ways into the host away is refused with the name of each, whatever the mode, and can be forced", () => {
+  const lockOut = { risks: ["sshd is switched off.", "The host is named b, and no longer a."], unclear: [] };
+  for (const mode of ["switch", "boot", "test"] as const) {
+    expect(decideActivation({ ...fine, lockOut }, unforced(mode))).toMatchObject({
+      kind: "refused",
+      outcome: {
+        code: "would-lock-out",
+        reason: expect.stringMatching(/sshd is switched off\. The host is named b, and no longer a\.$/),
+      },
+    });
+    expect(decideActivation({ ...fine, lockOut }, forced(mode)).kind).toBe("passed");
+  }
+});
+
+test("R83: what cannot be told refuses nothing", () => {
+  const lockOut = { risks: [], unclear: ["sshd has another AllowGroups: ssh."] };
+  expect(decideActivation({ ...fine, lockOut }, unforced("switch")).kind).toBe("passed");
+});
+
+test("force skips the missing agent and lost ways in, and nothing else", () => {
   expect(decideActivation({ ...fine, agent: { running: true, next: false } }, forced("switch")).kind).toBe("passed");
   expect(decideActivation({ ...fine, other: "x" }, forced("switch")).kind).toBe("refused");
   expect(decideActivation({ ...fine, disks: [{ path: "/", free: 0 }] }, forced("switch")).kind).toBe("refused");
@@ -43,7 +68,7 @@ test("an agent that no configuration installs is missed by none", () => {
 });
 
 test("a trial copies nothing to the boot partition; without one of its own there is nothing to ask", () => {
-  expect(decideActivation({ ...fine, boot: { needed: 2, free: 1 } }, unforced("test")).kind).toBe("passed");
+  expect(decideActivation({ ...fine, boot: { place: "/efi", needed: 2, free: 1 } }, unforced("test")).kind).toBe("passed");
   expect(decideActivation({ ...fine, boot: undefined }, unforced("boot")).kind).toBe("passed");
 });
 

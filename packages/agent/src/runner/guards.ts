@@ -1,8 +1,13 @@
 import { dirname } from "node:path";
 import { type Outcome, type RefusalCode, shorten } from "@nixfleet/protocol";
 import { freeBytes } from "../disks.ts";
-import type { ActivationMode } from "../platforms/platform.ts";
+import type { LockOut } from "../lock-out/risks.ts";
+import type { ActivationMode, BootSpace, Platform } from "../platforms/platform.ts";
+import { activatedClosure } from "../platforms/specialisations.ts";
+import { checkActivation } from "./activation-check.ts";
 import type { RunContext } from "./context.ts";
+import type { DeploymentPlan } from "./deployment.ts";
+import { findLockOut } from "./find-lock-out.ts";
 
 const MIB = 1024 * 1024;
 /** What an activation, its log and a boot loader's own files need at least. */
@@ -13,10 +18,12 @@ export interface GuardReading {
   agent: { running: boolean; next: boolean };
   /** Free bytes by path. */
   disks: readonly { path: string; free: number }[];
-  boot: { needed: number; free: number } | undefined;
+  boot: BootSpace | undefined;
   inhibitors: readonly string[];
   /** Who else activates something now. */
   other: string | undefined;
+  /** What the closure takes away of the ways into this host. */
+  lockOut: LockOut;
 }
 
 export type GuardResult =
@@ -26,18 +33,21 @@ export type GuardResult =
 
 /** Decides by what was read; `force` skips what may be skipped. */
 export function decideActivation(reading: GuardReading, options: { mode: ActivationMode; force: boolean }): GuardResult {
-  const { agent, disks, boot, inhibitors, other } = reading;
+  const { agent, disks, boot, inhibitors, other, lockOut } = reading;
   const { mode, force } = options;
   if (other !== undefined) return refused("activation-in-progress", `Another activation is running: ${other}.`);
   if (agent.running && !agent.next && !force) {
     return refused("agent-missing", "The running system installs this agent, and what is to be activated does not.");
+  }
+  if (lockOut.risks.length > 0 && !force) {
+    return refused("would-lock-out", `The configuration takes away ways into this host. ${lockOut.risks.join(" ")}`);
   }
   const full = disks.find(({ free }) => free < LEAST_FREE);
   if (full !== undefined) {
     return refused("disk-too-full", `${full.path} has ${inMib(full.free)} free, an activation needs ${inMib(LEAST_FREE)}.`);
   }
   if (mode !== "test" && boot !== undefined && boot.needed > boot.free) {
-    const reason = `The boot partition has ${inMib(boot.free)} free, kernel and initrd need ${inMib(boot.needed)}.`;
+    const reason = `The boot partition at ${boot.place} has ${inMib(boot.free)} free, kernel and initrd need ${inMib(boot.needed)}.`;
     return refused("disk-too-full", reason);
   }
   if (inhibitors.length === 0 || mode === "boot") return { kind: "passed", mode };
@@ -59,24 +69,40 @@ function inMib(bytes: number): string {
   return `${Math.round(bytes / MIB)} MiB`;
 }
 
-/** Whether, and how, a closure may be activated on this host now. It asks last, right before the activation. */
-export async function guard(context: RunContext, closure: string, mode: ActivationMode): Promise<GuardResult> {
-  const verdict = decideActivation(await readGuards(context, closure), { mode, force: context.request.force });
-  if (verdict.kind === "passed" && verdict.warning !== undefined) context.warn(verdict.warning);
-  return verdict;
+/** Whether, and how, a plan may be carried out on this host now. It asks last, right before the activation. */
+export async function guard(context: RunContext, plan: DeploymentPlan): Promise<GuardResult> {
+  const reading = await readGuards(context, plan);
+  const verdict = decideActivation(reading, { mode: plan.mode, force: context.request.force });
+  for (const sentence of reading.lockOut.unclear) context.warn(`This can lock somebody out: ${sentence}`);
+  if (verdict.kind === "refused") return verdict;
+  for (const sentence of reading.lockOut.risks) context.warn(`Forced: ${sentence}`);
+  if (verdict.warning !== undefined) context.warn(verdict.warning);
+  const outcome = verdict.mode === "boot" ? undefined : await checkActivation(context, activatedClosure(plan));
+  return outcome === undefined ? verdict : { kind: "refused", outcome };
 }
 
-async function readGuards({ deps: { platform } }: RunContext, closure: string): Promise<GuardReading> {
+async function readGuards({ deps: { platform } }: RunContext, plan: DeploymentPlan): Promise<GuardReading> {
+  const activated = activatedClosure(plan);
   const running = await platform.runningClosure();
   const installs = async (one: string | undefined) => one !== undefined && (await platform.installedAgent(one)) !== undefined;
-  const disks = ["/", dirname(closure)].map(async (path) => ({ path, free: await freeBytes(path) }));
+  const disks = ["/", dirname(plan.closure)].map(async (path) => ({ path, free: await freeBytes(path) }));
   return {
-    agent: { running: await installs(running), next: await installs(closure) },
+    agent: { running: await installs(running), next: await installs(activated) },
     disks: await Promise.all(disks),
-    boot: await platform.bootSpace(closure),
-    inhibitors: await platform.switchInhibitors(closure),
+    boot: await platform.bootSpace(plan.closure),
+    inhibitors: await platform.switchInhibitors(activated),
     other: await platform.activationInProgress(),
+    lockOut: await readLockOut(platform, plan, running),
   };
+}
+
+/** What the activation takes away and, where it is a specialisation's, what the next boot does: that brings the closure itself. */
+async function readLockOut(platform: Platform, plan: DeploymentPlan, running: string | undefined): Promise<LockOut> {
+  const found = await findLockOut(platform, running, activatedClosure(plan));
+  if (plan.specialisation === undefined || plan.mode === "test") return found;
+  const booted = await findLockOut(platform, await platform.profileClosure(), plan.closure);
+  const both = (list: keyof LockOut) => [...new Set([...found[list], ...booted[list]])];
+  return { risks: both("risks"), unclear: both("unclear") };
 }
 
 /** The outcome of a guarded activation: one that went well still says what is left to do. */

@@ -2,6 +2,7 @@ import { type ClientRequest, request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { connect } from "node:net";
 import { describeEnd, type Exec, succeeded } from "@nixfleet/runtime";
+import { NETWORK_VARIABLES, pickVariables } from "../environment.ts";
 import type { HealthCheck } from "../settings.ts";
 
 export interface HealthCheckDeps {
@@ -100,7 +101,7 @@ function checkTcp({ host, port }: { host: string; port: number }, signal: AbortS
 async function checkCommand(argv: readonly string[], { exec, env, signal }: HealthCheckDeps): Promise<string | undefined> {
   const result = await exec({
     argv: argv as [string, ...string[]],
-    env: Object.fromEntries(["PATH", "HOME", "LANG"].flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]]))),
+    env: pickVariables(env, ["PATH", "HOME", "LANG", ...NETWORK_VARIABLES]),
     cwd: "/",
     signal,
     endLeftovers: true,

@@ -43,8 +43,10 @@ export interface TestHost extends AsyncDisposable {
   seen(runId: RunId, fits: (event: RunEvent) => boolean): Promise<RunEvent>;
   /** All living processes that the run's program has started, builders in sessions of their own included. */
   processesOf(runId: RunId): Promise<ProcessIdentity[]>;
-  /** Activations that really happened: mode and closure of each. */
+  /** Activations that really happened: the activator's word and the closure of each. */
   activations(): Promise<string[]>;
+  /** Closures whose boot entry was installed. */
+  bootEntries(): Promise<string[]>;
 }
 
 let made = 0;
@@ -98,7 +100,9 @@ export async function createTestHost(options: TestHostOptions = {}): Promise<Tes
     hostname: name,
     repoUrl: flake.url,
     branch: "main",
+    flakeDir: "",
     credentials: {},
+    submodules: false,
     url: "http://127.0.0.1:9",
     allowedOps: OpName.options,
     allowRewind: false,
@@ -135,6 +139,10 @@ export async function createTestHost(options: TestHostOptions = {}): Promise<Tes
   const reader = createSpoolReader(config.runnerDir);
   if (options.host !== undefined) await flake.commitFlake("begin", { hosts: { [name]: { platform, ...options.host } } });
 
+  const activatorCalls = async () => {
+    const text = await readFile(join(systemRoot, "activations"), "utf8").catch(() => "");
+    return text.split("\n").filter((line) => line !== "");
+  };
   let disposed = false;
   const host: TestHost = {
     root,
@@ -199,10 +207,8 @@ export async function createTestHost(options: TestHostOptions = {}): Promise<Tes
       const read = await readUntrustedJson(layout.run(runId).process, RunProcess);
       return read.kind === "ok" && read.value.child !== null ? livingTree(read.value.child.pid) : [];
     },
-    async activations() {
-      const text = await readFile(join(systemRoot, "activations"), "utf8").catch(() => "");
-      return text.split("\n").filter((line) => line !== "");
-    },
+    activations: async () => (await activatorCalls()).filter((line) => !line.startsWith("boot ")),
+    bootEntries: async () => (await activatorCalls()).flatMap((line) => /^boot (.*)$/.exec(line)?.[1] ?? []),
     async [Symbol.asyncDispose]() {
       if (disposed) return;
       disposed = true;

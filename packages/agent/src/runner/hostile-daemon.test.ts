@@ -103,6 +103,20 @@ test("R10: directories in place of a request, of a cancel and of the wake never 
   expect(await readdir(join(host.config.stateDir, `refused-${full}`))).toEqual(["inside"]);
 });
 
+test("R10: thousands of files that are no requests are one line of the log, and so are those that can only be moved", async () => {
+  const { queue, request } = layout();
+  const runId = makeRunId();
+  await writeFile(request(runId), JSON.stringify(whole(runId)));
+  for (let number = 0; number < 2000; number++) await writeFile(join(queue, `junk-${number}`), "");
+  for (let number = 0; number < 20; number++) await mkdir(join(queue, `full-${number}/inside`), { recursive: true });
+  expect(await run()).toEqual({ kind: "done", runs: 1 });
+  expect(await readdir(queue)).toEqual([]);
+  expect(logged).toEqual([
+    expect.stringMatching(/: "junk-0" is not a request and was removed\. There were 2000 such entries\.$/),
+    expect.stringMatching(/: "full-0" could not be removed and was moved .* There were 20 such entries\.$/),
+  ]);
+});
+
 test("R10: what can be neither removed nor moved stays, ends no runner, and is reported once", async () => {
   const runId = makeRunId();
   await mkdir(join(layout().request(runId), "inside"), { recursive: true });
@@ -126,7 +140,7 @@ test("R10: a pipe blocks nobody, and a huge file is not read", async () => {
     expect(await host.outcome(runId)).toMatchObject({ state: "refused", code: "arguments-invalid" });
   }
   expect(await readdir(layout().queue)).toEqual([]);
-  expect(logged.join()).toContain("no spool is removed");
+  expect(logged.join()).toContain("no run counts as stored");
 });
 
 test("R10: a hard link to a secret shows nothing of it, in no event, outcome or log", async () => {

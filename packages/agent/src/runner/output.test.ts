@@ -3,7 +3,8 @@ import { type LogLine, MAX_LINE_PIECE } from "@nixfleet/protocol";
 import { expect, test } from "vitest";
 import { runnerLayout } from "../spool/layout.ts";
 import { createTestHost, eventsOf, logText } from "./host.fixture.ts";
-import { createNixOutput, splitText } from "./output.ts";
+import { createNixOutput, createPlainOutput, splitText } from "./output.ts";
+import { createRedactor } from "./redactor.ts";
 
 test("R8: long lines, progress lines, bytes that are no text, a last line without an end: all of it arrives, in order", async () => {
   const script = [
@@ -63,4 +64,40 @@ test("R8: a line of a build over the limit comes in pieces, and is itself again 
 
 test("pieces never cut a character", () => {
   for (const piece of splitText(`a${"😀".repeat(MAX_LINE_PIECE)}`)) expect(piece.isWellFormed()).toBe(true);
+});
+
+test("R32: a secret is removed wherever a long line is cut, and the rest of the line stays as it was", () => {
+  const secret = "t0ken-of-the-host";
+  const redact = createRedactor([secret]);
+  for (const [make, limit] of [
+    [(deps: Parameters<typeof createNixOutput>[0]) => createPlainOutput(deps, "test"), 64 * 1024],
+    [createNixOutput, 1024 * 1024],
+  ] as const) {
+    for (const hidden of [secret, "https://me:p4ssword@host"]) {
+      for (let before = limit - hidden.length; before <= limit; before += limit === 64 * 1024 ? 1 : 9) {
+        const lines: LogLine[] = [];
+        const output = make({ log: (line) => lines.push(line), progress: () => {}, now: () => 1, redact });
+        output.write(Buffer.from(`${"x".repeat(before)}${hidden}${"y".repeat(limit)}\nend\n`));
+        output.end();
+        const joined = lines.map(({ text, continues }) => (continues ? text : `${text}\n`)).join("");
+        const shown = hidden === secret ? "[redacted]" : "https://[redacted]@host";
+        expect(joined === `${"x".repeat(before)}${shown}${"y".repeat(limit)}\nend\n`).toBe(true);
+        expect(lines.every(({ text }) => text.length <= MAX_LINE_PIECE)).toBe(true);
+      }
+    }
+  }
+});
+
+test("R32: the first error holds no half of a secret where it is cut", () => {
+  const secret = "t0ken-of-the-host";
+  const redact = createRedactor([secret]);
+  const output = createNixOutput({ log: () => {}, progress: () => {}, now: () => 1, redact });
+  const say = (entry: Record<string, unknown>) => output.write(Buffer.from(`@nix ${JSON.stringify(entry)}\n`));
+  const derivation = "/nix/store/00000000000000000000000000000000-a-1.drv";
+  say({ action: "start", id: 1, type: 105, level: 3, text: "", fields: [derivation, "", 1, 1] });
+  say({ action: "result", id: 1, type: 101, fields: [`error: ${"x".repeat(1980)}${secret}`] });
+  say({ action: "msg", level: 0, msg: `error: builder for '${derivation}' failed with exit code 1` });
+  output.end();
+  expect(output.nix.firstError()).toContain("xxx");
+  expect(output.nix.firstError()).not.toContain("t0ke");
 });

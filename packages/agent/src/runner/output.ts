@@ -1,6 +1,7 @@
 import { type BuildProgress, type LogLine, MAX_LINE_PIECE } from "@nixfleet/protocol";
 import { createLineSplitter } from "@nixfleet/runtime";
-import { createNixLog, type NixLog, stripColours } from "../nix/log-stream.ts";
+import { plainLine, saysError } from "../error-lines.ts";
+import { createNixLog, type NixLog } from "../nix/log-stream.ts";
 import type { Redactor } from "./redactor.ts";
 
 export interface OutputDeps {
@@ -17,26 +18,39 @@ export interface Output {
   end(): void;
 }
 
-const ERROR = /^(error|fatal)\b:?/i;
-const WARNING = /^warning\b:?/i;
-
 /** The output of a program that writes plain lines. */
 export function createPlainOutput(deps: OutputDeps, stream: LogLine["stream"], onLine?: (text: string) => void): Output {
-  const splitter = createLineSplitter(({ text, continues }) => {
+  const take = createRedactedPieces(deps.redact, (text, continues) => {
     onLine?.(text);
     const level = levelOf(text);
-    const line: LogLine = { at: deps.now(), stream, text: deps.redact(text) };
+    const line: LogLine = { at: deps.now(), stream, text };
     if (level !== undefined) line.level = level;
     if (continues) line.continues = true;
     deps.log(line);
   });
+  const splitter = createLineSplitter(({ text, continues }) => take(text, continues));
   return { write: (chunk) => splitter.push(chunk), end: () => splitter.end() };
 }
 
+/** No secret is longer, in characters: of a line that comes in pieces, so much waits for the next one. */
+const LONGEST_SECRET = 8 * 1024;
+
+/** Redacts a line that comes in pieces, all but the last of which continue: also what begins in one piece and ends in the next. */
+function createRedactedPieces(redact: Redactor, deliver: (text: string, continues: boolean) => void) {
+  let held = "";
+  return (text: string, continues: boolean): void => {
+    const whole = redact(held + text);
+    const end = continues ? characterStart(whole, whole.length - LONGEST_SECRET) : whole.length;
+    held = whole.slice(end);
+    if (continues && end === 0) return;
+    const pieces = splitText(whole.slice(0, end));
+    for (const [index, piece] of pieces.entries()) deliver(piece, continues || index < pieces.length - 1);
+  };
+}
+
 function levelOf(text: string): LogLine["level"] {
-  const first = text.charCodeAt(0) === 0x1b ? stripColours(text) : text;
-  if (ERROR.test(first)) return "error";
-  return WARNING.test(first) ? "warning" : undefined;
+  if (saysError(text)) return "error";
+  return /^warning\b/i.test(plainLine(text.slice(0, 100))) ? "warning" : undefined;
 }
 
 /** A message of Nix holds a whole line of a build, so it can be longer than a line of the log. */
@@ -52,8 +66,17 @@ export function createNixOutput(deps: OutputDeps): Output & { readonly nix: NixL
       });
     },
     onProgress: () => deps.progress(() => nix.progress()),
+    redact: deps.redact,
   });
-  const splitter = createLineSplitter(({ text }) => nix.line(text), MAX_MESSAGE_BYTES);
+  const takePiece = createRedactedPieces(deps.redact, (text, continues) => {
+    deps.log({ at: deps.now(), stream: "nix", text, ...(continues ? { continues: true as const } : {}) });
+  });
+  let isInPieces = false;
+  const splitter = createLineSplitter(({ text, continues }) => {
+    if (continues || isInPieces) takePiece(text, continues);
+    else nix.line(text);
+    isInPieces = continues;
+  }, MAX_MESSAGE_BYTES);
   return { write: (chunk) => splitter.push(chunk), end: () => splitter.end(), nix };
 }
 
@@ -62,11 +85,17 @@ export function splitText(text: string): string[] {
   if (text.length <= MAX_LINE_PIECE) return [text];
   const pieces: string[] = [];
   for (let start = 0; start < text.length; ) {
-    let end = Math.min(start + MAX_LINE_PIECE, text.length);
-    const last = text.charCodeAt(end - 1);
-    if (end < text.length && last >= 0xd800 && last <= 0xdbff) end--;
+    const end = characterStart(text, start + MAX_LINE_PIECE);
     pieces.push(text.slice(start, end));
     start = end;
   }
   return pieces;
+}
+
+/** The index nearest before `index` where cutting does not split a surrogate pair; within the text. */
+function characterStart(text: string, index: number): number {
+  if (index <= 0) return 0;
+  if (index >= text.length) return text.length;
+  const last = text.charCodeAt(index - 1);
+  return last >= 0xd800 && last <= 0xdbff ? index - 1 : index;
 }

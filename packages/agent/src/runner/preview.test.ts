@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { makeLinks } from "../platforms/closures.fixture.ts";
-import { createTestHost, eventsOf, type TestHost } from "./host.fixture.ts";
+import { createTestHost, eventsOf, logText, type TestHost } from "./host.fixture.ts";
 
 async function previewed(host: TestHost, args: Record<string, unknown>, commit: string | null = null) {
   const { runId, outcome } = await host.doRun("preview", args, { commit });
@@ -36,6 +36,7 @@ test("a preview builds and tells packages with sizes, units, reboot and agent, a
     units: { stop: ["fixture.service"], start: ["fixture.service", "gate.target"], restart: [], reload: [] },
     reboot: { needed: true, reasons: ["kernel", "initrd"] },
     agent: "changed",
+    lockOut: { risks: [], unclear: [] },
   });
   expect(diff).toMatchObject({
     from: running,
@@ -48,7 +49,7 @@ test("a preview builds and tells packages with sizes, units, reboot and agent, a
   expect(diff?.added[0]?.size).toBeGreaterThan(0);
   expect(facts?.running?.closure).toBe(running);
   expect(facts?.profile).toMatchObject({ closure: running, generation: 1 });
-  expect(await host.activations()).toEqual([`switch ${running}`]);
+  expect(await host.activations()).toEqual([`test ${running}`]);
 });
 
 test("a generation is previewed by its number, and compared with another one where that is asked for", async () => {
@@ -105,4 +106,33 @@ test("an activator that cannot tell is a warning, not a failure", async () => {
   expect(eventsOf(events, "preview")[0]?.preview.units).toBeNull();
   expect(eventsOf(events, "warning")[0]?.message).toContain("units");
   expect(await host.activations()).toEqual([]);
+});
+
+test("R26: an evaluation that dies because the clone is damaged under it is made again, from a new clone", async () => {
+  await using host = await createTestHost({ host: {} });
+  const commit = await host.flake.head();
+  let evaluations = 0;
+  // What Nix 2.34.8 does when the objects that it has mapped are cut short: the fault matrix of lab/ has it for real.
+  const exec: typeof host.deps.exec = (request) => {
+    const isEvaluation = request.argv[0] === "nix" && request.argv.includes("eval");
+    if (!isEvaluation || ++evaluations > 1) return host.deps.exec(request);
+    const script = 'find "$1/repo/.git/objects" -type f -exec truncate --size=0 {} +; kill -BUS $$';
+    return host.deps.exec({ ...request, argv: ["/bin/sh", "-c", script, "nix", host.config.runnerDir] });
+  };
+  const runId = await host.ask("preview", {}, { commit });
+
+  await host.run({ exec });
+  expect(await host.outcome(runId)).toEqual({ state: "succeeded" });
+  expect(evaluations).toBe(2);
+  expect(logText(await host.events(runId)).join("\n")).toContain("Recreating the clone");
+});
+
+test("an evaluation that fails for another reason is made once", async () => {
+  await using host = await createTestHost({ host: {} });
+  const commit = await host.flake.commit("broken", { "flake.nix": '{ outputs = _: throw "no"; }\n' });
+
+  const { outcome, phases } = await previewed(host, {}, commit);
+
+  expect(outcome).toMatchObject({ state: "failed" });
+  expect(phases).toEqual(["fetch", "evaluate"]);
 });

@@ -6,10 +6,10 @@ import { createTestHost, eventsOf } from "./host.fixture.ts";
 
 test("R27: a repository that cannot be read is a fact of the host before anybody pulls, and goes when it can be read", async () => {
   await using host = await createTestHost({ host: {} });
-  const { runnerDir, branch, hostname } = host.config;
+  const { runnerDir, branch, flakeDir, hostname } = host.config;
   const { platform, clock } = host.deps;
   const cloneFact = async () => {
-    const reading = { clone: createCloneOf(host.deps), platform, runnerDir, branch, hostname, now: clock.now };
+    const reading = { clone: createCloneOf(host.deps), platform, runnerDir, branch, flakeDir, hostname, now: clock.now };
     return (await readHostFacts(reading)).facts.clone;
   };
   expect(await host.run({ config: { ...host.config, branch: "nowhere" } })).toEqual({ kind: "done", runs: 0 });

@@ -3,19 +3,25 @@ import { bootId, isAlive } from "@nixfleet/runtime";
 import { isUnitActive, stopUnit } from "../deadman/activation-unit.ts";
 import { disarm } from "../deadman/arm.ts";
 import { continueAfterKill, windowLeft } from "../deadman/decide.ts";
+import { momentNow } from "../deadman/moment.ts";
 import { readArmedOf, readUndoRecord } from "../deadman/record.ts";
 import { endProgram } from "../deadman/stop-activation.ts";
+import type { UnitReport } from "../platforms/failed-units.ts";
+import { activatedClosure } from "../platforms/specialisations.ts";
+import type { ArmedDeadman } from "../spool/armed-deadman.ts";
 import { exists } from "../spool/exists.ts";
 import { wait } from "../spool/run-record.ts";
-import type { ActivationRecord, ArmedDeadman, RunProcess, UndoRecord } from "../spool/shapes.ts";
+import type { ActivationRecord, RunProcess, UndoRecord } from "../spool/shapes.ts";
 import type { RepairedEvents } from "../spool/torn-events.ts";
-import { activationResult, deadmanHost, readActivationStatus } from "./activate.ts";
-import { finishArmed, rollBackRun, stopped } from "./armed-deployment.ts";
+import { activationResult } from "./activate.ts";
+import { finishArmed, rollBackRun, undoStopped } from "./armed-deployment.ts";
 import { failure, type RunContext } from "./context.ts";
 import { isActivated, recordDeployment } from "./deployment.ts";
 import { createErrorFinder } from "./first-error.ts";
 import { createPlainOutput } from "./output.ts";
 import { tailFile } from "./tail-file.ts";
+import { deadmanHost, readExitCode } from "./tracked-program.ts";
+import { createUnitReports } from "./unit-reports.ts";
 
 const POLL_MS = 200;
 
@@ -23,6 +29,8 @@ const POLL_MS = 200;
 interface ActivationEnd {
   exitCode: number | undefined;
   firstError: string | undefined;
+  /** What it said about units. */
+  reported: UnitReport;
   /** It was running when the run was cancelled or its time was over. */
   wasStopped: boolean;
 }
@@ -41,8 +49,7 @@ export async function recoverDeployment(
   // An activation is not ended because its runner was: it continues, and what it brings about is reported.
   const activationEnd = process == null || activation === null ? undefined : await follow(context, process, activation, repaired);
   const armed = await readArmedOf(layout, request.runId);
-  if (armed !== undefined && activationEnd?.wasStopped)
-    return stopped(armed, "during the activation, which can leave the system half switched");
+  if (armed !== undefined && activationEnd?.wasStopped) return undoStopped(context, armed, "during the activation");
   const undone = await readUndoRecord(run);
   const back = armed?.back ?? undone?.back ?? repaired.armedBack;
   const next = continueAfterKill({
@@ -88,7 +95,7 @@ async function resumeDeployment(
   if (activation === null || activationEnd === undefined || (await readUndoRecord(context.run)) !== undefined) {
     return rollBackRun(context, armed, null);
   }
-  const { exitCode, firstError } = activationEnd;
+  const { exitCode, firstError, reported } = activationEnd;
   if (exitCode === undefined) {
     const reason = "The runner was killed, and the activation did not finish.";
     return rollBackRun(context, armed, { code: "runner-killed", reason });
@@ -96,9 +103,14 @@ async function resumeDeployment(
   const activated = await activationResult(context, activation, {
     end: { kind: "exited", exitCode },
     firstError,
+    reported,
     failedBefore: armed.failedUnits,
   });
-  return finishArmed(context, armed, activated, windowLeft(armed, context.deps.clock.now()));
+  return finishArmed(context, armed, {
+    plan: activation,
+    activated,
+    window: windowLeft(armed, momentNow(context.deps.clock, context.deps.monotonicNow)),
+  });
 }
 
 /** There was no dead-man switch: what runs now is reported, and nothing else is done. */
@@ -108,7 +120,8 @@ async function unarmedOutcome(
   { wasStopped, exitCode }: ActivationEnd,
   { repaired, sameBoot }: { repaired: RepairedEvents; sameBoot: boolean },
 ): Promise<Outcome> {
-  const { closure, mode } = activation;
+  const { mode } = activation;
+  const closure = mode === "boot" ? activation.closure : activatedClosure(activation);
   const isActive = await isActivated(context, activation);
   // Its output is there from its first moment. What ran before it began was no work of this run, though it be the same closure.
   const hasBegun = await exists(context.run.activationOutput);
@@ -137,16 +150,17 @@ async function follow(
 ): Promise<ActivationEnd> {
   const { deps, run, signal } = context;
   const errors = createErrorFinder();
+  const reports = createUnitReports();
+  const readLine = (text: string) => {
+    errors.read(text);
+    reports.readLine(text);
+  };
   let seen = 0;
   // The killed runner had told some of the lines already: what follows them is reported now.
   const log = (line: LogLine) => {
     if (++seen > repaired.activationLines) context.events.log(line);
   };
-  const tail = tailFile(
-    run.activationOutput,
-    createPlainOutput({ ...context.output, log }, "activation", errors.read),
-    deps.clock,
-  );
+  const tail = tailFile(run.activationOutput, createPlainOutput({ ...context.output, log }, "activation", readLine), deps.clock);
   const isAtWork = async () =>
     (process.child !== null && isAlive(process.child)) || (await isUnitActive(deps.exec, activation.unit, deadmanHost(context)));
   while (!signal.aborted && (await isAtWork())) await wait(deps.clock, POLL_MS);
@@ -156,7 +170,8 @@ async function follow(
     await stopUnit(deps.exec, activation.unit, deadmanHost(context));
   }
   await tail.end();
-  return { exitCode: await readActivationStatus(run.activationStatus), firstError: errors.first(), wasStopped };
+  const exitCode = await readExitCode(run.activationStatus);
+  return { exitCode, firstError: errors.first(), reported: reports.report(), wasStopped };
 }
 
 function activationState({ exitCode }: ActivationEnd): "succeeded" | "failed" | "unknown" {
@@ -171,7 +186,7 @@ function stateOf(undone: UndoRecord | undefined): "none" | "begun" | "ended" {
 
 /** Where neither file is there, nothing speaks for another boot. */
 function isThisBoot(armed: ArmedDeadman | undefined, process: RunProcess | undefined): boolean {
-  return (armed?.bootId ?? process?.runner.bootId ?? bootId()) === bootId();
+  return (armed?.armedIn ?? process?.runner.bootId ?? bootId()) === bootId();
 }
 
 function disarmDeps({ deps }: RunContext) {

@@ -47,7 +47,7 @@ test("R4: a runner that is killed in an activation: it continues, and its output
 
   const events = await host.events(runId);
   const [deployed] = eventsOf(events, "deployed");
-  expect(await host.activations()).toEqual([`switch ${deployed?.deployment.closure}`]);
+  expect(await host.activations()).toEqual([`test ${deployed?.deployment.closure}`]);
   const outcome = await host.outcome(runId);
   expect(outcome).toMatchObject({ state: "failed", code: "runner-killed", exitCode: 0 });
   expect(outcome.reason).toContain(`The host runs ${deployed?.deployment.closure}. That is what this run was deploying.`);

@@ -72,9 +72,9 @@ async function recoverRun(deps: RunnerDeps, request: RunRequest, redactHost: Red
     const recovered = await recoverDeployment(context, process, repaired);
     const outcome = recovered ?? (await endUnchanged(deps, process, repaired));
     stop.end();
-    const { runnerDir, branch, hostname } = config;
+    const { runnerDir, branch, flakeDir, hostname } = config;
     const clone = createCloneOf(deps);
-    const proof = await readHostFacts({ clone, platform: deps.platform, runnerDir, branch, hostname, now: clock.now });
+    const proof = await readHostFacts({ clone, platform: deps.platform, runnerDir, branch, flakeDir, hostname, now: clock.now });
     await finishRun(run, events, { outcome: withStopReason(outcome, stop.signal, request.deadline), proof }, clock);
   } finally {
     stop.end();

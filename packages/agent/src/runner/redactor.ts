@@ -1,10 +1,12 @@
 import { readUntrusted, redact } from "@nixfleet/runtime";
+import { proxySecrets } from "../link/proxy.ts";
+import type { RunnerDeps } from "./deps.ts";
 
 /** Removes this host's secrets from a text before it becomes an event. */
 export type Redactor = (text: string) => string;
 
 /** Most lines hold nothing like a secret: a look at them is cheap, the whole search is not. */
-const SUSPICIOUS = /:\/\/[^\s/]*@|authorization:/i;
+const SUSPICIOUS = /:\/\/[^\s/]*@|authorization:|[?&][\w-]{1,60}=/i;
 
 export function createRedactor(secrets: readonly string[]): Redactor {
   const forms = secrets.flatMap((secret) => [
@@ -23,8 +25,13 @@ export function redactAlso(redactHost: Redactor, secret: string | undefined): Re
   return (text) => redactOwn(redactHost(text));
 }
 
+/** What must never be said of this host: the passwords that git and its proxies are given. */
+export async function readHostSecrets({ config, env }: Pick<RunnerDeps, "config" | "env">): Promise<string[]> {
+  return [...(await readCredentialSecrets(config.credentials.credentialsFile)), ...proxySecrets(env)];
+}
+
 /** Passwords and tokens in a file of lines `https://user:token@host`, as git-credential-store(1) has them. */
-export async function readCredentialSecrets(path: string | undefined): Promise<string[]> {
+async function readCredentialSecrets(path: string | undefined): Promise<string[]> {
   if (path === undefined) return [];
   const read = await readUntrusted(path, 1024 * 1024);
   if (read.kind !== "ok") return []; // Git will say that it cannot read it.

@@ -2,6 +2,7 @@ import { rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { succeeded } from "@nixfleet/runtime";
 import { expect, test } from "vitest";
+import { runByHand } from "./by-hand.ts";
 import { createTestHost, eventsOf, type TestHost } from "./host.fixture.ts";
 import { createRunningHost } from "./running-host.fixture.ts";
 
@@ -36,7 +37,7 @@ test("R34: a rollback goes to the chosen number by that closure's own activator;
   const events = await host.events(back.runId);
   expect(eventsOf(events, "phase").map(({ phase }) => phase)).toEqual(["diff", "activate"]);
   expect(eventsOf(events, "deployed")[0]?.deployment).toMatchObject({ closure: a.closure, commit: a.commit, generation: 9 });
-  expect((await host.activations()).at(-1)).toBe(`switch ${a.closure}`);
+  expect((await host.activations()).at(-1)).toBe(`test ${a.closure}`);
   const facts = eventsOf(events, "finished")[0]?.proof?.facts;
   expect(facts?.running?.closure).toBe(a.closure);
   expect(facts?.profile).toEqual({ closure: a.closure, generation: 9 });
@@ -62,7 +63,7 @@ test("R34: a generation that was never there or was collected is refused, and so
   const current = { generation: 2 };
   expect((await host.doRun("rollback", current)).outcome).toMatchObject({ state: "refused", code: "already-current" });
   expect((await host.doRun("rollback", current, { force: true })).outcome).toEqual({ state: "succeeded" });
-  expect(await host.activations()).toEqual([`switch ${a.closure}`, `switch ${b.closure}`, `switch ${b.closure}`]);
+  expect(await host.activations()).toEqual([`test ${a.closure}`, `test ${b.closure}`, `test ${b.closure}`]);
 });
 
 test("what runs, while another generation waits for its boot, can be chosen: the next boot is then of it", async () => {
@@ -84,7 +85,7 @@ test("a generation of which no commit is known is deployed as that", async () =>
   expect(eventsOf(await host.events(runId), "deployed")[0]?.deployment).toMatchObject({ closure: first, commit: null });
 });
 
-test("R56: where commits must be signed, only a host that allows to go back does so", async () => {
+test("R34 R56: where commits must be signed, a dashboard goes back to signed ones where it may; a person on the host always does", async () => {
   const { host, first, second } = await runningHost(off);
   const generation = await host.deps.platform.generation();
   expect((await host.doRun("switch", {}, { commit: second })).outcome).toEqual({ state: "succeeded" });
@@ -94,16 +95,28 @@ test("R56: where commits must be signed, only a host that allows to go back does
   expect(await host.outcome(strict)).toMatchObject({ state: "refused", code: "not-fast-forward" });
   const allowed = await host.ask("rollback", { generation });
   await host.run({ config: { ...host.config, signing, allowRewind: true } });
-  expect(await host.outcome(allowed)).toEqual({ state: "succeeded" });
+  expect(await host.outcome(allowed)).toMatchObject({ state: "refused", code: "unsigned-commit" });
+  const byHand = await runByHand(
+    { ...host.deps, config: { ...host.config, signing } },
+    {
+      ask: async () => ({ op: "rollback", args: { generation: generation ?? 0 } }),
+      force: false,
+      askedBy: "ada",
+      cancelled: new AbortController().signal,
+      onWait: () => {},
+      onBegin: () => {},
+    },
+  );
+  expect(byHand).toMatchObject({ kind: "ended", outcome: { state: "succeeded" } });
   expect(await host.deps.platform.runningClosure()).toBe(first);
 });
 
-test("R34: Home Manager goes back by the old generation's own activation, which makes a generation of its own", async () => {
+test("R34: Home Manager goes back to the old generation itself, as `home-manager switch --rollback` does", async () => {
   await using host = await createTestHost({ platform: "home-manager", name: "ada" });
   const a = await deployVersion(host, "1.0");
   await deployVersion(host, "2.0");
   const { runId, outcome } = await host.doRun("rollback", { generation: 1 });
   expect(outcome).toEqual({ state: "succeeded" });
   expect(await host.deps.platform.runningClosure()).toBe(a.closure);
-  expect(eventsOf(await host.events(runId), "deployed")[0]?.deployment).toMatchObject({ closure: a.closure, generation: 3 });
+  expect(eventsOf(await host.events(runId), "deployed")[0]?.deployment).toMatchObject({ closure: a.closure, generation: 1 });
 });

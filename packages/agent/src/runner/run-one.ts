@@ -4,7 +4,7 @@ import { isCancelAsked, removeCancel } from "../spool/daemon-entries.ts";
 import { createEventWriter } from "../spool/event-writer.ts";
 import { runnerLayout } from "../spool/layout.ts";
 import { finishRun, reserveSpace } from "../spool/run-record.ts";
-import type { RunRequest } from "../spool/shapes.ts";
+import type { RequestRecord } from "../spool/shapes.ts";
 import { createRunContext, failure, type RunContext } from "./context.ts";
 import type { RunnerDeps } from "./deps.ts";
 import { readHostFacts } from "./facts.ts";
@@ -15,7 +15,7 @@ import { createStop, withStopReason } from "./stop.ts";
 /** Does one run that was taken, from its first event to its outcome on the disk. `cancelled`: by a person at this very process. */
 export async function runOne(
   deps: RunnerDeps,
-  request: RunRequest,
+  request: RequestRecord,
   redactHost: Redactor,
   cancelled?: AbortSignal,
 ): Promise<void> {
@@ -52,7 +52,7 @@ export async function runOne(
 /** The daemon's word counts for nothing here: op, arguments and the host's own policy are looked at again. */
 function checkRequest(
   { config }: RunnerDeps,
-  { op, args }: RunRequest,
+  { op, args }: Pick<RequestRecord, "op" | "args">,
 ): { ok: true; request: OpRequest } | { ok: false; outcome: Outcome } {
   const parsed = parseOpRequest(op, args);
   if (!parsed.ok) return { ok: false, outcome: { state: "refused", code: parsed.code, reason: shorten(parsed.reason, 2000) } };
@@ -74,9 +74,17 @@ async function work(context: RunContext, request: OpRequest): Promise<Outcome> {
 /** What is so after the work: read by the runner itself, whatever the op reported (R22). */
 async function readProof(context: RunContext, { op }: OpRequest): Promise<FactsReading | undefined> {
   const { deps, clone } = context;
-  const { runnerDir, branch, hostname } = deps.config;
+  const { runnerDir, branch, flakeDir, hostname } = deps.config;
   try {
-    const reading = await readHostFacts({ clone, platform: deps.platform, runnerDir, branch, hostname, now: deps.clock.now });
+    const reading = await readHostFacts({
+      clone,
+      platform: deps.platform,
+      runnerDir,
+      branch,
+      flakeDir,
+      hostname,
+      now: deps.clock.now,
+    });
     if (op !== "refresh") return reading;
     return { readAt: reading.readAt, facts: { ...(await deps.readMachineFacts()), ...reading.facts } };
   } catch (error) {

@@ -9,10 +9,13 @@ import { AcknowledgedSeqs, type RunRequest } from "../spool/shapes.ts";
 import { readUntrustedJson } from "../spool/untrusted-json.ts";
 import type { RunnerDeps } from "./deps.ts";
 import { probeRepository } from "./probe.ts";
+import { recordAccess } from "./record-access.ts";
 import { recoverRuns } from "./recover.ts";
-import { createRedactor, readCredentialSecrets } from "./redactor.ts";
+import { createRedactor, readHostSecrets } from "./redactor.ts";
 import { runOne } from "./run-one.ts";
 import { takeNext } from "./take-request.ts";
+
+const RUNS_PER_PRUNE = 50;
 
 export type RunnerResult =
   | { kind: "done"; runs: number }
@@ -27,12 +30,15 @@ export async function runRunner(deps: RunnerDeps): Promise<RunnerResult> {
   const { config } = deps;
   const layout = runnerLayout(config.runnerDir);
   await mkdir(layout.runs, { recursive: true, mode: 0o750 });
-  const redact = createRedactor(await readCredentialSecrets(config.credentials.credentialsFile));
+  await recordAccess(deps);
+  const redact = createRedactor(await readHostSecrets(deps));
   let runs = 0;
   const doRun = async (request: RunRequest) => {
     await runOne(deps, request, redact);
     await undoLeftover(deps);
     runs++;
+    // A queue that is filled as fast as it is emptied must not keep the spools from being pruned.
+    if (runs % RUNS_PER_PRUNE === 0) await prune(deps);
   };
   let isFirst = true;
   // A request that came while the lock was given back found it taken: so the queue is looked at once more afterwards. What is
@@ -83,6 +89,6 @@ export async function undoLeftover({ config, exec, clock, log }: RunnerDeps): Pr
 
 export async function prune({ config, clock, log }: RunnerDeps): Promise<void> {
   const read = await readUntrustedJson(daemonLayout(config.stateDir).acknowledged, AcknowledgedSeqs);
-  if (read.kind === "refused") log(`The acknowledgements cannot be read, so no spool is removed: ${read.reason}`);
-  if (read.kind === "ok") await pruneSpools(config.runnerDir, read.value.runs, clock.now());
+  if (read.kind === "refused") log(`The acknowledgements cannot be read, so no run counts as stored: ${read.reason}`);
+  await pruneSpools(config.runnerDir, read.kind === "ok" ? read.value.runs : {}, clock.now());
 }

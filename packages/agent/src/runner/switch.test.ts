@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { plainLine } from "../error-lines.ts";
 import { createTestHost, eventsOf, logText } from "./host.fixture.ts";
 import { createSharedPlace } from "./running-host.fixture.ts";
 
@@ -17,7 +18,8 @@ test("a switch fetches, evaluates, builds, diffs, activates, and proves what run
   expect(eventsOf(events, "phase").map(({ phase }) => phase)).toEqual(["fetch", "evaluate", "build", "diff", "activate"]);
   const [deployed] = eventsOf(events, "deployed");
   const closure = deployed?.deployment.closure;
-  expect(await host.activations()).toEqual([`switch ${closure}`]);
+  expect(await host.activations()).toEqual([`test ${closure}`]);
+  expect(await host.bootEntries()).toEqual([closure]);
   expect(deployed?.deployment).toMatchObject({ commit, runId, mode: "switch", generation: 1 });
   expect(eventsOf(events, "diff")[0]?.diff.added.map(({ name }) => name)).toContain("part1");
   const [finished] = eventsOf(events, "finished");
@@ -30,7 +32,7 @@ test("a switch fetches, evaluates, builds, diffs, activates, and proves what run
   });
   expect(logText(events)).toContain("part1> part 1 line 1");
   expect(eventsOf(events, "progress").at(-1)?.progress.builds).toMatchObject({ done: 4, expected: 4, running: 0, failed: 0 });
-  expect(eventsOf(events, "command").at(-1)?.argv).toEqual([`${closure}/bin/switch-to-configuration`, "switch"]);
+  expect(eventsOf(events, "command").at(-1)?.argv).toEqual([`${closure}/bin/switch-to-configuration`, "boot"]);
   expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));
 });
 
@@ -81,7 +83,7 @@ test("a switch bound to a previewed closure refuses when the commit builds anoth
   const shown = await host.doRun("preview", {}, { commit });
   const closure = eventsOf(await host.events(shown.runId), "preview")[0]?.preview.closure;
   expect((await host.doRun("switch", { closure }, { commit })).outcome).toEqual({ state: "succeeded" });
-  expect(await host.activations()).toEqual([...before, `switch ${closure}`]);
+  expect(await host.activations()).toEqual([...before, `test ${closure}`]);
 });
 
 test("a closure without this agent is refused where the running one has it, unless a person insists", async () => {
@@ -183,10 +185,17 @@ test("R31: a commit that is not on the followed branch is refused, one that does
   expect(absent.outcome).toMatchObject({ state: "failed", code: "commit-missing" });
 });
 
-test("bad input: Nix's and git's own words come first, with a code, and the host takes the next run", async () => {
+test("R71: bad input: the line that a reader would point at comes first, with its line in the log and a code, and the host takes the next run", async () => {
   await using host = await createTestHost({ place: await place(), host: {} });
   const commit = (shape: Parameters<typeof host.flake.commitFlake>[1]) => host.flake.commitFlake("bad", shape);
-  const outcomeAt = async (at: string) => (await host.doRun("switch", {}, { commit: at })).outcome;
+  const outcomeAt = async (at: string) => {
+    const { runId, outcome } = await host.doRun("switch", {}, { commit: at });
+    if (outcome.state !== "failed" && outcome.state !== "rolled-back") return outcome;
+    const line = logText(await host.events(runId))[(outcome.firstErrorLine ?? 0) - 1] ?? "no line";
+    expect(plainLine(line)).toContain(outcome.firstError);
+    expect(outcome.reason).toMatch(/\.$/);
+    return outcome;
+  };
 
   expect(await outcomeAt(await commit({ hosts: { other: {} } }))).toMatchObject({
     code: "attribute-missing",
@@ -202,7 +211,8 @@ test("bad input: Nix's and git's own words come first, with a code, and the host
   });
   expect(await outcomeAt(await commit({ hosts: { gate: { packages: 2, failingPackage: 1 } } }))).toMatchObject({
     code: "build-failed",
-    firstError: expect.stringContaining("part1-1.0.drv' failed with exit code 2"),
+    reason: expect.stringMatching(/^Nix could not build .* builder for '.*part1-1\.0\.drv' failed with exit code 2\.$/),
+    firstError: "part 1: error: it does not compile",
   });
   expect(await outcomeAt(await commit({ hosts: { gate: { failActivation: true, version: "3" } } }))).toMatchObject({
     code: "activation-failed",
@@ -235,6 +245,35 @@ test("bad input: a repository, a branch or a Nix that is not there", async () =>
   expect(await host.outcome(runId)).toMatchObject({ code: "nix-missing", firstError: "the program nix was not found" });
 });
 
+test("R75: an evaluation that failed fails with the same words when it is asked for again", async () => {
+  await using host = await createTestHost({ place: await place(), host: {} });
+  const flake = '{ outputs = _: { nixosConfigurations = throw "no host is configured"; }; }\n';
+  const commit = await host.flake.commitFlake("no hosts", { hosts: {}, more: { "flake.nix": flake } });
+  for (let time = 0; time < 2; time++) {
+    const { outcome } = await host.doRun("switch", {}, { commit });
+    expect(outcome).toMatchObject({ code: "evaluation-failed", firstError: "no host is configured" });
+  }
+});
+
+test("R75: a garbage collection between evaluation and build costs an evaluation, not the run", async () => {
+  await using host = await createTestHost({ place: await place(), host: { version: "collected" } });
+  const bin = join(host.root, "collecting");
+  await mkdir(bin);
+  const collect = [
+    "#!/bin/sh",
+    `PATH=${process.env["PATH"]}`,
+    `if [ "$1" = --realise ] && mkdir ${bin}/collected 2>/dev/null; then nix-store --delete "$2"; fi`,
+    'exec nix-store "$@"',
+  ];
+  await writeFile(join(bin, "nix-store"), collect.join("\n"), { mode: 0o755 });
+  const runId = await host.ask("switch", {}, { commit: await host.flake.head() });
+  await host.run({ env: { ...host.env, PATH: `${bin}:${process.env["PATH"]}` } });
+  expect(await host.outcome(runId)).toEqual({ state: "succeeded" });
+  expect(logText(await host.events(runId))).toContain(
+    "A garbage collection has removed what was evaluated. It is evaluated again.",
+  );
+});
+
 test("Home Manager: builds the user's activation package and activates it, profile and all", async () => {
   const env = { platform: "home-manager" as const, name: "ada" };
   await using host = await createTestHost({ ...env, host: { packages: 1 } });
@@ -244,6 +283,10 @@ test("Home Manager: builds the user's activation package and activates it, profi
 
   expect(outcome).toEqual({ state: "succeeded" });
   const events = await host.events(runId);
+  // The flake has no "ada@…": that was looked for first, and is no error.
+  const lines = eventsOf(events, "log").flatMap((event) => event.lines);
+  expect(lines.filter(({ text }) => text.includes("does not provide attribute"))).toHaveLength(1);
+  expect(lines.filter(({ level }) => level === "error")).toEqual([]);
   const closure = eventsOf(events, "deployed")[0]?.deployment.closure;
   expect(eventsOf(events, "finished")[0]?.proof?.facts).toMatchObject({
     running: { closure },

@@ -1,25 +1,41 @@
 import type { Commit, Outcome } from "@nixfleet/protocol";
 import { isDiskFull, writeAtomic } from "@nixfleet/runtime";
-import type { GitFault, SyncRequest, SyncResult } from "../git/clone.ts";
+import type { CommitCheck, GitFault, SyncRequest, SyncResult } from "../git/clone.ts";
 import { createSignatureCheck } from "../git/signatures.ts";
 import type { RunnerLayout } from "../spool/layout.ts";
 import { CloneState } from "../spool/shapes.ts";
 import { readUntrustedJson } from "../spool/untrusted-json.ts";
 import { failure, type RunContext, STOPPED } from "./context.ts";
 import { createPlainOutput } from "./output.ts";
+import { type CommitUse, createRewindGuard } from "./rewind.ts";
 
 export type CloneOutcome = { ok: true; commit: Commit } | { ok: false; outcome: Outcome };
 
-/** Brings the clone to the commit, and records whether the repository could be read. */
-export async function syncClone(
-  context: RunContext,
-  commit: Commit | null,
-  fetch: "always" | "if-missing",
-): Promise<CloneOutcome> {
+export interface CommitRequest extends Pick<SyncRequest, "commit" | "fetch"> {
+  use: CommitUse;
+}
+
+/**
+ * Brings the clone to a commit that the host's policy accepts for this use, and records whether the repository could be read. Of a
+ * commit that is refused no file is taken out.
+ */
+export async function syncClone(context: RunContext, { commit, fetch, use }: CommitRequest): Promise<CloneOutcome> {
   const { clone, signal, layout, deps } = context;
   const output = createPlainOutput(context.output, "git");
-  const verify = deps.config.signing.required ? signatureCheck(context) : undefined;
-  const result = await clone.sync({ commit, fetch, signal, onStderr: (chunk) => output.write(chunk), verify });
+  const rewind = await createRewindGuard(context, use);
+  const check = deps.config.signing.required ? signatureCheck(context) : undefined;
+  const admit: SyncRequest["admit"] = async (candidate, { git, tip }) => {
+    const distrust = await check?.(candidate, git);
+    if (distrust !== undefined) return { code: "unsigned-commit", reason: distrust };
+    return rewind.refuse(candidate, tip);
+  };
+  const result = await clone.sync({
+    commit,
+    fetch: (await rewind.mustFetch()) ? "always" : fetch,
+    signal,
+    onStderr: (chunk) => output.write(chunk),
+    admit,
+  });
   output.end();
   const problem = result.kind === "failed" ? result.fault : undefined;
   // Refused means read as well: a commit is looked for in the repository before it is refused.
@@ -30,16 +46,31 @@ export async function syncClone(
   return cloneOutcome(result, context);
 }
 
-/** Why what the clone is at may not be run; undefined: it may. For what runs something of the clone without fetching it first. */
-export async function refuseUnsigned(context: RunContext): Promise<Outcome | undefined> {
-  const { clone, deps } = context;
-  const head = await clone.head();
-  if (!deps.config.signing.required || head === null) return undefined;
-  const reason = await clone.verify(head, signatureCheck(context));
-  return reason === undefined ? undefined : { state: "refused", code: "unsigned-commit", reason };
+/**
+ * For what runs scripts of the clone as it is. Where commits are checked, the one that the clone is at is checked again, and its
+ * files are taken out again: policy, branch and ledger may be others than when it came there, and a pull may have been cut off.
+ */
+export async function recheckClone(context: RunContext, head: Commit): Promise<Outcome | undefined> {
+  if (!context.deps.config.signing.required) return undefined;
+  const synced = await syncClone(context, { commit: head, fetch: "if-missing", use: "run" });
+  return synced.ok ? undefined : synced.outcome;
 }
 
-function signatureCheck({ deps, phase, execute, log }: RunContext): NonNullable<SyncRequest["verify"]> {
+/** Recreates the clone if it is damaged, at a commit that it has. Returns whether it was. */
+export async function recreateIfDamaged({ clone, signal, ...context }: RunContext, commit: Commit): Promise<boolean> {
+  const output = createPlainOutput(context.output, "git");
+  const result = await clone.sync({ commit, fetch: "if-missing", signal, onStderr: (chunk) => output.write(chunk) });
+  output.end();
+  // What is whole needs no fetch.
+  return result.kind === "at" && result.fetched;
+}
+
+/** Why a commit of the clone is not signed by one whom this host trusts; undefined: it is. */
+export function checkSignature(context: RunContext, commit: Commit): Promise<string | undefined> {
+  return context.clone.verify(commit, signatureCheck(context));
+}
+
+function signatureCheck({ deps, phase, execute, log }: RunContext): CommitCheck {
   const { allowedSignersFile, openpgpKeysFile } = deps.config.signing;
   const check = createSignatureCheck({ exec: execute, env: deps.env, signers: { allowedSignersFile, openpgpKeysFile } });
   return async (commit, git) => {

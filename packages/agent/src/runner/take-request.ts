@@ -19,20 +19,42 @@ export async function takeNext(deps: RunnerDeps): Promise<RunRequest | undefined
   if (fault !== undefined) deps.log(fault);
   if (queue === undefined) return undefined;
   await using _queue = queue;
-  for (const name of await queue.names()) {
-    const runId = requestedRun(name);
-    if (runId === undefined) deps.log(`The queue holds ${JSON.stringify(name.slice(0, 100))}, which is not a request: removed.`);
-    const run = runId && runnerLayout(runnerDir).run(runId);
-    const isNew = run !== undefined && !(await exists(run.dir));
-    const read = runId !== undefined && isNew ? acceptRequest(await queue.read(runId), runId) : undefined;
-    if (run !== undefined && read?.ok) await beginRun(run, read.request, deps.disk);
-    if (runId !== undefined && read?.ok === false) await refuse(deps, runId, read.reason);
-    const left = await queue.take(name);
-    // Of what stays there it is reported once.
-    if (left !== undefined && (isNew || runId === undefined)) deps.log(`${join(stateDir, "queue")}: ${left}`);
-    if (read?.ok) return read.request;
+  const junk = createTally();
+  const stuck = createTally();
+  try {
+    for (const name of await queue.names()) {
+      const runId = requestedRun(name);
+      const run = runId && runnerLayout(runnerDir).run(runId);
+      const isNew = run !== undefined && !(await exists(run.dir));
+      const read = runId !== undefined && isNew ? acceptRequest(await queue.read(runId), runId) : undefined;
+      if (run !== undefined && read?.ok) await beginRun(run, read.request, deps.disk);
+      if (runId !== undefined && read?.ok === false) await refuse(deps, runId, read.reason);
+      const left = await queue.take(name);
+      // Of what stays there it is reported once.
+      if (left !== undefined && (isNew || runId === undefined)) stuck.add(left);
+      else if (runId === undefined) junk.add(`${JSON.stringify(name.slice(0, 100))} is not a request and was removed.`);
+      if (read?.ok) return read.request;
+    }
+    return undefined;
+  } finally {
+    // Whoever fills the queue must not fill the journal with it.
+    for (const tally of [junk, stuck]) if (tally.count > 0) deps.log(`${join(stateDir, "queue")}: ${tally.sentence()}`);
   }
-  return undefined;
+}
+
+/** What is told many times over, as one sentence. */
+function createTally() {
+  let first = "";
+  let count = 0;
+  return {
+    get count() {
+      return count;
+    },
+    add(sentence: string) {
+      if (count++ === 0) first = sentence;
+    },
+    sentence: () => (count === 1 ? first : `${first} There were ${count} such entries.`),
+  };
 }
 
 function acceptRequest(

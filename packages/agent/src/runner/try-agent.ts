@@ -1,9 +1,11 @@
 import { restartWhileArmed } from "../deadman/arm.ts";
 import { recordedSystemd } from "../deadman/recorded-host.ts";
 import { daemonProcess } from "../deadman/restart-daemon.ts";
+import { activatedClosure } from "../platforms/specialisations.ts";
+import type { ArmedDeadman } from "../spool/armed-deadman.ts";
 import { wait } from "../spool/run-record.ts";
-import type { ArmedDeadman } from "../spool/shapes.ts";
 import { type Confirmation, confirm } from "./confirm.ts";
+import type { ConfirmWindow } from "./confirm-window.ts";
 import type { RunContext } from "./context.ts";
 
 const POLL_MS = 200;
@@ -15,7 +17,7 @@ const POLL_MS = 200;
 export async function hasAgentToTry({ deps: { platform, exec } }: RunContext, armed: ArmedDeadman): Promise<boolean> {
   if (armed.asks !== "confirm" || recordedSystemd(armed.host, exec) === undefined) return false;
   const before = await platform.installedAgent(armed.back);
-  const now = await platform.installedAgent(armed.activation.closure);
+  const now = await platform.installedAgent(activatedClosure(armed.activation));
   return before !== undefined && now !== undefined && before !== now;
 }
 
@@ -23,11 +25,10 @@ export async function hasAgentToTry({ deps: { platform, exec } }: RunContext, ar
  * Lets the daemon make way for the new agent, and asks the dashboard again: it says yes only to a link that answers, which is the
  * new daemon's once the old one is gone. One that does not start, or cannot connect, is undone like all else (R37).
  */
-export async function tryAgent(context: RunContext, armed: ArmedDeadman, milliseconds: number): Promise<Confirmation> {
+export async function tryAgent(context: RunContext, armed: ArmedDeadman, window: ConfirmWindow): Promise<Confirmation> {
   const { runnerDir } = context.deps.config;
   const { exec, clock } = context.deps;
-  const endsAt = performance.now() + milliseconds;
-  const left = () => Math.max(0, endsAt - performance.now());
+  const { left } = window;
   /** Undefined: the service manager did not report until the window's end. */
   const untilDaemon = async (isIt: (process: number) => boolean) => {
     for (;;) {
@@ -48,7 +49,8 @@ export async function tryAgent(context: RunContext, armed: ArmedDeadman, millise
   const isGone = old === 0 || (await untilDaemon((process) => process !== old)) !== undefined;
   if (context.signal.aborted) return { kind: "stopped" };
   if (!isGone) return agentNotTried("The previous agent did not exit.");
-  return await confirm(context, armed, left());
+  window.agentOnTrial();
+  return await confirm(context, armed, window);
 }
 
 /** An agent that nobody has seen work is not confirmed. */

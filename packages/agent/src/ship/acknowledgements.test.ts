@@ -2,6 +2,7 @@ import type { RunId } from "@nixfleet/protocol";
 import { createFakeClock } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
 import { createLog } from "../log.ts";
+import { MOST_FINISHED_RUNS } from "../spool/run-directories.ts";
 import type { AcknowledgedSeqs } from "../spool/shapes.ts";
 import type { JsonRead } from "../spool/untrusted-json.ts";
 import { createAcknowledgements } from "./acknowledgements.ts";
@@ -122,14 +123,14 @@ test("what a full disk did not take is written with the next acknowledgement, an
   expect(writes[1]?.runs).toEqual({ [idOf(1)]: 1 });
 });
 
-test("of more than a thousand runs the latest are remembered", async () => {
+test("S15: of as many runs as a host keeps the acknowledgements are remembered, the latest", async () => {
   const { acknowledgements, writes, clock } = setUp();
-  for (let n = 1500; n > 0; n--) acknowledgements.set(idOf(n), n);
+  for (let n = MOST_FINISHED_RUNS + 500; n > 0; n--) acknowledgements.set(idOf(n), n);
   const flushed = acknowledgements.flush();
   await clock.advanceAsync(0);
   writes[0]?.end.resolve();
   await flushed;
-  expect(Object.keys(writes[0]?.runs ?? {}).sort()).toEqual(Array.from({ length: 1000 }, (_, n) => idOf(n + 501)));
+  expect(Object.keys(writes[0]?.runs ?? {}).sort()).toEqual(Array.from({ length: MOST_FINISHED_RUNS }, (_, n) => idOf(n + 501)));
   expect([acknowledgements.get(idOf(500)), acknowledgements.get(idOf(501))]).toEqual([0, 501]);
 });
 

@@ -2,11 +2,10 @@ import type { RunId } from "@nixfleet/protocol";
 import { type Clock, every, messageOf } from "@nixfleet/runtime";
 import type { Log } from "../log.ts";
 import type { DaemonFiles } from "../spool/daemon-files.ts";
+import { MOST_FINISHED_RUNS } from "../spool/run-directories.ts";
 
 /** Milliseconds that acknowledgements wait for others before they are written. */
 const WRITE_DELAY = 1000;
-/** How many runs are remembered: those of which a dashboard could still speak. */
-const REMEMBERED = 1000;
 
 /**
  * The last seq of each run that the dashboard has stored. The file is for the runner, which prunes by it, and for the next
@@ -39,7 +38,7 @@ export function createAcknowledgements({ files, clock, log }: AcknowledgementsDe
     if (!dirty) return;
     dirty = false;
     // Ids sort by time.
-    const kept = [...known].sort(([a], [b]) => (a < b ? -1 : 1)).slice(-REMEMBERED);
+    const kept = [...known].sort(([a], [b]) => (a < b ? -1 : 1)).slice(-MOST_FINISHED_RUNS);
     known = new Map(kept);
     try {
       await files.writeAcknowledged({ runs: Object.fromEntries(kept) as Record<RunId, number> });

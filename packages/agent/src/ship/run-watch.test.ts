@@ -36,6 +36,7 @@ async function setUp({ onRun }: { onRun?: (runId: RunId, run: RunLayout) => void
     },
     onChange: (runId) => void calls.push(`change ${runId.at(-1)}`),
     onEnd: (runId) => void calls.push(`end ${runId.at(-1)}`),
+    onGone: (runId) => void calls.push(`gone ${runId.at(-1)}`),
   });
   onTestFinished(async () => {
     await watch[Symbol.asyncDispose]();
@@ -95,13 +96,15 @@ test("a run is seen to begin, to go on and to end as the kernel tells of it, wit
   await expect.poll(() => calls).toContain("end 5");
 });
 
-test("a run whose directory is gone is active no more, and a new one of its name is a new run", async () => {
+test("a run whose directory is gone is active no more, which is told once, and a new one of its name is a new run", async () => {
   const { watch, layout, calls, begin } = await setUp();
   await begin(idOf(4));
   await watch.scan();
   await rm(layout.run(idOf(4)).dir, { recursive: true });
   await watch.scan();
+  await watch.scan();
   expect(watch.active()).toEqual([]);
+  expect(calls.filter((call) => call.startsWith("gone"))).toEqual(["gone 4"]);
   await begin(idOf(4));
   await watch.scan();
   expect(calls.filter((call) => call === "run 4 active")).toHaveLength(2);
@@ -133,6 +136,7 @@ function setUpWithoutKernel() {
     onRun: (runId) => void calls.push(`run ${runId.at(-1)}`),
     onChange: (runId) => void calls.push(`change ${runId.at(-1)}`),
     onEnd: (runId) => void calls.push(`end ${runId.at(-1)}`),
+    onGone: () => {},
   });
   return { watch, present, ended, lists, calls, holdLists: (hold: boolean) => (isHeld = hold) };
 }

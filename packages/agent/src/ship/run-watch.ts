@@ -15,6 +15,8 @@ export interface RunWatchDeps {
   onChange: (runId: RunId) => void;
   /** A run that was active has its outcome on the disk. */
   onEnd: (runId: RunId) => void;
+  /** The spool of a run was removed. */
+  onGone: (runId: RunId) => void;
 }
 
 /** Sees runs begin, continue and end in the runner's directory: by the kernel's word where it gives it, else at each scan. */
@@ -25,7 +27,7 @@ export interface RunWatch extends AsyncDisposable {
   active(): RunId[];
 }
 
-export function createRunWatch({ runnerDir, spool, log, onRun, onChange, onEnd }: RunWatchDeps): RunWatch {
+export function createRunWatch({ runnerDir, spool, log, onRun, onChange, onEnd, onGone }: RunWatchDeps): RunWatch {
   const layout = runnerLayout(runnerDir);
   const known = new Set<RunId>();
   const active = new Map<RunId, FSWatcher | undefined>();
@@ -91,6 +93,7 @@ export function createRunWatch({ runnerDir, spool, log, onRun, onChange, onEnd }
         active.get(runId)?.close();
         active.delete(runId);
         known.delete(runId);
+        onGone(runId);
       }
       for (const runId of there) {
         if (!known.has(runId)) await begin(runId);

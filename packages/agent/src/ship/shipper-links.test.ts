@@ -140,3 +140,44 @@ test("a message holds at most a thousand events, and an event that fits into no 
   expect(events.toSpliced(2500, 1)).toEqual([...small, eventOf(2502, "behind it")]);
   expect(events[2500]).toMatchObject({ kind: "warning", message: expect.stringContaining("larger than") });
 });
+
+test("R56: of a thousand runs that nobody acknowledges one is held in memory, and an acknowledgement lets the next ones go", async () => {
+  const { shipper, spools, frames, openCursors, ack } = setUpShipper({ limit: 10_000 });
+  const ids = Array.from({ length: 1000 }, (_, number) => idOf(number + 1));
+  for (const id of ids) {
+    spools.set(id, [eventOf(1, "x".repeat(2000)), finishedOf(2)]);
+    shipper.add(id, 2);
+  }
+  shipper.onWelcome([]);
+  await shipper.settled();
+  const sent = frames.length;
+  expect(sent).toBeLessThan(6);
+  // All that were sent, and the one that has to wait.
+  expect(openCursors()).toBe(sent + 1);
+  ack(2, ids[0]);
+  ack(2, ids[1]);
+  await shipper.settled();
+  expect(frames.length).toBe(sent + 2);
+  expect(shipper.pending()).toHaveLength(998);
+});
+
+test("R56 S15: a run whose spool was removed is pending no more, and holds no file open", async () => {
+  const { shipper, spools, welcome, openCursors } = setUpShipper();
+  spools.set(runId, [eventOf(1)]);
+  shipper.add(runId);
+  welcome(0);
+  await shipper.settled();
+  expect([shipper.pending(), openCursors()]).toEqual([[runId], 1]);
+  shipper.gone(runId);
+  shipper.gone(idOf(2));
+  await shipper.settled();
+  expect([shipper.pending(), openCursors()]).toEqual([[], 0]);
+});
+
+test("a run of a person whose events were pruned is not pending for ever", async () => {
+  const { shipper } = setUpShipper({ isByHand: async () => true });
+  shipper.add(runId, 4);
+  shipper.onWelcome([]);
+  await shipper.settled();
+  expect(shipper.pending()).toEqual([]);
+});

@@ -30,8 +30,8 @@ export interface ShipperDeps {
 
 /**
  * Sends the events of every run in order, from behind the last one that the dashboard has stored: after each welcome again
- * from there. So nothing is lost, and what is doubled on the wire is stored once (R4, R5). It holds one batch of each run in
- * memory, however long the spool is.
+ * from there. So nothing is lost, and what is doubled on the wire is stored once (R4, R5). It holds one batch in memory, however many
+ * and long the spools are: while that one has to wait, so do all runs behind it.
  */
 export interface Shipper extends AsyncDisposable {
   /** A run whose events the dashboard has perhaps not all stored; for one that has ended, with the seq of its last event. */
@@ -42,6 +42,8 @@ export interface Shipper extends AsyncDisposable {
   changed(runId: RunId): void;
   /** Sends this run again from its first event. */
   again(runId: RunId): void;
+  /** The spool of this run was removed: nothing more of it can be sent. */
+  gone(runId: RunId): void;
   onWelcome(runs: FromDashboardOf<"welcome">["runs"]): void;
   onAck(ack: FromDashboardOf<"ack">): void;
   onDown(): void;
@@ -89,7 +91,7 @@ export function createShipper(deps: ShipperDeps): Shipper {
       for (const { cursor } of done.splice(0)) await cursor?.[Symbol.asyncDispose]();
       for (const run of [...runs.values()]) {
         try {
-          await ship(run);
+          if ((await ship(run)) === "window-full") break;
         } catch (error) {
           fault(run, messageOf(error));
         }
@@ -114,7 +116,7 @@ export function createShipper(deps: ShipperDeps): Shipper {
   };
 
   /** Sends of one run what there is and what the window takes. */
-  const ship = async (run: Shipping) => {
+  const ship = async (run: Shipping): Promise<"window-full" | undefined> => {
     while (up && !run.idle && runs.has(run.runId)) {
       if (run.link !== link || run.cursor === undefined) {
         await rewind(run);
@@ -122,18 +124,27 @@ export function createShipper(deps: ShipperDeps): Shipper {
       }
       if (run.held.length === 0) {
         const room = limit - unacknowledged;
-        if (room <= 0) return;
+        if (room <= 0) return "window-full";
         const read = await run.cursor.read(Math.min(BATCH_BYTES, room));
         if (run.link !== link) continue;
-        if (read.kind === "fault") return fault(run, read.reason);
-        if (read.events.length === 0) return;
-        if (!run.isAsked && (await spool.isByHand(run.runId))) return leave(run);
+        if (read.kind === "fault") {
+          fault(run, read.reason);
+          return undefined;
+        }
+        const isUnread = read.events.length === 0;
+        // The events of a run of earlier may be gone already; those of a new one may not be there yet, and neither may its request.
+        if (!run.isAsked && (!isUnread || run.lastSeq !== undefined) && (await spool.isByHand(run.runId))) {
+          leave(run);
+          return undefined;
+        }
+        if (isUnread) return undefined;
         run.isAsked = true;
         if (run.link !== link) continue; // Read for a link that went down meanwhile.
         run.held = read.events;
       }
-      if (!sendHeld(run)) return;
+      if (!sendHeld(run)) return "window-full";
     }
+    return undefined;
   };
 
   /** Sends the first held events as one frame. False: they have to wait. */
@@ -194,6 +205,13 @@ export function createShipper(deps: ShipperDeps): Shipper {
       if (runs.has(runId)) return;
       acknowledgements.set(runId, 0);
       add(runId);
+    },
+    gone(runId) {
+      const run = runs.get(runId);
+      if (run === undefined) return;
+      log.warn("run-not-stored", { runId });
+      leave(run);
+      pump();
     },
     onWelcome(stored) {
       link += 1;

@@ -76,6 +76,7 @@ test("a scan that the disk does not let happen is reported, and the next one fin
     onRun: (runId) => found.push(runId),
     onChange: () => {},
     onEnd: () => {},
+    onGone: () => {},
   });
   await watch.scan();
   expect(events).toEqual(["runs-unreadable"]);

@@ -33,6 +33,8 @@ export interface RunLayout {
   readonly request: string;
   readonly events: string;
   readonly outcome: string;
+  /** There once the output in the events was cut, so that it is done once. */
+  readonly outputCut: string;
   /** Which processes work on it: for whoever finds the run after its runner was killed. */
   readonly process: string;
   /** Space held back, so that the end of the run can be written when the disk is full. */
@@ -42,8 +44,11 @@ export interface RunLayout {
   /** What the activation prints, and how it ended: files, so that it does not depend on the runner's life. */
   readonly activationOutput: string;
   readonly activationStatus: string;
-  /** Garbage-collector root of what ran before. */
-  readonly previous: string;
+  /** The same of the program that makes it permanent. */
+  readonly permanentOutput: string;
+  readonly permanentStatus: string;
+  /** Garbage-collector roots of what ran before, of what is deployed, and of the agent that would undo. */
+  readonly roots: string;
   /** What an undo printed, and how it ended. */
   readonly undoOutput: string;
   readonly undone: string;
@@ -62,6 +67,8 @@ export interface RunnerLayout {
   /** The armed dead-man switch, and who may touch it. */
   readonly deadman: string;
   readonly deadmanLock: string;
+  /** What the operating system lets the runner do, as it last found out. */
+  readonly access: string;
   /** Starts the agent that armed the dead-man switch, whatever agent is installed by then. */
   readonly deadmanProgram: string;
   run(runId: RunId): RunLayout;
@@ -78,6 +85,7 @@ export function runnerLayout(runnerDir: string): RunnerLayout {
     byHandLock: join(runnerDir, "by-hand.lock"),
     deadman: join(runnerDir, "deadman.json"),
     deadmanLock: join(runnerDir, "deadman.lock"),
+    access: join(runnerDir, "access.json"),
     deadmanProgram: join(runnerDir, "deadman-program"),
     run: (runId) => {
       const dir = join(runs, runId);
@@ -86,12 +94,15 @@ export function runnerLayout(runnerDir: string): RunnerLayout {
         request: join(dir, "request.json"),
         events: join(dir, "events.jsonl"),
         outcome: join(dir, "outcome.json"),
+        outputCut: join(dir, "output-cut"),
         process: join(dir, "process.json"),
         reserve: join(dir, "reserve"),
         result: join(dir, "result"),
         activationOutput: join(dir, "activation.log"),
         activationStatus: join(dir, "activation.status"),
-        previous: join(dir, "previous"),
+        permanentOutput: join(dir, "permanent.log"),
+        permanentStatus: join(dir, "permanent.status"),
+        roots: join(dir, "roots"),
         undoOutput: join(dir, "undo.log"),
         undone: join(dir, "undo.json"),
       };

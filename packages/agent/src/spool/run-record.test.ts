@@ -248,13 +248,23 @@ test("S8: whole events behind one that is missing are cut off with it", async ()
 
 test("S15: with the events goes all that only they need, roots of the garbage collector too; request and outcome stay", async () => {
   const { dir, run, clock } = await createRun();
-  const needed = [run.events, run.activationOutput, run.undoOutput, run.result, run.previous];
+  const needed = [run.events, run.activationOutput, run.permanentOutput, run.undoOutput, run.result, run.roots];
   for (const path of [...needed, run.request]) await writeFile(path, "x");
   await writeOutcome(run, { outcome: { state: "succeeded" }, lastSeq: 7, endedAt: 1000 }, clock);
   const keep = { events: 1000, eventBytes: 1e9, record: 1e9 };
   await pruneSpools(dir.path, { [runId]: 6 }, 1e6, keep);
+  // What nobody has stored stays; the closures that it built are not held back by it.
+  expect((await readdir(run.dir)).sort()).toEqual([
+    "activation.log",
+    "events.jsonl",
+    "outcome.json",
+    "permanent.log",
+    "request.json",
+    "undo.log",
+  ]);
+  for (const path of [run.result, run.roots]) await writeFile(path, "x");
   await pruneSpools(dir.path, { [runId]: 7 }, 2000, keep);
-  expect(await readdir(run.dir)).toHaveLength(7);
+  expect(await readdir(run.dir)).toHaveLength(8);
   await pruneSpools(dir.path, { [runId]: 7 }, 2001, keep);
   expect((await readdir(run.dir)).sort()).toEqual(["outcome.json", "request.json"]);
 });

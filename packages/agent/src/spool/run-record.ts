@@ -1,5 +1,6 @@
 import type { FactsReading, Outcome } from "@nixfleet/protocol";
 import { type Clock, type Disk, isDiskFull, machineDisk, makeDirectory, syncDirectoryNow, writeAtomic } from "@nixfleet/runtime";
+import { describeFailure } from "./error-line.ts";
 import type { EventWriter } from "./event-writer.ts";
 import type { RunLayout } from "./layout.ts";
 import type { ActivationRecord, RequestRecord, RunOutcome, RunProcess } from "./shapes.ts";
@@ -85,18 +86,19 @@ function replaceProcess(run: Pick<RunLayout, "process">, state: RunProcess, disk
 }
 
 /**
- * Ends a run: the last event, then the outcome, both on the disk when it returns. While the disk is full it waits: an outcome
+ * Ends a run: the last event, which tells the line of the first error too, then the outcome, both on the disk when it returns. While the disk is full it waits: an outcome
  * that is not on the disk is none.
  */
 export async function finishRun(
   run: RunLayout,
   events: EventWriter,
-  { outcome, proof }: { outcome: Outcome; proof: FactsReading | undefined },
+  { outcome: told, proof }: { outcome: Outcome; proof: FactsReading | undefined },
   clock: Clock,
   disk: Disk = machineDisk,
 ): Promise<void> {
   await disk.rm(run.reserve, { force: true });
   if (!events.flush()) events.cutLines();
+  const outcome = await describeFailure(told, run.events);
   events.append({ kind: "finished", outcome, ...(proof === undefined ? {} : { proof }) });
   while (!events.sync()) await wait(clock, RETRY_MS);
   await writeOutcome(run, { outcome, lastSeq: events.lastSeq(), endedAt: clock.now() }, clock, disk);

@@ -1,12 +1,53 @@
 import { expect, test } from "vitest";
 import type * as z from "zod";
-import { AcknowledgedSeqs, ArmedDeadman, DaemonStatus, RequestRecord, RunOutcome, RunProcess, UndoRecord } from "./shapes.ts";
+import { ArmedDeadman, ArmedRecord } from "./armed-deadman.ts";
+import { AcknowledgedSeqs, DaemonStatus, RequestRecord, RunOutcome, RunProcess, UndoRecord } from "./shapes.ts";
 
 const runId = "01jd0000000000000000000001";
 const path = "/nix/store/sn3sxk6b7myhr3sdbn7rri2y00ww7n6p-nixos-system";
 const processId = { pid: 1, startTime: "1", bootId: "this" };
 const text = (length: number) => "x".repeat(length);
 const list = <T>(length: number, item: T): T[] => Array.from({ length }, () => item);
+
+/** What both formats of an armed dead-man switch have. */
+const armed = {
+  runId,
+  armedAt: 0,
+  until: 0,
+  back: path,
+  profile: null,
+  failedUnits: list(500, text(256)),
+  asks: "confirm",
+  host: { platform: "nixos", hostname: text(255), systemRoot: text(4000), env: { PATH: text(10_000) } },
+  activation: { closure: path, commit: null, mode: "switch", unit: null },
+  restarted: true,
+  timer: text(200),
+  undo: list(10, {
+    launcher: list(100, text(4000)),
+    argv: list(100, text(4000)),
+    env: { PATH: text(10_000) },
+    unit: text(200),
+  }),
+};
+
+const beyondArmed: [string, unknown][] = [
+  ["failedUnits", [text(257)]],
+  ["failedUnits", list(501, "x")],
+  ["host.hostname", text(256)],
+  ["host.systemRoot", text(4001)],
+  ["host.env", { PATH: text(10_001) }],
+  ["restarted", false],
+  ["timer", text(201)],
+  ["undo", []],
+  ["undo", list(11, { launcher: [], argv: ["x"], env: {}, unit: null })],
+  ["undo.0.launcher", [text(4001)]],
+  ["undo.0.launcher", list(101, "x")],
+  ["undo.0.argv", [text(4001)]],
+  ["undo.0.argv", list(101, "x")],
+  ["undo.0.argv", []],
+  ["undo.0.env", { PATH: text(10_001) }],
+  ["undo.0.unit", text(201)],
+];
 
 /** The largest file of each shape, then parts of it that are too large or too small: by their path, what is put there. */
 const FILES: Record<string, { schema: z.ZodType; largest: object; beyond: [string, unknown][] }> = {
@@ -69,46 +110,38 @@ const FILES: Record<string, { schema: z.ZodType; largest: object; beyond: [strin
     },
     beyond: [["activation.unit", text(201)]],
   },
+  "the dead-man switch, as it was written first,": {
+    schema: ArmedRecord,
+    largest: { ...armed, bootId: text(100) },
+    beyond: [...beyondArmed, ["bootId", text(101)]],
+  },
   "the dead-man switch": {
     schema: ArmedDeadman,
     largest: {
-      runId,
-      armedAt: 0,
-      until: 0,
-      bootId: text(100),
-      back: path,
-      profile: null,
-      failedUnits: list(500, text(256)),
-      asks: "confirm",
-      host: { platform: "nixos", hostname: text(255), systemRoot: text(4000), env: { PATH: text(10_000) } },
-      activation: { closure: path, commit: null, mode: "switch", unit: null },
-      restarted: true,
-      timer: text(200),
-      undo: list(10, {
-        launcher: list(100, text(4000)),
-        argv: list(100, text(4000)),
-        env: { PATH: text(10_000) },
-        unit: text(200),
-      }),
+      ...armed,
+      format: 2,
+      armedIn: text(100),
+      window: 0,
+      windows: 1,
+      timers: 1,
+      dueAt: null,
+      stage: "permanent",
+      excepted: [text(300)],
+      ignoredUnits: list(500, text(256)),
+      undo: armed.undo.map((step) => ({ ...step, kind: "boot-entry" })),
     },
     beyond: [
-      ["bootId", text(101)],
-      ["failedUnits", [text(257)]],
-      ["failedUnits", list(501, "x")],
-      ["host.hostname", text(256)],
-      ["host.systemRoot", text(4001)],
-      ["host.env", { PATH: text(10_001) }],
-      ["restarted", false],
-      ["timer", text(201)],
-      ["undo", []],
-      ["undo", list(11, { launcher: [], argv: ["x"], env: {}, unit: null })],
-      ["undo.0.launcher", [text(4001)]],
-      ["undo.0.launcher", list(101, "x")],
-      ["undo.0.argv", [text(4001)]],
-      ["undo.0.argv", list(101, "x")],
-      ["undo.0.argv", []],
-      ["undo.0.env", { PATH: text(10_001) }],
-      ["undo.0.unit", text(201)],
+      ...beyondArmed,
+      ["format", 3],
+      ["armedIn", text(101)],
+      ["window", -1],
+      ["windows", 0],
+      ["timers", 0],
+      ["dueAt", -1],
+      ["stage", "begun"],
+      ["excepted", [text(301)]],
+      ["ignoredUnits", list(501, "x")],
+      ["undo.0.kind", "reboot"],
     ],
   },
   "an undo": {

@@ -1,4 +1,4 @@
-import { Commit, FactProblem, FailureCode, Outcome, Platform, RunId, StorePath, Timestamp } from "@nixfleet/protocol";
+import { Commit, FactProblem, FailureCode, Outcome, RunId, StorePath, Timestamp } from "@nixfleet/protocol";
 import { processIdentitySchema } from "@nixfleet/runtime";
 import * as z from "zod";
 
@@ -57,56 +57,14 @@ export const ActivationRecord = z.lazy(() =>
     commit: Commit.nullable(),
     mode: z.enum(["switch", "boot", "test"]),
     unit: z.string().max(200).nullable(),
+    generation: z.number().int().min(0).optional().describe("The generation that was chosen; absent: there will be a new one"),
+    specialisation: z
+      .object({ name: z.string().max(100), closure: StorePath })
+      .optional()
+      .describe("What of the closure is activated; profile and boot entry are the closure's own"),
   }),
 );
 export type ActivationRecord = z.infer<typeof ActivationRecord>;
-
-/**
- * `deadman.json`: there while the dead-man switch is armed. It holds all that an undo needs, so that neither this agent nor the
- * one that it activated has to work for it.
- */
-export const ArmedDeadman = z.lazy(() =>
-  z.object({
-    runId: RunId,
-    armedAt: Timestamp,
-    until: Timestamp,
-    bootId: z.string().max(100).describe("Another boot than this is evidence enough: nobody confirmed"),
-    back: StorePath.describe("The closure that ran before"),
-    profile: StorePath.nullable().describe(
-      "What the profile pointed to before; null: there was none, or it is not this agent's to set",
-    ),
-    failedUnits: z.array(z.string().max(256)).max(500).nullable().describe("Had failed before; null: it is not known"),
-    asks: z
-      .enum(["confirm", "health", "nothing"])
-      .describe("What is asked of the dashboard afterwards: to confirm the run, whether it answers, or nothing"),
-    host: z
-      .object({
-        platform: Platform,
-        hostname: z.string().max(255),
-        systemRoot: z.string().max(4000),
-        env: z.record(z.string(), z.string().max(10_000)),
-      })
-      .describe("By which it is read what runs, without any setting of the agent"),
-    activation: ActivationRecord,
-    restarted: z
-      .literal(true)
-      .optional()
-      .describe("The daemon was told to make way for the agent that was activated: an undo has to restore the one before"),
-    timer: z.string().max(200).nullable().describe("The transient unit that undoes; null: a process of its own does"),
-    undo: z
-      .array(
-        z.object({
-          launcher: z.array(z.string().max(4000)).max(100),
-          argv: z.array(z.string().max(4000)).min(1).max(100),
-          env: z.record(z.string(), z.string().max(10_000)),
-          unit: z.string().max(200).nullable(),
-        }),
-      )
-      .min(1)
-      .max(10),
-  }),
-);
-export type ArmedDeadman = z.infer<typeof ArmedDeadman>;
 
 /** `runs/<run id>/undo.json`: an activation was undone, or that was tried. Its output is in `undo.log` beside it. */
 export const UndoRecord = z.lazy(() =>
@@ -144,3 +102,11 @@ export type RunProcess = z.infer<typeof RunProcess>;
 /** `clone.json`: what cannot be read from the clone itself. */
 export const CloneState = z.lazy(() => z.object({ fetchedAt: Timestamp.nullable(), problem: FactProblem.nullable() }));
 export type CloneState = z.infer<typeof CloneState>;
+
+/** What the operating system lets the runner do, as it last found out (`AccessReading` in platforms/platform.ts). */
+export const AccessRecord = z.object({
+  program: z.string().max(1000),
+  fullDisk: z.boolean(),
+  apps: z.enum(["none", "allowed", "denied"]),
+});
+export type AccessRecord = z.infer<typeof AccessRecord>;

@@ -1,13 +1,26 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { describeEnd, type Exec, type ExecResult, succeeded } from "@nixfleet/runtime";
 import { pickVariables } from "../environment.ts";
-import { parseFailedUnits, parseUnitStates, type UnitState } from "./show.ts";
+import {
+  FAILED_STATES,
+  failedOf,
+  type Properties,
+  parseListedUnits,
+  parseProperties,
+  parseResults,
+  parseUnitStates,
+  type UnitState,
+} from "./show.ts";
 
 /** Milliseconds that systemctl may take to read something, to start something, and to stop a unit. */
 const READ_LIMIT = 10_000;
 const START_LIMIT = 30_000;
 const STOP_LIMIT = 60_000;
+/** What decides whether a switch begins is asked more than once: systemd is silent while it loads its units again. */
+const READ_TRIES = 5;
+const READ_PAUSE = 200;
 
 /** The system's service manager, or the user's own. */
 export type SystemdScope = "system" | "user";
@@ -35,16 +48,26 @@ export interface Systemd {
   readonly scope: SystemdScope;
   /** Whether a unit is active, starting, reloading or stopping. Undefined: systemd does not answer. */
   isUnitActive(unit: string): Promise<boolean | undefined>;
-  /** Names of units that have failed (`systemctl list-units --failed`); undefined where systemd does not answer. */
+  /**
+   * Names of units that have failed: those in state `failed`, and services that are being restarted because their last run did not end
+   * well (`Result`). The one definition of it, for facts, activations and confirm windows. Undefined where systemd does not answer.
+   */
   failedUnits(): Promise<string[] | undefined>;
   /** What systemd has loaded of these units and how active they are, by name; else its error message. */
   unitStates(units: readonly string[]): Promise<ReadonlyMap<string, UnitState> | { error: string }>;
+  /**
+   * Properties of these units, in their order, or of systemd itself where none is named (systemctl(1), `show`); points in time are
+   * those that `parseTimestamp` reads. Undefined: systemd does not answer.
+   */
+  show(units: readonly string[], properties: readonly string[]): Promise<readonly Properties[] | undefined>;
   /** The main process of a service, 0 where none runs (`MainPID`); undefined: systemd does not answer. */
   mainPid(unit: string): Promise<number | undefined>;
   /** Stops a unit: SIGTERM to all of it, SIGKILL when its `TimeoutStopSec` is over. */
   stop(unit: string): Promise<void>;
   /** Asks for a restart and does not wait for it. False: systemd refused or did not answer. */
   restart(unit: string): Promise<boolean>;
+  /** Whether a timer is active and waits for its time (`SubState=waiting`). False where systemd does not answer. */
+  isTimerWaiting(unit: string): Promise<boolean>;
   /** Starts a transient timer. Returns why it could not be started; undefined: it runs. */
   startTimer(timer: TransientTimer): Promise<string | undefined>;
   /** The words put before a program so that it runs in a unit of its own, as nixos-rebuild runs an activation. */
@@ -76,12 +99,22 @@ export function createSystemd({ exec, scope, env }: SystemdDeps): Systemd {
       return state === undefined ? undefined : /^(active|activating|reloading|deactivating)$/m.test(state);
     },
     async failedUnits() {
-      const result = await run("systemctl", ["list-units", "--failed", "--output=json", "--no-pager"], READ_LIMIT);
-      return succeeded(result) ? parseFailedUnits(result.stdout) : undefined;
+      const states = `--state=${FAILED_STATES.join(",")}`;
+      const result = await run("systemctl", ["list-units", states, "--output=json", "--no-pager"], READ_LIMIT);
+      const listed = succeeded(result) ? parseListedUnits(result.stdout) : undefined;
+      const restarting = listed?.filter(({ kind }) => kind === "restarting").map(({ unit }) => unit) ?? [];
+      if (listed === undefined || restarting.length === 0) return listed && failedOf(listed, new Map());
+      const shown = await run("systemctl", ["show", "--property=Id,Result", "--", ...restarting.slice(0, 200)], READ_LIMIT);
+      return succeeded(shown) ? failedOf(listed, parseResults(shown.stdout)) : undefined;
     },
     async unitStates(units) {
       const result = await run("systemctl", ["show", "--property=Id,LoadState,ActiveState", ...units], READ_LIMIT);
       return succeeded(result) ? parseUnitStates(result.stdout) : { error: result.stderr.trim().split("\n")[0] ?? "" };
+    },
+    async show(units, properties) {
+      const words = ["show", "--timestamp=us+utc", `--property=${properties.join(",")}`, "--", ...units];
+      const result = await run("systemctl", words, READ_LIMIT);
+      return succeeded(result) ? parseProperties(result.stdout) : undefined;
     },
     async mainPid(unit) {
       const pid = await property("MainPID", unit, START_LIMIT);
@@ -91,6 +124,15 @@ export function createSystemd({ exec, scope, env }: SystemdDeps): Systemd {
       await run("systemctl", ["stop", unit], STOP_LIMIT);
     },
     restart: async (unit) => succeeded(await run("systemctl", ["restart", "--no-block", unit], START_LIMIT)),
+    async isTimerWaiting(unit) {
+      for (let tries = 1; ; tries++) {
+        const result = await run("systemctl", ["show", "--property=ActiveState,SubState", unit], READ_LIMIT);
+        const said = new Set(result.stdout.split("\n").map((line) => line.trim()));
+        if (succeeded(result)) return said.has("ActiveState=active") && said.has("SubState=waiting");
+        if (tries === READ_TRIES) return false;
+        await sleep(READ_PAUSE);
+      }
+    },
     async startTimer({ unit, description, seconds, env: variables, argv }) {
       const words = [
         ...["--quiet", "--no-ask-password", "--collect"],

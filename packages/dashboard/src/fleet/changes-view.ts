@@ -1,4 +1,12 @@
-import type { ChangesView, ClosureDiff, HostId, HostRow, Preview, RunId } from "@nixfleet/protocol";
+import {
+  type ChangesView,
+  type ClosureDiff,
+  deployedClosure,
+  type HostId,
+  type HostRow,
+  type Preview,
+  type RunId,
+} from "@nixfleet/protocol";
 import type { SourceReader } from "../sources/index.ts";
 import type { HostInput } from "../status/index.ts";
 import { changes, runningCommit } from "../status/index.ts";
@@ -16,6 +24,7 @@ export async function changesView(
   const { last, lastPreview } = await lastPreviews(store, row.id);
   const view = source?.view();
   const commit = view?.state === "known" ? view.commit : null;
+  const { running } = input.facts;
   const from = runningCommit(input, null).commit;
   const to = lastPreview?.preview.commit ?? null;
   const between =
@@ -29,7 +38,13 @@ export async function changesView(
     diff: lastPreview?.diff ?? null,
     commits: between.items,
     commitsComplete: between.complete,
-    ...changes({ lastPreview, running: input.facts.running?.closure ?? null, target: commit, row }),
+    ...changes({
+      lastPreview,
+      running: running?.closure ?? null,
+      deployed: running === undefined ? null : deployedClosure(running),
+      target: commit,
+      row,
+    }),
   };
 }
 

@@ -172,7 +172,7 @@ test.each(cases)("$title", ({ row: made, next, cause, status }) => {
 test("R16: a row tells what runs, since when and as which generation, apart from what was pulled", () => {
   const made = row({ input: pulled });
 
-  expect(made.runs).toEqual({ commit: A, since: now - 1500, generation: 287 });
+  expect(made.runs).toEqual({ commit: A, since: now - 1500, generation: 287, specialisation: null });
   expect(made.relation).toEqual({ kind: "equal" });
   // What starts at the next boot is not what runs.
   const profile = { closure: closure("d"), generation: 288 };

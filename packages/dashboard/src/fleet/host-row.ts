@@ -1,5 +1,6 @@
 import {
   Compartment,
+  deployedClosure,
   type HostId,
   type HostPolicy,
   type HostRow,
@@ -73,7 +74,8 @@ export function hostRow(host: RowInput): HostRow {
       hasClone: cloned !== null,
       run: atWork ? run : null,
     }),
-    runs: { ...runs, generation: runningGeneration(input) },
+    runs: { ...runs, generation: runningGeneration(input), specialisation: input.facts.running?.specialisation?.name ?? null },
+    specialisations: input.facts.running?.specialisations ?? [],
     relation: (target.state === "known" && cloned !== null ? target.standings.get(cloned)?.relation : undefined) ?? {
       kind: "unknown",
     },
@@ -147,6 +149,6 @@ function withReach({ lead, detail }: Cause, { state }: HostReach, next: HostRow[
 function runningGeneration({ facts }: HostInput): number | null {
   const { running, profile, generations } = facts;
   if (running === undefined) return null;
-  if (profile?.generation !== undefined && profile.closure === running.closure) return profile.generation;
-  return generations?.findLast(({ closure }) => closure === running.closure)?.number ?? null;
+  if (profile?.generation !== undefined && profile.closure === deployedClosure(running)) return profile.generation;
+  return generations?.findLast(({ closure }) => closure === deployedClosure(running))?.number ?? null;
 }

@@ -1,5 +1,6 @@
-import type { HostRow, HostView, NumberedLine, RunId } from "@nixfleet/protocol";
+import { deployedClosure, type HostRow, type HostView, type NumberedLine, type RunId } from "@nixfleet/protocol";
 import { factValues, type HostRecord } from "../hosts/index.ts";
+import { firstErrorLineOf } from "../runs/index.ts";
 import type { SourceReader } from "../sources/index.ts";
 import type { Findings } from "../status/index.ts";
 import type { Store } from "../store/index.ts";
@@ -25,7 +26,7 @@ export async function hostView(
   const { id, facts } = record;
   const link = presence.of(id);
   const readAt = Object.values(facts).map((fact) => fact.readAt);
-  const closure = facts.running?.value.closure;
+  const closure = facts.running && deployedClosure(facts.running.value);
   const deployment = history.deployments.find((known) => known.closure === closure && known.commit === row.runs.commit);
   const deployedBy =
     deployment === undefined
@@ -53,12 +54,13 @@ export async function hostView(
 async function aroundFirstError(store: Store, logs: HostViewDeps["logs"], runId: RunId): Promise<NumberedLine[]> {
   const row = await store.db
     .selectFrom("run_logs")
-    .select(["first_error_line", "lines"])
-    .where("run_id", "=", runId)
+    .innerJoin("runs", "runs.id", "run_logs.run_id")
+    .select(["run_logs.first_error_line", "run_logs.lines", "runs.state", "runs.run_outcome"])
+    .where("run_logs.run_id", "=", runId)
     .executeTakeFirst();
   if (row === undefined || row.lines === 0) return [];
   // Without a line marked as an error, show the last ones.
-  const middle = row.first_error_line ?? row.lines;
+  const middle = firstErrorLineOf({ state: row.state, outcome: row.run_outcome ?? undefined }, row) ?? row.lines;
   const from = Math.max(1, Math.min(middle - 2, row.lines - LINES_AROUND_ERROR + 1));
   return (await logs.read(runId, from, LINES_AROUND_ERROR)).lines;
 }

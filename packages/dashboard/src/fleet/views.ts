@@ -1,7 +1,9 @@
 import {
+  deployedClosure,
   type HostId,
   type HostRow,
   isTerminal,
+  REFUSED_WAIT,
   type RunId,
   type RunSummary,
   type SourceId,
@@ -21,8 +23,11 @@ import { hostView } from "./host-view.ts";
 
 /** Sentences contain ages in days, so rows are rebuilt this often. */
 const ROW_INTERVAL = 60 * 60_000;
-/** A conflict ends when the second machine has not tried again for this long, in milliseconds. */
-const CONFLICT_LIMIT = 30 * 60_000;
+/**
+ * A conflict is over when the second machine has not tried again for this long, in milliseconds. An agent that was refused comes back
+ * within a minute: two of its tries may fail on the way, and the badge outlives its cause by no more than that.
+ */
+const CONFLICT_LIMIT = 3 * REFUSED_WAIT;
 
 /** How much of a host to refresh, from little to much: rebuild its row, update its active run, read the whole host. */
 const REFRESH_LEVELS = ["row", "run", "host"] as const;
@@ -261,7 +266,7 @@ const NO_HISTORY: HostHistory = {
 
 /** The closures that a host runs or would boot. */
 function closuresOf({ id: hostId, facts: { running, profile } }: HostRecord): HostClosures {
-  const closures = [running?.value.closure, profile?.value.closure].filter((closure) => closure !== undefined);
+  const closures = [running && deployedClosure(running.value), profile?.value.closure].filter((closure) => closure !== undefined);
   return { hostId, closures };
 }
 

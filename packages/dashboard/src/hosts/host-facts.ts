@@ -1,4 +1,5 @@
-import type { FactName, Facts, FactsReading, HostId } from "@nixfleet/protocol";
+import type { FactName, Facts, FactsReading, HostId, LockInput } from "@nixfleet/protocol";
+import { redactInputSource } from "@nixfleet/runtime";
 import type { Change } from "../store/index.ts";
 
 /** A fact with the time at which its host read it, by the host's clock. */
@@ -16,13 +17,29 @@ interface Row {
 
 /** Parses rows of `host_facts`, whose values were validated when received. */
 export function knownFacts(rows: readonly Row[]): KnownFacts {
-  return Object.fromEntries(rows.map((row) => [row.name, { value: JSON.parse(row.value), readAt: row.read_at }])) as KnownFacts;
+  const facts = rows.map((row) => [row.name, { value: JSON.parse(row.value), readAt: row.read_at }]);
+  return withoutSecrets(Object.fromEntries(facts) as KnownFacts);
 }
 
-const rowsOf = (hostId: HostId, { facts, readAt }: FactsReading) =>
-  Object.entries(facts)
-    .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => ({ host_id: hostId, name, value: JSON.stringify(value), read_at: readAt }));
+/** Older agents told where the inputs of `flake.lock` come from as it stands there, tokens in URLs and all. */
+function withoutSecrets(facts: KnownFacts): KnownFacts {
+  const { lock } = facts;
+  if (lock?.value === undefined || !("inputs" in lock.value)) return facts;
+  return { ...facts, lock: { ...lock, value: { ...lock.value, inputs: redactInputs(lock.value.inputs) } } };
+}
+
+/** Inputs of a `flake.lock` as they may be shown. */
+export function redactInputs(inputs: Readonly<Record<string, LockInput>>): Record<string, LockInput> {
+  const entries = Object.entries(inputs).map(
+    ([name, input]) => [name, input.from === undefined ? input : { ...input, from: redactInputSource(input.from) }] as const,
+  );
+  return Object.fromEntries(entries);
+}
+
+const rowsOf = (hostId: HostId, reading: FactsReading) =>
+  Object.entries(factsOfReading(reading))
+    .filter(([, { value }]) => value !== undefined)
+    .map(([name, { value, readAt }]) => ({ host_id: hostId, name, value: JSON.stringify(value), read_at: readAt }));
 
 /** Facts of this many rows go into one statement: SQLite takes 32,766 parameters, PostgreSQL 65,535. */
 const ROWS_AT_ONCE = 500;
@@ -30,7 +47,8 @@ const ROWS_AT_ONCE = 500;
 /** The facts of one reading. */
 export function factsOfReading(reading: FactsReading): KnownFacts {
   const { readAt } = reading;
-  return Object.fromEntries(Object.entries(reading.facts).map(([name, value]) => [name, { value, readAt }])) as KnownFacts;
+  const facts = Object.entries(reading.facts).map(([name, value]) => [name, { value, readAt }]);
+  return withoutSecrets(Object.fromEntries(facts) as KnownFacts);
 }
 
 /**

@@ -38,3 +38,12 @@ test("a host follows the branch that its settings name, else the one of its clon
   expect(sourceNameOf(settings, undefined)).toBeNull();
   expect(sourceNameOf(null, clone)).toBeNull();
 });
+
+test("the flake of a folder is a source of its own, and an agent that names no folder follows the root", () => {
+  const inFolder = sourceNameOf({ ...settings, branch: "main", flakeDir: "nix" }, undefined);
+  expect(inFolder).toEqual({ repoUrl: settings.repoUrl, branch: "main", flakeDir: "nix" });
+  const root = { repoUrl: settings.repoUrl, branch: "main" };
+  expect(sourceIdOf({ ...root, flakeDir: "" })).toBe(sourceIdOf(root));
+  expect(new Set([root, { ...root, flakeDir: "nix" }, { ...root, flakeDir: "other" }].map(sourceIdOf)).size).toBe(3);
+  expect(sourceNameOf({ ...settings, branch: "main", flakeDir: "" }, undefined)).toEqual(root);
+});

@@ -32,6 +32,8 @@ export function serveConfirm(app: Hono, runs: Pick<Runs, "confirm">): void {
         return problemResponse("confirm-secret-wrong");
       case "not-confirmed":
         return problemResponse("not-confirmed", { detail: confirmation.reason });
+      case "not-linked":
+        return problemResponse("host-not-linked");
       case "too-many":
         return problemResponse("too-many-attempts", { retryAfter: RETRY_AFTER });
     }

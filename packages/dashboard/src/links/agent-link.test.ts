@@ -213,6 +213,21 @@ test("R30: a machine that was refused and is let in later was no other machine: 
   third.socket.terminate();
 });
 
+test("R30: a second machine claims a host by its token: a new token ends the conflict at once", async () => {
+  await using at = await open();
+  const { core, alpha } = at;
+  const first = dial(core, alpha.token);
+  await first.greet();
+  const second = dial(core, alpha.token);
+  await second.status;
+  second.send(hello({ instance: "two" }));
+  first.send({ type: "pong", nonce: (await first.next("ping")).nonce });
+  await second.next("goodbye");
+  expect(core.links.presence(alpha.id).conflict).not.toBeNull();
+  await core.hosts.rotateToken(alpha.id);
+  expect(core.links.presence(alpha.id).conflict).toBeNull();
+});
+
 test("L9: R30: an agent whose first link does not answer takes its host over, and the same process does so at once", async () => {
   // Timers run twenty times as fast, so that the silence of the first one is not waited for.
   const hurried = { now: systemClock.now, setTimeout: (fn: () => void, ms: number) => systemClock.setTimeout(fn, ms / 20) };

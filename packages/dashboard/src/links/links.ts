@@ -111,7 +111,16 @@ export function createAgentLinks(deps: AgentLinksDeps): AgentLinks {
       const end = (hostId: HostId, code: "revoked" | "removed", reason: string) => {
         for (const link of [...all]) if (link.hostId === hostId) link.goodbye(code, reason, null);
       };
-      bus.on("token.ended", ({ hostId }) => end(hostId, "revoked", "The host's token was replaced or revoked."), options);
+      bus.on(
+        "token.ended",
+        ({ hostId }) => {
+          end(hostId, "revoked", "The host's token was replaced or revoked.");
+          // By that token nobody claims the host any more.
+          table.update(hostId, { conflict: null });
+          bus.emit("presence.changed", { hostId });
+        },
+        options,
+      );
       bus.on(
         "host.removed",
         ({ hostId }) => {

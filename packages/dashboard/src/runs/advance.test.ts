@@ -64,6 +64,18 @@ test("a run passes from queued to succeeded, sending its start once", () => {
   expect(done).toMatchObject({ state: "succeeded", outcome: { reported: true }, phases: [{ phase: "build", endedAt: NOW }] });
 });
 
+test("R71: the first error of a run and its line in the log are what the host says", () => {
+  const at = ended({
+    state: "failed",
+    code: "build-failed",
+    reason: "It failed.",
+    firstError: "cc: error: no",
+    firstErrorLine: 42,
+  });
+  expect(feed(running(), [at])).toMatchObject({ outcome: { firstError: "cc: error: no", firstErrorLine: 42 } });
+  expect(feed(running(), [failed])).toMatchObject({ outcome: { firstError: "error: no" } });
+});
+
 test("R2: a link that drops and comes back says nothing about the outcome; the report of the host does", () => {
   const dropped = feed(running(), [{ kind: "linkDown" }]);
   expect(dropped).toMatchObject({ state: "running", linkLost: true });

@@ -400,9 +400,10 @@ function onFinished(
     case "failed":
     case "rolled-back":
     case "timed-out": {
-      const { code, reason, firstError = null } = outcome;
+      const { code, reason, firstError = null, firstErrorLine } = outcome;
+      const line = firstErrorLine === undefined ? {} : { firstErrorLine };
       const back = outcome.state === "rolled-back" ? { back: run.armed?.back ?? null } : {};
-      return end(before, outcome.state, { code, reason, firstError, reported: true, ...back }, endedAt);
+      return end(before, outcome.state, { code, reason, firstError, ...line, reported: true, ...back }, endedAt);
     }
     case "cancelled":
       return end(

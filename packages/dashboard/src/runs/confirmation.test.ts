@@ -73,7 +73,7 @@ test("L22: without the secret nothing is told of runs: wrong, missing, of anothe
   await core.whenEnded(runId);
 });
 
-test("L22: R37: a host whose link is gone, or whose agent does not answer the ping, is not confirmed, and is told why", async () => {
+test("L22, R37, R68: a host whose link is gone, or whose agent does not answer the ping, is not confirmed, and is told why", async () => {
   await using lab = await openFleet(["alpha"]);
   const { core, added } = lab;
   const token = added[0]?.token ?? "";
@@ -92,7 +92,7 @@ test("L22: R37: a host whose link is gone, or whose agent does not answer the pi
   await core.until("presence.changed", async () => core.links.presence(lab.id).connectedSince === null);
   expect(await askToConfirm(core, runId, confirmSecret)).toMatchObject({
     status: 409,
-    problem: { detail: "The host's agent is not connected." },
+    problem: { code: "host-not-linked" },
   });
 });
 

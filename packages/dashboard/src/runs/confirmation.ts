@@ -14,6 +14,8 @@ export type Confirmation =
   /** The secret is not that of an active run. Does not reveal whether the run exists. */
   | { kind: "secret-wrong" }
   | { kind: "not-confirmed"; reason: string }
+  /** The host's agent has no link, as after a restart of the dashboard. */
+  | { kind: "not-linked" }
   /** Too many requests for this run at once. */
   | { kind: "too-many" };
 
@@ -74,7 +76,7 @@ export function createConfirmations({ store, clock, presence }: ConfirmationsDep
     if (before.cancel_requested_at !== null) return notConfirmed("The run is being cancelled.");
     const hostId = before.host_id;
     if (hostId === null) return notConfirmed("This is not a run of a host.");
-    if (!presence.isConnected(hostId)) return notConfirmed("The host's agent is not connected.");
+    if (!presence.isConnected(hostId)) return { kind: "not-linked" };
     const isReachable = await pingForRun(runId, hostId);
     if (isReachable === null) return { kind: "too-many" };
     if (!isReachable) return notConfirmed("The host's agent is connected, but does not answer.");

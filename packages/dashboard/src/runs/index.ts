@@ -1,5 +1,6 @@
 export { QUEUE_LIMIT } from "./advance.ts";
 export { MAX_QUEUED_RUNS } from "./dispatch-order.ts";
+export { firstErrorLineOf } from "./first-error-line.ts";
 export { createHistoryKeeper, type HistoryKeeper } from "./history-keeper.ts";
 export { createRunLogs, type RunLogs } from "./log.ts";
 export type { RetentionLimits } from "./retention.ts";

@@ -5,6 +5,7 @@ import type { Store } from "../store/index.ts";
 import { quiet } from "../store/store.fixture.ts";
 import { KEEP_ALL, line, openHistory } from "./history.fixture.ts";
 import { createHistoryKeeper } from "./history-keeper.ts";
+import { createRunLogs } from "./log.ts";
 import { nextToPack, packLog } from "./log-packing.ts";
 import { retainLogs } from "./retention.ts";
 
@@ -62,6 +63,20 @@ test("a run that is removed while its log is being compressed leaves nothing beh
   const remove = () => at.store.change(({ db }) => db.deleteFrom("runs").where("id", "=", runId).execute());
   await packLog(before(at.store, remove), { runId, hostId: at.host }, signal);
   expect(await at.look(runId)).toMatchObject({ row: "gone", chunks: 0 });
+});
+
+test("R44: a log that is packed while it is read is read to its end", async () => {
+  await using at = await open();
+  const runId = await at.addLog();
+  const chunks = createRunLogs(at.store).lines(runId);
+  const read: string[] = [];
+  const add = (lines: readonly { n: number; text: string }[] = []) => read.push(...lines.map(({ n, text }) => `${n} ${text}`));
+  add((await chunks.next()).value ?? []);
+
+  await packLog(at.store, { runId, hostId: at.host }, signal);
+
+  for await (const lines of chunks) add(lines);
+  expect(read).toEqual(["1 one", "2 two", "3 three"]);
 });
 
 test("lines that arrive while a log is being packed are packed in the next step", async () => {

@@ -121,7 +121,7 @@ async function readPlain(store: Store, runId: RunId): Promise<Pick<LogChunksTabl
     .execute();
 }
 
-/** Replaces plain chunks with packed ones. Returns false if the log was removed in the meantime. */
+/** Replaces plain chunks with packed ones. Returns false if the log was removed, or packed by somebody else, in the meantime. */
 function replaceChunks(
   store: Store,
   { runId, hostId }: PackedRun,
@@ -132,15 +132,16 @@ function replaceChunks(
   return store.change(async (change) => {
     const log = await change.db.selectFrom("run_logs").select("discarded").where("run_id", "=", runId).executeTakeFirst();
     if (log === undefined || log.discarded) return false;
-    await change.db
-      .deleteFrom("log_chunks")
+    const firstLines = plain.map((chunk) => chunk.first_line);
+    const there = await change.db
+      .selectFrom("log_chunks")
+      .select("first_line")
       .where("run_id", "=", runId)
-      .where(
-        "first_line",
-        "in",
-        plain.map((chunk) => chunk.first_line),
-      )
+      .where("codec", "=", sql.lit("plain" as const))
+      .where("first_line", "in", firstLines)
       .execute();
+    if (there.length !== plain.length) return false;
+    await change.db.deleteFrom("log_chunks").where("run_id", "=", runId).where("first_line", "in", firstLines).execute();
     await change.db
       .insertInto("log_chunks")
       .values(packed.map((chunk) => ({ run_id: runId, codec: "zstd" as const, ...chunk })))

@@ -150,6 +150,9 @@ test("R44: a log is there from line 1, by line, searchable whatever the case, wi
   const usage = await at.store.db.selectFrom("log_usage").select("stored").executeTakeFirst();
   expect(usage?.stored).toBe((await stored())?.stored);
   expect((await at.views.view(runId))?.log).toMatchObject({ lines: 3003, errors: 3, warnings: 1, discarded: false });
+  // R71: it succeeded, so that none of these lines is its error. If it had failed, the first one would be.
+  expect((await at.views.view(runId))?.outcome).toMatchObject({ firstErrorLine: null });
+  await at.store.change(({ db }) => db.updateTable("runs").set({ state: "failed" }).where("id", "=", runId).execute());
   expect((await at.views.view(runId))?.outcome).toMatchObject({ firstErrorLine: 1000 });
 });
 
@@ -171,7 +174,7 @@ test("R44: logs are kept by age, and a run whose log is gone says so", async () 
 });
 
 test("R44: logs are kept by size: the oldest go first, and never one of a run at work", async () => {
-  await using at = await openRun({ logBytes: 100_000 });
+  await using at = await openRun({ logBytes: 80_000 });
   const print = async (runId: RunId) => {
     await at.print(
       runId,
@@ -188,6 +191,14 @@ test("R44: logs are kept by size: the oldest go first, and never one of a run at
     at.clock.advance(DAY);
     made.push(runId);
   }
+  // The program's own keeper packs them in the same moment, and each saves what it takes once.
+  await at.keeper.pack();
+  const chunks = await at.store.db
+    .selectFrom("log_chunks")
+    .select((eb) => eb.fn<number>("length", ["data"]).as("size"))
+    .execute();
+  const usage = await at.store.db.selectFrom("log_usage").select("stored").executeTakeFirstOrThrow();
+  expect(usage.stored).toBe(chunks.reduce((sum, { size }) => sum + size, 0));
   await at.keeper.retain();
   const discarded = [];
   for (const runId of made) discarded.push((await at.views.view(runId))?.log.discarded);

@@ -22,12 +22,13 @@ export function createRunLogs(store: Store): RunLogs {
   /** The chunks from the one that holds line `from`, one at a time: a log of a million lines is never in memory. */
   async function* chunks(runId: RunId, from: number) {
     const of = () => store.db.selectFrom("log_chunks").selectAll().where("run_id", "=", runId).limit(1);
-    let row = await of().where("first_line", "<=", from).orderBy("first_line", "desc").executeTakeFirst();
     let next = from;
     while (true) {
-      // The previous chunk may end before `from`; a log whose first part was discarded begins later.
+      // By the line, not by where a chunk is expected to begin: the log may be packed while it is read, and what was several chunks is
+      // one then. The chunk before may end before the line, and a log whose first part was discarded begins later.
+      let row = await of().where("first_line", "<=", next).orderBy("first_line", "desc").executeTakeFirst();
       if (row === undefined || row.first_line + row.count <= next) {
-        row = await of().where("first_line", ">=", next).orderBy("first_line").executeTakeFirst();
+        row = await of().where("first_line", ">", next).orderBy("first_line").executeTakeFirst();
       }
       if (row === undefined) return;
       const first = row.first_line;

@@ -1,6 +1,6 @@
-import { type OpRequest, opDeclaration, shortCommit } from "@nixfleet/protocol";
+import { deployedClosure, type OpRequest, opDeclaration, shortCommit } from "@nixfleet/protocol";
 import type { KnownFacts } from "../hosts/index.ts";
-import { opOf, type ProvingRun } from "./run.ts";
+import type { ProvingRun } from "./run.ts";
 
 export type PostCheck =
   | { kind: "met" }
@@ -8,14 +8,16 @@ export type PostCheck =
   /** The deciding fact has not been read since the work ended. */
   | { kind: "unknown"; reason: string };
 
+type CheckedRun = Pick<ProvingRun, "request" | "commit" | "deployed">;
+
 const short = (commit: string | null | undefined) => (commit == null ? "nothing" : shortCommit(commit));
 
 /**
  * Whether the goal of a run is met, by facts that the host read at or after `since`, its own time of the end: causality decides,
  * not a timer (R22).
  */
-export function postCheck(run: ProvingRun, facts: KnownFacts, since: number): PostCheck {
-  const check = opDeclaration(opOf(run)).postCheck;
+export function postCheck(run: CheckedRun, facts: KnownFacts, since: number): PostCheck {
+  const check = opDeclaration(run.request.op).postCheck;
   switch (check) {
     case "none":
       return { kind: "met" };
@@ -43,12 +45,21 @@ export function postCheck(run: ProvingRun, facts: KnownFacts, since: number): Po
       if (fact === undefined || fact.readAt < since) {
         return { kind: "unknown", reason: "The host has not reported what it runs since the run ended." };
       }
-      const { closure } = fact.value;
-      if (closure === run.deployed.closure) return { kind: "met" };
+      const closure = "specialisation" in fact.value ? deployedClosure(fact.value) : fact.value.closure;
+      if (closure === run.deployed.closure) return specialisationCheck(run, facts);
       const where = name === "profile" ? "The system profile names" : "The host runs";
       return { kind: "missed", reason: `${where} ${closure} instead of ${run.deployed.closure}.` };
     }
   }
+}
+
+/** A specialisation that was asked for is what has to run; null asks for none. */
+function specialisationCheck({ request, deployed }: CheckedRun, { running }: KnownFacts): PostCheck {
+  if (request.op !== "switch" || request.args.specialisation === undefined || deployed?.mode === "boot") return { kind: "met" };
+  const runs = running?.value.specialisation?.name ?? null;
+  if (runs === request.args.specialisation) return { kind: "met" };
+  const named = (name: string | null) => (name === null ? "no specialisation" : `the specialisation ${name}`);
+  return { kind: "missed", reason: `The host runs ${named(runs)} instead of ${named(request.args.specialisation)}.` };
 }
 
 /** Why the activated closure is not the requested one, for a switch to a closure and a rollback to a generation (R34); null: it is. */

@@ -1,4 +1,4 @@
-import type { HostId } from "@nixfleet/protocol";
+import { deployedClosure, type HostId } from "@nixfleet/protocol";
 import { type KnownFacts, knownFacts } from "../hosts/index.ts";
 import type { Reader } from "../store/index.ts";
 import type { PreCheckFacts } from "./pre-checks.ts";
@@ -28,7 +28,7 @@ interface Given {
 
 /** For which commits what the host runs and would boot was deployed, or given by a preview of the commit that is asked about. */
 async function readGiven(db: Reader, hostId: HostId, commit: string | null, { running, profile }: KnownFacts): Promise<Given[]> {
-  const closures = [running?.value.closure, profile?.value.closure].filter((closure) => closure !== undefined);
+  const closures = [running && deployedClosure(running.value), profile?.value.closure].filter((closure) => closure !== undefined);
   const given: Given[] = [];
   // One after the other: for several at once, SQLite would walk all deployments of the host.
   for (const closure of new Set(closures)) {

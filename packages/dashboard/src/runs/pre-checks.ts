@@ -1,4 +1,5 @@
 import {
+  deployedClosure,
   type OPS,
   type OpDeclaration,
   type OpRequest,
@@ -60,11 +61,14 @@ function notAlreadyCurrent(request: OpRequest, { commit, facts, deployedCommits 
   if (request.op !== "switch" || commit === null) return null;
   const running = facts.running?.value;
   const profile = facts.profile?.value;
-  const closure = request.args.mode === "boot" ? profile?.closure : running?.closure;
+  const deployed = running && deployedClosure(running);
+  const closure = request.args.mode === "boot" ? profile?.closure : deployed;
   if (closure === undefined) return null;
   // A switch also sets the profile, so after a `test` it still has something to do.
   if (request.args.mode === "switch" && profile !== undefined && profile.closure !== closure) return null;
-  const revision = closure === running?.closure ? running.revision : undefined;
+  const { specialisation } = request.args;
+  if (specialisation !== undefined && specialisation !== (running?.specialisation?.name ?? null)) return null;
+  const revision = closure === deployed ? running?.revision : undefined;
   return deployedCommits(closure).includes(commit) || revision === commit ? refusal("already-current") : null;
 }
 

@@ -12,6 +12,7 @@ import {
 import type { Clock } from "@nixfleet/runtime";
 import type { Store } from "../store/index.ts";
 import { type Estimates, phaseViews, readEstimates, remaining } from "./estimates.ts";
+import { firstErrorLineOf, type LoggedErrors } from "./first-error-line.ts";
 import { NO_LOG, NO_SHARE, type RunRow, type RunShare, readResults, runOf } from "./records.ts";
 import { endedAtOf, isActive, opOf, phasesOf, type Run, startedAtOf } from "./run.ts";
 import { explain, outcomeSentence, STATUS_OF, sentenceOf, shareOf, titleOf, wordOf } from "./wording.ts";
@@ -115,7 +116,7 @@ export function createRunViews({ store, clock }: { store: Store; clock: Clock })
         armed: "armed" in run ? run.armed : null,
         tests,
         warnings,
-        outcome: outcomeOf(run, log.first_error_line),
+        outcome: outcomeOf(run, log),
         lateReport: ended ? run.lateReport : null,
         cancelWarning: ended || phase === undefined ? null : (opDeclaration(op).cancelWarning[phase.phase] ?? null),
         mayCancel: !ended && run.stage !== "proving",
@@ -179,10 +180,11 @@ function summaryOf(row: NamedRow, run: Run, done: RunShare, estimates: Estimates
   };
 }
 
-function outcomeOf(run: Run, firstErrorLine: number | null): RunOutcomeView | null {
+function outcomeOf(run: Run, log: LoggedErrors): RunOutcomeView | null {
   if (run.stage !== "ended") return null;
   const { code, reason, firstError } = run.outcome;
   const explained = run.state === "succeeded" ? { sentence: outcomeSentence(run), next: null } : explain(run);
+  const firstErrorLine = firstErrorLineOf(run, log);
   return { code, sentence: explained.sentence, next: explained.next, reason, firstError, firstErrorLine };
 }
 

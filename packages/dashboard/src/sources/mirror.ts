@@ -1,4 +1,5 @@
 import { mkdir, rm } from "node:fs/promises";
+import { posix } from "node:path";
 import { type Commit, type CommitRelation, Commit as CommitSchema, plainText, shorten } from "@nixfleet/protocol";
 import {
   explainGitFailure,
@@ -7,8 +8,8 @@ import {
   type Git,
   type GitFailure,
   LARGEST_FLAKE_LOCK,
-  readBlob,
   readFlakeLock,
+  readTreeFile,
   succeeded,
 } from "@nixfleet/runtime";
 
@@ -27,6 +28,8 @@ export interface MirrorDeps {
   directory: string;
   repoUrl: string;
   branch: string;
+  /** Folder of the flake; empty: the root. */
+  flakeDir: string;
   /** May connect to the repository only. */
   git: Git;
   /** Has no network access: a query for a commit that a host made up must not cause a request to the server. */
@@ -49,7 +52,7 @@ export interface Mirror {
   relate(commit: Commit, target: Commit): Promise<{ relation: CommitRelation; lackingSince: number | null }>;
 }
 
-export function createMirror({ directory, repoUrl, branch, git, localGit }: MirrorDeps): Mirror {
+export function createMirror({ directory, repoUrl, branch, flakeDir, git, localGit }: MirrorDeps): Mirror {
   const failed = (stderr: string): { ok: false; failure: GitFailure } => ({
     ok: false,
     failure: explainGitFailure(stderr, repoUrl),
@@ -122,14 +125,22 @@ export function createMirror({ directory, repoUrl, branch, git, localGit }: Mirr
     },
 
     async lock(commit, signal) {
-      const listed = await localGit(["ls-tree", "--end-of-options", commit, "flake.lock"], { cwd: directory, signal });
-      if (!succeeded(listed)) return failed(listed.stderr);
-      if (listed.stdout === "") return { ok: true, value: null };
-      const [, type, blob] = /^\d+ (\w+) ([0-9a-f]+)\t/.exec(listed.stdout) ?? [];
-      if (type !== "blob" || blob === undefined) return { ok: true, value: { ok: false, fault: "flake.lock is not a file" } };
-      const read = await readBlob(git, blob, LARGEST_FLAKE_LOCK, { cwd: directory, signal });
-      if (read.kind === "failed") return failed(read.result.stderr);
-      return { ok: true, value: read.kind === "too-large" ? FLAKE_LOCK_TOO_LARGE : readFlakeLock(read.bytes) };
+      const file = await readTreeFile(
+        { git, localGit },
+        { commit, path: posix.join(flakeDir, "flake.lock"), limit: LARGEST_FLAKE_LOCK, cwd: directory, signal },
+      );
+      switch (file.kind) {
+        case "missing":
+          return { ok: true, value: null };
+        case "failed":
+          return failed(file.result.stderr);
+        case "no-file":
+          return { ok: true, value: { ok: false, fault: `flake.lock ${file.reason}` } };
+        case "too-large":
+          return { ok: true, value: FLAKE_LOCK_TOO_LARGE };
+        case "bytes":
+          return { ok: true, value: readFlakeLock(file.bytes) };
+      }
     },
 
     info: (commit) => describe(commit),

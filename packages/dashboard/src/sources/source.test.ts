@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
-import { rename, rm, writeFile } from "node:fs/promises";
+import { rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Commit, SourceView } from "@nixfleet/protocol";
 import { type Exec, exec } from "@nixfleet/runtime";
-import { createFakeClock, createGitFixture, createTempDir, type GitFixture } from "@nixfleet/testkit";
+import { addOldHistory, createFakeClock, createGitFixture, createTempDir, type GitFixture, OLD_FAULTS } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
 import { sourceIdOf } from "../hosts/index.ts";
 import { openTestStore, quiet } from "../store/store.fixture.ts";
@@ -33,10 +33,10 @@ async function arrange(using?: GitFixture) {
   };
   let told = 0;
   const waiting: { for: (view: SourceView) => boolean; resolve: () => void }[] = [];
-  const make = (more: { url?: string; branch?: string; interval?: number } = {}) => {
+  const make = (more: { url?: string; branch?: string; flakeDir?: string; interval?: number } = {}) => {
     const sources = scope.use(
       createSources({
-        declared: [{ url: more.url ?? git.url, branch: more.branch ?? "main" }],
+        declared: [{ url: more.url ?? git.url, branch: more.branch ?? "main", flakeDir: more.flakeDir }],
         directory: join(dir.path, "mirrors"),
         interval: more.interval ?? MINUTE,
         store,
@@ -94,6 +94,72 @@ test("R16: the target is the tip of the branch, with subject, author, date and l
     problem: null,
     next: null,
   });
+});
+
+test("R76: a history of bad modes, dates, time zones and e-mails, which git clone takes, is read", async () => {
+  const { scope, git, make } = await arrange();
+  await using _ = scope;
+  const first = await git.commit("first", { "flake.lock": lock("1".repeat(40)), "hosts/gate/a.nix": "1\n" });
+  await git.git("--git-dir", git.origin, "config", "uploadpack.allowFilter", "true");
+  const tip = await addOldHistory(git);
+  const source = make();
+  await source.start();
+
+  expect(await source.refresh()).toMatchObject({
+    commit: tip,
+    problem: null,
+    inputs: { nixpkgs: { revision: "1".repeat(40) } },
+  });
+  expect((await source.standing(first)).relation).toEqual({ kind: "behind", behind: OLD_FAULTS.length });
+  expect((await source.commits(first, tip)).items.map(({ subject }) => subject).sort()).toEqual([...OLD_FAULTS].sort());
+});
+
+test("R76: a flake.lock that is a link is the file that it leads to, though the mirror has neither", async () => {
+  const { scope, git, make } = await arrange();
+  await using _ = scope;
+  await git.git("--git-dir", git.origin, "config", "uploadpack.allowFilter", "true");
+  await symlink("locks/main.lock", join(git.workTree, "flake.lock"));
+  const content = lock("1".repeat(40));
+  await git.commit("linked", { "locks/main.lock": content });
+  const source = make();
+  await source.start();
+  const lockHash = createHash("sha256").update(content).digest("hex");
+  expect(await source.refresh()).toMatchObject({ problem: null, lockHash });
+
+  await git.commit("nowhere", { "locks/main.lock": null });
+  expect(await source.refresh()).toMatchObject({ state: "known", problem: null, lockHash: null });
+});
+
+test("R58: a token in the URL of an input is neither shown nor stored, also where an older dashboard has stored it", async () => {
+  const { scope, git, make, store } = await arrange();
+  await using _ = scope;
+  const url = "https://me:t0ken-one@h.example/x.tar.gz?private_token=t0ken-two";
+  const locked = { type: "tarball", url, narHash: "sha256-x" };
+  const nodes = { root: { inputs: { a: "a" } }, a: { locked } };
+  const commit = await git.commit("first", { "flake.lock": JSON.stringify({ nodes }) });
+  const source = make();
+  await source.start();
+  const view = (await source.refresh()) as Known;
+  expect(view.inputs).toEqual({ a: { revision: "sha256-x", from: "tarball:https://[redacted]@h.example/x.tar.gz" } });
+  const { state } = await store.db.selectFrom("sources").select("state").executeTakeFirstOrThrow();
+  expect(`${state}${JSON.stringify(view)}`).not.toContain("t0ken");
+
+  await source.stop();
+  const older = JSON.stringify({ ...JSON.parse(state ?? ""), inputs: { a: { from: `tarball:${url}` } } });
+  await store.change(({ db }) => db.updateTable("sources").set({ state: older }).execute());
+  await source.start();
+  expect(await source.refresh()).toMatchObject({ commit });
+  expect(JSON.stringify(source.view())).not.toContain("t0ken");
+});
+
+test("the lock file of a flake in a folder is the folder's, and its source says which folder that is", async () => {
+  const { scope, git, make } = await arrange();
+  await using _ = scope;
+  await git.commit("first", { "flake.lock": lock("1".repeat(40)), "nix/flake.lock": lock("2".repeat(40)) });
+  const source = make({ flakeDir: "nix" });
+  await source.start();
+  const view = await source.refresh();
+  expect(view).toMatchObject({ flakeDir: "nix", inputs: { nixpkgs: { revision: "2".repeat(40) } } });
 });
 
 test("a push is seen within the interval, and at once when asked", async () => {

@@ -20,6 +20,7 @@ import {
 } from "@nixfleet/runtime";
 import * as z from "zod";
 import type { Bus } from "../bus.ts";
+import { redactInputs } from "../hosts/index.ts";
 import type { Logger } from "../logger.ts";
 import type { Store } from "../store/index.ts";
 import { commitUrl } from "./forge-url.ts";
@@ -40,6 +41,8 @@ const MAX_COMMITS = 200;
 export interface DeclaredSource {
   readonly url: string;
   readonly branch: string;
+  /** Folder of the flake within it; absent or empty: its root. */
+  readonly flakeDir?: string | undefined;
   readonly credentials?: GitCredentials | undefined;
 }
 
@@ -73,6 +76,7 @@ export interface Source extends AsyncDisposable {
   readonly id: SourceId;
   readonly url: string;
   readonly branch: string;
+  readonly flakeDir: string;
   /** Loads the last known target and begins to fetch the config repository. */
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -108,11 +112,12 @@ const unknownStanding: Standing = { relation: { kind: "unknown" }, lackingSince:
 
 export function createSource(deps: SourceDeps): Source {
   const { declared, id, directory, store, bus, clock, log, interval, exec, env } = deps;
-  const { url, branch, credentials } = declared;
+  const { url, branch, flakeDir = "", credentials } = declared;
   const mirror = createMirror({
     directory,
     repoUrl: url,
     branch,
+    flakeDir,
     git: createGit({ exec, env, repoUrl: url, credentials }),
     localGit: createGit({ exec, env }),
   });
@@ -138,6 +143,7 @@ export function createSource(deps: SourceDeps): Source {
     return answer;
   };
 
+  const inFolder = flakeDir === "" ? {} : { flakeDir };
   const changed = () => bus.emit("source.changed", { sourceId: id });
 
   async function read(stopping: AbortSignal): Promise<void> {
@@ -221,7 +227,14 @@ export function createSource(deps: SourceDeps): Source {
   }
 
   function view(): SourceView {
-    const fields = { sourceId: id, repoUrl: url, branch, problem: problem?.sentence ?? null, next: problem?.next ?? null };
+    const fields = {
+      sourceId: id,
+      repoUrl: url,
+      branch,
+      ...inFolder,
+      problem: problem?.sentence ?? null,
+      next: problem?.next ?? null,
+    };
     if (known === null) return { state: "never-read", ...fields };
     return { state: "known", ...fields, ...known, url: commitUrl(url, known.commit), stale: isStale() };
   }
@@ -230,12 +243,13 @@ export function createSource(deps: SourceDeps): Source {
     id,
     url,
     branch,
+    flakeDir,
 
     async start() {
       if (fetchLoop !== null) return;
       const row = await store.db.selectFrom("sources").select("state").where("id", "=", id).executeTakeFirst();
       const stored = row?.state == null ? null : StoredTarget.safeParse(JSON.parse(row.state));
-      if (stored?.success) known = stored.data;
+      if (stored?.success) known = { ...stored.data, inputs: redactInputs(stored.data.inputs) };
       scheduleStale();
       fetchLoop = every(read, { interval, clock, onError: onReadError, immediately: true });
     },

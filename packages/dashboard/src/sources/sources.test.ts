@@ -95,7 +95,8 @@ test("a source that is not declared is named without user names and passwords, w
   const source = { repoUrl: "https://me:hunter2@git.example.org/me/other.git?key=hunter2", branch: "main" };
   expect(sourceTitle(source)).toBe("main of git.example.org/me/other");
   expect(undeclaredSource(source)).toBe(
-    "This host follows main of git.example.org/me/other, which this dashboard does not read. Declare it with NIXFLEET_REPO_URL and NIXFLEET_BRANCH, or set repoUrl and branch in the host's configuration to what the dashboard reads.",
+    "This host follows main of git.example.org/me/other, which this dashboard does not read. Declare it with NIXFLEET_REPO_URL, NIXFLEET_BRANCH and NIXFLEET_FLAKE_DIR, or set repoUrl, branch and flakeDir in the host's configuration to what the dashboard reads.",
   );
+  expect(sourceTitle({ ...source, flakeDir: "nix" })).toBe("main of git.example.org/me/other/nix");
   expect(sourceTitle({ repoUrl: "/srv/cfg.git", branch: "main" })).toBe("main of /srv/cfg");
 });

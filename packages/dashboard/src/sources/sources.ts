@@ -36,7 +36,7 @@ export function createSources({ declared, directory, ...deps }: SourcesDeps): So
   const { log } = deps;
   const sources = new Map<SourceId, Source>();
   for (const source of declared) {
-    const id = sourceIdOf({ repoUrl: source.url, branch: source.branch });
+    const id = sourceIdOf({ repoUrl: source.url, branch: source.branch, flakeDir: source.flakeDir });
     if (!sources.has(id)) sources.set(id, createSource({ ...deps, declared: source, id, directory: mirrorOf(directory, id) }));
   }
   const all = [...sources.values()];

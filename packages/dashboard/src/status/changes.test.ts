@@ -127,6 +127,49 @@ const cases: Case[] = [
     does: null,
   },
   {
+    title: "a preview beside a specialisation that runs says that it is kept",
+    of: {
+      lastPreview: shown({ against: closure("x"), specialisation: { running: "x", next: "x" } }),
+      running: closure("x"),
+      deployed: closure("c"),
+    },
+    standing: "fresh",
+    says: /touches no unit\. It keeps the specialisation x\.$/,
+    does: "switch Switch to this refuse",
+  },
+  {
+    title: "a switch that would leave the specialisation says so before it",
+    of: {
+      lastPreview: shown({ against: closure("x"), specialisation: { running: "x", next: null } }),
+      running: closure("x"),
+      deployed: closure("c"),
+    },
+    standing: "fresh",
+    says: /It leaves the specialisation x, which it does not have\.$/,
+    does: "switch Switch to this refuse",
+  },
+  {
+    title: "after the switch, its specialisation runs what was previewed",
+    of: { running: closure("x"), deployed: closure("d") },
+    standing: "fresh",
+    says: /already runs the previewed closure of 7777777/,
+    does: null,
+  },
+  {
+    title: "R83: what would take ways into the host away is not offered, and says so",
+    of: { lastPreview: shown({ lockOut: { risks: ["sshd is switched off.", "The host is named b."], unclear: [] } }) },
+    standing: "fresh",
+    says: /It takes away 2 ways into the host: it is switched to only if the run is forced\.$/,
+    does: null,
+  },
+  {
+    title: "R83: what only cannot be told is offered",
+    of: { lastPreview: shown({ lockOut: { risks: [], unclear: ["sshd has other rules."] } }) },
+    standing: "fresh",
+    says: /touches no unit\.$/,
+    does: "switch Switch to this refuse",
+  },
+  {
     title: "R56: an op that the host's configuration does not allow is not offered",
     of: { row: row({ deniedOps: { switch: REFUSALS["op-not-allowed-on-host"].sentence } }) },
     standing: "fresh",
@@ -157,7 +200,8 @@ const cases: Case[] = [
 ];
 
 test.each(cases)("$title", ({ of = {}, standing, says, does }) => {
-  const found = changes({ lastPreview: shown(), running: closure("c"), target: T, row: row(), ...of });
+  const running = of.running ?? closure("c");
+  const found = changes({ lastPreview: shown(), running, deployed: running, target: T, row: row(), ...of });
   const { action } = found;
   const done =
     action === null
@@ -170,7 +214,9 @@ test.each(cases)("$title", ({ of = {}, standing, says, does }) => {
 });
 
 test("the switch that is offered is bound to the commit and the closure that were shown", () => {
-  expect(changes({ lastPreview: shown(), running: closure("c"), target: T, row: row() }).action).toMatchObject({
+  expect(
+    changes({ lastPreview: shown(), running: closure("c"), deployed: closure("c"), target: T, row: row() }).action,
+  ).toMatchObject({
     op: "switch",
     args: { mode: "switch", commit: T, closure: closure("d") },
   });

@@ -13,8 +13,9 @@ import { count, joinNames } from "./compartments/wording.ts";
 /** Facts about a host, its target and its last successful preview. */
 export interface ChangesInput {
   readonly lastPreview: { readonly preview: Preview; readonly diff: ClosureDiff | null } | null;
-  /** The closure that runs now; null: none, or not known. */
+  /** The closure that runs now, and the one that was deployed, of which it can be a specialisation; null: none, or not known. */
   readonly running: string | null;
+  readonly deployed: string | null;
   /** Null: not known. */
   readonly target: Commit | null;
   /** From the host's row: its active run, reachability and denied ops. */
@@ -27,15 +28,15 @@ export function changes(input: ChangesInput): Pick<ChangesView, "standing" | "se
   return { standing, sentence: describeStanding(input, standing), action: findAction(input, standing) };
 }
 
-function findStanding({ lastPreview, running, target }: ChangesInput): ChangesView["standing"] {
+function findStanding({ lastPreview, running, deployed, target }: ChangesInput): ChangesView["standing"] {
   if (lastPreview === null) return "none";
   const { commit, against, closure } = lastPreview.preview;
   if (target !== null && commit !== target) return "target-moved";
   // If the previewed closure runs by now, say so rather than that the host has changed.
-  return running === against || running === closure ? "fresh" : "host-changed";
+  return running === against || deployed === closure ? "fresh" : "host-changed";
 }
 
-function describeStanding({ lastPreview, running, target, row }: ChangesInput, standing: ChangesView["standing"]): string {
+function describeStanding({ lastPreview, deployed, target, row }: ChangesInput, standing: ChangesView["standing"]): string {
   if (lastPreview === null) {
     return row.run?.op === "preview" && row.run.state !== "queued"
       ? "The first preview of this host is running."
@@ -50,7 +51,7 @@ function describeStanding({ lastPreview, running, target, row }: ChangesInput, s
     case "host-changed":
       return "The host has changed since this preview.";
     case "fresh":
-      if (running !== preview.closure) return describeChanges(preview, diff, at);
+      if (deployed !== preview.closure) return describeChanges(preview, diff, at);
       return preview.against === preview.closure
         ? `${at} builds exactly what the host runs. There is nothing to switch to.`
         : `The host already runs the previewed closure of ${at}.`;
@@ -58,7 +59,11 @@ function describeStanding({ lastPreview, running, target, row }: ChangesInput, s
 }
 
 /** Counts only: the page lists the names. */
-function describeChanges({ units, reboot, agent }: Preview, diff: ClosureDiff | null, at: string): string {
+function describeChanges(
+  { units, reboot, agent, lockOut, specialisation }: Preview,
+  diff: ClosureDiff | null,
+  at: string,
+): string {
   const parts: string[] = [];
   if (diff !== null) {
     const { added, removed, changed } = diff;
@@ -75,7 +80,16 @@ function describeChanges({ units, reboot, agent }: Preview, diff: ClosureDiff | 
   }
   if (reboot.needed) parts.push("needs a reboot");
   const missing = agent === "missing" ? " It no longer contains this agent, so the host would be unreachable." : "";
-  return `A switch to ${at} ${parts.length > 0 ? joinNames(parts, parts.length) : "activates another closure"}.${missing}`;
+  const lost = lockOut?.risks.length ?? 0;
+  const ways =
+    lost === 0 ? "" : ` It takes away ${count(lost, "way")} into the host: it is switched to only if the run is forced.`;
+  const special = specialisation === undefined ? "" : describeSpecialisation(specialisation);
+  return `A switch to ${at} ${parts.length > 0 ? joinNames(parts, parts.length) : "activates another closure"}.${special}${missing}${ways}`;
+}
+
+function describeSpecialisation({ running, next }: NonNullable<Preview["specialisation"]>): string {
+  if (next !== null) return ` It keeps the specialisation ${next}.`;
+  return running === null ? "" : ` It leaves the specialisation ${running}, which it does not have.`;
 }
 
 const UNIT_VERBS = [
@@ -85,7 +99,7 @@ const UNIT_VERBS = [
   ["reload", "reloads"],
 ] as const;
 
-function findAction({ lastPreview, running, row }: ChangesInput, standing: ChangesView["standing"]): NextAction | null {
+function findAction({ lastPreview, deployed, row }: ChangesInput, standing: ChangesView["standing"]): NextAction | null {
   if (row.run !== null) return { kind: "open-run", label: "Open run", runId: row.run.id };
   if (row.reachability.state === "never") return null;
   const waits = row.reachability.state !== "online";
@@ -95,8 +109,9 @@ function findAction({ lastPreview, running, row }: ChangesInput, standing: Chang
       : null;
   if (lastPreview === null) return start("preview", waits ? "Queue preview" : "Preview", {});
   if (standing !== "fresh") return start("preview", waits ? "Queue preview" : "Preview again", {});
-  const { commit, closure, agent } = lastPreview.preview;
+  const { commit, closure, agent, lockOut } = lastPreview.preview;
   // The page does not offer a switch that would cut the host off; it needs force.
-  if (running === closure || commit === null || agent === "missing") return null;
+  const isCutOff = agent === "missing" || (lockOut?.risks.length ?? 0) > 0;
+  if (deployed === closure || commit === null || isCutOff) return null;
   return start("switch", waits ? "Queue switch" : "Switch to this", { mode: "switch", commit, closure });
 }

@@ -106,6 +106,47 @@ const cases: Case[] = [
     says: { system: /outside NixFleet/ },
   },
   {
+    title: "R17: a specialisation of what was deployed is current and says which, and is no drift",
+    host: host({ running: { closure: closure("x"), specialisation: { name: "gaming", of: closure("c") } } }),
+    runs: runs({ lastTest: null }),
+    is: { system: ["ok", "current"], tests: ["attention", "not run"] },
+    says: { system: /^It runs the specialisation gaming of what 7777777 builds\.$/ },
+  },
+  {
+    title: "R17: a specialisation of an older deployment runs that commit",
+    host: host(
+      { running: { closure: closure("x"), specialisation: { name: "gaming", of: closure("c") } } },
+      { deployments: [deployment(closure("c"), A)] },
+    ),
+    is: { system: ["attention", "not switched"] },
+    says: { system: /still runs aaaaaaa, 3 commits behind/ },
+  },
+  {
+    title: "a specialisation of what the next boot does not bring",
+    host: host({
+      running: { closure: closure("x"), specialisation: { name: "gaming", of: closure("c") } },
+      profile: { closure: closure("d") },
+    }),
+    is: { system: ["attention", "until reboot"] },
+    says: { system: /^It runs the specialisation gaming of what 7777777 builds, but another generation/ },
+  },
+  {
+    title: "R17: a specialisation of something else is drift",
+    host: host({ running: { closure: closure("x"), specialisation: { name: "gaming", of: closure("d") } } }),
+    is: { system: ["attention", "drift"] },
+  },
+  {
+    title: "tests that ran in a specialisation hold while it runs",
+    host: host({ running: { closure: closure("x"), specialisation: { name: "gaming", of: closure("c") } } }),
+    runs: runs({ lastTest: { ...tested, closureAtEnd: closure("x") } }),
+    is: { tests: ["ok", "12 passed"] },
+  },
+  {
+    title: "tests of the configuration itself say nothing of its specialisation",
+    host: host({ running: { closure: closure("x"), specialisation: { name: "gaming", of: closure("c") } } }),
+    is: { tests: ["attention", "not run"] },
+  },
+  {
     title: "one closure that two commits build is current for both",
     host: host({}, { deployments: [deployment(closure("c"), A), deployment(closure("c"), T, { at: now - 9000 })] }),
     is: { system: ["ok", "current"] },
@@ -204,6 +245,16 @@ const cases: Case[] = [
     title: "F3: an unreadable lock file is red",
     host: host({ lock: { problem: { code: "git-failed", message: "flake.lock is not JSON", at: now } } }),
     is: { lock: ["broken", "unreadable"] },
+    says: { lock: /^flake\.lock is not JSON\. Correct it in the config repository, commit and push\.$/ },
+  },
+  {
+    title: "F3: an unreadable lock file of another commit than the target's is pulled away",
+    host: host({
+      clone: { commit: A, branch: "main" },
+      lock: { problem: { code: "git-failed", message: "flake.lock is not JSON", at: now } },
+    }),
+    is: { lock: ["broken", "unreadable"] },
+    says: { lock: /A pull restores it\.$/ },
   },
   {
     title: "F4: a failed switch is red with the first error line, and the tests have not run",
@@ -229,6 +280,21 @@ const cases: Case[] = [
     says: {
       system:
         /^The switch to 7777777 was undone\. nginx\.service failed after the activation\. nginx: \[emerg\] no such file\. The host runs generation 287 again\.$/,
+    },
+  },
+  {
+    title: "R71: a first error that the reason has told already is not told again",
+    runs: runs({
+      lastSwitch: run({
+        state: "rolled-back",
+        phase: "undo",
+        reason: "The activation failed: no such file.",
+        firstError: "no such file",
+      }),
+    }),
+    is: { system: ["broken", "rolled back"] },
+    says: {
+      system: /^The switch to 7777777 was undone\. The activation failed: no such file\. The host runs generation 287 again\.$/,
     },
   },
   {
@@ -480,6 +546,11 @@ const cases: Case[] = [
       { deployments: [deployment(closure("c"), A)] },
     ),
     is: { agent: ["attention", "outdated"] },
+  },
+  {
+    title: "F6: R37: a host that would forget an unconfirmed switch when it reboots needs attention",
+    host: host({ ...at(A), undoAtBoot: "lost" }, { deployments: [deployment(closure("c"), A)] }),
+    is: { agent: ["attention", "no undo at boot"] },
   },
   {
     title: "F6: a second machine with the same identity is a conflict",

@@ -35,6 +35,12 @@ const short = ({ number, marks, rollback, denied }: Omit<GenerationView, "subjec
   way: rollback === null ? denied : rollback.kind === "start" ? rollback.label : "",
 });
 
+test("a specialisation that runs, and was booted, marks the generation that it is of, which needs no rollback", () => {
+  const running = { closure: closure("x"), specialisation: { name: "gaming", of: closure("c") } };
+  const [current] = generations(input({}, { running, booted: { closure: closure("x") } })).map(short);
+  expect(current).toEqual({ number: 11, marks: "running next-boot booted last-known-good", way: null });
+});
+
 test("R34: generations are in the order of their numbers, newest first: 10 comes after 9", () => {
   const shuffled = [made(10, "b"), made(2, "e"), made(11, "c"), made(9, "a"), made(100, "f")];
   expect(generations(input({}, { generations: shuffled })).map(({ number }) => number)).toEqual([100, 11, 10, 9, 2]);

@@ -1,6 +1,7 @@
 import {
   type Commit,
   type Deployment,
+  deployedClosure,
   type Facts,
   type Generation,
   type GenerationView,
@@ -57,9 +58,11 @@ function marks({ facts, platform, deployments }: GenerationsInput, known: readon
     const same = closure === undefined ? [] : known.filter((generation) => generation.closure === closure);
     return (same.find(({ number }) => number === current) ?? same[0])?.number;
   };
-  mark(numberOf(facts.running?.closure), "running");
+  const { running } = facts;
+  const deployed = running && deployedClosure(running);
+  mark(numberOf(deployed), "running");
   if (PLATFORM_TRAITS[platform].bootsFromProfile) mark(current, "next-boot");
-  mark(numberOf(facts.booted?.closure), "booted");
+  mark(numberOf(facts.booted?.closure === running?.closure ? deployed : facts.booted?.closure), "booted");
   // Only confirmed activations are recorded, so the last one that was not a trial is known to be good.
   const lastGood = deployments.find(({ mode }) => mode !== "test");
   const byNumber = known.find(({ number, closure }) => number === lastGood?.generation && closure === lastGood.closure);
@@ -87,7 +90,7 @@ function rollbackOf(
   if (closure === undefined) {
     return { rollback: null, denied: "Its closure was garbage-collected." };
   }
-  const runs = closure === facts.running?.closure;
+  const runs = facts.running !== undefined && closure === deployedClosure(facts.running);
   if (runs && (facts.profile === undefined || facts.profile.closure === closure)) return { rollback: null, denied: null };
   if (row.reachability.state === "never") return { rollback: null, denied: REFUSALS["host-offline"].sentence };
   const denied = row.deniedOps.rollback;

@@ -13,8 +13,10 @@ export interface RunOutcome {
   /** Null for a success and for a cancelled run that never began. */
   code: FailureCode | RefusalCode | null;
   reason: string | null;
-  /** The tool's own first line. */
+  /** The line of a tool that a reader would point at. */
   firstError: string | null;
+  /** Its line in the log, from 1. Hosts of older agents do not say. */
+  firstErrorLine?: number | null;
   /** Reported by the host; false: decided by the dashboard without the host. */
   reported: boolean;
   /** The closure that runs again, of a run that was rolled back. */

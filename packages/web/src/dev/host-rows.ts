@@ -60,7 +60,8 @@ export function hostRow(
     compartments: { ...WELL, ...compartments },
     next: null,
     deniedOps: {},
-    runs: { commit: TARGET, since: 0, generation: 100 },
+    runs: { commit: TARGET, since: 0, generation: 100, specialisation: null },
+    specialisations: [],
     relation: { kind: "equal" },
     load: 0.4,
     cores: 4,
@@ -138,7 +139,7 @@ export function runSummary(change: Partial<RunSummary> = {}): RunSummary {
 
 /** The fleet of the design's pictures, as it would be at a moment. */
 export function pictureFleet(now: number): { rows: HostRow[]; runs: RunSummary[] } {
-  const runs = { commit: TARGET, since: now - 20 * MINUTE, generation: 300 };
+  const runs = { commit: TARGET, since: now - 20 * MINUTE, generation: 300, specialisation: null };
   const row = (number: number, name: string, tags: string[], change: Parameters<typeof hostRow>[0] = {}): HostRow =>
     hostRow({ id: idOf(number) as HostId, name, tags, runs, ...change });
   const well = (number: number, name: string, tags: string[], memory: number, load: number, tests: number, generation: number) =>
@@ -190,7 +191,7 @@ export function pictureFleet(now: number): { rows: HostRow[]; runs: RunSummary[]
           tests: answer("unknown", "not run", "Tests run once the target is active. Last: 9 passed on generation 287."),
         },
         next: { kind: "start", label: "Retry", op: "switch", args: {}, whenBlocked: "refuse", compartment: "system" },
-        runs: { commit: OLD, since: now - 6 * DAY, generation: 287 },
+        runs: { commit: OLD, since: now - 6 * DAY, generation: 287, specialisation: null },
         load: 0.8,
         memory: 0.71,
       }),
@@ -200,7 +201,7 @@ export function pictureFleet(now: number): { rows: HostRow[]; runs: RunSummary[]
         cause: { lead: "Pulled, not switched", detail: "runs 4be20d7, 3 commits before the target" },
         compartments: { system: answer("attention", "not switched"), tests: answer("unknown", "not yet") },
         next: { kind: "start", label: "Switch", op: "switch", args: {}, whenBlocked: "refuse", compartment: "system" },
-        runs: { commit: OLD, since: now - 6 * DAY, generation: 411 },
+        runs: { commit: OLD, since: now - 6 * DAY, generation: 411, specialisation: null },
         load: 1.9,
         cores: 16,
         memory: 0.38,
@@ -214,7 +215,7 @@ export function pictureFleet(now: number): { rows: HostRow[]; runs: RunSummary[]
         compartments: BEHIND,
         next: { kind: "start", label: "Pull", op: "pull", args: {}, whenBlocked: "refuse", compartment: "git" },
         relation: { kind: "behind", behind: 3 },
-        runs: { commit: OLDER, since: now - 13 * DAY, generation: 96 },
+        runs: { commit: OLDER, since: now - 13 * DAY, generation: 96, specialisation: null },
         load: 2.4,
         cores: 10,
         memory: 0.64,
@@ -230,7 +231,7 @@ export function pictureFleet(now: number): { rows: HostRow[]; runs: RunSummary[]
         next: { kind: "start", label: "Queue pull", op: "pull", args: {}, whenBlocked: "queue", compartment: "git" },
         deniedOps: { refresh: "The host is not connected.", "restart-agent": "The host is not connected." },
         relation: { kind: "behind", behind: 3 },
-        runs: { commit: OLDER, since: now - 13 * DAY, generation: 58 },
+        runs: { commit: OLDER, since: now - 13 * DAY, generation: 58, specialisation: null },
         load: null,
         memory: null,
       }),
@@ -239,7 +240,7 @@ export function pictureFleet(now: number): { rows: HostRow[]; runs: RunSummary[]
         compartments: { system: answer("working", "switching"), tests: answer("unknown", "not yet") },
         next: { kind: "open-run", label: "Open run", runId: building.id },
         run: building,
-        runs: { commit: OLD, since: now - 6 * DAY, generation: 530 },
+        runs: { commit: OLD, since: now - 6 * DAY, generation: 530, specialisation: null },
         load: 7.1,
         cores: 8,
         memory: 0.55,

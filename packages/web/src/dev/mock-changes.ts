@@ -192,7 +192,15 @@ export function changesOf(row: HostRow, now: number): ChangesView {
     case "mon0":
       return {
         ...fresh,
-        preview: preview(row.name, { agent: "missing", units: null, reboot: { needed: false, reasons: [] } }),
+        preview: preview(row.name, {
+          agent: "missing",
+          lockOut: {
+            risks: ["The key ada@laptop of root is removed."],
+            unclear: ["sshd has another AllowGroups: ssh-users. Whom that keeps out cannot be told."],
+          },
+          units: null,
+          reboot: { needed: false, reasons: [] },
+        }),
         sentence:
           "A switch to 7f3a91c changes 51 packages, adds 3 packages and removes 1 package. It no longer contains this agent, so the host would be unreachable.",
         commits: [],

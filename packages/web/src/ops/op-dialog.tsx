@@ -9,7 +9,8 @@ import { isUnanswered } from "../live/api.ts";
 import { useTarget } from "../live/use-live.ts";
 import { useSession } from "../shell/session.ts";
 import { ForceSwitch } from "./force-switch.tsx";
-import { joinNames, type OpSplit, type OpStart, opOn, questionOf } from "./requests.ts";
+import { joinNames, type OpSplit, type OpStart, opOn, questionOf, specialisationsToAsk } from "./requests.ts";
+import { type SpecialisationAnswer, SpecialisationChoice } from "./specialisation-choice.tsx";
 import { useAttempts } from "./use-attempts.ts";
 
 /** The answer: the op with its arguments, the hosts, and the proof where the op needs one. */
@@ -43,6 +44,7 @@ export default function OpDialog({
   const [fault, setFault] = useState<string>();
   const [password, setPassword] = useState("");
   const [force, setForce] = useState(start.force);
+  const [specialisation, setSpecialisation] = useState<SpecialisationAnswer>();
   const [sent, setSent] = useState(false);
   const cancel = useRef<HTMLButtonElement>(null);
   const first = useRef<HTMLInputElement>(null);
@@ -51,11 +53,16 @@ export default function OpDialog({
   const { secondFactor, args: shape } = opDeclaration(start.op);
   const { allowed } = split;
   const [only] = allowed;
+  const specialisations = specialisationsToAsk(start, allowed);
   const verb = opOn(start.op, allowed.length === 1 && only ? only.name : countOf(allowed.length, "host"));
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
     if (sent || attempts.wait !== undefined || allowed.length === 0) return;
-    const args = question ? { ...start.args, [question.argument]: Number(answer) } : start.args;
+    const args = {
+      ...start.args,
+      ...(question && { [question.argument]: Number(answer) }),
+      ...(specialisation !== undefined && { specialisation }),
+    };
     if (question && !shape.safeParse(args).success) {
       setFault(question.fault);
       return;
@@ -100,6 +107,9 @@ export default function OpDialog({
       <OpSummary start={start} split={split} />
       <form id={form} onSubmit={(event) => void submit(event)} className="grid gap-3 text-text empty:hidden">
         <ForceSwitch op={start.op} forced={force} onChange={setForce} />
+        {only && specialisations.length > 0 && (
+          <SpecialisationChoice running={only.runs.specialisation} names={specialisations} onChange={setSpecialisation} />
+        )}
         {question && (
           <Field
             ref={first}

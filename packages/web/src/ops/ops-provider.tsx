@@ -6,7 +6,7 @@ import { call, createSend, isUnanswered, ProblemError, type Send } from "../live
 import { useSession } from "../shell/session.ts";
 import { messageOf } from "./message-of.ts";
 import { markPending, settlePending } from "./pending-ops.ts";
-import { asksFirst, joinNames, leadsToChanges, type OpStart, splitByDenial } from "./requests.ts";
+import { asksFirst, joinNames, leadsToChanges, type OpStart, specialisationsToAsk, splitByDenial } from "./requests.ts";
 import { toastQueued, toastRefused, toastStartedMany, toastStartFailed } from "./start-toasts.ts";
 
 const OpDialog = lazy(() => import("./op-dialog.tsx"));
@@ -17,7 +17,7 @@ type OnStarted = (run: RunSummary) => void;
 interface Ops {
   /**
    * Starts an op on hosts. A dialog asks first for more than one host, for a forced run, and for an op that has a question or needs
-   * the password. A preview of a switch opens the page that shows it, unless `onStarted` does something else.
+   * the password, and for a switch of a host that has specialisations. A preview of a switch opens the page that shows it, unless `onStarted` does something else.
    */
   readonly start: (start: OpStart, rows: readonly HostRow[], onStarted?: OnStarted) => void;
   /** Cancels a run. */
@@ -78,7 +78,9 @@ export function OpsProvider({ children }: { children: ReactNode }) {
     (wanted, rows, onStarted) => {
       const { allowed, denied } = splitByDenial(rows, wanted.op, person.role);
       const [only] = allowed;
-      if (rows.length > 1 || (only && (wanted.force || asksFirst(wanted.op, rows.length)))) ask(wanted, rows, onStarted);
+      const isChoice = specialisationsToAsk(wanted, allowed).length > 0;
+      if (rows.length > 1 || (only && (wanted.force || isChoice || asksFirst(wanted.op, rows.length))))
+        ask(wanted, rows, onStarted);
       else if (only) void send(wanted, [only], createSends(), onStarted);
       else if (denied[0]) toastRefused(wanted, denied[0].row.name, denied[0].reason);
     },

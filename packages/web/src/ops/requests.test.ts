@@ -11,6 +11,7 @@ import {
   opLabel,
   opOn,
   opStart,
+  specialisationsToAsk,
   splitByDenial,
 } from "./requests.ts";
 
@@ -48,6 +49,15 @@ test("R49: an op that needs proof or has a question opens a dialog, also for one
   expect(MENU_OPS.filter((op) => asksFirst(op, 1))).toEqual(["reboot", "collect-garbage"]);
   expect(MENU_OPS.every((op) => asksFirst(op, 2))).toBe(true);
   expect([opLabel("pull"), opLabel("pull", 2), opLabel("reboot")]).toEqual(["Pull", "Pull…", "Reboot…"]);
+});
+
+test("a switch of one host asks for one of its specialisations, where it has any", () => {
+  const row = hostRow({ runs: { ...hostRow().runs, specialisation: "old" }, specialisations: ["gaming"] });
+  expect(specialisationsToAsk(opStart("switch"), [row])).toEqual(["old", "gaming"]);
+  expect(specialisationsToAsk(opStart("switch"), [hostRow()])).toEqual([]);
+  for (const start of [opStart("switch", { mode: "boot" }), opStart("pull")])
+    expect(specialisationsToAsk(start, [row])).toEqual([]);
+  expect(specialisationsToAsk(opStart("switch"), [row, row])).toEqual([]);
 });
 
 test("an op and its object form one phrase", () => {

@@ -52,6 +52,14 @@ export function asksFirst(op: OpName, hosts: number): boolean {
   return hosts > 1 || opDeclaration(op).secondFactor || questionOf(op) !== undefined;
 }
 
+/** Specialisations that a switch of one host can be asked for. A boot brings the configuration itself. */
+export function specialisationsToAsk({ op, args }: Pick<OpStart, "op" | "args">, rows: readonly HostRow[]): readonly string[] {
+  const [only, ...more] = rows;
+  if (op !== "switch" || args["mode"] === "boot" || only === undefined || more.length > 0) return [];
+  const { specialisation } = only.runs;
+  return specialisation === null ? only.specialisations : [...new Set([specialisation, ...only.specialisations])];
+}
+
 /** The label of an op on a button or in a menu; three dots mean that a dialog follows. */
 export function opLabel(op: OpName, hosts = 1): string {
   return `${opDeclaration(op).label}${asksFirst(op, hosts) ? "…" : ""}`;

@@ -1,8 +1,14 @@
-import { type Generation, type Outcome, shorten } from "@nixfleet/protocol";
+import { rm } from "node:fs/promises";
+import { deployedClosure, type Generation, type Outcome, shorten } from "@nixfleet/protocol";
 import { describeEnd, type ExecResult, succeeded } from "@nixfleet/runtime";
 import { nixEnvironment } from "../../nix/environment.ts";
-import { listGenerations } from "../../platforms/links.ts";
+import { listGenerations, resolveClosure } from "../../platforms/links.ts";
+import { listRuns } from "../../spool/run-directories.ts";
+import { RunOutcome } from "../../spool/shapes.ts";
+import { readUntrustedJson } from "../../spool/untrusted-json.ts";
 import { failure, type RunContext, STOPPED } from "../context.ts";
+import { readSystemFacts } from "../facts.ts";
+import { createErrorFinder } from "../first-error.ts";
 import { createPlainOutput } from "../output.ts";
 import type { OpImplementation } from "./implementation.ts";
 
@@ -15,10 +21,12 @@ export const collectGarbage: OpImplementation<"collect-garbage"> = async (contex
   const { deps, signal } = context;
   context.phase("collect");
   const profile = await deps.platform.profile();
+  const keep = await closuresToKeep(context);
+  const before = deps.clock.now() - keepDays * DAY;
   let removed = 0;
   if (profile !== undefined) {
     const generations = await listGenerations(profile, Number.POSITIVE_INFINITY);
-    const old = oldGenerations(generations, await closuresToKeep(context), deps.clock.now() - keepDays * DAY);
+    const old = oldGenerations(generations, keep, before);
     for (let i = 0; i < old.length; i += AT_ONCE) {
       const numbers = old.slice(i, i + AT_ONCE).map(String);
       const failed = nixFailureOf(
@@ -31,6 +39,7 @@ export const collectGarbage: OpImplementation<"collect-garbage"> = async (contex
     }
   }
   if (signal.aborted) return { ...STOPPED, reason: `Stopped after ${count(removed)} had been removed.` };
+  await releaseResults(context, keep, before);
   const collected = await nix(context, ["nix-store", "--gc"]);
   const failed = nixFailureOf(context, collected, removed);
   if (failed !== undefined) return failed;
@@ -56,10 +65,22 @@ export function oldGenerations(
 }
 
 /** What runs, was booted, is booted next, and was last known to be good. */
-async function closuresToKeep({ deps: { platform }, ledger }: RunContext): Promise<Set<string>> {
-  const { running, booted, profile } = await platform.readFacts();
+async function closuresToKeep({ deps: { platform, config }, ledger }: RunContext): Promise<Set<string>> {
+  const { running, booted, profile } = await readSystemFacts(platform, config.runnerDir);
   const good = (await ledger.read()).findLast(({ mode }) => mode !== "test");
-  return new Set([running, booted, profile, good].flatMap((one) => (one === undefined ? [] : [one.closure])));
+  const of = running && { closure: deployedClosure(running) };
+  return new Set([running, of, booted, profile, good].flatMap((one) => (one === undefined ? [] : [one.closure])));
+}
+
+/** What older runs have built is theirs no more: their spools root it for a day, whatever was asked for here. */
+async function releaseResults({ deps, layout }: RunContext, keep: ReadonlySet<string>, before: number): Promise<void> {
+  for (const runId of await listRuns(deps.config.runnerDir)) {
+    const run = layout.run(runId);
+    const read = await readUntrustedJson(run.outcome, RunOutcome);
+    if (read.kind !== "ok" || read.value.endedAt >= before) continue;
+    const closure = await resolveClosure(run.result);
+    if (closure === undefined || !keep.has(closure)) await rm(run.result, { force: true });
+  }
 }
 
 interface NixRun {
@@ -68,12 +89,9 @@ interface NixRun {
 }
 
 async function nix(context: RunContext, argv: [string, ...string[]]): Promise<NixRun> {
-  let firstError: string | undefined;
-  const readLine = (text: string) => {
-    if (firstError === undefined && /^error\b/i.test(text)) firstError = text.slice(0, 2000);
-  };
+  const found = createErrorFinder();
   const output = createPlainOutput(context.output, "nix");
-  const errors = createPlainOutput(context.output, "nix", readLine);
+  const errors = createPlainOutput(context.output, "nix", found.read);
   const result = await context.command({
     argv,
     env: nixEnvironment(context.deps.env),
@@ -86,7 +104,7 @@ async function nix(context: RunContext, argv: [string, ...string[]]): Promise<Ni
   });
   output.end();
   errors.end();
-  return { result, firstError };
+  return { result, firstError: found.first() };
 }
 
 function nixFailureOf({ redact }: RunContext, { result, firstError }: NixRun, removed: number): Outcome | undefined {

@@ -2,6 +2,7 @@ import type { Outcome } from "@nixfleet/protocol";
 import { describeEnd, succeeded } from "@nixfleet/runtime";
 import { wait } from "../../spool/run-record.ts";
 import { failure, STOPPED } from "../context.ts";
+import { createErrorFinder } from "../first-error.ts";
 import { createPlainOutput } from "../output.ts";
 import type { OpImplementation } from "./implementation.ts";
 
@@ -19,10 +20,8 @@ export const reboot: OpImplementation<"reboot"> = async (context) => {
     return { state: "refused", code: "op-not-allowed-on-host", reason };
   }
   context.phase("reboot");
-  let last: string | undefined;
-  const output = createPlainOutput(context.output, "agent", (text) => {
-    if (text.trim() !== "") last = text.slice(0, 2000);
-  });
+  const errors = createErrorFinder();
+  const output = createPlainOutput(context.output, "agent", errors.read);
   const result = await context.command({
     argv,
     env: { PATH: deps.env["PATH"] ?? "" },
@@ -34,7 +33,7 @@ export const reboot: OpImplementation<"reboot"> = async (context) => {
   if (!succeeded(result) && !result.aborted) {
     const exitCode = result.end.kind === "exited" ? result.end.exitCode : undefined;
     const reason = `The reboot was refused: ${describeEnd(result.end)}.`;
-    return failure("reboot-failed", reason, { firstError: last, exitCode });
+    return failure("reboot-failed", reason, { firstError: errors.first(), exitCode });
   }
   while (!signal.aborted) await wait(deps.clock, POLL_MS);
   return { ...STOPPED, reason: "Stopped after the reboot was requested: the machine may still go down." };

@@ -1,22 +1,26 @@
 import { open, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { type Outcome, shorten, type TestResult } from "@nixfleet/protocol";
 import { succeeded } from "@nixfleet/runtime";
+import { NETWORK_VARIABLES, pickVariables } from "../../environment.ts";
 import { listTestScripts, type TestScript } from "../../git/test-scripts.ts";
 import { failure, type RunContext, STOPPED } from "../context.ts";
+import { createErrorFinder } from "../first-error.ts";
 import { createPlainOutput } from "../output.ts";
-import { refuseUnsigned } from "../sync.ts";
+import { recheckClone } from "../sync.ts";
 import type { OpImplementation } from "./implementation.ts";
 
 /** Runs the host's own tests at the commit that the clone is at. All of them, also after one that failed. */
 export const test: OpImplementation<"test"> = async (context) => {
   const { clone, layout, deps, signal } = context;
-  if ((await clone.head()) === null) {
+  const head = await clone.head();
+  if (head === null) {
     return { state: "refused", code: "no-clone", reason: "The host has no clone of the config repository yet." };
   }
-  const unsigned = await refuseUnsigned(context);
-  if (unsigned !== undefined) return unsigned;
+  const refused = await recheckClone(context, head);
+  if (refused !== undefined) return refused;
   context.phase("test");
-  const scripts = await listTestScripts(layout.clone, deps.config.hostname);
+  const scripts = await listTestScripts({ clone: layout.clone, flakeDir: deps.config.flakeDir }, deps.config.hostname);
   if (scripts.length === 0) return { state: "succeeded", reason: "no tests" };
   const failed: { name: string; firstError: string | undefined }[] = [];
   for (const [index, script] of scripts.entries()) {
@@ -42,25 +46,40 @@ function testsOutcome(failed: readonly { name: string; firstError: string | unde
   return failure("tests-failed", `${failed.length} of ${total} tests failed: ${names}`, { firstError: first.firstError });
 }
 
-async function runScript(
-  context: RunContext,
-  script: TestScript,
-): Promise<{ outcome: TestResult["outcome"]; milliseconds: number; firstError: string | undefined }> {
+interface ScriptResult {
+  outcome: TestResult["outcome"];
+  milliseconds: number;
+  firstError: string | undefined;
+}
+
+async function runScript(context: RunContext, script: TestScript): Promise<ScriptResult> {
+  switch (script.kind) {
+    case "script":
+      return runUsable(context, script);
+    case "unusable":
+      context.output.log({
+        at: context.deps.clock.now(),
+        stream: "test",
+        text: context.redact(`${script.reason}.`),
+        level: "error",
+      });
+      return { outcome: "failed", milliseconds: 0, firstError: script.reason };
+  }
+}
+
+async function runUsable(context: RunContext, script: Extract<TestScript, { kind: "script" }>): Promise<ScriptResult> {
   const { deps, layout, clock } = { ...context, clock: context.deps.clock };
   const began = clock.now();
   const timeout = new AbortController();
   const timer = clock.setTimeout(() => timeout.abort(), script.timeout);
-  let last: string | undefined;
-  const remember = (text: string) => {
-    if (text.trim() !== "") last = text.slice(0, 2000);
-  };
-  const output = createPlainOutput(context.output, "test", remember);
-  const errors = createPlainOutput(context.output, "test", remember);
+  const found = createErrorFinder();
+  const output = createPlainOutput(context.output, "test", found.read);
+  const errors = createPlainOutput(context.output, "test", found.read);
   context.log(`${script.name} begins.`);
   const result = await context.command({
     argv: (await canRun(script.path)) ? [script.path] : ["/bin/sh", script.path],
     env: testEnvironment(context),
-    cwd: layout.clone,
+    cwd: join(layout.clone, deps.config.flakeDir),
     signal: AbortSignal.any([context.signal, timeout.signal]),
     endLeftovers: true,
     captureBytes: 0,
@@ -71,7 +90,8 @@ async function runScript(
   output.end();
   errors.end();
   const milliseconds = Math.max(0, clock.now() - began);
-  const firstError = last === undefined ? undefined : context.redact(last);
+  const said = found.first();
+  const firstError = said === undefined ? undefined : context.redact(said);
   if (succeeded(result)) return { outcome: "passed", milliseconds, firstError };
   if (!result.aborted) {
     const why = result.end.kind === "spawn-failed" ? result.end.message : firstError;
@@ -85,12 +105,8 @@ async function runScript(
 
 /** What a script finds: enough to call programs of the host and to know which host it tests. */
 function testEnvironment({ deps: { env, config } }: RunContext): Record<string, string> {
-  const passed = ["PATH", "HOME", "USER", "LANG", "TMPDIR"].flatMap((name) => {
-    const value = env[name];
-    return value === undefined ? [] : [[name, value] as const];
-  });
   return {
-    ...Object.fromEntries(passed),
+    ...pickVariables(env, ["PATH", "HOME", "USER", "LANG", "TMPDIR", ...NETWORK_VARIABLES]),
     NIXFLEET_HOSTNAME: config.hostname,
     ...(config.systemRoot === "" ? {} : { NIXFLEET_SYSTEM_ROOT: config.systemRoot }),
   };

@@ -16,7 +16,7 @@ export function serveSources(serve: Serve, { sources, store }: SourceRoutesDeps)
   async function refresh(source: Source, principal: Principal, origin: RequestOrigin): Promise<SourceView> {
     const view = await source.refresh();
     const failed = view.state !== "known" || view.problem !== null;
-    const title = sourceTitle({ repoUrl: source.url, branch: source.branch });
+    const title = sourceTitle({ repoUrl: source.url, branch: source.branch, flakeDir: source.flakeDir });
     const fact = auditFact(principal, origin, {
       action: "source.refresh",
       predicate: `refreshed ${title}${failed ? ", which failed" : ""}`,

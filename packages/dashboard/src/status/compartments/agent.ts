@@ -30,6 +30,15 @@ export function agentFinding({ facts, conflict, unsupported }: HostInput, target
       },
     );
   }
+  if (facts.undoAtBoot === "lost") {
+    const text =
+      "A reboot forgets a switch that was not confirmed: the runner's directory is in memory. Keep it on a disk; nixfleet-agent check names it.";
+    const lead = "Nothing undoes a switch at boot";
+    return finding("attention", "no undo at boot", text, {
+      cause: { lead, detail: "the runner's directory is in memory", since: null },
+      note: "nothing undoes a switch at boot",
+    });
+  }
   const pinned = target.state === "known" && Object.hasOwn(target.inputs, OWN_INPUT) ? target.inputs[OWN_INPUT] : undefined;
   const cloned =
     facts.lock !== undefined && "inputs" in facts.lock && Object.hasOwn(facts.lock.inputs, OWN_INPUT)

@@ -18,7 +18,10 @@ export function lockFinding({ facts }: HostInput, target: TargetInput, now: numb
         ? finding("ok", "none", "Neither the host nor the target has a flake.lock.")
         : missingFinding();
     }
-    return brokenFinding("unreadable", sentence(lock.problem.message), "flake.lock cannot be read");
+    const lead = "flake.lock cannot be read";
+    return clone?.commit === target.commit
+      ? brokenInRepository("unreadable", sentence(lock.problem.message), lead)
+      : brokenFinding("unreadable", sentence(lock.problem.message), lead);
   }
   if (lock.hash === target.lockHash) return equalFinding(target, now);
   const names = differingInputs(lock.inputs, target.inputs);
@@ -71,6 +74,14 @@ function brokenFinding(word: string, text: string, lead: string): Finding {
     cause: { lead, detail: text, since: null },
     note: lead,
     action: { label: "Pull", op: "pull", args: {} },
+  });
+}
+
+/** The target has the same file: a pull would bring it again. */
+function brokenInRepository(word: string, text: string, lead: string): Finding {
+  return finding("broken", word, `${text} Correct it in the config repository, commit and push.`, {
+    cause: { lead, detail: text, since: null },
+    note: lead,
   });
 }
 

@@ -1,7 +1,7 @@
-import type { Commit, Deployment, Timestamp } from "@nixfleet/protocol";
+import { type Commit, type Deployment, deployedClosure, type Timestamp } from "@nixfleet/protocol";
 import type { HostInput } from "./input.ts";
 
-/** The running system of a host, and how it is known. */
+/** The running system of a host, and how it is known. A specialisation runs what it is one of. */
 export type Running =
   /** Its running closure has not been reported. */
   | { readonly kind: "unknown" }
@@ -19,7 +19,8 @@ type RunningInput = Pick<HostInput, "facts" | "deployments" | "previews">;
 /** Identifies the running system by store path: names and the commit of the clone prove nothing (R16, R17). */
 export function runningSystem({ facts, deployments, previews }: RunningInput): Running {
   if (facts.running === undefined) return { kind: "unknown" };
-  const { closure, revision } = facts.running;
+  const { revision } = facts.running;
+  const closure = deployedClosure(facts.running);
   const [first, ...more] = deployments.filter((deployment) => deployment.closure === closure);
   if (first !== undefined) return { kind: "deployed", closure, deployments: [first, ...more] };
   if (revision !== undefined) return { kind: "named", closure, commit: revision };

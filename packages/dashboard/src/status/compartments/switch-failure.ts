@@ -1,4 +1,4 @@
-import { sentence, shortCommit, storeName } from "@nixfleet/protocol";
+import { deployedClosure, sentence, shortCommit, storeName } from "@nixfleet/protocol";
 import type { Finding, HostInput, RunFacts, SuggestedAction, TargetInput } from "./input.ts";
 import { runsCommit } from "./running.ts";
 import { finding } from "./wording.ts";
@@ -14,8 +14,9 @@ export function switchFailure(host: HostInput, run: RunFacts, target: TargetInpu
   const to = describeRun(run);
   const phase = run.phase === null ? "" : ` in ${run.phase}`;
   // For an undone run the reason says more than the tool's first error line; show both.
-  const reasons = [run.reason, run.firstError].filter((text) => text !== null);
-  const why = [...new Set(reasons)].map((text) => ` ${sentence(text)}`).join("");
+  const isInReason = run.reason !== null && run.firstError !== null && run.reason.includes(run.firstError);
+  const reasons = [run.reason, isInReason ? null : run.firstError].filter((text) => text !== null);
+  const why = reasons.map((text) => ` ${sentence(text)}`).join("");
   const verb = run.op === "rollback" ? "Rollback" : "Switch";
   const error = run.firstError === null ? "" : ` ${sentence(run.firstError)}`;
   const same = target.state === "known" && target.commit === run.commit;
@@ -85,7 +86,7 @@ function describeRunning({ facts }: HostInput, reason: string): string {
   const { running, profile } = facts;
   if (running === undefined) return " The host has not reported what it runs now.";
   if (reason.includes(storeName(running.closure))) return "";
-  if (profile?.generation !== undefined && profile.closure === running.closure) {
+  if (profile?.generation !== undefined && profile.closure === deployedClosure(running)) {
     return ` The host runs generation ${profile.generation} again.`;
   }
   return ` The host runs ${storeName(running.closure)}.`;

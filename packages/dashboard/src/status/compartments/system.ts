@@ -1,4 +1,4 @@
-import { sentence, shortCommit, storeName } from "@nixfleet/protocol";
+import { deployedClosure, sentence, shortCommit, storeName } from "@nixfleet/protocol";
 import { noTargetFinding } from "./git.ts";
 import type { Finding, HostInput, KnownTarget, RunFacts, RunsInput, SuggestedAction, TargetInput } from "./input.ts";
 import { runningCommit, runningSystem, runsCommit } from "./running.ts";
@@ -147,11 +147,16 @@ function notSwitchedFinding(host: HostInput, target: KnownTarget): Finding {
 /** The host runs the target's closure; checks what is left to finish. */
 function targetRunsFinding({ facts }: HostInput, target: KnownTarget): Finding {
   const at = shortCommit(target.commit);
-  if (facts.profile !== undefined && facts.profile.closure !== facts.running?.closure) {
+  const { running } = facts;
+  const runs =
+    running?.specialisation === undefined
+      ? `what ${at} builds`
+      : `the specialisation ${running.specialisation.name} of what ${at} builds`;
+  if (running !== undefined && facts.profile !== undefined && facts.profile.closure !== deployedClosure(running)) {
     return finding(
       "attention",
       "until reboot",
-      `It runs what ${at} builds, but another generation starts at the next boot. A switch makes it permanent.`,
+      `It runs ${runs}, but another generation starts at the next boot. A switch makes it permanent.`,
       {
         cause: {
           lead: "Runs the target until the next boot",
@@ -165,7 +170,7 @@ function targetRunsFinding({ facts }: HostInput, target: KnownTarget): Finding {
   }
   if (facts.reboot?.needed === true) {
     const why = facts.reboot.reasons.length === 0 ? "" : `: ${facts.reboot.reasons.join(", ")}`;
-    return finding("attention", "reboot needed", sentence(`It runs what ${at} builds, and needs a reboot to finish${why}`), {
+    return finding("attention", "reboot needed", sentence(`It runs ${runs}, and needs a reboot to finish${why}`), {
       cause: {
         lead: "Needs a reboot to finish",
         detail: facts.reboot.reasons.join(", ") || null,
@@ -175,5 +180,5 @@ function targetRunsFinding({ facts }: HostInput, target: KnownTarget): Finding {
       action: reboot,
     });
   }
-  return finding("ok", "current", `It runs what ${at} builds.`);
+  return finding("ok", "current", `It runs ${runs}.`);
 }

@@ -1,4 +1,4 @@
-import { sentence } from "@nixfleet/protocol";
+import { deployedClosure, sentence } from "@nixfleet/protocol";
 import type { Finding, HostInput, RunFacts, RunsInput, SuggestedAction } from "./input.ts";
 import { count, finding, joinNames, NOT_COMPARED, NOT_PROVEN } from "./wording.ts";
 
@@ -58,9 +58,9 @@ export function testsFinding(host: HostInput, { lastTest }: RunsInput, system: F
 
 /** A test result holds for the closure that ran when the tests ended, until that closure is deployed again. */
 function coversRunningSystem({ facts, deployments }: HostInput, run: RunFacts): boolean {
-  const closure = facts.running?.closure;
-  if (closure === undefined || run.closureAtEnd !== closure) return false;
-  const deployed = deployments.find((deployment) => deployment.closure === closure);
+  const { running } = facts;
+  if (running === undefined || run.closureAtEnd !== running.closure) return false;
+  const deployed = deployments.find((deployment) => deployment.closure === deployedClosure(running));
   // Run ids sort by time, by one clock.
   return deployed === undefined || run.id > deployed.runId;
 }

@@ -1,4 +1,4 @@
-import { FAILURES, type HostView, type Status } from "@nixfleet/protocol";
+import { FAILURES, type HostView, type Status, sentence } from "@nixfleet/protocol";
 
 /** One check of the connection of a new host, as far as the dashboard has seen it. */
 export interface Check {
@@ -56,7 +56,7 @@ export function firstConnectionOf(
         status: clone?.problem ? "broken" : clone?.commit ? "ok" : "unknown",
         words: "Config repository cloned",
         detail: clone?.problem
-          ? `${clone.problem.message} ${FAILURES[clone.problem.code].next}`
+          ? `${sentence(clone.problem.message)} ${FAILURES[clone.problem.code].next}`
           : wasHere && !clone?.commit
             ? "Pull once to clone it."
             : null,

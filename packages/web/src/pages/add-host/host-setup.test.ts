@@ -8,6 +8,7 @@ const input = (change: Partial<SetupInput> = {}): SetupInput => ({
   url: "https://fleet.example.net",
   repoUrl: "ssh://git@git.example.net/admin/nixcfg.git",
   branch: "main",
+  flakeDir: "",
   ...change,
 });
 
@@ -51,6 +52,14 @@ test("a branch other than main is in the snippet, the flake's address and the co
   expect(setup.runByHand).toContain("NIXFLEET_BRANCH=fleet/live");
 });
 
+test("a flake in a folder is in the snippet, its path, the flake's address and the command by hand", () => {
+  const setup = hostSetup(input({ flakeDir: "machines" }));
+  expect(setup.file.path).toBe("machines/hosts/nuc1/nixfleet.nix");
+  expect(setup.file.code).toContain(`flakeDir  = "machines";`);
+  expect(setup.switchByHand).toContain("?dir=machines#nuc1");
+  expect(setup.runByHand).toContain("NIXFLEET_FLAKE_DIR=machines");
+});
+
 test("no snippet has a token: it is pasted, so that it is in no history and no process list", () => {
   const setup = hostSetup(input());
   expect(JSON.stringify(setup)).not.toContain("nf_");
@@ -62,6 +71,8 @@ test("every form of a repository's address becomes one that Nix knows", () => {
   expect(flakeRef("git@git.example.net:admin/a.git", "main")).toBe("git+ssh://git@git.example.net/admin/a.git");
   expect(flakeRef("git.example.net:/srv/a.git", "main")).toBe("git+ssh://git.example.net/srv/a.git");
   expect(flakeRef("/srv/a", "main")).toBe("git+file:///srv/a");
+  expect(flakeRef("/srv/a", "main", "hosts/nix")).toBe("git+file:///srv/a?dir=hosts/nix");
+  expect(flakeRef("/srv/a", "live", "nix")).toBe("git+file:///srv/a?ref=live&dir=nix");
   expect(flakeRef("file:///srv/a", "main")).toBe("git+file:///srv/a");
 });
 

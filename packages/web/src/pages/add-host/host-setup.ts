@@ -10,6 +10,8 @@ export interface SetupInput {
   /** Null: the dashboard follows no config repository yet. */
   readonly repoUrl: string | null;
   readonly branch: string;
+  /** Folder of the flake within the repository; empty: its root. */
+  readonly flakeDir: string;
 }
 
 /** The steps on each machine that add a host to the fleet. */
@@ -57,6 +59,7 @@ export function hostSetup(input: SetupInput): HostSetup {
     ["tokenFile", tokenFile],
     ["repoUrl", nixString(repoUrl)],
     ...(input.branch === "main" ? [] : [["branch", nixString(input.branch)] as const]),
+    ...(input.flakeDir === "" ? [] : [["flakeDir", nixString(input.flakeDir)] as const]),
   ];
   const width = Math.max(...options.map(([option]) => option.length));
   const code = [
@@ -71,14 +74,15 @@ export function hostSetup(input: SetupInput): HostSetup {
     "",
   ].join("\n");
   return {
-    file: { path: `hosts/${name}/nixfleet.nix`, code },
+    file: { path: [input.flakeDir, "hosts", name, "nixfleet.nix"].filter((part) => part !== "").join("/"), code },
     storeToken: [`install -d -m 0700 ${directory}`, tools.storeToken(`${directory}/token`)],
-    switchByHand: `${tools.rebuild} switch --flake ${shellWord(`${flakeRef(repoUrl, input.branch)}#${name}`)}`,
+    switchByHand: `${tools.rebuild} switch --flake ${shellWord(`${flakeRef(repoUrl, input.branch, input.flakeDir)}#${name}`)}`,
     runByHand: [
       `NIXFLEET_URL=${shellWord(url)}`,
       `NIXFLEET_TOKEN_FILE=${directory}/token`,
       `NIXFLEET_REPO_URL=${shellWord(repoUrl)}`,
       ...(input.branch === "main" ? [] : [`NIXFLEET_BRANCH=${shellWord(input.branch)}`]),
+      ...(input.flakeDir === "" ? [] : [`NIXFLEET_FLAKE_DIR=${shellWord(input.flakeDir)}`]),
       `NIXFLEET_HOSTNAME=${shellWord(name)}`,
       `NIXFLEET_PLATFORM=${platform}`,
       "nixfleet-agent run",
@@ -98,14 +102,18 @@ export function nixString(text: string): string {
 }
 
 /** A git repository as Nix names flakes (Nix manual, "Flake references"), from any form that git takes. */
-export function flakeRef(repoUrl: string, branch: string): string {
+export function flakeRef(repoUrl: string, branch: string, folder = ""): string {
   const short = /^([^/:@]+@)?([^/:]+):(?!\/\/)(.*)$/.exec(repoUrl);
   const url = repoUrl.startsWith("/")
     ? `git+file://${repoUrl}`
     : short
       ? `git+ssh://${short[1] ?? ""}${short[2]}/${short[3]?.replace(/^\//, "")}`
       : `git+${repoUrl}`;
-  return branch === "main" ? url : `${url}?ref=${encodeURIComponent(branch)}`;
+  const query = [
+    ...(branch === "main" ? [] : [`ref=${encodeURIComponent(branch)}`]),
+    ...(folder === "" ? [] : [`dir=${encodeURIComponent(folder).replaceAll("%2F", "/")}`]),
+  ];
+  return query.length === 0 ? url : `${url}?${query.join("&")}`;
 }
 
 /** Whether an address leads every machine to itself, so that no other host can use it. */

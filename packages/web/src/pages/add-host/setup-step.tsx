@@ -11,7 +11,8 @@ import { TokenRow } from "./token-row.tsx";
 export function SetupStep({ view, server, target }: { view: HostView; server: ServerInfo; target: TargetView | undefined }) {
   const { name, platform } = view.row;
   const branch = target === undefined || target.state === "not-configured" ? "main" : target.branch;
-  const setup = hostSetup({ name, platform, url: server.origin, repoUrl: server.repoUrl, branch });
+  const flakeDir = target === undefined || target.state === "not-configured" ? "" : (target.flakeDir ?? "");
+  const setup = hostSetup({ name, platform, url: server.origin, repoUrl: server.repoUrl, branch, flakeDir });
   const there = setup.user === "root" ? `On ${name}, as root` : `On ${name}, as the user`;
   const prompt = setup.user === "root" ? "#" : "$";
   return (

@@ -1,4 +1,4 @@
-import { type Status, shortCommit, type TargetView } from "@nixfleet/protocol";
+import { type Status, sentence, shortCommit, type TargetView } from "@nixfleet/protocol";
 import { ArrowUpRight, ChevronDown, GitBranch, RefreshCw } from "lucide-react";
 import { memo, useState } from "react";
 import { Button, IconButton } from "../../components/button.tsx";
@@ -146,7 +146,7 @@ function TargetBody({
               {target.stale ? "The target is out of date: " : ""}last read <RelativeTime at={target.fetchedAt} />
             </p>
             <p className="wrap-anywhere text-muted">
-              {target.problem} {target.next}
+              {sentence(target.problem)} {target.next}
             </p>
           </div>
         </div>

@@ -1,4 +1,4 @@
-import { type ChangesView, type HostView, shortCommit, storeName } from "@nixfleet/protocol";
+import { type ChangesView, deployedClosure, type HostView, shortCommit, storeName } from "@nixfleet/protocol";
 import { ArrowRight } from "lucide-react";
 import type { ReactNode } from "react";
 import { sizeWords } from "../../closure/closure-rows.ts";
@@ -20,14 +20,14 @@ export function ChangesHead({
 }) {
   const { standing, sentence, previewedAt } = changes;
   const between = commitsBetween(changes);
-  const runs = view.facts.running?.closure === preview.closure;
+  const runs = view.facts.running !== undefined && deployedClosure(view.facts.running) === preview.closure;
   return (
     <section aria-label="Summary" className="flex flex-wrap items-center gap-x-8 gap-y-4 border-b border-border py-5">
       <div className="min-w-0 flex-1 basis-100">
         <p className="flex items-start gap-2.5 text-subject font-semibold">
           {standing !== "fresh" ? (
             <Mark status="attention" />
-          ) : preview.agent === "missing" ? (
+          ) : preview.agent === "missing" || (preview.lockOut?.risks.length ?? 0) > 0 ? (
             <Mark status="broken" />
           ) : (
             runs && <Mark status="ok" />

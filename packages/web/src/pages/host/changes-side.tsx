@@ -24,6 +24,7 @@ export function ChangesSide({
       {preview.reboot.needed && <RebootNeeded view={view} preview={preview} action={action} />}
       <UnitChanges units={preview.units} />
       <AgentAfter agent={preview.agent} />
+      {preview.lockOut && <WaysIn lockOut={preview.lockOut} />}
       {(commits.length > 0 || !commitsComplete) && <Commits commits={commits} complete={commitsComplete} />}
     </aside>
   );
@@ -67,6 +68,25 @@ function AgentAfter({ agent }: { agent: Preview["agent"] }) {
     case "same":
       return <p className="pt-1 text-label text-faint">The agent does not change.</p>;
   }
+}
+
+/** What the switch takes away of the ways into the host, each by name, and what cannot be told. */
+function WaysIn({ lockOut: { risks, unclear } }: { lockOut: NonNullable<Preview["lockOut"]> }) {
+  if (risks.length + unclear.length === 0) return null;
+  return (
+    <section aria-label="Ways into the host" className="grid gap-1.5 pt-2">
+      {risks.map((sentence) => (
+        <StatusLine key={sentence} status="broken">
+          {sentence}
+        </StatusLine>
+      ))}
+      {unclear.map((sentence) => (
+        <StatusLine key={sentence} status="attention">
+          {sentence}
+        </StatusLine>
+      ))}
+    </section>
+  );
 }
 
 const FIRST = 12;

@@ -1,4 +1,4 @@
-import { type ChangesView, type HostView, isTerminal, type RunSummary } from "@nixfleet/protocol";
+import { type ChangesView, deployedClosure, type HostView, isTerminal, type RunSummary } from "@nixfleet/protocol";
 import { Link } from "@tanstack/react-router";
 import { GitCompareArrows } from "lucide-react";
 import { PackageList } from "../../closure/package-list.tsx";
@@ -99,7 +99,7 @@ function Previewed({
   preview: NonNullable<ChangesView["preview"]>;
 }) {
   const { diff, standing, action } = changes;
-  const runs = view.facts.running?.closure === preview.closure;
+  const runs = view.facts.running !== undefined && deployedClosure(view.facts.running) === preview.closure;
   const denied = view.row.deniedOps.switch;
   return (
     <div className="border-t border-border first:border-t-0">

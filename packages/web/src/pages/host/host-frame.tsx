@@ -1,4 +1,4 @@
-import type { HostView } from "@nixfleet/protocol";
+import { deployedClosure, type HostView } from "@nixfleet/protocol";
 import { Link, Outlet, useMatchRoute, useParams } from "@tanstack/react-router";
 import { MoreHorizontal, ScrollText } from "lucide-react";
 import { createContext, lazy, Suspense, useContext } from "react";
@@ -104,7 +104,8 @@ function Tab({
 /** With how many packages would change, as long as that is so. */
 function ChangesTab({ view, host }: { view: HostView; host: string }) {
   const changes = useHostChanges(view.row.id);
-  const waits = changes?.standing === "fresh" && changes.preview?.closure !== view.facts.running?.closure;
+  const deployed = view.facts.running && deployedClosure(view.facts.running);
+  const waits = changes?.standing === "fresh" && changes.preview?.closure !== deployed;
   const diff = waits ? changes.diff : null;
   return (
     <Tab
