@@ -50,8 +50,8 @@ export interface Lab extends AsyncDisposable {
   untilHost(name: string, holds: (view: HostView) => boolean, limitMs?: number): Promise<HostView>;
   /** Resolves when the agent of the host's present boot is online. */
   untilOnline(name: string): Promise<HostView>;
-  /** Starts an op. Returns its run's id. */
-  start(host: string, op: OpName, args?: Record<string, unknown>): Promise<string>;
+  /** Starts an op. Returns its run's id. `force`: whoever starts it insists. */
+  start(host: string, op: OpName, args?: Record<string, unknown>, force?: boolean): Promise<string>;
   untilRun(run: string, holds: (view: RunView) => boolean, limitMs?: number): Promise<RunView>;
   /** Starts an op and waits for its end. */
   perform(host: string, op: OpName, args?: Record<string, unknown>): Promise<RunView>;
@@ -131,8 +131,8 @@ export async function startLab(say: (sentence: string) => void = () => {}): Prom
       const bootId = await hosts.get(name)?.readFile("/proc/sys/kernel/random/boot_id");
       return lab.untilHost(name, ({ row, facts }) => row.reachability.state === "online" && facts.boot?.id === bootId);
     },
-    async start(host, op, args = {}) {
-      const { id } = await api.call("startRun", { params: { host }, body: { op, args, whenBlocked: "queue", force: false } });
+    async start(host, op, args = {}, force = false) {
+      const { id } = await api.call("startRun", { params: { host }, body: { op, args, whenBlocked: "queue", force } });
       return id;
     },
     async untilRun(run, holds, limitMs = 120_000) {

@@ -34,7 +34,7 @@ export async function runCell(lane: Lane, name: FaultName, phase: PhaseName, { r
 
   // What is wrong with a configuration strikes by itself.
   const held = fault.strike === undefined ? undefined : await hold(lane, phase);
-  const run = await lab.start(host.name, "switch", { commit });
+  const run = await lab.start(host.name, "switch", { commit }, fault.force);
   if (held === undefined) await lab.untilRun(run, ({ armed }) => armed !== null);
   else await held.reached();
 

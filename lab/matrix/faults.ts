@@ -5,6 +5,8 @@ import { type Lane, STATE_DIRECTORIES, until } from "./lane.ts";
 /** How a fault is brought about while a switch is held in a phase. */
 export interface Fault {
   readonly title: string;
+  /** The switch would be refused otherwise: what is wrong is plain to see in the configuration. */
+  readonly force?: true;
   /** Before the switch starts. */
   prepare?(lane: Lane): Promise<void>;
   /** What the configuration that is switched to has wrong. */
@@ -105,6 +107,7 @@ export const FAULTS = {
   },
   strayAgent: {
     title: "new agent cannot connect",
+    force: true,
     configure: async (lane, now) => ({
       ...now,
       // Port 9 of the lab's own address: nobody listens there.

@@ -93,7 +93,8 @@ export const MATRIX: Readonly<Record<FaultName, Row>> = {
     ...onlyConfiguration("the agent makes way for the new one"),
     activate: "the daemon that works stays until all else is confirmed",
     confirm: "the daemon that works stays until all else is confirmed",
-    restart: pair(["rolled-back units-failed"], "R7, R30, R37"),
+    // At the end of the window its unit has failed, or is being started once more and has no link yet.
+    restart: pair(["rolled-back units-failed", "rolled-back not-confirmed"], "R7, R30, R37"),
   },
   strayAgent: {
     ...onlyConfiguration("the agent makes way for the new one"),
