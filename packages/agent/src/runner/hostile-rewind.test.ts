@@ -98,7 +98,7 @@ test("R56: behind what was deployed last no op takes anything out, whatever its 
   expect((await host.doRun("test")).outcome.state).toBe("succeeded");
   expect(await readFile(ran, "utf8")).toBe("2\n2\n");
 
-  // Whoever can push goes along with it: the branch is set back, and built on anew beside what was deployed.
+  // Whoever can push goes along with it: the branch is set back, and new commits go beside what was deployed.
   await flake.git("reset", "--quiet", "--hard", first);
   await flake.push("--force");
   for (const op of ["pull", "preview", "switch"]) {
