@@ -47,6 +47,8 @@ async function arrange({ others = [], beforeSummary }: { others?: string[]; befo
   const links = new Map<HostId, HostPresence>();
   const link = (id: HostId, more: Partial<HostPresence>) => links.set(id, { ...NO_PRESENCE, ...links.get(id), ...more });
   const asked = { hosts: 0, standings: 0 };
+  /** Deployed commits about which the source throws. */
+  const poisonous = new Set<Commit>();
   const known = {
     state: "known",
     sourceId: SOURCE,
@@ -71,6 +73,7 @@ async function arrange({ others = [], beforeSummary }: { others?: string[]; befo
       view: () => view,
       standing: async (commit: Commit): Promise<Standing> => {
         asked.standings += 1;
+        if (poisonous.has(commit)) throw new Error("database disk image is malformed");
         const equal = view.state === "known" && view.commit === commit;
         return { relation: equal ? { kind: "equal" } : { kind: "behind", behind: 3 }, lackingSince: null };
       },
@@ -186,6 +189,7 @@ async function arrange({ others = [], beforeSummary }: { others?: string[]; befo
     links: { set: link },
     told,
     asked,
+    poisonous,
     add,
     report,
     done,
@@ -247,6 +251,45 @@ test("R16: what a host pulled and what it runs come from what was reported and d
     deployedBy: "ada",
     failure: null,
   });
+});
+
+test("R2: a host that could not be read is read again by itself", async () => {
+  let fails = false;
+  const { scope, clock, views, add, done, publish } = await arrange({
+    beforeSummary: async () => {
+      if (fails) throw new Error("database is locked");
+    },
+  });
+  await using _ = scope;
+  const id = await add("csb1");
+  await views.start();
+  fails = true;
+  const run = await done(id, switching, { state: "running" });
+  publish("run.changed", { runId: run, hostId: id });
+  expect((await views.row(id))?.run).toBeNull();
+  await clock.advanceAsync(20_000);
+  expect((await views.row(id))?.run).toBeNull();
+
+  fails = false;
+  await clock.advanceAsync(20_000);
+
+  expect((await views.row(id))?.run?.id).toBe(run);
+});
+
+test("R2: at the start a host that cannot be read holds up no other, and comes once it can be", async () => {
+  const { scope, clock, views, add, report, poisonous } = await arrange();
+  await using _ = scope;
+  const poisoned = await add("csb1");
+  await add("dsc0");
+  await report(poisoned, facts);
+  poisonous.add(T);
+  await views.start();
+  expect((await views.rows()).map(({ name }) => name)).toEqual(["dsc0"]);
+
+  poisonous.clear();
+  await clock.advanceAsync(20_000);
+
+  expect((await views.rows()).map(({ name }) => name)).toEqual(["csb1", "dsc0"]);
 });
 
 test.for(["while a change of the host is read", "while all hosts are read at the start"])(

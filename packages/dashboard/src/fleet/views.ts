@@ -29,6 +29,9 @@ const ROW_INTERVAL = 60 * 60_000;
  */
 const CONFLICT_LIMIT = 3 * REFUSED_WAIT;
 
+/** Hosts whose reading failed are read again this often, in milliseconds. */
+const RETRY_INTERVAL = 5_000;
+
 /** How much of a host to refresh, from little to much: rebuild its row, update its active run, read the whole host. */
 const REFRESH_LEVELS = ["row", "run", "host"] as const;
 type RefreshLevel = (typeof REFRESH_LEVELS)[number];
@@ -49,6 +52,9 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
   const listeners = new Set<(id: HostId, urgency: Urgency) => void>();
   let ending = new AbortController();
   let rowTimer: Recurring | undefined;
+  let retries: Recurring | undefined;
+  /** Hosts that could not be read; their rows are as before. */
+  const failed = new Set<HostId>();
   /** The last seen state of each source's target, as far as rows depend on it. */
   const lastTargets = new Map<SourceId, string>();
 
@@ -65,9 +71,20 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
       else await updateRun(id, entry);
     },
     merge: (first, second) => (REFRESH_LEVELS.indexOf(first) > REFRESH_LEVELS.indexOf(second) ? first : second),
-    // The row stays as it is until the host changes again; the store reports storage faults itself.
-    onError: (hostId, error) => log.error({ err: error, hostId }, "A host could not be read"),
+    onError: readFailed,
   });
+
+  function readFailed(hostId: HostId, error: unknown): void {
+    log.error({ err: error, hostId }, "A host could not be read");
+    failed.add(hostId);
+    if (failed.size === 1) retries?.reschedule();
+  }
+
+  async function retryFailed(): Promise<void> {
+    const ids = [...failed];
+    failed.clear();
+    await Promise.all(ids.map((id) => queue.add(id, "host")));
+  }
 
   async function read(id: HostId): Promise<void> {
     const record = await hosts.get(id);
@@ -86,7 +103,11 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
     for (const record of records) {
       const history = histories.get(record.id) ?? NO_HISTORY;
       const run = history.currentRun === null ? null : (summaries.get(history.currentRun) ?? null);
-      await buildRow(record.id, { record, history, run: unfinished(run) });
+      try {
+        await buildRow(record.id, { record, history, run: unfinished(run) });
+      } catch (error) {
+        readFailed(record.id, error);
+      }
     }
   }
 
@@ -194,14 +215,18 @@ export function createFleetViews(deps: FleetViewsDeps): FleetViews {
         interval: ROW_INTERVAL,
         onError: (error) => log.error({ err: error }, "Host rows could not be rebuilt"),
       });
+      const onRetryError = (error: unknown) => log.error({ err: error }, "Hosts could not be read again");
+      const untilRetry = () => (failed.size === 0 ? Number.POSITIVE_INFINITY : RETRY_INTERVAL);
+      retries = every(retryFailed, { clock, interval: untilRetry, onError: onRetryError });
       await readAll();
     },
 
     async stop() {
       ending.abort();
-      await rowTimer?.[Symbol.asyncDispose]();
-      for (const entry of entries.values()) entry.timer?.cancel();
       await queue.settled();
+      for (const recurring of [rowTimer, retries]) await recurring?.[Symbol.asyncDispose]();
+      for (const entry of entries.values()) entry.timer?.cancel();
+      failed.clear();
     },
 
     async rows() {
