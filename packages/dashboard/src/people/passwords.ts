@@ -26,7 +26,10 @@ export interface Passwords {
 
 /** Hashes and verifies passwords, a few at a time, so that many sign-ins use limited memory and leave threads for the disk. */
 export function createPasswords({ randomBytes, cost = ARGON2_COST, parallel = 2, waiting = 32 }: PasswordsDeps): Passwords {
-  const base64 = (size: number) => randomBytes(size).toString("base64").replace(/=+$/, "");
+  const base64 = (size: number) =>
+    randomBytes(size)
+      .toString("base64")
+      .replace(/={1,2}$/, "");
   const decoy = `$argon2id$v=19$m=${cost.memory},t=${cost.passes},p=${cost.parallelism}$${base64(16)}$${base64(32)}`;
   const limiter = createLimiter({ concurrent: parallel, waiting });
 
