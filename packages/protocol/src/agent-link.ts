@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { FactsReading, HostPolicy, HostSettings, Metrics } from "./facts.ts";
 import { Commit, HostId, HostName, RunId, Timestamp } from "./ids.ts";
+import { isShallowJson, MAX_JSON_DEPTH } from "./json-depth.ts";
 import { RefusalCode } from "./refusals.ts";
 import { Outcome, RunEvent, SpoolWriterId } from "./run-events.ts";
 import { plainText } from "./text.ts";
@@ -174,6 +175,7 @@ export type ReadMessage<M> =
   | { kind: "invalid"; reason: string };
 
 function read<M>(schemas: Readonly<Record<string, z.ZodType>>, text: string): ReadMessage<M> {
+  if (!isShallowJson(text)) return { kind: "invalid", reason: `The message is nested more than ${MAX_JSON_DEPTH} times.` };
   let value: unknown;
   try {
     value = JSON.parse(text);
