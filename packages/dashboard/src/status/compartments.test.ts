@@ -550,7 +550,7 @@ const cases: Case[] = [
   {
     title: "F6: R37: a host that would forget an unconfirmed switch when it reboots needs attention",
     host: host({ ...at(A), undoAtBoot: "lost" }, { deployments: [deployment(closure("c"), A)] }),
-    is: { agent: ["attention", "no undo at boot"] },
+    is: { agent: ["attention", "at risk"] },
   },
   {
     title: "F6: a second machine with the same identity is a conflict",
@@ -666,6 +666,7 @@ const anyHost = fc.record({
       profile: pick(baseFacts.profile, { closure: closure("d") }),
       reboot: pick({ needed: true, reasons: [] }, { needed: false, reasons: [] }),
       tests: pick({ defined: 0 }, { defined: 3 }),
+      undoAtBoot: pick("ready", "lost"),
     },
     { requiredKeys: [] },
   ),
