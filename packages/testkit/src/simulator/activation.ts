@@ -29,7 +29,7 @@ export function guarded({ force }: StartRun, lockOut: LockOut | undefined, activ
     ...(force ? lockOut.risks.map((sentence) => `Forced: ${sentence}`) : []),
   ].map((message): Step => ({ do: "event", event: { kind: "warning", message } }));
   if (lockOut.risks.length === 0 || force) return [...warned, ...activation];
-  const reason = `The configuration takes away ways into this host. ${lockOut.risks.join(" ")}`;
+  const reason = `This can lock somebody out: ${lockOut.risks.join(" ")}`;
   return [...warned, { do: "finish", outcome: { state: "refused", code: "would-lock-out", reason } }];
 }
 
