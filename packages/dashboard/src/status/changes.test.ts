@@ -127,7 +127,7 @@ const cases: Case[] = [
     title: "what would remove the agent is not offered, and says why",
     of: { lastPreview: shown({ agent: "missing" }) },
     standing: "fresh",
-    says: /no longer contains this agent, so it is refused unless you force it\.$/,
+    says: /It takes away the agent, so it is refused unless you force it\.$/,
     does: null,
     forces: "switch Switch all the same… refuse",
   },

@@ -80,11 +80,14 @@ function describeChanges(
     parts.push(...(touched.length > 0 ? touched : ["touches no unit"]));
   }
   if (reboot.needed) parts.push("needs a reboot");
-  const missing = agent === "missing" ? " It no longer contains this agent, so it is refused unless you force it." : "";
-  const lost = lockOut?.risks.length ?? 0;
-  const ways = lost === 0 ? "" : ` It takes away ${count(lost, "way")} into the host, so it is refused unless you force it.`;
   const special = specialisation === undefined ? "" : describeSpecialisation(specialisation);
-  return `A switch to ${at} ${parts.length > 0 ? joinNames(parts, parts.length) : "activates another closure"}.${special}${missing}${ways}`;
+  const lost = [
+    ...(agent === "missing" ? ["the agent"] : []),
+    ...(lockOut !== undefined && lockOut.risks.length > 0 ? [`${count(lockOut.risks.length, "way")} into the host`] : []),
+  ];
+  const refused =
+    lost.length === 0 ? "" : ` It takes away ${joinNames(lost, lost.length)}, so it is refused unless you force it.`;
+  return `A switch to ${at} ${parts.length > 0 ? joinNames(parts, parts.length) : "activates another closure"}.${special}${refused}`;
 }
 
 function describeSpecialisation({ running, next }: NonNullable<Preview["specialisation"]>): string {

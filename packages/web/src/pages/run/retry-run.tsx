@@ -1,4 +1,4 @@
-import { canForce, type HostId, type NextAction } from "@nixfleet/protocol";
+import { canCutOff, canForce, type HostId, type NextAction, opDeclaration } from "@nixfleet/protocol";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { RotateCw } from "lucide-react";
 import { Button, buttonClass } from "../../components/button.tsx";
@@ -13,12 +13,15 @@ export function RetryRun({
   retry,
   host,
   refusal,
+  reason,
   forced,
 }: {
   retry: NextAction;
   host: HostId;
   /** Why the run was refused or failed, by its code. */
   refusal: string | null;
+  /** The same in the host's own words, which name what would be lost. */
+  reason: string | null;
   /** Whether it was forced already. */
   forced: boolean;
 }) {
@@ -37,13 +40,21 @@ export function RetryRun({
   // The host is known only once the fleet is loaded.
   if (row === undefined) return null;
   const disabledReason = denialOf(row, retry.op, person.role);
-  const start = (wanted: OpStart) =>
-    ops.start(wanted, [row], (run) => void navigate({ to: "/runs/$run", params: { run: run.id } }));
+  const start = (wanted: OpStart, takesAway?: readonly string[]) =>
+    ops.start(wanted, [row], {
+      onStarted: (run) => void navigate({ to: "/runs/$run", params: { run: run.id } }),
+      ...(takesAway && { takesAway }),
+    });
+  const isCutOff = refusal !== null && canCutOff(refusal);
   return (
     <>
       {!forced && refusal !== null && canForce(retry.op, refusal) && (
-        <Button disabledReason={disabledReason} onClick={() => start({ ...startOf(retry), force: true })}>
-          Force…
+        <Button
+          variant={isCutOff ? "danger" : "outline"}
+          disabledReason={disabledReason}
+          onClick={() => (isCutOff ? start(startOf(retry), [reason ?? ""]) : start({ ...startOf(retry), force: true }))}
+        >
+          {isCutOff ? `${opDeclaration(retry.op).label} all the same…` : "Force…"}
         </Button>
       )}
       <Button
