@@ -97,7 +97,7 @@ export const REFUSALS = {
   },
   "would-lock-out": {
     sentence: "The new configuration would take away ways into this host. Nothing was activated.",
-    next: "Keep what the message names in the host's configuration and push it. If you want to lose it, switch all the same: that forces the run.",
+    next: "Keep what the message names in the host's configuration and push it. Force the run only if you want to lose it.",
     skippable: true,
     skipped: {
       check: "Ways into the host",

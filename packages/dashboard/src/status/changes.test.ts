@@ -129,7 +129,7 @@ const cases: Case[] = [
     standing: "fresh",
     says: /It takes away the agent, so it is refused unless you force it\.$/,
     does: null,
-    forces: "switch Switch all the same… refuse",
+    forces: "switch Switch anyway… refuse",
   },
   {
     title: "a preview beside a specialisation that runs says that it is kept",
@@ -166,7 +166,7 @@ const cases: Case[] = [
     standing: "fresh",
     says: /It takes away 2 ways into the host, so it is refused unless you force it\.$/,
     does: null,
-    forces: "switch Switch all the same… refuse",
+    forces: "switch Switch anyway… refuse",
   },
   {
     title: "R83: on a host that is offline it can be forced from the queue",
@@ -174,7 +174,7 @@ const cases: Case[] = [
     standing: "fresh",
     says: /refused unless you force it\.$/,
     does: null,
-    forces: "switch Queue it all the same… queue",
+    forces: "switch Queue anyway… queue",
   },
   ...(
     [

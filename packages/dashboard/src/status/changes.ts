@@ -119,7 +119,7 @@ function findForced({ lastPreview, deployed, row }: ChangesInput, standing: Chan
   if (lastPreview === null || standing !== "fresh" || row.run !== null || row.reachability.state === "never") return null;
   const { commit, closure } = lastPreview.preview;
   if (deployed === closure || commit === null || !cutsOff(lastPreview.preview)) return null;
-  const label = row.reachability.state === "online" ? "Switch all the same…" : "Queue it all the same…";
+  const label = row.reachability.state === "online" ? "Switch anyway…" : "Queue anyway…";
   return startOn(row, "switch", label, { mode: "switch", commit, closure });
 }
 

@@ -207,7 +207,7 @@ export function changesOf(row: HostRow, now: number): ChangesView {
         commits: [],
         commitsComplete: false,
         action: null,
-        forced: start("switch", "Switch all the same…", {
+        forced: start("switch", "Switch anyway…", {
           mode: "switch",
           commit: TARGET,
           closure: storePath(row.name, "b"),

@@ -22,6 +22,12 @@ export interface OpAnswer {
   readonly proof?: { readonly password: string };
 }
 
+/** What a run can cost, as sentences below a title. */
+export interface Risk {
+  readonly title: string;
+  readonly sentences: readonly string[];
+}
+
 /**
  * Asks before an op starts: what, on which hosts by name, to which commit, and which hosts are skipped and why. Also asks the question
  * of the op, and for the password where the op needs it.
@@ -29,14 +35,14 @@ export interface OpAnswer {
 export default function OpDialog({
   start,
   split,
-  takesAway = [],
+  risk,
   onClose,
   onAnswer,
 }: {
   start: OpStart;
   split: OpSplit;
-  /** What the run takes away, as sentences: it can be started by force only. */
-  takesAway?: readonly string[] | undefined;
+  /** The run can be started by force only. */
+  risk?: Risk | undefined;
   onClose: () => void;
   /** Rejects when the proof was rejected or no answer came: the dialog stays open and shows why. */
   onAnswer: (answer: OpAnswer) => Promise<void>;
@@ -59,7 +65,7 @@ export default function OpDialog({
   const { allowed } = split;
   const [only] = allowed;
   const specialisations = specialisationsToAsk(start, allowed);
-  const mustForce = takesAway.length > 0;
+  const mustForce = risk !== undefined;
   const disabledReason =
     allowed.length === 0
       ? "None of these hosts can run this now."
@@ -118,7 +124,7 @@ export default function OpDialog({
     >
       <OpSummary start={start} split={split} />
       <form id={form} onSubmit={(event) => void submit(event)} className="grid gap-3 text-text empty:hidden">
-        {mustForce && <TakenAway sentences={takesAway} />}
+        {risk && <RiskList risk={risk} />}
         {only && specialisations.length > 0 && (
           <SpecialisationChoice row={only} names={specialisations} onChange={setSpecialisation} />
         )}
@@ -159,15 +165,15 @@ export default function OpDialog({
   );
 }
 
-/** What whoever forces the run agrees to lose. */
-function TakenAway({ sentences }: { sentences: readonly string[] }) {
+/** What whoever forces the run agrees to. */
+function RiskList({ risk: { title, sentences } }: { risk: Risk }) {
   const id = useId();
   return (
     <section aria-labelledby={id} className="grid gap-1.5 rounded-m bg-broken-soft px-3 py-2.5">
       <h3 id={id} className="text-small font-semibold">
-        It takes away
+        {title}
       </h3>
-      <ul className="grid max-h-40 gap-1.5 overflow-y-auto">
+      <ul className="grid gap-1.5">
         {sentences.map((sentence) => (
           <li key={sentence}>
             <StatusLine status="broken">{sentence}</StatusLine>

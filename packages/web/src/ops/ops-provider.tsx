@@ -5,6 +5,7 @@ import { notify } from "../components/toast.tsx";
 import { call, createSend, isUnanswered, ProblemError, type Send } from "../live/api.ts";
 import { useSession } from "../shell/session.ts";
 import { messageOf } from "./message-of.ts";
+import type { Risk } from "./op-dialog.tsx";
 import { markPending, settlePending } from "./pending-ops.ts";
 import { asksFirst, joinNames, leadsToChanges, type OpStart, specialisationsToAsk, splitByDenial } from "./requests.ts";
 import { toastQueued, toastRefused, toastStartedMany, toastStartFailed } from "./start-toasts.ts";
@@ -16,8 +17,8 @@ type OnStarted = (run: RunSummary) => void;
 
 export interface StartOptions {
   readonly onStarted?: OnStarted;
-  /** What the run takes away, as sentences: it starts once a person has forced it, having read them. */
-  readonly takesAway?: readonly string[];
+  /** What the run would do that needs to be agreed to: it starts once a person has forced it in a dialog that says so. */
+  readonly risk?: Risk;
 }
 
 interface Ops {
@@ -86,7 +87,7 @@ export function OpsProvider({ children }: { children: ReactNode }) {
     (wanted, rows, options = {}) => {
       const { allowed, denied } = splitByDenial(rows, wanted.op, person.role);
       const [only] = allowed;
-      const isChoice = specialisationsToAsk(wanted, allowed).length > 0 || options.takesAway !== undefined;
+      const isChoice = specialisationsToAsk(wanted, allowed).length > 0 || options.risk !== undefined;
       if (rows.length > 1 || (only && (wanted.force || isChoice || asksFirst(wanted.op, rows.length))))
         ask(wanted, rows, options);
       else if (only) void send(wanted, [only], createSends(), options);
@@ -104,7 +105,7 @@ export function OpsProvider({ children }: { children: ReactNode }) {
             key={question.number}
             start={question.start}
             split={splitByDenial(question.rows, question.start.op, person.role)}
-            takesAway={question.options.takesAway}
+            risk={question.options.risk}
             onClose={() => setQuestion(undefined)}
             onAnswer={async ({ start: answered, rows, proof }) => {
               // Without a proof, the page shows the pending run. With one, the dialog waits until the proof is accepted.

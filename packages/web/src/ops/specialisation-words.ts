@@ -45,7 +45,7 @@ export function lastingSpecialisations(
   );
   const it = special.length === 1 ? "it" : "them";
   if (op === "reboot") {
-    return `${named}: the reboot leaves ${it}, unless somebody chooses ${it} in the boot menu. It starts the configuration itself.`;
+    return `${named}: the reboot starts the configuration itself, unless somebody chooses ${it} in the boot menu.`;
   }
   if (op !== "switch" || rows.length === 1) return null;
   if (args["mode"] === "boot") return `${named}: kept until the next boot, which starts the configuration itself.`;

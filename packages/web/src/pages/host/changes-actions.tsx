@@ -36,7 +36,9 @@ export function ChangesActions({ view: { row } }: { view: HostView }) {
           variant="danger"
           sent={sent === forced.op}
           disabledReason={denialOf(row, forced.op, person.role)}
-          onClick={() => ops.start(startOf(forced), [row], { takesAway: takesAway(preview) })}
+          onClick={() =>
+            ops.start(startOf(forced), [row], { risk: { title: `What ${row.name} loses`, sentences: takesAway(preview) } })
+          }
         >
           {forced.label}
         </Button>

@@ -23,6 +23,7 @@ export function ChangesSide({
       {preview.reboot.needed && <RebootNeeded view={view} preview={preview} action={action} />}
       <UnitChanges units={preview.units} />
       <AgentAfter agent={preview.agent} />
+      <WaysInAfter lockOut={preview.lockOut} />
       {(commits.length > 0 || !commitsComplete) && <Commits commits={commits} complete={commitsComplete} />}
     </aside>
   );
@@ -63,6 +64,14 @@ function AgentAfter({ agent }: { agent: Preview["agent"] }) {
     case "same":
       return <p className="pt-1 text-label text-faint">The agent does not change.</p>;
   }
+}
+
+/** That nothing is taken away is a finding, too, and that nobody has looked is none. What is, or may be, stands above. */
+function WaysInAfter({ lockOut }: Pick<Preview, "lockOut">) {
+  if (lockOut === undefined)
+    return <p className="pt-1 text-label text-faint">Ways into the host, such as ssh, were not compared.</p>;
+  if (lockOut.risks.length + lockOut.unclear.length > 0) return null;
+  return <p className="pt-1 text-label text-faint">No known way into the host, such as ssh, is taken away.</p>;
 }
 
 const FIRST = 12;

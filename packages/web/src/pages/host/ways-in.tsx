@@ -22,7 +22,7 @@ export function WaysIn({ preview, host }: { preview: Preview; host: string }) {
           icon={KeyRound}
           title={`The switch takes away ways into ${host}`}
           sentences={lost}
-          meaning={`${host} refuses this switch. Keep these in its configuration, push and preview again; or switch all the same, if you want to lose them.`}
+          meaning={`${host} refuses this switch. Keep these in its configuration, push and preview again; or force the switch, if you want to lose them.`}
         />
       )}
       {unclear.length > 0 && (
