@@ -57,6 +57,8 @@ export default function OpDialog({
   const [force, setForce] = useState(start.force);
   const [specialisation, setSpecialisation] = useState<SpecialisationAnswer>();
   const [sent, setSent] = useState(false);
+  // What is drawn is not yet so when two clicks come as one.
+  const sending = useRef(false);
   const cancel = useRef<HTMLButtonElement>(null);
   const first = useRef<HTMLInputElement>(null);
   const confirm = useRef<HTMLButtonElement>(null);
@@ -75,7 +77,7 @@ export default function OpDialog({
   const verb = opOn(start.op, allowed.length === 1 && only ? only.name : countOf(allowed.length, "host"));
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
-    if (sent || disabledReason !== undefined) return;
+    if (sending.current || disabledReason !== undefined) return;
     const args = {
       ...start.args,
       ...(question && { [question.argument]: Number(answer) }),
@@ -85,6 +87,7 @@ export default function OpDialog({
       setFault(question.fault);
       return;
     }
+    sending.current = true;
     setSent(true);
     setFault(undefined);
     attempts.clear();
@@ -94,6 +97,7 @@ export default function OpDialog({
       attempts.failed(error);
       // Sending the same answer again repeats the same request.
       if (!isUnanswered(error)) setPassword("");
+      sending.current = false;
       setSent(false);
       first.current?.focus();
     }
