@@ -79,7 +79,8 @@ beforeAll(async () => {
     hosts: ["alpha", "beta", "gamma", "delta"],
     facts: (name) => {
       if (name === "delta") return { os: { name: hostile, version: hostile }, failedUnits: [hostile] };
-      if (name !== "gamma") return { undoAtBoot: "lost" };
+      if (name === "beta") return { undoAtBoot: "lost" };
+      if (name !== "gamma") return {};
       const specialisation = { name: "n".repeat(100), of: `/nix/store/${"c".repeat(32)}-nixos-system-gamma` };
       const running = { closure: `/nix/store/${"d".repeat(32)}-nixos-system-gamma`, specialisation, specialisations: ["a"] };
       return { generations: GENERATIONS, running };
