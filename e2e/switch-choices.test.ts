@@ -207,9 +207,13 @@ test("R83: a refused switch names what it would have taken away, and only its ow
   await newerTarget();
   const refused = await runOn("locked", "switch");
   expect(refused.outcome).toMatchObject({ code: "would-lock-out" });
-  await runOn("locked", "preview");
   await using window = await stack.window();
   const { page } = window;
+  // Where it was started from, it is said too, with what leads on.
+  await open(page, "/");
+  await rowOf(page, "locked").getByText("refused", { exact: true }).waitFor();
+  await rowOf(page, "locked").getByRole("button", { name: "Preview, locked" }).waitFor();
+  await runOn("locked", "preview");
   await open(page, `/runs/${refused.summary.id}`);
   await page.getByText(REFUSALS["would-lock-out"].sentence).waitFor();
   await page.getByText(REFUSALS["would-lock-out"].next).waitFor();
