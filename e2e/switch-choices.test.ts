@@ -145,6 +145,8 @@ test("R17: that a specialisation is left is said before: by the answer, the prev
   await page.getByRole("button", { name: "Switch to this, leaving" }).click();
   const dialog = page.getByRole("dialog");
   await dialog.getByText(`The new configuration has no specialisation ${GAMING}: the switch leaves it.`).waitFor();
+  const options = await dialog.getByLabel("Specialisation").locator("option").allTextContents();
+  expect(options).toEqual([`None: ${GAMING} is gone`, QUIET]);
   await dialog.getByRole("button", { name: "Cancel" }).click();
   await dialog.waitFor({ state: "detached" });
   expect((await runsOf("leaving")).map(({ op }) => op)).toEqual(["preview"]);

@@ -136,7 +136,7 @@ test.for(ways)(
     expect((await inside(laptop, join(home, "activate"))).end).toEqual({ kind: "exited", exitCode: 1 });
 
     const locked = (await build(web1, await setLockOut(repositories, true))).stdout.trim();
-    const keys = (system: string) => readFileSync(join(system, "etc/ssh/authorized_keys.d/root"), "utf8");
+    const keys = (root: string) => readFileSync(join(root, "etc/ssh/authorized_keys.d/root"), "utf8");
     expect([keys(current), keys(locked)].map((text) => text.includes("ada@laptop"))).toEqual([true, false]);
     expect(failures(repositories).locksOut).toBe(true);
     await setLockOut(repositories, false);

@@ -22,7 +22,9 @@ export function SpecialisationChoice({
   const changes = useHostChanges(row.id);
   const running = row.runs.specialisation;
   const preview = changes?.standing === "fresh" ? changes.preview : null;
-  const { leaves, lasts } = afterSwitch({ answer, running, next: preview?.specialisation?.next });
+  const next = preview?.specialisation?.next;
+  const { leaves, lasts } = afterSwitch({ answer, running, next });
+  const gone = running !== null && next === null;
   return (
     <Select
       label="Specialisation"
@@ -39,8 +41,8 @@ export function SpecialisationChoice({
         </>
       }
     >
-      <option value={KEEP}>{running === null ? "None, as now" : `${running}, as now`}</option>
-      {running !== null && <option value={NONE}>None</option>}
+      <option value={KEEP}>{running === null ? "None, as now" : gone ? `None: ${running} is gone` : `${running}, as now`}</option>
+      {running !== null && !gone && <option value={NONE}>None</option>}
       {names
         .filter((name) => name !== running)
         .map((name) => (
