@@ -502,6 +502,7 @@ test("a run is read again when a host is removed: what it offers depends on its 
     change.emit("host.removed", { hostId });
   });
   await pass(() => state() === "cancelled");
+  expect(browser.seen).toMatchObject({ snapshots: 1, gone: [] });
 });
 
 test("T8: R39: a log that a stalled browser follows is sent as it takes it: every line once, in order, with bounded memory", async () => {
