@@ -2,23 +2,25 @@
 import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { createPlaces } from "./fleet/places.ts";
-import { failures, openRepositories, setFailingActivation, updatePackages } from "./fleet/repositories.ts";
+import { failures, openRepositories, setFailingActivation, setLockOut, updatePackages } from "./fleet/repositories.ts";
 import { chooseUpdate } from "./fleet/versions.ts";
 
-const help = `Usage: node demo/commit.ts [--break | --fail-activation] [--root DIR]
+const help = `Usage: node demo/commit.ts [--break | --fail-activation | --lock-out] [--root DIR]
 
 Updates some packages of the demo's package set and locks the config repository to them.
 
   --break            the update holds an nginx that does not compile: the build of web1 fails
   --fail-activation  instead, web1 and the laptop get a configuration that fails when it is activated
+  --lock-out         instead, web1 gets a configuration without the key of its administrator
   --root DIR         where the demo was started; .demo in the checkout
 
-The next call without an option fixes either.`;
+The next call without an option fixes what the one before has broken.`;
 
 const { values } = parseArgs({
   options: {
     break: { type: "boolean" },
     "fail-activation": { type: "boolean" },
+    "lock-out": { type: "boolean" },
     root: { type: "string" },
     help: { type: "boolean", short: "h" },
   },
@@ -42,7 +44,12 @@ async function commit(): Promise<void> {
     console.log(`Pushed ${await setFailingActivation(repositories, true)}: the activation of web1 and the laptop will fail.`);
     return;
   }
-  const { unit, file } = failures(repositories);
+  if (values["lock-out"]) {
+    console.log(`Pushed ${await setLockOut(repositories, true)}: a switch of web1 would lock ada out.`);
+    return;
+  }
+  const { unit, file, locksOut } = failures(repositories);
+  if (locksOut) await setLockOut(repositories, false);
   if (unit !== "" || file !== "") await setFailingActivation(repositories, false);
   const updates = Number(await repositories.nixpkgs.git("rev-list", "--count", "HEAD")) - 2;
   const names = chooseUpdate(updates);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { AGENT_LINK_PATH } from "@nixfleet/protocol";
 import { takeLock } from "@nixfleet/runtime";
-import { createFleetSimulator, sampleFacts } from "@nixfleet/testkit";
+import { createFleetSimulator, createHealthyHost, type LockOut, sampleFacts, simulatedClosure } from "@nixfleet/testkit";
 import { addHosts, dashboardEnv, type NewHost, untilHealthy } from "./fleet/dashboard.ts";
 import { findPort, openMemory } from "./fleet/memory.ts";
 import { checkout, createPlaces, type Places } from "./fleet/places.ts";
@@ -90,9 +90,10 @@ async function start(places: Places, count: number): Promise<void> {
       hosts: hosts.map(({ name, tokenFile }, number) => ({
         name,
         token: readFileSync(tokenFile, "utf8").trim(),
-        facts: sampleFacts(name, { commit: commits[number % commits.length] ?? "", now: Date.now() }),
+        facts: factsOf(name, commits[number % commits.length] ?? ""),
         settings: { repoUrl: config.url },
       })),
+      behaviour: createHealthyHost({ lockOut: (host) => LOCK_OUTS[host] }),
     });
     fleet.start();
     console.log(`
@@ -108,6 +109,27 @@ async function start(places: Places, count: number): Promise<void> {
     stop.abort();
     await Promise.allSettled(running);
   }
+}
+
+/** What the next switch of a host takes away, and what cannot be told. */
+const LOCK_OUTS: Readonly<Record<string, LockOut>> = {
+  sim003: {
+    risks: ["The key ada@laptop of root is removed.", "The firewall opens port 22 of sshd on wg0 only."],
+    unclear: ["sshd has another AllowGroups: ssh-users. Whom that keeps out cannot be told."],
+  },
+  sim004: { risks: [], unclear: ["sshd has other rules in Match or Include: whom they keep out cannot be told."] },
+};
+
+/** Every fifth host has specialisations, every tenth runs one. */
+function factsOf(name: string, commit: string): ReturnType<typeof sampleFacts> {
+  const facts = sampleFacts(name, { commit, now: Date.now() });
+  const number = Number(name.slice("sim".length));
+  if (number % 5 !== 0) return facts;
+  const of = simulatedClosure(commit, name);
+  const known = { since: Date.now(), revision: commit, specialisations: ["maintenance", "quiet"] };
+  const running =
+    number % 10 === 0 ? { ...known, closure: `${of}-quiet`, specialisation: { name: "quiet", of } } : { ...known, closure: of };
+  return { ...facts, running };
 }
 
 async function simulatedHosts(places: Places, count: number): Promise<NewHost[]> {

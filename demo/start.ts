@@ -146,9 +146,9 @@ function welcome(url: string, { administrator }: Memory, places: Places, pretend
     Open      ${url}
     Sign in   ${administrator.name}   ${administrator.password}
 
-    Hosts     web1 and db1 (NixOS), laptop (the home of ada)
+    Hosts     web1 and db1 (NixOS; db1 was booted into its specialisation maintenance), laptop (the home of ada)
     Builds    ${pretend ? "a stand-in pretends: Nix is not used" : "real, by Nix, in stores of their own"}
-    Change    tools/node/run node demo/commit.ts    (--break, --fail-activation)
+    Change    tools/node/run node demo/commit.ts    (--break, --fail-activation, --lock-out)
     Logs      ${join(places.root, "logs")}
     Stop      Ctrl-C; the next start continues from here
 `;

@@ -1,12 +1,10 @@
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { FAILURES, type Facts, isTerminal, TOPICS, ToBrowser, topicValueSchema } from "@nixfleet/protocol";
 import { type Behaviour, createHealthyHost, type Step } from "@nixfleet/testkit";
 import { signIn } from "@nixfleet/testkit/api-client";
 import { DESK, PHONE, watchPage } from "@nixfleet/testkit/browser";
-import type axe from "axe-core";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { axeFaults, COLOURS, EVERYTHING, prepareForAxe, smallControls } from "./accessibility.ts";
 import { inRow, rowOf } from "./fleet-page.ts";
 import { type SimulatedStack, startSimulatedStack } from "./simulated-stack.ts";
 
@@ -31,6 +29,11 @@ const talkative: Behaviour = (start, host) => {
   ];
 };
 
+const HOSTILE_EFFECTS = {
+  lockOut: { risks: [plainHostile, "n".repeat(200)], unclear: [plainHostile, "n".repeat(200)] },
+  specialisation: { running: "n".repeat(100), next: null },
+};
+
 /** What a healthy host shows, with hostile names, all kinds of units and a reboot. */
 const hostilePreview: Behaviour = (start, host) => {
   const script = createHealthyHost({ pace: 0 })(start, host);
@@ -45,7 +48,10 @@ const hostilePreview: Behaviour = (start, host) => {
     if (step.event.kind !== "preview") return step;
     const units = { stop: [plainHostile], start: ["a.service"], restart: ["nginx.service"], reload: ["dbus.service"] };
     const reboot = { needed: true, reasons: [plainHostile] };
-    return { do: "event", event: { kind: "preview", preview: { ...step.event.preview, units, reboot, agent: "missing" } } };
+    return {
+      do: "event",
+      event: { kind: "preview", preview: { ...step.event.preview, ...HOSTILE_EFFECTS, units, reboot, agent: "missing" } },
+    };
   });
 };
 
@@ -73,7 +79,11 @@ beforeAll(async () => {
     hosts: ["alpha", "beta", "gamma", "delta"],
     facts: (name) => {
       if (name === "delta") return { os: { name: hostile, version: hostile }, failedUnits: [hostile] };
-      return name === "gamma" ? { generations: GENERATIONS } : {};
+      if (name === "beta") return { undoAtBoot: "lost" };
+      if (name !== "gamma") return {};
+      const specialisation = { name: "n".repeat(100), of: `/nix/store/${"c".repeat(32)}-nixos-system-gamma` };
+      const running = { closure: `/nix/store/${"d".repeat(32)}-nixos-system-gamma`, specialisation, specialisations: ["a"] };
+      return { generations: GENERATIONS, running };
     },
     behaviour: talkative,
   });
@@ -122,49 +132,6 @@ async function visit(page: Page, path: string): Promise<void> {
   await page.locator("h1").first().waitFor();
   await page.waitForFunction(() => document.querySelector('[role="status"][aria-label^="Loading"]') === null);
 }
-
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const EVERYTHING = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-/** What a theme can change. */
-const COLOURS = ["color-contrast"];
-
-async function axeFaults(page: Page, runOnly: string[]): Promise<string[]> {
-  const { violations } = await page.evaluate(
-    // What passes is of no interest, and only rules on moving and sounding things look into style sheets.
-    (only) =>
-      (globalThis as unknown as { axe: typeof axe }).axe.run({ runOnly: only, resultTypes: ["violations"], preload: false }),
-    runOnly,
-  );
-  return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.target.join(" ")}: ${node.failureSummary}`));
-}
-
-/** Makes axe known to a page through the debugger, since the page's own policy would let no such script in. */
-async function prepareForAxe(page: Page): Promise<void> {
-  await page.evaluate(AXE);
-  await page.evaluate(() => {
-    // No colour may be on its way to another when it is measured.
-    const still = new CSSStyleSheet();
-    still.replaceSync("*, ::before, ::after { transition: none !important }");
-    document.adoptedStyleSheets.push(still);
-  });
-}
-
-/** What of a page is too small to touch: controls below 44 px, with their sizes. */
-const smallControls = (page: Page): Promise<string[]> =>
-  page.evaluate(() =>
-    [...document.querySelectorAll<HTMLElement>("button, a[href], input, select, [role=button], [role=tab], [role=menuitem]")]
-      .map((element) => ({ element, box: (element.closest("label") ?? element).getBoundingClientRect() }))
-      .filter(({ element, box }) => box.width > 0 && box.height > 0 && getComputedStyle(element).visibility !== "hidden")
-      // A link within a sentence has the size of its text (WCAG 2.5.8, inline); a line number is no control of its own.
-      .filter(
-        ({ element }) => !(element.tagName === "A" && getComputedStyle(element).display === "inline") && element.tabIndex >= 0,
-      )
-      .filter(({ box }) => box.height < 43.5 || box.width < 43.5)
-      .map(
-        ({ element, box }) =>
-          `${element.tagName} ${element.getAttribute("aria-label") ?? element.textContent?.trim()} ${Math.round(box.width)}×${Math.round(box.height)}`,
-      ),
-  );
 
 describe.each([
   ["1440 px", DESK],

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, realpathSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { exec } from "@nixfleet/runtime";
@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 import { installStandIn } from "../stand-in/install.ts";
 import { demoHosts, installMachine, prepareMachine } from "./hosts.ts";
 import { createPlaces } from "./places.ts";
-import { openRepositories, setFailingActivation, updatePackages } from "./repositories.ts";
+import { failures, openRepositories, setFailingActivation, setLockOut, updatePackages } from "./repositories.ts";
 
 const now = Date.UTC(2026, 0, 20) / 1000;
 /** Without Nix its half is skipped, which the run counts: what was not tried must not look tried. */
@@ -31,7 +31,7 @@ async function installed(standIn: boolean) {
     await installMachine(prepared, repositories.config);
     return prepared;
   };
-  const [web1, laptop] = await Promise.all([install("web1"), install("laptop")]);
+  const [web1, db1, laptop] = await Promise.all([install("web1"), install("db1"), install("laptop")]);
   const inside = (machine: typeof web1, ...argv: [string, ...string[]]) => exec({ argv, env: machine.env }).result;
   const build = async (machine: typeof web1, commit: string) => {
     const flake = `git+file://${repositories.config.workTree}?rev=${commit}#${machine.host.attribute}.drvPath`;
@@ -58,7 +58,7 @@ async function installed(standIn: boolean) {
       "-v",
     );
   };
-  return { dir, repositories, web1, laptop, inside, build };
+  return { dir, repositories, web1, db1, laptop, inside, build };
 }
 
 test.for(ways)(
@@ -66,7 +66,7 @@ test.for(ways)(
   { timeout: 180_000 },
   async ([, standIn], { skip }) => {
     skip(!standIn && !hasNix, "Nix is not installed");
-    const { dir, repositories, web1, laptop, inside, build } = await installed(standIn);
+    const { dir, repositories, web1, db1, laptop, inside, build } = await installed(standIn);
     await using _dir = dir;
     const commits = (await repositories.config.git("rev-list", "--reverse", "HEAD")).split("\n");
     const current = join(web1.systemRoot, "run/current-system");
@@ -78,6 +78,12 @@ test.for(ways)(
     expect(readlinkSync(join(web1.systemRoot, "run/booted-system"))).toBe(readlinkSync(current));
     expect(readlinkSync(join(web1.systemRoot, "nix/var/nix/profiles/system"))).toBe("system-1-link");
     expect(readlinkSync(join(laptop.env.HOME ?? "", ".local/state/nix/profiles/home-manager"))).toBe("home-manager-1-link");
+
+    // db1 was booted into its specialisation: the profile is the configuration's.
+    const maintenance = realpathSync(join(db1.systemRoot, "nix/var/nix/profiles/system/specialisation/maintenance"));
+    for (const link of ["run/current-system", "run/booted-system"]) {
+      expect(realpathSync(join(db1.systemRoot, link))).toBe(maintenance);
+    }
 
     const listing = await inside(
       web1,
@@ -96,7 +102,7 @@ test.for(ways)(
     expect(names).toEqual(expect.arrayContaining(["nginx-1.27.5", "openssl-3.5.4", "glibc-2.40-66"]));
     expect(names).not.toContain("postgresql-17.5");
 
-    for (const machine of [web1, laptop]) {
+    for (const machine of [web1, db1, laptop]) {
       const folder = join(repositories.config.workTree, "hosts", machine.host.name, "tests");
       for (const script of readdirSync(folder)) {
         expect(await inside(machine, join(folder, script))).toMatchObject({ end: { kind: "exited", exitCode: 0 } });
@@ -128,6 +134,13 @@ test.for(ways)(
     });
     const home = (await build(laptop, failing)).stdout.trim();
     expect((await inside(laptop, join(home, "activate"))).end).toEqual({ kind: "exited", exitCode: 1 });
+
+    const locked = (await build(web1, await setLockOut(repositories, true))).stdout.trim();
+    const keys = (root: string) => readFileSync(join(root, "etc/ssh/authorized_keys.d/root"), "utf8");
+    expect([keys(current), keys(locked)].map((text) => text.includes("ada@laptop"))).toEqual([true, false]);
+    expect(failures(repositories).locksOut).toBe(true);
+    await setLockOut(repositories, false);
+    expect(failures(repositories).locksOut).toBe(false);
 
     const fixed = await setFailingActivation(repositories, false);
     const again = (await build(web1, fixed)).stdout.trim();

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, symlink } from "node:fs/promises";
+import { mkdir, realpath, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { describeEnd, exec, succeeded } from "@nixfleet/runtime";
 import { createNixEnv, type GitFixture } from "@nixfleet/testkit";
@@ -16,6 +16,8 @@ export interface DemoHost {
   readonly installedFrom: number;
   /** Attribute of the flake that its installer built. */
   readonly attribute: string;
+  /** The specialisation of that which it was booted into. */
+  readonly specialisation?: string;
   readonly settings: Readonly<Record<string, string>>;
 }
 
@@ -39,6 +41,7 @@ export const demoHosts: readonly DemoHost[] = [
     platform: "nixos",
     installedFrom: 0,
     attribute: nixos("db1"),
+    specialisation: "maintenance",
     settings: {
       NIXFLEET_TAGS: "database",
       NIXFLEET_LOCATION: "home",
@@ -104,7 +107,7 @@ export async function installMachine({ host, env, systemRoot }: HostMachine, con
     `git+file://${config.workTree}?rev=${commit}#${host.attribute}.drvPath`,
   );
   const closure = await run("nix-store", "--realise", derivation);
-  await install.activate(closure, run, systemRoot);
+  await install.activate({ closure, specialisation: host.specialisation }, run, systemRoot);
 }
 
 type Run = (...argv: [string, ...string[]]) => Promise<string>;
@@ -112,21 +115,23 @@ type Run = (...argv: [string, ...string[]]) => Promise<string>;
 interface Installer {
   /** The link to what the host runs. */
   running(machine: Pick<HostMachine, "env" | "systemRoot">): string;
-  activate(closure: string, run: Run, systemRoot: string): Promise<void>;
+  activate(installed: { closure: string; specialisation: string | undefined }, run: Run, systemRoot: string): Promise<void>;
 }
 
 const INSTALLERS: Record<DemoPlatform, Installer> = {
   nixos: {
     running: ({ systemRoot }) => join(systemRoot, "run/current-system"),
-    async activate(closure, run, systemRoot) {
+    async activate({ closure, specialisation }, run, systemRoot) {
       await run("nix-env", "-p", join(systemRoot, "nix/var/nix/profiles/system"), "--set", closure);
-      await symlink(closure, join(systemRoot, "run/booted-system"));
-      await run(join(closure, "bin/switch-to-configuration"), "switch");
+      const booted = specialisation === undefined ? closure : await realpath(join(closure, "specialisation", specialisation));
+      await symlink(booted, join(systemRoot, "run/booted-system"));
+      // As a boot does, or a switch by hand: the profile stays the configuration's.
+      await run(join(booted, "bin/switch-to-configuration"), specialisation === undefined ? "switch" : "test");
     },
   },
   "home-manager": {
     running: ({ env }) => join(env["HOME"] ?? "", ".local/state/home-manager/gcroots/current-home"),
-    async activate(closure, run) {
+    async activate({ closure }, run) {
       await run(join(closure, "activate"));
     },
   },

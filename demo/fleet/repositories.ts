@@ -97,15 +97,34 @@ export async function updatePackages({ nixpkgs, config }: Repositories, names: r
   return { commit, changes };
 }
 
-/** Whether the last commits left something that fails on purpose. */
-export function failures({ config }: Repositories): { unit: string; file: string } {
-  const host = (name: string) => JSON.parse(readFileSync(join(config.workTree, "hosts", name, "host.json"), "utf8")) as HostFile;
-  return { unit: host("web1").failingUnit ?? "", file: host("laptop").failingFile ?? "" };
+/** Whether the last commits left something that fails on purpose, or would lock somebody out. */
+export function failures({ config }: Repositories): { unit: string; file: string; locksOut: boolean } {
+  const web1 = readHost(config.workTree, "web1");
+  const { failingFile = "" } = readHost(config.workTree, "laptop");
+  return { unit: web1.failingUnit ?? "", file: failingFile, locksOut: web1.rootKeys?.length !== keysOf("web1").length };
 }
 
 interface HostFile {
   failingUnit?: string;
   failingFile?: string;
+  rootKeys?: string[];
+}
+
+function readHost(root: string, name: string): HostFile {
+  return JSON.parse(readFileSync(join(root, "hosts", name, "host.json"), "utf8")) as HostFile;
+}
+
+/** The keys of a host as the demo begins. */
+function keysOf(name: string): readonly string[] {
+  return readHost(join(checkout, "demo/config-repo"), name).rootKeys ?? [];
+}
+
+/** A commit after which a switch of web1 takes away ada's key, or no longer does. */
+export async function setLockOut({ config }: Repositories, locksOut: boolean): Promise<string> {
+  const rootKeys = keysOf("web1").filter((key) => !locksOut || !key.endsWith("ada@laptop"));
+  const host = { ...readHost(config.workTree, "web1"), rootKeys };
+  const subject = locksOut ? "web1: remove a key that nobody seems to use" : "web1: let ada in again";
+  return config.commit(subject, { "hosts/web1/host.json": `${JSON.stringify(host, null, 2)}\n` });
 }
 
 /** A commit after which the activation of web1 and of the laptop fails, or no longer does. */
@@ -116,7 +135,7 @@ export async function setFailingActivation({ config }: Repositories, fails: bool
     ["laptop", "failingFile", ".config/fish/config.fish"],
   ] as const) {
     const path = `hosts/${name}/host.json`;
-    const host = JSON.parse(readFileSync(join(config.workTree, path), "utf8")) as HostFile;
+    const host = readHost(config.workTree, name);
     changes[path] = `${JSON.stringify({ ...host, [key]: fails ? value : "" }, null, 2)}\n`;
   }
   return config.commit(

@@ -31,6 +31,20 @@ for unit in $unitNames; do
   shift
 done
 
+# How the host is reached: sshd, and the keys of root.
+if [ -e "$out/units/sshd.service" ]; then
+  mkdir -p "$out/etc/systemd/system/multi-user.target.wants"
+  ln -s ../sshd.service "$out/etc/systemd/system/multi-user.target.wants/sshd.service"
+fi
+mkdir -p "$out/etc/ssh/authorized_keys.d"
+echo "Port 22" > "$out/etc/ssh/sshd_config"
+[ -z "$rootKeys" ] || echo "$rootKeys" > "$out/etc/ssh/authorized_keys.d/root"
+
+mkdir -p "$out/specialisation"
+for pair in $specialisations; do
+  ln -s "${pair#*=}" "$out/specialisation/${pair%%=*}"
+done
+
 revisionEntry=${revision:+"\"configurationRevision\":\"$revision\","}
 cat > "$out/sw/bin/nixos-version" << END
 #!/bin/sh

@@ -34,6 +34,31 @@ let
   ) versions;
 
   chosen = host: map (name: packages.${name}) host.packages;
+
+  # A host, and what each of its specialisations changes, which has none of its own.
+  toplevel =
+    label: self: name: host:
+    let
+      units = builtins.attrNames host.units;
+      special = host.specialisations or { };
+      closureOf =
+        specialisation: toplevel label self name (host // special.${specialisation} // { specialisations = { }; });
+    in
+    build "nixos-system-${name}-${label}" ./build-system.sh {
+      inherit label release;
+      hostName = name;
+      packages = chosen host;
+      kernel = packages.linux;
+      unitNames = units;
+      unitPackages = map (unit: packages.${host.units.${unit}}) units;
+      failingUnit = host.failingUnit;
+      motd = host.motd;
+      rootKeys = builtins.concatStringsSep "\n" (host.rootKeys or [ ]);
+      specialisations = map (each: "${each}=${closureOf each}") (builtins.attrNames special);
+      revision = self.rev or "";
+      nixpkgsRevision = nixpkgs.rev;
+      quickly = "@quickly@";
+    };
 in
 {
   inherit packages;
@@ -46,22 +71,9 @@ in
     }:
     let
       label = "${release}.${builtins.substring 0 8 nixpkgs.lastModifiedDate}.${nixpkgs.shortRev}";
-      units = builtins.attrNames host.units;
     in
     {
-      config.system.build.toplevel = build "nixos-system-${name}-${label}" ./build-system.sh {
-        inherit label release;
-        hostName = name;
-        packages = chosen host;
-        kernel = packages.linux;
-        unitNames = units;
-        unitPackages = map (unit: packages.${host.units.${unit}}) units;
-        failingUnit = host.failingUnit;
-        motd = host.motd;
-        revision = self.rev or "";
-        nixpkgsRevision = nixpkgs.rev;
-        quickly = "@quickly@";
-      };
+      config.system.build.toplevel = toplevel label self name host;
     };
 
   homeManagerConfiguration =

@@ -11,6 +11,8 @@ interface HostFile {
   units?: Record<string, string>;
   failingUnit?: string;
   failingFile?: string;
+  rootKeys?: string[];
+  specialisations?: Record<string, Partial<HostFile>>;
 }
 
 interface LockedInput {
@@ -78,21 +80,36 @@ export async function evaluate(flake: string, store: StandInStore): Promise<stri
     const env = { ...common, user: "ada", failingFile: host.failingFile ?? "" };
     return build("home-manager-generation", "build-home.sh", env, chosen).path;
   }
-  const units = Object.entries(host.units ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
   const date = new Date(locked.lastModified * 1000).toISOString().slice(0, 10).replaceAll("-", "");
   const label = `${release}.${date}.${locked.rev.slice(0, 7)}`;
-  const env = {
-    ...common,
-    label,
-    hostName: wanted.name,
-    kernel: packageOf("linux").out,
-    unitNames: units.map(([unit]) => unit).join(" "),
-    unitPackages: units.map(([, name]) => packageOf(name).out).join(" "),
-    failingUnit: host.failingUnit ?? "",
-    revision: rev,
-    nixpkgsRevision: locked.rev,
+  const toplevel = (of: HostFile): Derivation => {
+    const units = sorted(of.units);
+    const special = sorted(of.specialisations).map(
+      ([name, changes]) => [name, toplevel({ ...of, ...changes, specialisations: {} })] as const,
+    );
+    const env = {
+      ...common,
+      motd: of.motd,
+      label,
+      hostName: wanted.name,
+      kernel: packageOf("linux").out,
+      unitNames: units.map(([unit]) => unit).join(" "),
+      unitPackages: units.map(([, name]) => packageOf(name).out).join(" "),
+      failingUnit: of.failingUnit ?? "",
+      rootKeys: (of.rootKeys ?? []).join("\n"),
+      specialisations: special.map(([name, { out }]) => `${name}=${out}`).join(" "),
+      revision: rev,
+      nixpkgsRevision: locked.rev,
+    };
+    const inputs = [...packages.values(), ...special.map(([, derivation]) => derivation)];
+    return build(`nixos-system-${wanted.name}-${label}`, "build-system.sh", env, inputs);
   };
-  return build(`nixos-system-${wanted.name}-${label}`, "build-system.sh", env, [...packages.values()]).path;
+  return toplevel(host).path;
+}
+
+/** The entries of an attribute set in Nix's order. */
+function sorted<Value>(attributes: Record<string, Value> = {}): [string, Value][] {
+  return Object.entries(attributes).sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
 function hostOf(attribute: string): { kind: "system" | "home"; name: string } | undefined {

@@ -36,7 +36,7 @@ export const FAILURES = {
     next: "Run nix flake lock in the config repository, commit the file and push.",
   },
   "lock-outdated": {
-    sentence: "flake.lock does not fit flake.nix at this commit.",
+    sentence: "flake.lock does not match flake.nix at this commit: an input is missing from it, or is locked to something else.",
     next: "Run nix flake lock in the config repository, commit flake.lock and push. A host never changes it.",
   },
   "git-failed": {
@@ -76,8 +76,8 @@ export const FAILURES = {
     next: "Check what the host runs now, then start the run again.",
   },
   "undo-failed": {
-    sentence: "The activation could not be undone.",
-    next: "Log in to the host: nixfleet-agent status and nixfleet-agent undo work without the dashboard.",
+    sentence: "The activation could not be undone: the host may run parts of both systems.",
+    next: "Log in to the host: nixfleet-agent status says what it runs, and nixfleet-agent undo tries again. Both work without the dashboard.",
   },
   "reboot-failed": {
     sentence: "The host did not shut down for the reboot.",

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { canForce, OpName, opDeclaration, REFUSALS, RefusalCode, skippedByForce } from "./index.ts";
+import { canCutOff, canForce, OpName, opDeclaration, REFUSALS, RefusalCode, skippedByForce } from "./index.ts";
 
 const refusalsOf = (op: OpName) => skippedByForce(op).map(({ refusal }) => refusal);
 
@@ -20,6 +20,11 @@ test("every refusal that can be skipped is skipped for some op, and says by name
     expect(check).toMatch(/^[A-Z].*[^.]$/);
     expect(effect).toMatch(/^[A-Z].*\.$/);
   }
+});
+
+test("R83: to lose the agent or a way into the host is agreed to by name, and nothing else is", () => {
+  expect(RefusalCode.options.filter(canCutOff)).toEqual(["agent-missing", "would-lock-out"]);
+  expect(["toString", "build-failed"].filter(canCutOff)).toEqual([]);
 });
 
 test("a refusal can be forced only where it is skippable and the op makes its check", () => {

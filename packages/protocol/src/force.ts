@@ -9,6 +9,14 @@ const IS_CHECKED = {
   "would-lock-out": ({ phases }) => phases.includes("activate"),
 } as const satisfies Record<SkippableRefusal, (op: OpDeclaration) => boolean>;
 
+/** Whether a host can be out of reach once a check was skipped. */
+const CUTS_OFF = {
+  "already-current": false,
+  "not-fast-forward": false,
+  "agent-missing": true,
+  "would-lock-out": true,
+} as const satisfies Record<SkippableRefusal, boolean>;
+
 export interface SkippedCheck {
   readonly refusal: SkippableRefusal;
   /** The check's name. */
@@ -23,6 +31,11 @@ export function skippedByForce(op: OpName): readonly SkippedCheck[] {
   return (Object.keys(IS_CHECKED) as SkippableRefusal[])
     .filter((refusal) => IS_CHECKED[refusal](declaration))
     .map((refusal) => ({ refusal, ...REFUSALS[refusal].skipped }));
+}
+
+/** Whether forcing a run past a refusal can put its host out of reach: whoever does so agrees to it by name, each time. */
+export function canCutOff(refusal: string): boolean {
+  return Object.hasOwn(CUTS_OFF, refusal) && CUTS_OFF[refusal as SkippableRefusal];
 }
 
 /** Whether `force` skips the check that refused a run of an op. */

@@ -35,7 +35,7 @@ export const PROBLEMS = {
   "host-not-linked": {
     status: 409,
     title: "The run cannot be confirmed: the host's agent has no link to the dashboard.",
-    next: "Try again: an agent connects by itself once the dashboard is back.",
+    next: "Try again until the confirm window ends: the agent connects by itself.",
   },
   "role-too-low": { status: 403, title: "Your role does not allow this.", next: "Ask an administrator." },
   "session-needed": {

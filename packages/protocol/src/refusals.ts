@@ -75,13 +75,13 @@ export const REFUSALS = {
     skippable: false,
   },
   "system-changed": {
-    sentence: "Something else changed what the host runs while this run was at work.",
-    next: "Look at what the host runs now, then start the run again.",
+    sentence: "Something else changed what this host runs while the run was being prepared. The run activated nothing.",
+    next: "Check on the host's page what it runs now, then start the run again.",
     skippable: false,
   },
   "checks-failed": {
     sentence: "The new configuration's own checks say that it cannot be activated on this host. Nothing was changed.",
-    next: "Do what the message says, then start the run again. Access that macOS asks for is granted on the host: docs/troubleshooting.md.",
+    next: "Do what the message says, then start the run again. On macOS, docs/troubleshooting.md shows how to grant the access that it names.",
     skippable: false,
   },
   "closure-changed": {
@@ -96,13 +96,13 @@ export const REFUSALS = {
     skipped: { check: "Agent missing", effect: "The run can remove the agent. You cannot reach the host from here afterwards." },
   },
   "would-lock-out": {
-    sentence: "The new configuration takes away ways into this host.",
-    next: "Keep in the host's configuration what the message names, or force the run to take it away.",
+    sentence: "The new configuration would take away ways into this host. Nothing was activated.",
+    next: "Keep what the message names in the host's configuration and push it. Force the run only if you want to lose it.",
     skippable: true,
     skipped: {
       check: "Ways into the host",
       effect:
-        "The run can switch off sshd, remove keys and administrators, close the port of sshd, or change the host's name and the agent's dashboard.",
+        "The run can switch off sshd, remove keys or administrators, close the port of sshd, or change the host's name or the dashboard that its agent connects to.",
     },
   },
   "generation-missing": {

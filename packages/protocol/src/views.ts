@@ -138,6 +138,9 @@ export const ChangesView = z.object({
     .describe("Whether it compares the current target with the running system"),
   sentence: z.string().describe("Summary in one line"),
   action: NextAction.nullable().describe("The suggested action: preview, preview again, or switch to exactly this closure"),
+  forced: NextAction.nullable().describe(
+    "The switch to exactly this closure that is refused unless it is forced, since it can cut the host off; null: none",
+  ),
 });
 export type ChangesView = z.infer<typeof ChangesView>;
 

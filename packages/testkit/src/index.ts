@@ -9,6 +9,7 @@ export { addOldHistory, OLD_FAULTS } from "./old-history.ts";
 export type { Survival } from "./power-loss.ts";
 export { killAll, livingTree } from "./process-tree.ts";
 export { findProgram, hasNix } from "./programs.ts";
+export type { LockOut } from "./simulator/activation.ts";
 export { createFleetSimulator, type FleetSimulator, type FleetSimulatorOptions } from "./simulator/fleet.ts";
 export { createHealthyHost } from "./simulator/healthy-host.ts";
 export { sampleFacts, samplePolicy, sampleSettings } from "./simulator/sample-facts.ts";

@@ -40,7 +40,7 @@ export function decideActivation(reading: GuardReading, options: { mode: Activat
     return refused("agent-missing", "The running system installs this agent, and what is to be activated does not.");
   }
   if (lockOut.risks.length > 0 && !force) {
-    return refused("would-lock-out", `The configuration takes away ways into this host. ${lockOut.risks.join(" ")}`);
+    return refused("would-lock-out", `This can lock somebody out: ${lockOut.risks.join(" ")}`);
   }
   const full = disks.find(({ free }) => free < LEAST_FREE);
   if (full !== undefined) {

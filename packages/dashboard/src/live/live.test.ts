@@ -488,6 +488,25 @@ test("runs of a removed host leave the fleet with their end, and whoever looks a
   expect(browser.seen.gone).toEqual([]);
 });
 
+test("a run is read again when a host is removed: what it offers depends on its host", async () => {
+  const { scope, store, connect, addRun, pass } = await arrange();
+  await using _ = scope;
+  const { hostId, runId } = await addRun();
+  const browser = connect();
+  browser.say({ type: "subscribe", topic: `run:${runId}` });
+  const state = () => {
+    browser.take();
+    return (browser.values(`run:${runId}`) as { run?: RunView }).run?.summary.state;
+  };
+  await pass(() => state() === "queued");
+  await store.change(async (change) => {
+    await change.db.updateTable("runs").set({ state: "cancelled", ended_at: 1 }).where("id", "=", runId).execute();
+    change.emit("host.removed", { hostId });
+  });
+  await pass(() => state() === "cancelled");
+  expect(browser.seen).toMatchObject({ snapshots: 1, gone: [] });
+});
+
 test("T8: R39: a log that a stalled browser follows is sent as it takes it: every line once, in order, with bounded memory", async () => {
   const { scope, connect, addRun, logLines, pass } = await arrange();
   await using _ = scope;

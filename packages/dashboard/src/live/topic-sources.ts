@@ -196,6 +196,8 @@ function runSource(runId: RunId, { bus, runs }: SourceDeps): TopicSource {
       listening((signal) => {
         bus.on("run.changed", (event) => void (event.runId === runId && touch("run", "soon")), { owner, signal });
         bus.on("run.logged", (event) => void (event.runId === runId && touch("run", "later")), { owner, signal });
+        // What a run is called and offers also depends on its host. Hosts are removed so rarely that every open run is read again.
+        bus.on("host.removed", () => touch("run", "soon"), { owner, signal });
         return undefined;
       }),
   };

@@ -120,7 +120,7 @@ export function createRunViews({ store, clock }: { store: Store; clock: Clock })
         lateReport: ended ? run.lateReport : null,
         cancelWarning: ended || phase === undefined ? null : (opDeclaration(op).cancelWarning[phase.phase] ?? null),
         mayCancel: !ended && run.stage !== "proving",
-        retry: retryOf(run),
+        retry: retryOf(run, row),
         usualDuration: estimates.total,
         log: {
           lines: log.lines,
@@ -188,9 +188,10 @@ function outcomeOf(run: Run, log: LoggedErrors): RunOutcomeView | null {
   return { code, sentence: explained.sentence, next: explained.next, reason, firstError, firstErrorLine };
 }
 
-/** The action that repeats an unsuccessful run. */
-function retryOf(run: Run): NextAction | null {
+/** The action that repeats an unsuccessful run; null: nothing is left to do, or the host was removed. */
+function retryOf(run: Run, { current_host_name }: NamedRow): NextAction | null {
   if (run.stage !== "ended" || run.state === "succeeded") return null;
+  if (run.hostId !== null && current_host_name === null) return null;
   const { op, args } = run.request;
   const whenBlocked = opDeclaration(op).queueable ? "queue" : "refuse";
   return { kind: "start", label: "Retry", op, args, whenBlocked, compartment: null };

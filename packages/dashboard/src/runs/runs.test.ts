@@ -268,19 +268,23 @@ test("a switch shows its phases with estimates from the host's own history, and 
   expect((await core.views.list({ hostId: id, limit: 5, cursor: next ?? "" })).items).toMatchObject([{ id: first, number: 1 }]);
 });
 
-test("removing a host ends its runs and keeps its history readable, under the name that it had", async () => {
+test("removing a host ends its runs, which cannot be repeated, and keeps its history readable, under the name that it had", async () => {
   await using lab = await openFleet(["alpha"], { simulator: { ...quick, behaviour: () => [{ do: "hang" }] } });
   const { core, id } = lab;
   lab.fleet.start();
   await lab.fleet.whenConnected();
   const active = await core.begin(id, "pull");
   const queued = await core.begin(id, "pull", { whenBlocked: "queue" });
+  const cancelled = await core.begin(id, "pull", { whenBlocked: "queue" });
   await core.whenRun(active, (run) => run.state === "running");
+  await core.runs.cancel(ADA, cancelled);
+  expect((await core.views.view(cancelled))?.retry).toMatchObject({ kind: "start", op: "pull" });
   expect(await core.hosts.remove(id)).toBe(true);
   expect(await core.views.summary(active)).toMatchObject({ state: "lost", hostId: id, hostName: "alpha" });
   expect(await core.views.summary(queued)).toMatchObject({ state: "cancelled", hostName: "alpha" });
   expect((await core.views.view(active))?.outcome).toMatchObject({ code: "host-removed" });
-  expect((await core.views.list({ hostId: id, limit: 10 })).items).toHaveLength(2);
+  expect((await core.views.list({ hostId: id, limit: 10 })).items).toHaveLength(3);
+  for (const run of [active, queued, cancelled]) expect((await core.views.view(run))?.retry).toBeNull();
 });
 
 test("a held run says what holds it, keeps none behind it from its turn, and starts when it is released", async () => {

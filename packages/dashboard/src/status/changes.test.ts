@@ -1,4 +1,4 @@
-import type { ChangesView, ClosureDiff, Preview, RunId, RunSummary } from "@nixfleet/protocol";
+import type { ChangesView, ClosureDiff, NextAction, Preview, RunId, RunSummary } from "@nixfleet/protocol";
 import { REFUSALS } from "@nixfleet/protocol";
 import { expect, test } from "vitest";
 import { type ChangesInput, changes } from "./changes.ts";
@@ -40,7 +40,11 @@ interface Case {
   says: RegExp;
   /** "op label whenBlocked", "open <run>", or null. */
   does: string | null;
+  /** The same of what only force starts. Default null. */
+  forces?: string | null;
 }
+
+const lockedOut = shown({ lockOut: { risks: ["sshd is switched off."], unclear: [] } });
 
 const cases: Case[] = [
   {
@@ -123,8 +127,9 @@ const cases: Case[] = [
     title: "what would remove the agent is not offered, and says why",
     of: { lastPreview: shown({ agent: "missing" }) },
     standing: "fresh",
-    says: /no longer contains this agent, so the host would be unreachable\.$/,
+    says: /It takes away the agent, so it is refused unless you force it\.$/,
     does: null,
+    forces: "switch Switch anyway… refuse",
   },
   {
     title: "a preview beside a specialisation that runs says that it is kept",
@@ -145,7 +150,7 @@ const cases: Case[] = [
       deployed: closure("c"),
     },
     standing: "fresh",
-    says: /It leaves the specialisation x, which it does not have\.$/,
+    says: /It leaves the specialisation x, which the new configuration does not have\.$/,
     does: "switch Switch to this refuse",
   },
   {
@@ -159,9 +164,36 @@ const cases: Case[] = [
     title: "R83: what would take ways into the host away is not offered, and says so",
     of: { lastPreview: shown({ lockOut: { risks: ["sshd is switched off.", "The host is named b."], unclear: [] } }) },
     standing: "fresh",
-    says: /It takes away 2 ways into the host: it is switched to only if the run is forced\.$/,
+    says: /It takes away 2 ways into the host, so it is refused unless you force it\.$/,
     does: null,
+    forces: "switch Switch anyway… refuse",
   },
+  {
+    title: "R83: on a host that is offline it can be forced from the queue",
+    of: { lastPreview: lockedOut, row: row({ reachability: { state: "offline" } }) },
+    standing: "fresh",
+    says: /refused unless you force it\.$/,
+    does: null,
+    forces: "switch Queue anyway… queue",
+  },
+  ...(
+    [
+      ["the target moved", { target: A }, "target-moved", "preview Preview again refuse"],
+      ["the host changed", { running: closure("e") }, "host-changed", "preview Preview again refuse"],
+      ["it runs already", { running: closure("d") }, "fresh", null],
+      ["another run is at work", { row: row({ run: atWork("switch") }) }, "fresh", `open ${runId}`],
+      ["the host's configuration forbids it", { row: row({ deniedOps: { switch: "No." } }) }, "fresh", null],
+      ["the host was never here", { row: row({ reachability: { state: "never" } }) }, "fresh", null],
+    ] as const
+  ).map(
+    ([why, of, standing, does]): Case => ({
+      title: `R83: what takes ways into the host away cannot be forced: ${why}`,
+      of: { lastPreview: lockedOut, ...of },
+      standing,
+      says: /./,
+      does,
+    }),
+  ),
   {
     title: "R83: what only cannot be told is offered",
     of: { lastPreview: shown({ lockOut: { risks: [], unclear: ["sshd has other rules."] } }) },
@@ -199,17 +231,21 @@ const cases: Case[] = [
   },
 ];
 
-test.each(cases)("$title", ({ of = {}, standing, says, does }) => {
+const describeAction = (action: NextAction | null): string | null => {
+  if (action === null) return null;
+  return action.kind === "open-run"
+    ? `open ${action.runId satisfies RunId}`
+    : `${action.op} ${action.label} ${action.whenBlocked}`;
+};
+
+test.each(cases)("$title", ({ of = {}, standing, says, does, forces = null }) => {
   const running = of.running ?? closure("c");
   const found = changes({ lastPreview: shown(), running, deployed: running, target: T, row: row(), ...of });
-  const { action } = found;
-  const done =
-    action === null
-      ? null
-      : action.kind === "open-run"
-        ? `open ${action.runId satisfies RunId}`
-        : `${action.op} ${action.label} ${action.whenBlocked}`;
-  expect({ standing: found.standing, does: done }).toEqual({ standing, does });
+  expect({ standing: found.standing, does: describeAction(found.action), forces: describeAction(found.forced) }).toEqual({
+    standing,
+    does,
+    forces,
+  });
   expect(found.sentence).toMatch(says);
 });
 

@@ -23,9 +23,10 @@ export interface ChangesInput {
 }
 
 /** Whether the last preview still applies, its summary, and the suggested action. */
-export function changes(input: ChangesInput): Pick<ChangesView, "standing" | "sentence" | "action"> {
+export function changes(input: ChangesInput): Pick<ChangesView, "standing" | "sentence" | "action" | "forced"> {
   const standing = findStanding(input);
-  return { standing, sentence: describeStanding(input, standing), action: findAction(input, standing) };
+  const sentence = describeStanding(input, standing);
+  return { standing, sentence, action: findAction(input, standing), forced: findForced(input, standing) };
 }
 
 function findStanding({ lastPreview, running, deployed, target }: ChangesInput): ChangesView["standing"] {
@@ -79,17 +80,19 @@ function describeChanges(
     parts.push(...(touched.length > 0 ? touched : ["touches no unit"]));
   }
   if (reboot.needed) parts.push("needs a reboot");
-  const missing = agent === "missing" ? " It no longer contains this agent, so the host would be unreachable." : "";
-  const lost = lockOut?.risks.length ?? 0;
-  const ways =
-    lost === 0 ? "" : ` It takes away ${count(lost, "way")} into the host: it is switched to only if the run is forced.`;
   const special = specialisation === undefined ? "" : describeSpecialisation(specialisation);
-  return `A switch to ${at} ${parts.length > 0 ? joinNames(parts, parts.length) : "activates another closure"}.${special}${missing}${ways}`;
+  const lost = [
+    ...(agent === "missing" ? ["the agent"] : []),
+    ...(lockOut !== undefined && lockOut.risks.length > 0 ? [`${count(lockOut.risks.length, "way")} into the host`] : []),
+  ];
+  const refused =
+    lost.length === 0 ? "" : ` It takes away ${joinNames(lost, lost.length)}, so it is refused unless you force it.`;
+  return `A switch to ${at} ${parts.length > 0 ? joinNames(parts, parts.length) : "activates another closure"}.${special}${refused}`;
 }
 
 function describeSpecialisation({ running, next }: NonNullable<Preview["specialisation"]>): string {
   if (next !== null) return ` It keeps the specialisation ${next}.`;
-  return running === null ? "" : ` It leaves the specialisation ${running}, which it does not have.`;
+  return running === null ? "" : ` It leaves the specialisation ${running}, which the new configuration does not have.`;
 }
 
 const UNIT_VERBS = [
@@ -103,15 +106,30 @@ function findAction({ lastPreview, deployed, row }: ChangesInput, standing: Chan
   if (row.run !== null) return { kind: "open-run", label: "Open run", runId: row.run.id };
   if (row.reachability.state === "never") return null;
   const waits = row.reachability.state !== "online";
-  const start = (op: OpName, label: string, args: Record<string, unknown>): NextAction | null =>
-    row.deniedOps[op] === undefined
-      ? { kind: "start", label, op, args, whenBlocked: waits ? "queue" : "refuse", compartment: null }
-      : null;
-  if (lastPreview === null) return start("preview", waits ? "Queue preview" : "Preview", {});
-  if (standing !== "fresh") return start("preview", waits ? "Queue preview" : "Preview again", {});
-  const { commit, closure, agent, lockOut } = lastPreview.preview;
-  // The page does not offer a switch that would cut the host off; it needs force.
-  const isCutOff = agent === "missing" || (lockOut?.risks.length ?? 0) > 0;
-  if (deployed === closure || commit === null || isCutOff) return null;
-  return start("switch", waits ? "Queue switch" : "Switch to this", { mode: "switch", commit, closure });
+  if (lastPreview === null) return startOn(row, "preview", waits ? "Queue preview" : "Preview", {});
+  if (standing !== "fresh") return startOn(row, "preview", waits ? "Queue preview" : "Preview again", {});
+  const { commit, closure } = lastPreview.preview;
+  // What would cut the host off is not suggested; it needs force.
+  if (deployed === closure || commit === null || cutsOff(lastPreview.preview)) return null;
+  return startOn(row, "switch", waits ? "Queue switch" : "Switch to this", { mode: "switch", commit, closure });
+}
+
+/** The switch that only force starts, and only after it was seen what it takes away. */
+function findForced({ lastPreview, deployed, row }: ChangesInput, standing: ChangesView["standing"]): NextAction | null {
+  if (lastPreview === null || standing !== "fresh" || row.run !== null || row.reachability.state === "never") return null;
+  const { commit, closure } = lastPreview.preview;
+  if (deployed === closure || commit === null || !cutsOff(lastPreview.preview)) return null;
+  const label = row.reachability.state === "online" ? "Switch anyway…" : "Queue anyway…";
+  return startOn(row, "switch", label, { mode: "switch", commit, closure });
+}
+
+function cutsOff({ agent, lockOut }: Preview): boolean {
+  return agent === "missing" || (lockOut?.risks.length ?? 0) > 0;
+}
+
+/** Null: the host cannot do it now. */
+function startOn(row: ChangesInput["row"], op: OpName, label: string, args: Record<string, unknown>): NextAction | null {
+  if (row.deniedOps[op] !== undefined) return null;
+  const whenBlocked = row.reachability.state === "online" ? "refuse" : "queue";
+  return { kind: "start", label, op, args, whenBlocked, compartment: null };
 }

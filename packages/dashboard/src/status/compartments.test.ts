@@ -431,6 +431,41 @@ const cases: Case[] = [
     runs: runs({ lastFetch: run({ op: "switch", state: "refused", code: "disk-too-full" }) }),
     is: { git: ["ok", "at target"] },
   },
+  ...(
+    [
+      ["would-lock-out", "sshd is switched off.", /The host refused the switch to 7777777\. sshd is switched off\. A preview/],
+      ["agent-missing", null, /It would take away ways into the host\. A preview lists what would be lost\.$/],
+    ] as const
+  ).map(
+    ([code, reason, says]): Case => ({
+      title: `R83: a target to which the host refuses to switch (${code}) is said until it was looked at`,
+      host: host(at(T), { deployments: [deployment(closure("c"), A)] }),
+      runs: runs({ lastFetch: run({ op: "switch", state: "refused", code, reason }) }),
+      is: { system: ["attention", "refused"] },
+      says: { system: says },
+    }),
+  ),
+  ...(
+    [
+      ["a preview since", run({ op: "preview", state: "succeeded" })],
+      ["another target", run({ op: "switch", state: "refused", code: "would-lock-out", commit: X })],
+      ["another refusal", run({ op: "switch", state: "refused", code: "disk-too-full" })],
+      ["no refusal", run({ op: "switch", state: "cancelled", code: "would-lock-out" })],
+    ] as const
+  ).map(
+    ([why, lastFetch]): Case => ({
+      title: `R83: a host is not said to refuse the target: ${why}`,
+      host: host(at(T), { deployments: [deployment(closure("c"), A)] }),
+      runs: runs({ lastFetch }),
+      is: { system: ["attention", "not switched"] },
+    }),
+  ),
+  {
+    title: "R83: what was refused and runs by now is not said to be refused",
+    host: host(at(T)),
+    runs: runs({ lastFetch: run({ op: "switch", state: "refused", code: "would-lock-out" }) }),
+    is: { system: ["ok", "current"] },
+  },
   {
     title: "F8: a rollback at work turns System blue",
     runs: runs({
@@ -550,7 +585,7 @@ const cases: Case[] = [
   {
     title: "F6: R37: a host that would forget an unconfirmed switch when it reboots needs attention",
     host: host({ ...at(A), undoAtBoot: "lost" }, { deployments: [deployment(closure("c"), A)] }),
-    is: { agent: ["attention", "no undo at boot"] },
+    is: { agent: ["attention", "at risk"] },
   },
   {
     title: "F6: a second machine with the same identity is a conflict",
@@ -666,6 +701,7 @@ const anyHost = fc.record({
       profile: pick(baseFacts.profile, { closure: closure("d") }),
       reboot: pick({ needed: true, reasons: [] }, { needed: false, reasons: [] }),
       tests: pick({ defined: 0 }, { defined: 3 }),
+      undoAtBoot: pick("ready", "lost"),
     },
     { requiredKeys: [] },
   ),

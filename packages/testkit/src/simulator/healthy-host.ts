@@ -1,19 +1,33 @@
-import { type ClosureDiff, type Facts, type Generation, OpName, type StartRun } from "@nixfleet/protocol";
+import { type ClosureDiff, type Facts, type Generation, OpName } from "@nixfleet/protocol";
+import {
+  activated,
+  factsAfterReboot,
+  guarded,
+  type LockOut,
+  NOTHING_TAKEN_AWAY,
+  nextSpecialisation,
+  type Pace,
+  type PlannedActivation,
+} from "./activation.ts";
 import { type Behaviour, type Script, type Step, simulatedClosure } from "./script.ts";
 
 const PACKAGES = ["linux", "systemd", "openssh", "nginx", "postgresql", "grafana", "curl", "git"] as const;
-/** From arming to undoing, in milliseconds. */
-const CONFIRM_WINDOW = 120_000;
 const DAY = 24 * 60 * 60_000;
 
-interface Pace {
-  /** How long something takes at this pace. */
-  ms(milliseconds: number): number;
-  at(): number;
+export interface HealthyHostOptions {
+  /** How many times slower than at once; at 1 a switch takes some ten seconds. */
+  pace?: number;
+  at?: () => number;
+  /** What the next activation takes away of the ways into a host, by its name. Default nothing. */
+  lockOut?: (host: string) => LockOut | undefined;
 }
 
-/** A host that does what it is told, `pace` times slower than at once: at 1 a switch takes some ten seconds. */
-export function createHealthyHost({ pace = 1, at = () => Date.now() }: { pace?: number; at?: () => number } = {}): Behaviour {
+/** A host that does what it is told. Its closures have the specialisations that its running one has. */
+export function createHealthyHost({
+  pace = 1,
+  at = () => Date.now(),
+  lockOut = () => undefined,
+}: HealthyHostOptions = {}): Behaviour {
   const timing: Pace = { ms: (milliseconds) => milliseconds * pace, at };
   const { ms } = timing;
   return (start, { name, facts }): Script => {
@@ -34,6 +48,8 @@ export function createHealthyHost({ pace = 1, at = () => Date.now() }: { pace?: 
         const from = against === undefined ? (facts.running?.closure ?? null) : closureOf(facts, against);
         if (closure === null) return missing;
         const looked = generation === undefined ? commit : (find(facts, generation)?.commit ?? null);
+        const running = facts.running?.specialisation?.name ?? null;
+        const next = nextSpecialisation(facts, undefined) ?? null;
         return [
           ...(generation === undefined ? built(closure, timing) : []),
           { do: "phase", phase: "diff" },
@@ -52,6 +68,8 @@ export function createHealthyHost({ pace = 1, at = () => Date.now() }: { pace?: 
                     : { stop: [], start: [], restart: ["nginx.service"], reload: ["dbus.service"] },
                 reboot: { needed: false, reasons: [] },
                 agent: "same",
+                ...(running !== null && { specialisation: { running, next } }),
+                ...(against === undefined && { lockOut: (from === closure ? undefined : lockOut(name)) ?? NOTHING_TAKEN_AWAY }),
               },
             },
           },
@@ -59,7 +77,15 @@ export function createHealthyHost({ pace = 1, at = () => Date.now() }: { pace?: 
       }
       case "switch": {
         const closure = simulatedClosure(commit, name);
-        const { mode = "switch", closure: asked } = start.args as { mode?: "switch" | "boot" | "test"; closure?: string };
+        const {
+          mode = "switch",
+          closure: asked,
+          specialisation,
+        } = start.args as { mode?: PlannedActivation["mode"]; closure?: string; specialisation?: string | null };
+        const special = mode === "boot" ? undefined : nextSpecialisation(facts, specialisation);
+        if (typeof specialisation === "string" && special === undefined) {
+          return { refuse: "arguments-invalid", reason: `There is no specialisation ${specialisation}.` };
+        }
         if (asked !== undefined && asked !== closure) {
           return { refuse: "closure-changed", reason: `The commit builds ${closure}.` };
         }
@@ -70,7 +96,11 @@ export function createHealthyHost({ pace = 1, at = () => Date.now() }: { pace?: 
           ...built(closure, timing, fetched),
           { do: "phase", phase: "diff" },
           { do: "event", event: { kind: "diff", diff: diffOf(facts.running?.closure ?? null, closure) } },
-          ...activated(start, facts, { closure, commit, mode, generation, generations }, timing),
+          ...guarded(
+            start,
+            lockOut(name),
+            activated(start, facts, { closure, commit, mode, generation, generations, special }, timing),
+          ),
         ];
       }
       case "rollback": {
@@ -84,7 +114,14 @@ export function createHealthyHost({ pace = 1, at = () => Date.now() }: { pace?: 
           ...activated(
             start,
             facts,
-            { closure, commit: find(facts, generation)?.commit ?? null, mode: "switch", generation, generations },
+            {
+              closure,
+              commit: find(facts, generation)?.commit ?? null,
+              mode: "switch",
+              generation,
+              generations,
+              special: nextSpecialisation(facts, undefined),
+            },
             timing,
           ),
         ];
@@ -139,6 +176,7 @@ const missing = { refuse: "generation-missing", reason: "There is no such genera
 const find = (facts: Partial<Facts>, generation: number): Generation | undefined =>
   facts.generations?.find(({ number }) => number === generation);
 const closureOf = (facts: Partial<Facts>, generation: number) => find(facts, generation)?.closure ?? null;
+
 const others = (facts: Partial<Facts>) => (facts.generations ?? []).map((older) => ({ ...older, current: false }));
 
 function built(closure: string, { ms }: Pace, ...whenFetched: Step[]): Step[] {
@@ -166,72 +204,5 @@ function diffOf(from: string | null, to: string): ClosureDiff {
     changed: [{ name: "nginx", from: ["1.28.0"], to: ["1.28.1"], sizeBefore: 12_000_000, sizeAfter: 12_100_000 }],
     sizeBefore: from === null ? null : size,
     sizeAfter: size + 6_500_000,
-  };
-}
-
-interface PlannedActivation {
-  closure: string;
-  commit: string | null;
-  mode: "switch" | "boot" | "test";
-  generation: number;
-  generations: Facts["generations"] | undefined;
-}
-
-/** Arms, activates, and is confirmed or goes back. */
-function activated(start: StartRun, facts: Partial<Facts>, to: PlannedActivation, { ms, at }: Pace): Step[] {
-  const { closure, commit, mode, generation, generations } = to;
-  const { running } = facts;
-  const armed: Step[] = [];
-  const confirmed: Step[] = [];
-  if (mode !== "boot" && running !== undefined && start.confirmSecret !== undefined) {
-    const until = at() + CONFIRM_WINDOW;
-    const back = running.closure;
-    armed.push(
-      { do: "event", event: { kind: "armed", until, back } },
-      { do: "facts", facts: { deadman: { runId: start.runId, until, back } } },
-    );
-    confirmed.push(
-      { do: "phase", phase: "confirm" },
-      {
-        do: "confirm",
-        within: CONFIRM_WINDOW,
-        otherwise: [
-          { do: "phase", phase: "undo" },
-          { do: "facts", facts: { running, deadman: null } },
-          {
-            do: "finish",
-            outcome: { state: "rolled-back", code: "not-confirmed", reason: "The dashboard did not confirm it in time." },
-          },
-        ],
-      },
-    );
-  }
-  return [
-    { do: "phase", phase: "activate" },
-    ...armed,
-    { do: "wait", ms: ms(1500) },
-    { do: "facts", facts: mode === "boot" ? {} : { running: { closure, since: at() } } },
-    ...confirmed,
-    {
-      do: "event",
-      event: { kind: "deployed", deployment: { closure, commit, runId: start.runId, at: at(), generation, mode } },
-    },
-    {
-      do: "facts",
-      facts: {
-        deadman: null,
-        ...(mode === "test" ? {} : { profile: { closure, generation } }),
-        ...(generations === undefined ? {} : { generations }),
-      },
-    },
-  ];
-}
-
-/** It boots what its profile names. */
-function factsAfterReboot(facts: Partial<Facts>): Partial<Facts> {
-  const closure = facts.profile?.closure;
-  return {
-    reboot: { needed: false, reasons: [] },
-    ...(closure === undefined ? {} : { running: { closure }, booted: { closure } }),
   };
 }

@@ -4,7 +4,7 @@ import { classNames } from "./class-names.ts";
 export interface PhaseSegment {
   readonly name: string;
   readonly label: string;
-  readonly state: "done" | "current" | "to-come" | "failed" | "skipped";
+  readonly state: "done" | "current" | "to-come" | "failed" | "refused" | "skipped";
   /** Width beside the others, from how long the phase usually takes on this host. */
   readonly weight: number;
   /** The done share of the current phase, 0 to 1. Absent: unknown, so nothing is filled. */
@@ -17,6 +17,7 @@ const FILL = {
   done: "bg-working-fill opacity-55",
   current: "bg-working-fill",
   failed: "bg-broken-fill",
+  refused: "bg-attention-fill",
   "to-come": "",
   skipped: "",
 } as const satisfies Record<PhaseSegment["state"], string>;
@@ -58,7 +59,9 @@ export function PhaseBar({ segments, tall = false }: { segments: readonly PhaseS
                   ? "text-working"
                   : segment.state === "failed"
                     ? "text-broken"
-                    : "font-normal text-faint",
+                    : segment.state === "refused"
+                      ? "text-attention"
+                      : "font-normal text-faint",
               )}
             >
               {segment.note}

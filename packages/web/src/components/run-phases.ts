@@ -3,16 +3,22 @@ import { formatDuration, formatEstimate } from "../format/duration.ts";
 import { formatPercent } from "../format/quantity.ts";
 import type { PhaseSegment } from "./phase-bar.tsx";
 
-/** The phases of a run for a phase bar: finished ones with their time, the current one with its share, the others with an estimate. */
-export function phaseSegments(phases: readonly PhaseView[], now: number): readonly PhaseSegment[] {
-  return phases.map((phase) => ({
-    name: phase.phase,
-    label: PHASE_LABELS[phase.phase],
-    state: phase.state,
-    weight: weightOf(phase),
-    share: phase.share ?? undefined,
-    note: noteOf(phase, now),
-  }));
+/**
+ * The phases of a run for a phase bar: finished ones with their time, the current one with its share, the others with an estimate. A
+ * phase in which the host refused the run is not called failed.
+ */
+export function phaseSegments({ phases, state }: Pick<RunSummary, "phases" | "state">, now: number): readonly PhaseSegment[] {
+  return phases.map((phase) => {
+    const refused = state === "refused" && phase.state === "failed";
+    return {
+      name: phase.phase,
+      label: PHASE_LABELS[phase.phase],
+      state: refused ? "refused" : phase.state,
+      weight: weightOf(phase),
+      share: phase.share ?? undefined,
+      note: refused ? "refused" : noteOf(phase, now),
+    };
+  });
 }
 
 /** Between the width that the time asks for and one for all: a build of minutes must leave a phase of seconds readable. */

@@ -111,6 +111,7 @@ export function changesOf(row: HostRow, now: number): ChangesView {
     standing: "none",
     sentence: "No preview yet. A preview shows what a switch would change, without changing anything.",
     action: start("preview", "Preview"),
+    forced: null,
   };
   const fresh: ChangesView = {
     ...none,
@@ -202,10 +203,15 @@ export function changesOf(row: HostRow, now: number): ChangesView {
           reboot: { needed: false, reasons: [] },
         }),
         sentence:
-          "A switch to 7f3a91c changes 51 packages, adds 3 packages and removes 1 package. It no longer contains this agent, so the host would be unreachable.",
+          "A switch to 7f3a91c changes 51 packages, adds 3 packages and removes 1 package. It takes away the agent and 1 way into the host, so it is refused unless you force it.",
         commits: [],
         commitsComplete: false,
         action: null,
+        forced: start("switch", "Switch anyway…", {
+          mode: "switch",
+          commit: TARGET,
+          closure: storePath(row.name, "b"),
+        }),
       };
     default:
       return none;

@@ -4,13 +4,15 @@ import { Button } from "../components/button.tsx";
 import { Dialog } from "../components/dialog.tsx";
 import { Field } from "../components/input.tsx";
 import { KeyValue } from "../components/key-value.tsx";
+import { StatusLine } from "../components/status-line.tsx";
 import { countOf } from "../format/quantity.ts";
 import { isUnanswered } from "../live/api.ts";
 import { useTarget } from "../live/use-live.ts";
 import { useSession } from "../shell/session.ts";
 import { ForceSwitch } from "./force-switch.tsx";
 import { joinNames, type OpSplit, type OpStart, opOn, questionOf, specialisationsToAsk } from "./requests.ts";
-import { type SpecialisationAnswer, SpecialisationChoice } from "./specialisation-choice.tsx";
+import { SpecialisationChoice } from "./specialisation-choice.tsx";
+import { lastingSpecialisations, type SpecialisationAnswer } from "./specialisation-words.ts";
 import { useAttempts } from "./use-attempts.ts";
 
 /** The answer: the op with its arguments, the hosts, and the proof where the op needs one. */
@@ -20,6 +22,12 @@ export interface OpAnswer {
   readonly proof?: { readonly password: string };
 }
 
+/** What a run can cost, as sentences below a title. */
+export interface Risk {
+  readonly title: string;
+  readonly sentences: readonly string[];
+}
+
 /**
  * Asks before an op starts: what, on which hosts by name, to which commit, and which hosts are skipped and why. Also asks the question
  * of the op, and for the password where the op needs it.
@@ -27,11 +35,14 @@ export interface OpAnswer {
 export default function OpDialog({
   start,
   split,
+  risk,
   onClose,
   onAnswer,
 }: {
   start: OpStart;
   split: OpSplit;
+  /** The run can be started by force only. */
+  risk?: Risk | undefined;
   onClose: () => void;
   /** Rejects when the proof was rejected or no answer came: the dialog stays open and shows why. */
   onAnswer: (answer: OpAnswer) => Promise<void>;
@@ -46,6 +57,8 @@ export default function OpDialog({
   const [force, setForce] = useState(start.force);
   const [specialisation, setSpecialisation] = useState<SpecialisationAnswer>();
   const [sent, setSent] = useState(false);
+  // What is drawn is not yet so when two clicks come as one.
+  const sending = useRef(false);
   const cancel = useRef<HTMLButtonElement>(null);
   const first = useRef<HTMLInputElement>(null);
   const confirm = useRef<HTMLButtonElement>(null);
@@ -54,10 +67,17 @@ export default function OpDialog({
   const { allowed } = split;
   const [only] = allowed;
   const specialisations = specialisationsToAsk(start, allowed);
+  const mustForce = risk !== undefined;
+  const disabledReason =
+    allowed.length === 0
+      ? "None of these hosts can run this now."
+      : mustForce && !force
+        ? "Turn on “Force the run” first."
+        : attempts.wait;
   const verb = opOn(start.op, allowed.length === 1 && only ? only.name : countOf(allowed.length, "host"));
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
-    if (sent || attempts.wait !== undefined || allowed.length === 0) return;
+    if (sending.current || disabledReason !== undefined) return;
     const args = {
       ...start.args,
       ...(question && { [question.argument]: Number(answer) }),
@@ -67,6 +87,7 @@ export default function OpDialog({
       setFault(question.fault);
       return;
     }
+    sending.current = true;
     setSent(true);
     setFault(undefined);
     attempts.clear();
@@ -76,6 +97,7 @@ export default function OpDialog({
       attempts.failed(error);
       // Sending the same answer again repeats the same request.
       if (!isUnanswered(error)) setPassword("");
+      sending.current = false;
       setSent(false);
       first.current?.focus();
     }
@@ -84,7 +106,7 @@ export default function OpDialog({
     <Dialog
       open
       onClose={onClose}
-      initialFocus={secondFactor || question ? first : start.force ? cancel : confirm}
+      initialFocus={secondFactor || question ? first : start.force || mustForce ? cancel : confirm}
       title={<OpDialogTitle start={start} verb={verb} />}
       actions={
         <>
@@ -95,9 +117,9 @@ export default function OpDialog({
             ref={confirm}
             type="submit"
             form={form}
-            variant={secondFactor || force ? "danger" : "ink"}
+            variant={secondFactor || force || mustForce ? "danger" : "ink"}
             sent={sent}
-            disabledReason={allowed.length === 0 ? "None of these hosts can run this now." : attempts.wait}
+            disabledReason={disabledReason}
           >
             {attempts.wait ?? verb}
           </Button>
@@ -106,9 +128,9 @@ export default function OpDialog({
     >
       <OpSummary start={start} split={split} />
       <form id={form} onSubmit={(event) => void submit(event)} className="grid gap-3 text-text empty:hidden">
-        <ForceSwitch op={start.op} forced={force} onChange={setForce} />
+        {risk && <RiskList risk={risk} />}
         {only && specialisations.length > 0 && (
-          <SpecialisationChoice running={only.runs.specialisation} names={specialisations} onChange={setSpecialisation} />
+          <SpecialisationChoice row={only} names={specialisations} onChange={setSpecialisation} />
         )}
         {question && (
           <Field
@@ -123,6 +145,7 @@ export default function OpDialog({
             fault={fault}
           />
         )}
+        <ForceSwitch op={start.op} forced={force} required={mustForce} onChange={setForce} />
         {secondFactor && (
           <>
             <input hidden type="text" name="username" autoComplete="username" value={person.name} readOnly />
@@ -143,6 +166,25 @@ export default function OpDialog({
         )}
       </form>
     </Dialog>
+  );
+}
+
+/** What whoever forces the run agrees to. */
+function RiskList({ risk: { title, sentences } }: { risk: Risk }) {
+  const id = useId();
+  return (
+    <section aria-labelledby={id} className="grid gap-1.5 rounded-m bg-broken-soft px-3 py-2.5">
+      <h3 id={id} className="text-small font-semibold">
+        {title}
+      </h3>
+      <ul className="grid gap-1.5">
+        {sentences.map((sentence) => (
+          <li key={sentence}>
+            <StatusLine status="broken">{sentence}</StatusLine>
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }
 
@@ -169,6 +211,7 @@ function OpSummary({ start, split: { allowed, denied } }: { start: OpStart; spli
   const busy = allowed.filter((row) => row.run !== null && !away.includes(row));
   const waiting = start.whenBlocked === "queue" ? "the run is queued" : "the run is refused";
   const names = (rows: readonly HostRow[]) => joinNames(rows.map((row) => row.name));
+  const specialised = lastingSpecialisations(start, allowed);
   const several = allowed.length + denied.length > 1;
   const entries = [
     ...(several && allowed.length > 0
@@ -182,6 +225,7 @@ function OpSummary({ start, split: { allowed, denied } }: { start: OpStart; spli
         ]
       : []),
     ...(away.length > 0 ? [["Offline", `${names(away)}: ${waiting}.`] as const] : []),
+    ...(specialised === null ? [] : [["Specialisation", specialised] as const]),
     ...(busy.length > 0 ? [["Busy", `${names(busy)}: ${waiting}.`] as const] : []),
     ...denied.map(({ row, reason }) => [row.name, `Skipped. ${reason}`] as const),
   ];

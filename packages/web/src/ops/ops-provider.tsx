@@ -5,6 +5,7 @@ import { notify } from "../components/toast.tsx";
 import { call, createSend, isUnanswered, ProblemError, type Send } from "../live/api.ts";
 import { useSession } from "../shell/session.ts";
 import { messageOf } from "./message-of.ts";
+import type { Risk } from "./op-dialog.tsx";
 import { markPending, settlePending } from "./pending-ops.ts";
 import { asksFirst, joinNames, leadsToChanges, type OpStart, specialisationsToAsk, splitByDenial } from "./requests.ts";
 import { toastQueued, toastRefused, toastStartedMany, toastStartFailed } from "./start-toasts.ts";
@@ -14,12 +15,19 @@ const OpDialog = lazy(() => import("./op-dialog.tsx"));
 /** Called with the run that started, for an op on one host. */
 type OnStarted = (run: RunSummary) => void;
 
+export interface StartOptions {
+  readonly onStarted?: OnStarted;
+  /** What the run would do that needs to be agreed to: it starts once a person has forced it in a dialog that says so. */
+  readonly risk?: Risk;
+}
+
 interface Ops {
   /**
-   * Starts an op on hosts. A dialog asks first for more than one host, for a forced run, and for an op that has a question or needs
-   * the password, and for a switch of a host that has specialisations. A preview of a switch opens the page that shows it, unless `onStarted` does something else.
+   * Starts an op on hosts. A dialog asks first for more than one host, for a forced run, for one that takes something away, for an op
+   * that has a question or needs the password, and for a switch of a host that has specialisations. A preview of a switch opens the page
+   * that shows it, unless `onStarted` does something else.
    */
-  readonly start: (start: OpStart, rows: readonly HostRow[], onStarted?: OnStarted) => void;
+  readonly start: (start: OpStart, rows: readonly HostRow[], options?: StartOptions) => void;
   /** Cancels a run. */
   readonly cancel: (run: RunSummary) => Promise<void>;
 }
@@ -38,7 +46,7 @@ interface Question {
   readonly number: number;
   readonly start: OpStart;
   readonly rows: readonly HostRow[];
-  readonly onStarted: OnStarted | undefined;
+  readonly options: StartOptions;
   readonly sends: Sends;
 }
 
@@ -55,18 +63,19 @@ export function OpsProvider({ children }: { children: ReactNode }) {
   const { person } = useSession();
   const navigate = useNavigate();
   const [question, setQuestion] = useState<Question | undefined>();
-  const ask = useCallback((start: OpStart, rows: readonly HostRow[], onStarted?: OnStarted) => {
+  const ask = useCallback((start: OpStart, rows: readonly HostRow[], options: StartOptions) => {
     setQuestion((before) => ({
       number: (before?.number ?? 0) + 1,
       start,
       rows,
-      onStarted,
+      options,
       sends: createSends(),
     }));
   }, []);
   const send = useCallback(
-    async (start: OpStart, rows: readonly HostRow[], sends: Sends, onStarted?: OnStarted, proof?: Proof) => {
-      const force = (refused: readonly HostRow[]) => ask({ ...start, force: true }, refused, onStarted);
+    async (start: OpStart, rows: readonly HostRow[], sends: Sends, options: StartOptions, proof?: Proof) => {
+      const { onStarted } = options;
+      const force = (refused: readonly HostRow[]) => ask({ ...start, force: true }, refused, options);
       const [only] = rows;
       if (rows.length !== 1 || only === undefined) return startMany(start, rows, sends, force, proof);
       if (!onStarted && leadsToChanges(start)) void navigate({ to: "/hosts/$host/changes", params: { host: only.name } });
@@ -75,13 +84,13 @@ export function OpsProvider({ children }: { children: ReactNode }) {
     [navigate, ask],
   );
   const start = useCallback<Ops["start"]>(
-    (wanted, rows, onStarted) => {
+    (wanted, rows, options = {}) => {
       const { allowed, denied } = splitByDenial(rows, wanted.op, person.role);
       const [only] = allowed;
-      const isChoice = specialisationsToAsk(wanted, allowed).length > 0;
+      const isChoice = specialisationsToAsk(wanted, allowed).length > 0 || options.risk !== undefined;
       if (rows.length > 1 || (only && (wanted.force || isChoice || asksFirst(wanted.op, rows.length))))
-        ask(wanted, rows, onStarted);
-      else if (only) void send(wanted, [only], createSends(), onStarted);
+        ask(wanted, rows, options);
+      else if (only) void send(wanted, [only], createSends(), options);
       else if (denied[0]) toastRefused(wanted, denied[0].row.name, denied[0].reason);
     },
     [person.role, ask, send],
@@ -96,11 +105,12 @@ export function OpsProvider({ children }: { children: ReactNode }) {
             key={question.number}
             start={question.start}
             split={splitByDenial(question.rows, question.start.op, person.role)}
+            risk={question.options.risk}
             onClose={() => setQuestion(undefined)}
             onAnswer={async ({ start: answered, rows, proof }) => {
               // Without a proof, the page shows the pending run. With one, the dialog waits until the proof is accepted.
               if (proof === undefined) setQuestion(undefined);
-              await send(answered, rows, question.sends, question.onStarted, proof);
+              await send(answered, rows, question.sends, question.options, proof);
               setQuestion((now) => (now === question ? undefined : now));
             }}
           />

@@ -1,47 +1,55 @@
-import { useId } from "react";
-
-/** Undefined: the one that runs is kept. Null: none. */
-export type SpecialisationAnswer = string | null | undefined;
+import type { HostRow } from "@nixfleet/protocol";
+import { useState } from "react";
+import { Select } from "../components/select.tsx";
+import { StatusLine } from "../components/status-line.tsx";
+import { useHostChanges } from "../live/use-live.ts";
+import { afterSwitch, type SpecialisationAnswer } from "./specialisation-words.ts";
 
 const KEEP = "";
 const NONE = "-";
 
 /** Asks which specialisation a switch activates. None is named like an option of its own: names begin with a letter or a digit. */
 export function SpecialisationChoice({
-  running,
+  row,
   names,
   onChange,
 }: {
-  running: string | null;
+  row: Pick<HostRow, "id" | "runs">;
   names: readonly string[];
   onChange: (answer: SpecialisationAnswer) => void;
 }) {
-  const id = useId();
+  const [answer, setAnswer] = useState<SpecialisationAnswer>();
+  const changes = useHostChanges(row.id);
+  const running = row.runs.specialisation;
+  const preview = changes?.standing === "fresh" ? changes.preview : null;
+  const next = preview?.specialisation?.next;
+  const { leaves, lasts } = afterSwitch({ answer, running, next });
+  const gone = running !== null && next === null;
   return (
-    <div className="grid gap-1.5">
-      <label htmlFor={id} className="text-small font-medium">
-        Specialisation
-      </label>
-      <select
-        id={id}
-        defaultValue={KEEP}
-        className="h-8 w-full min-w-0 rounded-m border border-control bg-surface px-2.5 text-small text-text max-phone:h-11 max-phone:text-subject max-phone:font-normal"
-        aria-describedby={`${id}-note`}
-        onChange={({ currentTarget: { value } }) => onChange(value === KEEP ? undefined : value === NONE ? null : value)}
-      >
-        <option value={KEEP}>{running === null ? "None, as now" : `${running}, as now`}</option>
-        {running !== null && <option value={NONE}>None</option>}
-        {names
-          .filter((name) => name !== running)
-          .map((name) => (
-            <option key={name} value={name}>
-              {name}
-            </option>
-          ))}
-      </select>
-      <p id={`${id}-note`} className="text-label text-muted">
-        Until the next boot: that brings the configuration itself, unless you choose another entry of the boot menu.
-      </p>
-    </div>
+    <Select
+      label="Specialisation"
+      value={answer === undefined ? KEEP : (answer ?? NONE)}
+      onChange={({ currentTarget: { value } }) => {
+        const chosen = value === KEEP ? undefined : value === NONE ? null : value;
+        setAnswer(chosen);
+        onChange(chosen);
+      }}
+      note={
+        <>
+          {leaves && <StatusLine status="attention">{leaves}</StatusLine>}
+          {lasts && <p>{lasts}</p>}
+        </>
+      }
+    >
+      <option value={KEEP}>{running === null ? "None, as now" : gone ? `None: ${running} is gone` : `${running}, as now`}</option>
+      {running !== null && !gone && <option value={NONE}>None</option>}
+      {names
+        .filter((name) => name !== running)
+        .map((name) => (
+          <option key={name} value={name}>
+            {name}
+          </option>
+        ))}
+    </Select>
   );
 }

@@ -32,9 +32,9 @@ export function agentFinding({ facts, conflict, unsupported }: HostInput, target
   }
   if (facts.undoAtBoot === "lost") {
     const text =
-      "A reboot forgets a switch that was not confirmed: the runner's directory is in memory. Keep it on a disk; nixfleet-agent check names it.";
+      "The runner's directory is in memory: after a reboot, nothing undoes a switch that was not confirmed. Move the directory to a disk; nixfleet-agent check on the host names it.";
     const lead = "Nothing undoes a switch at boot";
-    return finding("attention", "no undo at boot", text, {
+    return finding("attention", "at risk", text, {
       cause: { lead, detail: "the runner's directory is in memory", since: null },
       note: "nothing undoes a switch at boot",
     });

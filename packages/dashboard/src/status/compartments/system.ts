@@ -1,4 +1,4 @@
-import { deployedClosure, sentence, shortCommit, storeName } from "@nixfleet/protocol";
+import { canCutOff, deployedClosure, sentence, shortCommit, storeName } from "@nixfleet/protocol";
 import { noTargetFinding } from "./git.ts";
 import type { Finding, HostInput, KnownTarget, RunFacts, RunsInput, SuggestedAction, TargetInput } from "./input.ts";
 import { runningCommit, runningSystem, runsCommit } from "./running.ts";
@@ -25,7 +25,7 @@ export interface PrecedingAnswers {
 export function systemFinding(
   host: HostInput,
   target: TargetInput,
-  { active, lastSwitch }: RunsInput,
+  { active, lastFetch, lastSwitch }: RunsInput,
   preceding: PrecedingAnswers,
   now: number,
 ): Finding {
@@ -37,6 +37,8 @@ export function systemFinding(
   if (target.state === "unknown-source") return noTargetFinding(target);
   const running = runningSystem(host);
   if (running.kind === "unknown") return neverSwitchedFinding(host);
+  const refused = target.state === "known" && !runsCommit(host, target.commit) ? refusedFinding(lastFetch, target) : null;
+  if (refused !== null) return refused;
   const { since = null } = host.facts.running ?? {};
   if (running.kind === "foreign") {
     const text = running.drift
@@ -86,6 +88,22 @@ function armedFinding({ facts }: HostInput, active: RunFacts | null, now: number
       since: deadman.until,
     },
     note: overdue ? "has not gone back in time" : "goes back to the previous system",
+  });
+}
+
+/**
+ * The host refused to switch to the target, since that would cut somebody off; null: it did not, or was looked at since. The next step is
+ * to look: what would be lost is on the page of a preview, and so is the way to switch anyway.
+ */
+function refusedFinding(last: RunFacts | null, target: KnownTarget): Finding | null {
+  if (last === null || last.op !== "switch" || last.state !== "refused" || last.commit !== target.commit) return null;
+  if (last.code === null || !canCutOff(last.code)) return null;
+  const why = sentence(last.reason ?? "It would take away ways into the host.");
+  const text = `The host refused the switch to ${shortCommit(target.commit)}. ${why} A preview lists what would be lost.`;
+  return finding("attention", "refused", text, {
+    cause: { lead: "Switch refused", detail: last.reason, since: last.endedAt },
+    note: "the switch was refused",
+    action: { label: "Preview", op: "preview", args: {} },
   });
 }
 

@@ -92,7 +92,7 @@ function RunLine({ run, row }: Work) {
 function Phases({ run }: { run: RunSummary }) {
   const ticks = run.phases.some((phase) => phase.state === "current" && phase.share === null);
   useTimed((now) => (ticks ? Math.floor(now / 1_000) : 0));
-  return <PhaseBar segments={phaseSegments(run.phases, serverNow())} />;
+  return <PhaseBar segments={phaseSegments(run, serverNow())} />;
 }
 
 function Elapsed({ run }: { run: RunSummary }) {

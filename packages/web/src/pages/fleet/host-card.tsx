@@ -91,6 +91,7 @@ export const HostCard = memo(function HostCard({
       </div>
       <div className="flex min-h-5 items-center gap-2.5 pr-2 text-label whitespace-nowrap text-muted">
         {row.runs.commit && <code className="text-text">{shortCommit(row.runs.commit)}</code>}
+        {row.runs.specialisation !== null && <span className="min-w-0 truncate">{row.runs.specialisation}</span>}
         {row.runs.since !== null && <RelativeTime at={row.runs.since} form="old" />}
         {row.runs.generation !== null && <span>generation {row.runs.generation}</span>}
         <span className="flex-1" />

@@ -129,7 +129,14 @@ function Cell({ column, row, away, columns, selected, onSelect }: CellProps): Re
               {row.runs.since !== null && <RelativeTime at={row.runs.since} form="bare" className="text-label text-faint" />}
             </span>
           ) : (
-            <span className="text-faint">–</span>
+            row.runs.specialisation === null && <span className="text-faint">–</span>
+          )}
+          {row.runs.specialisation !== null && (
+            <Tip text={`Runs the specialisation ${row.runs.specialisation}`}>
+              <span className="block truncate text-label leading-4 text-muted compact:leading-[14px]">
+                {row.runs.specialisation}
+              </span>
+            </Tip>
           )}
         </Td>
       );

@@ -1,4 +1,4 @@
-import { type ChangesView, deployedClosure, type HostView, shortCommit, storeName } from "@nixfleet/protocol";
+import { type ChangesView, deployedClosure, type HostView, type Preview, shortCommit, storeName } from "@nixfleet/protocol";
 import { ArrowRight } from "lucide-react";
 import type { ReactNode } from "react";
 import { sizeWords } from "../../closure/closure-rows.ts";
@@ -7,6 +7,7 @@ import { RelativeTime } from "../../components/relative-time.tsx";
 import { StatusIcon } from "../../components/status-icon.tsx";
 import { formatBytes, formatBytesChange } from "../../format/quantity.ts";
 import { commitsBetween, storeDisk } from "./changes-words.ts";
+import { takesAway } from "./ways-in.tsx";
 
 /** The summary of the preview: its sentence, the commits, its age, and the change of size. */
 export function ChangesHead({
@@ -27,10 +28,12 @@ export function ChangesHead({
         <p className="flex items-start gap-2.5 text-subject font-semibold">
           {standing !== "fresh" ? (
             <Mark status="attention" />
-          ) : preview.agent === "missing" || (preview.lockOut?.risks.length ?? 0) > 0 ? (
+          ) : runs ? (
+            <Mark status="ok" />
+          ) : takesAway(preview).length > 0 ? (
             <Mark status="broken" />
           ) : (
-            runs && <Mark status="ok" />
+            leaves(preview) && <Mark status="attention" />
           )}
           <span className="min-w-0 wrap-anywhere">{sentence}</span>
         </p>
@@ -57,6 +60,11 @@ export function ChangesHead({
   );
 }
 
+/** Whether the switch leaves the specialisation that runs. */
+function leaves({ specialisation }: Preview): boolean {
+  return specialisation !== undefined && specialisation.running !== null && specialisation.next === null;
+}
+
 function Mark({ status }: { status: "ok" | "attention" | "broken" }) {
   return (
     <span className="grid h-6 place-items-center">
@@ -73,6 +81,7 @@ function From({ view: { row, facts }, against }: { view: HostView; against: stri
     <>
       {row.runs.generation !== null && `generation ${row.runs.generation} `}
       <code className="text-text">{shortCommit(row.runs.commit)}</code>
+      {row.runs.specialisation !== null && ` as ${row.runs.specialisation}`}
     </>
   );
 }

@@ -4,7 +4,6 @@ import { UnitChanges } from "../../closure/unit-changes.tsx";
 import { useShowMore } from "../../closure/use-show-more.tsx";
 import { Icon } from "../../components/icon.tsx";
 import { RelativeTime } from "../../components/relative-time.tsx";
-import { StatusLine } from "../../components/status-line.tsx";
 import { useOps } from "../../ops/ops-provider.tsx";
 import { startOf } from "../../ops/requests.ts";
 import { SidePart } from "./side-part.tsx";
@@ -24,7 +23,7 @@ export function ChangesSide({
       {preview.reboot.needed && <RebootNeeded view={view} preview={preview} action={action} />}
       <UnitChanges units={preview.units} />
       <AgentAfter agent={preview.agent} />
-      {preview.lockOut && <WaysIn lockOut={preview.lockOut} />}
+      <WaysInAfter lockOut={preview.lockOut} />
       {(commits.length > 0 || !commitsComplete) && <Commits commits={commits} complete={commitsComplete} />}
     </aside>
   );
@@ -55,14 +54,11 @@ function RebootNeeded({ view: { row }, preview, action }: { view: HostView; prev
   );
 }
 
+/** That it is missing is named with the ways into the host. */
 function AgentAfter({ agent }: { agent: Preview["agent"] }) {
   switch (agent) {
     case "missing":
-      return (
-        <StatusLine status="broken" className="pt-2">
-          The new system does not contain the agent. After a switch you could not reach this host from here.
-        </StatusLine>
-      );
+      return null;
     case "changed":
       return <p className="pt-1 text-label text-faint">The agent changes too and restarts itself after the switch.</p>;
     case "same":
@@ -70,23 +66,12 @@ function AgentAfter({ agent }: { agent: Preview["agent"] }) {
   }
 }
 
-/** What the switch takes away of the ways into the host, each by name, and what cannot be told. */
-function WaysIn({ lockOut: { risks, unclear } }: { lockOut: NonNullable<Preview["lockOut"]> }) {
-  if (risks.length + unclear.length === 0) return null;
-  return (
-    <section aria-label="Ways into the host" className="grid gap-1.5 pt-2">
-      {risks.map((sentence) => (
-        <StatusLine key={sentence} status="broken">
-          {sentence}
-        </StatusLine>
-      ))}
-      {unclear.map((sentence) => (
-        <StatusLine key={sentence} status="attention">
-          {sentence}
-        </StatusLine>
-      ))}
-    </section>
-  );
+/** That nothing is taken away is a finding, too, and that nobody has looked is none. What is, or may be, stands above. */
+function WaysInAfter({ lockOut }: Pick<Preview, "lockOut">) {
+  if (lockOut === undefined)
+    return <p className="pt-1 text-label text-faint">Ways into the host, such as ssh, were not compared.</p>;
+  if (lockOut.risks.length + lockOut.unclear.length > 0) return null;
+  return <p className="pt-1 text-label text-faint">No known way into the host, such as ssh, is taken away.</p>;
 }
 
 const FIRST = 12;

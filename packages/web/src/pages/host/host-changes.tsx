@@ -15,6 +15,7 @@ import { ChangesFoot } from "./changes-foot.tsx";
 import { ChangesHead } from "./changes-head.tsx";
 import { ChangesSide } from "./changes-side.tsx";
 import { useThisHost } from "./host-frame.tsx";
+import { WaysIn } from "./ways-in.tsx";
 
 /** The changes of a switch on this host, from its last preview, and an active preview. */
 export function HostChanges() {
@@ -109,6 +110,7 @@ function Previewed({
           You cannot switch to it. {denied}
         </StatusLine>
       )}
+      {!runs && <WaysIn preview={preview} host={view.row.name} />}
       {preview.closure !== preview.against && (
         <div className="grid grid-cols-[minmax(0,1fr)_320px] gap-10 border-b border-border pt-4 pb-6 max-desk:grid-cols-1 max-desk:gap-6">
           <div className="min-w-0">

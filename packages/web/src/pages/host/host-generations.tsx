@@ -90,9 +90,11 @@ function CompareBar({ view: { row }, chosen, onDone }: { view: HostView; chosen:
   const args = comparisonOf(chosen);
   const compare = () => {
     if (args === null) return;
-    ops.start(opStart("preview", args), [row], (run) => {
-      onDone();
-      void navigate({ to: "/hosts/$host/generations", params: { host: row.name }, search: { compare: run.id } });
+    ops.start(opStart("preview", args), [row], {
+      onStarted: (run) => {
+        onDone();
+        void navigate({ to: "/hosts/$host/generations", params: { host: row.name }, search: { compare: run.id } });
+      },
     });
   };
   return (

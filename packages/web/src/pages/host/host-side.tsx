@@ -77,6 +77,7 @@ function RunningSystem({ view }: { view: HostView }) {
       </>,
     ]);
   }
+  if (row.runs.specialisation !== null) rows.push(["Specialisation", row.runs.specialisation]);
   if (runningSubject) rows.push(["Subject", runningSubject]);
   if (deployedBy) rows.push(["Deployed by", deployedBy]);
   if (facts.kernel) rows.push(["Kernel", facts.kernel]);

@@ -56,6 +56,14 @@ export default function RollBack({
         entries={[
           ...(runs ? [["Running", <Named key="runs" generation={runs} />] as const] : []),
           ["Rolls back to", <Named key="to" generation={to} />],
+          ...(row.runs.specialisation === null
+            ? []
+            : [
+                [
+                  "Specialisation",
+                  `${row.runs.specialisation}: kept if generation ${to.number} has it too; otherwise the rollback leaves it.`,
+                ] as const,
+              ]),
           ...(online ? [] : [["When", "As soon as the host is online again."] as const]),
           [
             "If it fails",

@@ -1,8 +1,9 @@
-import { canForce, type HostId, type NextAction } from "@nixfleet/protocol";
+import { canCutOff, canForce, type HostId, type NextAction, opDeclaration, REFUSALS, type RefusalCode } from "@nixfleet/protocol";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { RotateCw } from "lucide-react";
 import { Button, buttonClass } from "../../components/button.tsx";
 import { useHostRows } from "../../live/use-live.ts";
+import type { Risk } from "../../ops/op-dialog.tsx";
 import { useOps } from "../../ops/ops-provider.tsx";
 import { usePendingOp } from "../../ops/pending-ops.ts";
 import { denialOf, type OpStart, startOf } from "../../ops/requests.ts";
@@ -13,12 +14,15 @@ export function RetryRun({
   retry,
   host,
   refusal,
+  reason,
   forced,
 }: {
   retry: NextAction;
   host: HostId;
   /** Why the run was refused or failed, by its code. */
   refusal: string | null;
+  /** The same in the host's own words, which name what would be lost. */
+  reason: string | null;
   /** Whether it was forced already. */
   forced: boolean;
 }) {
@@ -37,13 +41,21 @@ export function RetryRun({
   // The host is known only once the fleet is loaded.
   if (row === undefined) return null;
   const disabledReason = denialOf(row, retry.op, person.role);
-  const start = (wanted: OpStart) =>
-    ops.start(wanted, [row], (run) => void navigate({ to: "/runs/$run", params: { run: run.id } }));
+  const start = (wanted: OpStart, risk?: Risk) =>
+    ops.start(wanted, [row], {
+      onStarted: (run) => void navigate({ to: "/runs/$run", params: { run: run.id } }),
+      ...(risk && { risk }),
+    });
+  const isCutOff = refusal !== null && canCutOff(refusal);
   return (
     <>
       {!forced && refusal !== null && canForce(retry.op, refusal) && (
-        <Button disabledReason={disabledReason} onClick={() => start({ ...startOf(retry), force: true })}>
-          Force…
+        <Button
+          variant={isCutOff ? "danger" : "outline"}
+          disabledReason={disabledReason}
+          onClick={() => (isCutOff ? start(startOf(retry), riskOf(refusal, reason)) : start({ ...startOf(retry), force: true }))}
+        >
+          {isCutOff ? `${opDeclaration(retry.op).label} anyway…` : "Force…"}
         </Button>
       )}
       <Button
@@ -57,4 +69,10 @@ export function RetryRun({
       </Button>
     </>
   );
+}
+
+/** What the host said when it refused the run; without its own words, those of the code. */
+function riskOf(refusal: string, reason: string | null): Risk {
+  const sentences = reason ?? (Object.hasOwn(REFUSALS, refusal) ? REFUSALS[refusal as RefusalCode].sentence : refusal);
+  return { title: "Why the host refused it", sentences: [sentences] };
 }

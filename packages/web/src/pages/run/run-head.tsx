@@ -57,7 +57,13 @@ export function RunHead({ view }: { view: RunView }) {
         ) : (
           view.retry &&
           summary.hostId !== null && (
-            <RetryRun retry={view.retry} host={summary.hostId} refusal={view.outcome?.code ?? null} forced={view.force} />
+            <RetryRun
+              retry={view.retry}
+              host={summary.hostId}
+              refusal={view.outcome?.code ?? null}
+              reason={view.outcome?.reason ?? null}
+              forced={view.force}
+            />
           )
         )}
       </div>

@@ -13,7 +13,7 @@ export function RunProgress({ view }: { view: Pick<RunView, "summary" | "usualDu
   useTimed((now) => (active ? Math.floor(now / 1_000) : 0));
   const now = serverNow();
   const { lead, time, left } = headlineOf(summary, now);
-  const segments = phaseSegments(summary.phases, now).map((segment) => {
+  const segments = phaseSegments(summary, now).map((segment) => {
     const { startedAt } = summary.phases.find(({ phase }) => phase === segment.name) ?? {};
     // The headline has the share; the bar has the duration.
     return segment.state === "current" && startedAt ? { ...segment, note: formatDuration(now - startedAt) } : segment;
