@@ -152,7 +152,7 @@ export interface Platform extends PlatformTraits {
   activationInProgress(): Promise<string | undefined>;
   /** What of the booted closure differs from this one, so that only a reboot brings it: kernel, initrd, kernel-modules, inhibitors. */
   rebootReasons(closure: string): Promise<readonly string[]>;
-  /** Names of what forbids to switch from the running closure to this one without a reboot (`system.switch.inhibitors` of NixOS). */
+  /** Names of what forbids to switch from the running closure to this one without a reboot (NixOS: `init`, `system.switch.inhibitors`). */
   switchInhibitors(closure: string): Promise<readonly string[]>;
   /** Bytes that the boot partition needs for this closure, and has free, by where it is mounted; undefined: nothing is copied there. */
   bootSpace(closure: string): Promise<BootSpace | undefined>;
