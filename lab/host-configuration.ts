@@ -102,6 +102,12 @@ ExecStart=/bin/sh -c 'echo "no such database" >&2; exit 3'
 WantedBy=multi-user.target
 `;
 
+/** A service that ends at once and is started again and again: it is in no list of failed units while it waits for its next start. */
+export const restartingUnit = longRunning("Falls over", "Restart=always\nRestartSec=600").replace(
+  "/bin/sleep infinity",
+  "/bin/false",
+);
+
 /** A network configuration that is wrong: it takes the host off the network until a configuration without it is activated. */
 export const brokenNetworkUnit = `[Unit]
 Description=A network configuration that is wrong
