@@ -12,14 +12,15 @@ const FOLDER = "machines/nix";
 const CREDENTIALS = "/etc/nixfleet/git-credentials";
 
 let lab: Lab;
-let secret: { server: GitServer; url: string };
+let secret: { server: GitServer; url: string; lock: string };
 
 beforeAll(async () => {
   lab = await startLab();
   const repository = await createGitFixture({ directory: `${lab.claim.directory}/private` });
   await repository.commit("Begin", { words: "what readers read\n" });
   const server = await startGitServer(repository.origin, new URL(lab.repoUrl).hostname, READER);
-  secret = { server, url: `git+${server.url}?ref=main` };
+  secret = { server, url: `git+${server.url}?ref=main`, lock: "" };
+  secret.lock = await lockByAuthor();
 });
 afterAll(async () => {
   await secret.server[Symbol.asyncDispose]();
@@ -58,21 +59,30 @@ async function switchTo(name: string, commit: string) {
   };
 }
 
-/** The lock file of a flake, as the host's own Nix writes it for somebody who may read the inputs. */
-async function lock(name: string, text: string): Promise<string> {
-  const host = lab.hosts.get(name);
-  if (host === undefined) throw new Error(`There is no ${name}.`);
-  await host.writeFile("/root/flake/flake.nix", text);
-  await host.writeFile("/root/flake-credentials", lineFor(READER.password));
+/** With an input that only its readers may read. */
+const withSecret = () =>
+  flake(
+    `inputs.secret = { url = "${secret.url}"; flake = false; };`,
+    `builtins.readFile "\${inputs.secret}/words" == "what readers read\\n"`,
+  );
+
+/**
+ * Its lock file, as the newest Nix writes it for somebody who may read the input. On a machine of the author's: where it was locked it
+ * is in the store, and nothing has to be fetched.
+ */
+async function lockByAuthor(): Promise<string> {
+  const author = await lab.addHost("author", { wait: false });
+  await author.writeFile("/root/flake/flake.nix", withSecret());
+  await author.writeFile("/root/credentials", lineFor(READER.password));
   const env = {
     GIT_CONFIG_COUNT: "1",
     GIT_CONFIG_KEY_0: "credential.helper",
-    GIT_CONFIG_VALUE_0: "store --file=/root/flake-credentials",
+    GIT_CONFIG_VALUE_0: "store --file=/root/credentials",
   };
-  const script = `nix ${WITH_FLAKES} flake lock path:/root/flake && cat /root/flake/flake.lock && rm -r /root/flake /root/flake-credentials`;
-  const { exitCode, stdout, stderr } = await host.exec(["/bin/sh", "-c", script], { env });
+  const argv = ["/bin/sh", "-c", `nix ${WITH_FLAKES} flake lock path:/root/flake`] as const;
+  const { exitCode, stderr } = await author.exec(argv, { env });
   expect(exitCode, stderr).toBe(0);
-  return stdout;
+  return author.readFile("/root/flake/flake.lock");
 }
 
 test.each(HOST_KIND_NAMES)(
@@ -99,20 +109,15 @@ test.each(HOST_KIND_NAMES)(
     const tests = await lab.perform(name, "test");
     expect(tests.outcome?.reason).toBe("1 test passed");
 
-    const text = flake(
-      `inputs.secret = { url = "${secret.url}"; flake = false; };`,
-      `builtins.readFile "\${inputs.secret}/words" == "what readers read\\n"`,
-    );
     const withInput = await lab.config.commit(
       `${name}: a private input`,
       {},
       {
         ...hostFile(name, withHello(plain, "2.14")),
-        [inFolder("flake.nix")]: text,
-        [inFolder("flake.lock")]: await lock(name, text),
+        [inFolder("flake.nix")]: withSecret(),
+        [inFolder("flake.lock")]: secret.lock,
       },
     );
-    await host.run("rm", "-rf", "/root/.cache/nix");
     await host.writeFile(CREDENTIALS, lineFor("another-password"));
     const refused = await switchTo(name, withInput);
     expect(refused.end, refused.said).toBe("failed auth-failed");
