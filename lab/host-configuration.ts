@@ -28,6 +28,8 @@ export interface HostConfiguration {
   inhibitors: Record<string, string>;
   /** Another one than the running system's can only be booted. */
   initInterface: string;
+  /** By name: what is another one in each. None of them has any of its own. */
+  specialisations: Record<string, Partial<HostConfiguration>>;
   /** Where the way to the closure waits while /run/lab/hold-<gate> is there. */
   gates: Gate[];
 }
@@ -68,6 +70,7 @@ export function plainHost(platform: HostConfiguration["platform"] = "nixos", kin
     preSwitchChecks: {},
     inhibitors: {},
     initInterface: "systemd 2",
+    specialisations: {},
     gates: [],
   };
 }

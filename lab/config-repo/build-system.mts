@@ -29,7 +29,7 @@ interface Configuration {
 }
 
 const env = process.env as Record<string, string>;
-const { out = "", hostName = "", revision = "", agent = "", packages = "" } = env;
+const { out = "", hostName = "", revision = "", agent = "", packages = "", specialisations = "" } = env;
 const host = JSON.parse(env["host"] ?? "") as Configuration;
 
 const write = (path: string, text: string, mode = 0o644) => {
@@ -48,6 +48,10 @@ write("switch-inhibitors", JSON.stringify(host.inhibitors));
 link("kernel", `${env["kernel"]}/linux`);
 link("initrd", `${env["initrd"]}/initrd`);
 link("kernel-modules", `${env["kernelModules"]}`);
+
+// The folder is there always (specialisation.nix of nixpkgs 05e1dd32). The boot menu has no entries for them.
+mkdirSync(join(out, "specialisation"));
+for (const [, name = "", closure = ""] of specialisations.matchAll(/([^ =]+)=(\S+)/g)) link(`specialisation/${name}`, closure);
 
 for (const path of packages.split(" ").filter((one) => one !== "")) {
   for (const program of readdirSync(join(path, "bin"))) link(`sw/bin/${program}`, join(path, "bin", program));

@@ -57,6 +57,12 @@ let
       file = name;
     };
 
+  specialisationsOf =
+    host: make:
+    map (name: "${name}=${make (host // host.specialisations.${name} // { specialisations = { }; })}") (
+      builtins.attrNames host.specialisations
+    );
+
   nixos = name: host: {
     config.system.build.toplevel = evaluated host (build "nixos-system-${name}-${host.release}" ./build-system.mts {
       hostName = name;
@@ -67,6 +73,7 @@ let
       kernel = bootFile "linux" host.kernel;
       initrd = bootFile "initrd" host.initrd;
       kernelModules = bootFile "kernel-modules" host.kernelModules;
+      specialisations = specialisationsOf host (special: (nixos name special).config.system.build.toplevel);
       switch = ./switch;
     });
   };
@@ -75,6 +82,7 @@ let
       host = builtins.toJSON host;
       agent = agentOf host;
       packages = packagesOf host;
+      specialisations = specialisationsOf host (special: (home special).activationPackage);
       activate = ./activate-home.sh;
       files = build "home-manager-files" ./build-home-files.mts {
         host = builtins.toJSON host;
