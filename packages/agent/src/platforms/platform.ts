@@ -130,7 +130,8 @@ export interface Platform extends PlatformTraits {
   /**
    * The programs that restore what was before a deployment, in order, from whatever point of it: profile and boot entry where the
    * mode sets them, and the previous closure's own activator. They need nothing of the new closure and no program of this project's,
-   * and can be repeated. `deployment`: what was activated, which may be a specialisation. Whoever undoes leaves out what its kind says was not changed (`undoSteps` in deadman/).
+   * and can be repeated. `deployment`: what was activated, which may be a specialisation. Whoever undoes leaves out what its kind
+   * says was not changed (`undoSteps` in deadman/).
    */
   undo(before: Before, deployment: { closure: string; mode: ActivationMode }): readonly HostStep[];
   /**
