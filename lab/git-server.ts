@@ -17,14 +17,25 @@ export interface RequestGate {
   letGo(): void;
 }
 
-/** Serves a bare repository over HTTP, to be read only, so that a cut network cuts hosts off from it. */
-export async function startGitServer(repository: string, address: string): Promise<GitServer> {
+/** Who may read a repository: HTTP's basic authentication (RFC 7617). */
+export interface Reader {
+  readonly user: string;
+  readonly password: string;
+}
+
+/** Serves a bare repository over HTTP, to be read only, so that a cut network cuts hosts off from it. `reader`: to nobody else. */
+export async function startGitServer(repository: string, address: string, reader?: Reader): Promise<GitServer> {
+  const expected = reader && `Basic ${Buffer.from(`${reader.user}:${reader.password}`).toString("base64")}`;
   const program = `${await run(["git", "--exec-path"])}/git-http-backend`;
   const held = new Map<string, { tell(): void; over: Promise<void> }>();
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
     const hold = held.get(request.socket.remoteAddress ?? "");
     hold?.tell();
     await hold?.over;
+    if (expected !== undefined && request.headers.authorization !== expected) {
+      response.writeHead(401, { "www-authenticate": 'Basic realm="git"' }).end();
+      return;
+    }
     serve(program, repository, request, response);
   };
   const server = createServer((request, response) => void answer(request, response));

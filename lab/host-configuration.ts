@@ -28,6 +28,8 @@ export interface HostConfiguration {
   inhibitors: Record<string, string>;
   /** Another one than the running system's can only be booted. */
   initInterface: string;
+  /** By name: what is another one in each. None of them has any of its own. */
+  specialisations: Record<string, Partial<HostConfiguration>>;
   /** Where the way to the closure waits while /run/lab/hold-<gate> is there. */
   gates: Gate[];
 }
@@ -68,6 +70,7 @@ export function plainHost(platform: HostConfiguration["platform"] = "nixos", kin
     preSwitchChecks: {},
     inhibitors: {},
     initInterface: "systemd 2",
+    specialisations: {},
     gates: [],
   };
 }
@@ -101,6 +104,12 @@ ExecStart=/bin/sh -c 'echo "no such database" >&2; exit 3'
 [Install]
 WantedBy=multi-user.target
 `;
+
+/** A service that ends at once and is started again and again: it is in no list of failed units while it waits for its next start. */
+export const restartingUnit = longRunning("Falls over", "Restart=always\nRestartSec=600").replace(
+  "/bin/sleep infinity",
+  "/bin/false",
+);
 
 /** A network configuration that is wrong: it takes the host off the network until a configuration without it is activated. */
 export const brokenNetworkUnit = `[Unit]

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Host } from "./host.ts";
-import { createPackage, type HostConfiguration } from "./host-configuration.ts";
+import { createPackage, type HostConfiguration, restartingUnit } from "./host-configuration.ts";
 import { HOST_KIND_NAMES, HOST_KINDS, type HostKind } from "./host-kinds.ts";
 import { type Lab, startLab } from "./lab.ts";
 import { readVersions, type Versions, versionsOn } from "./versions.ts";
@@ -91,6 +91,23 @@ describe.each(HOST_KIND_NAMES)("a host of the kind %s", (kind) => {
     const checked = await host.exec(["nixfleet-agent", "check"]);
     expect(checked.stdout).toMatch(/^ok +nix +Nix [\d.]+ reaches its store$/m);
     expect(checked.exitCode, checked.stdout).toBe(0);
+  });
+
+  test("R63: a service that cannot start and is started again and again takes the switch back, and is named", async () => {
+    const host = lab.hosts.get(kind);
+    if (host === undefined) throw new Error(`There is no ${kind}.`);
+    const before = await closureOf(host);
+    const commit = await lab.config.change(`${kind}: falls over`, kind, (now) => ({
+      ...withHello("2.13")(now),
+      units: { ...now.units, "loop.service": restartingUnit },
+    }));
+
+    const ended = await expectEnd(kind, "rolled-back units-failed", "switch", { commit });
+
+    expect(ended.outcome?.reason).toContain("loop.service");
+    expect(ended.log).toContain("warning: the following units failed: loop.service");
+    expect(await closureOf(host)).toBe(before);
+    expect(await host.run("systemctl", "show", "--property=LoadState", "--value", "loop.service")).toBe("not-found");
   });
 
   test("R75: a home is switched, says why a build fails, and goes back", async () => {

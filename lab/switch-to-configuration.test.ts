@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Host } from "./host.ts";
-import { failingUnit, type HostConfiguration, longRunning } from "./host-configuration.ts";
+import { failingUnit, type HostConfiguration, restartingUnit } from "./host-configuration.ts";
 import { type Lab, startLab } from "./lab.ts";
 import { type SwitchMode, switchTo } from "./switch-by-hand.ts";
 
@@ -66,9 +66,8 @@ test("an activation script that fails ends with 2, and the configuration is acti
 });
 
 test("failed units end with 4, also where the activation script failed too: a job, and a service that systemd restarts", async () => {
-  const restarted = longRunning("Falls over", "Restart=always\nRestartSec=600").replace("/bin/sleep infinity", "/bin/false");
   const job = await switchToOneWith({ units: { ...plain.units, "database.service": failingUnit }, activation: "exit 7" }, "test");
-  const loop = await switchToOneWith({ units: { ...plain.units, "loop.service": restarted } }, "test");
+  const loop = await switchToOneWith({ units: { ...plain.units, "loop.service": restartingUnit } }, "test");
 
   expect(job).toMatchObject({ exitCode: 4, isActive: true });
   expect(job.words).toContain("Failed to run activate script\n");

@@ -9,7 +9,7 @@ interface Configuration {
 }
 
 const env = process.env as Record<string, string>;
-const { out = "", agent = "", packages = "", files = "", activate = "" } = env;
+const { out = "", agent = "", packages = "", files = "", activate = "", specialisations = "" } = env;
 const host = JSON.parse(env["host"] ?? "") as Configuration;
 
 const write = (path: string, text: string, mode = 0o644) => {
@@ -30,6 +30,8 @@ for (const path of packages.split(" ").filter((one) => one !== "")) {
 // The agent's command is the one that its module makes, with this host's settings.
 if (agent !== "") link("home-path/bin/nixfleet-agent", join(files, ".config/nixfleet/made/nixfleet-agent"));
 link("home-files", files);
+// The folder is there where there are any (specialisation.nix of Home Manager ec1a8fdf).
+for (const [, name = "", closure = ""] of specialisations.matchAll(/([^ =]+)=(\S+)/g)) link(`specialisation/${name}`, closure);
 
 // Plays sd-switch 0.6, which Home Manager uses and which could not be had here: by the meaning that its documentation gives to
 // X-SwitchMethod (docs.rs/sd-switch, `UnitSwitchMethod`).

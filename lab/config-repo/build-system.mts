@@ -29,7 +29,7 @@ interface Configuration {
 }
 
 const env = process.env as Record<string, string>;
-const { out = "", hostName = "", revision = "", agent = "", packages = "" } = env;
+const { out = "", hostName = "", revision = "", agent = "", packages = "", specialisations = "" } = env;
 const host = JSON.parse(env["host"] ?? "") as Configuration;
 
 const write = (path: string, text: string, mode = 0o644) => {
@@ -48,6 +48,10 @@ write("switch-inhibitors", JSON.stringify(host.inhibitors));
 link("kernel", `${env["kernel"]}/linux`);
 link("initrd", `${env["initrd"]}/initrd`);
 link("kernel-modules", `${env["kernelModules"]}`);
+
+// The folder is there always (specialisation.nix of nixpkgs 05e1dd32). The boot menu has no entries for them.
+mkdirSync(join(out, "specialisation"));
+for (const [, name = "", closure = ""] of specialisations.matchAll(/([^ =]+)=(\S+)/g)) link(`specialisation/${name}`, closure);
 
 for (const path of packages.split(" ").filter((one) => one !== "")) {
   for (const program of readdirSync(join(path, "bin"))) link(`sw/bin/${program}`, join(path, "bin", program));
@@ -77,6 +81,9 @@ const debian = "/usr/lib/systemd/system";
 const targets = ["multi-user", "network", "network-online", "paths", "sockets", "timers"].map((name) => `${name}.target`);
 for (const target of targets) link(`etc/systemd/system/${target}`, join(debian, target));
 link("etc/systemd/system/default.target", join(debian, "multi-user.target"));
+// Those of users' own managers likewise (nixos/modules/system/boot/systemd/user.nix); /etc gets them one by one, with the others.
+const userTargets = ["basic", "default", "sockets", "timers"].map((name) => `systemd/user/${name}.target`);
+for (const target of userTargets) link(`etc/${target}`, join("/usr/lib", target));
 const tmpfiles = Object.entries(etc).filter(([path]) => path.startsWith("tmpfiles.d/"));
 const own: Record<string, string> = {
   // Restarted in each switch, before all else: what it requires is started again if the switch has stopped it.
@@ -132,7 +139,7 @@ ${Object.entries(checks)
 
 const setPath = "PATH=/run/current-system/sw/bin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\nexport PATH\n";
 // One by one; what is below systemd/system is there already, by the link that the host has in that place.
-const links = Object.keys(etc).filter((path) => !path.startsWith("systemd/system/"));
+const links = [...Object.keys(etc), ...userTargets].filter((path) => !path.startsWith("systemd/system/"));
 write(
   "activate",
   `#!/bin/sh

@@ -1,8 +1,10 @@
 /**
  * Plays NixOS's program of that name: the same order, modes, decisions, words and exit codes, as far as hosts of the lab can tell.
  *
- * Held against nixpkgs 0145c6da2896 (between 26.05 and 26.11), pkgs/by-name/sw/switch-to-configuration-ng/src/main.rs, and
- * against switch-to-configuration.pl (until 24.11) for its exit codes, which are the same but for a reload of systemd that fails (3).
+ * Held against nixpkgs 0145c6da2896 (between 26.05 and 26.11), pkgs/by-name/sw/switch-to-configuration-ng/src/main.rs. The Perl program
+ * before it (b12dfdbcd07b, nixos/modules/system/activation/switch-to-configuration.pl) was the default until 24.05 and could be had until
+ * 25.05 (nixpkgs#339727, #414882). Its exit codes are the same but for two: a reload of systemd that fails is 3, and an error of this
+ * program's here (1); and what users' units do never counts there. In this program it does since 26.05 (nixpkgs#507588).
  * To hold it again: read `do_system_switch` beside `main` and `activate` here, `do_user_switch` beside users.mts,
  * `collect_unit_changes` and `handle_modified_unit` beside plan.mts, `compare_units` beside unit-file.mts, and the check in
  * nixos/modules/system/activation/switchable-system.nix beside check-inhibitors.mts.

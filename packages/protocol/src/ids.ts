@@ -62,7 +62,7 @@ export const StorePath = z
   .regex(/^\/[^\0\n]*\/[0-9a-df-np-sv-z]{32}-[A-Za-z0-9+._?=-]+$/, "must be a store path");
 export type StorePath = z.infer<typeof StorePath>;
 
-/** The name of a `specialisation` of NixOS, which is one path component. */
+/** The name of a `specialisation` of NixOS or Home Manager, which is one path component. */
 export const SpecialisationName = z.string().regex(/^[A-Za-z0-9_][\w.+@-]{0,99}$/, "must be the name of a specialisation");
 export type SpecialisationName = z.infer<typeof SpecialisationName>;
 

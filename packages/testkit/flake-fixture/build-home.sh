@@ -4,6 +4,11 @@ echo "$parts" > "$out/parts"
 echo "$homeManager" > "$out/hm-version"
 [ "$homeManager" != 25.11 ] || echo 1 > "$out/gen-version"
 ln -s "$files" "$out/home-files"
+# Home Manager makes the folder only where there are any (specialisation.nix of ec1a8fdf).
+[ -z "$specialisations" ] || mkdir "$out/specialisation"
+for pair in $specialisations; do
+  ln -s "${pair#*=}" "$out/specialisation/${pair%%=*}"
+done
 ran=
 [ -z "$failActivation" ] || ran='echo "boom: the activation fails past its write boundary" >\&2; exit 1'
 sed \

@@ -64,11 +64,24 @@
           }
         );
       };
-      home = _: host: {
+      home = name: host: {
         activationPackage = build "home-manager-generation" ./build-home.sh (
           activation host
           // {
             inherit (host) homeManager;
+            specialisations = map (
+              special:
+              "${special}=${
+                (home name (
+                  host
+                  // {
+                    version = host.specialisations.${special};
+                    specialisations = { };
+                    files = host.specialisationFiles or host.files;
+                  }
+                )).activationPackage
+              }"
+            ) (builtins.attrNames host.specialisations);
             activate = ./activate-home.sh;
             files = build "home-manager-files" ./build-home-files.sh {
               inherit (host) version;

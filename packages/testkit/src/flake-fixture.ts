@@ -31,6 +31,8 @@ export interface FixtureHost {
   specialisations?: Record<string, string>;
   /** Their files of `etc`. Default those of the host. */
   specialisationEtc?: Record<string, string>;
+  /** Their `files`, of a home. Default those of the host. */
+  specialisationFiles?: string[];
   /** `system.switch.inhibitors`, by name. Default none. */
   inhibitors?: Record<string, string>;
   /** Of a home: the version of Home Manager that its activation is of. 25.11 is that of every later one. Default "25.11". */

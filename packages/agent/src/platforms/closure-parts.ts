@@ -6,6 +6,7 @@ import { resolve } from "./links.ts";
 /** What of a NixOS closure only a boot loads. */
 const BOOT_PARTS = ["kernel", "initrd", "kernel-modules"] as const;
 const MAX_INHIBITORS_BYTES = 1024 * 1024;
+const MAX_INIT_BYTES = 1024;
 
 /** What of the booted closure differs from another, so that only a reboot brings it: parts, and names of inhibitors. */
 export async function bootDifferences(booted: string, closure: string): Promise<string[]> {
@@ -28,15 +29,30 @@ async function isSamePart(one: string, other: string, part: string): Promise<boo
 const Inhibitors = z.lazy(() => z.record(z.string().min(1).max(100), z.string().max(4000)));
 
 /**
- * Names of `system.switch.inhibitors` that are in both closures with different values, as the check of NixOS compares them:
- * one that only one of them names inhibits nothing. A closure of before that option has no such file.
+ * What keeps one closure from being switched to while the other runs: `init` where their interfaces to it differ, and names of
+ * `system.switch.inhibitors` that are in both with different values, as the check of NixOS compares them. One that only one of them
+ * names inhibits nothing, and a closure of before that option has no such file.
  */
 export async function inhibitorsBetween(from: string, to: string): Promise<string[]> {
   const [before, after] = await Promise.all([readInhibitors(from), readInhibitors(to)]);
-  return Object.keys(before)
+  const names = Object.keys(before)
     .filter((name) => Object.hasOwn(after, name) && before[name] !== after[name])
     .sort()
     .slice(0, 40);
+  return (await hasOtherInit(from, to)) ? ["init", ...names] : names;
+}
+
+/**
+ * Whether switch-to-configuration would end with 100, having done nothing, since the running systemd does not understand the new units
+ * (`init-interface-version`; main.rs of nixpkgs 0145c6da and the Perl program before it: one that is not there is an empty one).
+ */
+async function hasOtherInit(from: string, to: string): Promise<boolean> {
+  const read = async (closure: string) => {
+    const path = await resolve(join(closure, "init-interface-version"));
+    return path === undefined || (await stat(path)).size > MAX_INIT_BYTES ? undefined : readFile(path, "utf8");
+  };
+  const [before = "", after] = await Promise.all([read(from), read(to)]);
+  return after !== undefined && after !== before;
 }
 
 async function readInhibitors(closure: string): Promise<Record<string, string>> {

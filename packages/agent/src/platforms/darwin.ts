@@ -94,7 +94,7 @@ export function createDarwinPlatform({ hostname, flakeAttr, systemRoot, env, exe
     ...PLATFORM_TRAITS.darwin,
     unitsFailedExitCode: undefined,
     bootActivates: false,
-    hasSpecialisations: false,
+    specialisations: undefined,
     sessionEnv: {},
     serviceManager: isOwnMachine ? launchd : undefined,
     attributes: [flakeAttr ?? `darwinConfigurations."${hostname}".system`],

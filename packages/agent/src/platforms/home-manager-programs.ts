@@ -65,10 +65,15 @@ if [ -n "$closure" ] && [ "$(readlink -f "$profile")" != "$closure" ]; then nix-
 `;
 
 /**
- * What the previous generation's activation leaves to a person where it only prints which units to stop and start
- * (`startServices = "suggest"`, the default before 25.05), after one that did it.
+ * What the previous generation's activation leaves: that a unit of the failed one alone has failed, which systemd knows without a file
+ * until somebody resets it, while systemctl fails for one that is gone; what else is left is compared afterwards. And where it only
+ * prints which units to stop and start (`startServices = "suggest"`, the default before 25.05), after one that did it, all of that.
  */
 const UNDO_UNITS = `units=home-files/.config/systemd/user
+for unit in "$failed/$units"/*.*; do
+  name=$(basename "$unit")
+  if [ -f "$unit" ] && [ ! -e "$back/$units/$name" ]; then systemctl --user reset-failed "$name" 2>/dev/null; fi
+done
 if grep -q systemd-activate.sh "$back/activate" && ! grep -q systemd-activate.sh "$failed/activate"; then
   systemctl --user daemon-reload
   for unit in "$failed/$units"/*.*; do

@@ -13,6 +13,7 @@ import { unitDifferences } from "./home-manager-units.ts";
 import { readServiceFiles } from "./installed-agent.ts";
 import { generationNumber, linkedAt, listGenerations, resolve, resolveClosure } from "./links.ts";
 import type { HostStep, Platform, SystemFacts } from "./platform.ts";
+import { listSpecialisations } from "./specialisations.ts";
 import { compareClosures } from "./system-profile.ts";
 
 export interface HomeManagerDeps {
@@ -88,8 +89,12 @@ export function createHomeManagerPlatform(deps: HomeManagerDeps): Platform {
     ...PLATFORM_TRAITS["home-manager"],
     unitsFailedExitCode: undefined,
     bootActivates: false,
-    // Activating one makes a generation of its own there, which nothing ties to the configuration it is of (specialisation.nix).
-    hasSpecialisations: false,
+    // As `home-manager switch --specialisation` has it: the profile is the configuration's. Before its caller set that, one that was
+    // activated took the profile for itself; what is activated by its path, as the manual says, still does (specialisation.nix).
+    specialisations: {
+      of: async (closure) => ((await setsNoProfile(closure)) ? listSpecialisations(closure) : []),
+      becomeGenerations: true,
+    },
     sessionEnv: isDarwin ? {} : { XDG_RUNTIME_DIR: `/run/user/${uid}` },
     serviceManager: isDarwin && systemRoot === "" ? launchd : systemd,
     attributes:

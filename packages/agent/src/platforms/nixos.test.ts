@@ -242,6 +242,20 @@ test("only what is in both closures with different values inhibits a switch, and
   expect(await platform.switchInhibitors(list)).toEqual([]);
 });
 
+test("another interface to init inhibits a switch, and is a reason for a reboot", async () => {
+  await using dir = await createTempDir();
+  const make = (name: string, init: string) => makeClosure(dir.path, name, { "init-interface-version": init });
+  const [running, same, next] = [await make("a", "systemd 2"), await make("b", "systemd 2"), await make("c", "systemd 3")];
+  const none = await makeClosure(dir.path, "d");
+  const platform = nixos(dir.path, false);
+  await makeLinks(dir.path, { "run/current-system": running, "run/booted-system": running });
+
+  expect(await platform.switchInhibitors(next)).toEqual(["init"]);
+  expect(await platform.rebootReasons(next)).toEqual(["init"]);
+  expect(await platform.switchInhibitors(same)).toEqual([]);
+  expect(await platform.switchInhibitors(none)).toEqual([]);
+});
+
 test("the boot partition needs what it does not have yet of kernel and initrd; without one of its own nothing is asked", async () => {
   await using dir = await createTempDir();
   const kernel = await makeClosure(dir.path, "linux", { bzImage: "x".repeat(1000) });

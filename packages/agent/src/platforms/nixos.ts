@@ -13,6 +13,7 @@ import { bootDifferences, bootFiles, inhibitorsBetween } from "./closure-parts.t
 import { readServiceFiles } from "./installed-agent.ts";
 import { listGenerations, resolve, resolveClosure } from "./links.ts";
 import type { ActivationMode, Difference, HostStep, MeantState, Platform } from "./platform.ts";
+import { listSpecialisations } from "./specialisations.ts";
 import { flockHolder } from "./switch-lock.ts";
 import { createSystemProfile, rememberByClosure } from "./system-profile.ts";
 
@@ -63,7 +64,7 @@ export function createNixosPlatform(deps: NixosDeps): Platform {
     // switch-to-configuration's own source: `exit 4`.
     unitsFailedExitCode: 4,
     bootActivates: true,
-    hasSpecialisations: true,
+    specialisations: { of: listSpecialisations, becomeGenerations: false },
     sessionEnv: {},
     serviceManager: systemd,
     attributes: [flakeAttr ?? `nixosConfigurations."${hostname}".config.system.build.toplevel`],

@@ -2,6 +2,7 @@ import type { Deployment, Facts, Platform as PlatformName, PlatformTraits } from
 import type { Launchd } from "../launchd/launchd.ts";
 import type { WaysIn } from "../lock-out/ways-in.ts";
 import type { Systemd } from "../systemd/systemd.ts";
+import type { Specialisation } from "./specialisations.ts";
 
 /** What starts and keeps an agent's services. */
 export type ServiceManager = Systemd | Launchd;
@@ -71,6 +72,14 @@ export interface AccessReading {
   apps: "none" | "allowed" | "denied";
 }
 
+/** How a platform has specialisations: one is activated in the place of a closure, which the profile names all the same. */
+export interface Specialisations {
+  /** Those of a closure that can be activated so. */
+  of(closure: string): Promise<readonly Specialisation[]>;
+  /** Whether one that somebody activates by hand becomes a generation: then the profile may name it, and it is one all the same. */
+  readonly becomeGenerations: boolean;
+}
+
 /** What the boot loader is to copy, in bytes. */
 export interface BootSpace {
   /** Where the partition is mounted. */
@@ -96,8 +105,8 @@ export interface Platform extends PlatformTraits {
   readonly attributes: readonly string[];
   /** Whether a boot activates all of the closure that it boots, so that nothing of an earlier activation outlives it. */
   readonly bootActivates: boolean;
-  /** Whether one of a closure's specialisations can be activated in its place, with the closure itself as what is booted. */
-  readonly hasSpecialisations: boolean;
+  /** The specialisations of closures; undefined: the platform has none. */
+  readonly specialisations: Specialisations | undefined;
   /** How a closure may be activated. */
   readonly modes: readonly ActivationMode[];
   /** The closure that runs now; undefined if none does, or if it cannot be read. */
@@ -121,7 +130,8 @@ export interface Platform extends PlatformTraits {
   /**
    * The programs that restore what was before a deployment, in order, from whatever point of it: profile and boot entry where the
    * mode sets them, and the previous closure's own activator. They need nothing of the new closure and no program of this project's,
-   * and can be repeated. Whoever undoes leaves out what its kind says was not changed (`undoSteps` in deadman/).
+   * and can be repeated. `deployment`: what was activated, which may be a specialisation. Whoever undoes leaves out what its kind
+   * says was not changed (`undoSteps` in deadman/).
    */
   undo(before: Before, deployment: { closure: string; mode: ActivationMode }): readonly HostStep[];
   /**
@@ -152,7 +162,7 @@ export interface Platform extends PlatformTraits {
   activationInProgress(): Promise<string | undefined>;
   /** What of the booted closure differs from this one, so that only a reboot brings it: kernel, initrd, kernel-modules, inhibitors. */
   rebootReasons(closure: string): Promise<readonly string[]>;
-  /** Names of what forbids to switch from the running closure to this one without a reboot (`system.switch.inhibitors` of NixOS). */
+  /** Names of what forbids to switch from the running closure to this one without a reboot (NixOS: `init`, `system.switch.inhibitors`). */
   switchInhibitors(closure: string): Promise<readonly string[]>;
   /** Bytes that the boot partition needs for this closure, and has free, by where it is mounted; undefined: nothing is copied there. */
   bootSpace(closure: string): Promise<BootSpace | undefined>;

@@ -1,10 +1,11 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { resolveClosure } from "./links.ts";
+import type { Specialisations } from "./platform.ts";
 
 const MOST = 100;
 
-/** A closure within another one: what `specialisation.<name>` of NixOS makes. */
+/** A closure within another one: what `specialisation.<name>` of NixOS and of Home Manager makes. */
 export interface Specialisation {
   name: string;
   closure: string;
@@ -22,8 +23,8 @@ export function activatedClosure({
 }
 
 /**
- * The specialisations of a closure, by name: NixOS links each below `specialisation/`. None of them has any of its own
- * (specialisation.nix of nixpkgs 05e1dd32: nested ones are ignored).
+ * The specialisations of a closure, by name: NixOS and Home Manager link each below `specialisation/`. None of them has any of its
+ * own (specialisation.nix of nixpkgs 05e1dd32 and of Home Manager ec1a8fdf: nested ones are ignored).
  */
 export async function listSpecialisations(closure: string): Promise<Specialisation[]> {
   let names: string[];
@@ -43,17 +44,17 @@ export async function listSpecialisations(closure: string): Promise<Specialisati
 }
 
 /**
- * Which specialisation a running closure is, and of which closure: the first of these that has it. Undefined: it is one of them itself,
- * or belongs to none.
+ * Which specialisation a running closure is, and of which closure: the first of these that has it. Undefined: it belongs to none, or was
+ * deployed itself, or is itself one of these where specialisations do not become generations.
  */
 export async function findSpecialisation(
   running: string,
-  closures: readonly string[],
+  { deployed, closures }: { deployed: readonly string[]; closures: readonly string[] },
+  { of: listOf, becomeGenerations }: Specialisations,
 ): Promise<{ name: string; of: string } | undefined> {
-  const candidates = new Set(closures);
-  if (candidates.has(running)) return undefined;
-  for (const of of candidates) {
-    const found = (await listSpecialisations(of)).find(({ closure }) => closure === running);
+  if (deployed.includes(running) || (!becomeGenerations && closures.includes(running))) return undefined;
+  for (const of of new Set(closures)) {
+    const found = (await listOf(of)).find(({ closure }) => closure === running);
     if (found !== undefined) return { name: found.name, of };
   }
   return undefined;

@@ -6,6 +6,7 @@ import { markOf } from "../deadman/compare.ts";
 import { monotonicNow } from "../deadman/moment.ts";
 import { nixEnvironment } from "../nix/environment.ts";
 import type { MeantState } from "../platforms/platform.ts";
+import { activatedClosure } from "../platforms/specialisations.ts";
 import type { ArmedDeadman } from "../spool/armed-deadman.ts";
 import { type ActivationResult, activate } from "./activate.ts";
 import { finishArmed, rollBackRun } from "./armed-deployment.ts";
@@ -131,7 +132,7 @@ async function armFor(context: RunContext, plan: DeploymentPlan, back: string): 
       ...(generation !== undefined && { generation }),
       ...(specialisation !== undefined && { specialisation }),
     },
-    undo: platform.undo(before, { closure, mode }).map((step) => ({
+    undo: platform.undo(before, { closure: activatedClosure(plan), mode }).map((step) => ({
       ...step,
       launcher: [...step.launcher],
       argv: [...step.argv],

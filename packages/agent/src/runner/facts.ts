@@ -3,8 +3,8 @@ import { createGit } from "@nixfleet/runtime";
 import { readDeadmanFact } from "../deadman/record.ts";
 import { type Clone, createClone } from "../git/clone.ts";
 import { readCloneFacts } from "../git/clone-facts.ts";
-import type { Platform, SystemFacts } from "../platforms/platform.ts";
-import { findSpecialisation, listSpecialisations } from "../platforms/specialisations.ts";
+import type { Platform, Specialisations, SystemFacts } from "../platforms/platform.ts";
+import { findSpecialisation } from "../platforms/specialisations.ts";
 import { runnerLayout } from "../spool/layout.ts";
 import { createLedger } from "../spool/ledger.ts";
 import type { RunnerDeps } from "./deps.ts";
@@ -42,7 +42,8 @@ export async function readSystemFacts(platform: Platform, runnerDir: string): Pr
   return {
     ...facts,
     ...(generations && { generations: generations.map((one) => withCommit(one, deployments)) }),
-    ...(running && platform.hasSpecialisations && { running: await withSpecialisation(running, facts, deployments) }),
+    ...(running &&
+      platform.specialisations && { running: await withSpecialisation(running, facts, deployments, platform.specialisations) }),
   };
 }
 
@@ -51,11 +52,13 @@ async function withSpecialisation(
   running: Facts["running"],
   { profile, generations = [] }: SystemFacts,
   deployments: readonly Deployment[],
+  specialisations: Specialisations,
 ): Promise<Facts["running"]> {
-  const known = [profile, ...deployments.toReversed(), ...generations.toReversed()].flatMap((one) => one?.closure ?? []);
-  const found = await findSpecialisation(running.closure, known);
+  const deployed = deployments.map(({ closure }) => closure);
+  const closures = [profile, ...deployments.toReversed(), ...generations.toReversed()].flatMap((one) => one?.closure ?? []);
+  const found = await findSpecialisation(running.closure, { deployed, closures }, specialisations);
   const specialisation = found !== undefined && SpecialisationName.safeParse(found.name).success ? found : undefined;
-  const names = (await listSpecialisations(specialisation?.of ?? running.closure)).map(({ name }) => name);
+  const names = (await specialisations.of(specialisation?.of ?? running.closure)).map(({ name }) => name);
   const usable = names.filter((name) => SpecialisationName.safeParse(name).success);
   return {
     ...running,

@@ -96,10 +96,10 @@ async function readGuards({ deps: { platform } }: RunContext, plan: DeploymentPl
   };
 }
 
-/** What the activation takes away and, where it is a specialisation's, what the next boot does: that brings the closure itself. */
+/** What the activation takes away and, where it is a specialisation's and a boot brings the closure itself, what the next boot does. */
 async function readLockOut(platform: Platform, plan: DeploymentPlan, running: string | undefined): Promise<LockOut> {
   const found = await findLockOut(platform, running, activatedClosure(plan));
-  if (plan.specialisation === undefined || plan.mode === "test") return found;
+  if (plan.specialisation === undefined || plan.mode === "test" || !platform.bootsFromProfile) return found;
   const booted = await findLockOut(platform, await platform.profileClosure(), plan.closure);
   const both = (list: keyof LockOut) => [...new Set([...found[list], ...booted[list]])];
   return { risks: both("risks"), unclear: both("unclear") };

@@ -1,5 +1,6 @@
-import { mkdir, symlink } from "node:fs/promises";
+import { mkdir, readFile, symlink } from "node:fs/promises";
 import { join } from "node:path";
+import { exec } from "@nixfleet/runtime";
 import { createTempDir, type FixtureHost } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
 import { makeClosure } from "../platforms/closures.fixture.ts";
@@ -62,9 +63,15 @@ test("a closure is told to be a specialisation of the first that has it, and of 
   await symlink(join(dir.path, "nowhere"), join(parent, "specialisation/broken"));
   expect(await listSpecialisations(parent)).toEqual([{ name: "x", closure: special }]);
   expect(await listSpecialisations(special)).toEqual([]);
-  expect(await findSpecialisation(special, [parent, old])).toEqual({ name: "x", of: parent });
-  expect(await findSpecialisation(special, [old, special])).toBeUndefined();
-  expect(await findSpecialisation(parent, [old])).toBeUndefined();
+  const ofNixos = { of: listSpecialisations, becomeGenerations: false };
+  const ofHomes = { of: listSpecialisations, becomeGenerations: true };
+  const find = (running: string, closures: string[], deployed: string[] = [], which = ofNixos) =>
+    findSpecialisation(running, { deployed, closures }, which);
+  expect(await find(special, [parent, old])).toEqual({ name: "x", of: parent });
+  expect(await find(special, [old, special])).toBeUndefined();
+  expect(await find(special, [special, old], [], ofHomes)).toEqual({ name: "x", of: old });
+  expect(await find(special, [old, special], [special], ofHomes)).toBeUndefined();
+  expect(await find(parent, [old])).toBeUndefined();
 });
 
 const withX = (version: string, more: FixtureHost = {}): FixtureHost => ({
@@ -172,4 +179,75 @@ test("R63: a confirmed switch that keeps a specialisation is compared with that,
   const { fact, profile } = await seen(host, runId);
   expect(fact).toMatchObject({ specialisation: { name: "x", of: profile } });
   expect(await host.bootEntries()).toHaveLength(2);
+});
+
+/** A home with a specialisation, after a switch to it. */
+async function homeIn(more: FixtureHost = {}) {
+  const shape = (version: string, rest: FixtureHost = {}) => ({
+    ...withX(version, { platform: "home-manager", packages: 1, files: [".config/motd"], ...more }),
+    ...rest,
+  });
+  const host = await createTestHost({
+    platform: "home-manager",
+    name: "ada",
+    host: shape("1.0"),
+    config: { confirmTimeout: 30 },
+  });
+  const first = await host.doRun("switch", { specialisation: "x" });
+  const motd = () => readFile(join(host.env["HOME"] ?? "", ".config/motd"), "utf8");
+  const commit = (version: string, rest: FixtureHost = {}) =>
+    host.flake.commitFlake(version, { hosts: { ada: shape(version, rest) } });
+  return { host, first, motd, commit };
+}
+
+test("a home's specialisation that is asked for is activated, the profile is the configuration's, and the next switch keeps it", async () => {
+  const { host, first, motd, commit } = await homeIn();
+  expect(first.outcome).toEqual({ state: "succeeded" });
+  const one = await seen(host, first.runId);
+  expect(one.running).not.toBe(one.profile);
+  expect(one.fact).toMatchObject({ specialisation: { name: "x", of: one.profile }, specialisations: ["x"] });
+  expect(await motd()).toBe("1.0-x\n");
+
+  await commit("2.0");
+  const second = await host.doRun("switch");
+
+  expect(second.outcome).toEqual({ state: "succeeded" });
+  const two = await seen(host, second.runId);
+  expect(two.fact).toMatchObject({ specialisation: { name: "x", of: two.profile } });
+  expect(await motd()).toBe("2.0-x\n");
+  expect((await host.doRun("switch", { specialisation: null })).outcome).toEqual({ state: "succeeded" });
+  expect(await motd()).toBe("2.0\n");
+});
+
+test("R63: a home's specialisation that fails past its write boundary leaves the one that ran, with all of its links", async () => {
+  const { host, first, motd, commit } = await homeIn();
+  const before = await seen(host, first.runId);
+  await commit("2.0", { failActivation: true, specialisationFiles: [".config/motd", ".config/second/only"] });
+
+  const failed = await host.doRun("switch");
+
+  expect(failed.outcome).toMatchObject({ state: "rolled-back", code: "activation-failed" });
+  expect(await seen(host, failed.runId)).toMatchObject({ running: before.running, profile: before.profile });
+  expect(await motd()).toBe("1.0-x\n");
+  await expect(readFile(join(host.env["HOME"] ?? "", ".config/second/only"))).rejects.toThrow("ENOENT");
+});
+
+test("a home's specialisation that somebody activated by its path is one all the same, though the profile names it", async () => {
+  const { host, first, motd, commit } = await homeIn();
+  const { running = "", profile } = await seen(host, first.runId);
+  await host.doRun("switch", { specialisation: null });
+  const env = { ...host.env, NIXFLEET_SYSTEM_ROOT: host.config.systemRoot };
+  expect(await exec({ argv: [join(running, "activate")], env }).result).toMatchObject({ end: { exitCode: 0 } });
+  expect(await host.deps.platform.profileClosure()).toBe(running);
+
+  const preview = await host.doRun("preview");
+  expect((await seen(host, preview.runId)).fact).toMatchObject({ specialisation: { name: "x", of: profile } });
+  await commit("2.0");
+  expect((await host.doRun("switch")).outcome).toEqual({ state: "succeeded" });
+  expect(await motd()).toBe("2.0-x\n");
+});
+
+test("a home of before the profile was its caller's to set has no specialisations, since its activation would take it", async () => {
+  const { first } = await homeIn({ homeManager: "25.05" });
+  expect(first.outcome).toMatchObject({ state: "refused", code: "arguments-invalid" });
 });

@@ -1,6 +1,6 @@
 import { type SpecialisationName, shorten } from "@nixfleet/protocol";
 import type { ActivationMode } from "../platforms/platform.ts";
-import { listSpecialisations, type Specialisation } from "../platforms/specialisations.ts";
+import type { Specialisation } from "../platforms/specialisations.ts";
 import type { Step } from "./build.ts";
 import type { RunContext } from "./context.ts";
 import { readSystemFacts } from "./facts.ts";
@@ -50,11 +50,11 @@ export async function readSpecialisation(
   const { platform, config } = context.deps;
   const refused = (reason: string) =>
     ({ ok: false, outcome: { state: "refused", code: "arguments-invalid", reason: shorten(reason, 2000) } }) as const;
-  if (!platform.hasSpecialisations) {
+  if (platform.specialisations === undefined) {
     return asked == null ? { ok: true, value: undefined } : refused(`The platform ${platform.name} has no specialisations.`);
   }
   const { running } = await readSystemFacts(platform, config.runnerDir);
-  const available = await listSpecialisations(closure);
+  const available = await platform.specialisations.of(closure);
   const chosen = chooseSpecialisation({ asked, running: running?.specialisation?.name, mode, available });
   if (chosen.kind === "refused") return refused(chosen.reason);
   if (chosen.left !== undefined) {

@@ -4,7 +4,7 @@ import { createUnitReports } from "./unit-reports.ts";
 
 /**
  * Output of real programs, from their sources: switch-to-configuration-ng (main.rs of nixpkgs 0145c6da, 2026) and the Perl program before it
- * (switch-to-configuration.pl of nixpkgs 037eeee3), which lets systemctl speak (its
+ * (switch-to-configuration.pl of nixpkgs 037eeee3, and b12dfdbc of 2024), which lets systemctl speak (its
  * words are the same in 252, 257 and 262). To hold them against newer ones: search both for `exit`, `4` and `eprintln!`, and systemd's
  * bus-wait-for-jobs.c.
  */

@@ -8,11 +8,11 @@ export interface UnitReports {
 
 const MOST = 200;
 
-/** The end of a run, where switch-to-configuration lists what failed: of the system, and since 2026 of each user. */
+/** The end of a run, where switch-to-configuration lists what failed: of the system, and since 26.05 of each user. */
 const LISTED = /^warning: the following (user )?units failed: (.+)$/;
 /**
- * One job that failed: in the words of switch-to-configuration-ng (main.rs of nixpkgs 0145c6da, 2026), of the older Perl program, which lets
- * systemctl speak, and of systemctl itself.
+ * One job that failed: in the words of switch-to-configuration-ng (main.rs of nixpkgs 0145c6da, 2026), of the Perl program (until 25.05), which
+ * lets systemctl speak, and of systemctl itself.
  */
 const JOBS = [
   /^Failed to (?:start|stop|restart|reload) (?:user unit )?([\w@.:\\-]+\.[a-z]+)(?::|$)/,

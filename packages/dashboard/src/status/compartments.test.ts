@@ -519,6 +519,29 @@ const cases: Case[] = [
     is: { system: ["attention", "until reboot"] },
   },
   {
+    title: "no boot brings what a home's profile names: what runs counts",
+    host: host({ platform: "home-manager", profile: { closure: closure("d") } }),
+    is: { system: ["ok", "current"] },
+  },
+  {
+    title: "a home does not wait for a boot",
+    host: host(
+      { platform: "home-manager", profile: { closure: closure("d") } },
+      { deployments: [deployment(closure("d"), T), deployment(closure("c"), A)] },
+    ),
+    is: { system: ["attention", "not switched"] },
+  },
+  {
+    title: "R17: drift of a home without a generation",
+    host: host({
+      platform: "home-manager",
+      running: { closure: closure("d") },
+      generations: [{ number: 287, at: now, closure: closure("c"), current: true }],
+    }),
+    is: { system: ["attention", "drift"] },
+    says: { system: /without creating a generation\./ },
+  },
+  {
     title: "a reboot that is needed to finish is yellow, with the reasons",
     host: host({ reboot: { needed: true, reasons: ["kernel 6.12.58 to 6.12.61"] } }),
     is: { system: ["attention", "reboot needed"] },

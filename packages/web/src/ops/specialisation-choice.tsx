@@ -14,7 +14,7 @@ export function SpecialisationChoice({
   names,
   onChange,
 }: {
-  row: Pick<HostRow, "id" | "runs">;
+  row: Pick<HostRow, "id" | "platform" | "runs">;
   names: readonly string[];
   onChange: (answer: SpecialisationAnswer) => void;
 }) {
@@ -23,7 +23,7 @@ export function SpecialisationChoice({
   const running = row.runs.specialisation;
   const preview = changes?.standing === "fresh" ? changes.preview : null;
   const next = preview?.specialisation?.next;
-  const { leaves, lasts } = afterSwitch({ answer, running, next });
+  const { leaves, lasts } = afterSwitch({ platform: row.platform, answer, running, next });
   const gone = running !== null && next === null;
   return (
     <Select

@@ -33,7 +33,13 @@ test.for([
     { leaves: "The switch leaves the specialisation x.", lasts: lasts("y") },
   ],
 ] as const)("R17: what a switch does to a specialisation is said before it: %s", ([, of, said]) => {
-  expect(afterSwitch(of)).toEqual(said);
+  expect(afterSwitch({ platform: "nixos", ...of })).toEqual(said);
+});
+
+test("R17: no boot takes a home out of its specialisation, and a switch by hand does", () => {
+  expect(afterSwitch({ platform: "home-manager", answer: "x", running: null, next: undefined }).lasts).toMatch(
+    /^It runs until somebody switches by hand/,
+  );
 });
 
 const host = (name: string, specialisation: string | null) => ({ name, runs: { specialisation } as HostRow["runs"] });

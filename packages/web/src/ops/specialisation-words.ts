@@ -1,10 +1,11 @@
-import type { HostRow } from "@nixfleet/protocol";
+import { type HostRow, PLATFORM_TRAITS, type Platform } from "@nixfleet/protocol";
 import { joinNames, type OpStart } from "./requests.ts";
 
 /** Undefined: the one that runs is kept. Null: none. */
 export type SpecialisationAnswer = string | null | undefined;
 
 export interface SpecialisationOfSwitch {
+  readonly platform: Platform;
   readonly answer: SpecialisationAnswer;
   /** The one that runs. */
   readonly running: string | null;
@@ -13,20 +14,26 @@ export interface SpecialisationOfSwitch {
 }
 
 /** What a switch with an answer leaves, and what lasts until when; null: nothing to say. */
-export function afterSwitch({ answer, running, next }: SpecialisationOfSwitch): { leaves: string | null; lasts: string | null } {
+export function afterSwitch({ platform, answer, running, next }: SpecialisationOfSwitch): {
+  leaves: string | null;
+  lasts: string | null;
+} {
   if (answer === undefined && running !== null) {
     if (next === null) {
       return { leaves: `The new configuration has no specialisation ${running}: the switch leaves it.`, lasts: null };
     }
     const unless = next === undefined ? "Kept if the new configuration has it too; otherwise the switch leaves it. " : "";
-    return { leaves: null, lasts: `${unless}${untilBoot(running)}` };
+    return { leaves: null, lasts: `${unless}${until(platform, running)}` };
   }
   const leaves = running === null || answer === running ? null : `The switch leaves the specialisation ${running}.`;
-  return { leaves, lasts: answer == null ? null : untilBoot(answer) };
+  return { leaves, lasts: answer == null ? null : until(platform, answer) };
 }
 
 /** How long a specialisation runs that a switch activates. */
-function untilBoot(name: string): string {
+function until(platform: Platform, name: string): string {
+  if (!PLATFORM_TRAITS[platform].bootsFromProfile) {
+    return "It runs until somebody switches by hand: home-manager switch activates the configuration itself.";
+  }
   return `It runs until the next boot, which starts the configuration itself unless somebody chooses ${name} in the boot menu.`;
 }
 

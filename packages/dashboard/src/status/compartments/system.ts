@@ -1,4 +1,4 @@
-import { canCutOff, deployedClosure, sentence, shortCommit, storeName } from "@nixfleet/protocol";
+import { canCutOff, deployedClosure, PLATFORM_TRAITS, sentence, shortCommit, storeName } from "@nixfleet/protocol";
 import { noTargetFinding } from "./git.ts";
 import type { Finding, HostInput, KnownTarget, RunFacts, RunsInput, SuggestedAction, TargetInput } from "./input.ts";
 import { runningCommit, runningSystem, runsCommit } from "./running.ts";
@@ -117,7 +117,7 @@ function describeDrift({ facts, deployments }: HostInput, closure: string): stri
     facts.generations === undefined
       ? "something else switched it"
       : generation === undefined
-        ? "something else activated it without creating a generation, so it lasts until the next boot"
+        ? `something else activated it without creating a generation${bootsFromProfile(facts) ? ", so it lasts until the next boot" : ""}`
         : `something else switched it to generation ${generation.number}`;
   return `The host runs ${storeName(closure)} instead of ${deployed}: ${how}.`;
 }
@@ -135,7 +135,9 @@ function neverSwitchedFinding({ facts }: HostInput): Finding {
 function notSwitchedFinding(host: HostInput, target: KnownTarget): Finding {
   const { commit } = runningCommit(host, null);
   const { closure } = host.facts.profile ?? {};
-  const nextBoot = host.deployments.some((deployment) => deployment.closure === closure && deployment.commit === target.commit);
+  const nextBoot =
+    bootsFromProfile(host.facts) &&
+    host.deployments.some((deployment) => deployment.closure === closure && deployment.commit === target.commit);
   if (nextBoot) {
     return finding(
       "attention",
@@ -170,7 +172,8 @@ function targetRunsFinding({ facts }: HostInput, target: KnownTarget): Finding {
     running?.specialisation === undefined
       ? `what ${at} builds`
       : `the specialisation ${running.specialisation.name} of what ${at} builds`;
-  if (running !== undefined && facts.profile !== undefined && facts.profile.closure !== deployedClosure(running)) {
+  const profile = bootsFromProfile(facts) ? facts.profile : undefined;
+  if (running !== undefined && profile !== undefined && profile.closure !== deployedClosure(running)) {
     return finding(
       "attention",
       "until reboot",
@@ -199,4 +202,9 @@ function targetRunsFinding({ facts }: HostInput, target: KnownTarget): Finding {
     });
   }
   return finding("ok", "current", `It runs ${runs}.`);
+}
+
+/** Whether the profile says what the next boot brings. A home's does not. */
+function bootsFromProfile({ platform }: HostInput["facts"]): boolean {
+  return platform === undefined || PLATFORM_TRAITS[platform].bootsFromProfile;
 }

@@ -40,7 +40,9 @@ test("macOS and Home Manager have their own module, command and token file", () 
   expect(mac.switchByHand).toMatch(/^darwin-rebuild switch --flake /);
   const home = hostSetup(input({ platform: "home-manager" }));
   expect(home.file.code).toContain("{ config, inputs, ... }:");
+  expect(home.file.code).toContain("inputs.nixfleet.homeModules.nixfleet-agent");
   expect(home.file.code).toContain(`tokenFile = "\${config.home.homeDirectory}/.config/nixfleet/token";`);
+  expect(home.switchByHand).toBe("home-manager switch --flake git+ssh://git@git.example.net/admin/nixcfg.git");
   expect(home.storeToken.at(-1)).toBe("(umask 077; cat > ~/.config/nixfleet/token)");
   expect(home.user).toBe("user");
 });

@@ -40,7 +40,7 @@ const catPrivately = (path: string) => `(umask 077; cat > ${path})`;
 const TOOLS = {
   nixos: { modules: "nixosModules", rebuild: "nixos-rebuild", storeToken: installFromPipe },
   darwin: { modules: "darwinModules", rebuild: "darwin-rebuild", storeToken: catPrivately },
-  "home-manager": { modules: "homeManagerModules", rebuild: "home-manager", storeToken: catPrivately },
+  "home-manager": { modules: "homeModules", rebuild: "home-manager", storeToken: catPrivately },
 } as const satisfies Record<Platform, PlatformTools>;
 
 /** The placeholder for the config repository while the dashboard has none. */
@@ -50,6 +50,8 @@ export function hostSetup(input: SetupInput): HostSetup {
   const { name, platform, url } = input;
   const home = PLATFORM_TRAITS[platform].scope === "user";
   const tools = TOOLS[platform];
+  // Without a name home-manager(1) takes the first of <user>@<host> and <user>, as the agent does.
+  const attribute = home ? "" : `#${name}`;
   const repoUrl = input.repoUrl ?? EXAMPLE_REPO;
   const directory = home ? "~/.config/nixfleet" : "/etc/nixfleet";
   const tokenFile = home ? `"\${config.home.homeDirectory}/.config/nixfleet/token"` : nixString("/etc/nixfleet/token");
@@ -76,7 +78,7 @@ export function hostSetup(input: SetupInput): HostSetup {
   return {
     file: { path: [input.flakeDir, "hosts", name, "nixfleet.nix"].filter((part) => part !== "").join("/"), code },
     storeToken: [`install -d -m 0700 ${directory}`, tools.storeToken(`${directory}/token`)],
-    switchByHand: `${tools.rebuild} switch --flake ${shellWord(`${flakeRef(repoUrl, input.branch, input.flakeDir)}#${name}`)}`,
+    switchByHand: `${tools.rebuild} switch --flake ${shellWord(`${flakeRef(repoUrl, input.branch, input.flakeDir)}${attribute}`)}`,
     runByHand: [
       `NIXFLEET_URL=${shellWord(url)}`,
       `NIXFLEET_TOKEN_FILE=${directory}/token`,
