@@ -17,6 +17,7 @@ export async function openLivePage({ origin, cookie }: ApiClient): Promise<LiveP
   socket.on("message", (data: Buffer) => {
     const message = ToBrowser.parse(JSON.parse(data.toString()));
     if (message.type === "snapshot") waiting.get(message.topic)?.resolve();
+    if (message.type === "ping") socket.send(JSON.stringify({ type: "pong" }));
     if (message.type === "gone") waiting.get(message.topic)?.reject(new Error(`There is no ${message.topic}.`));
   });
   await new Promise<void>((resolve, reject) => {

@@ -36,7 +36,10 @@ export function problemResponse(code: ProblemCode, details: ProblemDetails = {})
   return new Response(body, { status: PROBLEMS[code].status, headers: problemHeaders(code, details) });
 }
 
-/** Sends it instead of upgrading to a WebSocket, then closes the connection. */
+/** How long a client may take to read a refusal, in milliseconds; then the connection is gone, with all that it held (R65). */
+const REFUSAL_TIMEOUT = 5000;
+
+/** Sends it instead of upgrading to a WebSocket, then ends the connection, whatever the client does. */
 export function refuseUpgrade(socket: Duplex, code: ProblemCode, details: ProblemDetails = {}): void {
   if (socket.destroyed) return;
   const { status } = PROBLEMS[code];
@@ -48,6 +51,10 @@ export function refuseUpgrade(socket: Duplex, code: ProblemCode, details: Proble
   };
   // The response is sent: ignore later errors of the client.
   socket.on("error", () => socket.destroy());
+  // What the client still sends is discarded, so that it can read the refusal and close first.
+  socket.resume();
+  const timer = setTimeout(() => socket.destroy(), REFUSAL_TIMEOUT);
+  socket.once("close", () => clearTimeout(timer));
   socket.end(
     [
       `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? "Error"}`,

@@ -36,6 +36,19 @@ const fromAgent = {
   metrics: { type: "metrics", metrics: { at: 5, cpu: 0, load: 0, memory: { used: 0, total: 1 } } },
   runEvents: { type: "runEvents", runId: RUN, events: [{ seq: 1, at: 5, kind: "started", agentVersion: "1" }] },
   runRefused: { type: "runRefused", runId: RUN, code: "no-clone", reason: "Pull first." },
+  runReport: {
+    type: "runReport",
+    runId: RUN,
+    held: {
+      state: "finished",
+      lastSeq: 3,
+      writers: [{ id: "a".repeat(32), afterSeq: 0 }],
+      outcome: { state: "succeeded" },
+      endedAt: 5,
+      request: { op: "pull", args: {}, commit: null, deadline: 60_000, askedBy: "ada", force: false, receivedAt: 5 },
+    },
+    fault: "gone",
+  },
   pong: { type: "pong", nonce: "n" },
 } satisfies Record<FromAgent["type"], object>;
 const fromDashboard = {
@@ -52,7 +65,8 @@ const fromDashboard = {
     force: false,
     confirmSecret: "s".repeat(43),
   },
-  cancelRun: { type: "cancelRun", runId: RUN },
+  cancelRun: { type: "cancelRun", runId: RUN, by: "ada" },
+  reportRun: { type: "reportRun", runId: RUN, fromSeq: 1 },
   watch: { type: "watch", on: true },
   ping: { type: "ping", nonce: "n" },
   goodbye: { type: "goodbye", code: "revoked", reason: "gone", comeBackAfter: null },

@@ -1,8 +1,9 @@
 import * as z from "zod";
 import { FactsReading, HostPolicy, HostSettings, Metrics } from "./facts.ts";
 import { Commit, HostId, HostName, RunId, Timestamp } from "./ids.ts";
+import { isShallowJson, MAX_JSON_DEPTH } from "./json-depth.ts";
 import { RefusalCode } from "./refusals.ts";
-import { RunEvent } from "./run-events.ts";
+import { Outcome, RunEvent, SpoolWriterId } from "./run-events.ts";
 import { plainText } from "./text.ts";
 
 /** Path of the agent's WebSocket below the dashboard's address. */
@@ -25,12 +26,46 @@ export const REFUSED_WAIT = 60_000;
 
 const seq = z.number().int().min(0);
 
-const UnacknowledgedRun = z.object({
-  runId: RunId,
+/** Runs that one hello can list. */
+export const MAX_HELD_RUNS = 1000;
+/** Writers of one spool that are told apart; of more the last ones. */
+export const MAX_SPOOL_WRITERS = 20;
+
+/** A writer of a spool: it continued behind the event `afterSeq`; 0: it began the spool. */
+export const SpoolWriter = z.object({ id: SpoolWriterId, afterSeq: seq });
+export type SpoolWriter = z.infer<typeof SpoolWriter>;
+
+const heldRun = {
   state: z.enum(["queued", "active", "finished"]),
   lastSeq: seq.describe("Seq of the last event in the agent's spool; 0 before the first"),
+  writers: z
+    .array(SpoolWriter)
+    .max(MAX_SPOOL_WRITERS)
+    .optional()
+    .describe("Who wrote the spool, oldest first; absent or none: it is not begun, or an older agent's"),
+  outcome: Outcome.optional().describe("How it ended; absent: it has not, or its record cannot be read"),
+  endedAt: Timestamp.optional().describe("By the host's clock"),
+};
+
+const HeldRun = z.object({ runId: RunId, ...heldRun });
+/** A run as its host holds it. */
+export type HeldRun = z.infer<typeof HeldRun>;
+
+/** What a host knows of a run's request: enough for a dashboard that has lost it. */
+const HeldRequest = z.object({
+  op: z.string().max(40),
+  args: z.record(z.string().max(40), z.unknown()),
+  commit: Commit.nullable(),
+  deadline: z.number().int().min(1000),
+  askedBy: plainText(100),
+  force: z.boolean(),
+  receivedAt: Timestamp,
+  confirmSecret: z
+    .string()
+    .regex(/^[\x21-\x7e]{32,200}$/)
+    .optional(),
 });
-export type UnacknowledgedRun = z.infer<typeof UnacknowledgedRun>;
+export type HeldRequest = z.infer<typeof HeldRequest>;
 
 // Each schema is built when the first message of its type arrives: neither side reads all types, and built schemas take memory.
 const messagesFromAgent = {
@@ -43,13 +78,27 @@ const messagesFromAgent = {
       policy: HostPolicy,
       settings: HostSettings,
       facts: FactsReading,
-      runs: z.array(UnacknowledgedRun).max(1000).describe("Every run with events that the dashboard has not acknowledged"),
+      runs: z
+        .array(HeldRun)
+        .max(MAX_HELD_RUNS)
+        .describe("Every run that waits, is active, or has unacknowledged events, and those that finished within the last days"),
     }),
   ),
   facts: z.lazy(() => z.object({ type: z.literal("facts"), reading: FactsReading })),
   metrics: z.lazy(() => z.object({ type: z.literal("metrics"), metrics: Metrics })),
   runEvents: z.lazy(() => z.object({ type: z.literal("runEvents"), runId: RunId, events: z.array(RunEvent).min(1).max(1000) })),
   runRefused: z.lazy(() => z.object({ type: z.literal("runRefused"), runId: RunId, code: RefusalCode, reason: plainText(2000) })),
+  runReport: z.lazy(() =>
+    z.object({
+      type: z.literal("runReport"),
+      runId: RunId,
+      held: z
+        .object({ ...heldRun, request: HeldRequest.optional() })
+        .nullable()
+        .describe("Null: the host has nothing of this run"),
+      fault: plainText(500).optional().describe("Why events are missing in the spool or cannot be read; they will not come"),
+    }),
+  ),
   pong: z.lazy(() => z.object({ type: z.literal("pong"), nonce: z.string().max(100) })),
 } as const;
 
@@ -83,7 +132,16 @@ const messagesFromDashboard = {
         .describe("Used to confirm this run only; the same whenever the run is sent"),
     }),
   ),
-  cancelRun: z.lazy(() => z.object({ type: z.literal("cancelRun"), runId: RunId })),
+  cancelRun: z.lazy(() =>
+    z.object({ type: z.literal("cancelRun"), runId: RunId, by: plainText(100).optional().describe("Who cancelled it") }),
+  ),
+  reportRun: z.lazy(() =>
+    z.object({
+      type: z.literal("reportRun"),
+      runId: RunId,
+      fromSeq: z.number().int().min(1).optional().describe("Send its events again from this one; absent: only answer"),
+    }),
+  ),
   watch: z.lazy(() => z.object({ type: z.literal("watch"), on: z.boolean() })),
   ping: z.lazy(() => z.object({ type: z.literal("ping"), nonce: z.string().max(100) })),
   goodbye: z.lazy(() =>
@@ -117,6 +175,7 @@ export type ReadMessage<M> =
   | { kind: "invalid"; reason: string };
 
 function read<M>(schemas: Readonly<Record<string, z.ZodType>>, text: string): ReadMessage<M> {
+  if (!isShallowJson(text)) return { kind: "invalid", reason: `The message is nested more than ${MAX_JSON_DEPTH} times.` };
   let value: unknown;
   try {
     value = JSON.parse(text);

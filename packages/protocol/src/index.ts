@@ -3,6 +3,7 @@ export * from "./facts.ts";
 export * from "./failures.ts";
 export * from "./force.ts";
 export * from "./ids.ts";
+export * from "./json-depth.ts";
 export * from "./live.ts";
 export * from "./ops.ts";
 export * from "./problems.ts";

@@ -83,6 +83,7 @@ export const FromBrowser = z.discriminatedUnion("type", [
     fromLine: z.number().int().min(1).optional().describe("For run:<id>: first line of the log to send; absent: no log"),
   }),
   z.object({ type: z.literal("unsubscribe"), topic: TopicName }),
+  z.object({ type: z.literal("pong") }).describe("Answers a ping, at once"),
 ]);
 export type FromBrowser = z.infer<typeof FromBrowser>;
 
@@ -104,8 +105,14 @@ export const ToBrowser = z.discriminatedUnion("type", [
     .describe("Consecutive lines; `last` is the number of the last line in the log so far"),
   z.object({ type: z.literal("gone"), topic: z.string() }).describe("The host or run does not exist (any more)"),
   z.object({ type: z.literal("problem"), reason: z.string() }),
+  z.object({ type: z.literal("ping") }),
 ]);
 export type ToBrowser = z.infer<typeof ToBrowser>;
+
+/** The dashboard pings each browser this often, in milliseconds, and lets one go that has answered none of two pings. */
+export const LIVE_PING_INTERVAL = 20_000;
+/** A browser that has heard nothing for this long, in milliseconds, gives the socket up and connects again. */
+export const LIVE_SILENCE_LIMIT = 45_000;
 
 /** Close codes of the live socket beside those of RFC 6455. */
 export const LIVE_CLOSE = { sessionEnded: 4001, shuttingDown: 1012 } as const;

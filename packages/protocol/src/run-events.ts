@@ -6,6 +6,9 @@ import { RefusalCode } from "./refusals.ts";
 import { plainText } from "./text.ts";
 import { Phase } from "./words.ts";
 
+/** Identifies who writes a spool: 128 random bits. */
+export const SpoolWriterId = z.string().regex(/^[0-9a-f]{32}$/);
+
 // Schemas here are built on first use (`z.lazy`): an idle daemon holds none of them in memory.
 
 /** Longest piece of a line in characters; a longer line is split into pieces, all but the last with `continues` (R8). */
@@ -138,7 +141,11 @@ export type Outcome = z.infer<typeof Outcome>;
 
 const body = z.lazy(() =>
   z.discriminatedUnion("kind", [
-    z.object({ kind: z.literal("started"), agentVersion: plainText(120) }),
+    z.object({
+      kind: z.literal("started"),
+      agentVersion: plainText(120),
+      writer: SpoolWriterId.optional().describe("Who writes the events from here on"),
+    }),
     z.object({ kind: z.literal("phase"), phase: Phase }).describe("This phase begins; the previous one has ended"),
     z.object({ kind: z.literal("command"), argv: z.array(z.string().max(4000)).min(1).max(100) }),
     z.object({ kind: z.literal("log"), lines: z.array(LogLine).min(1).max(2000) }),

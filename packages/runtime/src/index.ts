@@ -43,7 +43,7 @@ export { bootId, identifyProcess, isAlive, type ProcessIdentity, processIdentity
 export { type ProcessEntry, readProcess, readProcessTable } from "./process-table.ts";
 export { createProcessTree, type ProcessTree } from "./process-tree.ts";
 export { redact, redactUrls } from "./redact.ts";
-export { canonicalRepoUrl, checkRepoUrl, type RepoTransport, type RepoUrlCheck } from "./repo-url.ts";
+export { canonicalRepoUrl, checkRepoUrl, type RepoTransport, type RepoUrlCheck, withoutTrailingSlashes } from "./repo-url.ts";
 export { createSerial, type Serial } from "./serial.ts";
 export { absolutePath, branchName, oneOf, onOff, repoFolder, repoUrl, wholeNumber, wordList } from "./setting-schemas.ts";
 export {

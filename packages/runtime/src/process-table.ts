@@ -66,7 +66,7 @@ function runPs(selection: readonly string[]): string {
 /** Parses lines of `ps -o pid= -o ppid= -o pgid= -o stat= -o lstart=`. */
 export function parsePs(text: string): ProcessEntry[] {
   return text.split("\n").flatMap((line) => {
-    const match = /^\s*(\d+)\s+(\d+)\s+(\d+)\s+(\S+)\s+(.+?)\s*$/.exec(line);
+    const match = /^(\d+)\s+(\d+)\s+(\d+)\s+(\S+)\s+(\S.*)$/.exec(line.trim());
     if (match === null) return [];
     const [, pid, parent, group, state = "", startTime = ""] = match;
     const numbers = { pid: Number(pid), parent: Number(parent), group: Number(group) };

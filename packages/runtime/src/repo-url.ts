@@ -90,3 +90,10 @@ function canonicalPath(path: string): string {
     .replace(/\.git$/, "")
     .replace(/\/$/, "");
 }
+
+/** A path of a URL without slashes at its end. */
+export function withoutTrailingSlashes(path: string): string {
+  let end = path.length;
+  while (end > 0 && path[end - 1] === "/") end--;
+  return path.slice(0, end);
+}

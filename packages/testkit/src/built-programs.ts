@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createWriteStream } from "node:fs";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { lockOwner } from "@nixfleet/runtime";
 import type { NixEnv } from "./nix-env.ts";
 import { endWithThisProcess } from "./process-guard.ts";
 import { createTempDir, type TempDir } from "./temp-dir.ts";
@@ -177,6 +178,8 @@ export interface Agent extends AsyncDisposable {
   readonly runnerDir: string;
   /** Where its host's /run/current-system and profiles are. */
   readonly systemRoot: string;
+  /** Kills daemon and runner at once, as a machine that goes down does. */
+  kill(): Promise<void>;
 }
 
 /** A real agent on loopback, with directories, a system root and a Nix store of its own. Restarts itself as a service manager would. */
@@ -223,24 +226,25 @@ export async function startAgent(
     stateDir: env.NIXFLEET_STATE_DIR,
     runnerDir: env.NIXFLEET_RUNNER_DIR,
     systemRoot,
+    async kill() {
+      over = true;
+      await program.end("SIGKILL");
+      await endRunner(env.NIXFLEET_RUNNER_DIR, "SIGKILL");
+    },
     async [Symbol.asyncDispose]() {
       over = true;
       await program.end();
-      await endRunner(env.NIXFLEET_RUNNER_DIR);
+      await endRunner(env.NIXFLEET_RUNNER_DIR, "SIGTERM");
     },
   };
 }
 
-/** A runner outlives its daemon by design: what a test started, it ends, by the pid in the runner's own lock. */
-async function endRunner(runnerDir: string): Promise<void> {
-  const text = await readFile(join(runnerDir, "runner.lock"), "utf8").catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null; // No runner is running.
-    throw error;
-  });
-  if (text === null) return;
-  const { pid } = JSON.parse(text) as { pid: number };
+/** A runner outlives its daemon by design: what a test started, it ends, by the owner of the runner's own lock. */
+async function endRunner(runnerDir: string, signal: NodeJS.Signals): Promise<void> {
+  const owner = await lockOwner(join(runnerDir, "runner.lock"));
+  if (owner === undefined) return;
   try {
-    process.kill(pid, "SIGTERM");
+    process.kill(owner.pid, signal);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }

@@ -106,7 +106,12 @@ export async function checkSigning(
   const name = "signing";
   if (!signingRequired) return holds(name, "not required");
   const files = [
-    { path: allowedSignersFile, what: "SSH", holdsKey: /^(?!#).*\b(ssh|ecdsa|sk)-\S+ \S+/m, program: ["ssh-keygen", "-?"] },
+    {
+      path: allowedSignersFile,
+      what: "SSH",
+      holdsKey: /^(?!#).{0,1000}\b(?:ssh|ecdsa|sk)-\S{1,100} \S/m,
+      program: ["ssh-keygen", "-?"],
+    },
     { path: openpgpKeysFile, what: "OpenPGP", holdsKey: /[^\s]/, program: ["gpg", "--version"] },
   ] as const;
   const used = files.filter(({ path }) => path !== undefined);

@@ -17,6 +17,7 @@ import { exists } from "../spool/exists.ts";
 import { runnerLayout } from "../spool/layout.ts";
 import { createBackground } from "./background.ts";
 import { createFactReports } from "./fact-reports.ts";
+import { createHeldRuns } from "./held-runs.ts";
 import { createHello } from "./hello.ts";
 import type { Instance } from "./instance.ts";
 import { limitLog } from "./limited-log.ts";
@@ -25,6 +26,7 @@ import { createPeriodicChecks } from "./periodic-checks.ts";
 import { createRenewal } from "./renewal.ts";
 import { createRequests } from "./requests.ts";
 import { createRestartWatch } from "./restart-watch.ts";
+import { createRunReports } from "./run-reports.ts";
 import { createRunnerLauncher, type RunnerHandle } from "./runner-launcher.ts";
 import { wakeRunner } from "./wake-runner.ts";
 
@@ -119,8 +121,9 @@ export function createDaemon(deps: DaemonDeps): Daemon {
       shipper.changed(runId);
       background.run("restart", restarts.changed(runId));
     },
-    onEnd(runId) {
+    onEnd(runId, lastSeq) {
       log.info("run-ended", { runId });
+      if (lastSeq !== undefined) shipper.ended(runId, lastSeq);
       background.run("restart", restarts.end(runId));
       facts.tell();
     },
@@ -132,11 +135,15 @@ export function createDaemon(deps: DaemonDeps): Daemon {
     acknowledgements,
     log,
     send: (frame) => link.sendFrame(frame),
-    onFault(runId, reason) {
+    onFault(runId, reason, isLost) {
       problems.set(`spool ${runId}`, "internal", `The spool of run ${runId} cannot be read: ${reason}`);
       facts.tell();
+      if (isLost) background.run("report", reports.fault(runId, reason));
     },
   });
+
+  const heldRuns = createHeldRuns({ files, spool, shipper, clock });
+  const reports = createRunReports({ heldRuns, shipper, log: limitLog(log, clock), send: (message) => link.send(message) });
 
   const requests = createRequests({
     files,
@@ -150,7 +157,9 @@ export function createDaemon(deps: DaemonDeps): Daemon {
       background.run("runner", checks.wakeRunner());
       checks.beBusy();
     },
-    onRepeated: (runId) => shipper.again(runId),
+    onRepeated(runId) {
+      if (!shipper.pending().includes(runId)) background.run("report", reports.answer({ type: "reportRun", runId, fromSeq: 1 }));
+    },
   });
 
   /** What only a runner can end: runs that have begun, and an armed dead-man switch. */
@@ -205,9 +214,7 @@ export function createDaemon(deps: DaemonDeps): Daemon {
       self: { hostname: config.hostname, instance: instance.name, policy: config.policy, settings: config.settings },
       facts,
       scan: () => watch.scan(),
-      files,
-      spool,
-      shipper,
+      heldRuns,
     }),
     onUp(welcome) {
       shipper.onWelcome(welcome.runs);
@@ -233,6 +240,9 @@ export function createDaemon(deps: DaemonDeps): Daemon {
         return;
       case "cancelRun":
         background.run("request", requests.cancel(message));
+        return;
+      case "reportRun":
+        background.run("report", reports.answer(message));
         return;
       case "watch":
         metrics.watch(message.on);

@@ -89,14 +89,14 @@ export function createRequests(deps: RequestsDeps): Requests {
     deps.send({ type: "runEvents", runId, events: [{ seq: 1, at: clock.now(), kind: "finished", outcome }] });
   };
 
-  const cancel = async (runId: RunId) => {
+  const cancel = async (runId: RunId, by: string | undefined) => {
     const isQueued = (await files.queued()).includes(runId);
     if (!isQueued && !(await spool.has(runId))) {
       log.info("cancel-of-unknown-run", { runId });
       return;
     }
     if (!isQueued && (await spool.outcome(runId)).kind !== "missing") return;
-    await files.askCancel(runId);
+    await files.askCancel(runId, by);
     log.info("cancel-asked", { runId });
     deps.onQueued();
   };
@@ -119,10 +119,10 @@ export function createRequests(deps: RequestsDeps): Requests {
       if (work === undefined) refuse(runId, "queue-full", `${waiting} messages are waiting on this host.`);
       return work ?? Promise.resolve();
     },
-    async cancel({ runId }) {
+    async cancel({ runId, by }) {
       if (cancelling.has(runId)) return;
       cancelling.add(runId);
-      const work = addWork(() => cancel(runId));
+      const work = addWork(() => cancel(runId, by));
       if (work === undefined) log.warn("cancel-dropped", { runId });
       await work;
       cancelling.delete(runId);

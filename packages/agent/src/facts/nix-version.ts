@@ -20,6 +20,7 @@ export async function readNixVersion({ exec, env }: NixVersionDeps): Promise<str
   }).result;
   if (!succeeded(result)) return undefined;
   // "nix (Nix) 2.28.3", "nix (Lix, like Nix) 2.93.0", "nix (Determinate Nix 3.6.2) 2.29.0"
-  const version = /^nix\b.*?(\S+)\s*$/m.exec(result.stdout)?.[1];
+  const line = result.stdout.split("\n").find((text) => /^nix\b/.test(text));
+  const version = line?.trim().split(/\s/).at(-1);
   return version === undefined ? undefined : shorten(version, 120);
 }

@@ -8,7 +8,7 @@ export interface CpuTicks {
 
 /** The first line of /proc/stat (proc_stat(5)). Guest time is part of user time already; waiting for a disk is not busy. */
 export function parseCpu(stat: string): CpuTicks | undefined {
-  const match = /^cpu\s+([\d ]+)$/m.exec(stat);
+  const match = /^cpu +(\d[\d ]*)$/m.exec(stat);
   if (match?.[1] === undefined) return undefined;
   const [user, nice, system, idle, wait = 0, interrupts = 0, soft = 0, steal = 0] = match[1].trim().split(/\s+/).map(Number);
   if (user === undefined || nice === undefined || system === undefined || idle === undefined) return undefined;

@@ -61,7 +61,7 @@ async function inspectScript(cloneDir: string, directory: string, name: string):
 /** A line `# timeout: <seconds>` among the first ten of a script. */
 export function readTimeout(script: string): number {
   for (const line of script.split("\n", 10)) {
-    const seconds = /^#\s*timeout:\s*(\d{1,5})\s*s?\s*$/i.exec(line)?.[1];
+    const seconds = /^#\s*timeout:\s*(\d{1,5})\s*s?$/i.exec(line.trimEnd())?.[1];
     if (seconds !== undefined) return Math.min(Math.max(Number(seconds), 1) * 1000, MAX_TEST_TIMEOUT);
   }
   return DEFAULT_TEST_TIMEOUT;

@@ -53,7 +53,7 @@ export function hasFailed(text: string): boolean {
 
 /** Whether a job, as `launchctl print <domain>/<label>` shows it, runs. */
 export function isRunning(text: string): boolean {
-  return /^\s*state = running$/m.test(text);
+  return /^[ \t]*state = running$/m.test(text);
 }
 
 /** The labels of the property lists in a directory: nix-darwin and Home Manager name them so. */

@@ -1,4 +1,5 @@
 import { AGENT_LINK_PATH } from "@nixfleet/protocol";
+import { withoutTrailingSlashes } from "@nixfleet/runtime";
 
 export type LinkUrl = { ok: true; url: string; encrypted: boolean; loopback: boolean } | { ok: false; fault: string };
 
@@ -19,7 +20,7 @@ export function linkUrl(text: string): LinkUrl {
   if (url.hostname === "") return { ok: false, fault: "it names no host" };
   if (url.username !== "" || url.password !== "") return { ok: false, fault: "it holds a user name or password" };
   if (url.search !== "" || url.hash !== "") return { ok: false, fault: "it holds a query or a fragment" };
-  const base = url.pathname.replace(/\/+$/, "");
+  const base = withoutTrailingSlashes(url.pathname);
   const path = base.endsWith(AGENT_LINK_PATH) ? base : `${base}${AGENT_LINK_PATH}`;
   const loopback = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname);
   return { ok: true, url: `${scheme}//${url.host}${path}`, encrypted: scheme === "wss:", loopback };

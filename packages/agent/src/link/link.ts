@@ -209,6 +209,7 @@ export function createLink(deps: LinkDeps): Link {
       case "ack":
       case "startRun":
       case "cancelRun":
+      case "reportRun":
       case "watch":
         if (state.kind !== "up") {
           log.warn("message-invalid", { reason: `${message.type} came before the welcome.` });

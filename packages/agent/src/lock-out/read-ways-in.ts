@@ -29,8 +29,9 @@ export async function readNixosWaysIn(closure: string, agent: string | undefined
  */
 export async function readDarwinWaysIn(closure: string, agent: string | undefined): Promise<WaysIn> {
   const activate = (await readClosureFile(join(closure, "activate"))) ?? "";
-  const name = /^\s*scutil --set LocalHostName (\S+)$/m.exec(activate) ?? /^\s*scutil --set HostName (\S+)$/m.exec(activate);
-  const isOff = /^\s*launchctl disable system\/com\.openssh\.sshd$/m.test(activate);
+  const name =
+    /^[ \t]*scutil --set LocalHostName (\S+)$/m.exec(activate) ?? /^[ \t]*scutil --set HostName (\S+)$/m.exec(activate);
+  const isOff = /^[ \t]*launchctl disable system\/com\.openssh\.sshd$/m.test(activate);
   return {
     hostname: name?.[1]?.replaceAll("'", ""),
     agent: await readAgent(agent),

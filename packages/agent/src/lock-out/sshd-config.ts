@@ -18,7 +18,7 @@ export function parseSshdConfig(text: string, ofSocket?: readonly number[]): Ssh
   const ports: number[] = [];
   const addresses: string[] = [];
   for (const line of match < 0 ? lines : lines.slice(0, match)) {
-    const [, name = "", rest = ""] = /^(\w+)[ \t=]+(.*)$/.exec(line) ?? [];
+    const [, name = "", rest = ""] = /^(\w+)[ \t=]+(.*)$/s.exec(line) ?? [];
     const keyword = name === "" ? "" : canonical(name.toLowerCase());
     const values = rest.split(/[ \t]+/).map((word) => word.replace(/^"(.*)"$/, "$1"));
     if (keyword === "include") custom.push(line);

@@ -31,8 +31,22 @@ export async function readServiceFiles(directory: string, isOurs: (name: string)
  * `ProgramArguments` of launchd, there perhaps behind a shell that waits for the store.
  */
 export function installedPathOf(serviceFiles: string): string | undefined {
-  return /(\/[^\s"'<>=&;]*?store\/[0-9a-df-np-sv-z]{32}-[^\s"'<>/]+)\/bin\/nixfleet-agent(?![\w-])/.exec(serviceFiles)?.[1];
+  for (const { index, 1: name = "" } of serviceFiles.matchAll(AGENT_PROGRAM)) {
+    let start = index;
+    while (start > 0 && index - start < LONGEST_STORE && !AROUND_PATH.test(serviceFiles.charAt(start - 1))) start--;
+    const before = serviceFiles.slice(start, index);
+    const path = before.slice(before.indexOf("/"));
+    if (path.startsWith("/") && path.endsWith("store/")) return `${path}${name}`;
+  }
+  return undefined;
 }
+
+/** The program of an agent, and the name of its store path before it: a hash and a name of at most 211 characters. */
+const AGENT_PROGRAM = /([0-9a-df-np-sv-z]{32}-[^\s"'<>/]{1,211})\/bin\/nixfleet-agent(?![\w-])/g;
+/** Ends what may be a path. */
+const AROUND_PATH = /[\s"'<>=&;]/;
+/** Longest path of a store, in characters (PATH_MAX). */
+const LONGEST_STORE = 4096;
 
 function isNotThere(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;

@@ -1,12 +1,14 @@
 import { once } from "node:events";
-import { appendFile, rm } from "node:fs/promises";
+import { appendFile, readFile, rm, writeFile } from "node:fs/promises";
 import type { RunId } from "@nixfleet/protocol";
 import { isAlive } from "@nixfleet/runtime";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { runnerLayout } from "../spool/layout.ts";
+import { daemonLayout, runnerLayout } from "../spool/layout.ts";
 import { createLedger } from "../spool/ledger.ts";
-import { RunProcess } from "../spool/shapes.ts";
+import { beginRun } from "../spool/run-record.ts";
+import { RunProcess, RunRequest } from "../spool/shapes.ts";
+import { readSpoolWriters } from "../spool/spool-writers.ts";
 import { readUntrustedJson } from "../spool/untrusted-json.ts";
 import { createTestHost, eventsOf, logText, type TestHost } from "./host.fixture.ts";
 import { expectWhole, kill, startRunner } from "./runner-process.fixture.ts";
@@ -110,4 +112,56 @@ test("R1, R2: runners killed at any moment: each run has exactly one outcome, it
     }),
     { numRuns: 5 },
   );
+});
+
+test("R67: whoever goes on with a run's events writes them as another writer, which its first event names", async () => {
+  await using host = await createTestHost({ host: { packages: 1, secondsPerPackage: 60 } });
+  const runId = await host.ask("switch", {}, { commit: await host.flake.head() });
+  await using runner = startRunner(host);
+  await host.seen(runId, (event) => event.kind === "log" && event.lines.some(({ text }) => text.includes("part 1 line 1")));
+  await kill(runner);
+  const run = runnerLayout(host.config.runnerDir).run(runId);
+  const before = await readSpoolWriters(run);
+  const lastSeq = (await host.events(runId)).at(-1)?.seq ?? 0;
+
+  await host.run();
+
+  const writers = await readSpoolWriters(run);
+  expect(before).toMatchObject([{ afterSeq: 0 }]);
+  expect(writers).toMatchObject([before[0], { afterSeq: expect.any(Number) }]);
+  expect(writers[1]?.afterSeq).toBeGreaterThanOrEqual(lastSeq);
+  const events = await host.events(runId);
+  const first = events.find(({ seq }) => seq === (writers[1]?.afterSeq ?? 0) + 1);
+  expect(eventsOf(events, "started").map(({ writer }) => writer)).toEqual(writers.map(({ id }) => id));
+  expect(first).toMatchObject({ kind: "started", writer: writers[1]?.id });
+  expect(new Set(writers.map(({ id }) => id)).size).toBe(2);
+});
+
+test("R67: a request that was taken and not begun is begun by another writer: the host may have been put back to that moment", async () => {
+  await using host = await createTestHost();
+  const runId = await host.ask("refresh");
+  const run = runnerLayout(host.config.runnerDir).run(runId);
+  const request = await readUntrustedJson(daemonLayout(host.config.stateDir).request(runId), RunRequest);
+  if (request.kind !== "ok") throw new Error(request.kind);
+  await beginRun(run, request.value);
+  await host.run();
+  expect(await host.outcome(runId)).toEqual({ state: "succeeded" });
+  const writers = await readSpoolWriters(run);
+  expect(writers).toMatchObject([{ afterSeq: 0 }, { afterSeq: 0 }]);
+  expect(eventsOf(await host.events(runId), "started").map(({ writer }) => writer)).toEqual([writers[1]?.id]);
+});
+
+test("R1: an activation that had begun is not begun again, though all events of its run are damaged", async () => {
+  await using host = await createTestHost({ host: { packages: 1, activationSeconds: 1 } });
+  const runId = await host.ask("switch", {}, { commit: await host.flake.head() });
+  await using runner = startRunner(host);
+  await host.seen(runId, (event) => event.kind === "log" && event.lines.some(({ text }) => text.startsWith("activating")));
+  await kill(runner);
+  const { events } = runnerLayout(host.config.runnerDir).run(runId);
+  await writeFile(events, `?${(await readFile(events, "utf8")).slice(1)}`);
+
+  await host.run();
+
+  expect(await host.activations()).toHaveLength(1);
+  expect(await host.outcome(runId)).toMatchObject({ state: "failed", code: "runner-killed" });
 });

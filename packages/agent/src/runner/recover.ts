@@ -2,11 +2,11 @@ import { rm } from "node:fs/promises";
 import type { Outcome } from "@nixfleet/protocol";
 import { bootId } from "@nixfleet/runtime";
 import { endProgram } from "../deadman/stop-activation.ts";
-import { isCancelAsked, removeCancel } from "../spool/daemon-entries.ts";
+import { readCancel, removeCancel } from "../spool/daemon-entries.ts";
 import { createEventWriter } from "../spool/event-writer.ts";
 import { runnerLayout } from "../spool/layout.ts";
 import { listRuns } from "../spool/run-directories.ts";
-import { finishRun, writeOutcome } from "../spool/run-record.ts";
+import { continueSpool, finishRun, writeOutcome } from "../spool/run-record.ts";
 import { RequestRecord, RunOutcome, RunProcess, type RunRequest } from "../spool/shapes.ts";
 import { type RepairedEvents, repairEvents } from "../spool/torn-events.ts";
 import { readUntrustedJson } from "../spool/untrusted-json.ts";
@@ -16,6 +16,7 @@ import { createCloneOf, readHostFacts } from "./facts.ts";
 import { afterReboot } from "./ops/reboot.ts";
 import { recoverDeployment } from "./recover-deployment.ts";
 import { type Redactor, redactAlso } from "./redactor.ts";
+import { startedBy } from "./run-one.ts";
 import { createStop, withStopReason } from "./stop.ts";
 
 /**
@@ -46,18 +47,24 @@ async function recoverRun(deps: RunnerDeps, request: RunRequest, redactHost: Red
   const { clock, config } = deps;
   const run = runnerLayout(config.runnerDir).run(request.runId);
   const repaired = await repairEvents(run.events);
-  if (repaired.last === undefined) return false;
-  if (repaired.last.kind === "finished") {
+  const read = await readUntrustedJson(run.process, RunProcess);
+  const process = read.kind === "ok" ? read.value : undefined;
+  // Its events may be lost: what has begun to activate has begun.
+  if (repaired.last === undefined && process?.activation == null) {
+    await continueSpool(run, 0, clock);
+    return false;
+  }
+  if (repaired.last?.kind === "finished") {
     // Killed between the last event and the outcome.
     await writeOutcome(run, { outcome: repaired.last.outcome, lastSeq: repaired.lastSeq, endedAt: repaired.last.at }, clock);
     return true;
   }
-  const read = await readUntrustedJson(run.process, RunProcess);
-  const process = read.kind === "ok" ? read.value : undefined;
+  await continueSpool(run, repaired.lastSeq, clock);
   const events = createEventWriter({ path: run.events, clock, lastSeq: repaired.lastSeq });
+  events.append(await startedBy(run, config.agentVersion));
   const deadlineAt = process?.deadlineAt ?? clock.now() + request.deadline;
   const milliseconds = Math.max(0, deadlineAt - clock.now());
-  const stop = createStop(clock, { isCancelAsked: () => isCancelAsked(config.stateDir, request.runId), milliseconds });
+  const stop = createStop(clock, { readCancel: () => readCancel(config.stateDir, request.runId), milliseconds });
   try {
     const context = createRunContext({
       deps,

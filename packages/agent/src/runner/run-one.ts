@@ -1,10 +1,11 @@
-import { type FactsReading, type OpRequest, type Outcome, parseOpRequest, shorten } from "@nixfleet/protocol";
+import { type FactsReading, type OpRequest, type Outcome, parseOpRequest, type RunEventOf, shorten } from "@nixfleet/protocol";
 import { messageOf } from "@nixfleet/runtime";
-import { isCancelAsked, removeCancel } from "../spool/daemon-entries.ts";
+import { readCancel, removeCancel } from "../spool/daemon-entries.ts";
 import { createEventWriter } from "../spool/event-writer.ts";
-import { runnerLayout } from "../spool/layout.ts";
+import { type RunLayout, runnerLayout } from "../spool/layout.ts";
 import { finishRun, reserveSpace } from "../spool/run-record.ts";
 import type { RequestRecord } from "../spool/shapes.ts";
+import { readSpoolWriters } from "../spool/spool-writers.ts";
 import { createRunContext, failure, type RunContext } from "./context.ts";
 import type { RunnerDeps } from "./deps.ts";
 import { readHostFacts } from "./facts.ts";
@@ -22,21 +23,21 @@ export async function runOne(
   const { config, clock } = deps;
   const redact = redactAlso(redactHost, request.confirmSecret);
   const run = runnerLayout(config.runnerDir).run(request.runId);
-  const cancelAsked = () => isCancelAsked(config.stateDir, request.runId);
+  const cancellation = () => readCancel(config.stateDir, request.runId);
   const hasReserve = await reserveSpace(run);
   const events = createEventWriter({ path: run.events, clock });
   try {
     const allowed = checkRequest(deps, request);
     if (!allowed.ok) {
       await finishRun(run, events, { outcome: allowed.outcome, proof: undefined }, clock);
-    } else if (await cancelAsked()) {
+    } else if ((await cancellation()) !== undefined) {
       const outcome: Outcome = { state: "cancelled", reason: "Cancelled before it began." };
       await finishRun(run, events, { outcome, proof: undefined }, clock);
     } else {
-      const stop = createStop(clock, { isCancelAsked: cancelAsked, cancelled, milliseconds: request.deadline });
+      const stop = createStop(clock, { readCancel: cancellation, cancelled, milliseconds: request.deadline });
       const deadlineAt = clock.now() + request.deadline;
       const context = createRunContext({ deps, request, events, signal: stop.signal, deadlineAt, redact });
-      events.append({ kind: "started", agentVersion: shorten(config.agentVersion, 120) });
+      events.append(await startedBy(run, config.agentVersion));
       if (!hasReserve) context.warn("The disk under the agent's state is full.");
       const worked = await work(context, allowed.request);
       stop.end();
@@ -47,6 +48,12 @@ export async function runOne(
     events.close();
   }
   await removeCancel(config.stateDir, request.runId);
+}
+
+/** The first event of whoever writes the events of a run from now on. */
+export async function startedBy(run: RunLayout, agentVersion: string): Promise<RunEventOf<"started">> {
+  const writer = (await readSpoolWriters(run)).at(-1)?.id;
+  return { kind: "started", agentVersion: shorten(agentVersion, 120), ...(writer === undefined ? {} : { writer }) };
 }
 
 /** The daemon's word counts for nothing here: op, arguments and the host's own policy are looked at again. */

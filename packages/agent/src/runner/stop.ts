@@ -1,9 +1,10 @@
 import { type Outcome, shorten } from "@nixfleet/protocol";
 import type { Clock } from "@nixfleet/runtime";
+import type { Cancellation } from "../spool/daemon-entries.ts";
 
 const CANCEL_POLL_MS = 100;
 
-type StopReason = "cancelled" | "timed-out";
+type StopReason = { kind: "cancelled"; by: string | null } | { kind: "timed-out" };
 
 /** Aborts a run when a person cancels it or its time is over. */
 export interface Stop {
@@ -13,27 +14,28 @@ export interface Stop {
 }
 
 export interface StopDeps {
-  /** Whether the daemon asks for it. */
-  isCancelAsked: () => Promise<boolean>;
+  /** The daemon's request for it, if there is one. */
+  readCancel: () => Promise<Cancellation | undefined>;
   /** Aborted by a person at this very process. */
   cancelled?: AbortSignal | undefined;
   /** Until the run's time is over. */
   milliseconds: number;
 }
 
-export function createStop(clock: Clock, { isCancelAsked, cancelled, milliseconds }: StopDeps): Stop {
+export function createStop(clock: Clock, { readCancel, cancelled, milliseconds }: StopDeps): Stop {
   const controller = new AbortController();
-  const cancel = () => controller.abort("cancelled" satisfies StopReason);
-  const deadline = clock.setTimeout(() => controller.abort("timed-out" satisfies StopReason), milliseconds);
-  const watch = pollUntil(isCancelAsked, clock, cancel);
-  if (cancelled?.aborted) cancel();
-  cancelled?.addEventListener("abort", cancel);
+  const stop = (reason: StopReason) => controller.abort(reason);
+  const cancelHere = () => stop({ kind: "cancelled", by: null });
+  const deadline = clock.setTimeout(() => stop({ kind: "timed-out" }), milliseconds);
+  const watch = pollUntil(readCancel, clock, ({ by }) => stop({ kind: "cancelled", by }));
+  if (cancelled?.aborted) cancelHere();
+  cancelled?.addEventListener("abort", cancelHere);
   return {
     signal: controller.signal,
     end() {
       deadline.cancel();
       watch.stop();
-      cancelled?.removeEventListener("abort", cancel);
+      cancelled?.removeEventListener("abort", cancelHere);
     },
   };
 }
@@ -43,25 +45,25 @@ export function withStopReason(outcome: Outcome, signal: AbortSignal, deadline: 
   if (!signal.aborted || outcome.state === "succeeded" || outcome.state === "rolled-back") return outcome;
   if (outcome.state === "failed" && outcome.code === "undo-failed") return outcome;
   const told = outcome.state === "cancelled" && outcome.reason !== "Stopped." ? ` ${outcome.reason}` : "";
-  if ((signal.reason as StopReason) === "cancelled") {
-    return { state: "cancelled", reason: shorten(`Cancelled by a person.${told}`, 500) };
-  }
+  const why = signal.reason as StopReason;
+  if (why.kind === "cancelled")
+    return { state: "cancelled", reason: shorten(`Cancelled by ${why.by ?? "a person"}.${told}`, 500) };
   const reason = `The run took longer than ${Math.round(deadline / 1000)} s and was stopped.${told}`;
   return { state: "timed-out", code: "deadline-passed", reason };
 }
 
-/** Calls once when something is so. */
-function pollUntil(isSo: () => Promise<boolean>, clock: Clock, onSo: () => void): { stop(): void } {
+/** Calls once when there is something. */
+function pollUntil<T>(look: () => Promise<T | undefined>, clock: Clock, onFound: (found: T) => void): { stop(): void } {
   let stopped = false;
   let timer: { cancel(): void } | undefined;
   const checkLater = () => {
     timer = clock.setTimeout(() => void check(), CANCEL_POLL_MS);
   };
   const check = async () => {
-    const found = await isSo();
+    const found = await look();
     if (stopped) return;
-    if (found) onSo();
-    else checkLater();
+    if (found === undefined) checkLater();
+    else onFound(found);
   };
   checkLater();
   return {

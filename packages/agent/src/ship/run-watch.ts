@@ -13,8 +13,8 @@ export interface RunWatchDeps {
   onRun: (runId: RunId, run: { ended: boolean; lastSeq?: number }) => void;
   /** Something was written to the spool of a run that has not ended. */
   onChange: (runId: RunId) => void;
-  /** A run that was active has its outcome on the disk. */
-  onEnd: (runId: RunId) => void;
+  /** A run that was active has its outcome on the disk; with the seq of its last event, if that can be read. */
+  onEnd: (runId: RunId, lastSeq: number | undefined) => void;
   /** The spool of a run was removed. */
   onGone: (runId: RunId) => void;
 }
@@ -50,17 +50,16 @@ export function createRunWatch({ runnerDir, spool, log, onRun, onChange, onEnd, 
     }
   };
 
-  /** Whether the outcome is there; a file that is none counts, since no more will come. */
-  const hasEnded = async (runId: RunId) => (await spool.outcome(runId)).kind !== "missing";
-
   const look = async (runId: RunId) => {
     if (!active.has(runId)) return;
     onChange(runId);
-    if (!(await hasEnded(runId)) || !active.has(runId)) return;
+    const outcome = await spool.outcome(runId);
+    // A file that is no outcome counts too, since no more will come.
+    if (outcome.kind === "missing" || !active.has(runId)) return;
     active.get(runId)?.close();
     active.delete(runId);
     onChange(runId);
-    onEnd(runId);
+    onEnd(runId, outcome.kind === "ok" ? outcome.value.lastSeq : undefined);
   };
 
   const checkLater = (runId: RunId) => {

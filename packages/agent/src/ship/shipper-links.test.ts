@@ -57,7 +57,7 @@ test("a run is done with when all of it is stored, whether an acknowledgement sa
   }
 });
 
-test("a run that is asked for again is sent again from its first event", async () => {
+test("R67: a run that is asked for again is sent again from the event that is named, also while it is on its way", async () => {
   const { shipper, spools, welcome, ack, sent } = setUpShipper();
   spools.set(runId, [eventOf(1), finishedOf(2)]);
   shipper.add(runId);
@@ -65,9 +65,14 @@ test("a run that is asked for again is sent again from its first event", async (
   await shipper.settled();
   ack(2);
   sent();
-  shipper.again(runId);
+  shipper.resend(runId, 1, 2);
   await shipper.settled();
   expect(sent()).toEqual([1, 2]);
+  shipper.resend(runId, 2, 2);
+  await shipper.settled();
+  expect(sent()).toEqual([2]);
+  ack(2);
+  expect(shipper.pending()).toEqual([]);
 });
 
 test("what was on the wire of a lost link takes no room on the next one, and its spool is not open twice", async () => {

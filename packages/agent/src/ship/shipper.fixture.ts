@@ -13,7 +13,10 @@ export function setUpShipper({
   limit,
   isByHand = async () => false,
   isTaken = () => true,
-}: Partial<Pick<ShipperDeps, "limit"> & ShipperDeps["spool"]> & { isTaken?: () => boolean } = {}) {
+  onFault = (_, reason) => {
+    throw new Error(reason);
+  },
+}: Partial<Pick<ShipperDeps, "limit" | "onFault"> & ShipperDeps["spool"]> & { isTaken?: () => boolean } = {}) {
   const spools = new Map<RunId, RunEvent[]>();
   const acked = new Map<RunId, number>();
   const frames: FromAgentOf<"runEvents">[] = [];
@@ -39,9 +42,7 @@ export function setUpShipper({
     acknowledgements: { get: (id) => acked.get(id) ?? 0, set: (id, seq) => void acked.set(id, seq) },
     send: (frame) => isTaken() && frames.push(JSON.parse(frame)) > 0,
     log: createLog({ level: "error", clock: createFakeClock(), write: () => {}, secrets: [] }),
-    onFault: (_, reason) => {
-      throw new Error(reason);
-    },
+    onFault,
     ...(limit !== undefined && { limit }),
   });
   const welcome = (storedSeq: number, id = runId) => shipper.onWelcome([{ runId: id, storedSeq, known: true }]);

@@ -16,14 +16,17 @@ const BATCH_BYTES = 256 * 1024;
 /** Events of one message (`runEvents` of the contract). */
 const BATCH_EVENTS = 1000;
 
+/** What a damaged disk answers (errno(3)). After all else, too many open files for example, it is read again on the next link. */
+const DAMAGE: ReadonlySet<string> = new Set(["EIO", "EBADMSG", "EUCLEAN"]);
+
 export interface ShipperDeps {
   spool: Pick<SpoolReader, "openEvents" | "isByHand">;
   acknowledgements: Pick<Acknowledgements, "get" | "set">;
   /** Sends one frame; false if the link is not up. */
   send: (frame: string) => boolean;
   log: Log;
-  /** The spool of this run cannot be read any further. */
-  onFault: (runId: RunId, reason: string) => void;
+  /** The spool of this run cannot be read any further on this link. `isLost`: it has ended, and the rest of its events will never be sent. */
+  onFault: (runId: RunId, reason: string, isLost: boolean) => void;
   /** Bytes that may be on the wire without an acknowledgement. */
   limit?: number;
 }
@@ -40,8 +43,10 @@ export interface Shipper extends AsyncDisposable {
   pending(): RunId[];
   /** There may be new events of this run. */
   changed(runId: RunId): void;
-  /** Sends this run again from its first event. */
-  again(runId: RunId): void;
+  /** The run has ended, with this event. */
+  ended(runId: RunId, lastSeq: number): void;
+  /** Sends this run again, from this event on, though the dashboard had stored more of it. `lastSeq`: as for `add`. */
+  resend(runId: RunId, fromSeq: number, lastSeq?: number): void;
   /** The spool of this run was removed: nothing more of it can be sent. */
   gone(runId: RunId): void;
   onWelcome(runs: FromDashboardOf<"welcome">["runs"]): void;
@@ -63,7 +68,7 @@ interface Shipping {
   /** Seq of the event that ends the run, where it is known. */
   lastSeq: number | undefined;
   /** The dashboard does not know this run, or its spool is damaged. */
-  idle: boolean;
+  idle: "unknown" | "damaged" | undefined;
   /** That the dashboard asked for it was looked up. */
   isAsked: boolean;
 }
@@ -93,17 +98,20 @@ export function createShipper(deps: ShipperDeps): Shipper {
         try {
           if ((await ship(run)) === "window-full") break;
         } catch (error) {
-          fault(run, messageOf(error));
+          fault(run, messageOf(error), DAMAGE.has((error as NodeJS.ErrnoException).code ?? ""));
         }
       }
     }
     pumping = undefined;
   };
 
-  const fault = (run: Shipping, reason: string) => {
-    run.idle = true;
+  const fault = (run: Shipping, reason: string, isLasting = true) => {
+    run.idle = "damaged";
     log.error("spool-unreadable", { runId: run.runId, message: reason });
-    deps.onFault(run.runId, reason);
+    const isTold = isLasting && run.lastSeq !== undefined;
+    // What is told as missing is acknowledged as if it had been sent.
+    if (isTold) run.sent = run.lastSeq ?? run.sent;
+    deps.onFault(run.runId, reason, isTold);
   };
 
   const rewind = async (run: Shipping) => {
@@ -117,7 +125,7 @@ export function createShipper(deps: ShipperDeps): Shipper {
 
   /** Sends of one run what there is and what the window takes. */
   const ship = async (run: Shipping): Promise<"window-full" | undefined> => {
-    while (up && !run.idle && runs.has(run.runId)) {
+    while (up && run.idle === undefined && runs.has(run.runId)) {
       if (run.link !== link || run.cursor === undefined) {
         await rewind(run);
         continue;
@@ -135,6 +143,10 @@ export function createShipper(deps: ShipperDeps): Shipper {
         // The events of a run of earlier may be gone already; those of a new one may not be there yet, and neither may its request.
         if (!run.isAsked && (!isUnread || run.lastSeq !== undefined) && (await spool.isByHand(run.runId))) {
           leave(run);
+          return undefined;
+        }
+        if (isUnread && run.lastSeq !== undefined && run.sent < run.lastSeq) {
+          fault(run, `The events ${run.sent + 1} to ${run.lastSeq} are missing.`);
           return undefined;
         }
         if (isUnread) return undefined;
@@ -189,7 +201,7 @@ export function createShipper(deps: ShipperDeps): Shipper {
         sent: 0,
         inFlight: [],
         lastSeq,
-        idle: false,
+        idle: undefined,
         isAsked: false,
       });
     pump();
@@ -201,10 +213,23 @@ export function createShipper(deps: ShipperDeps): Shipper {
     changed(runId) {
       if (runs.has(runId)) pump();
     },
-    again(runId) {
-      if (runs.has(runId)) return;
-      acknowledgements.set(runId, 0);
-      add(runId);
+    ended(runId, lastSeq) {
+      const run = runs.get(runId);
+      if (run === undefined) return;
+      run.lastSeq = lastSeq;
+      // Now its outcome can be told, if not its events.
+      if (run.idle === "damaged") run.idle = undefined;
+      pump();
+    },
+    resend(runId, fromSeq, lastSeq) {
+      const run = runs.get(runId);
+      acknowledgements.set(runId, fromSeq - 1);
+      if (run === undefined) return add(runId, lastSeq);
+      unacknowledged -= run.inFlight.reduce((sum, { bytes }) => sum + bytes, 0);
+      run.inFlight = [];
+      run.idle = undefined;
+      run.link = -1;
+      pump();
     },
     gone(runId) {
       const run = runs.get(runId);
@@ -217,11 +242,19 @@ export function createShipper(deps: ShipperDeps): Shipper {
       link += 1;
       up = true;
       unacknowledged = 0;
-      for (const run of runs.values()) run.idle = false;
+      for (const run of runs.values()) run.idle = undefined;
       for (const { runId, storedSeq, known } of stored) {
         const run = runs.get(runId);
-        if (run === undefined) continue;
-        run.idle = !known;
+        if (run === undefined) {
+          // The dashboard has stored less than it had: its database was put back from a backup.
+          const before = acknowledgements.get(runId);
+          if (known && storedSeq < before) {
+            acknowledgements.set(runId, storedSeq);
+            add(runId, before);
+          }
+          continue;
+        }
+        run.idle = known ? undefined : "unknown";
         if (known) {
           acknowledgements.set(runId, storedSeq);
           if (run.lastSeq !== undefined && storedSeq >= run.lastSeq) forget(run);

@@ -3,6 +3,7 @@ import { createFakeClock, createTempDir } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
 import { createLog } from "../log.ts";
 import { createRunWatch } from "./run-watch.ts";
+import { runId as ended, eventOf, finishedOf, setUpShipper } from "./shipper.fixture.ts";
 import { createShipper } from "./shipper.ts";
 
 const broken = "01jd0000000000000000000001" as RunId;
@@ -56,6 +57,44 @@ test("a spool that the disk does not give is a fault of its run, holds up no oth
   shipper.onWelcome([]); // It need not name the runs that began after the hello.
   await shipper.settled();
   expect(faults).toHaveLength(2);
+});
+
+test("R67: the end of a run whose last events are gone is told as lost, once it has ended, and is done with when the dashboard has taken it", async () => {
+  const lost: string[] = [];
+  const { shipper, spools, welcome, ack, sent } = setUpShipper({
+    onFault: (_, reason, isLost) => lost.push(`${isLost} ${reason}`),
+  });
+  spools.set(ended, [eventOf(1), eventOf(2)]);
+  shipper.add(ended);
+  welcome(0);
+  await shipper.settled();
+  expect([sent(), lost]).toEqual([[1, 2], []]);
+  shipper.ended(ended, 5);
+  await shipper.settled();
+  expect(lost).toEqual(["true The events 3 to 5 are missing."]);
+  ack(5);
+  expect(shipper.pending()).toEqual([]);
+});
+
+test("R67: events that were pruned are told as lost where the dashboard asks for them again", async () => {
+  const lost: string[] = [];
+  const { shipper, spools, acked } = setUpShipper({ onFault: (_, reason, isLost) => lost.push(`${isLost} ${reason}`) });
+  acked.set(ended, 5);
+  spools.set(ended, []);
+  shipper.onWelcome([{ runId: ended, storedSeq: 2, known: true }]);
+  await shipper.settled();
+  expect(lost).toEqual(["true The events 3 to 5 are missing."]);
+});
+
+test("R67: a run that the dashboard has stored less of than it had is sent again from there", async () => {
+  const { shipper, spools, acked, sent, welcome } = setUpShipper();
+  spools.set(ended, [eventOf(1), eventOf(2), finishedOf(3)]);
+  acked.set(ended, 3);
+  shipper.add(ended, 3);
+  expect(shipper.pending()).toEqual([]);
+  welcome(1);
+  await shipper.settled();
+  expect(sent()).toEqual([2, 3]);
 });
 
 test("a scan that the disk does not let happen is reported, and the next one finds the runs", async () => {

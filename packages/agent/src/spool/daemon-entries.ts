@@ -2,7 +2,7 @@ import { basename, join } from "node:path";
 import { RunId } from "@nixfleet/protocol";
 import { type Disk, openUntrustedDirectory, type UntrustedDirectory } from "@nixfleet/runtime";
 import { daemonLayout } from "./layout.ts";
-import { MAX_FILE_BYTES, RunRequest } from "./shapes.ts";
+import { CancelRecord, MAX_FILE_BYTES, RunRequest } from "./shapes.ts";
 import { type JsonRead, parseUntrustedJson } from "./untrusted-json.ts";
 
 /**
@@ -56,10 +56,19 @@ export function requestedRun(name: string): RunId | undefined {
   return id?.success ? id.data : undefined;
 }
 
-/** Whether the daemon asks to stop a run. What cannot be looked at asks for nothing. */
-export async function isCancelAsked(stateDir: string, runId: RunId): Promise<boolean> {
-  const found = await inCancel(stateDir, (directory) => directory.has(runId));
-  return found ?? false;
+/** A request to stop a run. `by`: who cancelled it, as far as it says so. */
+export interface Cancellation {
+  by: string | null;
+}
+
+/** The daemon's request to stop a run. What cannot be looked at asks for nothing. */
+export async function readCancel(stateDir: string, runId: RunId): Promise<Cancellation | undefined> {
+  return await inCancel(stateDir, async (directory) => {
+    if (!(await directory.has(runId))) return undefined;
+    const path = daemonLayout(stateDir).cancelRequest(runId);
+    const record = parseUntrustedJson(await directory.read(runId, MAX_FILE_BYTES), path, CancelRecord);
+    return { by: record.kind === "ok" ? (record.value.by ?? null) : null };
+  });
 }
 
 /** Removes the daemon's request to stop a run that is over. */

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { RunId } from "@nixfleet/protocol";
 import { createTempDir } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
-import { isCancelAsked, openQueue, removeCancel } from "./daemon-entries.ts";
+import { openQueue, readCancel, removeCancel } from "./daemon-entries.ts";
 import { createDaemonFiles, listDirectory } from "./daemon-files.ts";
 import { exists } from "./exists.ts";
 import { daemonLayout } from "./layout.ts";
@@ -21,7 +21,7 @@ async function createState() {
 test("what is in the place of the cancels asks for nothing, and removing one from there fails nobody", async () => {
   await using state = await createState();
   await writeFile(state.layout.cancel, first);
-  expect(await isCancelAsked(state.dir.path, first)).toBe(false);
+  expect(await readCancel(state.dir.path, first)).toBeUndefined();
   await removeCancel(state.dir.path, first);
 });
 

@@ -1,9 +1,10 @@
 import { constants } from "node:fs";
-import { RunEvent, type RunId } from "@nixfleet/protocol";
+import { RunEvent, type RunId, type SpoolWriter } from "@nixfleet/protocol";
 import { type Disk, type DiskFile, machineDisk } from "@nixfleet/runtime";
 import { runnerLayout } from "./layout.ts";
 import { listRuns } from "./run-directories.ts";
 import { RequestRecord, RunOutcome } from "./shapes.ts";
+import { readSpoolWriters } from "./spool-writers.ts";
 import { type JsonRead, readUntrustedJson } from "./untrusted-json.ts";
 
 const CHUNK = 256 * 1024;
@@ -33,8 +34,12 @@ export interface SpoolReader {
   /** Whether a spool for this run was begun. */
   has(runId: RunId): Promise<boolean>;
   outcome(runId: RunId): Promise<JsonRead<RunOutcome>>;
-  /** Whether a person asked for it on the host itself. It is written before the first event. */
+  /** What was requested. It is written before the first event. */
+  request(runId: RunId): Promise<JsonRead<RequestRecord>>;
+  /** Whether a person asked for it on the host itself. */
   isByHand(runId: RunId): Promise<boolean>;
+  /** Who wrote the events, oldest first. */
+  writers(runId: RunId): Promise<SpoolWriter[]>;
   /** Seq of the last whole event; 0 before the first. */
   lastSeq(runId: RunId): Promise<number>;
   /** A cursor behind the event with the number `afterSeq`. */
@@ -47,10 +52,12 @@ export function createSpoolReader(runnerDir: string, disk: Disk = machineDisk): 
     runs: () => listRuns(runnerDir),
     has: async (runId) => (await listRuns(runnerDir)).includes(runId),
     outcome: (runId) => readUntrustedJson(layout.run(runId).outcome, RunOutcome),
+    request: (runId) => readUntrustedJson(layout.run(runId).request, RequestRecord),
     async isByHand(runId) {
       const request = await readUntrustedJson(layout.run(runId).request, RequestRecord);
       return request.kind === "ok" && request.value.byHand === true;
     },
+    writers: (runId) => readSpoolWriters(layout.run(runId)),
     lastSeq: (runId) => readLastSeq(layout.run(runId).events, disk),
     openEvents: (runId, afterSeq) => createCursor(layout.run(runId).events, afterSeq, disk),
   };

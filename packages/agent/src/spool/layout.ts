@@ -32,6 +32,8 @@ export interface RunLayout {
   readonly dir: string;
   readonly request: string;
   readonly events: string;
+  /** Who wrote the events, once that is more than one. */
+  readonly writers: string;
   readonly outcome: string;
   /** There once the output in the events was cut, so that it is done once. */
   readonly outputCut: string;
@@ -93,6 +95,7 @@ export function runnerLayout(runnerDir: string): RunnerLayout {
         dir,
         request: join(dir, "request.json"),
         events: join(dir, "events.jsonl"),
+        writers: join(dir, "writers.json"),
         outcome: join(dir, "outcome.json"),
         outputCut: join(dir, "output-cut"),
         process: join(dir, "process.json"),

@@ -4,7 +4,7 @@ import type { RunId } from "@nixfleet/protocol";
 import { createTempDir } from "@nixfleet/testkit";
 import { expect, onTestFinished, test } from "vitest";
 import * as z from "zod";
-import { isCancelAsked, openQueue, queuedRuns, removeCancel } from "./daemon-entries.ts";
+import { openQueue, queuedRuns, readCancel, removeCancel } from "./daemon-entries.ts";
 import { createDaemonFiles } from "./daemon-files.ts";
 import { createSpoolReader } from "./event-reader.ts";
 import { daemonLayout, runnerLayout } from "./layout.ts";
@@ -94,14 +94,17 @@ test("S1: what the daemon leaves for a runner of another user is for the group a
   for (const path of [layout.queue, layout.cancel]) expect(await modeOf(path), path).toBe(0o750);
 });
 
-test("a cancel is asked for one run, and is gone with it", async () => {
+test("a cancel is asked for one run, says who asks where that is known, and is gone with it", async () => {
   const { stateDir, files } = await createQueue();
-  await files.askCancel(first);
-  expect([await isCancelAsked(stateDir, first), await isCancelAsked(stateDir, second)]).toEqual([true, false]);
+  await files.askCancel(first, "ada");
+  await files.askCancel(third);
+  expect(await readCancel(stateDir, first)).toEqual({ by: "ada" });
+  expect(await readCancel(stateDir, second)).toBeUndefined();
+  expect(await readCancel(stateDir, third)).toEqual({ by: null });
   await removeCancel(stateDir, second);
-  expect(await isCancelAsked(stateDir, first)).toBe(true);
+  expect(await readCancel(stateDir, first)).toEqual({ by: "ada" });
   await removeCancel(stateDir, first);
-  expect(await isCancelAsked(stateDir, first)).toBe(false);
+  expect(await readCancel(stateDir, first)).toBeUndefined();
 });
 
 test("S16: what is refused is not quoted: it can be the content of a file that was not the other side's to show", async () => {

@@ -1,9 +1,10 @@
-import type { FactsReading, Outcome } from "@nixfleet/protocol";
+import { type FactsReading, MAX_SPOOL_WRITERS, type Outcome } from "@nixfleet/protocol";
 import { type Clock, type Disk, isDiskFull, machineDisk, makeDirectory, syncDirectoryNow, writeAtomic } from "@nixfleet/runtime";
 import { describeFailure } from "./error-line.ts";
 import type { EventWriter } from "./event-writer.ts";
 import type { RunLayout } from "./layout.ts";
 import type { ActivationRecord, RequestRecord, RunOutcome, RunProcess } from "./shapes.ts";
+import { newWriterId, readSpoolWriters } from "./spool-writers.ts";
 
 const mode = 0o640;
 /** Enough for the tail of the output, the end of the run and its outcome. */
@@ -13,7 +14,8 @@ const RETRY_MS = 1000;
 /** Records that the runner has taken a request. When it returns, the queue's file may go. */
 export async function beginRun(run: RunLayout, request: RequestRecord, disk: Disk = machineDisk): Promise<void> {
   await makeDirectory(run.dir, 0o750, disk);
-  await writeAtomic(run.request, `${JSON.stringify(request)}\n`, { mode, disk });
+  const record: RequestRecord = { ...request, writer: newWriterId() };
+  await writeAtomic(run.request, `${JSON.stringify(record)}\n`, { mode, disk });
 }
 
 /** Holds back space for the end of the run. False: the disk is full already. */
@@ -106,16 +108,34 @@ export async function finishRun(
 
 /** Writes the outcome of a run whose last event is in the file already. */
 export async function writeOutcome(run: RunLayout, outcome: RunOutcome, clock: Clock, disk: Disk = machineDisk): Promise<void> {
+  await writeOnceThereIsRoom(run.outcome, outcome, clock, disk);
+  await disk.rm(run.process, { force: true });
+}
+
+/**
+ * Records that another writer continues the events of a run behind `afterSeq`. On the disk when it returns; call it before the
+ * first event of the new writer, which is a `started` that names it.
+ */
+export async function continueSpool(
+  run: Pick<RunLayout, "request" | "writers">,
+  afterSeq: number,
+  clock: Clock,
+  disk: Disk = machineDisk,
+): Promise<void> {
+  const writers = [...(await readSpoolWriters(run)), { id: newWriterId(), afterSeq }];
+  await writeOnceThereIsRoom(run.writers, writers.slice(-MAX_SPOOL_WRITERS), clock, disk);
+}
+
+/** While the disk is full it waits. */
+async function writeOnceThereIsRoom(path: string, value: unknown, clock: Clock, disk: Disk): Promise<void> {
   for (;;) {
     try {
-      await writeAtomic(run.outcome, `${JSON.stringify(outcome)}\n`, { mode, disk });
-      break;
+      return await writeAtomic(path, `${JSON.stringify(value)}\n`, { mode, disk });
     } catch (error) {
       if (!isDiskFull(error)) throw error;
       await wait(clock, RETRY_MS);
     }
   }
-  await disk.rm(run.process, { force: true });
 }
 
 export function wait(clock: Clock, ms: number): Promise<void> {

@@ -1,4 +1,15 @@
-import { Commit, FactProblem, FailureCode, Outcome, RunId, StorePath, Timestamp } from "@nixfleet/protocol";
+import {
+  Commit,
+  FactProblem,
+  FailureCode,
+  MAX_SPOOL_WRITERS,
+  Outcome,
+  RunId,
+  SpoolWriter,
+  SpoolWriterId,
+  StorePath,
+  Timestamp,
+} from "@nixfleet/protocol";
 import { processIdentitySchema } from "@nixfleet/runtime";
 import * as z from "zod";
 
@@ -27,9 +38,17 @@ export type RunRequest = z.infer<typeof RunRequest>;
 export const RequestRecord = z.lazy(() =>
   RunRequest.unwrap().extend({
     byHand: z.literal(true).optional().describe("A person's: no dashboard knows of it, so none is told of it"),
+    writer: SpoolWriterId.optional().describe("The first writer of the spool; absent: an older agent's"),
   }),
 );
 export type RequestRecord = z.infer<typeof RequestRecord>;
+
+/** `runs/<run id>/writers.json`: everybody who wrote the events, once there was a second one. */
+export const SpoolWriters = z.lazy(() => z.array(SpoolWriter).max(MAX_SPOOL_WRITERS));
+
+/** `cancel/<run id>`: who asks to stop it. */
+export const CancelRecord = z.lazy(() => z.object({ by: z.string().max(100).optional() }));
+export type CancelRecord = z.infer<typeof CancelRecord>;
 
 /** `acked.json`: for each run, the last seq that the dashboard has stored. */
 export const AcknowledgedSeqs = z.lazy(() => z.object({ runs: z.record(RunId, z.number().int().min(0)) }));

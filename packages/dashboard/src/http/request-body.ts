@@ -1,3 +1,4 @@
+import { isShallowJson, MAX_JSON_DEPTH } from "@nixfleet/protocol";
 import type * as z from "zod";
 
 /** What is wrong with a part of a request. */
@@ -34,6 +35,8 @@ export async function readBody(request: Request, limit: number): Promise<BodyRea
 
 /** Parses JSON, or returns the fault. */
 export function parseJson(text: string): { ok: true; value: unknown } | { ok: false; faults: Fault[] } {
+  if (!isShallowJson(text))
+    return { ok: false, faults: [{ path: "body", message: `is nested more than ${MAX_JSON_DEPTH} times` }] };
   try {
     return { ok: true, value: JSON.parse(text) };
   } catch {

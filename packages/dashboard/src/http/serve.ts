@@ -11,8 +11,10 @@ import type { Origins } from "./origins.ts";
 import { type Fault, faultsOf, parseJson, readBody } from "./request-body.ts";
 import { crossSiteFault } from "./same-origin.ts";
 
-/** Enough for a thousand host names; the page sends nothing larger. */
+/** Bytes of a body: enough for a thousand host names; the page sends nothing larger. */
 const MAX_BODY = 256 * 1024;
+/** Bytes of a body from somebody who is not signed in: a name, a password, a token. */
+const MAX_UNAUTHENTICATED_BODY = 4 * 1024;
 
 export interface ServeDeps {
   readonly app: Hono;
@@ -56,10 +58,9 @@ async function answerRoute(deps: ServeDeps, route: Route, handler: AnyHandler, c
   if (!admission.ok) return problemResponse(admission.code, admission.details);
   const { principal } = admission;
 
-  const body = changes ? await readBody(request, MAX_BODY) : { kind: "text" as const, text: "" };
-  if (body.kind === "too-large") {
-    return problemResponse("too-large", { detail: `At most ${MAX_BODY} bytes are accepted.` });
-  }
+  const maxBody = route.role === null ? MAX_UNAUTHENTICATED_BODY : MAX_BODY;
+  const body = changes ? await readBody(request, maxBody) : { kind: "text" as const, text: "" };
+  if (body.kind === "too-large") return problemResponse("too-large", { detail: `At most ${maxBody} bytes are accepted.` });
   if (body.kind === "broken") return problemResponse("invalid-request", { detail: "The body could not be read as UTF-8." });
 
   const parsed = parseParts(route, context, body.text);

@@ -57,6 +57,8 @@ export function createHttpServer({ log, trustedProxies }: HttpServerDeps): HttpS
       requestTimeout: 60_000,
       keepAliveTimeout: 65_000,
       connectionsCheckingInterval: 5000,
+      // Any other protocol is ignored, and the request answered as it is (RFC 9110, section 7.8): curl offers h2c by itself.
+      shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === "websocket",
     },
     (incoming, outgoing) => void listener(incoming, outgoing),
   );

@@ -103,25 +103,19 @@ function respond(file: StaticFile, request: Headers): Response {
     ETag: chosen.etag,
   });
   if (file.encoded.size > 0) headers.set("Vary", "Accept-Encoding");
-  if (
-    request
-      .get("If-None-Match")
-      ?.split(/\s*,\s*/)
-      .includes(chosen.etag)
-  )
-    return new Response(null, { status: 304, headers });
+  if (listOf(request.get("If-None-Match"), ",").includes(chosen.etag)) return new Response(null, { status: 304, headers });
   if (coding !== null) headers.set("Content-Encoding", coding);
   headers.set("Content-Length", String(chosen.body.length));
   return new Response(chosen.body, { headers });
 }
 
+/** The parts of a header's list, without the space around them. */
+function listOf(text: string | null, separator: "," | ";"): string[] {
+  return (text ?? "").split(separator).map((part) => part.trim());
+}
+
 function choose(file: StaticFile, accepted: string | null): [coding: "br" | "gzip" | null, EncodedBody] {
-  const codings = (accepted ?? "").split(",").map((part) =>
-    part
-      .trim()
-      .toLowerCase()
-      .split(/\s*;\s*/),
-  );
+  const codings = listOf(accepted, ",").map((part) => listOf(part.toLowerCase(), ";"));
   for (const coding of ["br", "gzip"] as const) {
     const encoded = file.encoded.get(coding);
     const isAccepted = codings.some(([name, weight]) => name === coding && !/^q=0(?:\.0*)?$/.test(weight ?? ""));

@@ -407,21 +407,6 @@ test("L10: what an agent says between its hello and its welcome counts for nothi
   first.socket.terminate();
 });
 
-test("L10: a run that was never sent is not known, though the host lists it: it is cancelled there, and stays as it is here", async () => {
-  await using at = await open();
-  const { core, alpha } = at;
-  // As from a dashboard whose database was put back to an earlier time.
-  const runId = await core.begin(alpha.id, "test", {
-    hold: { by: "window", reason: "Waits for its maintenance window.", until: null },
-  });
-  const link = dial(core, alpha.token);
-  const { runs } = await link.greet({ runs: [{ runId, state: "active", lastSeq: 3 }] });
-  expect(runs).toEqual([{ runId, storedSeq: 0, known: false }]);
-  expect(await link.next("cancelRun")).toMatchObject({ runId });
-  expect(await core.views.summary(runId)).toMatchObject({ state: "queued", queueReason: "held" });
-  link.socket.terminate();
-});
-
 test("L11: a run that is started right after the hello is started once: the hello could not list it", async () => {
   await using at = await open();
   const { core, alpha } = at;

@@ -16,7 +16,7 @@ export interface HandshakeDeps {
   store: Store;
   bus: Bus;
   clock: Clock;
-  runs: Pick<Runs, "linkUp">;
+  runs: Pick<Runs, "positions" | "linkUp">;
   table: LinkTable<Link>;
   refusals: LinkRefusals;
   isWatched(hostId: HostId): boolean;
@@ -42,7 +42,7 @@ export function createHandshake(deps: HandshakeDeps): (link: Link, hello: FromAg
     }
     // Read the seqs before anything waits in the queue: events that are stored meanwhile and sent again change nothing. Between the decision
     // whose the host is and the link's place in the table nothing is waited for: of two that come at once, one is there first.
-    const stored = await storedSeqs(hostId, hello);
+    const stored = await runs.positions(hostId, hello.runs);
     if (isOver(link)) return;
     const isTaken = await isTakenByAnother(link);
     if (isOver(link)) return;
@@ -100,21 +100,6 @@ export function createHandshake(deps: HandshakeDeps): (link: Link, hello: FromAg
     });
     pendingPings.set(current, ping);
     return ping;
-  }
-
-  async function storedSeqs(hostId: HostId, hello: FromAgentOf<"hello">) {
-    const ids = hello.runs.map(({ runId }) => runId);
-    if (ids.length === 0) return [];
-    const rows = await store.db
-      .selectFrom("runs")
-      .select(["id", "stored_seq"])
-      .where("id", "in", ids)
-      .where("host_id", "=", hostId)
-      // A queued run was never sent: a host that has it received it before the database was restored to an earlier state.
-      .where("state", "!=", "queued")
-      .execute();
-    const seqs = new Map(rows.map((row) => [row.id, row.stored_seq]));
-    return ids.map((runId) => ({ runId, storedSeq: seqs.get(runId) ?? 0, known: seqs.has(runId) }));
   }
 
   return answerHello;

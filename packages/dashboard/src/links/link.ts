@@ -124,6 +124,7 @@ export function createLink(
       case "metrics":
       case "runEvents":
       case "runRefused":
+      case "runReport":
         // Messages before the welcome are ignored: the agent sends their content again after it.
         if (state === "open") handlers.message(message, size);
         break;

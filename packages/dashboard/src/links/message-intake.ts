@@ -25,7 +25,7 @@ export interface MessageIntake {
 export interface MessageIntakeDeps {
   store: Store;
   bus: Bus;
-  runs: Pick<Runs, "facts" | "events" | "refused">;
+  runs: Pick<Runs, "facts" | "events" | "refused" | "reported">;
   table: LinkTable<Link>;
   refusals: LinkRefusals;
   /** Logs an internal error. */
@@ -59,6 +59,18 @@ export function createMessageIntake({ store, bus, runs, table, refusals, logFail
           const { runId, code, reason } = message;
           return store.change((change) => runs.refused(change, hostId, runId, code, reason), { whenUnavailable: "wait" });
         });
+        break;
+      case "runReport":
+        void bounded(link, size, () =>
+          store.change(
+            async (change) => {
+              const { runId } = message;
+              const storedSeq = await runs.reported(change, hostId, message);
+              if (storedSeq !== null) change.afterCommit(() => link.send({ type: "ack", runId, storedSeq }));
+            },
+            { whenUnavailable: "wait" },
+          ),
+        );
         break;
       default:
         message satisfies never;
@@ -100,7 +112,10 @@ export function createMessageIntake({ store, bus, runs, table, refusals, logFail
     );
     switch (received.kind) {
       case "stored":
+        break;
       case "unknown":
+        // Its request comes before its events.
+        link.send({ type: "reportRun", runId, fromSeq: 1 });
         break;
       case "foreign":
         fault(link, "runEvents.runId: the run belongs to another host.");

@@ -1,4 +1,11 @@
-import { FromBrowser, type NumberedLine, type RunId, type ToBrowser, type Topic as TopicName } from "@nixfleet/protocol";
+import {
+  FromBrowser,
+  LIVE_PING_INTERVAL,
+  type NumberedLine,
+  type RunId,
+  type ToBrowser,
+  type Topic as TopicName,
+} from "@nixfleet/protocol";
 import type { Clock, TextSocket } from "@nixfleet/runtime";
 import type { Logger } from "../logger.ts";
 import type { Topic, TopicMember } from "./topic.ts";
@@ -16,6 +23,8 @@ const LOG_PIECE = 128 * 1024;
 /** Milliseconds between two pieces of a log, so that lines are batched. */
 const LOG_INTERVAL = 50;
 const MAX_TOPICS = 50;
+/** Pings without an answer, or any other word, after which a browser is gone. */
+const MAX_UNANSWERED = 2;
 const MAX_MESSAGE_LENGTH = 4096;
 
 export interface ClientDeps {
@@ -65,6 +74,8 @@ export function createLiveClient(deps: ClientDeps): LiveClient {
   let closed = false;
   let drainTimer: { cancel(): void } | undefined;
   let stalled: { since: number; amount: number } | null = null;
+  let pingTimer: { cancel(): void } | undefined;
+  let unanswered = 0;
 
   const send = (message: ToBrowser) => socket.send(JSON.stringify(message));
 
@@ -201,8 +212,26 @@ export function createLiveClient(deps: ClientDeps): LiveClient {
     }, DRAIN_INTERVAL);
   }
 
+  /** A flow that is dead (sleep, NAT, a cable) is not told by the network for a long time. Counted, so that no clock can end it. */
+  function pingLater(): void {
+    pingTimer = clock.setTimeout(() => {
+      // A slow browser has not read its pings yet. How long it may take nothing is `watchDrain`'s to say.
+      if (socket.bufferedAmount > LOW_WATER) watchDrain();
+      else if (unanswered >= MAX_UNANSWERED) {
+        socket.terminate();
+        return;
+      } else {
+        unanswered += 1;
+        send({ type: "ping" });
+      }
+      pingLater();
+    }, LIVE_PING_INTERVAL);
+  }
+
   function take(message: FromBrowser): void {
     switch (message.type) {
+      case "pong":
+        break;
       case "subscribe":
         subscribe(message.topic, message.fromLine);
         break;
@@ -225,6 +254,7 @@ export function createLiveClient(deps: ClientDeps): LiveClient {
     if (closed) return;
     closed = true;
     drainTimer?.cancel();
+    pingTimer?.cancel();
     for (const subscription of [...subscriptions.values()]) leave(subscription);
     deps.onClosed();
   }
@@ -232,11 +262,13 @@ export function createLiveClient(deps: ClientDeps): LiveClient {
   socket.onClose(markClosed);
   socket.onMessage((text) => {
     if (closed) return;
+    unanswered = 0;
     const message = read(text);
     if (message === null) close(1008, "The message is not valid.");
     else take(message);
   });
   send({ type: "hello", serverTime: clock.now(), version: deps.hello.version });
+  pingLater();
 
   return {
     onLogGrown(runId) {

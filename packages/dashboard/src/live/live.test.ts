@@ -3,6 +3,7 @@ import { join } from "node:path";
 import {
   type HostId,
   type HostRow,
+  LIVE_PING_INTERVAL,
   type RunId,
   type RunState,
   type RunSummary,
@@ -24,6 +25,7 @@ import { queuedRun } from "../runs/run.fixture.ts";
 import { openTestStore, quiet } from "../store/store.fixture.ts";
 import { createLiveClient, HIGH_WATER } from "./client.ts";
 import { createLive } from "./index.ts";
+import { connectBrowser } from "./live.fixture.ts";
 import { createTopic, DELTA_BURST, LATER_INTERVAL, type TopicSource } from "./topic.ts";
 
 /** What a page does with what it is sent; it asks for nothing by itself, so that a gap shows. */
@@ -691,4 +693,23 @@ test("T10: R48: stopping tells every browser to come back", async () => {
   browser.take();
   expect(browser.seen.closed).toBe(1012);
   expect(live.topics).toBe(0);
+});
+
+test("T12: a browser that answers is kept, whatever its clock; one that says nothing between three pings is let go", () => {
+  const clock = createFakeClock();
+  const { say, take, closed } = connectBrowser(() => {
+    throw new Error("It follows nothing");
+  }, clock);
+  take();
+  for (let round = 0; round < 5; round++) {
+    clock.advance(LIVE_PING_INTERVAL);
+    expect(take()).toEqual([{ type: "ping" }]);
+    say({ type: "pong" });
+  }
+  clock.advance(2 * LIVE_PING_INTERVAL);
+  expect(take()).toEqual([{ type: "ping" }, { type: "ping" }]);
+  expect(closed()).toBeNull();
+  clock.advance(LIVE_PING_INTERVAL);
+  take();
+  expect(closed()).not.toBeNull();
 });

@@ -88,9 +88,29 @@ test("R52: memory is bounded whatever names and addresses come", () => {
       for (const [account, address, right] of attempts) {
         const attempt = limits.begin(account, address);
         if (attempt.ok && right) attempt.succeeded();
-        expect(limits.size()).toBeLessThanOrEqual(60);
+        expect(limits.size()).toBeLessThanOrEqual(80);
       }
     }),
     { numRuns: 10 },
   );
+});
+
+test("R65: R52: a whole /48 of IPv6 guesses as one customer, whichever of its networks it uses; who signed in from there before does not wait", () => {
+  const { limits, fail, wait } = limitsAt();
+  const own = limits.begin("alice", "2001:db8:7:ffff::1");
+  if (own.ok) own.succeeded();
+  for (let i = 0; i < 100; i++) expect(fail(`p${i}`, `2001:db8:7:${i.toString(16)}::1`).ok).toBe(true);
+  expect(wait("p200", "2001:db8:7:200::1")).toBe(1);
+  expect(wait("p200", "2001:db8:8:200::1")).toBe(0);
+  const again = limits.begin("alice", "2001:db8:7:ffff::2");
+  expect(again).toMatchObject({ ok: true, known: true });
+});
+
+test("R65: an attempt that was turned away since the dashboard is busy counts for nothing", () => {
+  const { limits, wait } = limitsAt();
+  for (let i = 0; i < 300; i++) {
+    const attempt = limits.begin("alice", "2001:db8::1");
+    if (attempt.ok) attempt.withdrawn();
+  }
+  expect(wait("alice", "2001:db8::1")).toBe(0);
 });

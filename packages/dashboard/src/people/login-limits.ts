@@ -20,8 +20,11 @@ export interface LoginLimitsDeps {
 }
 
 export type Attempt =
-  /** Allowed. Counts as failed until `succeeded` is called, so that a burst cannot outrun the count. */
-  | { ok: true; succeeded(): void }
+  /**
+   * Allowed. Counts as failed until `succeeded` is called, so that a burst cannot outrun the count, or `withdrawn`: nothing was tried,
+   * as the dashboard is busy. `known`: the account has signed in from this network before.
+   */
+  | { ok: true; known: boolean; succeeded(): void; withdrawn(): void }
   /** Seconds, rounded up. */
   | { ok: false; retryAfter: number };
 
@@ -40,6 +43,8 @@ const MEMORY = 60 * minute;
 /** Short for accounts, since an attacker can fail on purpose to lock the owner out; long for addresses. */
 const ACCOUNT_RULE: LimitRule = { free: 5, firstDelay: second, longestDelay: minute };
 const ADDRESS_RULE: LimitRule = { free: 20, firstDelay: second, longestDelay: 15 * minute };
+/** A /48 of IPv6 is what one customer gets: 65,536 networks to guess from. */
+const SITE_RULE: LimitRule = { free: 100, firstDelay: second, longestDelay: 15 * minute };
 
 /** Counts failed sign-ins per account and per address, each with growing delays, in bounded memory (R52). */
 export function createLoginLimits({
@@ -50,20 +55,38 @@ export function createLoginLimits({
 }: LoginLimitsDeps): LoginLimits {
   const accounts = createCounter(accountRule, maxEntries, now);
   const addresses = createCounter(addressRule, maxEntries, now);
+  const sites = createCounter(SITE_RULE, maxEntries, now);
   // Addresses that an account has signed in from are counted separately, so that attackers cannot lock its owner out.
   const known = new Set<string>();
   return {
     begin(account, address) {
       const network = networkOf(address);
+      const site = siteOf(network);
       const name = account === null ? null : account.trim().normalize("NFKC").toLowerCase();
       const pair = name === null ? null : `${name}\0${network}`;
       const accountKey = pair !== null && known.has(pair) ? pair : name;
-      const wait = Math.max(accountKey === null ? 0 : accounts.wait(accountKey), addresses.wait(network));
+      const isKnown = pair !== null && accountKey === pair;
+      const wait = Math.max(
+        accountKey === null ? 0 : accounts.wait(accountKey),
+        addresses.wait(network),
+        // Whoever has signed in from here before does not wait for their neighbours.
+        site === null || isKnown ? 0 : sites.wait(site),
+      );
       if (wait > 0) return { ok: false, retryAfter: Math.ceil(wait / second) };
       if (accountKey !== null) accounts.count(accountKey);
       addresses.count(network);
+      if (site !== null) sites.count(site);
+      const uncountAddress = () => {
+        addresses.uncount(network);
+        if (site !== null) sites.uncount(site);
+      };
       return {
         ok: true,
+        known: isKnown,
+        withdrawn() {
+          if (accountKey !== null) accounts.uncount(accountKey);
+          uncountAddress();
+        },
         succeeded() {
           if (accountKey !== null) accounts.forget(accountKey);
           if (pair !== null) {
@@ -72,11 +95,11 @@ export function createLoginLimits({
             forgetOldest(known, maxEntries);
           }
           // Uncount only this attempt: an own account must not reset the limit for guessing at others.
-          addresses.uncount(network);
+          uncountAddress();
         },
       };
     },
-    size: () => accounts.size() + addresses.size() + known.size,
+    size: () => accounts.size() + addresses.size() + sites.size() + known.size,
   };
 }
 
@@ -120,6 +143,11 @@ function forgetOldest(entries: Set<string> | Map<string, unknown>, limit: number
     if (entries.size <= limit) return;
     entries.delete(key);
   }
+}
+
+/** The /48 that a network of IPv6 is in; null: it is an address of IPv4. */
+function siteOf(network: string): string | null {
+  return network.endsWith("::/64") ? `${network.split(":").slice(0, 3).join(":")}::/48` : null;
 }
 
 /** An IPv4 address, or the /64 of an IPv6 address, which usually belongs to one client. */

@@ -72,5 +72,5 @@ function compute(password: string, salt: Buffer, tagLength: number, cost: Argon2
 }
 
 function base64(bytes: Buffer): string {
-  return bytes.toString("base64").replace(/=+$/, "");
+  return bytes.toString("base64").replace(/={1,2}$/, "");
 }

@@ -185,8 +185,11 @@ export function createPeople(deps: PeopleDeps): People {
       if (!attempt.ok) return { kind: "too-many-attempts", retryAfter: attempt.retryAfter };
       const person = await findByName(name);
       const hash = person?.password_hash ?? null;
-      const isCorrect = await passwords.verify(password, hash);
-      if (isCorrect === null) return { kind: "too-many-attempts", retryAfter: BUSY_RETRY_AFTER };
+      const isCorrect = await passwords.verify(password, hash, attempt.known ? "known" : "unknown");
+      if (isCorrect === null) {
+        attempt.withdrawn();
+        return { kind: "too-many-attempts", retryAfter: BUSY_RETRY_AFTER };
+      }
       if (!isCorrect || person === undefined || hash === null) {
         // Do not record an unknown name: it may be a password typed by mistake.
         if (person === undefined)
@@ -223,8 +226,11 @@ export function createPeople(deps: PeopleDeps): People {
       const attempt = limits.begin(session.name, origin.address);
       if (!attempt.ok) return { kind: "too-many-attempts", retryAfter: attempt.retryAfter };
       const person = await store.db.selectFrom("people").selectAll().where("id", "=", session.personId).executeTakeFirstOrThrow();
-      const isCorrect = await passwords.verify(current, person.password_hash);
-      if (isCorrect === null) return { kind: "too-many-attempts", retryAfter: BUSY_RETRY_AFTER };
+      const isCorrect = await passwords.verify(current, person.password_hash, "known");
+      if (isCorrect === null) {
+        attempt.withdrawn();
+        return { kind: "too-many-attempts", retryAfter: BUSY_RETRY_AFTER };
+      }
       if (!isCorrect) {
         await recordFailure(
           person,
@@ -259,8 +265,11 @@ export function createPeople(deps: PeopleDeps): People {
       const attempt = limits.begin(name, address);
       if (!attempt.ok) return { kind: "too-many-attempts", retryAfter: attempt.retryAfter };
       const person = await store.db.selectFrom("people").select("password_hash").where("id", "=", id).executeTakeFirst();
-      const isCorrect = await passwords.verify(proof.password(), person?.password_hash ?? null);
-      if (isCorrect === null) return { kind: "too-many-attempts", retryAfter: BUSY_RETRY_AFTER };
+      const isCorrect = await passwords.verify(proof.password(), person?.password_hash ?? null, "known");
+      if (isCorrect === null) {
+        attempt.withdrawn();
+        return { kind: "too-many-attempts", retryAfter: BUSY_RETRY_AFTER };
+      }
       if (!isCorrect) {
         await recordFailure({ id, name }, "proof.give", `${name} entered a wrong password to ${purpose}.`, { address });
         return { kind: "wrong" };

@@ -1,9 +1,9 @@
-import type { FromDashboard, HostId, QueueReason, RunId } from "@nixfleet/protocol";
+import { type FromDashboard, type HostId, type QueueReason, type RunId, shorten } from "@nixfleet/protocol";
 import type { Clock } from "@nixfleet/runtime";
 import type { Presence } from "../hosts/index.ts";
 import type { Logger } from "../logger.ts";
 import { type Change, type Reader, StorageUnavailable } from "../store/index.ts";
-import { advance, dueAt, type RunEffect, type RunSignal } from "./advance.ts";
+import { advance, dueAt } from "./advance.ts";
 import { dispatchOrder, type HostQueue } from "./dispatch-order.ts";
 import { PACK_AFTER } from "./log-append.ts";
 import { readPreCheckFacts } from "./pre-check-facts.ts";
@@ -11,6 +11,7 @@ import { commitOf, preCheck } from "./pre-checks.ts";
 import { changedColumns, type RunRow, runOf } from "./records.ts";
 import type { QueuedRun, Run } from "./run.ts";
 import { trackedSource } from "./tracked-source.ts";
+import type { RunEffect, RunSignal } from "./transition.ts";
 
 /** The active run of each host and its successors. Everything happens within the caller's change, which also publishes and sends. */
 export interface Dispatcher {
@@ -107,6 +108,7 @@ export function createDispatcher({ log, clock, presence, randomBytes, wakeAt }: 
     if (run !== before) {
       await change.db.updateTable("runs").set(changedColumns(run)).where("id", "=", run.id).execute();
       if (run.stage === "ended") await markLogEnded(change, run.id, run.endedAt);
+      else if (before.stage === "ended") await markLogReopened(change, run.id);
     }
     publish(change, before, run, effects);
     return run;
@@ -192,10 +194,24 @@ export async function markLogEnded({ db }: Change, runId: RunId, endedAt: number
     .execute();
 }
 
+/** The log of a run that is active again grows on. */
+export async function markLogReopened({ db }: Change, runId: RunId): Promise<void> {
+  await db
+    .updateTable("run_logs")
+    .set({ ended_at: null, pack_after: null })
+    .where("run_id", "=", runId)
+    .where("discarded", "=", false)
+    .execute();
+}
+
 function messageOf(run: Run, effect: RunEffect): FromDashboard {
   switch (effect) {
-    case "sendCancel":
-      return { type: "cancelRun", runId: run.id };
+    case "sendCancel": {
+      const by = "cancel" in run ? (run.cancel?.by ?? null) : null;
+      return { type: "cancelRun", runId: run.id, ...(by === null ? {} : { by: shorten(by, 100) }) };
+    }
+    case "askHost":
+      return { type: "reportRun", runId: run.id };
     case "sendStart":
       return startMessage(run);
   }

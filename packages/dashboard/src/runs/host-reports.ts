@@ -1,13 +1,25 @@
-import type { FactsReading, HostId, RefusalCode, RunEvent, RunId, UnacknowledgedRun } from "@nixfleet/protocol";
+import type {
+  FactsReading,
+  FromAgentOf,
+  HeldRequest,
+  HeldRun,
+  HostId,
+  LogLine,
+  RefusalCode,
+  RunEvent,
+  RunId,
+} from "@nixfleet/protocol";
 import type { Clock } from "@nixfleet/runtime";
-import { knownFacts, type Presence, storeFacts } from "../hosts/index.ts";
+import { type KnownFacts, knownFacts, type Presence, storeFacts } from "../hosts/index.ts";
 import type { Logger } from "../logger.ts";
-import { type Change, StorageUnavailable, type Store } from "../store/index.ts";
-import type { RunSignal } from "./advance.ts";
-import { activeRuns, type Dispatcher, hasUnfinishedRun, markLogEnded } from "./dispatcher.ts";
-import type { LogLimits } from "./log-append.ts";
-import type { RunRow } from "./records.ts";
+import { type Change, type Reader, StorageUnavailable, type Store } from "../store/index.ts";
+import { adoptRun } from "./adopt-run.ts";
+import { activeRuns, type Dispatcher, hasUnfinishedRun, markLogEnded, markLogReopened } from "./dispatcher.ts";
+import { appendLines, type LogLimits } from "./log-append.ts";
+import { type RunRow, runOf } from "./records.ts";
+import { commonSeq, writerAt } from "./spool-position.ts";
 import { storeEvents } from "./store-events.ts";
+import type { HeldState, RunSignal } from "./transition.ts";
 
 export type EventsResult =
   | { kind: "stored"; storedSeq: number }
@@ -18,13 +30,27 @@ export type EventsResult =
   /** Events before these are missing. */
   | { kind: "gap"; storedSeq: number };
 
+/** What a welcome says of a run. `known`: its events may be sent. */
+export interface RunPosition {
+  readonly runId: RunId;
+  readonly storedSeq: number;
+  readonly known: boolean;
+}
+
 /** Handles reports of hosts. Without a given change, each run gets its own, so that one broken run does not block the others. */
 export interface HostReports {
-  /** The host has said which runs it has. `startedSince`: runs that were sent to it after that, of which it has said nothing. */
-  linkUp(hostId: HostId, listed: readonly UnacknowledgedRun[], startedSince: ReadonlySet<RunId>): Promise<void>;
+  /**
+   * For each run that a hello lists, the last of its events that is stored and that the host still has. To be called before the agent
+   * is welcomed: it sends the events behind these.
+   */
+  positions(hostId: HostId, listed: readonly HeldRun[]): Promise<RunPosition[]>;
+  /** The host has said which runs it holds. `startedSince`: runs that were sent to it after that, of which it has said nothing. */
+  linkUp(hostId: HostId, listed: readonly HeldRun[], startedSince: ReadonlySet<RunId>): Promise<void>;
   linkDown(hostId: HostId): Promise<void>;
   events(change: Change, hostId: HostId, runId: RunId, events: readonly RunEvent[]): Promise<EventsResult>;
   refused(change: Change, hostId: HostId, runId: RunId, code: RefusalCode, reason: string): Promise<void>;
+  /** The host tells what it holds of a run. Gives the seq up to which nothing more of it is wanted, if that has changed. */
+  reported(change: Change, hostId: HostId, report: FromAgentOf<"runReport">): Promise<number | null>;
   /** Stores facts of a host; a run that waits for their proof may end. */
   facts(change: Change, hostId: HostId, reading: FactsReading): Promise<void>;
 }
@@ -39,6 +65,7 @@ export interface HostReportsDeps {
 
 /** How long a change may wait for others to share its transaction, in milliseconds. */
 const BATCH_DELAY = 100;
+const WAIT = { whenUnavailable: "wait" } as const;
 
 export function createHostReports(
   { store, clock, log, presence, logLimits }: HostReportsDeps,
@@ -70,12 +97,96 @@ export function createHostReports(
     await store.change((change) => dispatcher.pump(change, hostId), { batchDelay: BATCH_DELAY, whenUnavailable: "wait" });
   }
 
+  async function rowsOf(listed: readonly HeldRun[]): Promise<Map<RunId, RunRow>> {
+    if (listed.length === 0) return new Map();
+    const ids = listed.map(({ runId }) => runId);
+    const rows = await store.db.selectFrom("runs").selectAll().where("id", "in", ids).execute();
+    return new Map(rows.map((row) => [row.id, row]));
+  }
+
+  /** Adds a line of the dashboard's own to a run's log. */
+  async function note(change: Change, row: RunRow, text: string): Promise<void> {
+    const now = clock.now();
+    const lines: LogLine[] = [{ at: now, stream: "agent", text, level: "warning" }];
+    const lastLine = await appendLines(change, { runId: row.id, hostId: row.host_id, endedAt: row.ended_at }, lines, {
+      now,
+      limits: logLimits,
+    });
+    if (lastLine !== null) change.emit("run.logged", { runId: row.id, lastLine });
+  }
+
+  /** The host has lost events that are stored here. What is stored stays; what the host tells from now on follows it. */
+  async function putBack(change: Change, row: RunRow, { writers }: HeldRun, common: number): Promise<void> {
+    await change.db
+      .updateTable("runs")
+      .set({ stored_seq: common, writer_id: writerAt(common, writers) })
+      .where("id", "=", row.id)
+      .execute();
+    const lost = common + 1 === row.stored_seq ? `event ${row.stored_seq}` : `events ${common + 1} to ${row.stored_seq}`;
+    await note(
+      change,
+      row,
+      `The host no longer has ${lost} of this run: it was put back to an earlier state, or its disk lost them. What it tells from here on follows.`,
+    );
+  }
+
+  /** A run that has ended on its host, which cannot tell all of its events. */
+  async function endWithoutEvents(
+    change: Change,
+    row: RunRow,
+    held: NonNullable<FromAgentOf<"runReport">["held"]>,
+    fault: string,
+  ): Promise<number> {
+    const storedSeq = Math.max(row.stored_seq, held.lastSeq);
+    const run = runOf(row);
+    if (run.stage === "ended" && (run.outcome.reported || run.lateReport !== null)) return storedSeq;
+    if (row.stored_seq < held.lastSeq) {
+      await note(change, row, `The rest of this log could not be read on the host: ${fault}`);
+      const writer_id = writerAt(held.lastSeq, held.writers);
+      await change.db.updateTable("runs").set({ stored_seq: storedSeq, writer_id }).where("id", "=", row.id).execute();
+    }
+    const facts = await factsOf(change.db, row.host_id);
+    const now = (await change.db.selectFrom("runs").selectAll().where("id", "=", row.id).executeTakeFirst()) ?? row;
+    const state: HeldState =
+      held.outcome === undefined
+        ? { state: "finished", unclear: fault }
+        : { state: "finished", ended: { outcome: held.outcome, at: held.endedAt ?? clock.now(), facts } };
+    await dispatcher.apply(change, now, { kind: "answer", held: state });
+    return storedSeq;
+  }
+
   return {
+    async positions(hostId, listed) {
+      const rows = await rowsOf(listed);
+      const positions: RunPosition[] = [];
+      for (const entry of listed) {
+        const row = rows.get(entry.runId);
+        // A queued run was never sent: a host that has it received it before the database was put back to an earlier state.
+        if (row === undefined || row.host_id !== hostId || row.state === "queued") {
+          positions.push({ runId: entry.runId, storedSeq: 0, known: false });
+          continue;
+        }
+        const common = entry.state === "queued" ? 0 : commonSeq({ seq: row.stored_seq, writerId: row.writer_id }, entry);
+        const storedSeq = row.run_outcome?.reported === true ? row.stored_seq : common;
+        if (storedSeq < row.stored_seq) await store.change((change) => putBack(change, row, entry, storedSeq), WAIT);
+        positions.push({ runId: entry.runId, storedSeq, known: true });
+      }
+      return positions;
+    },
+
     async linkUp(hostId, listed, startedSince) {
-      const known = new Map(listed.map((entry) => [entry.runId, entry.state]));
-      await signalRuns(hostId, known.keys(), ({ id }) => {
-        const state = known.get(id) ?? null;
-        return state === null && startedSince.has(id) ? null : { kind: "linkUp", known: state };
+      const held = new Map(listed.map((entry) => [entry.runId, entry]));
+      const rows = await rowsOf(listed);
+      for (const { runId } of listed) {
+        const row = rows.get(runId);
+        if (row === undefined || (row.host_id === hostId && row.state === "queued"))
+          presence.send(hostId, { type: "reportRun", runId, fromSeq: 1 });
+      }
+      const facts = await factsOf(store.db, hostId);
+      await signalRuns(hostId, held.keys(), (row) => {
+        const entry = held.get(row.id);
+        if (entry !== undefined) return { kind: "linkUp", held: heldState(entry, row, facts) };
+        return startedSince.has(row.id) ? null : { kind: "linkUp", held: null };
       });
     },
 
@@ -95,13 +206,32 @@ export function createHostReports(
       if (before.stage !== "ended" && run.stage === "ended") {
         await markLogEnded(change, runId, run.endedAt);
         await dispatcher.pump(change, hostId);
-      }
+      } else if (before.stage === "ended" && run.stage !== "ended") await markLogReopened(change, runId);
       return { kind: "stored", storedSeq };
     },
 
     async refused(change, hostId, runId, code, reason) {
       const row = await rowOfHost(change, hostId, runId);
       if (row !== undefined) await dispatcher.apply(change, row, { kind: "refuse", by: "agent", code, reason });
+    },
+
+    async reported(change, hostId, { runId, held, fault }) {
+      const found = await change.db.selectFrom("runs").selectAll().where("id", "=", runId).executeTakeFirst();
+      if (found !== undefined && found.host_id !== hostId) return null;
+      let row = found;
+      if (row === undefined && held?.request !== undefined) {
+        const adopted = await adoptRun(change, { runId, hostId, held: held.request, now: clock.now() });
+        if (adopted === null) return null;
+        dispatcher.publish(change, null, adopted, []);
+        row = await rowOfHost(change, hostId, runId);
+      }
+      if (row === undefined) return null;
+      if (held === null || held.state !== "finished" || fault === undefined) {
+        const facts = await factsOf(change.db, hostId);
+        await dispatcher.apply(change, row, { kind: "answer", held: held && heldState(held, row, facts) });
+        return null;
+      }
+      return await endWithoutEvents(change, row, held, fault);
     },
 
     async facts(change, hostId, reading) {
@@ -114,8 +244,7 @@ export function createHostReports(
         .where("awaited_proof", "is not", null)
         .executeTakeFirst();
       if (waiting === undefined) return;
-      const facts = knownFacts(await change.db.selectFrom("host_facts").selectAll().where("host_id", "=", hostId).execute());
-      await dispatcher.apply(change, waiting, { kind: "facts", facts });
+      await dispatcher.apply(change, waiting, { kind: "facts", facts: await factsOf(change.db, hostId) });
     },
   };
 }
@@ -123,4 +252,20 @@ export function createHostReports(
 /** The row of a run if it belongs to this host: a host reports for itself only (R51). */
 async function rowOfHost({ db }: Change, hostId: HostId, runId: RunId): Promise<RunRow | undefined> {
   return await db.selectFrom("runs").selectAll().where("id", "=", runId).where("host_id", "=", hostId).executeTakeFirst();
+}
+
+async function factsOf(db: Reader, hostId: HostId | null): Promise<KnownFacts> {
+  if (hostId === null) return {};
+  return knownFacts(await db.selectFrom("host_facts").selectAll().where("host_id", "=", hostId).execute());
+}
+
+/** What a host says of a run, beside what is stored of it: with its outcome if no more events will come. */
+function heldState(
+  { state, lastSeq, outcome, endedAt, request }: Omit<HeldRun, "runId"> & { request?: HeldRequest | undefined },
+  { stored_seq: storedSeq, started_at: startedAt, sent_at: sentAt }: RunRow,
+  facts: KnownFacts,
+): HeldState {
+  const confirmSecret = request?.confirmSecret ?? null;
+  if (state !== "finished" || outcome === undefined || lastSeq > storedSeq) return { state, confirmSecret };
+  return { state, confirmSecret, ended: { outcome, at: endedAt ?? startedAt ?? sentAt ?? 0, facts } };
 }

@@ -69,7 +69,8 @@ export function runOf(row: RunRow): Run {
   }
   if (row.state === "starting" || row.state === "running") {
     const sentAt = row.sent_at ?? row.created_at;
-    const sent = { ...order, sentAt, cancel, linkLost: row.link_lost, confirmSecret: row.confirm_secret };
+    const { inquiry, reopened, link_lost: linkLost, confirm_secret: confirmSecret } = row;
+    const sent = { ...order, sentAt, cancel, linkLost, confirmSecret, inquiry, reopened };
     if (row.state === "starting") return { ...sent, stage: "starting", state: "starting" };
     const running = {
       ...sent,
@@ -98,6 +99,8 @@ export function runOf(row: RunRow): Run {
     cancel,
     phases,
     deployed,
+    reopened: row.reopened,
+    confirmSecret: row.confirm_secret,
   };
 }
 
@@ -105,6 +108,7 @@ export function runOf(row: RunRow): Run {
 export function changedColumns(run: Run): Updateable<RunsTable> {
   const sent = run.stage === "queued" ? null : run;
   const active = run.stage === "queued" || run.stage === "ended" ? null : run;
+  const inquiry = run.stage === "starting" || run.stage === "running" ? run.inquiry : null;
   const working = run.stage === "running" || run.stage === "proving" ? run : null;
   const ended = run.stage === "ended" ? run : null;
   return {
@@ -123,7 +127,9 @@ export function changedColumns(run: Run): Updateable<RunsTable> {
     deployed: working?.deployed ?? ended?.deployed ?? null,
     awaited_proof: run.stage === "proving" ? run.awaitedProof : null,
     armed: working?.armed ?? null,
-    confirm_secret: active?.confirmSecret ?? null,
+    confirm_secret: sent?.confirmSecret ?? null,
+    inquiry,
+    reopened: sent?.reopened ?? false,
     run_outcome: ended?.outcome ?? null,
     late_report: ended?.lateReport ?? null,
     due_at: dueAt(run),
@@ -153,6 +159,7 @@ export function newRow(
     deadline: run.deadline,
     created_at: run.createdAt,
     stored_seq: 0,
+    writer_id: null,
     closure_at_end: null,
     previewed_closure: null,
     pruned_at: null,

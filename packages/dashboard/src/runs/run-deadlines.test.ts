@@ -31,6 +31,7 @@ async function open() {
     store: failing,
     clock,
     log: quiet,
+    presence: { isConnected: () => false },
     dispatcher: () => ({
       async apply({ db }, { id }) {
         ticked.push(id);

@@ -1,4 +1,6 @@
+import type { HostId } from "@nixfleet/protocol";
 import { type Clock, every } from "@nixfleet/runtime";
+import type { Presence } from "../hosts/index.ts";
 import type { Logger } from "../logger.ts";
 import { StorageUnavailable, type Store } from "../store/index.ts";
 import { dueAt } from "./advance.ts";
@@ -25,10 +27,12 @@ export interface RunDeadlinesDeps {
   store: Store;
   clock: Clock;
   log: Logger;
+  presence: Pick<Presence, "isConnected">;
   dispatcher: () => Pick<Dispatcher, "apply">;
 }
 
-export function createRunDeadlines({ store, clock, log, dispatcher }: RunDeadlinesDeps): RunDeadlines {
+export function createRunDeadlines({ store, clock, log, presence, dispatcher }: RunDeadlinesDeps): RunDeadlines {
+  const isConnected = (hostId: HostId | null) => hostId !== null && presence.isConnected(hostId);
   /** When the next known run is due. */
   let nextAt = Number.POSITIVE_INFINITY;
   const wakeUps = every(
@@ -70,7 +74,7 @@ export function createRunDeadlines({ store, clock, log, dispatcher }: RunDeadlin
             const at = dueAt(runOf(row));
             if (at === null || at > clock.now()) {
               await change.db.updateTable("runs").set({ due_at: at }).where("id", "=", id).execute();
-            } else await dispatcher().apply(change, row, { kind: "tick" });
+            } else await dispatcher().apply(change, row, { kind: "tick", connected: isConnected(row.host_id) });
           },
           // While nothing can be stored the round ends, so that the dashboard can be stopped, and comes again.
           { batchDelay: 0 },

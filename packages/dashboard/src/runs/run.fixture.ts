@@ -38,6 +38,8 @@ export function runningRun(more: Partial<RunningRun> = {}): RunningRun {
     cancel: null,
     linkLost: false,
     confirmSecret: null,
+    inquiry: null,
+    reopened: false,
     startedAt: 1,
     slow: false,
     phases: [],
@@ -60,6 +62,8 @@ export function endedRun(state: TerminalState, more: Partial<EndedRun> = {}): En
     cancel: null,
     phases: [],
     deployed: null,
+    reopened: false,
+    confirmSecret: null,
     ...more,
   };
 }

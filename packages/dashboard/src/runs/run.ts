@@ -1,6 +1,6 @@
 import type { HostId, OpName, OpRequest, QueueReason, RunHold, RunId, SourceId, TerminalState } from "@nixfleet/protocol";
 import type { ActorRef } from "../actor.ts";
-import type { ArmedSwitch, AwaitedProof, PhaseRecord, RunDeployment, RunOutcome } from "../store/index.ts";
+import type { ArmedSwitch, AwaitedProof, Inquiry, PhaseRecord, RunDeployment, RunOutcome } from "../store/index.ts";
 
 /** The request behind a run, which never changes. Times are by the dashboard's clock. */
 export interface RunOrder {
@@ -46,6 +46,9 @@ interface SentRun extends RunOrder {
   readonly linkLost: boolean;
   /** Sent by the host with its request to be confirmed; null: started by an earlier version without one. */
   readonly confirmSecret: string | null;
+  readonly inquiry: Inquiry | null;
+  /** It had ended here, or was not known here, and its host says that it is active: the host may have been given another since. */
+  readonly reopened: boolean;
 }
 
 /** Sent, not known to have started. */
@@ -78,7 +81,7 @@ export interface ProvingRun extends SentRun, Progress {
   readonly awaitedProof: AwaitedProof;
 }
 
-/** Ended for good. */
+/** Ended; for good, unless it is lost. */
 export interface EndedRun extends RunOrder {
   readonly stage: "ended";
   readonly state: TerminalState;
@@ -92,6 +95,9 @@ export interface EndedRun extends RunOrder {
   readonly cancel: CancelRequest | null;
   readonly phases: readonly PhaseRecord[];
   readonly deployed: RunDeployment | null;
+  readonly reopened: boolean;
+  /** Of a lost run, which may turn out to be active. */
+  readonly confirmSecret: string | null;
 }
 
 /** One execution of one op, as `advance` takes and returns it. */

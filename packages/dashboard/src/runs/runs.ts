@@ -21,7 +21,7 @@ export interface RunsDeps extends RunCommandsDeps {
 
 export function createRuns(deps: RunsDeps): Runs {
   const { store, clock, log, presence, randomBytes, logLimits } = deps;
-  const deadlines = createRunDeadlines({ store, clock, log, dispatcher: () => dispatcher });
+  const deadlines = createRunDeadlines({ store, clock, log, presence, dispatcher: () => dispatcher });
   const dispatcher = createDispatcher({ log, clock, presence, randomBytes, wakeAt: (at) => deadlines.wakeAt(at) });
 
   const reports = createHostReports({ store, clock, log, presence, logLimits }, dispatcher);

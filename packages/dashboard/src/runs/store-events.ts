@@ -2,10 +2,11 @@ import type { LogLine, RunEvent, RunId } from "@nixfleet/protocol";
 import type { Updateable } from "kysely";
 import { factsOfReading, type KnownFacts, knownFacts, storeFacts } from "../hosts/index.ts";
 import type { Change, RunResultsTable, RunsTable } from "../store/index.ts";
-import { advance, type RunEffect } from "./advance.ts";
+import { advance } from "./advance.ts";
 import { appendLines, type LogLimits } from "./log-append.ts";
 import { changedColumns, type RunResults, type RunRow, readResults, runOf } from "./records.ts";
 import { endedAtOf, type Run } from "./run.ts";
+import type { RunEffect } from "./transition.ts";
 
 /** Limits on data that a host could send without end. */
 const MAX_TESTS = 1000;
@@ -137,6 +138,8 @@ async function collect(
     case "finished":
       return await factsAtEnd(change, row, event, columns);
     case "started":
+      if (event.writer !== undefined) columns.writer_id = event.writer;
+      return {};
     case "phase":
     case "armed":
     case "restart":

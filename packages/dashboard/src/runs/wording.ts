@@ -13,6 +13,7 @@ import {
   shortCommit,
   storeName,
 } from "@nixfleet/protocol";
+import type { Inquiry } from "../store/index.ts";
 import type { RunShare } from "./records.ts";
 import { type ActiveRun, type EndedRun, phasesOf, type QueuedRun, type Run } from "./run.ts";
 
@@ -88,6 +89,7 @@ export function sentenceOf(run: Run, share: RunShare): string {
     case "queued":
       return QUEUE_SENTENCES[run.hold === null ? run.queueReason : "held"](run);
     case "starting":
+      if (run.inquiry !== null) return inquirySentence(run.inquiry);
       if (run.linkLost)
         return "The run was sent to the host, which is now disconnected. Whether it started is known once the host is back.";
       return run.cancel === null ? "Sent to the host, not started yet." : "Cancelling before it starts.";
@@ -100,6 +102,7 @@ export function sentenceOf(run: Run, share: RunShare): string {
 }
 
 function workingSentence(run: Exclude<ActiveRun, { stage: "starting" }>, { progress, tests }: RunShare): string {
+  if (run.stage === "running" && run.inquiry !== null) return inquirySentence(run.inquiry);
   if (run.linkLost) return "The host is not connected. The run continues there, and its outcome arrives when the host is back.";
   if (run.cancel !== null) return "The host is stopping the run.";
   if (run.stage === "proving") return "The host reports that it is done. Waiting for the facts that prove it.";
@@ -135,6 +138,17 @@ function workingSentence(run: Exclude<ActiveRun, { stage: "starting" }>, { progr
       return "Removing old generations and freeing the store.";
     case "refresh":
       return "Reading all facts of the host.";
+  }
+}
+
+function inquirySentence({ kind }: Inquiry): string {
+  switch (kind) {
+    case "asked":
+      return "The host was asked what it knows of this run.";
+    case "active":
+      return "Past its deadline; the host says that it is still at work. Cancel it to stop it.";
+    case "away":
+      return "Past its deadline, and the host is not connected. It is asked when it is back.";
   }
 }
 

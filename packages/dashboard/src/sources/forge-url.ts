@@ -1,3 +1,5 @@
+import { withoutTrailingSlashes } from "@nixfleet/runtime";
+
 /** Path of a commit's page below the repository's, by a part of the server's name. */
 const FORGES: readonly [name: RegExp, path: string][] = [
   [/(^|[.-])gitlab([.-]|$)/, "/-/commit/"],
@@ -18,7 +20,7 @@ function repositoryPage(repoUrl: string): URL | null {
   const short = /^(?:[\w.-]+@)?([A-Za-z0-9][\w.-]*):(?!\/\/)(.+)$/.exec(repoUrl);
   const parsed = URL.parse(short === null ? repoUrl : `ssh://${short[1]}/${short[2]}`);
   if (parsed === null || !["https:", "http:", "ssh:"].includes(parsed.protocol)) return null;
-  const path = parsed.pathname.replace(/\/+$/, "").replace(/\.git$/, "");
+  const path = withoutTrailingSlashes(parsed.pathname).replace(/\.git$/, "");
   if (!/^\/[^/]+\/.+/.test(path)) return null;
   // ssh uses another port; web pages use https.
   const origin = parsed.protocol === "ssh:" ? `https://${parsed.hostname}` : parsed.origin;

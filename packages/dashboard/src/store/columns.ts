@@ -26,6 +26,7 @@ const JSON_COLUMNS = {
   deployed: true,
   diff: true,
   hold: true,
+  inquiry: true,
   marks: true,
   run_outcome: true,
   phases: true,
@@ -42,6 +43,7 @@ const BOOLEAN_COLUMNS = {
   discarded: true,
   force: true,
   link_lost: true,
+  reopened: true,
   slow: true,
   truncated: true,
 } as const satisfies Record<ColumnsOf<"boolean">, true>;

@@ -4,6 +4,7 @@ import { type Migration, Migrator } from "kysely/migration";
 import { type ColumnTypes, createSpine } from "./migration-0001-spine.ts";
 import { addConfirmation } from "./migration-0002-confirmation.ts";
 import { makeRoomForHistory } from "./migration-0003-history.ts";
+import { addInquiries } from "./migration-0004-inquiries.ts";
 
 /** Every schema change, in order; forward only. A name sorts after the one before it. */
 export function migrations(types: ColumnTypes): Record<string, Migration> {
@@ -11,6 +12,7 @@ export function migrations(types: ColumnTypes): Record<string, Migration> {
     "0001-spine": { up: (db) => createSpine(db, types) },
     "0002-confirmation": { up: addConfirmation },
     "0003-history": { up: makeRoomForHistory },
+    "0004-inquiries": { up: addInquiries },
   };
 }
 

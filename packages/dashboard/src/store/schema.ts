@@ -18,7 +18,7 @@ import type {
   SourceId,
   TestResult,
 } from "@nixfleet/protocol";
-import type { ArmedSwitch, AwaitedProof, LogMarks, PhaseRecord, RunDeployment, RunOutcome } from "./stored-values.ts";
+import type { ArmedSwitch, AwaitedProof, Inquiry, LogMarks, PhaseRecord, RunDeployment, RunOutcome } from "./stored-values.ts";
 
 /**
  * Tables of the database, the same in every dialect. Times are milliseconds since 1970. Rows have branded ids, parsed JSON and
@@ -146,7 +146,7 @@ export interface RunsTable {
   awaited_proof: AwaitedProof | null;
   /** The armed dead-man switch. Null: it is not armed, or the run has ended. */
   armed: ArmedSwitch | null;
-  /** The secret for its confirmation; null: not sent yet, or ended. */
+  /** The secret for its confirmation; null: not sent yet, or ended, and not as lost. */
   confirm_secret: string | null;
   run_outcome: RunOutcome | null;
   late_report: string | null;
@@ -154,6 +154,12 @@ export interface RunsTable {
   due_at: number | null;
   /** Seq of its last stored event. */
   stored_seq: number;
+  /** Who wrote that event on the host; null: none is stored, or an older agent's. */
+  writer_id: string | null;
+  /** What the host was asked about it, while that is open. */
+  inquiry: Inquiry | null;
+  /** It became active again, or was adopted: the host may have been given another run meanwhile. */
+  reopened: boolean;
   /** The closure that ran on the host when the run ended, from its proof. Its results hold for this closure. */
   closure_at_end: string | null;
   /** The closure that a preview of `commit_id` built. */

@@ -31,8 +31,19 @@ export interface AwaitedProof {
   endedAt: number;
   /** When the dashboard stops waiting. */
   until: number;
+  /** It waits for the host to come back. */
+  away?: boolean;
   /** The host's reason, kept until the end is certain. */
   reason: string | null;
+}
+
+/**
+ * A question to the host about a run: absence is never proof. `asked`: it has to answer. `active`: past the deadline it said that it is
+ * at work. `away`: past the deadline, and the host is not connected.
+ */
+export interface Inquiry {
+  readonly kind: "asked" | "active" | "away";
+  readonly at: number;
 }
 
 /** A switch that waits for its confirmation: until when, by the host's clock, and which closure comes back without one. */

@@ -207,6 +207,9 @@ export function createSimulatedHost(options: SimulatedHostOptions, deps: Simulat
       case "cancelRun":
         cancel(message.runId);
         break;
+      case "reportRun":
+        report(message.runId);
+        break;
       case "watch":
         watch?.cancel();
         watch = undefined;
@@ -244,6 +247,13 @@ export function createSimulatedHost(options: SimulatedHostOptions, deps: Simulat
     begun.push(start.runId);
     runs.set(start.runId, createSimulatedRun(start, script, runDeps));
     pump();
+  }
+
+  function report(runId: RunId): void {
+    const run = runs.get(runId);
+    const isQueued = queue.some((start) => start.runId === runId);
+    const held = isQueued ? { state: "queued" as const, lastSeq: 0 } : run && { state: run.state, lastSeq: run.lastSeq };
+    send({ type: "runReport", runId, held: held ?? null });
   }
 
   function cancel(runId: RunId): void {

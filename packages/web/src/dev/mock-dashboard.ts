@@ -288,11 +288,15 @@ class MockSocket extends EventTarget {
       this.onopen?.();
       this.#say({ type: "hello", serverTime: Date.now(), version: "0.1.0" });
     }, 30);
-    this.#timer = setInterval(() => this.#beat(), 1_000);
+    this.#timer = setInterval(() => {
+      this.#say({ type: "ping" });
+      this.#beat();
+    }, 1_000);
   }
 
   send(text: string): void {
     const message = JSON.parse(text) as FromBrowser;
+    if (message.type === "pong") return;
     if (message.type === "unsubscribe") {
       if (message.topic === "fleet") this.#fleet = false;
       return;

@@ -173,3 +173,31 @@ test("T11: a dashboard of another version than the first one is reported", () =>
   say({ type: "hello", serverTime: 0, version: "2" });
   expect(reloads()).toBe(1);
 });
+
+test("T12: a dashboard that is heard is live; one that says nothing for 45 s is not, though nothing closed the socket", () => {
+  const { client, sockets, socket, say, advance } = setup();
+  socket().onopen?.();
+  for (let second = 0; second < 100; second += 5) {
+    say({ type: "ping" });
+    advance(5_000);
+  }
+  expect(client.link()).toEqual({ kind: "live" });
+  expect(socket().sent).toEqual(Array.from({ length: 20 }, () => ({ type: "pong" })));
+  const dead = socket();
+  for (let second = 0; second < 35; second += 5) advance(5_000);
+  expect(client.link()).toEqual({ kind: "live" });
+  advance(5_000);
+  expect(client.link()).toMatchObject({ kind: "offline" });
+  advance(5_000);
+  expect(sockets).toHaveLength(2);
+  // What the dead one says after all changes nothing.
+  dead.onclose?.({ code: 1006 });
+  socket().onopen?.();
+  expect(client.link()).toEqual({ kind: "live" });
+});
+
+test("T12: a socket that never opens is given up as well", () => {
+  const { sockets, advance } = setup();
+  for (let second = 0; second < 60; second += 5) advance(5_000);
+  expect(sockets.length).toBeGreaterThan(1);
+});

@@ -1,4 +1,4 @@
-import { LIVE_CLOSE, type NumberedLine, type ToBrowser, type Topic } from "@nixfleet/protocol";
+import { LIVE_CLOSE, LIVE_SILENCE_LIMIT, type NumberedLine, type ToBrowser, type Topic } from "@nixfleet/protocol";
 import { stepTopic, type TopicState } from "./topic-state.ts";
 
 /** The state of the link to the dashboard, for the corner of the page. */
@@ -64,6 +64,10 @@ interface Followed {
 /** After this many milliseconds without a link the page calls itself offline. */
 const OFFLINE_AFTER = 10_000;
 const LONGEST_WAIT = 15_000;
+/** The close code of a connection that ended without one (RFC 6455, section 7.4.1). */
+const ABNORMAL = 1006;
+/** How often it is looked whether anything was heard, in milliseconds. */
+const SILENCE_CHECK = 5_000;
 
 /**
  * The one place of the page that knows the socket. Keeps a copy of each followed topic, asks for a new snapshot after a gap, once
@@ -80,6 +84,7 @@ export function createLiveClient(deps: LiveDeps): LiveClient {
   let failures = 0;
   let lostAt: number | null = null;
   let timer: unknown;
+  let silenceTimer: unknown;
   let version: string | null = null;
   let stopped = false;
 
@@ -116,6 +121,10 @@ export function createLiveClient(deps: LiveDeps): LiveClient {
       deps.onServerTime?.(message.serverTime);
       if (version !== null && version !== message.version) deps.onNewVersion();
       version = message.version;
+      return;
+    }
+    if (message.type === "ping") {
+      socket?.send(JSON.stringify({ type: "pong" }));
       return;
     }
     if (message.type === "problem") return;
@@ -159,26 +168,14 @@ export function createLiveClient(deps: LiveDeps): LiveClient {
     deps.clearTimeout(timer);
     const current = deps.connect();
     socket = current;
-    current.onopen = () => {
+    let heardAt = deps.now();
+    const lost = (code: number) => {
       if (socket !== current) return;
-      open = true;
-      failures = 0;
-      lostAt = null;
-      setLink({ kind: "live" });
-      for (const [topic, followed] of topics) {
-        followed.resyncing = true;
-        subscribe(topic, followed);
-      }
-    };
-    current.onmessage = (event) => {
-      if (socket === current && typeof event.data === "string") onMessage(JSON.parse(event.data) as ToBrowser);
-    };
-    current.onclose = (event) => {
-      if (socket !== current) return;
+      deps.clearTimeout(silenceTimer);
       socket = null;
       open = false;
       if (stopped) return;
-      if (event.code === LIVE_CLOSE.sessionEnded) {
+      if (code === LIVE_CLOSE.sessionEnded) {
         setLink({ kind: "signed-out" });
         return;
       }
@@ -190,6 +187,36 @@ export function createLiveClient(deps: LiveDeps): LiveClient {
       setLink(deps.now() - lostAt >= OFFLINE_AFTER ? { kind: "offline", since: lostAt, at } : { kind: "reconnecting", at });
       timer = deps.setTimeout(connect, wait);
     };
+    // A flow that is dead, after a sleep or behind a NAT, closes by itself only after many minutes.
+    const checkSilence = () => {
+      silenceTimer = deps.setTimeout(() => {
+        if (socket !== current) return;
+        if (deps.now() - heardAt < LIVE_SILENCE_LIMIT) return checkSilence();
+        lostAt ??= heardAt;
+        current.close();
+        lost(ABNORMAL);
+      }, SILENCE_CHECK);
+    };
+    deps.clearTimeout(silenceTimer);
+    checkSilence();
+    current.onopen = () => {
+      if (socket !== current) return;
+      open = true;
+      heardAt = deps.now();
+      failures = 0;
+      lostAt = null;
+      setLink({ kind: "live" });
+      for (const [topic, followed] of topics) {
+        followed.resyncing = true;
+        subscribe(topic, followed);
+      }
+    };
+    current.onmessage = (event) => {
+      if (socket !== current || typeof event.data !== "string") return;
+      heardAt = deps.now();
+      onMessage(JSON.parse(event.data) as ToBrowser);
+    };
+    current.onclose = (event) => lost(event.code);
   };
   connect();
 
@@ -227,6 +254,7 @@ export function createLiveClient(deps: LiveDeps): LiveClient {
     stop() {
       stopped = true;
       deps.clearTimeout(timer);
+      deps.clearTimeout(silenceTimer);
       socket?.close();
       socket = null;
     },

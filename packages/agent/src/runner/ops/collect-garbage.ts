@@ -44,7 +44,7 @@ export const collectGarbage: OpImplementation<"collect-garbage"> = async (contex
   const failed = nixFailureOf(context, collected, removed);
   if (failed !== undefined) return failed;
   // "12 store paths deleted, 3.40 MiB freed": the unit is another by Nix's version and by the amount.
-  const freed = /(\d+ store paths? deleted, -?[\d.,]+ \w+ freed)/.exec(
+  const freed = /(\b\d{1,12} store paths? deleted, -?[\d.,]{1,20} \w{1,10} freed)/.exec(
     `${collected.result.stdout}\n${collected.result.stderr}`,
   )?.[1];
   return { state: "succeeded", reason: `${count(removed)} removed, ${freed ?? "what was freed is not known"}.` };
