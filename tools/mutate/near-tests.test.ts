@@ -7,7 +7,7 @@ const file = "ship/a.ts";
 const source = "const limit = 5;\nfunction f(a) {\n  if (a) {\n    g();\n  }\n  return h((b) => b > 1);\n}\n";
 const points = findReachPoints(file, source, 10);
 const mutants = findMutants(file, source);
-const run = { passed: true, duration: 1, slowestTest: 1 };
+const run = { passed: true, duration: 1, steps: {} };
 
 function pointAt(text: string) {
   const start = source.indexOf(text);
@@ -47,6 +47,7 @@ function baselineOf(reached: Record<string, number[]>, unknown: number[] = []): 
     points,
     reached: { by: new Map(Object.entries(reached).map(([name, parts]) => [name, new Set(parts)])), unknown: new Set(unknown) },
     related: new Map([[file, ["ship/a.test.ts", "link/b.test.ts"]]]),
+    noticed: new Map(),
     runs: new Map(["ship/a.test.ts", "link/b.test.ts", "daemon/c.test.ts"].map((name) => [name, run])),
   };
 }
