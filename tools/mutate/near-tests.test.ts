@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { applyMutant, findMutants } from "./mutants.ts";
-import { type Baseline, testsOf } from "./near-tests.ts";
+import { type Baseline, countNoticed, testsOf } from "./near-tests.ts";
 import { findReachPoints, instrument, reachPointOf } from "./reach-points.ts";
 
 const file = "ship/a.ts";
@@ -69,6 +69,24 @@ test("a test file of the folder that takes long waits for its turn with those of
   const baseline = baselineOf({ "ship/a.test.ts": [11] });
   const slow = { ...baseline, runs: new Map([["ship/a.test.ts", { ...run, duration: 20_000 }]]) };
   expect(testsAt("g();", slow)).toEqual({ near: [], far: ["ship/a.test.ts"] });
+});
+
+test("those that take least come first, but one that notices faults of the file again and again comes before them", () => {
+  const baseline = baselineOf({ "daemon/c.test.ts": [11], "link/b.test.ts": [11] });
+  const timed = {
+    ...baseline,
+    runs: new Map([
+      ["daemon/c.test.ts", { ...run, duration: 30 }],
+      ["link/b.test.ts", { ...run, duration: 20 }],
+    ]),
+  };
+  expect(testsAt("g();", timed).far).toEqual(["link/b.test.ts", "daemon/c.test.ts"]);
+  const [mutant] = mutants;
+  if (mutant === undefined) throw new Error("there are some");
+  countNoticed(timed, { ...mutant, file: "another.ts" }, "daemon/c.test.ts");
+  expect(testsAt("g();", timed).far).toEqual(["link/b.test.ts", "daemon/c.test.ts"]);
+  countNoticed(timed, mutant, "daemon/c.test.ts");
+  expect(testsAt("g();", timed).far).toEqual(["daemon/c.test.ts", "link/b.test.ts"]);
 });
 
 test("where a program reached it of which nobody knows the test, all tests are tried", () => {
