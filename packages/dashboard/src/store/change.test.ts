@@ -162,6 +162,35 @@ test("R73: batched and other changes have one order: one that does not wait take
   expect(order).toEqual(["a", "c", "b"]);
 });
 
+test("R43: changes wait for the shortest delay among them and no longer, and later ones for their own and no shorter", async () => {
+  const { clock, store, put, keys } = await open();
+  await using _ = store;
+  const attempt = (key: string, batchDelay?: number) =>
+    store.change((change) => put(change, key), batchDelay === undefined ? {} : { batchDelay });
+  const begun = store.transactions;
+  const first = [attempt("a", 1000), attempt("b", 100), attempt("c", 500)];
+  await clock.advanceAsync(99);
+  expect(await keys()).toEqual([]);
+  await clock.advanceAsync(1);
+  await Promise.all(first);
+  expect(store.transactions - begun).toBe(1);
+
+  // Neither the delay that a shorter one replaced nor one that was no longer waited for ends a later one.
+  const early = attempt("d", 300);
+  await attempt("e");
+  await early;
+  // What comes during a flush would go with the next one, at once.
+  await clock.advanceAsync(0);
+  const late = attempt("f", 1000);
+  await clock.advanceAsync(999);
+  expect(await keys()).toEqual(["a", "b", "c", "d", "e"]);
+  expect(clock.waiting).toBe(1);
+  await clock.advanceAsync(1);
+  await late;
+  expect(store.transactions - begun).toBe(3);
+  expect(clock.waiting).toBe(0);
+});
+
 test("a storage that fails rejects those that do not wait; the others keep their order, and are stored once, when there is room", async () => {
   const { clock, store, put, keys, limit, released } = await open();
   limit(1);

@@ -1,14 +1,15 @@
-import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { mkdtemp, open as openFile, readdir, readlink, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "@nixfleet/runtime";
+import { createFakeClock } from "@nixfleet/testkit";
 import { Kysely } from "kysely";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { NewerSchemaError, StorageUnavailable } from "./index.ts";
 import { migrate, migrations } from "./migrations.ts";
 import type { Database } from "./schema.ts";
 import { openSqlite } from "./sqlite.ts";
-import { openTestStore } from "./store.fixture.ts";
+import { openTestStore, quiet } from "./store.fixture.ts";
 
 let folder: string;
 beforeEach(async () => {
@@ -79,6 +80,95 @@ test("a full disk is a state that is said, loses nothing that was stored, and en
   await back;
   expect(changes).toEqual([false, true]);
   expect((await store.db.selectFrom("meta").select("key").execute()).map((row) => row.key)).toEqual(["kept"]);
+});
+
+test("R41: a probe of a storage that still fails is no error; any other failure of it is logged, and the next one comes", async () => {
+  const clock = createFakeClock();
+  const logged: string[] = [];
+  let fault: Error | null = null;
+  let begun = 0;
+  let limit: (pages: number) => void = () => {};
+  const { store } = await open({
+    clock,
+    log: { ...quiet, error: (_: unknown, text: string) => void logged.push(text) } as never,
+    onLimit: (set) => (limit = set),
+    aroundStatement: (sql, run) => {
+      if (sql.startsWith("begin")) begun += 1;
+      if (fault !== null) throw fault;
+      return run();
+    },
+  });
+  await using _ = store;
+  limit(1);
+  const big = store.change(({ db: trx }) =>
+    trx
+      .insertInto("meta")
+      .values({ key: "big", value: "x".repeat(1_000_000) })
+      .execute(),
+  );
+  await expect(big).rejects.toThrow(StorageUnavailable);
+  expect(logged.splice(0)).toEqual(["The disk that holds the database is full."]);
+  // When the next one begins, the one before has ended.
+  for (const seen = begun; begun < seen + 2; ) await clock.advanceAsync(100);
+  expect([store.storage.ok, logged]).toEqual([false, []]);
+  fault = new Error("a bug");
+  while (logged.length === 0) await clock.advanceAsync(100);
+  expect([store.storage.ok, logged]).toEqual([false, ["Probing the storage failed"]]);
+  fault = null;
+  limit(1_000_000);
+  while (!store.storage.ok) await clock.advanceAsync(100);
+  expect(await store.db.selectFrom("meta").selectAll().execute()).toEqual([]);
+});
+
+test("statements are observed once the store is open, and not those of its start", async () => {
+  const statements: string[] = [];
+  const { store } = await open({
+    aroundStatement: (sql, run) => {
+      statements.push(sql);
+      return run();
+    },
+  });
+  await using _ = store;
+  expect(statements).toEqual([]);
+  await store.db.selectFrom("meta").selectAll().execute();
+  expect(statements).toEqual(['select * from "meta"']);
+});
+
+/** Open files of this process by a name (proc(5)). */
+async function openFiles(name: string): Promise<number> {
+  const targets = await Promise.all(
+    (await readdir("/proc/self/fd")).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => "")),
+  );
+  return targets.filter((target) => target === name).length;
+}
+
+test("a file that is no database is refused by name, and is not kept open", async () => {
+  const path = join(folder, "nixfleet.db");
+  await writeFile(path, "no database ".repeat(1000));
+  const error = await open({ path }).catch((caught: unknown) => caught);
+  expect(error).toBeInstanceOf(StorageUnavailable);
+  expect(String(error)).toContain("is not a database");
+  expect(await openFiles(path)).toBe(0);
+});
+
+test("R42: of a backup that fails nothing is left", async () => {
+  const path = join(folder, "nixfleet.db");
+  const { store } = await open();
+  await store.change(({ db: trx }) =>
+    trx
+      .insertInto("meta")
+      .values({ key: "big", value: "x".repeat(100_000) })
+      .execute(),
+  );
+  await store.close();
+  const before = await readdir(folder);
+  const file = await openFile(path, "r+");
+  const { size } = await file.stat();
+  await file.write(Buffer.alloc(60_000, 1), 0, 60_000, size - 80_000);
+  await file.close();
+  const sqlite = openSqlite(path);
+  expect(() => sqlite.backUp(join(folder, "copy"))).toThrow("The database file is damaged.");
+  expect((await readdir(folder)).filter((name) => !/-(wal|shm)$/.test(name))).toEqual(before);
 });
 
 test("R42: a database of a newer program is refused with a clear message, and is not touched", async () => {
