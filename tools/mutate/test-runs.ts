@@ -56,6 +56,8 @@ export function createTestRuns(tree: Tree, signal: AbortSignal): TestRuns {
     const started = fork(join(tree.root, "tools/mutate/test-server.ts"), {
       cwd: tree.root,
       env: { ...process.env, ...env },
+      // A terminal's Ctrl-C is for its parent, which ends it.
+      detached: true,
       stdio: ["ignore", "ignore", "pipe", "ipc"],
     });
     started.stderr?.setEncoding("utf8").on("data", (text: string) => (errors = (errors + text).slice(-4_000)));
