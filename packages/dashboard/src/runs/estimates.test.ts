@@ -1,7 +1,9 @@
 import type { Phase, PhaseView, TerminalState } from "@nixfleet/protocol";
 import { expect, test } from "vitest";
-import { phaseViews, remaining } from "./estimates.ts";
-import { endedRun, queuedRun, runningRun } from "./run.fixture.ts";
+import { openTestStore } from "../store/store.fixture.ts";
+import { phaseViews, readEstimates, remaining } from "./estimates.ts";
+import { newRow } from "./records.ts";
+import { endedRun, HOST_ID, queuedRun, runningRun } from "./run.fixture.ts";
 
 /** The phases of a switch that ended so, with those that it went through. */
 function phasesOf(state: TerminalState, ...ran: Phase[]): string[] {
@@ -87,4 +89,60 @@ test("a phase that the op does not declare comes after those that it does", () =
   const views = phaseViews(run, null, { total: null, phases: {} });
   expect(views.at(-1)).toMatchObject({ phase: "undo", state: "current" });
   expect(views.slice(0, -1).every(({ state }) => state === "skipped")).toBe(true);
+});
+
+test("an estimate is the median of the last ten runs of the op that succeeded on the host, in all and of each phase", async () => {
+  const { store } = await openTestStore();
+  await using _ = store;
+  let number = 0;
+  const add = (
+    took: number,
+    phases: [Phase, number | null][],
+    more: Partial<Parameters<typeof endedRun>[1]> = {},
+    state: TerminalState = "succeeded",
+  ) =>
+    store.change(async ({ db }) => {
+      number += 1;
+      const run = endedRun(state, {
+        id: `01j000000000000000000000${String(number).padStart(2, "0")}` as never,
+        startedAt: 100,
+        endedAt: 100 + took,
+        phases: phases.map(([phase, lasted]) => ({ phase, startedAt: 5, endedAt: lasted === null ? null : 5 + lasted })),
+        ...more,
+      });
+      await db
+        .insertInto("runs")
+        .values(newRow(run, { number, subject: null }))
+        .execute();
+    });
+  const read = () => readEstimates(store.db, HOST_ID, "switch");
+  expect(await read()).toEqual({ total: null, phases: {} });
+
+  // Too old to count, once ten others have followed.
+  await add(1_000_000, [["build", 1_000_000]]);
+  expect(await read()).toEqual({ total: 1_000_000, phases: { build: 1_000_000 } });
+  for (const took of [50, 10, 40, 20, 30])
+    await add(took, [
+      ["fetch", took / 10],
+      ["build", took / 2],
+    ]);
+  for (const took of [70, 100, 60, 90]) await add(took, [["build", took / 2]]);
+  await add(80, [["build", null]]);
+  // None of these is of the op, of the host, or has succeeded.
+  await add(1, [["build", 1]], { request: { op: "pull", args: {} } });
+  await add(1, [["build", 1]], { hostId: "01j0000000000000000000000z" as never });
+  await add(1, [["build", 1]], {}, "failed");
+  expect(await read()).toEqual({ total: 50, phases: { fetch: 3, build: 25 } });
+});
+
+test("a run that succeeded without having been seen to start says nothing of how long it takes", async () => {
+  const { store } = await openTestStore();
+  await using _ = store;
+  await store.change(async ({ db }) => {
+    await db
+      .insertInto("runs")
+      .values(newRow(endedRun("succeeded", { startedAt: null }), { number: 1, subject: null }))
+      .execute();
+  });
+  expect(await readEstimates(store.db, HOST_ID, "switch")).toEqual({ total: null, phases: {} });
 });

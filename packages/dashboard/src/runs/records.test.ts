@@ -28,9 +28,23 @@ test.each<[string, Run]>([
 ])("a run that is %s is read from its row as it was stored", (_name, run) => {
   const row = { ...newRow(queuedRun(), { number: 1, subject: null }), ...changedColumns(run) } as RunRow;
   expect(runOf(row)).toEqual(run);
+  // An update leaves out what is undefined: the row would keep what it had.
+  expect(Object.values(changedColumns(run))).not.toContain(undefined);
 });
 
 test("an ended run that does not say how it ended was not written by this program", () => {
   const row = { ...newRow(endedRun("failed"), { number: 1, subject: null }), run_outcome: null } as RunRow;
   expect(() => runOf(row)).toThrow("has ended without a time or an outcome");
+});
+
+test("of a run that waits or has ended the row keeps nothing that only holds while it works", () => {
+  for (const run of [queuedRun(), endedRun("failed")]) {
+    expect(changedColumns(run)).toMatchObject({
+      link_lost: false,
+      slow: false,
+      armed: null,
+      confirm_secret: null,
+      awaited_proof: null,
+    });
+  }
 });
