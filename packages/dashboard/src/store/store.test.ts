@@ -120,6 +120,23 @@ test("R41: a probe of a storage that still fails is no error; any other failure 
   expect(await store.db.selectFrom("meta").selectAll().execute()).toEqual([]);
 });
 
+test("a store that is closed while its storage fails leaves no timer behind", async () => {
+  const clock = createFakeClock();
+  let limit: (pages: number) => void = () => {};
+  const { store } = await open({ clock, onLimit: (set) => (limit = set) });
+  limit(1);
+  const big = store.change(({ db: trx }) =>
+    trx
+      .insertInto("meta")
+      .values({ key: "big", value: "x".repeat(1_000_000) })
+      .execute(),
+  );
+  await expect(big).rejects.toThrow(StorageUnavailable);
+  expect(clock.waiting).toBe(1);
+  await store.close();
+  expect(clock.waiting).toBe(0);
+});
+
 test("statements are observed once the store is open, and not those of its start", async () => {
   const statements: string[] = [];
   const { store } = await open({
