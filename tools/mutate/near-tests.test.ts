@@ -71,6 +71,15 @@ test("a test file of the folder that takes long waits for its turn with those of
   expect(testsAt("g();", slow)).toEqual({ near: [], far: ["ship/a.test.ts"] });
 });
 
+test("those that are tried first are so many as take little time together", () => {
+  const baseline = baselineOf({ "ship/a.test.ts": [11], "ship/b.test.ts": [11], "ship/c.test.ts": [11] });
+  const timed = {
+    ...baseline,
+    runs: new Map(["a", "b", "c"].map((name) => [`ship/${name}.test.ts`, { ...run, duration: 900 }])),
+  };
+  expect(testsAt("g();", timed)).toEqual({ near: ["ship/a.test.ts", "ship/b.test.ts"], far: ["ship/c.test.ts"] });
+});
+
 test("those that take least come first, but one that notices faults of the file again and again comes before them", () => {
   const baseline = baselineOf({ "daemon/c.test.ts": [11], "link/b.test.ts": [11] });
   const timed = {
