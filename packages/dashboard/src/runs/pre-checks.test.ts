@@ -43,6 +43,7 @@ test("what needs the target is refused while it is not known, with the reason wh
     reason: "The source is not declared.",
   });
   expect(codeOf(switchTo(), unknown)).toBe("target-unknown");
+  expect(codeOf(switchTo(), unknown, true)).toBe("target-unknown");
   expect(codeOf(preview, unknown)).toBe("target-unknown");
   expect(codeOf(previewOfGeneration, unknown)).toBeNull();
   expect(codeOf({ op: "rollback", args: { generation: 1 } }, unknown)).toBeNull();
