@@ -239,6 +239,29 @@ test("R42: while another program has locked the database, it is backed up once a
   expect({ locked, copies: copies.length }).toEqual({ locked: 0, copies: 1 });
 });
 
+/** What each migration leaves: indexes by number, and a hash of the text of all. One that no release has had yet may change these. */
+const SCHEMAS: Record<string, { indexes: number; hash: string }> = {
+  "0001-spine": { indexes: 7, hash: "36f9bd45a1f9076c" },
+  "0002-confirmation": { indexes: 8, hash: "9d93e6e8fdaaafeb" },
+  "0003-history": { indexes: 28, hash: "a05844d283c4d9d2" },
+};
+
+test.each(NAMES)("R42: a migration that was released never changes: %s makes what it has always made", async (name) => {
+  await using folder = await createTempDir();
+  const path = join(folder.path, "nixfleet.db");
+  await migrateUpTo(path, name);
+  const db = new DatabaseSync(path);
+  const made = db
+    .prepare("select type, name, tbl_name, sql from sqlite_schema where name not like 'kysely_%' order by type, name")
+    .all();
+  db.close();
+  const text = JSON.stringify(made).replaceAll(/(?:\s|\\n)+/g, " ");
+  expect({
+    indexes: made.filter(({ type, sql }) => type === "index" && sql !== null).length,
+    hash: createHash("sha256").update(text).digest("hex").slice(0, 16),
+  }).toEqual(SCHEMAS[name]);
+});
+
 test("schema.ts says what the migrations make: every table, every column, and which of them may be null", async () => {
   const source = await readFile(join(import.meta.dirname, "schema.ts"), "utf8");
   const bodyOf = (name: string) => new RegExp(`export interface ${name} \\{\\n([\\s\\S]*?)\\n\\}`).exec(source)?.[1] ?? "";
