@@ -6,6 +6,7 @@ import type { Run } from "./run.ts";
 const cancel = { at: 5, by: "ada" };
 const awaitedProof = { hostTime: 10, endedAt: 11, until: 12, reason: "No tests." };
 const running = runningRun({
+  startedAt: 2,
   phases: [{ phase: "build", startedAt: 3, endedAt: null }],
   deployed: { closure: "/nix/store/x", commit: COMMIT, mode: "switch" },
   armed: { until: 9, back: "/nix/store/y" },

@@ -115,10 +115,27 @@ test("R73: a change that is over takes no more effects", async () => {
   expect(() => kept.emit("run.changed", { runId, hostId })).toThrow("The change is over");
 });
 
+test("R73: what the work of a change has left behind may change and read the store once the change is over", async () => {
+  const { store, put, keys } = await open();
+  await using _ = store;
+  const over = Promise.withResolvers<void>();
+  const later: Promise<unknown>[] = [];
+  await store.change(async (change) => {
+    later.push(
+      over.promise.then(keys),
+      over.promise.then(() => store.change((next) => put(next, "b"))),
+    );
+    await put(change, "a");
+  });
+  over.resolve();
+  expect(await Promise.all(later)).toEqual([["a"], "b"]);
+});
+
 test("R43: what comes together is stored in one transaction, in order, and each caller has its own answer", async () => {
   const { store, put, keys } = await open();
   await using _ = store;
   const before = store.transactions;
+  expect(before).toBe(0);
   const changes = ["a", "b", "c"].map((key) => store.change((change) => put(change, key), { batchDelay: 0 }));
   expect(await Promise.all(changes)).toEqual(["a", "b", "c"]);
   expect(store.transactions - before).toBe(1);
