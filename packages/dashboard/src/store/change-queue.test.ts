@@ -57,6 +57,22 @@ test("a change that is to be rejected at once does not wait for a lock, and one 
   await expect(queue.change(async () => {})).rejects.toThrow("The dashboard is stopping.");
 });
 
+test("while another program has the lock, what comes keeps its place, and no delay of it puts off the next attempt", async () => {
+  const { clock, queue, seen } = locked();
+  void queue.change(async () => {}, { whenUnavailable: "wait" }).catch(() => {});
+  await clock.advanceAsync(0);
+  expect(seen.begun).toBe(1);
+  let fault: unknown;
+  void queue.change(async () => {}).catch((error: unknown) => (fault = error));
+  for (const batchDelay of [0, 10, 1000])
+    void queue.change(async () => {}, { batchDelay, whenUnavailable: "wait" }).catch(() => {});
+  await clock.advanceAsync(49);
+  expect([seen.begun, queue.waiting, fault]).toEqual([1, 5, undefined]);
+  await clock.advanceAsync(1);
+  expect([seen.begun, queue.waiting, fault]).toEqual([2, 5, undefined]);
+  await queue.close();
+});
+
 test("what fails for another reason than a lock is not tried again by the queue itself", async () => {
   const { clock, queue, seen } = createFailingQueue(new StorageUnavailable("full"));
   const waiting = queue.change(async () => {}, { whenUnavailable: "wait" });
