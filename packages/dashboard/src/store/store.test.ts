@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "@nixfleet/runtime";
 import { createFakeClock } from "@nixfleet/testkit";
-import { Kysely } from "kysely";
+import { Kysely, sql } from "kysely";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { NewerSchemaError, StorageUnavailable } from "./index.ts";
 import { migrate, migrations } from "./migrations.ts";
@@ -168,6 +168,17 @@ test("a file that is no database is refused by name, and is not kept open", asyn
   expect(error).toBeInstanceOf(StorageUnavailable);
   expect(String(error)).toContain("is not a database");
   expect(await openFiles(path)).toBe(0);
+});
+
+test("R5: every commit is flushed to disk, no lock is waited for within the process, and foreign keys are followed", async () => {
+  const db = new Kysely<unknown>({ dialect: openSqlite(join(folder, "nixfleet.db")).dialect });
+  const read = async (name: string) => Object.values((await sql.raw<object>(`pragma ${name}`).execute(db)).rows[0] ?? {})[0];
+  expect(await read("journal_mode")).toBe("wal");
+  expect(await read("synchronous")).toBe(2); // FULL (https://www.sqlite.org/pragma.html#pragma_synchronous)
+  expect(await read("journal_size_limit")).toBe(64 * 1024 * 1024);
+  expect(await read("busy_timeout")).toBe(0);
+  expect(await read("foreign_keys")).toBe(1);
+  await db.destroy();
 });
 
 test("R42: of a backup that fails nothing is left", async () => {
