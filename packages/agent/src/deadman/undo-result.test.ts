@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, readlink, rm, symlink } from "node:fs/promises";
+import { access, mkdir, readlink, rm, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { RunId, StorePath } from "@nixfleet/protocol";
 import { type Exec, identifyProcess, isAlive } from "@nixfleet/runtime";
@@ -68,6 +68,14 @@ test("all is back where the profile is too, or was not there before, or was none
     activation: { closure: next, commit: null, mode: "test", unit: null },
   }));
   expect(await undo(tried.deps, { why: "timer" })).toMatchObject({ undone: { left: null } });
+});
+
+test("what was kept from the garbage collector for an undo is let go once it has ended", async () => {
+  const host = await createHost();
+  await mkdir(host.run.roots, { recursive: true });
+  await symlink(host.old, join(host.run.roots, "back"));
+  await undo(host.deps, { why: "timer" });
+  await expect(access(host.run.roots)).rejects.toThrow("ENOENT");
 });
 
 const begun: Omit<UndoRecord, "back"> = {
