@@ -181,6 +181,28 @@ test("R5: every commit is flushed to disk, no lock is waited for within the proc
   await db.destroy();
 });
 
+test("a change is told how many rows it has changed", async () => {
+  const { store } = await openTestStore();
+  await using _ = store;
+  const { numUpdatedRows } = await store.change(async ({ db }) => {
+    const rows = ["a", "b", "c"].map((key) => ({ key, value: key }));
+    expect((await db.insertInto("meta").values(rows).executeTakeFirstOrThrow()).numInsertedOrUpdatedRows).toBe(3n);
+    return await db.updateTable("meta").set({ value: "1" }).where("key", "<", "c").executeTakeFirstOrThrow();
+  });
+  expect(numUpdatedRows).toBe(2n);
+});
+
+test("R42: a backup replaces what another one that was killed has left", async () => {
+  const path = join(folder, "nixfleet.db");
+  const { store } = await open();
+  await store.close();
+  for (const suffix of ["", "-journal"]) await writeFile(`${path}.partial-backup${suffix}`, "half of it");
+  openSqlite(path).backUp(join(folder, "copy"));
+  const names = await readdir(folder);
+  expect(names).toContain("copy");
+  expect(names.filter((name) => name.includes("partial"))).toEqual([]);
+});
+
 test("R42: of a backup that fails nothing is left", async () => {
   const path = join(folder, "nixfleet.db");
   const { store } = await open();
