@@ -120,6 +120,29 @@ test("R41: a probe of a storage that still fails is no error; any other failure 
   expect(await store.db.selectFrom("meta").selectAll().execute()).toEqual([]);
 });
 
+test("R41: two short locks of another program are not one long one", async () => {
+  const clock = createFakeClock();
+  let isLocked = false;
+  const { store } = await open({
+    clock,
+    aroundStatement: (statement, run) => {
+      if (isLocked && statement.startsWith("begin")) throw new StorageUnavailable("locked", { locked: true });
+      return run();
+    },
+  });
+  await using _ = store;
+  for (const key of ["a", "b"]) {
+    isLocked = true;
+    const waiting = store.change(({ db }) => db.insertInto("meta").values({ key, value: "" }).execute());
+    await clock.advanceAsync(400);
+    expect([store.waiting, store.storage]).toEqual([1, { ok: true }]);
+    isLocked = false;
+    await clock.advanceAsync(50);
+    await waiting;
+    await clock.advanceAsync(10_000);
+  }
+});
+
 test("a store that is closed while its storage fails leaves no timer behind", async () => {
   const clock = createFakeClock();
   let limit: (pages: number) => void = () => {};
