@@ -18,7 +18,7 @@ const running = runningRun({
 const { phases: _, deployed: __, armed: ___, slow: ____, startedAt: _____, ...sent } = running;
 
 test.each<[string, Run]>([
-  ["queued", queuedRun()],
+  ["queued", { ...queuedRun(), waitingSince: 9 }],
   ["held", { ...queuedRun(), queueReason: "held", hold: { by: "time", reason: "Waits until midnight.", until: 7 } }],
   ["starting", { ...sent, stage: "starting", state: "starting" }],
   ["running", running],

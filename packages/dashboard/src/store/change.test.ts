@@ -208,6 +208,13 @@ test("R43: changes wait for the shortest delay among them and no longer, and lat
   expect(clock.waiting).toBe(0);
 });
 
+test("a store that is closed stores what still waits for its delay", async () => {
+  const { store, put } = await open();
+  const late = store.change((change) => put(change, "a"), { batchDelay: 1000 });
+  await store.close();
+  expect(await late).toBe("a");
+});
+
 test("a storage that fails rejects those that do not wait; the others keep their order, and are stored once, when there is room", async () => {
   const { clock, store, put, keys, limit, released } = await open();
   limit(1);

@@ -240,6 +240,24 @@ test("R42: while another program has locked the database, it is backed up once a
   expect({ locked, copies: copies.length }).toEqual({ locked: 0, copies: 1 });
 });
 
+test("R41: a start waits for another program's lock for a minute, and no longer", async () => {
+  await using folder = await createTempDir();
+  const path = join(folder.path, "nixfleet.db");
+  const older = await makeOlder(path, "0002-confirmation");
+  older.exec("begin immediate");
+  const clock = createFakeClock();
+  let fault: unknown;
+  void openTestStore({ path, clock }).catch((error: unknown) => {
+    fault = error;
+  });
+  await clock.advanceAsync(59_000);
+  expect(fault).toBeUndefined();
+  for (let passed = 0; fault === undefined && passed < 60_000; passed += 250) await clock.advanceAsync(250);
+  expect(String(fault)).toContain("Another program has locked the database");
+  older.exec("rollback");
+  older.close();
+});
+
 /** What each migration leaves: indexes by number, and a hash of the text of all. One that no release has had yet may change these. */
 const SCHEMAS: Record<string, { indexes: number; hash: string }> = {
   "0001-spine": { indexes: 7, hash: "36f9bd45a1f9076c" },

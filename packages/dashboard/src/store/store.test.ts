@@ -123,11 +123,13 @@ test("R41: a probe of a storage that still fails is no error; any other failure 
 test("R41: two short locks of another program are not one long one", async () => {
   const clock = createFakeClock();
   let isLocked = false;
+  let attempts = 0;
   const { store } = await open({
     clock,
     aroundStatement: (statement, run) => {
-      if (isLocked && statement.startsWith("begin")) throw new StorageUnavailable("locked", { locked: true });
-      return run();
+      if (!isLocked || !statement.startsWith("begin")) return run();
+      attempts += 1;
+      throw new StorageUnavailable("locked", { locked: true });
     },
   });
   await using _ = store;
@@ -139,7 +141,7 @@ test("R41: two short locks of another program are not one long one", async () =>
       .then(() => {
         isStored = true;
       });
-    await clock.advanceAsync(400);
+    for (const seen = attempts; attempts === seen; ) await clock.advanceAsync(50);
     expect([isStored, store.storage]).toEqual([false, { ok: true }]);
     isLocked = false;
     while (!isStored) await clock.advanceAsync(50);
