@@ -10,7 +10,9 @@ import { sampleArmed } from "../spool/armed.fixture.ts";
 import type { ArmedDeadman } from "../spool/armed-deadman.ts";
 import { runnerLayout } from "../spool/layout.ts";
 import type { UndoRecord } from "../spool/shapes.ts";
+import { extendArmed } from "./arm.ts";
 import { readUndoRecord, writeArmed, writeUndoRecord } from "./record.ts";
+import type { TimerStart } from "./timer.ts";
 import { undo } from "./undo.ts";
 
 const hash = "sn3sxk6b7myhr3sdbn7rri2y00ww7n6p";
@@ -76,6 +78,21 @@ test("what was kept from the garbage collector for an undo is let go once it has
   await symlink(host.old, join(host.run.roots, "back"));
   await undo(host.deps, { why: "timer" });
   await expect(access(host.run.roots)).rejects.toThrow("ENOENT");
+});
+
+test("the timer of an extended window is started for its whole seconds, and the record is due then", async () => {
+  const host = await createHost(() => ({ dueAt: 1 }));
+  const started: TimerStart[] = [];
+  const createTimer = () => ({
+    unitOf: () => null,
+    start: async (timer: TimerStart) => {
+      started.push(timer);
+      return undefined;
+    },
+  });
+  const extended = await extendArmed({ ...host.deps, createTimer }, runId, { milliseconds: 90_500, windows: 2 });
+  expect(started).toEqual([{ runId, seconds: 91, number: 2 }]);
+  expect(extended).toMatchObject({ windows: 2, timers: 2, until: host.clock.now() + 90_500 });
 });
 
 const begun: Omit<UndoRecord, "back"> = {
