@@ -155,8 +155,15 @@ test("R73: of changes that share a transaction one that throws undoes nothing bu
       },
       { batchDelay: 0 },
     );
-  const results = await Promise.allSettled([attempt("a"), attempt("a"), attempt("b")]);
-  expect(results.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+  const changedMind = store.change(
+    async (change) => {
+      await put(change, "c");
+      throw new Error("no");
+    },
+    { batchDelay: 0 },
+  );
+  const results = await Promise.allSettled([changedMind, attempt("a"), attempt("a"), attempt("b")]);
+  expect(results.map(({ status }) => status)).toEqual(["rejected", "fulfilled", "rejected", "fulfilled"]);
   expect(store.transactions - before).toBe(1);
   expect(await keys()).toEqual(["a", "b"]);
   expect(released).toEqual(["run.changed", "audit 1", "run.changed", "audit 2"]);
