@@ -21,8 +21,13 @@ const host = (more: Partial<PreCheckFacts> = {}): PreCheckFacts => ({
   commit: COMMIT,
   ...more,
 });
-const running = (of: string, { profile = of, revision }: { profile?: string; revision?: string } = {}): PreCheckFacts["facts"] =>
-  ({ running: { value: { closure: of, revision }, readAt: 1 }, profile: { value: { closure: profile }, readAt: 1 } }) as never;
+const running = (
+  of: string,
+  { profile = of, revision }: { profile?: string; revision?: string } = {},
+): PreCheckFacts["facts"] => ({
+  running: { value: { closure: of, revision }, readAt: 1 },
+  profile: { value: { closure: profile }, readAt: 1 },
+});
 const codeOf = (request: OpRequest, known: PreCheckFacts, force = false) => preCheck(request, force, known)?.code ?? null;
 
 test("what the host's own configuration does not allow is refused, also by force", () => {

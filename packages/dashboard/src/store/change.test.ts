@@ -128,7 +128,7 @@ test("R73: what the work of a change has left behind may change and read the sto
     await put(change, "a");
   });
   over.resolve();
-  expect(await Promise.all(later)).toEqual([["a"], "b"]);
+  expect(await Promise.all(later)).toEqual([[["a"], "b"]]);
 });
 
 test("R43: what comes together is stored in one transaction, in order, and each caller has its own answer", async () => {

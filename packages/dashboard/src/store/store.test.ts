@@ -92,8 +92,8 @@ test("R41: a probe of a storage that still fails is no error; any other failure 
     clock,
     log: { ...quiet, error: (_: unknown, text: string) => void logged.push(text) } as never,
     onLimit: (set) => (limit = set),
-    aroundStatement: (sql, run) => {
-      if (sql.startsWith("begin")) begun += 1;
+    aroundStatement: (statement, run) => {
+      if (statement.startsWith("begin")) begun += 1;
       if (fault !== null) throw fault;
       return run();
     },
@@ -171,8 +171,8 @@ test("a store that is closed while its storage fails leaves no timer behind", as
 test("statements are observed once the store is open, and not those of its start", async () => {
   const statements: string[] = [];
   const { store } = await open({
-    aroundStatement: (sql, run) => {
-      statements.push(sql);
+    aroundStatement: (statement, run) => {
+      statements.push(statement);
       return run();
     },
   });
