@@ -121,10 +121,11 @@ test("R73: what the work of a change has left behind may change and read the sto
   const over = Promise.withResolvers<void>();
   const later: Promise<unknown>[] = [];
   await store.change(async (change) => {
-    later.push(
-      over.promise.then(keys),
-      over.promise.then(() => store.change((next) => put(next, "b"))),
-    );
+    const goOn = async () => {
+      await over.promise;
+      return [await keys(), await store.change((next) => put(next, "b"))];
+    };
+    later.push(goOn());
     await put(change, "a");
   });
   over.resolve();
