@@ -1,13 +1,13 @@
 import { expect, test } from "vitest";
 import { applyMutant, findMutants } from "./mutants.ts";
-import { type Baseline, testsOf } from "./near-tests.ts";
+import { type Baseline, countNoticed, testsOf } from "./near-tests.ts";
 import { findReachPoints, instrument, reachPointOf } from "./reach-points.ts";
 
 const file = "ship/a.ts";
 const source = "const limit = 5;\nfunction f(a) {\n  if (a) {\n    g();\n  }\n  return h((b) => b > 1);\n}\n";
 const points = findReachPoints(file, source, 10);
 const mutants = findMutants(file, source);
-const run = { passed: true, duration: 1, slowestTest: 1 };
+const run = { passed: true, duration: 1, steps: {} };
 
 function pointAt(text: string) {
   const start = source.indexOf(text);
@@ -47,6 +47,7 @@ function baselineOf(reached: Record<string, number[]>, unknown: number[] = []): 
     points,
     reached: { by: new Map(Object.entries(reached).map(([name, parts]) => [name, new Set(parts)])), unknown: new Set(unknown) },
     related: new Map([[file, ["ship/a.test.ts", "link/b.test.ts"]]]),
+    noticed: new Map(),
     runs: new Map(["ship/a.test.ts", "link/b.test.ts", "daemon/c.test.ts"].map((name) => [name, run])),
   };
 }
@@ -68,6 +69,33 @@ test("a test file of the folder that takes long waits for its turn with those of
   const baseline = baselineOf({ "ship/a.test.ts": [11] });
   const slow = { ...baseline, runs: new Map([["ship/a.test.ts", { ...run, duration: 20_000 }]]) };
   expect(testsAt("g();", slow)).toEqual({ near: [], far: ["ship/a.test.ts"] });
+});
+
+test("those that are tried first are so many as take little time together", () => {
+  const baseline = baselineOf({ "ship/a.test.ts": [11], "ship/b.test.ts": [11], "ship/c.test.ts": [11] });
+  const timed = {
+    ...baseline,
+    runs: new Map(["a", "b", "c"].map((name) => [`ship/${name}.test.ts`, { ...run, duration: 900 }])),
+  };
+  expect(testsAt("g();", timed)).toEqual({ near: ["ship/a.test.ts", "ship/b.test.ts"], far: ["ship/c.test.ts"] });
+});
+
+test("those that take least come first, but one that notices faults of the file again and again comes before them", () => {
+  const baseline = baselineOf({ "daemon/c.test.ts": [11], "link/b.test.ts": [11] });
+  const timed = {
+    ...baseline,
+    runs: new Map([
+      ["daemon/c.test.ts", { ...run, duration: 30 }],
+      ["link/b.test.ts", { ...run, duration: 20 }],
+    ]),
+  };
+  expect(testsAt("g();", timed).far).toEqual(["link/b.test.ts", "daemon/c.test.ts"]);
+  const [mutant] = mutants;
+  if (mutant === undefined) throw new Error("there are some");
+  countNoticed(timed, { ...mutant, file: "another.ts" }, "daemon/c.test.ts");
+  expect(testsAt("g();", timed).far).toEqual(["link/b.test.ts", "daemon/c.test.ts"]);
+  countNoticed(timed, mutant, "daemon/c.test.ts");
+  expect(testsAt("g();", timed).far).toEqual(["daemon/c.test.ts", "link/b.test.ts"]);
 });
 
 test("where a program reached it of which nobody knows the test, all tests are tried", () => {

@@ -38,17 +38,21 @@ export async function runProgram(
   return { kind: "exited", code: code ?? 1, output };
 }
 
-/** Ends all programs that were started in a folder or from a file in it, whoever has started them. Only where there is a proc(5). */
-export function killProgramsIn(folder: string): void {
+/**
+ * Ends all programs but this one that were started in a folder or from a file in it, whoever has started them, and of which no word
+ * of the command line ends with `except`. Only where there is a proc(5).
+ */
+export function killProgramsIn(folder: string, except?: string): void {
   if (!existsSync("/proc/self")) return;
   for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-    if (Number(pid) !== process.pid && isOfFolder(pid, folder)) killProcess(Number(pid));
+    if (Number(pid) !== process.pid && isOfFolder(pid, folder, except)) killProcess(Number(pid));
   }
 }
 
-function isOfFolder(pid: string, folder: string): boolean {
+function isOfFolder(pid: string, folder: string, except: string | undefined): boolean {
   try {
     const argv = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+    if (except !== undefined && argv.some((word) => word.endsWith(except))) return false;
     return readlinkSync(`/proc/${pid}/cwd`).startsWith(folder) || argv.some((word) => word.startsWith(folder));
   } catch (error) {
     // Gone by now, or another user's.

@@ -60,7 +60,8 @@ for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, ()
 const signal = AbortSignal.any([abort.signal, AbortSignal.timeout(Math.ceil(minutes * 60_000))]);
 
 await using tree = await copyTree(repository);
-const deps = { tree, runs: createTestRuns(tree, signal), log };
+using runs = createTestRuns(tree, signal);
+const deps = { tree, runs, log };
 const baseline = await takeBaseline(deps, {
   sources,
   moreTests: filesIn([...positionals, ...values.tests]).filter(isTest),
@@ -81,7 +82,8 @@ if (baseline !== undefined) {
       ? ({ kind: "untried" } as const)
       : await judgeMutant(deps, { mutant, source, baseline, accepted });
     results.push({ mutant, verdict });
-    if (verdict.kind !== "untried") log(`${results.length}/${mutants.length} ${verdict.kind}  ${describeMutant(mutant)}`);
+    const by = "by" in verdict ? ` by ${verdict.by}` : "";
+    if (verdict.kind !== "untried") log(`${results.length}/${mutants.length} ${verdict.kind}${by}  ${describeMutant(mutant)}`);
   }
 }
 

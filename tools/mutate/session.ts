@@ -2,18 +2,17 @@ import { mkdir } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { type AcceptedMutants, findAccepted } from "./accepted.ts";
 import { applyMutant, type Mutant } from "./mutants.ts";
-import { type Baseline, testsOf } from "./near-tests.ts";
+import { type Baseline, countNoticed, testsOf } from "./near-tests.ts";
 import { readReached } from "./reach.ts";
 import { findReachPoints, instrument, type ReachPoint } from "./reach-points.ts";
 import type { Verdict } from "./report.ts";
 import type { TestRuns } from "./test-runs.ts";
 import type { Tree } from "./tree.ts";
 
-/** Longest time for all tests together without a fault, and what is added to their usual time with one. Milliseconds. */
+/** Longest time for all tests together without a fault. Milliseconds. */
 const BASELINE_LIMIT = 30 * 60_000;
-const PATIENCE = 20_000;
-/** Longest time for a test with a fault: it often waits for what does not come. At least four times as long as the slowest takes. */
-const TEST_LIMIT = 15_000;
+/** What is added to four times the usual time of the tests, for a server that hangs itself. Milliseconds. */
+const PATIENCE = 60_000;
 
 export interface SessionDeps {
   tree: Tree;
@@ -35,7 +34,7 @@ export async function takeBaseline(
   { tree, runs, log }: SessionDeps,
   { sources, moreTests, nearOnly }: Selection,
 ): Promise<Baseline | undefined> {
-  const related = new Map<string, string[]>();
+  const related = new Map<string, readonly string[]>();
   const points: ReachPoint[] = [];
   const folder = join(tree.root, "..", "reached");
   await mkdir(folder);
@@ -72,6 +71,7 @@ export async function takeBaseline(
     related,
     reached: { by: reachedBy, unknown },
     runs: new Map([...ran].filter(([test]) => !failing.includes(test))),
+    noticed: new Map(),
   };
 }
 
@@ -86,13 +86,14 @@ export async function judgeMutant(
 
   const tryOut = async (tests: readonly string[]): Promise<Verdict> => {
     if (tests.length === 0) return { kind: "survived" };
-    const usual = tests.map((test) => baseline.runs.get(test)).filter((run) => run !== undefined);
-    const testLimit = Math.max(TEST_LIMIT, ...usual.map(({ slowestTest }) => 4 * slowestTest));
-    const limit = usual.reduce((sum, { duration }) => sum + duration, testLimit + PATIENCE);
-    const end = await runs.tryOut(tests, { limit, testLimit });
+    const usual = new Map(tests.flatMap((test) => [...baseline.runs].filter(([name]) => name === test)));
+    const limit = [...usual.values()].reduce((sum, { duration }) => sum + 4 * duration, PATIENCE);
+    const end = await runs.tryOut(usual, limit);
     if (end.kind === "aborted") return { kind: "untried" };
+    if (end.kind === "passed") return { kind: "survived" };
     if (end.kind === "timed-out") return { kind: "killed", by: "time limit" };
-    return end.code === 0 ? { kind: "survived" } : { kind: "killed", by: "test" };
+    if (end.kind === "failed" && end.by !== undefined) countNoticed(baseline, mutant, end.by);
+    return { kind: "killed", by: "test" };
   };
   const checkTypes = async (): Promise<Verdict> => {
     const end = await runs.checkTypes(mutant.file);

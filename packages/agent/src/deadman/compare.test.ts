@@ -31,6 +31,11 @@ test.for([
   expect(deployed(armed(mode)).meant).toEqual(done);
 });
 
+test("a deployment of what ran before has replaced nothing", () => {
+  const same = { ...armed("switch"), activation: { closure: old, commit: null, mode: "switch" as const, unit: null } };
+  expect(deployed(same).meant).toEqual({ running: old, profile: old, replaced: null });
+});
+
 /** A host on which these things differ and these units have failed, in turn. */
 function createHost({ failed = [[]], ...more }: Partial<SeenHost> & { failed?: string[][] } = {}) {
   const asked: MeantState[] = [];

@@ -62,6 +62,8 @@ test("R70: in the boot that armed it, a wall clock that jumps makes a window nei
 test("R37: what is left of a confirm window is never more than the whole of it and never less than nothing, wherever the clocks stand", () => {
   expect(windowLeft(armed, at({ monotonic: 50_000 + 30_000 }))).toBe(90_000);
   expect(windowLeft(armed, at({ monotonic: armed.dueAt }))).toBe(0);
+  // An extended one is as long as its windows together.
+  expect(windowLeft({ ...armed, windows: 3 }, at({ monotonic: armed.dueAt - 20 * minutes }))).toBe(6 * minutes);
   fc.assert(
     fc.property(fc.integer(), fc.integer(), fc.boolean(), fc.integer({ min: 1, max: 5 }), (now, monotonic, isOld, windows) => {
       const left = windowLeft({ ...armed, windows, dueAt: isOld ? null : armed.dueAt }, at({ now, monotonic }));

@@ -1,6 +1,10 @@
+import { execFileSync } from "node:child_process";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { RunId } from "@nixfleet/protocol";
-import type { Exec, ExecRequest } from "@nixfleet/runtime";
-import { expect, test } from "vitest";
+import { type Exec, type ExecRequest, identifyProcess } from "@nixfleet/runtime";
+import { createTempDir } from "@nixfleet/testkit";
+import { expect, onTestFinished, test } from "vitest";
 import { createSystemd, type SystemdScope } from "../systemd/systemd.ts";
 import { stopUnit } from "./activation-unit.ts";
 import { createDeadmanTimer, stopTimer } from "./timer.ts";
@@ -89,4 +93,52 @@ test("R37: what a record names is stopped by the systemd of the host's scope, th
   await stopTimer(exec, null, { ...record, platform: "nixos" });
   await stopUnit(exec, null, { ...record, platform: "nixos" });
   expect(calls).toEqual(["systemctl --user stop nixfleet-deadman-x.timer", "systemctl stop nixfleet-undo"]);
+});
+
+/** A timer that is a process: `script` is what it runs, in a folder where it may leave what a test is to see. */
+async function startProcessTimer(script: string) {
+  const dir = await createTempDir();
+  onTestFinished(() => dir[Symbol.asyncDispose]());
+  const program = join(dir.path, "program");
+  await writeFile(program, script);
+  const env = { PATH: process.env["PATH"] ?? "", HOME: "/root", SECRET: "x" };
+  const exec: Exec = () => {
+    throw new Error("no systemd is asked");
+  };
+  const host = { platform: "nixos", hostname: "gate", systemRoot: dir.path, env } as const;
+  const timer = createDeadmanTimer({ program, runnerDir: dir.path, host, exec });
+  const fault = await timer.start({ runId, seconds: 120, number: 1 });
+  const pid = Number(await readFile(join(dir.path, "pid"), "utf8"));
+  onTestFinished(() => {
+    if (identifyProcess(pid) !== undefined) process.kill(pid, "SIGKILL");
+  });
+  return { fault, pid, unit: timer.unitOf({ runId, number: 1 }), said: (name: string) => readFile(join(dir.path, name), "utf8") };
+}
+
+test("without systemd a process keeps the time: in a group of its own, with nothing of the settings, and nothing waits for it", async () => {
+  // What would keep this process from ending.
+  const held = () => process.getActiveResourcesInfo().filter((name) => ["PipeWrap", "ProcessWrap"].includes(name)).length;
+  const before = held();
+  const { fault, pid, unit, said } = await startProcessTimer(
+    `echo $$ >"$NIXFLEET_RUNNER_DIR/pid"; echo "$@" >"$NIXFLEET_RUNNER_DIR/args"; env >"$NIXFLEET_RUNNER_DIR/env"
+     echo "keeping the time"; exec sleep 1000`,
+  );
+  expect([fault, unit]).toEqual([undefined, null]);
+  expect(await said("args")).toBe(`deadman --run ${runId} --after 120\n`);
+  expect(await said("env")).not.toContain("SECRET");
+  expect(Number(execFileSync("ps", ["-o", "pgid=", "-p", String(pid)]))).toBe(pid);
+  expect(held()).toBe(before);
+});
+
+test("a process that says something else does not keep the time, and is ended", async () => {
+  const { fault, pid } = await startProcessTimer(
+    `echo $$ >"$NIXFLEET_RUNNER_DIR/pid"; echo "not keeping it"; exec >/dev/null; exec sleep 1000`,
+  );
+  expect(fault).toBe("The program that is to undo does not start.");
+  await expect.poll(() => identifyProcess(pid)).toBeUndefined();
+});
+
+test("a process that ends without a word does not keep the time", async () => {
+  const { fault } = await startProcessTimer(`echo $$ >"$NIXFLEET_RUNNER_DIR/pid"`);
+  expect(fault).toBe("The program that is to undo does not start.");
 });

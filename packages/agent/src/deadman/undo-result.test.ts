@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, readlink, rm, symlink } from "node:fs/promises";
+import { access, mkdir, readlink, rm, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { RunId, StorePath } from "@nixfleet/protocol";
 import { type Exec, identifyProcess, isAlive } from "@nixfleet/runtime";
@@ -10,13 +10,15 @@ import { sampleArmed } from "../spool/armed.fixture.ts";
 import type { ArmedDeadman } from "../spool/armed-deadman.ts";
 import { runnerLayout } from "../spool/layout.ts";
 import type { UndoRecord } from "../spool/shapes.ts";
+import { extendArmed } from "./arm.ts";
 import { readUndoRecord, writeArmed, writeUndoRecord } from "./record.ts";
+import type { TimerStart } from "./timer.ts";
 import { undo } from "./undo.ts";
 
 const hash = "sn3sxk6b7myhr3sdbn7rri2y00ww7n6p";
 const runId = "01jd0000000000000000000001" as RunId;
 
-/** A host of links whose undo puts the old closure back, once more for each program that is run. */
+/** A host of links whose undo puts the old closure back. */
 async function createHost(change: (closures: { old: StorePath; next: StorePath }) => Partial<ArmedDeadman> = () => ({})) {
   const dir = await createTempDir();
   onTestFinished(() => dir[Symbol.asyncDispose]());
@@ -39,7 +41,7 @@ async function createHost(change: (closures: { old: StorePath; next: StorePath }
   const exec: Exec = ({ argv }) => {
     programs.push(argv.at(-1) ?? "");
     const ended = { end: { kind: "exited", exitCode: 0 }, aborted: false, stdout: "", stderr: "", truncated: false } as const;
-    return { pid: undefined, result: link(current, old).then(() => ended) };
+    return { pid: undefined, result: (argv.at(-1) === "/activate" ? link(current, old) : Promise.resolve()).then(() => ended) };
   };
   const clock = createFakeClock();
   const deps = { runnerDir, exec, clock, log: () => {} };
@@ -68,6 +70,29 @@ test("all is back where the profile is too, or was not there before, or was none
     activation: { closure: next, commit: null, mode: "test", unit: null },
   }));
   expect(await undo(tried.deps, { why: "timer" })).toMatchObject({ undone: { left: null } });
+});
+
+test("what was kept from the garbage collector for an undo is let go once it has ended", async () => {
+  const host = await createHost();
+  await mkdir(host.run.roots, { recursive: true });
+  await symlink(host.old, join(host.run.roots, "back"));
+  await undo(host.deps, { why: "timer" });
+  await expect(access(host.run.roots)).rejects.toThrow("ENOENT");
+});
+
+test("the timer of an extended window is started for its whole seconds, and the record is due then", async () => {
+  const host = await createHost(() => ({ dueAt: 1 }));
+  const started: TimerStart[] = [];
+  const createTimer = () => ({
+    unitOf: () => null,
+    start: async (timer: TimerStart) => {
+      started.push(timer);
+      return undefined;
+    },
+  });
+  const extended = await extendArmed({ ...host.deps, createTimer }, runId, { milliseconds: 90_500, windows: 2 });
+  expect(started).toEqual([{ runId, seconds: 91, number: 2 }]);
+  expect(extended).toMatchObject({ windows: 2, timers: 2, until: host.clock.now() + 90_500 });
 });
 
 const begun: Omit<UndoRecord, "back"> = {
@@ -142,4 +167,40 @@ test("a program that a killed undo has left has 30 seconds to end, then it is en
   expect(await undoing).toMatchObject({ undone: { running: host.old } });
   expect(host.programs).toEqual(["/activate"]);
   expect(await readlink(host.current)).toBe(host.old);
+});
+
+test("a program that a killed undo has left is not waited for once it has ended, and the units of its steps are stopped", async () => {
+  const host = await createHost(() => ({
+    undo: [{ kind: "activation", launcher: [], argv: ["/activate"], env: {}, unit: "nixfleet-undo-1" }],
+  }));
+  const left = spawn("sleep", ["1000"], { stdio: "ignore" });
+  await once(left, "spawn");
+  const child = identifyProcess(left.pid);
+  if (child === undefined) throw new Error("it runs");
+  const ended = once(left, "exit");
+  left.kill("SIGKILL");
+  await ended;
+  await writeUndoRecord(host.run, { ...begun, back: host.old, child });
+  await undo(host.deps, { why: "timer" });
+  expect(host.programs).toEqual([expect.stringContaining("nixfleet-undo-1"), "/activate"]);
+});
+
+test("a program of the undo that fails is tried once more, after its unit was stopped", async () => {
+  const host = await createHost(() => ({
+    undo: [{ kind: "activation", launcher: [], argv: ["/activate"], env: {}, unit: "nixfleet-undo-1" }],
+  }));
+  const codes = [1, 0, 0];
+  const programs: string[] = [];
+  const exec: Exec = ({ argv }) => {
+    programs.push(argv.at(-1) ?? "");
+    const exitCode = codes.shift() ?? 0;
+    const end = { kind: "exited", exitCode } as const;
+    return {
+      pid: undefined,
+      result: host.link(host.current, host.old).then(() => ({ end, aborted: false, stdout: "", stderr: "", truncated: false })),
+    };
+  };
+  const result = await undo({ ...host.deps, exec }, { why: "timer" });
+  expect(programs).toEqual(["/activate", expect.stringContaining("nixfleet-undo-1"), "/activate"]);
+  expect(result).toMatchObject({ undone: { exitCodes: [0], running: host.old } });
 });

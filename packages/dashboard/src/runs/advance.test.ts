@@ -273,6 +273,16 @@ test("R22: a run whose proof comes after its last event ends with the reason tha
   });
 });
 
+test("R12: what a host reports of a run that was given up is told in the host's words; of one that it had ended, nothing more", () => {
+  const gone = feed(running(), [{ kind: "hostRemoved" }]);
+  const late = (outcome: Outcome) => feed(gone, [ended(outcome)]);
+  expect(late({ state: "succeeded", reason: "It was there already." })).toMatchObject({ lateReport: "It was there already." });
+  expect(late({ state: "succeeded" })).toMatchObject({ lateReport: "The host reported that it succeeded." });
+  const cancelled = feed(running(), [ended({ state: "cancelled", reason: "stopped" })]);
+  expect(cancelled).toMatchObject({ outcome: { code: "cancelled-by-person", reason: "stopped", reported: true } });
+  expect(feed(cancelled, [failed])).toBe(cancelled);
+});
+
 test("R22: a pull is met by the clone at its commit, a boot by the profile, and neither by anything else", () => {
   const pulled = (commit: string, readAt = NOW) => {
     const facts = { clone: { value: { commit, branch: "main" }, readAt } };

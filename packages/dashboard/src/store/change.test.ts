@@ -115,10 +115,28 @@ test("R73: a change that is over takes no more effects", async () => {
   expect(() => kept.emit("run.changed", { runId, hostId })).toThrow("The change is over");
 });
 
+test("R73: what the work of a change has left behind may change and read the store once the change is over", async () => {
+  const { store, put, keys } = await open();
+  await using _ = store;
+  const over = Promise.withResolvers<void>();
+  const later: Promise<unknown>[] = [];
+  await store.change(async (change) => {
+    const goOn = async () => {
+      await over.promise;
+      return [await keys(), await store.change((next) => put(next, "b"))];
+    };
+    later.push(goOn());
+    await put(change, "a");
+  });
+  over.resolve();
+  expect(await Promise.all(later)).toEqual([[["a"], "b"]]);
+});
+
 test("R43: what comes together is stored in one transaction, in order, and each caller has its own answer", async () => {
   const { store, put, keys } = await open();
   await using _ = store;
   const before = store.transactions;
+  expect(before).toBe(0);
   const changes = ["a", "b", "c"].map((key) => store.change((change) => put(change, key), { batchDelay: 0 }));
   expect(await Promise.all(changes)).toEqual(["a", "b", "c"]);
   expect(store.transactions - before).toBe(1);
@@ -138,8 +156,15 @@ test("R73: of changes that share a transaction one that throws undoes nothing bu
       },
       { batchDelay: 0 },
     );
-  const results = await Promise.allSettled([attempt("a"), attempt("a"), attempt("b")]);
-  expect(results.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+  const changedMind = store.change(
+    async (change) => {
+      await put(change, "c");
+      throw new Error("no");
+    },
+    { batchDelay: 0 },
+  );
+  const results = await Promise.allSettled([changedMind, attempt("a"), attempt("a"), attempt("b")]);
+  expect(results.map(({ status }) => status)).toEqual(["rejected", "fulfilled", "rejected", "fulfilled"]);
   expect(store.transactions - before).toBe(1);
   expect(await keys()).toEqual(["a", "b"]);
   expect(released).toEqual(["run.changed", "audit 1", "run.changed", "audit 2"]);
@@ -160,6 +185,42 @@ test("R73: batched and other changes have one order: one that does not wait take
   await Promise.all([attempt("c", 1000), attempt("b")]);
   expect(store.transactions - before).toBe(1);
   expect(order).toEqual(["a", "c", "b"]);
+});
+
+test("R43: changes wait for the shortest delay among them and no longer, and later ones for their own and no shorter", async () => {
+  const { clock, store, put, keys } = await open();
+  await using _ = store;
+  const attempt = (key: string, batchDelay?: number) =>
+    store.change((change) => put(change, key), batchDelay === undefined ? {} : { batchDelay });
+  const begun = store.transactions;
+  const first = [attempt("a", 1000), attempt("b", 100), attempt("c", 500)];
+  await clock.advanceAsync(99);
+  expect(await keys()).toEqual([]);
+  await clock.advanceAsync(1);
+  await Promise.all(first);
+  expect(store.transactions - begun).toBe(1);
+
+  // Neither the delay that a shorter one replaced nor one that was no longer waited for ends a later one.
+  const early = attempt("d", 300);
+  await attempt("e");
+  await early;
+  // What comes during a flush would go with the next one, at once.
+  await clock.advanceAsync(0);
+  const late = attempt("f", 1000);
+  await clock.advanceAsync(999);
+  expect(await keys()).toEqual(["a", "b", "c", "d", "e"]);
+  expect(clock.waiting).toBe(1);
+  await clock.advanceAsync(1);
+  await late;
+  expect(store.transactions - begun).toBe(3);
+  expect(clock.waiting).toBe(0);
+});
+
+test("a store that is closed stores what still waits for its delay", async () => {
+  const { store, put } = await open();
+  const late = store.change((change) => put(change, "a"), { batchDelay: 1000 });
+  await store.close();
+  expect(await late).toBe("a");
 });
 
 test("a storage that fails rejects those that do not wait; the others keep their order, and are stored once, when there is room", async () => {

@@ -97,7 +97,6 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
   let storage: StorageState = { ok: true };
   /** Since when another program's lock blocks changes. */
   let lockedSince: number | null = null;
-  let closed = false;
 
   const queue = createChangeQueue({
     db,
@@ -184,8 +183,6 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
       return queue.waiting;
     },
     async close() {
-      if (closed) return;
-      closed = true;
       await queue.close();
       await probe[Symbol.asyncDispose]();
       await db.destroy();
