@@ -264,6 +264,7 @@ const SCHEMAS: Record<string, { indexes: number; hash: string }> = {
   "0001-spine": { indexes: 7, hash: "36f9bd45a1f9076c" },
   "0002-confirmation": { indexes: 8, hash: "9d93e6e8fdaaafeb" },
   "0003-history": { indexes: 28, hash: "a05844d283c4d9d2" },
+  "0004-inquiries": { indexes: 28, hash: "6d69064bc1269c0e" },
 };
 
 test.each(NAMES)("R42: a migration that was released never changes: %s makes what it has always made", async (name) => {
