@@ -19,6 +19,9 @@ export interface Pair {
 /** What happens then; a sentence, where the pair makes no sense. */
 export type Row = Readonly<Record<PhaseName, Pair | string>>;
 
+/** Seconds for which the dashboard is away: longer than a confirm window. */
+export const AWAY = 40;
+
 const ok = ["succeeded"];
 const pair = (ends: readonly string[], proves: string, more: Partial<Pair> = {}): Pair => ({ ends, proves, ...more });
 
@@ -45,8 +48,7 @@ export const MATRIX: Readonly<Record<FaultName, Row>> = {
     permanent: pair(ok, "R4, R82"),
   },
   killedDashboard: everywhere(pair(ok, "R5, R26")),
-  // The window is 25 s.
-  awayDashboard: everywhere(pair(ok, "R5, R26, R68", { repair: 40 })),
+  awayDashboard: everywhere(pair(ok, "R5, R26, R68", { repair: AWAY })),
   cutNetwork: {
     fetch: pair(ok, "R5, R26", { repair: 5 }),
     evaluate: pair(ok, "R5, R26", { repair: 5 }),
