@@ -61,6 +61,7 @@ async function measureSeconds(
   for (let round = 0; round < ROUNDS; round++) seconds.push(await measure(lane, round));
   const sorted = seconds.toSorted((a, b) => a - b);
   const median = sorted[1] ?? 0;
+  console.log(`${what}: ${sorted.map((value) => value.toFixed(1)).join(", ")} s`);
   return { what, bar, median, values: [median, sorted[0] ?? 0, sorted[2] ?? 0].map((value) => `${value.toFixed(1)} s`) };
 }
 
@@ -169,7 +170,7 @@ async function isBack({ lab, host }: Lane, round: number): Promise<number> {
 async function agentBytes({ host }: Lane): Promise<number> {
   const units = await host.readFile("/etc/systemd/system/nixfleet-agent.service");
   const path = /(\/nix\/store\/[^/]+)\/bin\/nixfleet-agent run/.exec(units)?.[1] ?? "";
-  const listed = await host.run("nix", "path-info", "--recursive", "--size", path);
+  const listed = await host.run("/bin/sh", "-ec", `nix ${WITH_FLAKES} path-info --recursive --size "$1"`, "measure", path);
   const sizes = listed.split("\n").flatMap((line) => (line.includes("-nodejs") ? [] : [Number(/\s(\d+)$/.exec(line)?.[1])]));
   return sizes.reduce((sum, size) => sum + size, 0);
 }
