@@ -1,5 +1,6 @@
 /** `make lab-measure`: how long a rollback takes, and what a switch of ours costs beside the bare steps. Medians of 3. */
 import { mkdir, writeFile } from "node:fs/promises";
+import { availableParallelism, loadavg } from "node:os";
 import { dirname } from "node:path";
 import { isTerminal } from "@nixfleet/protocol";
 import { brokenNetworkUnit } from "./host-configuration.ts";
@@ -69,7 +70,8 @@ function render(measured: readonly Measurement[]): string {
   const lines = measured.map(({ what, bar, values: [median = "", ...range] }) => {
     return `| ${what} | ${median} | ${range.join(" to ")} | ${bar} |`;
   });
-  return `| | median of ${ROUNDS} | range | bar |\n|---|---|---|---|\n${lines.join("\n")}\n`;
+  const load = `${loadavg()[2]?.toFixed(1)} over the last 15 minutes, on ${availableParallelism()} cores`;
+  return `| | median of ${ROUNDS} | range | bar |\n|---|---|---|---|\n${lines.join("\n")}\n\nLoad of the machine: ${load}.\n`;
 }
 
 async function inTurn<T, R>(all: readonly T[], one: (of: T) => Promise<R>): Promise<R[]> {
