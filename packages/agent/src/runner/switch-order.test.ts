@@ -81,7 +81,9 @@ test.for(["switch", "boot"] as const)(
     await host.run();
     expect(await host.outcome(runId)).toEqual({ state: "succeeded" });
     expect((await host.bootEntries()).slice(before)).toEqual([(await stateOf(host)).profile]);
-    expect(logText(await host.events(runId)).join("\n")).toContain(`left ${left}, with which each later one fails. It was removed.`);
+    expect(logText(await host.events(runId)).join("\n")).toContain(
+      `left ${left}, with which each later one fails. It was removed.`,
+    );
     await expectOver(host, runId);
   },
 );
