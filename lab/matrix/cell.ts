@@ -40,12 +40,12 @@ export async function runCell(lane: Lane, name: FaultName, phase: PhaseName, { r
 
   const struckAt = Date.now();
   const reach = watchReach(lane);
-  await fault.strike?.(lane);
+  await fault.strike?.(lane, phase);
   await held?.letGo();
   if (fault.repair !== undefined) {
     if (repair === "afterwards") await untilOutcome(lane, run, LIMIT);
     else await sleep((repair ?? 0) * 1000);
-    await fault.repair(lane);
+    await fault.repair(lane, phase);
   }
   const view = await lab.untilRun(run, ({ summary }) => isTerminal(summary.state), LIMIT);
   const secondsToEnd = (Date.now() - struckAt) / 1000;

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { brokenNetworkUnit, failingUnit, type HostConfiguration, hangingActivation } from "../host-configuration.ts";
 import { type Lane, STATE_DIRECTORIES, until } from "./lane.ts";
+import type { PhaseName } from "./phases.ts";
+import { cannotBoot, cutPower, cutPowerInUndo, provokeUndo, withoutUndoGate } from "./power-cuts.ts";
 
 /** How a fault is brought about while a switch is held in a phase. */
 export interface Fault {
@@ -11,9 +13,10 @@ export interface Fault {
   prepare?(lane: Lane): Promise<void>;
   /** What the configuration that is switched to has wrong. */
   configure?(lane: Lane, now: HostConfiguration): Promise<HostConfiguration>;
-  strike?(lane: Lane): Promise<void>;
-  /** Takes away what does not go by itself. */
-  repair?(lane: Lane): Promise<void>;
+  /** While the switch is held in the phase. */
+  strike?(lane: Lane, phase: PhaseName): Promise<void>;
+  /** Once it was let go: takes away what does not go by itself. */
+  repair?(lane: Lane, phase: PhaseName): Promise<void>;
   /** After the cell. */
   tidy?(lane: Lane): Promise<void>;
 }
@@ -61,6 +64,33 @@ const clock = (skew: string): Omit<Fault, "title"> => ({
   },
 });
 
+/** The dashboard is stopped, and comes back on the same data when it is repaired. */
+function away(): Pick<Fault, "strike" | "repair"> {
+  const lanes = new WeakMap<Lane, { back(): void; isBack: Promise<void> }>();
+  return {
+    async strike(lane) {
+      const isAway = Promise.withResolvers<void>();
+      const comesBack = Promise.withResolvers<void>();
+      const isBack = lane.lab.dashboard.restart("SIGTERM", () => {
+        isAway.resolve();
+        return comesBack.promise;
+      });
+      lanes.set(lane, { back: comesBack.resolve, isBack });
+      await Promise.race([isAway.promise, isBack]);
+    },
+    async repair(lane) {
+      const dashboard = lanes.get(lane);
+      dashboard?.back();
+      await dashboard?.isBack;
+    },
+  };
+}
+
+async function cutPowerTwice(lane: Lane, phase: PhaseName): Promise<void> {
+  await cutPowerInUndo(lane, phase, { cutAgain: true });
+  await lane.host.boot();
+}
+
 const withUnit = (name: string, text: string) => async (_: Lane, now: HostConfiguration) => ({
   ...now,
   units: { ...now.units, [name]: text },
@@ -79,11 +109,23 @@ export const FAULTS = {
     title: "network cut by the new configuration",
     configure: withUnit("network.service", brokenNetworkUnit),
   },
-  powerLoss: {
-    title: "power loss",
-    async strike({ host }) {
-      await host.powerLoss();
-      await host.boot();
+  awayDashboard: { title: "dashboard away for longer than the window", ...away() },
+  powerLoss: { title: "power loss", strike: cutPower },
+  powerLossUnbootable: {
+    title: "power loss, and the new generation cannot boot",
+    configure: async (_, now) => cannotBoot(now),
+    strike: cutPower,
+  },
+  powerLossInUndo: {
+    title: "power loss in the undo, and again in the next one",
+    configure: async (_, now) => withoutUndoGate(now),
+    async strike(lane, phase) {
+      await provokeUndo(lane, phase);
+      // What holds the last steps holds their undo.
+      if (phase === "permanent") await cutPowerTwice(lane, phase);
+    },
+    async repair(lane, phase) {
+      if (phase !== "permanent") await cutPowerTwice(lane, phase);
     },
   },
   fullStore: { title: "full /nix", ...fill(["/nix"]) },
@@ -122,7 +164,7 @@ export const FAULTS = {
     title: "activation hangs",
     configure: async (_, now) => ({ ...now, activation: hangingActivation }),
   },
-} as const satisfies Record<string, Fault>;
+} as const satisfies Readonly<Record<string, Fault>>;
 
 export type FaultName = keyof typeof FAULTS;
 

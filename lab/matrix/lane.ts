@@ -4,6 +4,7 @@ import { BUILT_AGENT } from "../config-repository.ts";
 import type { Host } from "../host.ts";
 import { type HostConfiguration, plainHost } from "../host-configuration.ts";
 import { type Lab, startLab } from "../lab.ts";
+import { BOOT_UNDO_GATE, HOLD, UNDO_GATE } from "./undo-gates.ts";
 
 /** Seconds of the confirm window: long enough for a switch on a busy machine, short enough to wait for its end often. */
 export const CONFIRM_TIMEOUT = 25;
@@ -46,7 +47,7 @@ export async function startLane(): Promise<Lane> {
   let hosts = 0;
   const make = async () => {
     const name = `host${++hosts}`;
-    host = await lab.addHost(name, { settings, smallDisks: DISKS, configure: withRequestGate });
+    host = await lab.addHost(name, { settings, smallDisks: DISKS, configure: withGates });
     begun = lab.config.configuration(name);
   };
   const lane: Lane = {
@@ -79,14 +80,19 @@ export async function startLane(): Promise<Lane> {
   return lane;
 }
 
-/** The daemon's start can be kept from going on: the drop-in is as a host's own configuration could add it. */
-function withRequestGate(plain: HostConfiguration): HostConfiguration {
-  const wait = "while [ -e /run/lab/hold-restart ]; do sleep 0.1; done";
-  const dropIn = `[Service]\nExecStartPre=/bin/sh -c '${wait}'\n`;
+/** The daemon's start and undos can be kept from going on: the drop-ins are as a host's own configuration could add them. */
+function withGates(plain: HostConfiguration): HostConfiguration {
+  const dropIn = (wait: string) => `[Service]\nExecStartPre=/bin/sh -c '${wait}'\n`;
   return {
     ...plain,
     agent: { version: "1.0", bundle: BUILT_AGENT },
-    etc: { ...plain.etc, "systemd/system/nixfleet-agent.service.d/hold.conf": dropIn },
+    activation: `${UNDO_GATE}${plain.activation}`,
+    etc: {
+      ...plain.etc,
+      "systemd/system/nixfleet-agent.service.d/hold.conf": dropIn("while [ -e /run/lab/hold-restart ]; do sleep 0.1; done"),
+      "systemd/system/nixfleet-deadman.service.d/hold.conf": dropIn(BOOT_UNDO_GATE),
+      "tmpfiles.d/lab-hold.conf": `d ${HOLD} 0755 root root -\n`,
+    },
   };
 }
 

@@ -1,7 +1,10 @@
+import { dirname } from "node:path";
 import type { HostConfiguration } from "../host-configuration.ts";
 import { type Lane, until } from "./lane.ts";
+import { HOLD } from "./undo-gates.ts";
 
-export const PHASES = ["fetch", "evaluate", "build", "activate", "confirm", "restart"] as const;
+/** `permanent`: the last steps, which set profile and boot entry. */
+export const PHASES = ["fetch", "evaluate", "build", "activate", "confirm", "restart", "permanent"] as const;
 export type PhaseName = (typeof PHASES)[number];
 
 /** A phase in which a switch is kept until it is let go. */
@@ -11,7 +14,11 @@ export interface PhaseHold {
   letGo(): Promise<void>;
 }
 
-const fileOf = (phase: PhaseName) => `/run/lab/hold-${phase}`;
+/** The file that keeps a phase waiting, and the one that shows that it waits. */
+function filesOf(phase: PhaseName): { hold: string; at: string } {
+  if (phase === "permanent") return { hold: `${HOLD}/installer`, at: `${HOLD}/at-installer` };
+  return { hold: `/run/lab/hold-${phase}`, at: `/run/lab/at-${phase}` };
+}
 const LIMIT = 60_000;
 
 const gate = "mkdir -p /run/lab; touch /run/lab/at-activate; while [ -e /run/lab/hold-activate ]; do sleep 0.1; done";
@@ -29,6 +36,7 @@ export function holdable(phase: PhaseName, now: HostConfiguration): HostConfigur
       return { ...now, agent: now.agent && { ...now.agent, version: now.release } };
     case "fetch":
     case "confirm":
+    case "permanent":
       return now;
   }
 }
@@ -39,20 +47,21 @@ export async function hold({ lab, host }: Lane, phase: PhaseName): Promise<Phase
     const requests = lab.git.hold(host.address);
     return { reached: () => requests.waits, letGo: async () => requests.letGo() };
   }
-  await host.run("mkdir", "-p", "/run/lab");
-  await host.run("rm", "-f", `/run/lab/at-${phase}`);
-  await host.run("touch", fileOf(phase));
+  const files = filesOf(phase);
+  await host.run("mkdir", "-p", dirname(files.hold));
+  await host.run("rm", "-f", files.at);
+  await host.run("touch", files.hold);
   return {
     async reached() {
       await until(`The switch is in ${phase}`, () => isReached(host, phase), LIMIT);
     },
     async letGo() {
-      if (host.isRunning) await host.run("rm", "-f", fileOf(phase));
+      if (host.isRunning) await host.run("rm", "-f", files.hold);
     },
   };
 }
 
 async function isReached(host: Lane["host"], phase: PhaseName): Promise<boolean> {
-  if (phase !== "restart") return (await host.exec(["test", "-e", `/run/lab/at-${phase}`])).exitCode === 0;
+  if (phase !== "restart") return (await host.exec(["test", "-e", filesOf(phase).at])).exitCode === 0;
   return (await host.run("systemctl", "show", "--property=SubState", "--value", "nixfleet-agent")) === "start-pre";
 }

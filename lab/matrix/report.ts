@@ -3,7 +3,7 @@ import { dirname, join, resolve } from "node:path";
 import { FAULTS, type FaultName } from "./faults.ts";
 import { CONFIRM_TIMEOUT } from "./lane.ts";
 import { PHASES, type PhaseName } from "./phases.ts";
-import { MATRIX } from "./table.ts";
+import { AWAY, MATRIX } from "./table.ts";
 
 /** What came of a pair. */
 export interface Result {
@@ -53,7 +53,8 @@ terminal state, and it is true; the host in reach again within the confirm windo
 nothing armed left; the next switch succeeds.
 
 ${good} of ${pairs.length} pairs are good. Confirm window: ${CONFIRM_TIMEOUT} s. Longest out of reach: ${longest.toFixed(1)} s.
-In a cell: how the run ended, seconds out of reach, seconds from the fault to the end of the run.
+In a cell: how the run ended, seconds out of reach, seconds from the fault to the end of the run. The dashboard that is away comes
+back after ${AWAY} s, which are in both.
 
 | | ${PHASES.join(" | ")} |
 |---|${PHASES.map(() => "---|").join("")}

@@ -19,13 +19,15 @@ export interface Pair {
 /** What happens then; a sentence, where the pair makes no sense. */
 export type Row = Readonly<Record<PhaseName, Pair | string>>;
 
+/** Seconds for which the dashboard is away: longer than a confirm window. */
+export const AWAY = 40;
+
 const ok = ["succeeded"];
 const pair = (ends: readonly string[], proves: string, more: Partial<Pair> = {}): Pair => ({ ends, proves, ...more });
 
-const onlyConfiguration = (when: string): Pick<Row, "fetch" | "evaluate" | "build"> => {
-  const why = `what is wrong is in the configuration, which does nothing before ${when}`;
-  return { fetch: why, evaluate: why, build: why };
-};
+const beforeActivation = (why: string): Pick<Row, "fetch" | "evaluate" | "build"> => ({ fetch: why, evaluate: why, build: why });
+const onlyConfiguration = (when: string) =>
+  beforeActivation(`what is wrong is in the configuration, which does nothing before ${when}`);
 const everywhere = (one: Pair): Row => ({
   fetch: one,
   evaluate: one,
@@ -33,6 +35,7 @@ const everywhere = (one: Pair): Row => ({
   activate: one,
   confirm: one,
   restart: one,
+  permanent: one,
 });
 
 export const MATRIX: Readonly<Record<FaultName, Row>> = {
@@ -42,8 +45,10 @@ export const MATRIX: Readonly<Record<FaultName, Row>> = {
     activate: pair(ok, "R4, R29"),
     confirm: pair(ok, "R4, R37"),
     restart: pair(ok, "R4, R7, R37"),
+    permanent: pair(ok, "R4, R82"),
   },
   killedDashboard: everywhere(pair(ok, "R5, R26")),
+  awayDashboard: everywhere(pair(ok, "R5, R26, R68", { repair: AWAY })),
   cutNetwork: {
     fetch: pair(ok, "R5, R26", { repair: 5 }),
     evaluate: pair(ok, "R5, R26", { repair: 5 }),
@@ -51,18 +56,36 @@ export const MATRIX: Readonly<Record<FaultName, Row>> = {
     activate: pair(["rolled-back not-confirmed"], "R5, R26, R37", { repair: "afterwards" }),
     confirm: pair(ok, "R5, R26", { repair: 5 }),
     restart: pair(ok, "R7, R26", { repair: 5 }),
+    permanent: pair(ok, "R5, R26, R82", { repair: 5 }),
   },
   cutByConfiguration: {
     ...onlyConfiguration("it is activated"),
     activate: pair(["rolled-back not-confirmed"], "R26, R37"),
     confirm: "the activation has cut it by then: the same as in activate",
     restart: "the run does not come to it: nobody confirms",
+    permanent: "the run does not come to it: nobody confirms",
   },
   powerLoss: {
     ...everywhere(pair(["failed host-restarted"], "R6, R26")),
     activate: pair(["rolled-back host-restarted"], "R6, R26, R37"),
     confirm: pair(["rolled-back host-restarted"], "R6, R26, R37"),
     restart: pair(["rolled-back host-restarted"], "R6, R7, R26, R37"),
+    permanent: pair(["rolled-back host-restarted"], "R6, R26, R82"),
+  },
+  powerLossUnbootable: {
+    ...onlyConfiguration("it is activated"),
+    activate: pair(["rolled-back host-restarted"], "R6, R26, R82"),
+    confirm: pair(["rolled-back host-restarted"], "R6, R26, R82"),
+    restart: pair(["rolled-back host-restarted"], "R6, R7, R26, R82"),
+    permanent: pair(["rolled-back host-restarted"], "R6, R26, R82"),
+  },
+  powerLossInUndo: {
+    ...beforeActivation("nothing was activated, so nothing is undone"),
+    activate: pair(["rolled-back not-confirmed"], "R6, R26, R82"),
+    confirm: pair(["rolled-back not-confirmed"], "R6, R26, R82"),
+    restart: pair(["rolled-back not-confirmed"], "R6, R7, R26, R82"),
+    // Confirmed by then: the power is lost in the last steps first.
+    permanent: pair(["rolled-back host-restarted"], "R6, R26, R82"),
   },
   fullStore: {
     fetch: pair(["failed disk-full"], "R26", { repair: "afterwards" }),
@@ -72,12 +95,14 @@ export const MATRIX: Readonly<Record<FaultName, Row>> = {
     // Nix opens its database to set the profile.
     confirm: pair(["rolled-back disk-full"], "R26, R82", { repair: "afterwards" }),
     restart: "nothing of it writes there: the same as in confirm",
+    permanent: "the profile is set by then, and nothing more of it writes there",
   },
   fullState: {
     ...everywhere(pair(["failed disk-full"], "R26", { repair: 15 })),
     activate: pair(["rolled-back units-failed"], "R26, R37", { repair: "afterwards", fails: true }),
     confirm: pair(ok, "R26", { repair: 15 }),
     restart: pair(ok, "R7, R26", { repair: 15 }),
+    permanent: pair(ok, "R26, R82", { repair: 15 }),
   },
   corruptClone: {
     fetch: pair(ok, "R26"),
@@ -86,6 +111,7 @@ export const MATRIX: Readonly<Record<FaultName, Row>> = {
     activate: "nothing reads the clone after the build",
     confirm: "nothing reads the clone after the build",
     restart: "nothing reads the clone after the build",
+    permanent: "nothing reads the clone after the build",
   },
   clockAhead: everywhere(pair(ok, "R26, R37")),
   clockBehind: everywhere(pair(ok, "R26, R37")),
@@ -95,23 +121,27 @@ export const MATRIX: Readonly<Record<FaultName, Row>> = {
     confirm: "the daemon that works stays until all else is confirmed",
     // At the end of the window its unit has failed, or is being started once more and has no link yet.
     restart: pair(["rolled-back units-failed", "rolled-back not-confirmed"], "R7, R30, R37"),
+    permanent: "the run does not come to it: nobody confirms",
   },
   strayAgent: {
     ...onlyConfiguration("the agent makes way for the new one"),
     activate: "the daemon that works stays until all else is confirmed",
     confirm: "the daemon that works stays until all else is confirmed",
     restart: pair(["rolled-back not-confirmed"], "R7, R30, R37"),
+    permanent: "the run does not come to it: nobody confirms",
   },
   failedUnit: {
     ...onlyConfiguration("it is activated"),
     activate: pair(["rolled-back units-failed"], "R37"),
     confirm: "the run does not come to it: a failed unit ends it before",
     restart: "the run does not come to it: a failed unit ends it before",
+    permanent: "the run does not come to it: a failed unit ends it before",
   },
   hangingActivation: {
     ...onlyConfiguration("it is activated"),
     activate: pair(["rolled-back not-confirmed"], "R37"),
     confirm: "the run does not come to it: the activation does not end",
     restart: "the run does not come to it: the activation does not end",
+    permanent: "the run does not come to it: the activation does not end",
   },
 };

@@ -26,6 +26,8 @@ const ENTRIES = join(LOADER, "entries");
 /** Kernels and initrds, copied out of the store: the loader reads no other file system. */
 const FILES = "EFI/nixos";
 const PROFILES = "/nix/var/nix/profiles";
+/** The lab's own: below /var, so that it outlives a boot. While it is there, an installer waits. */
+const HOLD = "/var/lib/lab/hold/installer";
 
 interface Generation {
   readonly number: number;
@@ -104,5 +106,9 @@ machine-id ${readFileSync("/etc/machine-id", "utf8").trim()}
 function writeLoaderConf({ entry }: Generation): void {
   const temporary = join(LOADER, "loader.tmp");
   writeFileSync(openSync(temporary, "wx"), `timeout 0\ndefault ${entry}\neditor 0\nconsole-mode keep\n`);
+  while (existsSync(HOLD)) {
+    writeFileSync(join(dirname(HOLD), "at-installer"), "");
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+  }
   renameSync(temporary, join(LOADER, "loader.conf"));
 }

@@ -46,6 +46,12 @@ case "\$1" in
   boot)
     echo "updating the boot loader..."
     sleep $bootEntrySeconds
+    # systemd-boot-builder.py of nixpkgs 01378401 opens it as a new file.
+    if [ -e "\$root/boot/loader/loader.tmp" ]; then
+      echo "FileExistsError: [Errno 17] File exists: '/boot/loader/loader.tmp'" >&2
+      echo "Failed to install bootloader" >&2
+      exit 1
+    fi
     exit ;;
   *) echo "usage: switch-to-configuration switch|boot|test" >&2; exit 1 ;;
 esac

@@ -8,7 +8,7 @@ import { createDaemonFiles } from "../spool/daemon-files.ts";
 import { daemonLayout, runnerLayout } from "../spool/layout.ts";
 import { parseUnitStates } from "../systemd/show.ts";
 import { clockFinding } from "./check-dashboard.ts";
-import { checkDirectories, checkDisks, checkSigning } from "./check-host.ts";
+import { checkBootLoader, checkDirectories, checkDisks, checkSigning } from "./check-host.ts";
 import { checkJobs, unitsFinding } from "./check-services.ts";
 
 const env = { PATH: process.env["PATH"] ?? "" };
@@ -102,6 +102,25 @@ test("R36: a clock that is half an hour off is reported; seconds, and the time o
   }
   expect(clockFinding(undefined, moment).state).toBe("unknown");
   expect(clockFinding("soon", moment).state).toBe("unknown");
+});
+
+test("R36: what an installation of boot entries that was cut off has left is named, with what repairs it, if nobody is installing any", async () => {
+  const left = { path: "/boot/loader/loader.tmp", sentence: "An installation left /boot/loader/loader.tmp." };
+  const finding = (bootLeftovers: (() => Promise<(typeof left)[]>) | undefined, inProgress?: string) =>
+    checkBootLoader({ platform: { bootLeftovers, activationInProgress: async () => inProgress } });
+  expect(await finding(undefined)).toBeUndefined();
+  expect(await finding(async () => [])).toMatchObject({ name: "boot-loader", state: "ok" });
+  expect(await finding(async () => [left])).toEqual({
+    name: "boot-loader",
+    state: "failed",
+    detail: left.sentence,
+    fix: "Switch or roll back, or run: rm -r /boot/loader/loader.tmp; /nix/var/nix/profiles/system/bin/switch-to-configuration boot",
+  });
+  expect(await finding(async () => [left], "x.service is running")).toMatchObject({ state: "unknown" });
+  expect(await finding(() => Promise.reject(new Error("EACCES: /boot")))).toMatchObject({
+    state: "unknown",
+    detail: "EACCES: /boot. Run this as root",
+  });
 });
 
 /** What `systemctl show --property=Id,LoadState,ActiveState` prints of the four units. */

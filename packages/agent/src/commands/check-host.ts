@@ -7,7 +7,7 @@ import type { Platform } from "../platforms/platform.ts";
 import { LEAST_FREE } from "../runner/guards.ts";
 import type { RunnerSettings } from "../settings.ts";
 import { daemonLayout, runnerLayout } from "../spool/layout.ts";
-import { type Finding, fails, holds } from "./finding.ts";
+import { type Finding, fails, holds, unknown } from "./finding.ts";
 import type { HostReaders } from "./host-readers.ts";
 import type { Environment } from "./read-settings.ts";
 
@@ -154,4 +154,27 @@ export async function checkDisks(
     free.push(shown);
   }
   return holds("disk", free.slice(0, 2).join(", "));
+}
+
+/**
+ * Whether an installation of boot entries that was cut off has left something behind: a switch, a roll back or an undo by this agent removes it,
+ * `nixos-rebuild` fails with it. Undefined where this agent installs none.
+ */
+export async function checkBootLoader({
+  platform,
+}: {
+  platform: Pick<Platform, "bootLeftovers" | "activationInProgress">;
+}): Promise<Finding | undefined> {
+  if (platform.bootLeftovers === undefined) return undefined;
+  const name = "boot-loader";
+  try {
+    const [left] = await platform.bootLeftovers();
+    if (left === undefined) return holds(name, "no installation of boot entries was cut off");
+    const inProgress = await platform.activationInProgress();
+    if (inProgress !== undefined) return unknown(name, `boot entries may be being installed: ${inProgress}`);
+    const fix = `Switch or roll back, or run: rm -r ${left.path}; /nix/var/nix/profiles/system/bin/switch-to-configuration boot`;
+    return fails(name, left.sentence, fix);
+  } catch (error) {
+    return unknown(name, `${messageOf(error)}. Run this as root`);
+  }
 }

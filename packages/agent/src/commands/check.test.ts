@@ -56,7 +56,20 @@ async function run(change: Record<string, string> = {}) {
   );
   return { code, text, states };
 }
-const names = ["configuration", "directories", "signing", "disk", "tls", "websocket", "token", "clock", "git", "nix", "services"];
+const names = [
+  "configuration",
+  "directories",
+  "signing",
+  "disk",
+  "boot-loader",
+  "tls",
+  "websocket",
+  "token",
+  "clock",
+  "git",
+  "nix",
+  "services",
+];
 const holds = Object.fromEntries(names.map((name) => [name, "ok"]));
 
 test("R36: where all holds there is a line for each thing, and the exit code is 0", async () => {

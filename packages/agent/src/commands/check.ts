@@ -4,7 +4,7 @@ import { proxySecrets } from "../link/proxy.ts";
 import { ALL_SETTING_NAMES, type DaemonSettings, daemonSettings } from "../settings.ts";
 import { checkAccess } from "./check-access.ts";
 import { checkDashboard } from "./check-dashboard.ts";
-import { checkDirectories, checkDisks, checkSigning } from "./check-host.ts";
+import { checkBootLoader, checkDirectories, checkDisks, checkSigning } from "./check-host.ts";
 import { checkServices } from "./check-services.ts";
 import { type Finding, fails, holds, unknown } from "./finding.ts";
 import { createHostReaders, type HostReaders } from "./host-readers.ts";
@@ -29,6 +29,8 @@ export async function check(env: Environment, write = (text: string) => void pro
     report(await checkDirectories(host, read.settings));
     report(await checkSigning(read.settings, env));
     report(await checkDisks(host));
+    const bootLoader = await checkBootLoader(host);
+    if (bootLoader !== undefined) report(bootLoader);
     for (const finding of await checkDashboard(read.settings, env)) report(finding);
     report(await checkGit(host, read.settings));
     report(await checkNix(host, env));

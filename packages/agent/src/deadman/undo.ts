@@ -1,6 +1,7 @@
 import { open } from "node:fs/promises";
 import { shorten } from "@nixfleet/protocol";
 import { bootId, type Clock, type Disk, type Exec, identifyProcess, isAlive, isDiskFull } from "@nixfleet/runtime";
+import { removeBootLeftovers } from "../platforms/boot-leftovers.ts";
 import type { Platform } from "../platforms/platform.ts";
 import { activatedClosure } from "../platforms/specialisations.ts";
 import type { ArmedDeadman } from "../spool/armed-deadman.ts";
@@ -102,7 +103,10 @@ async function activatePrevious(
   const steps = undoSteps(armed, { bootId: bootId(), running, bootActivates: platform.bootActivates });
   const exitCodes: (number | null)[] = [];
   for (const step of steps) {
-    const attempt = () => runStep(deps, run, step, (child) => note({ child, exitCodes }));
+    const attempt = async () => {
+      if (step.kind === "boot-entry") await removeBootLeftovers(platform, log);
+      return runStep(deps, run, step, (child) => note({ child, exitCodes }));
+    };
     let exitCode = await attempt();
     if (exitCode !== 0) {
       await stopUnit(exec, step.unit, armed.host);

@@ -135,6 +135,7 @@ export function createDarwinPlatform({ hostname, flakeAttr, systemRoot, env, exe
     rebootReasons: async () => [],
     switchInhibitors: async () => [],
     bootSpace: async () => undefined,
+    bootLeftovers: undefined,
     reboot: isOwnMachine ? ["/sbin/shutdown", "-r", "now"] : undefined,
     readFacts: system.readFacts,
   };

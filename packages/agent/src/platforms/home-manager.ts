@@ -155,6 +155,7 @@ export function createHomeManagerPlatform(deps: HomeManagerDeps): Platform {
     rebootReasons: async () => [],
     switchInhibitors: async () => [],
     bootSpace: async () => undefined,
+    bootLeftovers: undefined,
     // The machine is not the user's.
     reboot: undefined,
     async readFacts() {

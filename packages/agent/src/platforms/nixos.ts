@@ -9,6 +9,7 @@ import { readNixosWaysIn } from "../lock-out/read-ways-in.ts";
 import { isAgentUnit } from "../systemd/agent-units.ts";
 import { createSystemd, isSystemdBooted } from "../systemd/systemd.ts";
 import { bootDefault } from "./boot-default.ts";
+import { findBootLeftovers } from "./boot-leftovers.ts";
 import { bootDifferences, bootFiles, inhibitorsBetween } from "./closure-parts.ts";
 import { readServiceFiles } from "./installed-agent.ts";
 import { listGenerations, resolve, resolveClosure } from "./links.ts";
@@ -132,6 +133,11 @@ export function createNixosPlatform(deps: NixosDeps): Platform {
       let needed = 0;
       for (const [file, size] of await bootFiles(closure)) if (!known.has(file)) needed += size;
       return { needed, ...boot };
+    },
+    bootLeftovers: async () => {
+      const closures = (await listGenerations(system.profile)).flatMap(({ closure }) => closure ?? []);
+      const specialisations = await Promise.all(closures.map(listSpecialisations));
+      return findBootLeftovers(systemRoot, [...closures, ...specialisations.flat().map(({ closure }) => closure)]);
     },
     reboot: isSystemd ? ["systemctl", "reboot"] : undefined,
     async readFacts() {

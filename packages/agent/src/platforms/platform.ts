@@ -62,6 +62,14 @@ export interface Difference {
   sentence: string;
 }
 
+/** What an installation of boot entries that was cut off has left behind, and what keeps a later one from its work. */
+export interface BootLeftover {
+  /** A file or folder that can be removed: the installer would have done so had it come to its end. */
+  path: string;
+  /** For a person: what it is, and what comes of it. */
+  sentence: string;
+}
+
 /** What a person has granted to the program that activates. */
 export interface AccessReading {
   /** The program that it has to be granted to. */
@@ -166,6 +174,8 @@ export interface Platform extends PlatformTraits {
   switchInhibitors(closure: string): Promise<readonly string[]>;
   /** Bytes that the boot partition needs for this closure, and has free, by where it is mounted; undefined: nothing is copied there. */
   bootSpace(closure: string): Promise<BootSpace | undefined>;
+  /** Finds what is left of installations of boot entries that were cut off, to be removed before the next; undefined: there are no such. */
+  readonly bootLeftovers: (() => Promise<readonly BootLeftover[]>) | undefined;
   /** The program that reboots the machine; undefined where that is not for this agent to do. */
   readonly reboot: readonly [string, ...string[]] | undefined;
 }

@@ -1,5 +1,5 @@
-import { mkdir, readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { OpName, type Outcome, type Platform, type RunEvent, type RunEventOf, type RunId } from "@nixfleet/protocol";
 import { type Exec, exec, identifyProcess, isAlive, type ProcessIdentity, systemClock } from "@nixfleet/runtime";
 import {
@@ -47,6 +47,14 @@ export interface TestHost extends AsyncDisposable {
   activations(): Promise<string[]>;
   /** Closures whose boot entry was installed. */
   bootEntries(): Promise<string[]>;
+}
+
+/** What an installation of systemd-boot's entries that was cut off leaves, and what makes each later one fail. Returns its path. */
+export async function leaveHalfLoaderConf({ config }: Pick<TestHost, "config">): Promise<string> {
+  const path = join(config.systemRoot, "boot/loader/loader.tmp");
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, "timeout 5\n");
+  return path;
 }
 
 let made = 0;

@@ -1,5 +1,6 @@
 import { describeEnd } from "@nixfleet/runtime";
 import { nixFailureCode } from "../nix/nix-failure.ts";
+import { removeBootLeftovers } from "../platforms/boot-leftovers.ts";
 import type { ActivationCommand } from "../platforms/platform.ts";
 import type { ActivationResult } from "./activate.ts";
 import { isStoreFull } from "./build.ts";
@@ -32,7 +33,9 @@ const FAULTS = {
  */
 export async function makePermanent(context: RunContext, plan: DeploymentPlan, control: Control): Promise<ActivationResult> {
   const { closure, mode, generation } = plan;
-  for (const step of await context.deps.platform.permanentSteps(closure, mode, generation)) {
+  const { platform } = context.deps;
+  for (const step of await platform.permanentSteps(closure, mode, generation)) {
+    if (step.kind === "boot-entry") await removeBootLeftovers(platform, context.log);
     const ended = step.kind === "profile" ? await runNix(context, step, control) : await runInstaller(context, step, control);
     switch (ended.kind) {
       case "stopped":

@@ -5,7 +5,7 @@ import type { RunId } from "@nixfleet/protocol";
 import { expect, test } from "vitest";
 import { readUndoRecord } from "../deadman/record.ts";
 import { exists } from "../spool/exists.ts";
-import { eventsOf, type TestHost } from "./host.fixture.ts";
+import { eventsOf, leaveHalfLoaderConf, type TestHost } from "./host.fixture.ts";
 import { createHostThatRuns, expectTruth, inConfirm, pretendAnotherBoot, secret } from "./killed-host.fixture.ts";
 import { kill, startRunner } from "./runner-process.fixture.ts";
 
@@ -20,11 +20,12 @@ function killIfThere(pid: number): void {
   }
 }
 
-/** All that runs of a run is gone at once, and the machine boots what is named. */
+/** All that runs of a run is gone at once, with what an installer of boot entries leaves then, and the machine boots what is named. */
 async function cutPower(host: TestHost, runId: RunId, runner: Parameters<typeof kill>[0], boots: string): Promise<void> {
   const left = await host.processesOf(runId);
   await kill(runner);
   for (const { pid } of left) killIfThere(pid);
+  await leaveHalfLoaderConf(host);
   await pretendAnotherBoot(host, runId);
   const current = join(host.config.systemRoot, "run/current-system");
   await rm(current);
@@ -92,6 +93,7 @@ test.for(["what ran", "the new one"])(
       const child = (await readUndoRecord(layout.run(runId)))?.child;
       await kill(unit);
       if (child != null) killIfThere(-child.pid);
+      await leaveHalfLoaderConf(host);
       expect(await exists(layout.deadman)).toBe(true);
       expect(await readUndoRecord(layout.run(runId))).toMatchObject({ why: "boot", endedAt: null });
     }
@@ -99,6 +101,7 @@ test.for(["what ran", "the new one"])(
     await boot(host);
     expect(await exists(layout.deadman)).toBe(false);
     expect((await host.bootEntries()).at(-1)).toBe(first);
+    expect(await host.deps.platform.bootLeftovers?.()).toEqual([]);
     await host.run();
     expect(await expectTruth(host, runId, { first })).toMatchObject({ state: "rolled-back", code: "host-restarted" });
     expect(JSON.parse(await readFile(layout.run(runId).undone, "utf8"))).toMatchObject({ left: null, running: first });

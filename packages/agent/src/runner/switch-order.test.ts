@@ -7,7 +7,7 @@ import { readDeadmanFact } from "../deadman/record.ts";
 import type { HostStep } from "../platforms/platform.ts";
 import { runnerLayout } from "../spool/layout.ts";
 import { createConfirmDashboard, SECRET } from "./confirm-dashboard.fixture.ts";
-import { eventsOf, logText, type TestHost } from "./host.fixture.ts";
+import { eventsOf, leaveHalfLoaderConf, logText, type TestHost } from "./host.fixture.ts";
 import { createRunningHost } from "./running-host.fixture.ts";
 
 const secret = { confirmSecret: SECRET };
@@ -71,6 +71,22 @@ function withPermanentSteps(
   const permanentSteps: typeof platform.permanentSteps = async (...of) => change(await platform.permanentSteps(...of));
   return { platform: { ...platform, permanentSteps } };
 }
+
+test.for(["switch", "boot"] as const)(
+  "R82: mode %s: what an installation of boot entries that was cut off has left is removed before the next one, and said",
+  async (mode) => {
+    const { host, second, before } = await hostThatRuns(200);
+    const left = await leaveHalfLoaderConf(host);
+    const runId = await host.ask("switch", { mode }, { commit: second, ...secret });
+    await host.run();
+    expect(await host.outcome(runId)).toEqual({ state: "succeeded" });
+    expect((await host.bootEntries()).slice(before)).toEqual([(await stateOf(host)).profile]);
+    expect(logText(await host.events(runId)).join("\n")).toContain(
+      `left ${left}, with which each later one fails. It was removed.`,
+    );
+    await expectOver(host, runId);
+  },
+);
 
 const failing: HostStep["argv"] = ["/bin/sh", "-c", "echo 'error: No space left on device' >&2; exit 1"];
 
