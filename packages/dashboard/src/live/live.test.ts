@@ -76,6 +76,7 @@ function createBrowser() {
         seen.gone.push(message.topic);
         break;
       case "hello":
+      case "ping":
       case "problem":
     }
   });
