@@ -136,12 +136,12 @@ in
     flakeDir = mkOption {
       type = types.str;
       default = "";
-      description = "Folder of the config repository that has the flake, where that is not its root. The tests of the host are beside the flake, in `hosts/<hostname>/tests`.";
+      description = "Folder of the config repository that has the flake, where that is not its root. The tests of the host are beside the flake, in `hosts/<hostname>/tests`. The dashboard has the same setting, `NIXFLEET_FLAKE_DIR`.";
       example = "nix";
     };
 
     sshKeyFile = nullOrOption secretFile {
-      description = "Private key with read access to the config repository, for an ssh:// address. Inputs of the flake on the same server are fetched with it too.";
+      description = "Private key with read access to the config repository, for an ssh:// address. If null, those of the user who runs it, `~/.ssh/id_*`. Inputs of the flake on the same server are fetched with it too.";
       example = "/run/agenix/nixfleet-deploy-key";
     };
 
@@ -263,7 +263,7 @@ in
     healthChecks = mkOption {
       type = types.listOf healthCheck;
       default = [ ];
-      description = "What must hold after a switch. If one still fails when the confirm timeout ends, the switch is undone.";
+      description = "What must hold after a switch. If one still fails when the confirm window (`confirmTimeout`) ends, the switch is undone.";
       example = [
         {
           kind = "http";

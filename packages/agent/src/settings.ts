@@ -175,7 +175,12 @@ const hostSettings = defineSettings({
   },
   backupFileExtension: {
     env: "NIXFLEET_BACKUP_FILE_EXTENSION",
-    schema: z.string().regex(/^[\w-][\w.-]{0,63}$/, "up to 64 letters, digits and . _ - are expected"),
+    schema: z
+      .string()
+      .regex(
+        /^[\w-][\w.-]{0,63}$/,
+        "up to 64 letters, digits and . _ - are expected, without the dot in front: Home Manager adds it",
+      ),
     help: "Home Manager: appended to the names of files that are in the way of its links; else it does not activate",
     example: "backup",
   },

@@ -142,3 +142,18 @@ test("--help names every setting, whether it is required, and its default", () =
   expect(help).toContain("the host's token (required, secret)");
   expect(help).toContain("seconds between metrics (default 5)");
 });
+
+test("a fault in a value that has parts says in which of them", () => {
+  const checks = defineSettings({
+    checks: {
+      env: "NIXFLEET_CHECKS",
+      schema: z
+        .string()
+        .transform((text): unknown => JSON.parse(text))
+        .pipe(z.array(z.object({ port: z.number() }))),
+      help: "checks",
+    },
+  });
+  const result = readSettings(checks, { NIXFLEET_CHECKS: '[{"port":1},{}]' }, files({}));
+  expect(result).toMatchObject({ ok: false, faults: [{ fault: expect.stringContaining(": 1.port: Invalid input") }] });
+});

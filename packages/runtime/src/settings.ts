@@ -73,7 +73,7 @@ export function readSettings<S extends SettingsSpec>(
       const parsed = setting.schema.safeParse(found.text);
       if (parsed.success) values[key] = parsed.data;
       else {
-        const messages = [...new Set(parsed.error.issues.map((issue) => issue.message))].join("; ");
+        const messages = [...new Set(parsed.error.issues.map(issueText))].join("; ");
         faults.push({ name: found.name, fault: describe(setting, found.text, messages), fix: fixOf(setting) });
       }
     }
@@ -116,9 +116,14 @@ function findText(
     };
   } catch (error) {
     const reason = messageOf(error);
-    const fix = "Name a file that exists and that this program's user may read.";
+    const fix = "Name a file that exists and that this program's user may read. By hand, a file of root's is read with sudo.";
     return { kind: "fault", fault: { name: fileName, fault: `names a file that cannot be read: ${reason}`, fix } };
   }
+}
+
+/** What is wrong, and where in a value that has parts, such as a list of health checks. */
+function issueText({ path, message }: z.core.$ZodIssue): string {
+  return path.length === 0 ? message : `${path.join(".")}: ${message}`;
 }
 
 function describe(setting: SettingSpec, text: string, messages: string): string {

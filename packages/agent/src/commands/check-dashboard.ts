@@ -48,8 +48,8 @@ async function checkTls(link: Extract<LinkUrl, { ok: true }>, route: Route): Pro
   const code = (failure as NodeJS.ErrnoException).code ?? "";
   const reached = /CERT|SELF_SIGNED|UNABLE_TO_|^ERR_TLS|^ERR_SSL|^EPROTO$/.test(code);
   const fix = reached
-    ? "Give the dashboard a certificate of a known authority, or name your own authority's in NODE_EXTRA_CA_CERTS. If it speaks no TLS, use http://."
-    : "Check NIXFLEET_URL, this host's network and name resolution, and whether the dashboard runs.";
+    ? "Give the dashboard a certificate of a known authority, or trust your own authority: security.pki.certificateFiles on NixOS and nix-darwin, elsewhere NODE_EXTRA_CA_CERTS of the services. If it speaks no TLS, use http://."
+    : "Check url (NIXFLEET_URL), this host's network and name resolution, and whether the dashboard runs.";
   // Behind a semicolon Node advises an option of its own, which a service cannot be given.
   return fails("tls", `${host}: ${failure.message.split(";", 1)[0] || code}${way}`, fix);
 }
@@ -107,13 +107,15 @@ async function checkUpgrade(url: string, token: string, route: Route): Promise<F
   const opens: Finding = { name: "websocket", state: "ok", detail: `${url} opens` };
   if (failure === undefined) return [opens, { name: "token", state: "ok", detail: "the dashboard accepts it" }];
   if (failure.kind === "unauthorized") {
-    const fix = "Rotate this host's token in the dashboard, and put the new one into the file that NIXFLEET_TOKEN_FILE names.";
+    const fix =
+      "Replace token on this host's page of the dashboard, put the new one into the file of tokenFile (NIXFLEET_TOKEN_FILE), and restart the agent.";
     return [
       { name: "websocket", state: "ok", detail: `${url} answers` },
       { name: "token", state: "failed", detail: failure.detail, fix },
     ];
   }
-  const fix = "Check the path in NIXFLEET_URL; a reverse proxy must pass on WebSocket upgrades (Connection and Upgrade headers).";
+  const fix =
+    "Check the path in url (NIXFLEET_URL); a reverse proxy must pass on WebSocket upgrades (Connection and Upgrade headers).";
   return [
     { name: "websocket", state: "failed", detail: failure.detail, fix },
     { name: "token", state: "unknown", detail: "skipped: the link does not open" },

@@ -34,8 +34,8 @@ export async function checkDirectories(
     try {
       await access(existing, constants.W_OK | constants.X_OK);
     } catch (error) {
-      const fix =
-        "Run this as the agent's user, or set NIXFLEET_STATE_DIR and NIXFLEET_RUNNER_DIR to directories that it may write.";
+      const user = platform.scope === "system" ? "root, for example with sudo" : "the user whose home the agent manages";
+      const fix = `Run this as ${user}. Otherwise set NIXFLEET_STATE_DIR and NIXFLEET_RUNNER_DIR to directories that it may write.`;
       return fails(name, messageOf(error), fix);
     }
   }

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { createServer as createHttpServer } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import { type AddressInfo, connect } from "node:net";
@@ -98,7 +98,7 @@ test("R36: a wrong token is reported as that, with a fix, and is not shown", asy
   const { code, text, states } = await run({ NIXFLEET_TOKEN: "nf_gate_another-one-that-is-wrong" });
   expect(code).toBe(1);
   expect(states).toEqual({ ...holds, token: "FAIL" });
-  expect(text).toMatch(/fix: Rotate this host's token/);
+  expect(text).toMatch(/fix: Replace token on this host's page/);
   expect(text).not.toContain("another-one");
 });
 
@@ -120,6 +120,13 @@ test("R36: without Nix, or without the right to its store, that is reported with
   expect(code).toBe(1);
   expect(states).toEqual({ ...holds, nix: "FAIL" });
   expect(text).toMatch(/fix: Install Nix/);
+
+  // As Nix 2.8 answers a user who may not use the daemon, and 2.26 whose store cannot be opened.
+  const refusing = `#!/bin/sh\necho "Store URL: daemon" >&2\necho "error: cannot connect to socket: Permission denied" >&2\nexit 1\n`;
+  await writeFile(join(root, "bin/nix"), refusing, { mode: 0o755 });
+  const refused = await run();
+  expect(refused.states).toEqual({ ...holds, nix: "FAIL" });
+  expect(refused.text).toMatch(/nix +error: cannot connect to socket: Permission denied\n +fix: Check that nix-daemon runs/);
 });
 
 test("R32 R36: a certificate that is not trusted is refused with a fix, and the token is not sent", async () => {

@@ -60,6 +60,12 @@ async function checkGit({ clone }: HostReaders, { repoUrl, branch }: DaemonSetti
   return { name: "git", state: "failed", detail: fault.reason, fix: FAILURES[fault.code].next };
 }
 
+/** Nix tells which store it asks, and warns, before it says what is wrong. */
+function nixFault(stderr: string): string {
+  const lines = stderr.trim().split("\n");
+  return lines.find((line) => line.startsWith("error:")) ?? (lines.at(-1) || "nix failed");
+}
+
 /** Whether Nix runs, and reaches its store (through its daemon, where there is one). Nothing is evaluated or built. */
 async function checkNix(host: HostReaders | undefined, env: Environment): Promise<Finding> {
   const path = { PATH: env["PATH"] ?? "", ...(env["NIX_REMOTE"] !== undefined && { NIX_REMOTE: env["NIX_REMOTE"] }) };
@@ -73,7 +79,7 @@ async function checkNix(host: HostReaders | undefined, env: Environment): Promis
     return { name: "nix", state: "ok", detail: `Nix ${version ?? ""} reaches its store`.replace("  ", " ") };
   }
   const missing = store.end.kind === "spawn-failed";
-  const detail = missing ? "nix cannot be run" : (store.stderr.trim().split("\n")[0] ?? "nix failed");
+  const detail = missing ? "nix cannot be run" : nixFault(store.stderr);
   const fix = missing
     ? "Install Nix, or put its bin directory into the agent's PATH."
     : "Check that nix-daemon runs and that this user may use it (allowed-users in nix.conf).";

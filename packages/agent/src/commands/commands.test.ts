@@ -1,7 +1,9 @@
 import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Commit, FAILURES } from "@nixfleet/protocol";
+import { exec } from "@nixfleet/runtime";
 import { createTempDir, type TempDir } from "@nixfleet/testkit";
+import { builtProgram } from "@nixfleet/testkit/built-programs";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type AgentHost, createAgentHost, nextRunId } from "../daemon/agent.fixture.ts";
 import { writeArmed } from "../deadman/record.ts";
@@ -34,16 +36,42 @@ test("every fault of the settings is printed at once, each with a fix, and the e
   expect(runner.stderr()).toContain("NIXFLEET_REPO_URL");
 });
 
-test("a word that is no command, and an option that is none, are answered with the usage and 2", async () => {
+test("wrong usage is answered with what is wrong, where the usage is, and 2", async () => {
   await using host: AgentHost = await createAgentHost();
-  const [wrong, option, version, help] = [["dance"], ["run", "--runner=magic"], ["--version"], ["--help"]].map((argv) =>
-    host.start(argv),
-  );
-  expect([(await wrong?.ended)?.code, (await option?.ended)?.code]).toEqual([2, 2]);
-  expect(wrong?.stderr()).toContain("Unknown command: dance.");
-  expect([(await version?.ended)?.code, (await help?.ended)?.code]).toEqual([0, 0]);
+  const wrong = [
+    { argv: ["dance"], says: "Unknown command: dance.", see: "nixfleet-agent --help" },
+    { argv: [], says: "A command is missing.", see: "nixfleet-agent --help" },
+    { argv: ["run", "--runner=magic"], says: "--runner is spawn or service, not magic.", see: "nixfleet-agent run --help" },
+    { argv: ["deploy", "--mod", "test"], says: "Unknown option '--mod'.", see: "nixfleet-agent --help" },
+    { argv: ["deploy", "--commit", "4f2a"], says: "4f2a is none.", see: "nixfleet-agent deploy --help" },
+    { argv: ["status", "--to", "4"], says: "--to belongs to undo.", see: "nixfleet-agent undo --help" },
+  ].map(({ argv, ...expected }) => ({ ...expected, agent: host.start(argv) }));
+  for (const { agent, says, see } of wrong) {
+    expect((await agent.ended).code).toBe(2);
+    const [reason, help, ...more] = agent.stderr().trim().split("\n");
+    expect(reason).toContain(says);
+    expect(help).toBe(`See ${see}.`);
+    expect(more).toEqual([]);
+  }
+});
+
+test("--help is about one command, or about all of them and their settings", async () => {
+  await using host: AgentHost = await createAgentHost();
+  const [version, all, deploy] = [["--version"], ["--help"], ["deploy", "--help"]].map((argv) => host.start(argv));
+  expect([(await version?.ended)?.code, (await all?.ended)?.code, (await deploy?.ended)?.code]).toEqual([0, 0, 0]);
   expect(version?.stdout()).toBe(`${AGENT_VERSION}\n`);
-  expect(help?.stdout()).toContain("NIXFLEET_TOKEN");
+  expect(all?.stdout()).toContain("NIXFLEET_TOKEN");
+  expect(deploy?.stdout()).toMatch(/^Usage: nixfleet-agent deploy \[--commit COMMIT\]/);
+  expect(deploy?.stdout()).toContain("3 refused");
+  expect(deploy?.stdout()).not.toMatch(/undo \[--to|NIXFLEET_/);
+});
+
+test("a reader that leaves, such as head, ends no command with an error", async () => {
+  const script = `"$1" "$2" check | sed q >"$3/read"; echo "\${PIPESTATUS[0]}" >"$3/code"`;
+  const argv = ["bash", "-c", script, "bash", process.execPath, builtProgram("agent"), dir.path] as const;
+  const { stderr } = await exec({ argv, env: { PATH: process.env["PATH"] ?? "", HOME: dir.path } }).result;
+  expect(stderr).toBe("");
+  expect(await readFile(join(dir.path, "code"), "utf8")).toBe("1\n");
 });
 
 test("status reports what runs, what waits and how the last run ended, without a dashboard and without a daemon", async () => {
@@ -71,7 +99,7 @@ test("status reports what runs, what waits and how the last run ended, without a
   });
   expect(code).toBe(3);
   expect(text.split("\n").slice(0, -1)).toEqual([
-    `daemon     does not run (${stateDir})`,
+    `daemon     does not run (${stateDir}): nixfleet-agent check says why`,
     "runner     idle",
     `system     last deployed ${closure} (commit aaaaaaa, run ${ended})`,
     "armed      nothing",
@@ -143,7 +171,7 @@ test("status reports what is armed, which units failed and what this host allows
   );
   expect(text).toMatch(/^units {6}(none failed|not known|failed: .*)$/m);
   expect(text).toContain(
-    "policy     only pull, switch; signed commits only; never goes back; undone after 120 s without confirmation",
+    "policy     only pull, switch; signed commits only; no older commits; undone after 120 s without confirmation",
   );
   expect(text.match(/^daemon/gm)).toHaveLength(1);
   expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);

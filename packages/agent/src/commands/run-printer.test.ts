@@ -1,6 +1,6 @@
-import type { RunEventBody } from "@nixfleet/protocol";
+import { REFUSALS, type RefusalCode, type RunEventBody } from "@nixfleet/protocol";
 import { expect, test } from "vitest";
-import { createRunPrinter } from "./run-printer.ts";
+import { createRunPrinter, describeOutcome } from "./run-printer.ts";
 
 function print(...bodies: (RunEventBody & { at?: number })[]): string {
   let text = "";
@@ -41,4 +41,15 @@ test("progress is reported from time to time, and in each phase again", () => {
   const nothing = { builds: { done: 0, expected: 0, running: 0, failed: 0 }, copies: { done: 0, expected: 0 } };
   expect(print({ kind: "progress", progress: { ...nothing, bytes: { done: 0, expected: 0 }, now: [] } })).toBe("");
   expect(text.match(/built \d/g)).toEqual(["built 1", "built 2", "built 3"]);
+});
+
+test("R37: a refusal that force skips names --force at the terminal, and never allowRewind, which restricts the dashboard alone", () => {
+  const refused = (code: RefusalCode) => ({ state: "refused" as const, code, reason: "It is one" });
+  for (const [code, { skippable, next }] of Object.entries(REFUSALS) as [RefusalCode, (typeof REFUSALS)[RefusalCode]][]) {
+    const text = print({ kind: "finished", outcome: refused(code) });
+    if (!skippable) expect(text).toBe(`refused (${code}): It is one. ${next}\n`);
+    else expect([text.includes("--force"), text.includes("allowRewind")], text).toEqual([true, false]);
+    // The last run of `status` may have been the dashboard's.
+    expect(describeOutcome(refused(code))).toBe(`refused (${code}): It is one. ${next}`);
+  }
 });

@@ -1,4 +1,14 @@
-import { FAILURES, type Outcome, PHASE_LABELS, REFUSALS, type RunEvent, sentence, withoutControls } from "@nixfleet/protocol";
+import {
+  FAILURES,
+  type Outcome,
+  PHASE_LABELS,
+  REFUSALS,
+  type RefusalCode,
+  type RunEvent,
+  type SkippableRefusal,
+  sentence,
+  withoutControls,
+} from "@nixfleet/protocol";
 import { stripEscapes } from "../escape-sequences.ts";
 
 /** Between two lines of progress, in milliseconds. */
@@ -47,7 +57,7 @@ export function createRunPrinter(write: (text: string) => void): (event: RunEven
       case "warning":
         return line(`warning: ${event.message}`);
       case "finished":
-        return line(describeOutcome(event.outcome));
+        return line(describeOutcome(event.outcome, nextByHand));
       case "started":
       case "preview":
       case "restart":
@@ -58,15 +68,27 @@ export function createRunPrinter(write: (text: string) => void): (event: RunEven
   };
 }
 
+/** The next step for a person at the terminal, where a word replaces the page's dialog and allowRewind restricts nobody. */
+const FORCE_BY_HAND: Record<SkippableRefusal, string> = {
+  "already-current": "Nothing needs to be done. --force does it anyway.",
+  "not-fast-forward": "Deploy a newer commit, or go back to this one with --force.",
+  "agent-missing": "Keep services.nixfleet-agent enabled in the host's configuration, or remove the agent with --force.",
+  "would-lock-out": "Keep what is named here in the host's configuration and push it, or give it up with --force.",
+};
+
+function nextByHand(code: RefusalCode): string {
+  return Object.hasOwn(FORCE_BY_HAND, code) ? FORCE_BY_HAND[code as SkippableRefusal] : REFUSALS[code].next;
+}
+
 /** How a run ended, and what a person can do about it. */
-export function describeOutcome(outcome: Outcome): string {
+export function describeOutcome(outcome: Outcome, nextOf = (code: RefusalCode): string => REFUSALS[code].next): string {
   switch (outcome.state) {
     case "succeeded":
       return outcome.reason === undefined ? "succeeded" : `succeeded: ${outcome.reason}`;
     case "cancelled":
       return `cancelled: ${outcome.reason}`;
     case "refused":
-      return `refused (${outcome.code}): ${sentence(outcome.reason)} ${REFUSALS[outcome.code].next}`;
+      return `refused (${outcome.code}): ${sentence(outcome.reason)} ${nextOf(outcome.code)}`;
     case "failed":
     case "rolled-back":
     case "timed-out":

@@ -43,7 +43,7 @@ function describe(found: HostStatus, now: number): [name: string, text: string][
 }
 
 function describeDaemon({ daemon, stateDir }: HostStatus): string {
-  if (daemon === null) return `does not run (${stateDir})`;
+  if (daemon === null) return `does not run (${stateDir}): nixfleet-agent check says why`;
   const { pid, startedAt, welcomedAt } = daemon;
   if (startedAt === null) return `runs as process ${pid}`;
   const welcomed = welcomedAt === null ? "not yet welcomed by the dashboard" : `last welcomed ${timeOf(welcomedAt)}`;
@@ -72,7 +72,7 @@ function describePolicy(policy: HostStatus["policy"]): string {
   return [
     allowedOps.length === OpName.options.length ? "all ops" : `only ${allowedOps.join(", ")}`,
     signingRequired ? "signed commits only" : "commits need no signature",
-    allowRewind ? "goes back when forced" : "never goes back",
+    allowRewind ? "older commits when forced" : "no older commits",
     confirmTimeout === 0 ? "no dead-man switch" : `undone after ${confirmTimeout} s without confirmation`,
   ].join("; ");
 }

@@ -73,7 +73,8 @@ async function rollbackRequest(platform: Platform, runnerDir: string, to: number
   const generations = profile === undefined ? [] : await listGenerations(profile);
   const { running } = await readSystemFacts(platform, runnerDir);
   const generation = previousGeneration(generations, running && deployedClosure(running));
-  if (generation === undefined) return "This host has no earlier generation to go back to.";
+  if (generation === undefined)
+    return "This host has no earlier generation to go back to. nixfleet-agent deploy switches it to the tip of the branch.";
   return { op: "rollback", args: { generation } };
 }
 

@@ -1,4 +1,4 @@
-import type { HostRow, Platform, ServerInfo } from "@nixfleet/protocol";
+import { type HostRow, PLATFORM_TRAITS, type Platform, type ServerInfo } from "@nixfleet/protocol";
 import { Fragment, type ReactNode } from "react";
 import { SectionHead } from "../../components/section-head.tsx";
 import { isLoopback } from "./host-setup.ts";
@@ -16,7 +16,10 @@ export function CommonMistakes({ row, server }: { row: HostRow; server: ServerIn
   const journal = JOURNAL[row.platform];
   const entries: (readonly [title: string, words: ReactNode])[] = [
     ...(journal === null ? [] : [["Check the agent’s log", <code key="journal">{journal}</code>] as const]),
-    ["Run the agent’s self-check", <code key="check">nixfleet-agent check</code>],
+    [
+      "Run the agent’s self-check",
+      <code key="check">{PLATFORM_TRAITS[row.platform].scope === "system" ? "sudo " : ""}nixfleet-agent check</code>,
+    ],
     [
       `${row.name} cannot reach the dashboard`,
       isLoopback(origin) ? (
