@@ -98,6 +98,7 @@ export function createNixosPlatform(deps: NixosDeps): Platform {
       ...(await linkDifferences(systemRoot, meant)),
       ...(await bootDifference(systemRoot, meant)),
     ],
+    bootDefault: () => bootDefault(systemRoot),
     activationCheck: () => undefined,
     readAccess: undefined,
     dryActivation: (closure) => ({ argv: [activator(closure), "dry-activate"], env: ownEnv, launcher: [], unit: null }),
