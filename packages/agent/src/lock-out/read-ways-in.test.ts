@@ -251,3 +251,16 @@ test("R83: Home Manager: the keys of its user and the agent, and nothing of the 
   expect(ways).toMatchObject({ hostname: undefined, agent: { url: "http://fleet" }, ssh: { kind: "unmanaged" } });
   expect([...ways.keys]).toEqual([["ada", [expect.objectContaining({ label: "ada@laptop" })]]]);
 });
+
+test("R64: a closure's files may hold what they want: a line of slashes, lines of nothing", async () => {
+  await using dir = await createTempDir();
+  const slashes = "/".repeat(1024 * 1024 - 100);
+  const nixos = await makeClosure(dir.path, "system", {
+    activate: slashes,
+    "etc/systemd/system/multi-user.target.wants/sshd.service": ` -f ${slashes}`,
+    "etc/systemd/system/firewall.service": slashes,
+  });
+  expect(await readNixosWaysIn(nixos, slashes)).toMatchObject({ admins: undefined, firewall: { kind: "custom" } });
+  const darwin = await makeClosure(dir.path, "darwin", { activate: "\n".repeat(1024 * 1024) });
+  expect(await readDarwinWaysIn(darwin, undefined)).toMatchObject({ hostname: undefined, ssh: { kind: "unmanaged" } });
+});
