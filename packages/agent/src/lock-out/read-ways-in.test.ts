@@ -28,7 +28,8 @@ test("R83: NixOS: name, sshd with its ports, keys by user, administrators", asyn
       { name: "root", group: "root", uid: 0 },
       { name: "ada", group: "users", uid: null },
       { name: "guest", group: "users", uid: null },
-      { name: "bob", group: "wheel", uid: null },
+      { name: "bob", group: "wheel", uid: null, shell: "/run/current-system/sw/bin/bash" },
+      { name: "eve", group: "wheel", uid: null, shell: "/run/current-system/sw/bin/nologin" },
     ],
     groups: [{ name: "wheel", gid: 1, members: ["ada"] }],
   };

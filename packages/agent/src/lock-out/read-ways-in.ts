@@ -86,13 +86,18 @@ async function readKeys(directory: string): Promise<WaysIn["keys"]> {
 
 const Accounts = z.lazy(() =>
   z.object({
-    users: z.array(z.object({ name: z.string().max(100), group: z.string().max(100).nullish() })).max(10_000),
+    users: z
+      .array(z.object({ name: z.string().max(100), group: z.string().max(100).nullish(), shell: z.string().max(1000).nullish() }))
+      .max(10_000),
     groups: z.array(z.object({ name: z.string().max(100), members: z.array(z.string().max(100)).max(10_000) })).max(10_000),
   }),
 );
 
+/** Shells that let nobody in (nologin(8)). */
+const NO_SHELL = /\/(?:nologin|false)$/;
+
 /**
- * Root and the members of `wheel`, by the file that the activation makes accounts from. Where systemd-sysusers or userborn makes them,
+ * Root and the members of `wheel` who have a shell, by the file that the activation makes accounts from. Where systemd-sysusers or userborn makes them,
  * there is none.
  */
 async function readAdmins(activate: string): Promise<readonly string[] | undefined> {
@@ -109,7 +114,9 @@ async function readAdmins(activate: string): Promise<readonly string[] | undefin
   if (!parsed.success) return undefined;
   const { users, groups } = parsed.data;
   const wheel = groups.find(({ name }) => name === "wheel")?.members ?? [];
-  const admins = users.filter(({ name, group }) => name === "root" || group === "wheel" || wheel.includes(name));
+  const admins = users
+    .filter(({ name, group }) => name === "root" || group === "wheel" || wheel.includes(name))
+    .filter(({ shell }) => typeof shell !== "string" || !NO_SHELL.test(shell));
   return admins.map(({ name }) => name);
 }
 

@@ -83,7 +83,7 @@ const cases: Case[] = [
     from: { ssh: sshd("PermitRootLogin no") },
     to: { ssh: sshd("PermitRootLogin no"), keys: keys({ ada: [ada] }) },
   },
-  { title: "an administrator less", to: { admins: ["root"] }, risks: ["ada is no longer an administrator."] },
+  { title: "an administrator less", to: { admins: ["root"] }, risks: ["ada is no longer an administrator who can log in."] },
   {
     title: "accounts made by something that is not read",
     to: { admins: undefined },

@@ -82,7 +82,7 @@ function compareAdmins(before: WaysIn, after: WaysIn, { risks, unclear }: Found)
     return;
   }
   for (const user of before.admins) {
-    if (!after.admins.includes(user)) risks.push(`${user} is no longer an administrator.`);
+    if (!after.admins.includes(user)) risks.push(`${user} is no longer an administrator who can log in.`);
   }
 }
 
