@@ -26,9 +26,11 @@ const POLL_MS = 100;
 
 /**
  * The output goes to a file, so that a program does not end with whoever reads it, and nowhere where a full disk has no room
- * for that. The text is fixed; paths come as arguments.
+ * for that: switch-to-configuration ends half way when it cannot print (Rust's `println!`). Whether there is room is tried with a file
+ * beside it, which is empty afterwards. The text is fixed; paths come as arguments.
  */
-const TO_FILE = 'if ( : >>"$1" ) 2>/dev/null; then exec >>"$1" 2>&1; else exec >/dev/null 2>&1; fi; shift; exec "$@"';
+const TO_FILE =
+  'if ( : >>"$1" && printf "%65536s" "" >"$1.room" ) 2>/dev/null; then exec >>"$1" 2>&1; else exec >/dev/null 2>&1; fi; ( : >"$1.room" ) 2>/dev/null; shift; exec "$@"';
 
 export interface UndoDeps {
   runnerDir: string;
