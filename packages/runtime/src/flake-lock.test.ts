@@ -46,6 +46,13 @@ test("inputs that follow one another in a circle end", () => {
   expect(read({ nodes: { root: { inputs } } })).toMatchObject({ ok: true, inputs: { a: {}, b: {} } });
 });
 
+test("R64: inputs that lead by one another more and more often are each followed once", () => {
+  const names = Array.from({ length: 32 }, (_, index) => `a${index}`);
+  const inputs = Object.fromEntries(names.map((name, index) => [name, Array(3).fill(names[index + 1] ?? "end")]));
+  const nodes = { root: { inputs: { ...inputs, end: "root" }, locked: { rev: "r" } } };
+  expect(read({ nodes })).toMatchObject({ ok: true, inputs: { a0: { revision: "r" }, a31: { revision: "r" } } });
+});
+
 test("what is no lock file is reported as such", () => {
   expect(readFlakeLock(new TextEncoder().encode("<<<<<<< HEAD"))).toMatchObject({ ok: false, fault: /not JSON/ });
   expect(read({ nodes: [] })).toMatchObject({ ok: false, fault: /nodes/ });

@@ -56,25 +56,43 @@ export function readFlakeLock(bytes: Uint8Array): FlakeLockRead {
     };
   }
   const { nodes, root } = parsed.data;
+  const resolve = createResolver(nodes, root);
   const inputs = Object.entries(own(nodes, root)?.inputs ?? {})
     .filter(([name]) => name.length <= 100)
     .slice(0, MOST_INPUTS)
-    .map(([name, reference]) => [name, describe(own(nodes, resolve(nodes, root, reference, 0) ?? "")?.locked ?? {})] as const);
+    .map(([name, reference]) => [name, describe(own(nodes, resolve(reference) ?? "")?.locked ?? {})] as const);
   return { ok: true, hash: createHash("sha256").update(bytes).digest("hex"), inputs: Object.fromEntries(inputs) };
 }
 
-/** Follows an input to its node. Paths can be made to run in circles: 32 steps are more than any real one has. */
-function resolve(nodes: Nodes, root: string, reference: string | string[], depth: number): string | null {
-  if (typeof reference === "string") return reference;
-  if (depth > 32) return null;
-  let node = root;
-  for (const name of reference) {
+/**
+ * Follows inputs to their nodes. A path leads from the root from input to input, and each of them may be a path again: each input is
+ * followed once, however many paths lead by it, and one that leads back to itself leads nowhere. 32 steps are more than any real one has.
+ */
+function createResolver(nodes: Nodes, root: string): (reference: string | string[]) => string | null {
+  const known = new Map<string, Map<string, string | null>>();
+  const follow = (reference: string | string[], depth: number): string | null => {
+    if (typeof reference === "string") return reference;
+    if (depth > 32) return null;
+    let node = root;
+    for (const name of reference) {
+      const resolved = input(node, name, depth);
+      if (resolved === null) return null;
+      node = resolved;
+    }
+    return node;
+  };
+  const input = (node: string, name: string, depth: number): string | null => {
+    const inputs = known.get(node) ?? new Map<string, string | null>();
+    known.set(node, inputs);
+    const before = inputs.get(name);
+    if (before !== undefined) return before;
+    inputs.set(name, null);
     const next = own(own(nodes, node)?.inputs ?? {}, name);
-    const resolved = next === undefined ? null : resolve(nodes, root, next, depth + 1);
-    if (resolved === null) return null;
-    node = resolved;
-  }
-  return node;
+    const resolved = next === undefined ? null : follow(next, depth + 1);
+    inputs.set(name, resolved);
+    return resolved;
+  };
+  return (reference) => follow(reference, 0);
 }
 
 function describe(locked: Record<string, unknown>): FlakeLockInput {

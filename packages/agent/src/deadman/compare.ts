@@ -57,8 +57,13 @@ export function restored(armed: ArmedDeadman, bootId: string): Comparison {
 }
 
 /** What a deployment is to have brought about, once it is permanent. */
-export function deployed(armed: ArmedDeadman): Comparison {
-  const { back, activation, excepted, failedUnits, ignoredUnits } = armed;
+export function deployed({
+  back,
+  activation,
+  excepted,
+  failedUnits,
+  ignoredUnits,
+}: Pick<ArmedDeadman, "activation" | "excepted" | "failedUnits" | "ignoredUnits"> & { back: string }): Comparison {
   const { closure, mode } = activation;
   const activated = activatedClosure(activation);
   const meant: MeantState = {

@@ -182,6 +182,16 @@ test("an undo works where neither its output nor its note can be written, and wh
   }
 });
 
+test("R37: a program of an undo that ends where it cannot print comes to its end on a full disk", async () => {
+  const { deps, what, layout, run, running, old, step } = await createHost();
+  // Opened without a fault, and without room for a byte.
+  for (const path of [run.undoOutput, `${run.undoOutput}.room`]) await symlink("/dev/full", path);
+  const printing = step('echo printed || exit 101; ln -sfn "$2" "$1"');
+  await writeArmed(layout, { ...what, ...OVERDUE, undo: [printing] });
+  expect(await undo(deps, { why: "timer" })).toMatchObject({ undone: { exitCodes: [0], running: old, left: null } });
+  expect(await running()).toBe(old);
+});
+
 test("a record that cannot be read undoes nothing, and is no fact", async () => {
   const { deps, layout, running, next } = await createHost();
   await writeFile(layout.deadman, '{"runId":');

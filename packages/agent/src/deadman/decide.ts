@@ -48,6 +48,36 @@ export function undoSteps(
   return undo.filter(({ kind }) => isNeeded[kind]);
 }
 
+/** A program of an undo that was run. `exitCode`: null: it did not end by itself. */
+export interface EndedStep {
+  kind: ArmedDeadman["undo"][number]["kind"];
+  exitCode: number | null;
+}
+
+/**
+ * Sentences for what nobody can look at, and whose program says that it failed: services that the activation left as they were, and the
+ * boot entry of a boot loader whose files are not known here. Several programs of a kind are one after the other for the same thing: the
+ * last one counts.
+ */
+export function failedUnseen(
+  ended: readonly EndedStep[],
+  { unitsFailedExitCode, isBootDefaultSeen }: { unitsFailedExitCode: number | undefined; isBootDefaultSeen: boolean },
+): string[] {
+  const codeOf = (kind: EndedStep["kind"]) => ended.findLast((step) => step.kind === kind)?.exitCode;
+  const told = (code: number | null) => (code === null ? "it did not end by itself" : `exit code ${code}`);
+  const activation = codeOf("activation");
+  const entry = codeOf("boot-entry");
+  const sentences: string[] = [];
+  // Which units have failed is looked at.
+  if (activation !== undefined && activation !== 0 && (activation === null || activation !== unitsFailedExitCode)) {
+    sentences.push(`What ran before was activated again, and not to its end: ${told(activation)}.`);
+  }
+  if (entry !== undefined && entry !== 0 && !isBootDefaultSeen) {
+    sentences.push(`The boot entry could not be put back (${told(entry)}): the next boot may bring what was undone.`);
+  }
+  return sentences;
+}
+
 /** The most confirm windows that one activation may have, however long the dashboard is away. */
 export const MOST_WINDOWS = 5;
 

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { access, mkdir, readlink, rm, symlink } from "node:fs/promises";
+import { access, mkdir, readlink, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { RunId, StorePath } from "@nixfleet/protocol";
 import { type Exec, identifyProcess, isAlive } from "@nixfleet/runtime";
@@ -8,6 +8,7 @@ import { createFakeClock, createTempDir } from "@nixfleet/testkit";
 import { expect, onTestFinished, test } from "vitest";
 import { sampleArmed } from "../spool/armed.fixture.ts";
 import type { ArmedDeadman } from "../spool/armed-deadman.ts";
+import { exists } from "../spool/exists.ts";
 import { runnerLayout } from "../spool/layout.ts";
 import type { UndoRecord } from "../spool/shapes.ts";
 import { extendArmed } from "./arm.ts";
@@ -45,7 +46,7 @@ async function createHost(change: (closures: { old: StorePath; next: StorePath }
   };
   const clock = createFakeClock();
   const deps = { runnerDir, exec, clock, log: () => {} };
-  return { deps, clock, old, next, current, profile, link, programs, run: layout.run(runId) };
+  return { deps, clock, root: dir.path, old, next, current, profile, link, programs, run: layout.run(runId) };
 }
 
 test("what runs is back, but the profile is not: that the next boot would bring the new one is reported", async () => {
@@ -130,6 +131,72 @@ test("what runs instead is reported where the undo restores nothing", async () =
   const deps = { ...host.deps, exec: () => ({ pid: undefined, result: Promise.resolve(ended) }) };
   const result = await undo(deps, { why: "timer" });
   expect(result).toMatchObject({ undone: { running: host.next, left: `The host runs ${host.next}, and not ${host.old}.` } });
+});
+
+/** The host's programs, of which those of a kind end with this code, after they have done their work. */
+function endingWith(host: Awaited<ReturnType<typeof createHost>>, codes: Record<string, number>): typeof host.deps {
+  const exec: Exec = (request) => {
+    const exitCode = codes[request.argv.at(-1) ?? ""] ?? 0;
+    return {
+      pid: undefined,
+      result: host.deps.exec(request).result.then((ended) => ({ ...ended, end: { kind: "exited", exitCode } })),
+    };
+  };
+  return { ...host.deps, exec };
+}
+
+const step = (kind: "activation" | "boot-entry", word: string) => ({
+  kind,
+  launcher: [],
+  argv: ["/activator", word],
+  env: {},
+  unit: null,
+});
+
+test("R63: a boot entry that was not put back, of a boot loader whose files nobody reads, is no undo", async () => {
+  const steps: Partial<ArmedDeadman> = {
+    stage: "permanent",
+    undo: [step("activation", "/activate"), step("boot-entry", "boot")],
+  };
+  const grub = await createHost(() => steps);
+  expect(await undo(endingWith(grub, { boot: 1 }), { why: "timer" })).toMatchObject({
+    undone: {
+      running: grub.old,
+      left: "The boot entry could not be put back (exit code 1): the next boot may bring what was undone.",
+    },
+  });
+
+  // Where it is seen what the machine boots, that counts.
+  const systemdBoot = await createHost(({ old }) => ({ ...steps, profile: old }));
+  await systemdBoot.link(systemdBoot.profile, systemdBoot.old);
+  const loader = join(systemdBoot.root, "boot/loader");
+  await mkdir(join(loader, "entries"), { recursive: true });
+  await writeFile(join(loader, "loader.conf"), "default nixos-generation-1.conf\n");
+  await writeFile(join(loader, "entries/nixos-generation-1.conf"), `options init=${systemdBoot.old}/init\n`);
+  expect(await undo(endingWith(systemdBoot, { boot: 1 }), { why: "timer" })).toMatchObject({ undone: { left: null } });
+});
+
+test("R63: an activation that came back to its links and not to its end is no undo; units that had failed before are none of its own", async () => {
+  const undoOf = async (code: number) => {
+    const host = await createHost(() => ({ undo: [step("activation", "/activate")] }));
+    return undo(endingWith(host, { "/activate": code }), { why: "timer" });
+  };
+  const left = "What ran before was activated again, and not to its end: exit code 1.";
+  expect(await undoOf(1)).toMatchObject({ undone: { left } });
+  expect(await undoOf(4)).toMatchObject({ undone: { left: null } });
+});
+
+test("R63: an undo ends where what is to be looked at cannot be read, says so, and is not begun again for ever", async () => {
+  const broken = await createHost(({ old }) => ({ profile: old }));
+  await broken.link(broken.profile, broken.old);
+  await mkdir(join(broken.root, "boot"), { recursive: true });
+  // As on a damaged partition: it is there, and cannot be read.
+  await symlink("loader", join(broken.root, "boot/loader"));
+  const result = await undo(broken.deps, { why: "boot" });
+  expect(result).toMatchObject({
+    undone: { running: broken.old, left: expect.stringContaining("Whether all is back cannot be seen") },
+  });
+  expect(await exists(runnerLayout(broken.deps.runnerDir).deadman)).toBe(false);
 });
 
 test("which program of an undo is running is in its note while it is, and not afterwards", async () => {

@@ -1,6 +1,6 @@
 import { open } from "node:fs/promises";
 import { shorten } from "@nixfleet/protocol";
-import { bootId, type Clock, type Disk, type Exec, identifyProcess, isAlive, isDiskFull } from "@nixfleet/runtime";
+import { bootId, type Clock, type Disk, type Exec, identifyProcess, isAlive, isDiskFull, messageOf } from "@nixfleet/runtime";
 import { removeBootLeftovers } from "../platforms/boot-leftovers.ts";
 import type { Platform } from "../platforms/platform.ts";
 import { activatedClosure } from "../platforms/specialisations.ts";
@@ -10,7 +10,7 @@ import { wait } from "../spool/run-record.ts";
 import type { UndoRecord } from "../spool/shapes.ts";
 import { stopUnit } from "./activation-unit.ts";
 import { findDifferences, restored } from "./compare.ts";
-import { type UndoCause, undoSteps } from "./decide.ts";
+import { type EndedStep, failedUnseen, type UndoCause, undoSteps } from "./decide.ts";
 import { withDeadmanLock } from "./lock.ts";
 import { readArmed, readUndoRecord, removeArmed, writeUndoRecord } from "./record.ts";
 import { recordedPlatform } from "./recorded-host.ts";
@@ -26,9 +26,11 @@ const POLL_MS = 100;
 
 /**
  * The output goes to a file, so that a program does not end with whoever reads it, and nowhere where a full disk has no room
- * for that. The text is fixed; paths come as arguments.
+ * for that: switch-to-configuration ends half way when it cannot print (Rust's `println!`). Whether there is room is tried with a file
+ * beside it, which is empty afterwards. The text is fixed; paths come as arguments.
  */
-const TO_FILE = 'if ( : >>"$1" ) 2>/dev/null; then exec >>"$1" 2>&1; else exec >/dev/null 2>&1; fi; shift; exec "$@"';
+const TO_FILE =
+  'if ( : >>"$1" && printf "%65536s" "" >"$1.room" ) 2>/dev/null; then exec >>"$1" 2>&1; else exec >/dev/null 2>&1; fi; ( : >"$1.room" ) 2>/dev/null; shift; exec "$@"';
 
 export interface UndoDeps {
   runnerDir: string;
@@ -99,7 +101,7 @@ async function activatePrevious(
   if (earlier !== undefined) await endLeftovers(deps, armed, earlier);
   await stopActivation(deps, run, armed);
   const platform = recordedPlatform(armed.host, exec);
-  const running = await platform.runningClosure();
+  const running = await runningClosure(platform);
   const steps = undoSteps(armed, { bootId: bootId(), running, bootActivates: platform.bootActivates });
   const exitCodes: (number | null)[] = [];
   for (const step of steps) {
@@ -114,14 +116,39 @@ async function activatePrevious(
     }
     exitCodes.push(exitCode);
   }
-  const reactivated = steps.some(({ kind }) => kind === "activation");
-  if (await hasOtherDaemon(platform, armed, { why, reactivated })) await restartDaemon(exec, armed.host);
-  const differences = await findDifferences(platform, restored(armed, bootId()), clock);
-  const left = differences.length === 0 ? null : shorten(differences.join(" "), 2000);
+  const ended = steps.map(({ kind }, index) => ({ kind, exitCode: exitCodes[index] ?? null }));
+  const faults = await look(deps, platform, armed, { why, ended });
+  const left = faults.length === 0 ? null : shorten(faults.join(" "), 2000);
   if (left !== null) log(left);
-  const now = (await platform.runningClosure()) ?? null;
+  const now = (await runningClosure(platform)) ?? null;
   await note({ endedAt: clock.now(), child: null, exitCodes, running: now, left });
   return undone;
+}
+
+/** What is not as it was before, once the programs of an undo have ended. */
+async function look(
+  { exec, clock }: UndoDeps,
+  platform: Platform,
+  armed: ArmedDeadman,
+  { why, ended }: { why: UndoRecord["why"]; ended: readonly EndedStep[] },
+): Promise<string[]> {
+  try {
+    const reactivated = ended.some(({ kind }) => kind === "activation");
+    if (await hasOtherDaemon(platform, armed, { why, reactivated })) await restartDaemon(exec, armed.host);
+    const unseen = failedUnseen(ended, {
+      unitsFailedExitCode: platform.unitsFailedExitCode,
+      isBootDefaultSeen: (await platform.bootDefault()) !== undefined,
+    });
+    return [...(await findDifferences(platform, restored(armed, bootId()), clock)), ...unseen];
+  } catch (error) {
+    // A disk that cannot be read, most of all after a power cut: an undo that ends by it would be begun again for ever.
+    return [`Whether all is back cannot be seen: ${messageOf(error)}.`];
+  }
+}
+
+/** What runs, where that can be read. */
+function runningClosure(platform: Pick<Platform, "runningClosure">): Promise<string | undefined> {
+  return platform.runningClosure().catch(() => undefined);
 }
 
 /** Runs a program of the undo. Returns its exit code; null: it did not end by itself. */

@@ -1,5 +1,6 @@
 import { lstat, readlink, realpath } from "node:fs/promises";
 import { relative } from "node:path";
+import { shorten } from "@nixfleet/protocol";
 
 export type Followed =
   /** `path` has no link in it. */
@@ -12,14 +13,17 @@ export type Followed =
 export async function followInside(cloneDir: string, path: string): Promise<Followed> {
   const target = await readLinkIfOne(path);
   if (target === null) return { kind: "missing" };
-  const named = target === undefined ? "is behind a link" : `is a link to ${JSON.stringify(target)}`;
+  const named = target === undefined ? "is behind a link" : `is a link to ${JSON.stringify(shorten(target, 200))}`;
   let real: string;
   try {
     real = await realpath(path);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ELOOP") return { kind: "refused", reason: `${named}, which leads back to itself` };
-    if (code === "ENOENT" || code === "ENOTDIR") return { kind: "refused", reason: `${named}, which leads nowhere` };
+    // Too long a name, or a folder that is not for this user: whoever may commit chooses where a link leads to.
+    if (["ENOENT", "ENOTDIR", "ENAMETOOLONG", "EACCES"].includes(code ?? "")) {
+      return { kind: "refused", reason: `${named}, which leads nowhere` };
+    }
     throw error;
   }
   const [first] = relative(await realpath(cloneDir), real).split("/");

@@ -1,4 +1,4 @@
-import { lstat, readdir, readFile } from "node:fs/promises";
+import { lstat, open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { followInside } from "./follow-inside.ts";
 
@@ -55,13 +55,26 @@ async function inspectScript(cloneDir: string, directory: string, name: string):
   if (found.kind === "missing") return { name, kind: "unusable", reason: `${name} is gone` };
   if (found.kind === "refused") return { name, kind: "unusable", reason: `${name} ${found.reason}` };
   if (!(await lstat(found.path)).isFile()) return { name, kind: "unusable", reason: `${name} is not a file` };
-  return { name, kind: "script", path, timeout: readTimeout(await readFile(found.path, "utf8")) };
+  return { name, kind: "script", path, timeout: readTimeout(await readBeginning(found.path)) };
+}
+
+/** Bytes in which a script says how long it may take. Whoever may push to the repository decides how large a script is. */
+const BEGINNING = 4096;
+
+async function readBeginning(path: string): Promise<string> {
+  const file = await open(path, "r");
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(BEGINNING), 0, BEGINNING, 0);
+    return buffer.toString("utf8", 0, bytesRead);
+  } finally {
+    await file.close();
+  }
 }
 
 /** A line `# timeout: <seconds>` among the first ten of a script. */
 export function readTimeout(script: string): number {
-  for (const line of script.split("\n", 10)) {
-    const seconds = /^#\s*timeout:\s*(\d{1,5})\s*s?$/i.exec(line.trimEnd())?.[1];
+  for (const line of script.slice(0, BEGINNING).split("\n", 10)) {
+    const seconds = /^#\s*timeout:\s*(\d{1,5})(?:\s*s)?$/i.exec(line.trimEnd())?.[1];
     if (seconds !== undefined) return Math.min(Math.max(Number(seconds), 1) * 1000, MAX_TEST_TIMEOUT);
   }
   return DEFAULT_TEST_TIMEOUT;

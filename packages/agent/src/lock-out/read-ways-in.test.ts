@@ -28,7 +28,8 @@ test("R83: NixOS: name, sshd with its ports, keys by user, administrators", asyn
       { name: "root", group: "root", uid: 0 },
       { name: "ada", group: "users", uid: null },
       { name: "guest", group: "users", uid: null },
-      { name: "bob", group: "wheel", uid: null },
+      { name: "bob", group: "wheel", uid: null, shell: "/run/current-system/sw/bin/bash" },
+      { name: "eve", group: "wheel", uid: null, shell: "/run/current-system/sw/bin/nologin" },
     ],
     groups: [{ name: "wheel", gid: 1, members: ["ada"] }],
   };
@@ -250,4 +251,17 @@ test("R83: Home Manager: the keys of its user and the agent, and nothing of the 
   const ways = await readHomeWaysIn(generation, "ada", "[Service]\nEnvironment=NIXFLEET_URL=http://fleet\n");
   expect(ways).toMatchObject({ hostname: undefined, agent: { url: "http://fleet" }, ssh: { kind: "unmanaged" } });
   expect([...ways.keys]).toEqual([["ada", [expect.objectContaining({ label: "ada@laptop" })]]]);
+});
+
+test("R64: a closure's files may hold what they want: a line of slashes, lines of nothing", async () => {
+  await using dir = await createTempDir();
+  const slashes = "/".repeat(1024 * 1024 - 100);
+  const nixos = await makeClosure(dir.path, "system", {
+    activate: slashes,
+    "etc/systemd/system/multi-user.target.wants/sshd.service": ` -f ${slashes}`,
+    "etc/systemd/system/firewall.service": slashes,
+  });
+  expect(await readNixosWaysIn(nixos, slashes)).toMatchObject({ admins: undefined, firewall: { kind: "custom" } });
+  const darwin = await makeClosure(dir.path, "darwin", { activate: "\n".repeat(1024 * 1024) });
+  expect(await readDarwinWaysIn(darwin, undefined)).toMatchObject({ hostname: undefined, ssh: { kind: "unmanaged" } });
 });

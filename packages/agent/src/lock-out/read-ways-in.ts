@@ -1,11 +1,10 @@
 import { join } from "node:path";
 import * as z from "zod";
+import { findStorePath } from "../nix/find-store-path.ts";
 import { readClosureDirectory, readClosureFile } from "./closure-files.ts";
 import { type Firewall, parseIptablesScript, parseNftablesRules, withoutHashes } from "./firewall.ts";
 import { parseSshdConfig, socketPorts } from "./sshd-config.ts";
 import { parseAuthorizedKeys, type Ssh, type WaysIn } from "./ways-in.ts";
-
-const STORE = "/[^\\s\"'<>=;]*?/[0-9a-df-np-sv-z]{32}-";
 
 /**
  * What a closure of NixOS says of how its host is reached, from files that it has anyway. Held against sshd.nix, firewall-iptables.nix,
@@ -63,7 +62,7 @@ async function readHostname(path: string): Promise<string | undefined> {
 /** The agent's settings are in its units, or in the script that its launchd job starts. */
 async function readAgent(serviceFiles: string | undefined): Promise<WaysIn["agent"]> {
   if (serviceFiles === undefined) return undefined;
-  const script = new RegExp(`${STORE}nixfleet-(?:daemon|agent)(?=[\\s"'<&;])`).exec(serviceFiles)?.[0];
+  const script = findStorePath(serviceFiles, { name: "nixfleet-(?:daemon|agent)(?=[\\s\"'<&;])" });
   const texts = [serviceFiles, (script !== undefined && (await readClosureFile(script))) || ""];
   const set = texts.flatMap((text) => /^(?:Environment="?|export )NIXFLEET_URL=(.*)$/m.exec(text)?.[1] ?? [])[0];
   return { url: set?.replace(/"$/, "").replaceAll("'", "").replaceAll("%%", "%") };
@@ -75,7 +74,7 @@ async function readSsh(etc: string): Promise<Ssh> {
   const service = await readClosureFile(join(units, "multi-user.target.wants/sshd.service"));
   if (socket === undefined && service === undefined) return { kind: "off" };
   // Before 2014 it was no file of /etc.
-  const path = new RegExp(` -f (${STORE}[^\\s"]*)`).exec(service ?? "")?.[1];
+  const path = findStorePath(service ?? "", { name: '[^\\s"]*', after: " -f " });
   const config = (await readClosureFile(path ?? join(etc, "ssh/sshd_config"))) ?? "";
   return { kind: "on", server: parseSshdConfig(config, socket === undefined ? undefined : socketPorts(socket)) };
 }
@@ -87,17 +86,22 @@ async function readKeys(directory: string): Promise<WaysIn["keys"]> {
 
 const Accounts = z.lazy(() =>
   z.object({
-    users: z.array(z.object({ name: z.string().max(100), group: z.string().max(100).nullish() })).max(10_000),
+    users: z
+      .array(z.object({ name: z.string().max(100), group: z.string().max(100).nullish(), shell: z.string().max(1000).nullish() }))
+      .max(10_000),
     groups: z.array(z.object({ name: z.string().max(100), members: z.array(z.string().max(100)).max(10_000) })).max(10_000),
   }),
 );
 
+/** Shells that let nobody in (nologin(8)). */
+const NO_SHELL = /\/(?:nologin|false)$/;
+
 /**
- * Root and the members of `wheel`, by the file that the activation makes accounts from. Where systemd-sysusers or userborn makes them,
+ * Root and the members of `wheel` who have a shell, by the file that the activation makes accounts from. Where systemd-sysusers or userborn makes them,
  * there is none.
  */
 async function readAdmins(activate: string): Promise<readonly string[] | undefined> {
-  const path = new RegExp(`${STORE}users-groups\\.json(?=[\\s"]|$)`, "m").exec((await readClosureFile(activate)) ?? "")?.[0];
+  const path = findStorePath((await readClosureFile(activate)) ?? "", { name: 'users-groups\\.json(?=[\\s"]|$)' });
   const text = path === undefined ? undefined : await readClosureFile(path);
   if (text === undefined) return undefined;
   let data: unknown;
@@ -110,23 +114,25 @@ async function readAdmins(activate: string): Promise<readonly string[] | undefin
   if (!parsed.success) return undefined;
   const { users, groups } = parsed.data;
   const wheel = groups.find(({ name }) => name === "wheel")?.members ?? [];
-  const admins = users.filter(({ name, group }) => name === "root" || group === "wheel" || wheel.includes(name));
+  const admins = users
+    .filter(({ name, group }) => name === "root" || group === "wheel" || wheel.includes(name))
+    .filter(({ shell }) => typeof shell !== "string" || !NO_SHELL.test(shell));
   return admins.map(({ name }) => name);
 }
 
 async function readFirewall(units: string): Promise<Firewall> {
   const iptables = await readClosureFile(join(units, "firewall.service"));
   if (iptables !== undefined) {
-    return readRules(iptables, new RegExp(`${STORE}firewall-start/bin/firewall-start`), parseIptablesScript);
+    return readRules(iptables, "firewall-start/bin/firewall-start", parseIptablesScript);
   }
   const nftables = await readClosureFile(join(units, "nftables.service"));
   if (nftables === undefined) return { kind: "none" };
-  return readRules(nftables, new RegExp(`${STORE}nftables-rules(?=[\\s"]|$)`, "m"), parseNftablesRules);
+  return readRules(nftables, 'nftables-rules(?=[\\s"]|$)', parseNftablesRules);
 }
 
 /** The rules that a unit loads; a unit that loads them in another way is one of somebody's own. */
-async function readRules(unit: string, path: RegExp, parse: (text: string) => Firewall): Promise<Firewall> {
-  const file = path.exec(unit)?.[0];
+async function readRules(unit: string, name: string, parse: (text: string) => Firewall): Promise<Firewall> {
+  const file = findStorePath(unit, { name });
   const text = file === undefined ? undefined : await readClosureFile(file);
   return text === undefined ? { kind: "custom", text: withoutHashes(unit) } : parse(text);
 }

@@ -83,7 +83,7 @@ const cases: Case[] = [
     from: { ssh: sshd("PermitRootLogin no") },
     to: { ssh: sshd("PermitRootLogin no"), keys: keys({ ada: [ada] }) },
   },
-  { title: "an administrator less", to: { admins: ["root"] }, risks: ["ada is no longer an administrator."] },
+  { title: "an administrator less", to: { admins: ["root"] }, risks: ["ada is no longer an administrator who can log in."] },
   {
     title: "accounts made by something that is not read",
     to: { admins: undefined },
@@ -172,6 +172,50 @@ const cases: Case[] = [
     title: "groups",
     to: { ssh: sshd("AllowGroups ssh-users") },
     unclear: ["sshd has another AllowGroups: ssh-users. Whom that keeps out cannot be told."],
+  },
+  {
+    title: "passwords go, and the only key is root's, who may not log in",
+    from: { ssh: sshd("PermitRootLogin no"), keys: keys({ root: [ada] }) },
+    to: { ssh: sshd("PermitRootLogin no", "PasswordAuthentication no", "KbdInteractiveAuthentication no") },
+    risks: ["sshd takes no passwords any more, and no administrator has a key in the configuration."],
+  },
+  {
+    title: "certificates that are no longer trusted",
+    from: { ssh: sshd("TrustedUserCAKeys /etc/ssh/ca.pub") },
+    to: { ssh: sshd() },
+    risks: ["sshd has no TrustedUserCAKeys any more: whom /etc/ssh/ca.pub let in is kept out."],
+  },
+  {
+    title: "a program that knew the keys and is no longer asked",
+    from: { ssh: sshd("AuthorizedKeysCommand /run/keys-of %u") },
+    to: { ssh: sshd("AuthorizedKeysCommand none") },
+    risks: ["sshd has no AuthorizedKeysCommand any more: whom /run/keys-of %u let in is kept out."],
+  },
+  {
+    title: "the same certificates in another store path",
+    from: { ssh: sshd(`TrustedUserCAKeys /nix/store/${"0".repeat(32)}-ca.pub`) },
+    to: { ssh: sshd(`TrustedUserCAKeys /nix/store/${"1".repeat(32)}-ca.pub`) },
+  },
+  {
+    title: "an administrator less in the second of two lines",
+    from: { ssh: sshd("AllowUsers root", "AllowUsers ada") },
+    to: { ssh: sshd("AllowUsers root", "AllowUsers guest") },
+    risks: ["sshd does not let ada in any more: AllowUsers root guest."],
+  },
+  {
+    title: "a command instead of a shell, for everybody",
+    to: { ssh: sshd("ForceCommand /bin/false", "PasswordAuthentication no", "KbdInteractiveAuthentication no") },
+    unclear: ["sshd has another ForceCommand: /bin/false. Whom that keeps out cannot be told."],
+  },
+  {
+    title: "algorithms that keep older keys out, by the older name of the setting",
+    from: { ssh: sshd() },
+    to: { ssh: sshd("PubkeyAcceptedKeyTypes ssh-ed25519") },
+    unclear: ["sshd has another PubkeyAcceptedAlgorithms: ssh-ed25519. Whom that keeps out cannot be told."],
+  },
+  {
+    title: "rules that say what holds without them",
+    to: { ssh: sshd("PasswordAuthentication no", "ForceCommand none", "AuthenticationMethods any", "PermitTTY yes") },
   },
   {
     title: "the same rules of one's own",

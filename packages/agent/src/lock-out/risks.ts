@@ -1,4 +1,4 @@
-import { covers, type Filter, type Firewall, type Reach, reachOf } from "./firewall.ts";
+import { covers, type Filter, type Firewall, type Reach, reachOf, withoutHashes } from "./firewall.ts";
 import type { SshServer } from "./sshd-config.ts";
 import type { AuthorizedKey, WaysIn } from "./ways-in.ts";
 
@@ -82,20 +82,38 @@ function compareAdmins(before: WaysIn, after: WaysIn, { risks, unclear }: Found)
     return;
   }
   for (const user of before.admins) {
-    if (!after.admins.includes(user)) risks.push(`${user} is no longer an administrator.`);
+    if (!after.admins.includes(user)) risks.push(`${user} is no longer an administrator who can log in.`);
   }
 }
 
-/** Settings of sshd that let somebody in or keep them out by rules of their own: only whether they differ is looked at. */
-const OWN_RULES = {
+/**
+ * Settings of sshd that keep somebody out by rules of their own: only whether they differ is looked at. Without one everybody is let in,
+ * with what this sshd takes by default.
+ */
+const KEEP_OUT = {
   allowgroups: "AllowGroups",
   denygroups: "DenyGroups",
   denyusers: "DenyUsers",
   authenticationmethods: "AuthenticationMethods",
+  revokedkeys: "RevokedKeys",
+  forcecommand: "ForceCommand",
+  chrootdirectory: "ChrootDirectory",
+  permittty: "PermitTTY",
+  pubkeyacceptedalgorithms: "PubkeyAcceptedAlgorithms",
+  casignaturealgorithms: "CASignatureAlgorithms",
+  requiredrsasize: "RequiredRSASize",
+} as const;
+
+/** Settings of sshd by which it knows keys and names that are in no file which is read here. Without one they let nobody in. */
+const LET_IN = {
   authorizedkeyscommand: "AuthorizedKeysCommand",
+  authorizedprincipalscommand: "AuthorizedPrincipalsCommand",
   authorizedprincipalsfile: "AuthorizedPrincipalsFile",
   trustedusercakeys: "TrustedUserCAKeys",
 } as const;
+
+/** Values that mean the same as no line at all (sshd_config(5)). */
+const NO_RULE: Readonly<Record<string, string>> = { authenticationmethods: "any", permittty: "yes" };
 
 function compareServers(before: WaysIn, after: WaysIn, { from, to }: { from: SshServer; to: SshServer }, found: Found): void {
   const { risks, unclear } = found;
@@ -105,7 +123,9 @@ function compareServers(before: WaysIn, after: WaysIn, { from, to }: { from: Ssh
     risks.push(`sshd listens on ${to.addresses.join(", ")} only.`);
   }
   if (isOn(from, "pubkeyauthentication") && !isOn(to, "pubkeyauthentication")) risks.push("sshd takes no keys any more.");
-  const isKeyed = keyHolders(after).some((user) => (after.keys.get(user) ?? []).length > 0);
+  const isKeyed = keyHolders(after).some((user) => {
+    return (user !== "root" || rootLogin(to) !== "no") && (after.keys.get(user) ?? []).length > 0;
+  });
   if (takesPasswords(from) && !takesPasswords(to) && !isKeyed) {
     risks.push("sshd takes no passwords any more, and no administrator has a key in the configuration.");
   }
@@ -113,12 +133,19 @@ function compareServers(before: WaysIn, after: WaysIn, { from, to }: { from: Ssh
   const files = keyFiles(to);
   for (const file of keyFiles(from)) if (!files.includes(file)) risks.push(`sshd reads no keys from ${file} any more.`);
   compareAllowed(before, { from, to }, found);
-  for (const [keyword, name] of Object.entries(OWN_RULES)) {
-    const [was, is] = [from, to].map((server) => (server.settings.get(keyword) ?? []).join(" "));
-    // Without it everybody is let in.
-    if (was !== is && is !== "") unclear.push(`sshd has another ${name}: ${is}. Whom that keeps out cannot be told.`);
+  for (const [keyword, name] of Object.entries({ ...KEEP_OUT, ...LET_IN })) {
+    const [was, is] = [from, to].map((server) => ruleOf(server, keyword));
+    if (was === is) continue;
+    if (is !== undefined) unclear.push(`sshd has another ${name}: ${is}. Whom that keeps out cannot be told.`);
+    else if (Object.hasOwn(LET_IN, keyword)) risks.push(`sshd has no ${name} any more: whom ${was} let in is kept out.`);
   }
   if (from.custom !== to.custom) unclear.push("sshd has other rules in Match or Include: whom they keep out cannot be told.");
+}
+
+/** Undefined: there is none. */
+function ruleOf({ settings }: SshServer, keyword: string): string | undefined {
+  const rule = withoutHashes((settings.get(keyword) ?? []).join(" "));
+  return rule === "" || rule.toLowerCase() === (NO_RULE[keyword] ?? "none") ? undefined : rule;
 }
 
 function compareRoot({ keys }: WaysIn, { from, to }: { from: SshServer; to: SshServer }, { risks, unclear }: Found): void {

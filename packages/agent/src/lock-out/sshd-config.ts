@@ -9,6 +9,9 @@ export interface SshServer {
   custom: string;
 }
 
+/** Settings to which each line adds (sshd_config(5)); of all others the first line counts. */
+const ADDED_UP = new Set(["allowusers", "denyusers", "allowgroups", "denygroups"]);
+
 /** Reads an `sshd_config` (sshd_config(5)). Ports of a socket unit count instead of those in the file. */
 export function parseSshdConfig(text: string, ofSocket?: readonly number[]): SshServer {
   const lines = text.split("\n").map((line) => line.trim());
@@ -27,7 +30,8 @@ export function parseSshdConfig(text: string, ofSocket?: readonly number[]): Ssh
       const { address, port } = splitAddress(values[0] ?? "");
       if (!isWildcard(address)) addresses.push(address);
       if (port !== undefined) ports.push(port);
-    } else if (keyword !== "" && !settings.has(keyword)) settings.set(keyword, values);
+    } else if (ADDED_UP.has(keyword)) settings.set(keyword, [...(settings.get(keyword) ?? []), ...values]);
+    else if (keyword !== "" && !settings.has(keyword)) settings.set(keyword, values);
   }
   const listens = ofSocket ?? (ports.length > 0 ? ports : [22]);
   return { ports: [...new Set(listens)], addresses: [...new Set(addresses)], settings, custom: custom.join("\n") };
@@ -41,9 +45,17 @@ export function socketPorts(unit: string): number[] {
   });
 }
 
-/** The older of two names for one setting. */
+/** Older names of settings (readconf.c and servconf.c of OpenSSH). */
+const OLDER = new Map([
+  ["challengeresponseauthentication", "kbdinteractiveauthentication"],
+  ["skeyauthentication", "kbdinteractiveauthentication"],
+  ["dsaauthentication", "pubkeyauthentication"],
+  ["pubkeyacceptedkeytypes", "pubkeyacceptedalgorithms"],
+  ["authorizedkeysfile2", ""],
+]);
+
 function canonical(keyword: string): string {
-  return keyword === "challengeresponseauthentication" ? "kbdinteractiveauthentication" : keyword;
+  return OLDER.get(keyword) ?? keyword;
 }
 
 function portsOf(words: readonly string[]): number[] {

@@ -22,7 +22,7 @@ export interface WaysIn {
   /** Where the agent that the closure installs connects to; undefined: it installs none. */
   agent: { url: string | undefined } | undefined;
   ssh: Ssh;
-  /** Root and those who may become root. Undefined: accounts are made in a way that is not read here. */
+  /** Root and those who may become root, and can log in. Undefined: accounts are made in a way that is not read here. */
   admins: readonly string[] | undefined;
   /** Keys in the configuration, by user. */
   keys: ReadonlyMap<string, readonly AuthorizedKey[]>;

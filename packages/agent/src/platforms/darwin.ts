@@ -111,6 +111,7 @@ export function createDarwinPlatform({ hostname, flakeAttr, systemRoot, env, exe
       ...(await compareEtc(meant, join(systemRoot, "/etc/static"))),
       ...(await compareJobs(meant, await jobPlaces(meant.running))),
     ],
+    bootDefault: async () => undefined,
     activationCheck: (closure) => ({ argv: checkDarwin(closure, process.execPath), env: ownEnv, ...apart }),
     readAccess: isOwnMachine ? () => readMacAccess("/", process.execPath) : undefined,
     dryActivation: () => undefined,

@@ -57,7 +57,8 @@ test("R63: a file in place of a link is a difference after an undo if its conten
   expect(await seen({ after: "undo" })).toEqual([]);
   await writeFile(join(home, ".bashrc"), "# mine\n");
   await link(".config/motd", "/etc/motd");
-  expect((await seen({ after: "undo" })).map(({ what }) => what).sort()).toEqual(["~/.bashrc", "~/.config/motd"]);
+  const own = ["~/.bashrc (the home's own)", "~/.config/motd (the home's own)"];
+  expect((await seen({ after: "undo" })).map(({ what }) => what).sort()).toEqual(own);
   expect(await seen()).toEqual([]);
 });
 

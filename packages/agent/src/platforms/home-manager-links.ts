@@ -23,14 +23,16 @@ export async function linkDifferences(home: string, { running, replaced, after }
   // Home Manager leaves an equal file. A configuration's own activation can put others in place of links, for programs that write there;
   // those that were there before an undo are excepted.
   const mayStay = async (found: Found, path: string, source: string) => {
-    if (after !== "undo" && found.kind !== "nothing" && !leadsToHomeFiles(found)) return true;
+    if (after !== "undo" && isOwn(found)) return true;
     return found.kind === "file" && (await haveSameContent(path, source));
   };
   for (const name of names) {
     const [path, source] = [join(home, name), join(files, name)];
     const found = await look(path);
     if ((found.kind === "link" && found.to === source) || (await mayStay(found, path, source))) continue;
-    differences.push({ what: nameOf(name), sentence: `${path} ${describe(found)}, and should lead to ${source}.` });
+    // That a place held something of the home's own before excepts nothing that another generation has left there.
+    const what = `${nameOf(name)}${isOwn(found) ? " (the home's own)" : ""}`;
+    differences.push({ what, sentence: `${path} ${describe(found)}, and should lead to ${source}.` });
   }
   const others = replaced === null ? undefined : await resolve(join(replaced, FILES));
   if (others === undefined || others === files) return differences;
@@ -104,8 +106,9 @@ async function look(path: string): Promise<Found> {
   }
 }
 
-function leadsToHomeFiles(found: Found): boolean {
-  return found.kind === "link" && found.to.includes("-home-manager-files/");
+/** Something is there, and is no link of a generation's. */
+function isOwn(found: Found): boolean {
+  return found.kind === "file" || (found.kind === "link" && !found.to.includes("-home-manager-files/"));
 }
 
 function describe(found: Found): string {

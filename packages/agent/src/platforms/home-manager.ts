@@ -133,6 +133,7 @@ export function createHomeManagerPlatform(deps: HomeManagerDeps): Platform {
       ...(await packageDifferences([join(state, "nix/profile"), join(home, ".nix-profile")], meant)),
       ...(systemd === undefined ? [] : await unitDifferences({ home, systemd }, meant)),
     ],
+    bootDefault: async () => undefined,
     activationCheck: () => undefined,
     readAccess: undefined,
     dryActivation: () => undefined,

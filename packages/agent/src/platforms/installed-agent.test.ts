@@ -1,3 +1,5 @@
+import { symlink } from "node:fs/promises";
+import { join } from "node:path";
 import { exec } from "@nixfleet/runtime";
 import { createTempDir } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
@@ -5,7 +7,7 @@ import { readAgentFacts } from "../facts/machine-facts.ts";
 import { hash, makeClosure } from "./closures.fixture.ts";
 import { createDarwinPlatform } from "./darwin.ts";
 import { createHomeManagerPlatform } from "./home-manager.ts";
-import { installedPathOf } from "./installed-agent.ts";
+import { installedPathOf, readServiceFiles } from "./installed-agent.ts";
 import { createNixosPlatform } from "./nixos.ts";
 
 const agent = `/nix/store/${hash}-nixfleet-agent-0.1.0`;
@@ -73,4 +75,11 @@ test("R24: the agent's fact names the installed one where the running configurat
   const none = { ...platform, installedAgent: async () => undefined };
   expect((await readAgentFacts(1, none, "/nowhere")).agent).not.toHaveProperty("installedPath");
   expect((await readAgentFacts(1)).agent).not.toHaveProperty("installedPath");
+});
+
+test("R64: a service file may be a line of slashes, or a link to what never ends", async () => {
+  await using dir = await createTempDir();
+  await symlink("/dev/zero", join(dir.path, "nixfleet-agent.service"));
+  expect(await readServiceFiles(dir.path, () => true)).toBeUndefined();
+  expect(installedPathOf("/".repeat(1024 * 1024))).toBeUndefined();
 });

@@ -1,11 +1,13 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { readClosureFile } from "../lock-out/closure-files.ts";
+import { findStorePath } from "../nix/find-store-path.ts";
 
 const MAX_FILES = 20;
 
 /**
  * The text of the files of a closure by which it installs this agent, in the order of their names; undefined if it has none.
- * A link that leads nowhere counts as not there.
+ * A link that leads nowhere, or to no file of a usual size, counts as not there.
  */
 export async function readServiceFiles(directory: string, isOurs: (name: string) => boolean): Promise<string | undefined> {
   let names: string[];
@@ -17,11 +19,8 @@ export async function readServiceFiles(directory: string, isOurs: (name: string)
   }
   const texts: string[] = [];
   for (const name of names.filter(isOurs).sort().slice(0, MAX_FILES)) {
-    try {
-      texts.push(`# ${name}\n${await readFile(join(directory, name), "utf8")}\n`);
-    } catch (error) {
-      if (!isNotThere(error)) throw error;
-    }
+    const text = await readClosureFile(join(directory, name));
+    if (text !== undefined) texts.push(`# ${name}\n${text}\n`);
   }
   return texts.length === 0 ? undefined : texts.join("");
 }
@@ -31,22 +30,10 @@ export async function readServiceFiles(directory: string, isOurs: (name: string)
  * `ProgramArguments` of launchd, there perhaps behind a shell that waits for the store.
  */
 export function installedPathOf(serviceFiles: string): string | undefined {
-  for (const { index, 1: name = "" } of serviceFiles.matchAll(AGENT_PROGRAM)) {
-    let start = index;
-    while (start > 0 && index - start < LONGEST_STORE && !AROUND_PATH.test(serviceFiles.charAt(start - 1))) start--;
-    const before = serviceFiles.slice(start, index);
-    const path = before.slice(before.indexOf("/"));
-    if (path.startsWith("/") && path.endsWith("store/")) return `${path}${name}`;
-  }
-  return undefined;
+  const program = "/bin/nixfleet-agent";
+  const path = findStorePath(serviceFiles, { name: `[^\\s"'<>/]+${program}(?![\\w-])` });
+  return path?.slice(0, -program.length);
 }
-
-/** The program of an agent, and the name of its store path before it: a hash and a name of at most 211 characters. */
-const AGENT_PROGRAM = /([0-9a-df-np-sv-z]{32}-[^\s"'<>/]{1,211})\/bin\/nixfleet-agent(?![\w-])/g;
-/** Ends what may be a path. */
-const AROUND_PATH = /[\s"'<>=&;]/;
-/** Longest path of a store, in characters (PATH_MAX). */
-const LONGEST_STORE = 4096;
 
 function isNotThere(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;

@@ -169,6 +169,11 @@ test("R63: what is not as it was meant is told: what runs, the profile, /etc, an
     [`${profiles}/system`]: "system-7-link",
   });
   expect(await differences()).toEqual(["/etc/static"]);
+  // With `system.etc.overlay` /etc is a mount, which has no such link.
+  const lower = `/nix/store/${hash}-etc-lowerdir`;
+  await writeFile(join(meant, "activate"), `mount --type overlay overlay --options lowerdir=$tmp::${lower},ro /etc\n`);
+  expect(await differences()).toEqual([]);
+  await rm(join(meant, "activate"));
   await rm(join(dir.path, "etc/static"));
   await makeLinks(dir.path, { "etc/static": `${meant}/etc` });
   expect(await differences()).toEqual([]);

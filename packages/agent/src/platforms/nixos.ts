@@ -5,7 +5,9 @@ import { type Exec, succeeded } from "@nixfleet/runtime";
 import * as z from "zod";
 import { BOOT_MOUNTS, type DiskDeps, freeBytes, systemDisks } from "../disks.ts";
 import { pickVariables } from "../environment.ts";
+import { readClosureFile } from "../lock-out/closure-files.ts";
 import { readNixosWaysIn } from "../lock-out/read-ways-in.ts";
+import { findStorePath } from "../nix/find-store-path.ts";
 import { isAgentUnit } from "../systemd/agent-units.ts";
 import { createSystemd, isSystemdBooted } from "../systemd/systemd.ts";
 import { bootDefault } from "./boot-default.ts";
@@ -98,6 +100,7 @@ export function createNixosPlatform(deps: NixosDeps): Platform {
       ...(await linkDifferences(systemRoot, meant)),
       ...(await bootDifference(systemRoot, meant)),
     ],
+    bootDefault: () => bootDefault(systemRoot),
     activationCheck: () => undefined,
     readAccess: undefined,
     dryActivation: (closure) => ({ argv: [activator(closure), "dry-activate"], env: ownEnv, launcher: [], unit: null }),
@@ -181,8 +184,17 @@ const KERNEL_FOLDERS = ["EFI/nixos", "kernels", "nixos", "limine/kernels"] as co
 async function linkDifferences(systemRoot: string, { running }: MeantState): Promise<Difference[]> {
   const link = join(systemRoot, "/etc/static");
   const [seen, meant] = [await resolve(link), await resolve(join(running, "etc"))];
-  if (meant === undefined || seen === meant) return [];
+  if (meant === undefined || seen === meant || (await mountsEtc(running))) return [];
   return [{ what: "/etc/static", sentence: `${link} leads to ${seen ?? "nothing"}, and not to ${meant}.` }];
+}
+
+/**
+ * Whether a closure mounts its `/etc` instead of linking it (`system.etc.overlay`; etc.nix of nixpkgs): its activation names the lower layer
+ * of the mount. The link is in no such `/etc`.
+ */
+async function mountsEtc(closure: string): Promise<boolean> {
+  const activate = (await readClosureFile(join(closure, "activate"))) ?? "";
+  return findStorePath(activate, { name: "etc-lowerdir(?![\\w.-])" }) !== undefined;
 }
 
 /** What the machine boots by default is what the profile names. */

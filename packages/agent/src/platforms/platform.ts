@@ -148,6 +148,8 @@ export interface Platform extends PlatformTraits {
    * held against it afterwards.
    */
   differences(meant: MeantState): Promise<readonly Difference[]>;
+  /** The closure that the machine boots by default, as the boot loader's own files say it; undefined: that cannot be seen. */
+  bootDefault(): Promise<string | undefined>;
   /**
    * The program by which a closure itself says whether it can be activated on this host, before anything is changed; undefined:
    * the platform has none. What it prints is for a person.

@@ -140,3 +140,20 @@ test("R1, R37: runners killed at any moment of a switch, whatever the dashboard 
   );
   expect((await host.doRun("refresh")).outcome).toEqual({ state: "succeeded" });
 }, 180_000);
+
+test("R63: a runner that is killed in the window, and a record that cannot be read any more: that nobody has undone it is no confirmation", async () => {
+  const { host, layout, first, second } = await hostThatRuns({ answer: 409 });
+  const runId = await host.ask("switch", {}, { commit: second, ...secret });
+  await using runner = startRunner(host);
+  await host.seen(runId, inConfirm);
+  await kill(runner);
+  await writeFile(layout.deadman, '{"runId":');
+  await host.run();
+  expect(await host.outcome(runId)).toMatchObject({
+    state: "failed",
+    code: "undo-failed",
+    reason: expect.stringContaining("the armed record cannot be read"),
+  });
+  expect(await host.deps.platform.runningClosure()).not.toBe(first);
+  expect(eventsOf(await host.events(runId), "deployed")).toEqual([]);
+});

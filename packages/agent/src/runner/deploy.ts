@@ -2,7 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Outcome, StorePath } from "@nixfleet/protocol";
 import { type ArmDeps, type ArmResult, arm, beginWhileArmed, disarm } from "../deadman/arm.ts";
-import { markOf } from "../deadman/compare.ts";
+import { deployed, findDifferences, markOf } from "../deadman/compare.ts";
 import { monotonicNow } from "../deadman/moment.ts";
 import { nixEnvironment } from "../nix/environment.ts";
 import type { MeantState } from "../platforms/platform.ts";
@@ -74,11 +74,41 @@ async function systemChange({ deps: { platform } }: RunContext, seen: SeenSystem
 async function deployUnarmed(context: RunContext, plan: DeploymentPlan, seen: SeenSystem): Promise<Outcome> {
   const changed = await systemChange(context, seen);
   if (changed !== undefined) return changed;
+  const { running } = seen;
+  const excepted = running === undefined ? [] : await differencesNow(context, running, seen.profile);
   const begin: Begin = async (start) => start();
   let activated = await activate(context, plan, { begin, failedBefore: undefined });
   if (activated.kind === "active") activated = await makePermanent(context, plan, { begin, signal: context.signal });
+  // Where nothing ran that can be read, it is not known what differed before.
+  if (activated.kind === "active" && running !== undefined) {
+    activated = await lookAtUnarmed(context, plan, { back: running, excepted });
+  }
   if (await isActivated(context, plan)) await recordDeployment(context, plan);
   return toOutcome(context, activated);
+}
+
+/** A deployment that nothing undoes is believed no sooner than another one. */
+async function lookAtUnarmed(
+  { deps: { platform, clock } }: RunContext,
+  plan: DeploymentPlan,
+  { back, excepted }: { back: string; excepted: string[] },
+): Promise<ActivationResult> {
+  // Which units have failed is the activator's to say here: its exit code for them was a failure.
+  const comparison = deployed({ back, activation: { ...plan, unit: null }, excepted, failedUnits: null, ignoredUnits: [] });
+  const differences = await findDifferences(platform, comparison, clock);
+  return differences.length === 0
+    ? { kind: "active" }
+    : { kind: "failed", code: "post-check-failed", reason: differences.join(" ") };
+}
+
+/** What differs before an activation, looked at as after an undo: what that would find now, it is not to blame for. */
+async function differencesNow(
+  { deps: { platform } }: RunContext,
+  running: string,
+  profile: string | undefined,
+): Promise<string[]> {
+  const meant: MeantState = { running, profile: profile ?? null, replaced: null, after: "undo" };
+  return (await platform.differences(meant)).map(markOf).slice(0, 500);
 }
 
 async function toOutcome(context: RunContext, activated: ActivationResult): Promise<Outcome> {
@@ -112,7 +142,6 @@ async function armFor(context: RunContext, plan: DeploymentPlan, back: string): 
     closure: back,
     profile: profile === undefined ? undefined : { closure: profile, generation: await platform.generation() },
   };
-  const meant: MeantState = { running: back, profile: profile ?? null, replaced: null };
   const failedUnits = await platform.failedUnits();
   const what: Parameters<typeof arm>[1] = {
     runId: request.runId,
@@ -121,7 +150,7 @@ async function armFor(context: RunContext, plan: DeploymentPlan, back: string): 
     profile: profile ?? null,
     failedUnits: failedUnits === undefined ? null : failedUnits.slice(0, 500),
     ignoredUnits: config.ignoreFailedUnits.slice(0, 500),
-    excepted: (await platform.differences(meant)).map(markOf).slice(0, 500),
+    excepted: await differencesNow(context, back, profile),
     asks: await chooseConfirmation(context),
     host: deadmanHost(context),
     activation: {

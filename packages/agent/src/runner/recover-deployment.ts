@@ -4,7 +4,7 @@ import { isUnitActive, stopUnit } from "../deadman/activation-unit.ts";
 import { disarm } from "../deadman/arm.ts";
 import { continueAfterKill, windowLeft } from "../deadman/decide.ts";
 import { momentNow } from "../deadman/moment.ts";
-import { readArmedOf, readUndoRecord } from "../deadman/record.ts";
+import { readArmed, readUndoRecord } from "../deadman/record.ts";
 import { endProgram } from "../deadman/stop-activation.ts";
 import type { UnitReport } from "../platforms/failed-units.ts";
 import { activatedClosure } from "../platforms/specialisations.ts";
@@ -48,7 +48,8 @@ export async function recoverDeployment(
   const activation = process?.activation ?? null;
   // An activation is not ended because its runner was: it continues, and what it brings about is reported.
   const activationEnd = process == null || activation === null ? undefined : await follow(context, process, activation, repaired);
-  const armed = await readArmedOf(layout, request.runId);
+  const record = await readArmed(layout);
+  const armed = record.kind === "ok" && record.value.runId === request.runId ? record.value : undefined;
   if (armed !== undefined && activationEnd?.wasStopped) return undoStopped(context, armed, "during the activation");
   const undone = await readUndoRecord(run);
   const back = armed?.back ?? undone?.back ?? repaired.armedBack;
@@ -60,6 +61,7 @@ export async function recoverDeployment(
     activation: activationEnd === undefined ? "not-begun" : activationState(activationEnd),
     isActive: activation !== null && (await isActivated(context, activation)),
   });
+  if (next === "confirmed" && record.kind === "refused") return unreadableOutcome(context, record.reason);
   switch (next) {
     case "unchanged":
       return undefined;
@@ -111,6 +113,13 @@ async function resumeDeployment(
     activated,
     window: windowLeft(armed, momentNow(context.deps.clock, context.deps.monotonicNow)),
   });
+}
+
+/** What is armed can be this run's, and nobody can undo by it: that nobody has is no confirmation. */
+async function unreadableOutcome({ deps }: RunContext, why: string): Promise<Outcome> {
+  const running = (await deps.platform.runningClosure()) ?? "no closure that can be read";
+  const reason = `It was not confirmed, and the armed record cannot be read, so nothing was undone: the host runs ${running}. ${why}`;
+  return failure("undo-failed", reason);
 }
 
 /** There was no dead-man switch: what runs now is reported, and nothing else is done. */

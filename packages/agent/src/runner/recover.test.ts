@@ -165,3 +165,17 @@ test("R1: an activation that had begun is not begun again, though all events of 
   expect(await host.activations()).toHaveLength(1);
   expect(await host.outcome(runId)).toMatchObject({ state: "failed", code: "runner-killed" });
 });
+
+test("R4: a run that a killed runner has left ends also where the facts of the host cannot be read by then", async () => {
+  await using host = await createTestHost({ host: { packages: 1, secondsPerPackage: 60 } });
+  const commit = await host.flake.head();
+  const runId = await host.ask("switch", {}, { commit });
+  await using runner = startRunner(host);
+  await host.seen(runId, (event) => event.kind === "log" && event.lines.some(({ text }) => text.includes("part 1 line 1")));
+  await kill(runner);
+  const readFacts = () => Promise.reject(new Error("EIO: i/o error"));
+  await host.run({ platform: { ...host.deps.platform, readFacts } });
+  expect(await host.outcome(runId)).toMatchObject({ state: "failed", code: "runner-killed" });
+  const warnings = eventsOf(await host.events(runId), "warning").map(({ message }) => message);
+  expect(warnings).toEqual(["The facts of the host could not be read after the run: EIO: i/o error"]);
+});

@@ -1,6 +1,6 @@
 import { rm } from "node:fs/promises";
-import type { Outcome } from "@nixfleet/protocol";
-import { bootId } from "@nixfleet/runtime";
+import type { FactsReading, Outcome } from "@nixfleet/protocol";
+import { bootId, messageOf } from "@nixfleet/runtime";
 import { endProgram } from "../deadman/stop-activation.ts";
 import { readCancel, removeCancel } from "../spool/daemon-entries.ts";
 import { createEventWriter } from "../spool/event-writer.ts";
@@ -10,7 +10,7 @@ import { continueSpool, finishRun, writeOutcome } from "../spool/run-record.ts";
 import { RequestRecord, RunOutcome, RunProcess, type RunRequest } from "../spool/shapes.ts";
 import { type RepairedEvents, repairEvents } from "../spool/torn-events.ts";
 import { readUntrustedJson } from "../spool/untrusted-json.ts";
-import { createRunContext, failure } from "./context.ts";
+import { createRunContext, failure, type RunContext } from "./context.ts";
 import type { RunnerDeps } from "./deps.ts";
 import { createCloneOf, readHostFacts } from "./facts.ts";
 import { afterReboot } from "./ops/reboot.ts";
@@ -79,9 +79,7 @@ async function recoverRun(deps: RunnerDeps, request: RunRequest, redactHost: Red
     const recovered = await recoverDeployment(context, process, repaired);
     const outcome = recovered ?? (await endUnchanged(deps, process, repaired));
     stop.end();
-    const { runnerDir, branch, flakeDir, hostname } = config;
-    const clone = createCloneOf(deps);
-    const proof = await readHostFacts({ clone, platform: deps.platform, runnerDir, branch, flakeDir, hostname, now: clock.now });
+    const proof = await readProof(deps, context);
     await finishRun(run, events, { outcome: withStopReason(outcome, stop.signal, request.deadline), proof }, clock);
   } finally {
     stop.end();
@@ -89,6 +87,18 @@ async function recoverRun(deps: RunnerDeps, request: RunRequest, redactHost: Red
   }
   await removeCancel(config.stateDir, request.runId);
   return true;
+}
+
+/** What is so by now. A run that cannot be told of with it is ended all the same: else each next runner ended by it. */
+async function readProof(deps: RunnerDeps, { warn }: Pick<RunContext, "warn">): Promise<FactsReading | undefined> {
+  const { runnerDir, branch, flakeDir, hostname } = deps.config;
+  const clone = createCloneOf(deps);
+  try {
+    return await readHostFacts({ clone, platform: deps.platform, runnerDir, branch, flakeDir, hostname, now: deps.clock.now });
+  } catch (error) {
+    warn(`The facts of the host could not be read after the run: ${messageOf(error)}`);
+    return undefined;
+  }
 }
 
 /** A run that had not come to an activation. */

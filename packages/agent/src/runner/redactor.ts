@@ -38,9 +38,18 @@ async function readCredentialSecrets(path: string | undefined): Promise<string[]
   return read.bytes
     .toString("utf8")
     .split("\n")
-    .flatMap((line) => /^[a-z+]+:\/\/[^:@/]*:([^@/]+)@/.exec(line.trim())?.[1] ?? [])
+    .flatMap((line) => secretsOf(/^[a-z+]+:\/\/([^:@/]*)(?::([^@/]*))?@/.exec(line.trim())))
     .flatMap((secret) => [secret, decode(secret)])
     .filter((secret) => secret.length >= 4);
+}
+
+/** Forges take a token as the user name too, with this word for a password or without one. */
+const NO_PASSWORD = ["", "x-oauth-basic"];
+
+function secretsOf(credentials: RegExpExecArray | null): string[] {
+  if (credentials === null) return [];
+  const [, user = "", password = ""] = credentials;
+  return [NO_PASSWORD.includes(password) ? user : password];
 }
 
 function decode(text: string): string {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { RunEvent, RunId } from "@nixfleet/protocol";
 import type { Exec } from "@nixfleet/runtime";
 import { expect, test } from "vitest";
-import { readDeadmanFact } from "../deadman/record.ts";
+import { readArmed, readDeadmanFact } from "../deadman/record.ts";
 import type { HostStep } from "../platforms/platform.ts";
 import { runnerLayout } from "../spool/layout.ts";
 import { createConfirmDashboard, SECRET } from "./confirm-dashboard.fixture.ts";
@@ -246,4 +246,32 @@ test("R68: while the dashboard is away the confirm window is extended, as the re
   expect(eventsOf(events, "armed")).toHaveLength(2);
   expect(logText(events).join("\n")).toContain("the confirm window is extended (2 of at most 5)");
   await expectOver(host, runId);
+});
+
+test("R63: a switch without a dead-man switch is no more believed than another one: what differs afterwards is a failure", async () => {
+  const { host, second } = await hostThatRuns(200, { config: { confirmTimeout: 0 } });
+  const runId = await host.ask("switch", {}, { commit: second, ...secret });
+  const doNothing: HostStep["argv"] = ["/bin/sh", "-c", "exit 0"];
+  await host.run(withPermanentSteps(host, (steps) => steps.map((step) => ({ ...step, argv: doNothing }))));
+  expect(await host.outcome(runId)).toMatchObject({
+    state: "failed",
+    code: "post-check-failed",
+    reason: expect.stringContaining("The profile points to"),
+  });
+});
+
+test("R63: what an undo would find before the activation already is written down, and not held against it", async () => {
+  const { host, dashboard, second } = await hostThatRuns(409);
+  const { platform } = host.deps;
+  const what = "~/.bashrc (the home's own)";
+  const differences: typeof platform.differences = async ({ after }) =>
+    after === "undo" ? [{ what, sentence: "It differs." }] : [];
+  const runId = await host.ask("switch", {}, { commit: second, ...secret });
+  const done = host.run({ platform: { ...platform, differences } });
+  await dashboard.askedTimes(1);
+  const layout = runnerLayout(host.config.runnerDir);
+  expect(await readArmed(layout)).toMatchObject({ kind: "ok", value: { excepted: [what] } });
+  dashboard.answer = 200;
+  await done;
+  expect(await host.outcome(runId)).toEqual({ state: "succeeded" });
 });
