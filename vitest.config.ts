@@ -2,7 +2,13 @@ import { configDefaults, defineConfig } from "vitest/config";
 import { LAB_TESTS } from "./lab/vitest.config.ts";
 
 /** Bounds that only a test that hangs reaches; no promise is measured by them. */
-const bounds = { testTimeout: 120_000, hookTimeout: 120_000, teardownTimeout: 10_000 };
+const bounds = {
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+  teardownTimeout: 10_000,
+  // A second by default, which a busy machine passes.
+  expect: { poll: { timeout: 100_000 } },
+};
 
 export default defineConfig({
   test: {

@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { type Clock, type Exec, every, gitCredentials, messageOf, takeLock } from "@nixfleet/runtime";
+import { type Clock, type Exec, every, gitCredentials, messageOf, takeLockOnFullDisk } from "@nixfleet/runtime";
 import type { Audit } from "./audit/index.ts";
 import type { DashboardSettings } from "./config.ts";
 import { createCore } from "./core.ts";
@@ -24,7 +24,7 @@ import type { Logger } from "./logger.ts";
 import type { Argon2Cost } from "./people/index.ts";
 import type { RunsDeps } from "./runs/index.ts";
 import { createSources } from "./sources/index.ts";
-import type { StoreDeps } from "./store/index.ts";
+import { StorageUnavailable, type StoreDeps } from "./store/index.ts";
 
 const HOUR = 60 * 60_000;
 const DAY = 24 * HOUR;
@@ -69,6 +69,46 @@ export class StartFault extends Error {
   override name = "StartFault";
 }
 
+/** How often a database that cannot be opened is tried again, in milliseconds. */
+const OPEN_RETRY = 5000;
+
+/**
+ * Opens what needs the database. While its disk is full or broken, the dashboard says so to whoever asks, instead of ending and being
+ * started again and again, and goes on once there is room.
+ */
+async function untilStorageOpens<T>(
+  open: () => Promise<T>,
+  { clock, log, signal, explain }: { clock: Clock; log: Logger; signal: AbortSignal; explain(reason: string): void },
+): Promise<T> {
+  for (let told = ""; ; ) {
+    signal.throwIfAborted();
+    try {
+      return await open();
+    } catch (error) {
+      if (!(error instanceof StorageUnavailable)) throw error;
+      if (told !== error.message) log.error({ err: error }, "The database cannot be opened; trying again every 5 s");
+      told = error.message;
+      explain(
+        `The database cannot be opened: ${error.message} Free space on its disk, or see the log; the dashboard goes on by itself.`,
+      );
+      await pause(clock, OPEN_RETRY, signal);
+    }
+  }
+}
+
+/** Ends early when the signal aborts. */
+function pause(clock: Clock, milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = clock.setTimeout(end, milliseconds);
+    function end(): void {
+      timer.cancel();
+      signal.removeEventListener("abort", end);
+      resolve();
+    }
+    signal.addEventListener("abort", end);
+  });
+}
+
 /**
  * Creates all parts of the dashboard and starts them in order. Rejects with StartFault for faults that a person can fix. Then, and if
  * the signal aborts, it stops the parts that were started.
@@ -82,7 +122,9 @@ export async function startDashboard(deps: DashboardDeps, signal: AbortSignal): 
   await mkdir(dataDir, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
     throw new StartFault(`The data directory ${dataDir} cannot be created: ${messageOf(error)}`, { cause: error });
   });
-  const lock = await takeLock(join(dataDir, "dashboard.lock"));
+  const lock = await takeLockOnFullDisk(join(dataDir, "dashboard.lock"), (error) =>
+    log.warn({ err: error }, "The disk is full, so nothing but the port keeps a second dashboard from this data directory"),
+  );
   if (!lock.ok) throw new StartFault(`Another dashboard (process ${lock.owner.pid}) is already using ${dataDir}.`);
   started.use(lock.lock);
 
@@ -96,38 +138,40 @@ export async function startDashboard(deps: DashboardDeps, signal: AbortSignal): 
 
   const startedAt = now();
   const { repoUrl: url, branch, flakeDir } = settings;
-  const core = await createCore({
-    path: join(dataDir, "nixfleet.db"),
-    clock,
-    log,
-    randomBytes,
-    random,
-    version,
-    sources: (floors) =>
-      createSources({
-        ...floors,
-        declared: url === undefined ? [] : [{ url, branch, flakeDir, credentials: gitCredentials(settings) }],
-        directory: join(dataDir, "mirror"),
-        interval: settings.fetchInterval * 1000,
-        clock,
-        log,
-        exec,
-        env,
-      }),
-    retention: {
-      logAge: settings.logKeepDays * DAY,
-      logBytes: settings.logKeepBytes,
-      hostLogBytes: settings.logHostBytes,
-      runAge: settings.runKeepDays * DAY,
-      runsPerHost: settings.runKeepCount,
-    },
-    logRunBytes: settings.logRunBytes,
-    passwordCost: deps.passwordCost,
-    server: () => ({ version, startedAt, repoUrl: url ?? null, origin: origins.own, notice: settings.notice ?? null }),
-    deadlines: deps.deadlines ?? {},
-    onLimit: deps.onLimit,
-    aroundStatement: deps.aroundStatement,
-  });
+  const openCore = () =>
+    createCore({
+      path: join(dataDir, "nixfleet.db"),
+      clock,
+      log,
+      randomBytes,
+      random,
+      version,
+      sources: (floors) =>
+        createSources({
+          ...floors,
+          declared: url === undefined ? [] : [{ url, branch, flakeDir, credentials: gitCredentials(settings) }],
+          directory: join(dataDir, "mirror"),
+          interval: settings.fetchInterval * 1000,
+          clock,
+          log,
+          exec,
+          env,
+        }),
+      retention: {
+        logAge: settings.logKeepDays * DAY,
+        logBytes: settings.logKeepBytes,
+        hostLogBytes: settings.logHostBytes,
+        runAge: settings.runKeepDays * DAY,
+        runsPerHost: settings.runKeepCount,
+      },
+      logRunBytes: settings.logRunBytes,
+      passwordCost: deps.passwordCost,
+      server: () => ({ version, startedAt, repoUrl: url ?? null, origin: origins.own, notice: settings.notice ?? null }),
+      deadlines: deps.deadlines ?? {},
+      onLimit: deps.onLimit,
+      aroundStatement: deps.aroundStatement,
+    });
+  const core = await untilStorageOpens(openCore, { clock, log, signal, explain: server.explain });
   // Active requests end before the parts that they use.
   let closing: Promise<void> = Promise.resolve();
   started.defer(() => core.stop(closing));

@@ -2,9 +2,15 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { builtProgram } from "@nixfleet/testkit/built-programs";
 
-/** The built dashboard as a process of its own, with nothing in its environment but what is given. */
-export function runProgram(args: readonly string[], env: Readonly<Record<string, string>>, input = "") {
-  const child = spawn(process.execPath, [builtProgram("dashboard"), ...args], {
+/** The built dashboard as a process of its own, with nothing in its environment but what is given. `launcher`: starts it. */
+export function runProgram(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  input = "",
+  launcher: readonly string[] = [],
+) {
+  const [program = "", ...words] = [...launcher, process.execPath, builtProgram("dashboard"), ...args];
+  const child = spawn(program, words, {
     env: { PATH: process.env.PATH ?? "", ...env },
     stdio: "pipe",
   });

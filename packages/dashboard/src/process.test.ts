@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { readdir, readFile, writeFile } from "node:fs/promises";
@@ -7,6 +8,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { LIVE_CLOSE, LIVE_SUBPROTOCOL } from "@nixfleet/protocol";
 import { createFleetSimulator, createTempDir } from "@nixfleet/testkit";
+import { freePort } from "@nixfleet/testkit/built-programs";
 import { expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { callAs, PASSWORD, signIn } from "./dashboard.fixture.ts";
@@ -302,3 +304,37 @@ async function filesBelow(folder: string): Promise<Record<string, string>> {
   }
   return texts;
 }
+
+test("R41: a dashboard whose disk has no room at its start says so to whoever asks, and goes on once there is room", async () => {
+  await using folder = await createTempDir();
+  const port = await freePort();
+  const env = { NIXFLEET_DATA_DIR: folder.path, NIXFLEET_PORT: String(port) };
+  await using before = await startProcess(env);
+  await before.stop();
+
+  // As a full disk, no file may grow beyond a page: SQLite cannot make the file by which its connections share memory.
+  const smallFiles = ["/bin/sh", "-c", 'ulimit -S -f 8 && exec "$0" "$@"'];
+  await using program = runProgram([], env, "", smallFiles);
+  await expect.poll(() => program.output()).toContain("The database cannot be opened; trying again");
+  const health = await fetch(`http://127.0.0.1:${port}/health`);
+  expect([health.status, await health.json()]).toMatchObject([503, { detail: expect.stringContaining("cannot be opened") }]);
+  const page = await fetch(`http://127.0.0.1:${port}/`, { headers: { Accept: "text/html,*/*" } });
+  expect([page.status, page.headers.get("Content-Type")]).toEqual([503, "text/html; charset=utf-8"]);
+  expect(await page.text()).toContain("The database cannot be opened");
+
+  execFileSync("prlimit", [`--pid=${program.pid}`, "--fsize=unlimited"]);
+  await expect.poll(() => program.output()).toContain("Listening on");
+  expect((await fetch(`http://127.0.0.1:${port}/health`)).status).toBe(200);
+  expect((await program.stop()).code).toBe(0);
+});
+
+test("a dashboard that waits for its disk ends when it is asked to", async () => {
+  await using folder = await createTempDir();
+  await using program = runProgram([], { NIXFLEET_DATA_DIR: folder.path, NIXFLEET_PORT: "0" }, "", [
+    "/bin/sh",
+    "-c",
+    'ulimit -S -f 8 && exec "$0" "$@"',
+  ]);
+  await expect.poll(() => program.output()).toContain("The database cannot be opened; trying again");
+  expect((await program.stop()).code).toBe(0);
+});

@@ -39,6 +39,7 @@ export { createKeyedQueue, type KeyedQueue, type KeyedQueueDeps } from "./keyed-
 export { type BoundedLimiter, createLimiter, type LimitedResult, type Limiter } from "./limiter.ts";
 export { createLineSplitter, type LineSplitter, maxFragmentBytes, type OutputLine } from "./lines.ts";
 export { type Lock, type LockResult, lockOwner, takeLock } from "./lock.ts";
+export { takeLockOnFullDisk } from "./lock-on-full-disk.ts";
 export { bootId, identifyProcess, isAlive, type ProcessIdentity, processIdentitySchema } from "./process-identity.ts";
 export { type ProcessEntry, readProcess, readProcessTable } from "./process-table.ts";
 export { createProcessTree, type ProcessTree } from "./process-tree.ts";

@@ -1,8 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { lockOwner, messageOf, systemClock } from "@nixfleet/runtime";
+import { lockOwner, messageOf, systemClock, takeLockOnFullDisk } from "@nixfleet/runtime";
 import { createDaemon, type DaemonEnd } from "../daemon/daemon.ts";
-import { takeDaemonLock } from "../daemon/daemon-lock.ts";
 import { fingerprint, watchedPaths } from "../daemon/fingerprint.ts";
 import { createInstance } from "../daemon/instance.ts";
 import { launchRunner } from "../daemon/launch-runner.ts";
@@ -42,7 +41,7 @@ export async function run({ mode, env }: { mode: "spawn" | "service"; env: Envir
   });
 
   await mkdir(host.stateDir, { recursive: true, mode: 0o750 });
-  const taken = await takeDaemonLock(join(host.stateDir, "daemon.lock"), ({ message }) =>
+  const taken = await takeLockOnFullDisk(join(host.stateDir, "daemon.lock"), ({ message }) =>
     log.error("lock-not-written", { message }),
   );
   if (!taken.ok) {

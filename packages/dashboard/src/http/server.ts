@@ -12,10 +12,10 @@ import { clientAddress } from "./client-address.ts";
 import type { Origins } from "./origins.ts";
 
 /**
- * The answer before `open` and after `stop`. It names a time, so that agents come back soon instead of by their backoff, which grows with
- * each refusal: a host within its confirm window has no half a minute left (R68).
+ * Seconds until whoever comes before `open` or after `stop` is to come back. A time is named, so that agents come back soon instead of by
+ * their backoff, which grows with each refusal: a host within its confirm window has no half a minute left (R68).
  */
-const NOT_OPEN = { detail: "The dashboard is starting or stopping.", retryAfter: 1 };
+const RETRY_AFTER = 1;
 
 /** A request that wants to become a WebSocket. */
 export interface Upgrade {
@@ -29,6 +29,8 @@ export interface Upgrade {
 export interface HttpServer {
   /** Starts listening and returns the port. Rejects if the address is in use or not available. */
   listen(address: string, port: number): Promise<number>;
+  /** Why it does not answer requests yet, for people: one sentence. */
+  explain(reason: string): void;
   /** Starts to answer requests. Earlier upgrades are refused. */
   open(parts: { app: Hono; origins: Origins; authentication: Authentication; onAgent: OnAgent; onLive: OnLive }): void;
   /** Accepts no more requests, and ends active ones after `grace` milliseconds. */
@@ -46,10 +48,13 @@ export interface HttpServerDeps {
 /** The HTTP server: limits, requests and WebSocket upgrades. */
 export function createHttpServer({ log, trustedProxies }: HttpServerDeps): HttpServer {
   let parts: Parameters<HttpServer["open"]>[0] | null = null;
-  const listener = getRequestListener(
-    (request, env) => parts?.app.fetch(request, env) ?? problemResponse("unavailable", NOT_OPEN),
-    { overrideGlobalObjects: false },
-  );
+  let reason = "The dashboard is starting or stopping.";
+  const notOpen = () => ({ detail: reason, retryAfter: RETRY_AFTER });
+  const refuse = (request: Request) =>
+    request.headers.get("Accept")?.includes("text/html") ? waitingPage(reason) : problemResponse("unavailable", notOpen());
+  const listener = getRequestListener((request, env) => parts?.app.fetch(request, env) ?? refuse(request), {
+    overrideGlobalObjects: false,
+  });
   const server: Server = createServer(
     {
       maxHeaderSize: 16 * 1024,
@@ -85,7 +90,7 @@ export function createHttpServer({ log, trustedProxies }: HttpServerDeps): HttpS
   });
 
   async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    if (parts === null) return refuseUpgrade(socket, "unavailable", NOT_OPEN);
+    if (parts === null) return refuseUpgrade(socket, "unavailable", notOpen());
     const path = (request.url ?? "").split("?")[0];
     const forwarded = request.headers["x-forwarded-for"];
     const address = clientAddress(
@@ -114,11 +119,15 @@ export function createHttpServer({ log, trustedProxies }: HttpServerDeps): HttpS
         });
       });
     },
+    explain(why) {
+      reason = why;
+    },
     open(openParts) {
       parts = openParts;
     },
     async stop(grace) {
       parts = null;
+      reason = "The dashboard is stopping.";
       if (!server.listening) return;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
@@ -130,4 +139,19 @@ export function createHttpServer({ log, trustedProxies }: HttpServerDeps): HttpS
       clearTimeout(timer);
     },
   };
+}
+
+/** What a browser is shown while there is no page to serve. It comes again by itself. */
+function waitingPage(reason: string): Response {
+  const text = reason.replace(/[&<>]/g, (character) => `&#${character.charCodeAt(0)};`);
+  const html = `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark"><meta http-equiv="refresh" content="5"><title>NixFleet is not ready</title><main style="max-width:40rem;margin:4rem auto;padding:0 1rem;font:1rem/1.5 system-ui,sans-serif"><h1>NixFleet is not ready</h1><p>${text}</p><p>This page reloads by itself. The dashboard's log has the details.</p></main></html>`;
+  return new Response(html, {
+    status: 503,
+    headers: {
+      "Content-Type": "text/html; charset=utf-8",
+      "Cache-Control": "no-store",
+      "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+      "Retry-After": String(RETRY_AFTER),
+    },
+  });
 }

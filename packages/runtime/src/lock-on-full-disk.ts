@@ -1,10 +1,11 @@
-import { isDiskFull, type Lock, type LockResult, lockOwner, takeLock } from "@nixfleet/runtime";
+import { isDiskFull } from "./errors.ts";
+import { type Lock, type LockResult, lockOwner, takeLock } from "./lock.ts";
 
 /**
- * Takes the lock by which one daemon acts for a host. A full disk has no room for it and must not keep the host from its link: then
- * it is enough that no living process has it.
+ * Takes the lock of a program that must start although its disk is full, which has no room for the lock: then it is enough that no
+ * living process has it. `onUnlocked` is told why there is none.
  */
-export async function takeDaemonLock(
+export async function takeLockOnFullDisk(
   path: string,
   onUnlocked: (error: Error) => void,
   take: (path: string) => Promise<LockResult> = takeLock,

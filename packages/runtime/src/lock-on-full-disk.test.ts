@@ -1,20 +1,20 @@
 import { join } from "node:path";
-import { takeLock } from "@nixfleet/runtime";
 import { createTempDir } from "@nixfleet/testkit";
 import { expect, test } from "vitest";
-import { takeDaemonLock } from "./daemon-lock.ts";
+import { takeLock } from "./lock.ts";
+import { takeLockOnFullDisk } from "./lock-on-full-disk.ts";
 
 const full = () => Promise.reject(Object.assign(new Error("no space left on device"), { code: "ENOSPC" }));
 
-test("R26: a full disk keeps no daemon from acting for its host, unless another one does", async () => {
+test("R26: R41: a full disk keeps no program from its start, unless another one has the lock", async () => {
   await using directory = await createTempDir("nixfleet-own-lock-");
   const path = join(directory.path, "daemon.lock");
   const told: string[] = [];
   const tell = ({ message }: Error) => void told.push(message);
 
-  const alone = await takeDaemonLock(path, tell, full);
+  const alone = await takeLockOnFullDisk(path, tell, full);
   const other = await takeLock(path);
-  const second = await takeDaemonLock(path, tell, full);
+  const second = await takeLockOnFullDisk(path, tell, full);
 
   expect(alone.ok).toBe(true);
   expect(told).toEqual(["no space left on device"]);
@@ -23,5 +23,5 @@ test("R26: a full disk keeps no daemon from acting for its host, unless another 
 });
 
 test("any other fault of the lock is one", async () => {
-  await expect(takeDaemonLock("/proc/none/daemon.lock", () => {})).rejects.toThrow("ENOENT");
+  await expect(takeLockOnFullDisk("/proc/none/daemon.lock", () => {})).rejects.toThrow("ENOENT");
 });
