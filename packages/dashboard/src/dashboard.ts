@@ -98,14 +98,13 @@ async function untilStorageOpens<T>(
 
 /** Ends early when the signal aborts. */
 function pause(clock: Clock, milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = clock.setTimeout(end, milliseconds);
-    function end(): void {
-      timer.cancel();
-      signal.removeEventListener("abort", end);
-      resolve();
-    }
-    signal.addEventListener("abort", end);
+  const over = Promise.withResolvers<void>();
+  const timer = clock.setTimeout(over.resolve, milliseconds);
+  const end = () => over.resolve();
+  signal.addEventListener("abort", end);
+  return over.promise.finally(() => {
+    timer.cancel();
+    signal.removeEventListener("abort", end);
   });
 }
 
