@@ -172,3 +172,23 @@ test("R50: control characters and bidirectional overrides of a host's texts beco
   const read = readFromAgent(JSON.stringify({ ...fromAgent.runRefused, reason: "a\u001b[31mb\u202ec\nd" }));
   expect(read).toMatchObject({ kind: "message", message: { reason: "a\ufffd[31mb\ufffdc d" } });
 });
+
+test("L6: a code that an older side does not know becomes the general one, and its reason stays", () => {
+  const outcome = (more: object) => {
+    const event = { seq: 1, at: 5, kind: "finished", outcome: { reason: "Too damp.", ...more } };
+    const read = readFromAgent(JSON.stringify({ type: "runEvents", runId: RUN, events: [event] }));
+    return read.kind === "message" ? read.message : read;
+  };
+  expect(outcome({ state: "failed", code: "mold" })).toMatchObject({
+    events: [{ outcome: { state: "failed", code: "internal", reason: "Too damp." } }],
+  });
+  expect(outcome({ state: "refused", code: "mold" })).toMatchObject({
+    events: [{ outcome: { state: "refused", code: "refused-by-host", reason: "Too damp." } }],
+  });
+  expect(readFromAgent(JSON.stringify({ ...fromAgent.runRefused, code: "mold" }))).toMatchObject({
+    message: { code: "refused-by-host", reason: "Pull first." },
+  });
+  const problem = { code: "mold", message: "Damp.", at: 5 };
+  const facts = { ...reading, facts: { clone: { commit: null, branch: "main", problem } } };
+  expect(readFromAgent(JSON.stringify({ type: "facts", reading: facts }))).not.toMatchObject({ kind: "invalid" });
+});

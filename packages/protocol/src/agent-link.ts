@@ -87,7 +87,14 @@ const messagesFromAgent = {
   facts: z.lazy(() => z.object({ type: z.literal("facts"), reading: FactsReading })),
   metrics: z.lazy(() => z.object({ type: z.literal("metrics"), metrics: Metrics })),
   runEvents: z.lazy(() => z.object({ type: z.literal("runEvents"), runId: RunId, events: z.array(RunEvent).min(1).max(1000) })),
-  runRefused: z.lazy(() => z.object({ type: z.literal("runRefused"), runId: RunId, code: RefusalCode, reason: plainText(2000) })),
+  runRefused: z.lazy(() =>
+    z.object({
+      type: z.literal("runRefused"),
+      runId: RunId,
+      code: RefusalCode.catch("refused-by-host"),
+      reason: plainText(2000),
+    }),
+  ),
   runReport: z.lazy(() =>
     z.object({
       type: z.literal("runReport"),

@@ -8,7 +8,7 @@ const bytes = z.number().int().min(0);
 const shortText = plainText(120);
 
 /** Why a fact cannot be read: the failure, the tool's own message, and since when. */
-export const FactProblem = z.object({ code: FailureCode, message: plainText(2000), at: Timestamp });
+export const FactProblem = z.object({ code: FailureCode.catch("internal"), message: plainText(2000), at: Timestamp });
 export type FactProblem = z.infer<typeof FactProblem>;
 
 /** An input of a `flake.lock`: its locked revision, and the date of that in milliseconds. */

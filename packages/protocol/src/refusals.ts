@@ -34,6 +34,11 @@ export const REFUSALS = {
     next: "Wait until some of them have ended, or cancel those that are no longer needed.",
     skippable: false,
   },
+  "refused-by-host": {
+    sentence: "The host refused the run, for a reason that this dashboard does not know.",
+    next: "Read the host's own words, and update the dashboard.",
+    skippable: false,
+  },
   "target-unknown": {
     sentence: "The target commit is not known: the config repository has not been read yet.",
     next: "The Fleet page says why. Fix the access to the config repository.",

@@ -121,20 +121,23 @@ export const TestResult = z.lazy(() =>
 );
 export type TestResult = z.infer<typeof TestResult>;
 
-/** How a run ended on the host. `reason` is one sentence; `firstError` is the line of a tool that a reader would point at. */
+/**
+ * How a run ended on the host. A code that this version does not know becomes the general one: an agent can be newer than its dashboard,
+ * and a run that could not be told would keep its host away. `reason` is one sentence; `firstError` is the line of a tool that a reader would point at.
+ */
 export const Outcome = z.lazy(() =>
   z.discriminatedUnion("state", [
     z.object({ state: z.literal("succeeded"), reason: plainText(500).optional() }),
     z.object({
       state: z.enum(["failed", "rolled-back", "timed-out"]),
-      code: FailureCode,
+      code: FailureCode.catch("internal"),
       reason: plainText(2000),
       firstError: plainText(2000).optional(),
       firstErrorLine: z.number().int().min(1).optional().describe("Its line in the log, from 1"),
       exitCode: z.number().int().optional(),
     }),
     z.object({ state: z.literal("cancelled"), reason: plainText(500) }),
-    z.object({ state: z.literal("refused"), code: RefusalCode, reason: plainText(2000) }),
+    z.object({ state: z.literal("refused"), code: RefusalCode.catch("refused-by-host"), reason: plainText(2000) }),
   ]),
 );
 export type Outcome = z.infer<typeof Outcome>;
