@@ -202,7 +202,7 @@ test("R83: ways in that a switch takes away are listed with what that means; it 
   expect(view).toMatchObject({ force: true, summary: { state: "succeeded" } });
   expect(view.warnings).toContain("Forced: The key ada@laptop of root is removed.");
   await page.getByText(/already runs the previewed closure/).waitFor();
-  expect(await lost.count()).toBe(0);
+  await lost.waitFor({ state: "detached" });
 });
 
 test("R83: a refused switch names what it would have taken away, and only its own choice forces it; offline, it can be queued", async () => {
