@@ -14,7 +14,7 @@ export const FLOOR_PLANS: readonly FloorPlan[] = [
     root: "packages/agent/src",
     floors: [
       ["escape-sequences"],
-      ["disks", "environment", "error-lines", "log", "machine-name", "memory-flags", "version"],
+      ["disks", "environment", "error-lines", "find-store-path", "log", "machine-name", "memory-flags", "version"],
       ["launchd", "link", "lock-out", "nix", "spool", "systemd"],
       ["git", "platforms", "settings", "ship"],
       ["deadman", "facts"],

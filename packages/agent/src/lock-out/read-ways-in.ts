@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import * as z from "zod";
-import { findStorePath } from "../nix/find-store-path.ts";
+import { findStorePath } from "../find-store-path.ts";
 import { readClosureDirectory, readClosureFile } from "./closure-files.ts";
 import { type Firewall, parseIptablesScript, parseNftablesRules, withoutHashes } from "./firewall.ts";
 import { parseSshdConfig, socketPorts } from "./sshd-config.ts";

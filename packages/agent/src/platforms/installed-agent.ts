@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { findStorePath } from "../find-store-path.ts";
 import { readClosureFile } from "../lock-out/closure-files.ts";
-import { findStorePath } from "../nix/find-store-path.ts";
 
 const MAX_FILES = 20;
 
