@@ -48,7 +48,8 @@ export function watchPage(page: Page, origin: string) {
   const foreignRequests: string[] = [];
   page.on("pageerror", (error) => errors.push(String(error)));
   page.on("console", (message) => {
-    if (message.type() === "error") errors.push(message.text());
+    // What Chromium says of the machine, where another program adds or removes an interface.
+    if (message.type() === "error" && !message.text().includes("ERR_NETWORK_CHANGED")) errors.push(message.text());
   });
   page.on("request", (request) => {
     const url = request.url();

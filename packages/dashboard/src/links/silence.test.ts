@@ -26,6 +26,14 @@ async function open() {
       const welcome = await agent.greet({ runs, instance });
       return { agent, runs: welcome.runs };
     },
+    /** Connects an agent, starts a test of its host, and reports its first events. */
+    async begin(...events: object[]) {
+      const { agent } = await this.connect([]);
+      const runId = await core.begin(fleet.id, "test");
+      await agent.next("startRun");
+      await send(agent, runId, 1, ...events);
+      return { agent, runId };
+    },
     async [Symbol.asyncDispose]() {
       await fleet[Symbol.asyncDispose]();
     },
@@ -59,11 +67,8 @@ const request = (runId: RunId) => ({
 test("R67: a twin that has nothing of a run makes it lost; when the real agent is back, the run goes on and nothing is cancelled", async () => {
   await using at = await open();
   const { core, id } = at;
-  const first = await at.connect([]);
-  const runId = await core.begin(id, "test");
-  await first.agent.next("startRun");
-  await send(first.agent, runId, 1, started(), log("one"));
-  first.agent.socket.terminate();
+  const { agent: first, runId } = await at.begin(started(), log("one"));
+  first.socket.terminate();
   await core.until("presence.changed", async () => core.links.presence(id).connectedSince === null);
 
   const twin = await at.connect([], "twin");
@@ -88,12 +93,9 @@ test("R67: a twin that has nothing of a run makes it lost; when the real agent i
 
 test("R67: a database that was put back gets what it lacks of a run told again, whole", async () => {
   await using at = await open();
-  const { core, id } = at;
-  const first = await at.connect([]);
-  const runId = await core.begin(id, "test");
-  await first.agent.next("startRun");
-  await send(first.agent, runId, 1, started(), log("one"));
-  first.agent.socket.terminate();
+  const { core } = at;
+  const { agent: first, runId } = await at.begin(started(), log("one"));
+  first.socket.terminate();
 
   // Stored and acknowledged was more than this database has.
   const outcome = { state: "failed", code: "tests-failed", reason: "A test failed." };
@@ -159,12 +161,9 @@ test("R67: events that come before the dashboard knows their run make it ask for
 
 test("R67: a host that was put back to a snapshot ends its run by events whose numbers were used before; the log says where", async () => {
   await using at = await open();
-  const { core, id } = at;
-  const first = await at.connect([]);
-  const runId = await core.begin(id, "test");
-  await first.agent.next("startRun");
-  await send(first.agent, runId, 1, started(), log("one"), log("two"), log("three"));
-  first.agent.socket.terminate();
+  const { core } = at;
+  const { agent: first, runId } = await at.begin(started(), log("one"), log("two"), log("three"));
+  first.socket.terminate();
 
   // Its snapshot had two events; what went on from there has written two others.
   const writers = [
@@ -182,11 +181,8 @@ test("R67: a host that was put back to a snapshot ends its run by events whose n
 
 test("R67: the outcome of a run whose spool is damaged ends it, and its log says what is missing", async () => {
   await using at = await open();
-  const { core, id } = at;
-  const { agent } = await at.connect([]);
-  const runId = await core.begin(id, "test");
-  await agent.next("startRun");
-  await send(agent, runId, 1, started(), log("one"));
+  const { core } = at;
+  const { agent, runId } = await at.begin(started(), log("one"));
   const outcome = { state: "succeeded" };
   const held = { state: "finished", lastSeq: 9, writers: [{ id: A, afterSeq: 0 }], outcome, endedAt: Date.now() };
   agent.send({ type: "runReport", runId, held, fault: "The events 3 to 9 are missing." });
@@ -204,11 +200,8 @@ test("R67: the outcome of a run whose spool is damaged ends it, and its log says
 
 test("R67: where the host has lost how a run ended too, nobody knows it, and the run says so", async () => {
   await using at = await open();
-  const { core, id } = at;
-  const { agent } = await at.connect([]);
-  const runId = await core.begin(id, "test");
-  await agent.next("startRun");
-  await send(agent, runId, 1, started());
+  const { core } = at;
+  const { agent, runId } = await at.begin(started());
   agent.send({ type: "runReport", runId, held: { state: "finished", lastSeq: 1 }, fault: "outcome.json is not JSON" });
   await agent.next("ack");
   expect(await core.whenEnded(runId)).toMatchObject({ state: "lost" });
